@@ -1,0 +1,101 @@
+// Which element of a tensor a loop over some domain needs: one affine row per dimension of the tensor.
+//   coordinate e = offset_e + Σ_d coefficient_e,d · c_d      c: coordinates of the domain
+// Views (transpose, slice, expand, flip) compose into rows; a reshape does where its dimensions only merge.
+import type { MovementOp, View } from "../op.ts";
+import { type Shape, sizeOf, stridesOf } from "../shape.ts";
+import type { Node, Tensor } from "../tensor.ts";
+
+export interface Row {
+  readonly offset: number;
+  readonly coefficients: readonly number[];
+}
+export type Access = readonly Row[];
+
+export const identityAccess = (shape: Shape): Access => axesAccess(shape.map((_, d) => d), shape.length);
+
+/** Dimension e is coordinate `axes[e]` of a domain of `rank` dimensions. */
+export const axesAccess = (axes: readonly number[], rank: number): Access =>
+  axes.map((d) => ({ offset: 0, coefficients: Array.from({ length: rank }, (_, k) => (k === d ? 1 : 0)) }));
+
+const combine = (offset: number, terms: readonly (readonly [number, Row])[], rank: number): Row => ({
+  offset: terms.reduce((o, [s, row]) => o + s * row.offset, offset),
+  coefficients: Array.from({ length: rank }, (_, d) => terms.reduce((c, [s, row]) => c + s * row.coefficients[d], 0)),
+});
+
+/** The flat row-major index of the element, as a view over the domain. */
+export function flatView(access: Access, shape: Shape, rank: number): View {
+  const strides = stridesOf(shape);
+  const { offset, coefficients } = combine(0, access.map((row, e) => [strides[e], row] as const), rank);
+  return { offset, strides: coefficients };
+}
+
+/** Access of a movement node's input, given that of its output; undefined where a reshape splits a dimension. */
+export function throughMovement(node: Node, access: Access, rank: number): Access | undefined {
+  const op = node.op as MovementOp;
+  const x = node.inputs[0].shape, y = node.outputs[0].shape;
+  if (!op.view) return throughReshape(access, y, x, rank);
+  return x.map((_, e) => {
+    const unit: View = { offset: 0, strides: x.map((__, k) => (k === e ? 1 : 0)) };
+    const { offset, strides } = op.view!(unit, x, y, node.attrs);
+    return combine(offset, strides.map((s, d) => [s, access[d]] as const), rank);
+  });
+}
+
+/** Whether a reshape only merges dimensions, so that views pass through it. */
+export const mergesOnly = (from: Shape, to: Shape): boolean => throughReshape(identityAccess(from), from, to, from.length) !== undefined;
+
+function throughReshape(access: Access, from: Shape, to: Shape, rank: number): Access | undefined {
+  const zero: Row = { offset: 0, coefficients: new Array<number>(rank).fill(0) };
+  const rows: Row[] = new Array<Row>(to.length).fill(zero);
+  if (sizeOf(from) === 0) return rows;
+  const a = from.map((n, d) => [n, d] as const).filter(([n]) => n !== 1);
+  const b = to.map((n, d) => [n, d] as const).filter(([n]) => n !== 1);
+  let i = 0, j = 0;
+  while (i < a.length || j < b.length) {
+    // The smallest groups of dimensions with equal products.
+    const i0 = i, j0 = j;
+    let p = a[i]?.[0] ?? 1, q = b[j]?.[0] ?? 1;
+    i++;
+    j++;
+    while (p !== q) {
+      if (p < q) p *= a[i++]?.[0] ?? Infinity;
+      else q *= b[j++]?.[0] ?? Infinity;
+      if (!Number.isFinite(p) || !Number.isFinite(q)) return undefined;
+    }
+    if (j - j0 !== 1) return undefined;
+    const group = a.slice(i0, i);
+    const strides = stridesOf(group.map(([n]) => n));
+    rows[b[j0][1]] = combine(0, group.map(([, d], k) => [strides[k], access[d]] as const), rank);
+  }
+  return rows;
+}
+
+/** A tensor seen as a contiguous run of another one's memory. */
+export interface Alias {
+  readonly base: Tensor;
+  /** In elements. */
+  readonly offset: number;
+}
+
+/** Follows reshapes and contiguous slices down to what they view, or to the first tensor that `stored` knows; `t` itself where it is no such view. */
+export function aliasOf(t: Tensor, stored?: (t: Tensor) => boolean): Alias {
+  let base = t, offset = 0;
+  while (base.node.op.kind === "movement" && !stored?.(base)) {
+    const op = base.node.op as MovementOp;
+    const x = base.node.inputs[0];
+    if (op.view) {
+      const view = op.view({ offset: 0, strides: stridesOf(x.shape) }, x.shape, base.shape, base.node.attrs);
+      if (!isContiguous(view, base.shape)) break;
+      offset += view.offset;
+    }
+    base = x;
+  }
+  return { base, offset };
+}
+
+/** Whether a view walks memory in row-major order of `shape`. */
+export function isContiguous(view: View, shape: Shape): boolean {
+  if (sizeOf(shape) === 0) return true;
+  const want = stridesOf(shape);
+  return shape.every((n, d) => n === 1 || view.strides[d] === want[d]);
+}

@@ -1,0 +1,304 @@
+// WGSL for an expression: a fused tree of elementwise ops and views over stored tensors, as the body of a kernel's hook.
+// Numbers that depend on shapes go into a uniform array `k`, so expressions of one structure share one pipeline.
+import { constantOp, iotaOp } from "../constant.ts";
+import type { DType } from "../dtype.ts";
+import type { ElementwiseOp, View } from "../op.ts";
+import { type Shape, sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { wgslType } from "../dtype.ts";
+import type { Memory } from "./lower.ts";
+import { type Access, aliasOf, flatView, throughMovement } from "./access.ts";
+
+type Step =
+  | { readonly kind: "leaf"; readonly tensor: Tensor; readonly view: View }
+  | { readonly kind: "iota"; readonly view: View }
+  | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
+  | { readonly kind: "op"; readonly op: ElementwiseOp; readonly attrs: object; readonly args: readonly number[] }
+  | { readonly kind: "raw" };
+
+/** A tensor's value over a domain, flattened into steps; leaves are stored tensors. */
+export class Expression {
+  readonly steps: Step[] = [];
+  readonly dtype: DType;
+  readonly root: number;
+  #memo = new Map<string, number>();
+
+  /**
+   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `stored` tells what is
+   * read from memory (not the tensor that is being computed). `raw` is the tensor whose value the kernel has at hand, in the domain's own order (an epilogue).
+   */
+  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly stored: (t: Tensor) => boolean, readonly raw?: Tensor) {
+    this.dtype = t.dtype;
+    this.root = this.#visit(t, access);
+  }
+
+  /** Views of all that is read, over the domain. */
+  get views(): View[] {
+    return this.steps.flatMap((s) => (s.kind === "leaf" || s.kind === "iota" ? [s.view] : []));
+  }
+
+  /** Stored tensors that are read. */
+  get leaves(): Tensor[] {
+    return [...new Set(this.steps.flatMap((s) => (s.kind === "leaf" ? [s.tensor] : [])))];
+  }
+
+  #visit(t: Tensor, access: Access): number {
+    const key = `${t.node.id}.${t.index}|${JSON.stringify(access)}`;
+    const known = this.#memo.get(key);
+    if (known !== undefined) return known;
+    const at = this.steps.push(this.#step(t, access)) - 1;
+    this.#memo.set(key, at);
+    return at;
+  }
+
+  #step(t: Tensor, access: Access): Step {
+    if (t === this.raw) return { kind: "raw" };
+    const rank = this.domain.length;
+    const { base, offset } = aliasOf(t, this.stored);
+    if (this.stored(base)) {
+      const view = flatView(access, t.shape, rank);
+      return { kind: "leaf", tensor: base, view: { offset: view.offset + offset, strides: view.strides } };
+    }
+    const { node } = t;
+    if (node.op === constantOp) {
+      const { value } = node.attrs as { value: number };
+      return { kind: "constant", value, dtype: t.dtype };
+    }
+    if (node.op === iotaOp) return { kind: "iota", view: flatView(access, t.shape, rank) };
+    if (node.op.kind === "elementwise") {
+      return { kind: "op", op: node.op, attrs: node.attrs, args: node.inputs.map((x) => this.#visit(x, access)) };
+    }
+    if (node.op.kind === "movement") {
+      const inner = throughMovement(node, access, rank);
+      if (!inner) throw new Error(`internal: ${t} can't be followed as a view`);
+      return this.#step(node.inputs[0], inner);
+    }
+    throw new Error(`internal: ${t} is neither stored nor an expression`);
+  }
+}
+
+/** What the hooks of one dispatch share: extra bindings, numbers and functions. */
+export class HookContext {
+  readonly bindings: { readonly of: { readonly tensor: Tensor } | { readonly scratch: Memory }; readonly name: string; readonly type: string }[] = [];
+  readonly functions: Record<string, string> = {};
+  readonly #numbers: number[] = [];
+
+  constructor(readonly width: 1 | 4) {}
+
+  /** WGSL of a u32 that the host supplies; negative values wrap as u32 arithmetic does. */
+  number(value: number): string {
+    const i = this.#numbers.push(value >>> 0) - 1;
+    return `k[${i >> 2}].${"xyzw"[i & 3]}`;
+  }
+
+  float(value: number): string {
+    return `bitcast<f32>(${this.number(new Uint32Array(new Float32Array([value]).buffer)[0])})`;
+  }
+
+  buffer(tensor: Tensor, vector: boolean): string {
+    const element = wgslType(tensor.dtype);
+    const type = vector ? `vec4<${element}>` : element;
+    const known = this.bindings.find((b) => "tensor" in b.of && b.of.tensor === tensor && b.type === type);
+    return known ? known.name : this.#bind({ tensor }, type);
+  }
+
+  /** A buffer of floats that an earlier dispatch of the same stage wrote. */
+  scratch(memory: Memory): string {
+    return this.#bind({ scratch: memory }, "f32");
+  }
+
+  #bind(of: { readonly tensor: Tensor } | { readonly scratch: Memory }, type: string): string {
+    const name = `x${this.bindings.length}`;
+    this.bindings.push({ of, name, type });
+    return name;
+  }
+
+  get numbers(): Uint32Array<ArrayBuffer> {
+    const padded = new Uint32Array(Math.max(4, Math.ceil(this.#numbers.length / 4) * 4));
+    padded.set(this.#numbers);
+    return padded;
+  }
+
+  get usesNumbers(): boolean { return this.#numbers.length > 0; }
+}
+
+/** One loop variable of a hook and the domain dimensions it enumerates, row-major. */
+export interface LoopVariable {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
+
+interface Collapsed {
+  readonly sizes: number[];
+  /** Strides of each view over the collapsed dimensions, by view. */
+  readonly strides: number[][];
+}
+
+/** Merges neighbouring dimensions that every view walks in step, and drops those of size 1. */
+function collapse(domain: Shape, dims: readonly number[], views: readonly View[]): Collapsed {
+  const sizes: number[] = [];
+  const strides: number[][] = views.map(() => []);
+  for (const d of dims) {
+    if (domain[d] === 1) continue;
+    const last = sizes.length - 1;
+    const merges = last >= 0 && views.every((v, i) => strides[i][last] === v.strides[d] * domain[d]);
+    if (merges) {
+      sizes[last] *= domain[d];
+      views.forEach((v, i) => (strides[i][last] = v.strides[d]));
+    } else {
+      sizes.push(domain[d]);
+      views.forEach((v, i) => strides[i].push(v.strides[d]));
+    }
+  }
+  return { sizes, strides };
+}
+
+/** Size of the innermost dimension that is left after merging; 1 where none is. */
+export const innerSize = (domain: Shape, loop: readonly LoopVariable[], inner: number, views: readonly View[]): number =>
+  collapse(domain, loop[inner].dims, views).sizes.at(-1) ?? 1;
+
+/** Whether the loop variable's innermost collapsed dimension can be taken four at a time for all these views. */
+export function vectorizes(domain: Shape, loop: readonly LoopVariable[], inner: number, views: readonly View[]): boolean {
+  if (sizeOf(domain) === 0) return false;
+  const groups = loop.map((l) => collapse(domain, l.dims, views));
+  const { sizes, strides } = groups[inner];
+  const n = sizes.length - 1;
+  if (n < 0 || sizes[n] % 4 !== 0) return false;
+  return views.every((v, i) => {
+    const step = strides[i][n];
+    if (step === 0) return true;
+    return step === 1 && v.offset % 4 === 0 && groups.every((g, j) => g.strides[i].every((s, d) => (j === inner && d === n) || s % 4 === 0));
+  });
+}
+
+/** Places values of views over loop variables: index expressions, each coordinate computed once. */
+class Indexer {
+  readonly lines: string[] = [];
+  readonly #coordinates: string[][] = [];
+  readonly #groups: Collapsed[];
+
+  /** `inner`: the loop variable whose innermost dimension counts in steps of the context's width. */
+  constructor(readonly context: HookContext, domain: Shape, readonly loop: readonly LoopVariable[], readonly inner: number, readonly views: readonly View[], prefix = "c") {
+    this.#groups = loop.map((l) => collapse(domain, l.dims, views));
+    this.#groups.forEach(({ sizes }, g) => {
+      let rest = loop[g].name;
+      const names = new Array<string>(sizes.length);
+      for (let d = sizes.length - 1; d >= 0; d--) {
+        const name = `${prefix}${g}_${d}`;
+        names[d] = name;
+        if (d === 0) {
+          this.lines.push(`let ${name} = ${rest};`);
+          break;
+        }
+        const count = d === sizes.length - 1 && g === inner ? sizes[d] / context.width : sizes[d];
+        const n = context.number(count);
+        this.lines.push(`let ${name}q = ${rest} / ${n};`, `let ${name} = ${rest} - ${name}q * ${n};`);
+        rest = `${name}q`;
+      }
+      this.#coordinates.push(names);
+    });
+  }
+
+  /** Stride of view `v` along the dimension that is taken `width` at a time; 0 where there is none. */
+  innerStride(v: number): number {
+    const { strides } = this.#groups[this.inner];
+    return strides[v].at(-1) ?? 0;
+  }
+
+  /** Whether view `v` walks the innermost dimension by ones from multiples of four. */
+  aligned(v: number): boolean {
+    return this.innerStride(v) === 1 && this.views[v].offset % 4 === 0
+      && this.#groups.every(({ strides }, g) => strides[v].every((s, d) => (g === this.inner && d === strides[v].length - 1) || s % 4 === 0));
+  }
+
+  /** Index of view `v`: of the first element, or in units of four where `quads`. */
+  index(v: number, quads = false): string {
+    const { context } = this;
+    const scale = quads ? 4 : 1;
+    const terms: string[] = [];
+    const { offset } = this.views[v];
+    if (offset !== 0) terms.push(context.number(offset / scale));
+    this.#groups.forEach(({ strides }, g) => strides[v].forEach((stride, d) => {
+      if (stride === 0) return;
+      const isInner = g === this.inner && d === strides[v].length - 1;
+      const factor = (isInner ? stride * context.width : stride) / scale;
+      const c = this.#coordinates[g][d];
+      terms.push(factor === 1 ? c : `${c} * ${context.number(factor)}`);
+    }));
+    return terms.length ? terms.join(" + ") : "0u";
+  }
+}
+
+/** Statements that compute an expression, and the name of its value; a stored bool is still a WGSL bool. */
+function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, raw?: string): { lines: string[]; value: string } {
+  const { width } = context;
+  const views = e.views;
+  const indexer = new Indexer(context, e.domain, loop, inner, views);
+  const lines: string[] = [...indexer.lines];
+  const names: string[] = [];
+  let v = 0;
+  e.steps.forEach((step, s) => {
+    const name = `v${s}`;
+    switch (step.kind) {
+      case "raw": names.push(raw!); return;
+      case "constant": names.push(constantText(step.value, step.dtype, context)); return;
+      case "iota": {
+        const i = v++, stride = indexer.innerStride(i);
+        const lanes = width === 4 && stride !== 0 ? ` + ${stride === 1 ? "" : `${context.number(stride)} * `}vec4<u32>(0u, 1u, 2u, 3u)` : "";
+        lines.push(`let ${name} = U(${indexer.index(i)})${lanes};`);
+        break;
+      }
+      case "leaf": {
+        const i = v++;
+        lines.push(...loadText(name, step.tensor, indexer, i, context));
+        break;
+      }
+      case "op":
+        Object.assign(context.functions, step.op.functions);
+        lines.push(`let ${name} = ${step.op.wgsl(step.args.map((a) => names[a]), step.attrs)};`);
+    }
+    names.push(name);
+  });
+  return { lines, value: names[e.root] };
+}
+
+function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, context: HookContext): string[] {
+  const stride = indexer.innerStride(view);
+  const { dtype } = tensor;
+  const convert = (x: string, zero: string): string => (dtype === "bool" ? `(${x} != ${zero})` : dtype === "f16" ? `F(${x})` : x);
+  if (context.width === 1) return [`let ${name} = ${convert(`${context.buffer(tensor, false)}[${indexer.index(view)}]`, "0u")};`];
+  if (stride === 0) {
+    const cast = dtype === "bool" ? "B" : dtype === "i32" ? "I" : dtype === "u32" ? "U" : "F";
+    const scalar = `${context.buffer(tensor, false)}[${indexer.index(view)}]`;
+    return [`let ${name} = ${cast}(${dtype === "bool" ? `${scalar} != 0u` : dtype === "f16" ? `f32(${scalar})` : scalar});`];
+  }
+  if (indexer.aligned(view)) return [`let ${name} = ${convert(`${context.buffer(tensor, true)}[${indexer.index(view, true)}]`, "vec4<u32>()")};`];
+  const x = context.buffer(tensor, false);
+  const at = `${name}i`, step = context.number(stride);
+  const element = dtype === "bool" ? "u32" : dtype === "f16" ? "f16" : dtype;
+  const four = `vec4<${element}>(${[0, 1, 2, 3].map((l) => `${x}[${at}${l === 0 ? "" : ` + ${l}u * ${step}`}]`).join(", ")})`;
+  return [`let ${at} = ${indexer.index(view)};`, `let ${name} = ${convert(four, "vec4<u32>()")};`];
+}
+
+function constantText(value: number, dtype: DType, context: HookContext): string {
+  switch (dtype) {
+    case "bool": return `B(${value !== 0})`;
+    case "u32": return `U(${context.number(value)})`;
+    case "i32": return `I(bitcast<i32>(${context.number(value)}))`;
+    default: return commonConstants.has(value) && !Object.is(value, -0) ? `F(${value.toFixed(1)})` : `F(${context.float(value)})`;
+  }
+}
+const commonConstants = new Set([0, 1, -1, 2, 0.5, -0.5]);
+
+/** `fn name(parameters) -> result { …; return value; }` for an expression over the loop variables. */
+export function emitFunction(signature: string, e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, options: { raw?: string; store?: boolean } = {}): string {
+  const { lines, value } = emitSteps(e, context, loop, inner, options.raw);
+  const result = options.store && e.dtype === "bool" ? `select(U(0u), U(1u), ${value})` : options.store && e.dtype === "f16" ? `Y(${value})` : value;
+  return `${signature} {\n  ${[...lines, `return ${result};`].join("\n  ")}\n}`;
+}
+
+/** A hook that gives the index of a view, in units of the context's width. */
+export function emitIndexFunction(signature: string, domain: Shape, view: View, context: HookContext, loop: readonly LoopVariable[], inner: number): string {
+  const indexer = new Indexer(context, domain, loop, inner, [view]);
+  return `${signature} {\n  ${[...indexer.lines, `return ${indexer.index(0, context.width === 4)};`].join("\n  ")}\n}`;
+}

@@ -1,0 +1,251 @@
+// What is stored and what is recomputed: cuts the graph into stages, each one kernel's worth of work.
+//
+// Stored are the results of kernels, reductions and joins, what kernels read, and what a program gives out. Elementwise ops
+// and views live inside the stages that read them, unless several readers would repeat too much. An elementwise chain that
+// is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's end is stored.
+import { constantOp, iotaOp } from "../constant.ts";
+import type { ConcatOp, ElementwiseOp, View } from "../op.ts";
+import type { Node, Tensor } from "../tensor.ts";
+import { bytesPerElement } from "../dtype.ts";
+import { type Alias, aliasOf, isContiguous, mergesOnly } from "./access.ts";
+import type { Graph } from "./simplify.ts";
+
+/** Offsets of bindings are multiples of this many bytes on every device. */
+export const OFFSET_ALIGNMENT = 256;
+
+export type Stage =
+  /** Computes `result` elementwise. */
+  | { readonly kind: "map"; readonly result: Tensor; readonly order: number }
+  /** Writes `value` into its view of the joined tensor `into`. */
+  | { readonly kind: "part"; readonly value: Tensor; readonly into: Tensor; readonly view: View; readonly order: number }
+  /** A reduction or an op with its own kernels; `end` is `raw` after the epilogue, where there is one. */
+  | { readonly kind: "reduce" | "kernel"; readonly node: Node; readonly raw: Tensor; readonly end: Tensor; readonly order: number };
+
+export interface Fusion {
+  /** In the order of execution. */
+  readonly stages: readonly Stage[];
+  readonly stored: ReadonlySet<Tensor>;
+  /** Tensors that their producer writes straight into a part of a joined tensor, at an element offset. */
+  readonly within: ReadonlyMap<Tensor, { readonly into: Tensor; readonly offset: number }>;
+}
+
+interface Cost {
+  /** Stored tensors that a reader must read. */
+  readonly leaves: ReadonlySet<Tensor>;
+  /** Operations per element, and how many ops. */
+  readonly flops: number;
+  readonly ops: number;
+}
+
+/** Storage bindings an op's kernels take for themselves, leaving the rest of the device's limit to an epilogue; 0 forbids one. */
+export type EpilogueRoom = (node: Node) => number;
+
+export function fuse(graph: Graph, maxStorageBuffers: number, epilogueRoom: EpilogueRoom): Fusion {
+  return new Fuser(graph, maxStorageBuffers, epilogueRoom).run();
+}
+
+const MAX_OPS = 64;
+
+class Fuser {
+  readonly #stored = new Set<Tensor>();
+  readonly #costs = new Map<Tensor, Cost>();
+  readonly #readers = new Map<Tensor, Node[]>();
+  readonly #roots: Set<Tensor>;
+  /** Chains that may still grow: current end → the kernel's own result and the bindings left. */
+  readonly #open = new Map<Tensor, { readonly raw: Tensor; readonly room: number }>();
+  /** End of the chain of each kernel or reduction, by its raw result. */
+  readonly #ends = new Map<Tensor, Tensor>();
+  readonly #within = new Map<Tensor, { into: Tensor; offset: number }>();
+
+  constructor(readonly graph: Graph, readonly maxBuffers: number, readonly epilogueRoom: EpilogueRoom) {
+    for (const node of graph.nodes) {
+      for (const x of new Set(node.inputs)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), node]);
+    }
+    this.#roots = new Set(graph.roots);
+  }
+
+  run(): Fusion {
+    for (const node of this.graph.nodes) this.#decide(node);
+    for (const root of this.#roots) this.#store(this.#view(root).base);
+    return { stages: this.#stages(), stored: this.#stored, within: this.#within };
+  }
+
+  #decide(node: Node): void {
+    const { op, inputs, outputs } = node;
+    switch (op.kind) {
+      case "source":
+        if (op !== constantOp && op !== iotaOp) outputs.forEach((t) => this.#markStored(t));
+        else outputs.forEach((t) => this.#costs.set(t, { leaves: new Set(), flops: 0, ops: 0 }));
+        return;
+      case "kernel":
+        for (const x of inputs) this.#storeForKernel(x);
+        this.#openChain(node, this.epilogueRoom(node));
+        return;
+      case "reduce":
+        this.#fitLeaves(inputs, this.maxBuffers - outputs.length);
+        this.#openChain(node, this.maxBuffers - 1 - this.#cost(inputs[0]).leaves.size);
+        return;
+      case "concat":
+        this.#join(node, op as ConcatOp);
+        return;
+      case "movement": {
+        const [x] = inputs, [y] = outputs;
+        if (this.#grows(node, y)) return;
+        const small = x.size * 4 <= y.size;
+        const cost = this.#cost(x);
+        // Repeating a small tensor's arithmetic for every element of a large one.
+        if (small && !this.#isStoredView(x) && (cost.flops > 4 || cost.leaves.size > 1)) this.#store(x);
+        if (!("view" in op && op.view) && !this.#isStoredView(x) && !mergesOnly(y.shape, x.shape)) this.#store(x);
+        this.#costs.set(y, this.#isStoredView(x) ? { leaves: new Set([this.#view(x).base]), flops: 0, ops: 0 } : this.#cost(x));
+        return;
+      }
+      case "elementwise": {
+        const [y] = outputs;
+        if (this.#grows(node, y)) return;
+        this.#fitLeaves(inputs, this.maxBuffers - 2);
+        const parts = inputs.map((x) => this.#cost(x));
+        const leaves = new Set(parts.flatMap((c) => [...c.leaves]));
+        const own = (op as ElementwiseOp).flops;
+        const cost = { leaves, flops: own + parts.reduce((n, c) => n + c.flops, 0), ops: 1 + parts.reduce((n, c) => n + c.ops, 0) };
+        this.#costs.set(y, cost);
+        const uses = this.#uses(y);
+        const full = [...leaves].filter((t) => t.size * 2 >= y.size).length;
+        if (uses > 1 && (cost.flops > 12 || uses * full > full + 1 + uses)) this.#store(y);
+      }
+    }
+  }
+
+  /** Readers of a tensor, looking through views. */
+  #uses(t: Tensor): number {
+    let n = this.#roots.has(t) ? 1 : 0;
+    for (const node of this.#readers.get(t) ?? []) n += node.op.kind === "movement" ? this.#uses(node.outputs[0]) : 1;
+    return n;
+  }
+
+  #view(t: Tensor): Alias {
+    return aliasOf(t, (x) => this.#stored.has(x));
+  }
+
+  #cost(t: Tensor): Cost {
+    return this.#costs.get(t)!;
+  }
+
+  #isStoredView(t: Tensor): boolean {
+    return this.#stored.has(this.#view(t).base);
+  }
+
+  #markStored(t: Tensor): void {
+    this.#stored.add(t);
+    this.#costs.set(t, { leaves: new Set([t]), flops: 0, ops: 0 });
+  }
+
+  #store(t: Tensor): void {
+    this.#open.delete(t);
+    if (!this.#stored.has(t)) this.#markStored(t);
+  }
+
+  /** Makes `t` readable by a kernel: contiguous, at an offset that a binding can have. */
+  #storeForKernel(t: Tensor): void {
+    const { base, offset } = this.#view(t);
+    if ((offset * bytesPerElement(t.dtype)) % OFFSET_ALIGNMENT === 0) this.#store(base);
+    else {
+      if (base.node.op.kind !== "movement") this.#store(base);
+      this.#store(t);
+    }
+  }
+
+  /** Stores the heaviest inputs until a stage that reads them all binds at most `limit` buffers and stays small. */
+  #fitLeaves(inputs: readonly Tensor[], limit: number): void {
+    for (;;) {
+      const costs = inputs.map((x) => this.#cost(x));
+      const leaves = new Set(costs.flatMap((c) => [...c.leaves]));
+      const ops = costs.reduce((n, c) => n + c.ops, 0);
+      if (leaves.size <= limit && ops <= MAX_OPS) return;
+      const heaviest = inputs.filter((x) => !this.#isStoredView(x)).sort((a, b) => this.#cost(b).leaves.size - this.#cost(a).leaves.size || this.#cost(b).ops - this.#cost(a).ops)[0];
+      if (!heaviest) throw new Error(`internal: an op with ${inputs.length} inputs needs more than ${limit} buffers`);
+      this.#store(heaviest);
+    }
+  }
+
+  /** All results of a kernel or reduction are stored; a single one may take an epilogue first. */
+  #openChain(node: Node, room: number): void {
+    node.outputs.forEach((t) => this.#markStored(t));
+    if (node.outputs.length !== 1) return;
+    const [raw] = node.outputs;
+    this.#ends.set(raw, raw);
+    if (room > 0) this.#open.set(raw, { raw, room });
+  }
+
+  /** Lets `node`, the only reader of an open chain's end, join the chain; false if it can't. */
+  #grows(node: Node, y: Tensor): boolean {
+    if (node.op.kind === "movement" && node.op.view) return false;
+    // A kernel may write four channels at a time: its epilogue must see them in one dimension.
+    const regroups = node.op.kind === "movement" && y.shape.at(-1) !== node.inputs[0].shape.at(-1);
+    const candidates = [...new Set(node.inputs)]
+      .filter((x) => this.#open.has(x) && x.size === y.size && !this.#roots.has(x) && !(regroups && this.#open.get(x)!.raw.node.op.kind === "kernel")
+        && this.#readers.get(x)!.length === 1)
+      .sort((a, b) => this.#open.get(b)!.raw.node.id - this.#open.get(a)!.raw.node.id);
+    const x = candidates[0];
+    if (!x) return false;
+    const { raw, room } = this.#open.get(x)!;
+    const others = [...new Set(node.inputs)].filter((t) => t !== x);
+    const leaves = new Set(others.flatMap((t) => [...this.#cost(t).leaves]));
+    const ops = others.reduce((n, t) => n + this.#cost(t).ops, 0);
+    if (leaves.size > room || ops > MAX_OPS / 2) return false;
+    this.#stored.delete(x);
+    this.#open.delete(x);
+    this.#ends.set(raw, y);
+    this.#markStored(y);
+    this.#open.set(y, { raw, room: room - leaves.size });
+    return true;
+  }
+
+  #join(node: Node, op: ConcatOp): void {
+    const [into] = node.outputs;
+    this.#markStored(into);
+    op.views(node.inputs, node.attrs).forEach((view, i) => {
+      const x = node.inputs[i];
+      const { base, offset } = this.#view(x);
+      const fromKernel = this.#stored.has(base) && offset === 0 && base.size === x.size && this.#endOf(base);
+      const alone = base === x || this.#readers.get(base)?.length === 1;
+      if (fromKernel && alone && this.#uses(base) === 1 && !this.#roots.has(base) && !this.#within.has(base) && node.inputs.indexOf(x) === node.inputs.lastIndexOf(x)
+        && isContiguous(view, x.shape) && (view.offset * bytesPerElement(x.dtype)) % OFFSET_ALIGNMENT === 0) {
+        this.#open.delete(base);
+        this.#within.set(base, { into, offset: view.offset });
+      } else {
+        this.#open.delete(x);
+        this.#fitLeaves([x], this.maxBuffers - 1);
+      }
+    });
+  }
+
+  /** Whether `t` is what a kernel or reduction with one result stores. */
+  #endOf(t: Tensor): boolean {
+    for (const end of this.#ends.values()) if (end === t) return true;
+    return false;
+  }
+
+  #stages(): Stage[] {
+    const stages: Stage[] = [];
+    const absorbed = new Set(this.#ends.values());
+    for (const node of this.graph.nodes) {
+      const { op, outputs } = node;
+      if (op.kind === "kernel" || op.kind === "reduce") {
+        const raw = outputs[0], end = this.#ends.get(raw) ?? raw;
+        stages.push({ kind: op.kind, node, raw, end, order: end.node.id });
+      } else if (op.kind === "concat") {
+        op.views(node.inputs, node.attrs).forEach((view, i) => {
+          const value = node.inputs[i];
+          if (this.#within.get(this.#view(value).base)?.into === outputs[0] || value.size === 0) return;
+          stages.push({ kind: "part", value, into: outputs[0], view, order: node.id });
+        });
+      } else {
+        for (const t of outputs) {
+          const external = op.kind === "source" && op !== constantOp && op !== iotaOp;
+          if (this.#stored.has(t) && !external && !absorbed.has(t)) stages.push({ kind: "map", result: t, order: node.id });
+        }
+      }
+    }
+    return stages.sort((a, b) => a.order - b.order);
+  }
+}

@@ -1,0 +1,57 @@
+// Errors that teach: which op, which dimension, both shapes, what would have been right.
+
+/** Every error of the engine carries a stable `code`; messages are one sentence with the mend. */
+export class EngineError extends Error {
+  constructor(readonly code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Shapes, dtypes or attributes that an op cannot take. */
+export class ShapeError extends EngineError {
+  constructor(op: string, message: string) {
+    super("shape", `${op}: ${message}`);
+  }
+}
+
+/** An API used against its contract (assign outside a trace, a program used after dispose, …). */
+export class UsageError extends EngineError {
+  constructor(message: string) {
+    super("usage", message);
+  }
+}
+
+/** The device cannot do what was asked: a limit, told before anything is submitted. */
+export class LimitExceededError extends EngineError {
+  constructor(message: string) {
+    super("limit-exceeded", message);
+  }
+}
+
+export class OutOfMemoryError extends EngineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("out-of-memory", message, options);
+  }
+}
+
+/** The device was lost; nothing can be read back through it. */
+export class DeviceLostError extends EngineError {
+  constructor(message: string) {
+    super("device-lost", message);
+  }
+}
+
+/** A WGSL module did not compile; the message holds the kernel, line and text. */
+export class ShaderCompileError extends EngineError {
+  constructor(message: string) {
+    super("shader-compile", message);
+  }
+}
+
+/** The GPU reported an error that no call threw. */
+export class GpuValidationError extends EngineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("gpu-validation", message, options);
+  }
+}

@@ -1,0 +1,183 @@
+// A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
+import { DeviceLostError, type EngineError, GpuValidationError, LimitExceededError, OutOfMemoryError, ShaderCompileError, UsageError } from "../errors.ts";
+import type { Traits } from "../../kernels/kernel.ts";
+
+export interface GpuOptions {
+  /** Largest binding the engine uses, below the device's own limit: large-tensor paths become testable with small tensors. */
+  maxBindingBytes?: number;
+  /** What to believe of the device instead of what its adapter says. */
+  traits?: Partial<Traits>;
+}
+
+export interface GpuCounters {
+  buffers: number;
+  bytes: number;
+  peakBytes: number;
+  pipelines: number;
+  bindGroups: number;
+  submits: number;
+}
+
+/** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
+export type GpuSource = GPU | GPUAdapter | GPUDevice;
+
+export class Gpu {
+  readonly traits: Traits;
+  readonly counters: GpuCounters = { buffers: 0, bytes: 0, peakBytes: 0, pipelines: 0, bindGroups: 0, submits: 0 };
+  readonly maxBindingBytes: number;
+  #failure: EngineError | undefined;
+  #disposed = false;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #onError = (event: Event): void => this.#fail(new GpuValidationError(`the GPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`));
+
+  private constructor(readonly device: GPUDevice, info: GPUAdapterInfo | undefined, readonly borrowed: boolean, options: GpuOptions) {
+    this.traits = {
+      cpu: info ? isSoftwareAdapter(info) : false,
+      f16: device.features.has("shader-f16"),
+      subgroups: device.features.has("subgroups"),
+      ...options.traits,
+    };
+    this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
+    device.addEventListener("uncapturederror", this.#onError);
+    void device.lost.then((info) => {
+      if (!this.#disposed) this.#fail(new DeviceLostError(`the GPU device was lost (${info.reason}): ${info.message || "no reason given"}; open a new device and start again from the last checkpoint`));
+    });
+  }
+
+  static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
+    if ("createBuffer" in source) return new Gpu(source, source.adapterInfo, true, options);
+    const adapter = "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) throw new UsageError("no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on");
+    const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
+    const device = await adapter.requestDevice({
+      requiredFeatures: wanted.filter((f) => adapter.features.has(f)),
+      requiredLimits: { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize },
+    });
+    return new Gpu(device, adapter.info, false, options);
+  }
+
+  get maxStorageBuffers(): number { return this.device.limits.maxStorageBuffersPerShaderStage; }
+  get timestamps(): boolean { return this.device.features.has("timestamp-query"); }
+
+  /** The first error wins; it is thrown at every later `check`. */
+  #fail(error: EngineError): void {
+    this.#failure ??= error;
+  }
+
+  /** Throws the error that the GPU reported since the last read, or that it was lost. */
+  check(): void {
+    if (this.#disposed) throw new UsageError("this device was disposed");
+    if (!this.#failure) return;
+    const error = this.#failure;
+    // A validation error concerns the work since the last read; a loss is for good.
+    if (!(error instanceof DeviceLostError)) this.#failure = undefined;
+    throw error;
+  }
+
+  createBuffer(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    if (size > this.device.limits.maxBufferSize) {
+      throw new LimitExceededError(`${label} needs ${size} bytes, this device's buffers hold at most ${this.device.limits.maxBufferSize}; make the batch or the image smaller`);
+    }
+    const buffer = this.device.createBuffer({ size, usage, label });
+    this.counters.buffers++;
+    this.counters.bytes += size;
+    this.counters.peakBytes = Math.max(this.counters.peakBytes, this.counters.bytes);
+    return buffer;
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    this.counters.buffers--;
+    this.counters.bytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  /** Runs `allocate` inside error scopes: what the GPU refuses is thrown here, typed. */
+  async scoped<T>(what: string, allocate: () => T | Promise<T>): Promise<T> {
+    this.check();
+    this.device.pushErrorScope("validation");
+    this.device.pushErrorScope("out-of-memory");
+    let result: T | undefined, thrown: unknown;
+    try {
+      result = await allocate();
+    } catch (error) {
+      thrown = error;
+    }
+    const memory = await this.device.popErrorScope();
+    const validation = await this.device.popErrorScope();
+    if (thrown) throw thrown;
+    if (memory) throw new OutOfMemoryError(`${what}: the GPU has no memory left (${memory.message}); ${this.counters.bytes} bytes were in use`);
+    if (validation) throw new GpuValidationError(`${what}: ${validation.message}`);
+    this.check();
+    return result as T;
+  }
+
+  /** The pipeline of a WGSL module, compiled once per device; the layout is explicit, so equal layouts share a cache entry. */
+  pipeline(code: string, entries: readonly GPUBindGroupLayoutEntry[], label: string): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(code);
+    if (known) return known;
+    const made = this.#compile(code, entries, label);
+    this.#pipelines.set(code, made);
+    this.counters.pipelines++;
+    made.catch(() => this.#pipelines.delete(code));
+    return made;
+  }
+
+  async #compile(code: string, entries: readonly GPUBindGroupLayoutEntry[], label: string): Promise<GPUComputePipeline> {
+    const module = this.device.createShaderModule({ code, label });
+    const layout = this.device.createPipelineLayout({ bindGroupLayouts: [this.device.createBindGroupLayout({ entries: [...entries] })] });
+    try {
+      return await this.device.createComputePipelineAsync({ layout, compute: { module }, label });
+    } catch (cause) {
+      const { messages } = await module.getCompilationInfo();
+      const first = messages.find((m) => m.type === "error");
+      const where = first ? ` at line ${first.lineNum}: ${first.message}\n${code.split("\n")[first.lineNum - 1] ?? ""}` : `: ${String(cause)}`;
+      throw new ShaderCompileError(`kernel ${label} does not compile${where}`);
+    }
+  }
+
+  submit(commands: GPUCommandBuffer): void {
+    this.device.queue.submit([commands]);
+    this.counters.submits++;
+  }
+
+  /** Copies of bytes of a buffer; throws what the GPU reported. */
+  async readBuffer(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const size = Math.ceil(bytes / 4) * 4;
+    const staging = this.createBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, "readback");
+    try {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      this.submit(encoder.finish());
+      await this.map(staging);
+      return staging.getMappedRange(0, size).slice(0, bytes);
+    } finally {
+      this.destroyBuffer(staging);
+    }
+  }
+
+  /** Maps a staging buffer; a rejection becomes the reason for it. */
+  async map(staging: GPUBuffer): Promise<void> {
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (cause) {
+      this.check();
+      throw new DeviceLostError(`nothing can be read back from the GPU: ${cause instanceof Error ? cause.message : String(cause)}`);
+    }
+    this.check();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.device.removeEventListener("uncapturederror", this.#onError);
+    this.#pipelines.clear();
+    if (!this.borrowed) this.device.destroy();
+  }
+}
+
+/** Adapters that compute on the processor, by what they say of themselves. */
+export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
+  const { vendor, architecture, device, description } = info;
+  return info.isFallbackAdapter === true || /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(`${vendor} ${architecture} ${device} ${description}`);
+}

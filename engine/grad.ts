@@ -1,0 +1,48 @@
+// Reverse-mode differentiation: a walk from the loss back to what it depends on, in ops.
+import { full } from "./constant.ts";
+import { UsageError } from "./errors.ts";
+import { show } from "./shape.ts";
+import type { Node, Tensor } from "./tensor.ts";
+import { add } from "./ops/elementwise.ts";
+
+/** Nodes that `of` depends on, in creation (topological) order. */
+export function ancestors(of: readonly Tensor[]): Node[] {
+  const seen = new Set<Node>();
+  const stack = of.map((t) => t.node);
+  while (stack.length) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const x of node.inputs) stack.push(x.node);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/**
+ * d loss / d x for each x of `xs`, each of its x's shape; zeros where the loss does not depend on x.
+ * `loss` is a scalar, or `seed` gives its cotangent (same shape).
+ */
+export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor[] {
+  if (!seed && loss.size !== 1) throw new UsageError(`grad: the loss has shape ${show(loss.shape)}; reduce it to a scalar with sum() or mean(), or pass a cotangent`);
+  const wanted = new Set<Tensor>(xs);
+  // Only nodes on a path from some x to the loss carry a cotangent.
+  const carries = new Set<Tensor>(xs);
+  const order = ancestors([loss]);
+  for (const node of order) {
+    if (node.op.vjp && node.inputs.some((t) => carries.has(t))) node.outputs.forEach((t) => carries.add(t));
+  }
+  const cotangent = new Map<Tensor, Tensor>([[loss, seed ?? full(loss.shape, 1, loss.dtype)]]);
+  for (const node of order.reverse()) {
+    const dys = node.outputs.map((t) => cotangent.get(t) ?? null);
+    if (!node.op.vjp || !dys.some((d) => d) || !node.inputs.some((t) => carries.has(t))) continue;
+    const dxs = node.op.vjp(dys, node.inputs, node.outputs, node.attrs);
+    node.inputs.forEach((x, i) => {
+      const dx = dxs[i];
+      if (!dx || !carries.has(x)) return;
+      const sofar = cotangent.get(x);
+      cotangent.set(x, sofar ? add(sofar, dx) : dx);
+    });
+    for (const t of node.outputs) if (!wanted.has(t)) cotangent.delete(t);
+  }
+  return xs.map((x) => cotangent.get(x) ?? full(x.shape, 0, x.dtype));
+}

@@ -1,0 +1,28 @@
+// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
+export { Tensor } from "./tensor.ts";
+export type { DType, TypedArray } from "./dtype.ts";
+export { type Shape, sizeOf, show as showShape } from "./shape.ts";
+export * from "./errors.ts";
+export { full, input, hostInput, iota, zerosLike } from "./constant.ts";
+export { Variable, type VariableOptions, arenaOf } from "./variable.ts";
+export { Module, Parameter } from "./module.ts";
+export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
+export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
+export { grad } from "./grad.ts";
+export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";
+export * from "./ops/elementwise.ts";
+export * from "./ops/reduce.ts";
+export * from "./ops/movement.ts";
+export * from "./ops/norm.ts";
+export * from "./ops/softmax.ts";
+export * from "./ops/adam.ts";
+export * from "./ops/conv.ts";
+export * from "./ops/matmul.ts";
+export * from "./ops/pool.ts";
+export * from "./ops/resize.ts";
+export * from "./ops/pad.ts";
+export * from "./ops/dropout.ts";
+export { Device, type CompileOptions, type InputSpec } from "./compile/device.ts";
+export { type Feeds, Program, type ProgramStats, type Values } from "./compile/program.ts";
+export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
+export type { KernelTime } from "./gpu/profiler.ts";

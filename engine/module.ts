@@ -1,0 +1,50 @@
+// A module is a class whose fields are parameters and other modules; names are the paths of the fields.
+import { type Initializer } from "./init.ts";
+import { RandomStreams } from "./random.ts";
+import type { Shape } from "./shape.ts";
+import { Variable } from "./variable.ts";
+
+/** A trainable variable whose initial values come from `init` and the key that `initialize` gives its module. */
+export class Parameter extends Variable {
+  #key = 0;
+  #data?: Float32Array;
+  constructor(shape: Shape, readonly init: Initializer, options: { trainable?: boolean } = {}) {
+    super(shape, () => (this.#data ??= this.init(shape, this.#key)), options);
+  }
+  set key(k: number) {
+    this.#key = k;
+    this.#data = undefined;
+  }
+}
+
+export class Module {
+  /** Variables by path, in the order of the fields: "down1.conv1.weight". */
+  variables(prefix = ""): Map<string, Variable> {
+    const found = new Map<string, Variable>();
+    const visit = (value: unknown, path: string): void => {
+      if (value instanceof Variable) found.set(path, value);
+      else if (value instanceof Module) for (const [k, v] of Object.entries(value)) visit(v, path ? `${path}.${k}` : k);
+      else if (Array.isArray(value)) value.forEach((v, i) => visit(v, `${path}.${i}`));
+    };
+    visit(this, prefix);
+    return found;
+  }
+
+  /** The variables an optimizer may move. */
+  parameters(): Variable[] {
+    return [...this.variables().values()].filter((v) => v.trainable);
+  }
+
+  parameterCount(): number {
+    return this.parameters().reduce((n, v) => n + v.size, 0);
+  }
+
+  /** Names every variable `name.path` and keys its initial values by (seed, "init", that path). Returns this. */
+  initialize(streams: RandomStreams, name = ""): this {
+    for (const [path, v] of this.variables(name)) {
+      v.name = path;
+      if (v instanceof Parameter) v.key = streams.key("init", path);
+    }
+    return this;
+  }
+}

@@ -1,0 +1,98 @@
+// An op is one declaration: its shapes, its gradient written in ops, and how it reaches the GPU.
+import type { Kernel, Params, Consts, Traits } from "../kernels/kernel.ts";
+import type { DType } from "./dtype.ts";
+import type { Shape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface Spec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export type Attrs = object;
+
+/** Cotangent of each output; null where nothing flows back. */
+export type Cotangents = readonly (Tensor | null)[];
+
+interface OpBase<A extends Attrs> {
+  readonly name: string;
+  /** Shapes and dtypes of the outputs; throws ShapeError. */
+  infer(inputs: readonly Tensor[], attrs: A): Spec[];
+  /** Cotangents of the inputs, as ops; absent where the op has no derivative (its inputs are then constants to grad). */
+  vjp?(dy: Cotangents, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: A): (Tensor | null)[];
+  /** output index → input index that the op overwrites; the planner copies first where the input lives on. */
+  readonly inPlace?: Readonly<Record<number, number>>;
+}
+
+/** y[i] = expression(x[i], …): always fuses. Expressions use F, I, U, B for float, int, uint and bool, scalar or vector alike. */
+export interface ElementwiseOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "elementwise";
+  wgsl(x: readonly string[], attrs: A): string;
+  /** WGSL functions the expression calls, by name. */
+  readonly functions?: Readonly<Record<string, string>>;
+  /** Rough operations per element: decides recompute or store. */
+  readonly flops: number;
+}
+
+/** Where elements stand: index = offset + Σ coordinate · stride. */
+export interface View {
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** Moves elements without touching them; costs nothing where its readers can follow the strides. */
+export interface MovementOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "movement";
+  /** The output's view of the memory that `from` views; absent for reshape, which reads the same elements in order. */
+  view?(from: View, input: Shape, output: Shape, attrs: A): View;
+}
+
+/** y[o] = combine over r of x[o, r]: the axes are reduced, elementwise producers fuse into the read. */
+export interface ReduceOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "reduce";
+  readonly combine: "sum" | "max" | "min" | "prod" | "moments";
+  axes(attrs: A): readonly number[];
+}
+
+/** Anything with kernels of its own. */
+export interface KernelOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "kernel";
+  lower(l: Lowering, attrs: A): void;
+}
+
+/** Inputs, constants, variables: what a graph starts from. */
+export interface SourceOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "source";
+}
+
+/** Joins its inputs: each producer writes its own view of the joined buffer. */
+export interface ConcatOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "concat";
+  /** Where each input's elements stand in the output. */
+  views(inputs: readonly Tensor[], attrs: A): View[];
+  /** Elements that no input covers are zero. */
+  readonly zeroFill?: boolean;
+}
+
+export type Op<A extends Attrs = any> = ElementwiseOp<A> | MovementOp<A> | ReduceOp<A> | KernelOp<A> | SourceOp<A> | ConcatOp<A>;
+
+/** A buffer a stage reads or writes, as the lowering sees it. */
+export interface Slot {
+  readonly bytes: number;
+}
+
+/** What `lower` says its dispatches with. */
+export interface Lowering {
+  readonly traits: Traits;
+  readonly inputs: readonly Spec[];
+  readonly outputs: readonly Spec[];
+  /** Buffer of the i-th input (contiguous, row-major) or output. */
+  input(i: number): Slot;
+  output(i: number): Slot;
+  /** Memory that lives from the dispatch that writes it to the last that reads it. */
+  scratch(bytes: number): Slot;
+  /** First kernel of the list that fits (or the tuned one). */
+  select(kernels: readonly Kernel[], params: Params): Kernel;
+  /** One dispatch: `buffers` by the names of the kernel's bindings. The last dispatch that writes output 0 may take an epilogue. */
+  dispatch(kernel: Kernel, params: Params, buffers: Readonly<Record<string, Slot>>, consts?: Consts): void;
+}

@@ -1,0 +1,38 @@
+// What is recorded while a function is traced: its effects on variables, and whether it trains.
+import { UsageError } from "./errors.ts";
+import type { Tensor } from "./tensor.ts";
+import type { Variable } from "./variable.ts";
+
+export type Mode = "train" | "infer";
+
+/** One trace in progress: the current symbolic value of each variable it touched. */
+export class Trace {
+  readonly values = new Map<Variable, Tensor>();
+  readonly assigned = new Set<Variable>();
+  /** Called after each run of the traced program, in order: host counters of optimizers. */
+  readonly afterRun: (() => void)[] = [];
+  constructor(readonly mode: Mode) {}
+}
+
+let current: Trace | undefined;
+
+export const currentTrace = (): Trace | undefined => current;
+
+/** The trace in progress; throws a UsageError that says who needs one. */
+export function requireTrace(who: string): Trace {
+  if (!current) throw new UsageError(`${who} has an effect, so it belongs inside the function given to device.compile()`);
+  return current;
+}
+
+/** "train" inside a training trace; otherwise batch norm uses running statistics and dropout is off. */
+export const mode = (): Mode => current?.mode ?? "infer";
+
+export function withTrace<T>(trace: Trace, f: () => T): T {
+  const outer = current;
+  current = trace;
+  try {
+    return f();
+  } finally {
+    current = outer;
+  }
+}

@@ -1,0 +1,15 @@
+// Reductions and moments, over outer axes (columns) or inner axes (rows).
+import { defineKernel } from "./kernel.ts";
+import columns from "./reduce-columns.wgsl";
+import rows from "./reduce-rows.wgsl";
+import momentColumns from "./moments-columns.wgsl";
+import momentRows from "./moments-rows.wgsl";
+import merge from "./moments-merge.wgsl";
+
+const threads = (p: Readonly<Record<string, number>>): number => p.outs * p.splits;
+
+export const reduceColumns = defineKernel("reduce-columns", { source: columns, threads });
+export const reduceRows = defineKernel("reduce-rows", { source: rows, threads });
+export const momentsColumns = defineKernel("moments-columns", { source: momentColumns, threads });
+export const momentsRows = defineKernel("moments-rows", { source: momentRows, threads });
+export const momentsMerge = defineKernel("moments-merge", { source: merge, threads: (p) => p.outs });

@@ -1,0 +1,209 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { add, div, exp, mul, relu, square, sub, tanh, where, greater } from "../../engine/ops/elementwise.ts";
+import { concat, expand, flip, reshape, slice, transpose } from "../../engine/ops/movement.ts";
+import { max, mean, moments, sum, prod } from "../../engine/ops/reduce.ts";
+import { instanceNorm } from "../../engine/ops/norm.ts";
+import { grad } from "../../engine/grad.ts";
+import { iota, full } from "../../engine/constant.ts";
+import { Variable } from "../../engine/variable.ts";
+import { device, noise, tensor, worst } from "../helpers/device.ts";
+
+const test = suite("compile");
+const close = (got: ArrayLike<number>, want: ArrayLike<number>, tol = 2e-6): void => assert.ok(worst(got, want) <= tol, `off by ${worst(got, want)}: ${Array.from(got).slice(0, 8)} for ${Array.from(want).slice(0, 8)}`);
+
+test("an elementwise chain is one dispatch", async () => {
+  const d = await device();
+  const x = noise(1000), y = noise(1000, 2);
+  using p = await d.compile(({ x, y }) => ({ z: relu(add(mul(x, y), 0.3)) }), { x: [10, 100], y: [10, 100] });
+  p.run({ x, y });
+  close((await p.read()).z, x.map((v, i) => Math.max(0, v * y[i] + 0.3)));
+  assert.is(p.stats().dispatches, 2); // the map and the status word
+});
+
+for (const [shape, other] of [[[3, 5], [5]], [[2, 3, 4], [3, 1]], [[4, 8], [4, 1]], [[2, 1, 3, 8], [2, 5, 1, 8]], [[7], [1]]]) {
+  test(`broadcasting ${shape} with ${other}`, async () => {
+    const d = await device();
+    const n = (s: number[]) => s.reduce((a, b) => a * b, 1);
+    const a = noise(n(shape)), b = noise(n(other), 3);
+    const z = add(tensor(a, shape), tensor(b, other));
+    const want = new Float32Array(z.size);
+    const rank = z.rank;
+    for (let i = 0; i < z.size; i++) {
+      let rest = i, ia = 0, ib = 0, sa = 1, sb = 1;
+      for (let k = rank - 1; k >= 0; k--) {
+        const c = rest % z.shape[k];
+        rest = Math.floor(rest / z.shape[k]);
+        const na = shape[k - rank + shape.length] ?? 1, nb = other[k - rank + other.length] ?? 1;
+        if (na > 1) ia += c * sa;
+        if (nb > 1) ib += c * sb;
+        sa *= na;
+        sb *= nb;
+      }
+      want[i] = a[ia] + b[ib];
+    }
+    close(await d.evaluate(z), want);
+  });
+}
+
+test("views compose: transpose of a flipped slice, reshaped", async () => {
+  const d = await device();
+  const x = noise(4 * 6 * 5);
+  const y = reshape(transpose(flip(slice(tensor(x, [4, 6, 5]), [[1, 4], [0, 6, 2]]), 2), [2, 0, 1]), [5, 9]);
+  const want: number[] = [];
+  for (let c = 0; c < 5; c++) for (let a = 0; a < 3; a++) for (let b = 0; b < 3; b++) want.push(x[((a + 1) * 6 + 2 * b) * 5 + (4 - c)]);
+  close(await d.evaluate(y), want, 0);
+});
+
+test("concat joins along any axis", async () => {
+  const d = await device();
+  const a = noise(2 * 3 * 4), b = noise(2 * 5 * 4, 2);
+  const y = await d.evaluate(concat([tensor(a, [2, 3, 4]), tanh(tensor(b, [2, 5, 4]))], 1));
+  const want: number[] = [];
+  for (let n = 0; n < 2; n++) {
+    for (let i = 0; i < 12; i++) want.push(a[n * 12 + i]);
+    for (let i = 0; i < 20; i++) want.push(Math.tanh(b[n * 20 + i]));
+  }
+  close(y, want);
+});
+
+for (const [shape, axes] of [[[7, 9], [1]], [[7, 9], [0]], [[2, 5, 6, 8], [1, 2]], [[2, 5, 6, 3], [1, 2]], [[2, 5, 6, 8], [0, 1, 2]], [[2, 5, 6, 8], [0, 1, 2, 3]], [[300, 4], [0]], [[4, 5000], [1]], [[3, 4, 5, 6], [0, 2]], [[1, 1], [0]], [[20000], [0]]]) {
+  test(`reductions of ${shape} over ${axes}`, async () => {
+    const d = await device();
+    const n = shape.reduce((a, b) => a * b, 1);
+    const x = noise(n, 5).map((v) => v + 0.5);
+    const outShape = shape.map((s, k) => (axes.includes(k) ? 1 : s));
+    const groups = new Map<number, number[]>();
+    for (let i = 0; i < n; i++) {
+      let rest = i, o = 0, s = 1;
+      for (let k = shape.length - 1; k >= 0; k--) {
+        const c = rest % shape[k];
+        rest = Math.floor(rest / shape[k]);
+        if (!axes.includes(k)) {
+          o += c * s;
+          s *= shape[k];
+        }
+      }
+      groups.set(o, [...(groups.get(o) ?? []), x[i]]);
+    }
+    const per = (f: (v: number[]) => number): number[] => [...groups.keys()].sort((a, b) => a - b).map((o) => f(groups.get(o)!));
+    const t = tensor(x, shape);
+    const m = moments(t, axes);
+    const got = await d.evaluate({ sum: sum(square(t), axes), mean: mean(t, axes), max: max(t, axes), mu: m.mean, variance: m.variance, scaled: mul(sum(t, axes, { keepDims: true }), tensor(noise(outShape.reduce((a, b) => a * b, 1), 9), outShape)) });
+    const average = (v: number[]) => v.reduce((a, b) => a + b, 0) / v.length;
+    close(got.sum, per((v) => v.reduce((a, b) => a + b * b, 0)), 3e-6);
+    close(got.mean, per(average), 3e-6);
+    close(got.max, per((v) => v.reduce((a, b) => Math.max(a, b))), 0);
+    close(got.mu, per(average), 3e-6);
+    close(got.variance, per((v) => { const a = average(v); return average(v.map((e) => (e - a) ** 2)); }), 1e-5);
+    const w = noise(outShape.reduce((a, b) => a * b, 1), 9);
+    close(got.scaled, per((v) => v.reduce((a, b) => a + b, 0)).map((v, i) => v * w[i]), 1e-5);
+  });
+}
+
+test("an empty sum is 0, an empty product 1", async () => {
+  const d = await device();
+  const got = await d.evaluate({ s: sum(full([0, 3], 1), 0), p: prod(tensor([], [3, 0]), 1) });
+  assert.equal([...got.s], [0, 0, 0]);
+  assert.equal([...got.p], [1, 1, 1]);
+});
+
+test("iota counts in row-major order, scalar and by fours", async () => {
+  const d = await device();
+  const got = await d.evaluate({ a: iota([3, 5]), b: add(iota([4, 8]), iota([4, 8])), t: transpose(iota([4, 8])) });
+  assert.equal([...got.a], Array.from({ length: 15 }, (_, i) => i));
+  assert.equal([...got.b], Array.from({ length: 32 }, (_, i) => 2 * i));
+  assert.equal([...got.t], Array.from({ length: 32 }, (_, i) => (i % 4) * 8 + Math.floor(i / 4)));
+});
+
+test("bool tensors are stored and read", async () => {
+  const d = await device();
+  const x = noise(64);
+  const mask = greater(tensor(x), 0);
+  const got = await d.evaluate({ mask, y: where(mask, tensor(x), -1) });
+  assert.equal([...got.mask], [...x].map((v) => (v > 0 ? 1 : 0)));
+  close(got.y, x.map((v) => (v > 0 ? v : -1)));
+});
+
+test("gradients agree with finite differences through a norm, a product and a sum", async () => {
+  const d = await device();
+  const x = noise(2 * 4 * 3 * 4, 7), w = noise(4, 8);
+  const f = (t: ReturnType<typeof tensor>, u: ReturnType<typeof tensor>) => sum(square(tanh(mul(instanceNorm(t), u))));
+  const tx = tensor(x, [2, 4, 3, 4]), tw = tensor(w);
+  const [gx, gw] = grad(f(tx, tw), [tx, tw]);
+  const got = await d.evaluate({ gx, gw });
+  const loss = (x: Float32Array, w: Float32Array): number => {
+    let total = 0;
+    for (let n = 0; n < 2; n++) for (let c = 0; c < 4; c++) {
+      const v = Array.from({ length: 12 }, (_, i) => x[(n * 12 + i) * 4 + c]);
+      const m = v.reduce((a, b) => a + b) / 12, s = v.reduce((a, b) => a + (b - m) ** 2, 0) / 12;
+      for (const e of v) total += Math.tanh(((e - m) / Math.sqrt(s + 1e-5)) * w[c]) ** 2;
+    }
+    return total;
+  };
+  const nudge = (a: Float32Array, i: number, by: number): Float32Array => Float32Array.from(a, (v, k) => (k === i ? v + by : v));
+  const h = 1 / 256;
+  close(got.gx, Float32Array.from(x, (_, i) => (loss(nudge(x, i, h), w) - loss(nudge(x, i, -h), w)) / (2 * h)), 1e-3);
+  close(got.gw, Float32Array.from(w, (_, i) => (loss(x, nudge(w, i, h)) - loss(x, nudge(w, i, -h))) / (2 * h)), 1e-3);
+});
+
+test("assign moves a variable, run after run, and swaps keep old values", async () => {
+  const d = await device();
+  const a = new Variable([3], [1, 2, 3], { name: "a" }), b = new Variable([3], [10, 20, 30], { name: "b" });
+  using p = await d.compile(() => {
+    const oldA = a.value, oldB = b.value;
+    a.assign(oldB);
+    b.assign(add(oldA, 1));
+    return { s: sum(a.value) };
+  });
+  p.run();
+  assert.is((await p.read()).s[0], 60);
+  p.run();
+  await p.read();
+  assert.equal([...(await d.read(a))], [2, 3, 4]);
+  assert.equal([...(await d.read(b))], [11, 21, 31]);
+});
+
+test("a chain of many leaves splits at the binding limit", async () => {
+  const d = await device();
+  const xs = Array.from({ length: 20 }, (_, i) => noise(40, i + 1));
+  const y = xs.map((x) => tensor(x)).reduce((a, b) => add(mul(a, 0.5), b));
+  close(await d.evaluate(y), xs.reduce((a, b) => a.map((v, i) => v * 0.5 + b[i])), 1e-5);
+});
+
+test("a large chain of reused values keeps its size", async () => {
+  const d = await device();
+  let t = tensor(noise(64));
+  let want = Array.from(noise(64));
+  for (let i = 0; i < 30; i++) {
+    t = sub(mul(t, t), div(t, 3));
+    want = want.map((v) => v * v - v / 3);
+  }
+  close(await d.evaluate(exp(t)), want.map(Math.exp), 1e-5);
+});
+
+test("wrong feeds are named", async () => {
+  const d = await device();
+  using p = await d.compile(({ x }) => ({ y: mul(x, 2) }), { x: [2, 2] });
+  assert.throws(() => p.run({}), /input "x" \[2, 2\] is missing/);
+  assert.throws(() => p.run({ x: [1, 2] }), /\[2, 2\] = 4 numbers, got 2/);
+  assert.throws(() => p.run({ x: [1, 2, 3, 4], z: [1] }), /no input "z"/);
+  await p.read().then(() => assert.unreachable(), (e: Error) => assert.match(e.message, /has not run yet/));
+});
+
+test("no buffer, pipeline or bind group is made after the first run", async () => {
+  const d = await device();
+  using p = await d.compile(({ x }) => ({ y: sum(square(expand(x, [16, 64]))) }), { x: [64] });
+  const x = noise(64);
+  p.run({ x });
+  await p.read();
+  const before = { ...d.counters };
+  for (let i = 0; i < 20; i++) {
+    p.run({ x });
+    await p.read();
+  }
+  assert.equal({ ...d.counters, submits: 0 }, { ...before, submits: 0 });
+  assert.is(d.counters.submits - before.submits, 20);
+});
+
+test.run();

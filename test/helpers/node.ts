@@ -1,0 +1,16 @@
+// The test environment in Node.
+import { readFile } from "node:fs/promises";
+import { openNodeGpu } from "../../cli/node-gpu.ts";
+import { setEnvironment } from "./environment.ts";
+import { type RecordedBits, recordOf } from "./records.ts";
+
+/** What the tests of this process recorded. */
+export const records: RecordedBits[] = [];
+
+let opened: ReturnType<typeof openNodeGpu> | undefined;
+setEnvironment({
+  where: "node",
+  gpu: () => (opened ??= openNodeGpu({ quiet: true })),
+  readFile: async (path) => new Uint8Array(await readFile(path)),
+  record: (name, data) => void records.push(recordOf(name, data)),
+});

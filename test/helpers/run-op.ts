@@ -1,0 +1,118 @@
+// Runs one kernel, or the kernels that one op lowers to, straight on a GPUDevice: no compiler in between.
+import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
+import { type TypedArray, bytesPerElement, viewOf } from "../../engine/dtype.ts";
+import type { Attrs, KernelOp, Slot, Spec } from "../../engine/op.ts";
+import { sizeOf } from "../../engine/shape.ts";
+import { type Tensor } from "../../engine/tensor.ts";
+import { input } from "../../engine/constant.ts";
+import { environment } from "./environment.ts";
+
+let shared: Promise<{ device: GPUDevice; adapter: GPUAdapter }> | undefined;
+const errors: string[] = [];
+
+/** One raw device for all kernel tests of this process. */
+export function rawDevice(): Promise<{ device: GPUDevice; adapter: GPUAdapter }> {
+  return (shared ??= (async () => {
+    const { gpu } = await environment().gpu();
+    const adapter = (await gpu.requestAdapter())!;
+    const device = await adapter.requestDevice({ requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [] });
+    device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
+    return { device, adapter };
+  })());
+}
+
+const pipelines = new Map<string, GPUComputePipeline>();
+
+/** Workgroup counts of a dispatch, folded into y where x alone would pass 65,535. */
+export function workgroupsOf(kernel: Kernel, params: Params, consts: Consts): [number, number, number] {
+  if (kernel.workgroups) return [...kernel.workgroups(params, consts)];
+  const groups = Math.max(1, Math.ceil(kernel.threads!(params, consts) / 64));
+  const y = Math.ceil(groups / 65535);
+  return [Math.ceil(groups / y), y, 1];
+}
+
+export const defaultConsts = (kernel: Kernel, params: Params, traits: Traits, consts?: Consts): Consts => ({
+  ...Object.fromEntries(Object.entries(kernel.tunables ?? {}).map(([name, values]) => [name, values[0]])),
+  ...kernel.consts?.(params, traits),
+  ...consts,
+});
+
+/** Encodes one dispatch with buffers by binding name; also what a bench may time. */
+export function encodeKernel(device: GPUDevice, pass: GPUComputePassEncoder, kernel: Kernel, params: Params, consts: Consts, buffers: Readonly<Record<string, GPUBuffer>>): void {
+  const code = specialize(kernel.source, { consts });
+  let pipeline = pipelines.get(code);
+  if (!pipeline) {
+    const layout = device.createBindGroupLayout({
+      entries: kernel.bindings.map((b) => ({ binding: b.index, visibility: GPUShaderStage.COMPUTE, buffer: { type: b.access === "uniform" ? "uniform" : b.access === "read" ? "read-only-storage" : "storage" } })),
+    });
+    pipeline = device.createComputePipeline({ layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }), compute: { module: device.createShaderModule({ code, label: kernel.name }) } });
+    pipelines.set(code, pipeline);
+  }
+  const uniform = device.createBuffer({ size: 256, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(uniform, 0, packParams(kernel, params));
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: kernel.bindings.map((b) => {
+      const buffer = b.access === "uniform" ? uniform : buffers[b.name];
+      if (!buffer) throw new Error(`kernel ${kernel.name}: no buffer is given for binding ${b.name}`);
+      return { binding: b.index, resource: { buffer } };
+    }),
+  }));
+  pass.dispatchWorkgroups(...workgroupsOf(kernel, params, consts));
+}
+
+/** Outputs of a kernel op for given inputs (row-major values). `traits` overrides what the device is. Throws on any GPU error. */
+export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: readonly { shape: readonly number[]; data: ArrayLike<number>; dtype?: Spec["dtype"] }[], override: Partial<Traits> = {}): Promise<TypedArray[]> {
+  const { device } = await rawDevice();
+  const traits: Traits = { cpu: true, f16: false, subgroups: false, ...override };
+  const tensors: Tensor[] = inputs.map((x, i) => input(`x${i}`, x.shape, x.dtype ?? "f32"));
+  const outputs = op.infer(tensors, attrs);
+  const buffer = (bytes: number): GPUBuffer => device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+  const made: GPUBuffer[] = [];
+  const slot = (bytes: number): Slot & { buffer: GPUBuffer } => {
+    const b = buffer(bytes);
+    // Poison: a kernel that reads what it did not write is found out.
+    device.queue.writeBuffer(b, 0, new Uint32Array(b.size / 4).fill(0x7fc12345));
+    made.push(b);
+    return { bytes, buffer: b };
+  };
+  const ins = tensors.map((t, i) => {
+    const s = slot(t.bytes);
+    const data = viewOf(t.dtype, new ArrayBuffer(Math.ceil(t.bytes / 4) * 4));
+    data.set(inputs[i].data as ArrayLike<number>);
+    device.queue.writeBuffer(s.buffer, 0, data as Float32Array<ArrayBuffer>);
+    return s;
+  });
+  const outs = outputs.map((o) => slot(sizeOf(o.shape) * bytesPerElement(o.dtype)));
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  op.lower({
+    traits, inputs: tensors, outputs,
+    input: (i) => ins[i], output: (i) => outs[i], scratch: slot,
+    select: (kernels, params) => {
+      const found = kernels.find((k) => !k.fits || k.fits(params, traits));
+      if (!found) throw new Error(`${op.name}: no kernel fits`);
+      return found;
+    },
+    dispatch: (kernel, params, buffers, consts) =>
+      encodeKernel(device, pass, kernel, params, defaultConsts(kernel, params, traits, consts), Object.fromEntries(Object.entries(buffers).map(([n, s]) => [n, (s as ReturnType<typeof slot>).buffer]))),
+  }, attrs);
+  pass.end();
+  const results = outs.map((o) => {
+    const read = device.createBuffer({ size: o.buffer.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    encoder.copyBufferToBuffer(o.buffer, 0, read, 0, o.buffer.size);
+    return read;
+  });
+  device.queue.submit([encoder.finish()]);
+  const values: TypedArray[] = [];
+  for (const [i, read] of results.entries()) {
+    await read.mapAsync(GPUMapMode.READ);
+    const n = sizeOf(outputs[i].shape);
+    values.push(viewOf(outputs[i].dtype, read.getMappedRange().slice(0)).slice(0, n) as TypedArray);
+    read.destroy();
+  }
+  for (const b of made) b.destroy();
+  if (errors.length) throw new Error(errors.splice(0).join("\n"));
+  return values;
+}
