@@ -55,3 +55,17 @@ export class GpuValidationError extends EngineError {
     super("gpu-validation", message, options);
   }
 }
+
+/** A loss, gradient or weight became NaN or infinite. */
+export class NumericalError extends EngineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("numerical", message, options);
+  }
+}
+
+/** A file that is not what it should be: truncated, changed, or of another kind. */
+export class CorruptFileError extends EngineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("corrupt", message, options);
+  }
+}

@@ -168,7 +168,8 @@ const leakyReluOp: ElementwiseOp<SlopeAttrs> = {
   kind: "elementwise", name: "leaky-relu", flops: 2,
   wgsl: ([x], { slope }) => `select(${x} * F(${float(slope)}), ${x}, ${x} > F(0.0))`,
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  vjp: ([dy], [x], _, { slope }) => [where(greater(x, 0), dy!, mul(dy!, slope))],
+  // With a positive slope y has x's sign, so x need not be kept.
+  vjp: ([dy], [x], [y], { slope }) => [where(greater(slope > 0 ? y : x, 0), dy!, mul(dy!, slope))],
 };
 /** x for x > 0, slope·x otherwise. */
 export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => apply(leakyReluOp, [x], { slope });

@@ -1,0 +1,128 @@
+// Padding along any axes. Two neighbouring axes (H and W of NHWC) are one kernel; more are done pair by pair, for every mode is
+// separable. Cropping is a view, zero padding is written in place by whoever makes x.
+import type { Params } from "../../kernels/kernel.ts";
+import { padImage, padImageGrad } from "../../kernels/pad-image.ts";
+import { full } from "../constant.ts";
+import { ShapeError } from "../errors.ts";
+import type { KernelOp } from "../op.ts";
+import { show, sizeOf } from "../shape.ts";
+import { type Tensor, apply } from "../tensor.ts";
+import { concat, expand, flip, place, reshape, slice } from "./movement.ts";
+
+const modes = ["constant", "reflect", "replicate", "circular", "symmetric"] as const;
+type PadMode = (typeof modes)[number];
+type Pads = readonly [low: number, high: number];
+
+export interface PadOptions {
+  /** constant (the default): `value`; reflect: mirrored without the edge; symmetric: mirrored with it; replicate: the edge; circular: the other end. */
+  mode?: PadMode;
+  /** What constant padding holds (default 0). */
+  value?: number;
+}
+
+/** x [A, H, W, C] padded along H and W. */
+interface PadAttrs {
+  readonly h: number; readonly w: number;
+  readonly y: Pads; readonly x: Pads;
+  readonly mode: PadMode;
+  readonly value: number;
+}
+
+const problem = (a: number, c: number, { h, w, y, x, mode, value }: PadAttrs): Params => ({
+  a, h, w, c, p: h + y[0] + y[1], q: w + x[0] + x[1], top: y[0], left: x[0], mode: modes.indexOf(mode), value,
+});
+
+const padOp: KernelOp<PadAttrs> = {
+  kind: "kernel", name: "pad",
+  infer: ([{ shape: [a, , , c], dtype }], attrs) => {
+    const { p, q } = problem(a, c, attrs);
+    return [{ shape: [a, p, q, c], dtype }];
+  },
+  vjp: ([dy], _, __, a) => [
+    a.mode === "constant" ? slice(dy!, [null, [a.y[0], a.y[0] + a.h], [a.x[0], a.x[0] + a.w]]) : apply(padGradOp, [dy!], a),
+  ],
+  lower(l, attrs) {
+    const [a, , , c] = l.inputs[0].shape;
+    const params = problem(a, c, attrs);
+    l.dispatch(l.select(padImage, params), params, { x: l.input(0), y: l.output(0) });
+  },
+};
+
+const padGradOp: KernelOp<PadAttrs> = {
+  kind: "kernel", name: "pad-grad",
+  infer: ([{ shape: [a, , , c], dtype }], { h, w }) => [{ shape: [a, h, w, c], dtype }],
+  vjp: ([du], _, __, a) => [apply(padOp, [du!], a)],
+  lower(l, attrs) {
+    const [a, , , c] = l.inputs[0].shape;
+    const params = problem(a, c, attrs);
+    l.dispatch(l.select(padImageGrad, params), params, { dy: l.input(0), dx: l.output(0) });
+  },
+};
+
+/** Pads axis `d`, and axis d + 1 where `next` is given, by the kernel. */
+function padPair(x: Tensor, d: number, own: Pads, next: Pads | undefined, mode: PadMode, value: number): Tensor {
+  const end = d + (next ? 2 : 1);
+  const a = sizeOf(x.shape.slice(0, d)), c = sizeOf(x.shape.slice(end));
+  const [h, w] = next ? [x.shape[d], x.shape[d + 1]] : [1, x.shape[d]];
+  const attrs: PadAttrs = { h, w, y: next ? own : [0, 0], x: next ?? own, mode, value };
+  const y = apply(padOp, [reshape(x, [a, h, w, c])], attrs);
+  return reshape(y, x.shape.map((n, i) => (i === d ? n + own[0] + own[1] : i === d + 1 && next ? n + next[0] + next[1] : n)));
+}
+
+/** Pads one axis of any dtype by joining views: integers and bools. */
+function padByJoining(x: Tensor, d: number, [low, high]: Pads, mode: PadMode, value: number): Tensor {
+  const n = x.shape[d];
+  const run = (from: number, to: number): Tensor => slice(x, x.shape.map((_, i) => (i === d ? [from, to] : null)));
+  const border = (count: number, before: boolean): Tensor => {
+    const shape = x.shape.map((m, i) => (i === d ? count : m));
+    switch (mode) {
+      case "constant": return full(shape, value, x.dtype);
+      case "replicate": return expand(before ? run(0, 1) : run(n - 1, n), shape);
+      case "circular": return before ? run(n - count, n) : run(0, count);
+      default: {
+        const skip = mode === "reflect" ? 1 : 0;
+        return flip(before ? run(skip, skip + count) : run(n - skip - count, n - skip), d);
+      }
+    }
+  };
+  return concat([...(low ? [border(low, true)] : []), x, ...(high ? [border(high, false)] : [])], d);
+}
+
+function checkPads(x: Tensor, pads: readonly Pads[], mode: PadMode): void {
+  const fail = (message: string): never => { throw new ShapeError("pad", message); };
+  if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
+  if (pads.length !== x.rank) fail(`${pads.length} pads for x ${show(x.shape)}; give ${x.rank}, one [low, high] for each dimension`);
+  pads.forEach((p, d) => {
+    if (p.length !== 2 || !p.every(Number.isInteger)) fail(`pads of dimension ${d} are ${show(p)}; give two whole numbers [low, high]`);
+    const n = x.shape[d], left = n + Math.min(p[0], 0) + Math.min(p[1], 0), widest = Math.max(...p);
+    if (left < 0) fail(`pads ${show(p)} crop more than the ${n} elements of dimension ${d} of x ${show(x.shape)}`);
+    if (mode === "constant" || widest <= 0) return;
+    const most = mode === "reflect" ? left - 1 : mode === "replicate" ? (left > 0 ? Infinity : 0) : left;
+    if (widest > most) {
+      const why = mode === "reflect" ? "must be smaller than the size" : mode === "replicate" ? "needs an element to repeat" : "must not pass the size";
+      fail(`${mode} padding ${widest} of dimension ${d} of x ${show(x.shape)} ${why}${left < n ? ` left by cropping, ${left}` : `, ${n}`}; ${most > 0 ? `use at most ${most}` : "leave that dimension unpadded"}`);
+    }
+  });
+}
+
+/**
+ * x with pads[d] = [low, high] elements before and after along each dimension d; negative counts crop, before any padding.
+ * Any rank and dtype; reflect and symmetric repeat the image once at most.
+ */
+export function pad(x: Tensor, pads: readonly Pads[], { mode = "constant", value = 0 }: PadOptions = {}): Tensor {
+  checkPads(x, pads, mode);
+  const cropped = slice(x, pads.map(([low, high], d) => [Math.max(-low, 0), x.shape[d] - Math.max(-high, 0)]));
+  const grow = pads.map(([low, high]): Pads => [Math.max(low, 0), Math.max(high, 0)]);
+  const padded = (d: number): boolean => d < grow.length && grow[d][0] + grow[d][1] > 0;
+  if (mode === "constant" && value === 0 && grow.some((_, d) => padded(d))) {
+    return place(cropped, cropped.shape.map((n, d) => n + grow[d][0] + grow[d][1]), grow.map(([low]) => low), grow.map(() => 1));
+  }
+  let y = cropped;
+  for (let d = 0; d < x.rank; d++) {
+    if (!padded(d)) continue;
+    if (x.dtype !== "f32") y = padByJoining(y, d, grow[d], mode, value);
+    else if (padded(d + 1)) y = padPair(y, d, grow[d], grow[++d], mode, value);
+    else y = padPair(y, d, grow[d], undefined, mode, value);
+  }
+  return y;
+}

@@ -1,0 +1,31 @@
+// A CMEDL small enough for tests: 32 × 32 images, two channels wide, on slices made of noise and discs.
+import { UnpairedBatches } from "../../data/batches.ts";
+import type { SliceSet } from "../../data/slices.ts";
+import { Cmedl, type CmedlOptions } from "../../train/cmedl.ts";
+import { noise } from "./device.ts";
+
+export const SIZE = 32;
+
+export const tinyCmedl = (options: Partial<CmedlOptions> = {}): Cmedl => new Cmedl({
+  image: [SIZE, SIZE], seed: 3, poolSize: 3,
+  segmentor: { width: 2 }, generator: { width: 2, blocks: 1 }, discriminator: { width: 2, layers: 2 }, features: { width: 2 },
+  ...options,
+});
+
+/** Slices with a disc that is brighter than its surroundings by `contrast`. */
+export function discs(count: number, seed: number, contrast: number): SliceSet {
+  const images = noise(count * SIZE * SIZE, seed, 0.2), masks = new Uint8Array(images.length);
+  for (let s = 0; s < count; s++) {
+    const cx = 10 + ((s * 7 + seed) % 12), cy = 10 + ((s * 5 + seed) % 12), r = 4 + (s % 4);
+    for (let y = 0; y < SIZE; y++) for (let x = 0; x < SIZE; x++) {
+      if ((x - cx) ** 2 + (y - cy) ** 2 > r * r) continue;
+      const i = (s * SIZE + y) * SIZE + x;
+      masks[i] = 1;
+      images[i] += contrast;
+    }
+  }
+  return { size: SIZE, count, images, masks, origins: Array.from({ length: count }, (_, s) => ({ id: `case${s >> 1}`, patient: `case${s >> 1}`, z: s & 1 })) };
+}
+
+export const tinyBatches = (steps = 4): UnpairedBatches =>
+  new UnpairedBatches(discs(6, 1, 0.3), discs(6, 2, 0.8), { batch: 2, seed: 5, steps, augment: { flip: 0.5, degrees: 10, scale: 0.1 } });
