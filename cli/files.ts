@@ -1,0 +1,113 @@
+// Files as the commands need them: read with clear errors, written whole or not at all, never outside their folder, never over old ones.
+import { randomBytes } from "node:crypto";
+import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { printable } from "../data/errors.ts";
+
+/** A file that could not be read or written, with the mend. */
+export class FileError extends Error {
+  readonly code = "file";
+  constructor(readonly file: string, problem: string, readonly mend: string, options?: ErrorOptions) {
+    super(`${printable(file)}: ${problem}; ${mend}`, options);
+    this.name = new.target.name;
+  }
+}
+
+const reasons: Readonly<Record<string, readonly [problem: string, mend: string]>> = {
+  ENOENT: ["does not exist", "check the path"],
+  ENOTDIR: ["does not exist", "check the path: a part of it is no folder"],
+  EACCES: ["may not be opened", "change its permissions"],
+  EPERM: ["may not be changed", "change its permissions"],
+  EISDIR: ["is a folder", "name a file"],
+  EROFS: ["is on a read-only file system", "choose another folder"],
+  ENOSPC: ["no space is left on the disk", "free some space"],
+  EDQUOT: ["the disk quota is used up", "free some space"],
+  EMFILE: ["too many files are open", "raise the limit (ulimit -n)"],
+  ERR_FS_FILE_TOO_LARGE: ["is larger than 2 GiB", "crop or split it"],
+};
+
+/** The error as a FileError in plain words. */
+export function fileError(path: string, cause: unknown): FileError {
+  if (cause instanceof FileError) return cause;
+  const code = (cause as NodeJS.ErrnoException | null)?.code ?? "";
+  const [problem, mend] = reasons[code] ?? [cause instanceof Error ? cause.message : String(cause), "check the file and the disk"];
+  return new FileError(path, problem, mend, { cause });
+}
+
+/** The bytes of a regular file; with `count`, its first bytes only. Throws FileError. */
+export async function readBytes(path: string, count?: number): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    if (!(await stat(path)).isFile()) throw new FileError(path, "is no regular file", "name a file");
+    if (count === undefined) return new Uint8Array(await readFile(path));
+    const handle = await open(path, "r");
+    try {
+      const bytes = new Uint8Array(count);
+      const { bytesRead } = await handle.read(bytes, 0, count, 0);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws FileError where `path` exists already; `mend` says what to do instead. */
+export async function refuseOverwrite(path: string, mend = "choose another name or remove it first"): Promise<void> {
+  if (await exists(path)) throw new FileError(path, "exists already", mend);
+}
+
+/**
+ * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary file in the same folder,
+ * fsync, rename, fsync of the folder. The folder is made if need be. Throws FileError, leaving no temporary file.
+ */
+export async function writeAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const folder = dirname(path), temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true });
+    const handle = await open(temporary, "wx");
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(folder);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw fileError(path, cause);
+  }
+}
+
+/** Makes renames in a folder last; does nothing where folders cannot be synced (Windows). */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+/** `name` below `folder`. Throws FileError where it would lead out of it (absolute, "..", a drive, a NUL). */
+export function pathInside(folder: string, name: string): string {
+  const path = resolve(folder, name), way = relative(resolve(folder), path);
+  if (name === "" || name.includes("\0") || isAbsolute(name) || /^[a-z]:/i.test(name) || name.includes("\\") || way === "" || way.split(/[\\/]/)[0] === ".." || isAbsolute(way)) {
+    throw new FileError(name, `leads out of ${printable(folder)}`, "name a file inside the folder");
+  }
+  return path;
+}

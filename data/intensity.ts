@@ -1,0 +1,69 @@
+// Intensities to [−1, 1]: CT by a fixed window in HU, MR by a percentile of its own volume.
+import { DataError } from "./errors.ts";
+import type { VoxelArray } from "./volume.ts";
+
+/** How a set is scaled: a window in its own unit, or from 0 to a percentile of each volume. */
+export type IntensityRule =
+  | { readonly kind: "window"; readonly low: number; readonly high: number }
+  | { readonly kind: "percentile"; readonly percentile: number };
+
+/** Soft tissue: −160 … 240 HU. */
+export const softTissueWindow: IntensityRule = { kind: "window", low: -160, high: 240 };
+/** Lungs as in the paper's reference code: −1000 … 500 HU. */
+export const lungWindow: IntensityRule = { kind: "window", low: -1000, high: 500 };
+/** MR: 0 … the volume's 99.5 percentile. */
+export const mrPercentile: IntensityRule = { kind: "percentile", percentile: 99.5 };
+
+/** `low` becomes −1, `high` becomes 1; what lies outside is clamped. */
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The rule's range for one volume. A percentile rule starts at 0, or at the mirrored percentile (0.5) where that is negative. */
+export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Range {
+  if (rule.kind === "window") {
+    if (!(rule.high > rule.low)) throw new DataError(name, "window", `${rule.low} … ${rule.high} HU is no window`, "give the lower value first");
+    return { low: rule.low, high: rule.high };
+  }
+  const [bottom, high] = percentiles(data, [100 - rule.percentile, rule.percentile]);
+  const low = Math.min(0, bottom);
+  if (!(high > low)) throw new DataError(name, "intensity", `the ${rule.percentile} percentile is ${high}: the image is empty`, "leave this case out or export it again");
+  return { low, high };
+}
+
+/** target[at + i] = source[i] scaled from the range to [−1, 1] and clamped. */
+export function scaleInto(target: Float32Array, at: number, source: ArrayLike<number>, { low, high }: Range): void {
+  const a = 2 / (high - low);
+  for (let i = 0; i < source.length; i++) target[at + i] = Math.min(1, Math.max(-1, (source[i] - low) * a - 1));
+}
+
+/** The value in the image's own unit that was scaled to `v` in [−1, 1]. */
+export const unscale = (v: number, { low, high }: Range): number => low + ((v + 1) * (high - low)) / 2;
+
+/** Percentiles (0 … 100) of all values, linear between neighbours in order. */
+export function percentiles(data: VoxelArray, which: readonly number[]): number[] {
+  if (data.length === 0) return which.map(() => NaN);
+  const ranked = data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array ? byCounting(data) : bySorting(data);
+  return which.map((p) => {
+    const position = (Math.min(100, Math.max(0, p)) / 100) * (data.length - 1);
+    const below = Math.floor(position), a = ranked(below), b = ranked(Math.min(data.length - 1, below + 1));
+    return a + (b - a) * (position - below);
+  });
+}
+
+function byCounting(data: Uint8Array | Int16Array | Uint16Array): (rank: number) => number {
+  const offset = data instanceof Int16Array ? 32768 : 0;
+  const counts = new Uint32Array(data instanceof Uint8Array ? 256 : 65536);
+  for (let i = 0; i < data.length; i++) counts[data[i] + offset]++;
+  return (rank) => {
+    let value = 0;
+    for (let seen = counts[0]; seen <= rank; seen += counts[++value]);
+    return value - offset;
+  };
+}
+
+function bySorting(data: VoxelArray): (rank: number) => number {
+  const sorted = data.slice().sort();
+  return (rank) => sorted[rank];
+}

@@ -1,0 +1,81 @@
+// Rows of slices side by side under a row of labels: what a training run shows of itself after each epoch.
+import { drawText, glyphHeight, textWidth } from "./font.ts";
+import { type Colour, Picture, colours } from "./picture.ts";
+
+/** One cell: an image [size, size] in [−1, 1], and contours on it. */
+export interface Tile {
+  readonly values: ArrayLike<number>;
+  readonly contours?: readonly { readonly mask: ArrayLike<number>; readonly colour: Colour; readonly side: "inside" | "outside" }[];
+  /** Small text in the lower left corner. */
+  readonly note?: string;
+}
+
+export interface MontageOptions {
+  readonly size: number;
+  /** One above each column. */
+  readonly labels?: readonly string[];
+  readonly title?: string;
+  /** Names of contour colours, after the title. */
+  readonly legend?: readonly { readonly text: string; readonly colour: Colour }[];
+  /** Screen pixels a pixel. Default: so many that a tile is at least 192 wide. */
+  readonly scale?: number;
+}
+
+const GAP = 1;
+
+/** All tiles in one picture, with gaps of one pixel. Rows may be of different length. */
+export function montage(tiles: readonly (readonly Tile[])[], { size, labels, title, legend, scale = Math.max(1, Math.ceil(192 / size)) }: MontageOptions): Picture {
+  const side = size * scale, columns = Math.max(1, ...tiles.map((row) => row.length));
+  const line = glyphHeight * 2 + 8, head = (title || legend?.length ? line : 0) + (labels?.length ? line : 0);
+  const picture = new Picture(columns * (side + GAP) + GAP, head + tiles.length * (side + GAP) + GAP, colours.dark);
+  let y = 0;
+  if (title || legend?.length) {
+    drawText(picture, title ?? "", 4, y + 4, colours.white, 2);
+    let x = picture.width - 4;
+    for (const { text, colour } of [...(legend ?? [])].reverse()) {
+      x -= textWidth(text, 2) + 8;
+      drawText(picture, text, x, y + 4, colour, 2);
+    }
+    y += line;
+  }
+  labels?.forEach((label, c) => {
+    const fits = textWidth(label, 2) <= side ? 2 : 1;
+    drawText(picture, label, GAP + c * (side + GAP) + Math.max(0, (side - textWidth(label, fits)) >> 1), y + 4, colours.white, fits);
+  });
+  tiles.forEach((row, r) => row.forEach((tile, c) => {
+    const tx = GAP + c * (side + GAP), ty = head + GAP + r * (side + GAP);
+    if (tile.values.length !== size * size) throw new RangeError(`montage: a tile of ${tile.values.length} values is not ${size} × ${size}`);
+    picture.grey(tile.values, size, size, tx, ty, scale);
+    for (const { mask, colour, side: where } of tile.contours ?? []) picture.contour(mask, size, size, tx, ty, scale, colour, where);
+    if (tile.note) drawText(picture, tile.note, tx + 3, ty + side - glyphHeight - 3, colours.white, 1);
+  }));
+  return picture;
+}
+
+/** One row of the picture of an epoch; every image [size, size] in [−1, 1], masks of 0 … 1. */
+export interface EpochRow {
+  readonly ct: ArrayLike<number>;
+  readonly pseudoMr: ArrayLike<number>;
+  readonly cycledCt: ArrayLike<number>;
+  /** The student's probability or mask, and the expert's mask. */
+  readonly prediction: ArrayLike<number>;
+  readonly expert: ArrayLike<number>;
+  readonly note?: string;
+}
+
+/** CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). */
+export function epochPicture(rows: readonly EpochRow[], size: number, title: string): Picture {
+  const tiles = rows.map((r): Tile[] => [
+    { values: r.ct, note: r.note }, { values: r.pseudoMr }, { values: r.cycledCt },
+    {
+      values: r.ct, contours: [
+        { mask: r.expert, colour: colours.expert, side: "inside" },
+        { mask: r.prediction, colour: colours.algorithm, side: "outside" },
+      ],
+    },
+  ]);
+  return montage(tiles, {
+    size, title, labels: ["CT", "pseudo MR", "cycled CT", "segmentation"],
+    legend: [{ text: "expert", colour: colours.expert }, { text: "algorithm", colour: colours.algorithm }],
+  });
+}

@@ -1,0 +1,83 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { dice } from "../../metrics/dice.ts";
+import { type Case, SliceCollector, chooseSlices, defaultFieldMm, fieldOf, foregroundPerSlice, maskSlice, placePrediction } from "../../data/slices.ts";
+import { makeVolume } from "../../data/volume.ts";
+
+const test = suite("slices");
+
+/** A bright ball in a dark box: 40 × 30 × 20 voxels, foreground in slices 6 … 13. */
+function ball(id = "ball"): Case {
+  const shape = [40, 30, 20] as const, data = new Int16Array(40 * 30 * 20).fill(-100), mask = new Uint8Array(data.length);
+  for (let z = 0, o = 0; z < 20; z++) for (let y = 0; y < 30; y++) for (let x = 0; x < 40; x++, o++) {
+    if ((x - 22) ** 2 + (y - 14) ** 2 + ((z - 9.5) * 2) ** 2 < 64) { data[o] = 100; mask[o] = 1; }
+  }
+  return { id, patient: id, image: makeVolume(id, data, shape, [1, 1, 2]), mask };
+}
+const range = { low: -200, high: 200 };
+
+test("all slices with foreground are taken, and a quarter as many without", () => {
+  const c = ball(), counts = foregroundPerSlice(c.mask, c.image.shape);
+  assert.equal([...counts].map((n) => (n > 0 ? 1 : 0)).join(""), "00000011111111000000");
+  const chosen = chooseSlices(counts, 0.25, 7);
+  assert.is(chosen.length, 10);
+  assert.ok([6, 7, 8, 9, 10, 11, 12, 13].every((z) => chosen.includes(z)));
+  assert.equal(chosen, chooseSlices(counts, 0.25, 7));
+  assert.equal(chooseSlices(counts, 0, 7), [6, 7, 8, 9, 10, 11, 12, 13]);
+  assert.is(chooseSlices(counts, 100, 7).length, 20);
+});
+
+test("a collected set holds scaled images and their masks", () => {
+  const collector = new SliceCollector({ grid: { size: 32, fieldMm: 32 }, seed: 1 });
+  assert.is(collector.add(ball("a"), range), 10);
+  collector.add(ball("b"), range);
+  const set = collector.finish("set");
+  assert.is(set.count, 20);
+  assert.equal(set.origins[0].id, "a");
+  for (let s = 0; s < set.count; s++)
+    for (let i = 0; i < 32 * 32; i++) {
+      const v = set.images[s * 1024 + i], expected = set.masks[s * 1024 + i] ? 0.5 : v === -1 ? -1 : -0.5;
+      assert.ok(Math.abs(v - expected) < 1e-6, `slice ${s}, pixel ${i}: ${v}`);
+    }
+  assert.is(collector.outsideField, 0);
+});
+
+test("foreground outside the field is counted", () => {
+  const collector = new SliceCollector({ grid: { size: 8, fieldMm: 8 } });
+  collector.add(ball(), range);
+  assert.ok(collector.outsideField > 0 && collector.outsideField < collector.foreground);
+});
+
+test("slices beyond the body are left out, unless all are asked for", () => {
+  const c = ball();
+  c.image.data.fill(-100, 15 * 1200);
+  c.image.data.fill(-100, 0, 5 * 1200);
+  const blank: Case = { ...c, image: { ...c.image, data: c.image.data.map((v) => (v === -100 ? -1000 : v)) as Int16Array<ArrayBuffer> } };
+  const some = new SliceCollector({ grid: { size: 16, fieldMm: 32 } });
+  assert.is(some.add(blank, range), 8);
+  assert.is(new SliceCollector({ grid: { size: 16, fieldMm: 32 }, negatives: "all" }).add(blank, range), 20);
+});
+
+test("masks laid back as predictions cover the original (3-D Dice above 0.9 at half the resolution)", () => {
+  const c = ball(), grid = { size: 20, fieldMm: 40 }, small = new Uint8Array(400), out = new Uint8Array(c.mask.length);
+  for (let z = 0; z < 20; z++) {
+    maskSlice(c, z, grid, small);
+    placePrediction(small, c.image, z, grid, out);
+  }
+  assert.ok(dice(out, c.mask) > 0.9, `${dice(out, c.mask)}`);
+});
+
+test("both sets share one field in millimetres", () => {
+  assert.is(defaultFieldMm([150, 160, 140]), 150);
+  assert.is(defaultFieldMm([150, 160]), 155);
+  assert.equal(fieldOf({ shape: [100, 100, 1], spacingMm: [1, 1, 1] }, { size: 64, fieldMm: 80 }).width, 80);
+  assert.equal(fieldOf({ shape: [100, 100, 1], spacingMm: [2, 2, 1] }, { size: 64, fieldMm: 80 }).width, 40);
+});
+
+test("a set without foreground is refused", () => {
+  const collector = new SliceCollector({ grid: { size: 8, fieldMm: 30 } });
+  collector.add({ ...ball(), mask: new Uint8Array(40 * 30 * 20) }, range);
+  assert.throws(() => collector.finish("ct"), /ct: slices: no slice holds foreground/);
+});
+
+test.run();
