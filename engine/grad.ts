@@ -2,7 +2,8 @@
 import { full } from "./constant.ts";
 import { UsageError } from "./errors.ts";
 import { show } from "./shape.ts";
-import type { Node, Tensor } from "./tensor.ts";
+import type { PassOp } from "./op.ts";
+import { type Node, type Tensor, apply } from "./tensor.ts";
 import { add } from "./ops/elementwise.ts";
 
 /** Nodes that `of` depends on, in creation (topological) order. */
@@ -46,3 +47,18 @@ export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor
   }
   return xs.map((x) => cotangent.get(x) ?? full(x.shape, 0, x.dtype));
 }
+
+interface PassAttrs { vjp: ((dy: Tensor) => readonly (Tensor | null)[]) | null }
+const passOp: PassOp<PassAttrs> = {
+  kind: "pass",
+  name: "pass",
+  infer: ([y]) => [{ shape: y.shape, dtype: y.dtype }],
+  vjp: ([dy], inputs, _, { vjp }) => (vjp ? [null, ...vjp(dy!)] : inputs.map(() => null)),
+};
+
+/** y, whose derivative with respect to `xs` is what `vjp` says of its cotangent (one of each x's shape), not what y was made of. */
+export const withGradient = (y: Tensor, xs: readonly Tensor[], vjp: (dy: Tensor) => readonly (Tensor | null)[]): Tensor =>
+  apply(passOp, [y, ...xs], { vjp });
+
+/** x in the forward pass, a constant to grad. */
+export const stopGradient = (x: Tensor): Tensor => apply(passOp, [x], { vjp: null });

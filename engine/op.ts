@@ -65,6 +65,11 @@ export interface SourceOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly kind: "source";
 }
 
+/** The value of its first input, with a gradient of its own: it is gone once a graph is compiled. */
+export interface PassOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "pass";
+}
+
 /** Joins its inputs: each producer writes its own view of the joined buffer. */
 export interface ConcatOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly kind: "concat";
@@ -74,7 +79,7 @@ export interface ConcatOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly zeroFill?: boolean;
 }
 
-export type Op<A extends Attrs = any> = ElementwiseOp<A> | MovementOp<A> | ReduceOp<A> | KernelOp<A> | SourceOp<A> | ConcatOp<A>;
+export type Op<A extends Attrs = any> = ElementwiseOp<A> | MovementOp<A> | ReduceOp<A> | KernelOp<A> | SourceOp<A> | ConcatOp<A> | PassOp<A>;
 
 /** A buffer a stage reads or writes, as the lowering sees it. */
 export interface Slot {

@@ -41,8 +41,10 @@ export function throughMovement(node: Node, access: Access, rank: number): Acces
   });
 }
 
+/** Coordinates of `to` from a loop over `from`, a reshape of it; undefined where a dimension would be split. */
+export const reshapeAccess = (from: Shape, to: Shape): Access | undefined => throughReshape(identityAccess(from), from, to, from.length);
 /** Whether a reshape only merges dimensions, so that views pass through it. */
-export const mergesOnly = (from: Shape, to: Shape): boolean => throughReshape(identityAccess(from), from, to, from.length) !== undefined;
+export const mergesOnly = (from: Shape, to: Shape): boolean => reshapeAccess(from, to) !== undefined;
 
 function throughReshape(access: Access, from: Shape, to: Shape, rank: number): Access | undefined {
   const zero: Row = { offset: 0, coefficients: new Array<number>(rank).fill(0) };

@@ -3,7 +3,7 @@ import { input } from "../constant.ts";
 import { type DType, type TypedArray, bytesPerElement, viewOf } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
-import { stopGradient } from "../ops/elementwise.ts";
+import { copy } from "../ops/elementwise.ts";
 import type { Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
@@ -57,7 +57,7 @@ export class Device implements Disposable {
     const assigned = [...trace.assigned].map((variable): Assignment => {
       const value = trace.values.get(variable)!;
       // One variable's old value may be another's new one: it is set aside before anything is overwritten.
-      return { variable, value: aliasOf(value).base.node.op.kind === "source" ? stopGradient(value) : value };
+      return { variable, value: aliasOf(value).base.node.op.kind === "source" ? copy(value) : value };
     });
     const names = Object.keys(outputs) as O[];
     const graph = simplify([...names.map((n) => outputs[n]), ...assigned.map((a) => a.value)]);

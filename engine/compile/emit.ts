@@ -7,7 +7,7 @@ import { type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { wgslType } from "../dtype.ts";
 import type { Memory } from "./lower.ts";
-import { type Access, aliasOf, flatView, throughMovement } from "./access.ts";
+import { type Access, aliasOf, flatView, reshapeAccess, throughMovement } from "./access.ts";
 
 type Step =
   | { readonly kind: "leaf"; readonly tensor: Tensor; readonly view: View }
@@ -24,10 +24,11 @@ export class Expression {
   #memo = new Map<string, number>();
 
   /**
-   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `stored` tells what is
-   * read from memory (not the tensor that is being computed). `raw` is the tensor whose value the kernel has at hand, in the domain's own order (an epilogue).
+   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `stored` tells what is read
+   * from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the kernel's own value,
+   * which is at hand, to `t`: all are walked in the order of the loop.
    */
-  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly stored: (t: Tensor) => boolean, readonly raw?: Tensor) {
+  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly stored: (t: Tensor) => boolean, readonly chain: readonly Tensor[] = []) {
     this.dtype = t.dtype;
     this.root = this.#visit(t, access);
   }
@@ -52,7 +53,7 @@ export class Expression {
   }
 
   #step(t: Tensor, access: Access): Step {
-    if (t === this.raw) return { kind: "raw" };
+    if (t === this.chain[0]) return { kind: "raw" };
     const rank = this.domain.length;
     const { base, offset } = aliasOf(t, this.stored);
     if (this.stored(base)) {
@@ -69,9 +70,10 @@ export class Expression {
       return { kind: "op", op: node.op, attrs: node.attrs, args: node.inputs.map((x) => this.#visit(x, access)) };
     }
     if (node.op.kind === "movement") {
-      const inner = throughMovement(node, access, rank);
-      if (!inner) throw new Error(`internal: ${t} can't be followed as a view`);
-      return this.#step(node.inputs[0], inner);
+      const [x] = node.inputs;
+      const inner = this.chain.includes(x) ? reshapeAccess(this.domain, x.shape) : throughMovement(node, access, rank);
+      if (!inner) throw new Error(`internal: ${t} can't be followed as a view of ${x}`);
+      return this.#step(x, inner);
     }
     throw new Error(`internal: ${t} is neither stored nor an expression`);
   }

@@ -5,6 +5,7 @@
 // is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's end is stored.
 import { constantOp, iotaOp } from "../constant.ts";
 import type { ConcatOp, ElementwiseOp, View } from "../op.ts";
+import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { type Alias, aliasOf, isContiguous, mergesOnly } from "./access.ts";
@@ -18,8 +19,17 @@ export type Stage =
   | { readonly kind: "map"; readonly result: Tensor; readonly order: number }
   /** Writes `value` into its view of the joined tensor `into`. */
   | { readonly kind: "part"; readonly value: Tensor; readonly into: Tensor; readonly view: View; readonly order: number }
-  /** A reduction or an op with its own kernels; `end` is `raw` after the epilogue, where there is one. */
-  | { readonly kind: "reduce" | "kernel"; readonly node: Node; readonly raw: Tensor; readonly end: Tensor; readonly order: number };
+  /** A reduction or an op with its own kernels, and the chain of its result. */
+  | { readonly kind: "reduce" | "kernel"; readonly node: Node; readonly chain: Chain; readonly order: number };
+
+/** What becomes of a kernel's result before it is stored: raw, …, end; of one size all. Without an epilogue raw is the end. */
+export interface Chain {
+  readonly tensors: readonly Tensor[];
+  /** The shape among theirs that all others are merges of: an epilogue loops over it. */
+  readonly domain: Shape;
+}
+export const rawOf = (chain: Chain): Tensor => chain.tensors[0];
+export const endOf = (chain: Chain): Tensor => chain.tensors[chain.tensors.length - 1];
 
 export interface Fusion {
   /** In the order of execution. */
@@ -51,10 +61,11 @@ class Fuser {
   readonly #costs = new Map<Tensor, Cost>();
   readonly #readers = new Map<Tensor, Node[]>();
   readonly #roots: Set<Tensor>;
-  /** Chains that may still grow: current end → the kernel's own result and the bindings left. */
-  readonly #open = new Map<Tensor, { readonly raw: Tensor; readonly room: number }>();
-  /** End of the chain of each kernel or reduction, by its raw result. */
-  readonly #ends = new Map<Tensor, Tensor>();
+  /** Chains that may still grow, by their end, and the bindings left to each. */
+  readonly #open = new Map<Tensor, { readonly chain: Chain; readonly room: number }>();
+  /** Chains of kernels and reductions by their raw result, and by what they store. */
+  readonly #chains = new Map<Tensor, Chain>();
+  readonly #ends = new Set<Tensor>();
   readonly #within = new Map<Tensor, { into: Tensor; offset: number }>();
 
   constructor(readonly graph: Graph, readonly maxBuffers: number, readonly epilogueRoom: EpilogueRoom) {
@@ -170,34 +181,45 @@ class Fuser {
   /** All results of a kernel or reduction are stored; a single one may take an epilogue first. */
   #openChain(node: Node, room: number): void {
     node.outputs.forEach((t) => this.#markStored(t));
-    if (node.outputs.length !== 1) return;
-    const [raw] = node.outputs;
-    this.#ends.set(raw, raw);
-    if (room > 0) this.#open.set(raw, { raw, room });
+    if (node.outputs.length === 1) this.#setChain({ tensors: node.outputs, domain: node.outputs[0].shape }, room);
+  }
+
+  #setChain(chain: Chain, room: number): void {
+    this.#chains.set(rawOf(chain), chain);
+    this.#ends.add(endOf(chain));
+    if (room > 0) this.#open.set(endOf(chain), { chain, room });
   }
 
   /** Lets `node`, the only reader of an open chain's end, join the chain; false if it can't. */
   #grows(node: Node, y: Tensor): boolean {
     if (node.op.kind === "movement" && node.op.view) return false;
-    // A kernel may write four channels at a time: its epilogue must see them in one dimension.
-    const regroups = node.op.kind === "movement" && y.shape.at(-1) !== node.inputs[0].shape.at(-1);
     const candidates = [...new Set(node.inputs)]
-      .filter((x) => this.#open.has(x) && x.size === y.size && !this.#roots.has(x) && !(regroups && this.#open.get(x)!.raw.node.op.kind === "kernel")
-        && this.#readers.get(x)!.length === 1)
-      .sort((a, b) => this.#open.get(b)!.raw.node.id - this.#open.get(a)!.raw.node.id);
-    const x = candidates[0];
-    if (!x) return false;
-    const { raw, room } = this.#open.get(x)!;
-    const others = [...new Set(node.inputs)].filter((t) => t !== x);
-    const leaves = new Set(others.flatMap((t) => [...this.#cost(t).leaves]));
-    const ops = others.reduce((n, t) => n + this.#cost(t).ops, 0);
-    if (leaves.size > room || ops > MAX_OPS / 2) return false;
-    this.#stored.delete(x);
-    this.#open.delete(x);
-    this.#ends.set(raw, y);
-    this.#markStored(y);
-    this.#open.set(y, { raw, room: room - leaves.size });
-    return true;
+      .filter((x) => this.#open.has(x) && x.size === y.size && !this.#roots.has(x) && this.#readers.get(x)!.length === 1)
+      .sort((a, b) => rawOf(this.#open.get(b)!.chain).node.id - rawOf(this.#open.get(a)!.chain).node.id);
+    for (const x of candidates) {
+      const { chain, room } = this.#open.get(x)!;
+      const domain = this.#domainWith(chain, y);
+      if (!domain) continue;
+      const others = [...new Set(node.inputs)].filter((t) => t !== x);
+      const leaves = new Set(others.flatMap((t) => [...this.#cost(t).leaves]));
+      const ops = others.reduce((n, t) => n + this.#cost(t).ops, 0);
+      if (leaves.size > room || ops > MAX_OPS / 2) continue;
+      this.#stored.delete(x);
+      this.#open.delete(x);
+      this.#ends.delete(x);
+      this.#markStored(y);
+      this.#setChain({ tensors: [...chain.tensors, y], domain }, room - leaves.size);
+      return true;
+    }
+    return false;
+  }
+
+  /** The chain's loop once `y` is in it; undefined where no shape serves all. */
+  #domainWith({ tensors, domain }: Chain, y: Tensor): Shape | undefined {
+    // A kernel may write four channels at a time: its epilogue must see them in one dimension.
+    if (tensors[0].node.op.kind === "kernel" && y.shape.at(-1) !== tensors[0].shape.at(-1)) return undefined;
+    if (mergesOnly(domain, y.shape)) return domain;
+    return tensors.every((t) => mergesOnly(y.shape, t.shape)) ? y.shape : undefined;
   }
 
   #join(node: Node, op: ConcatOp): void {
@@ -206,7 +228,7 @@ class Fuser {
     op.views(node.inputs, node.attrs).forEach((view, i) => {
       const x = node.inputs[i];
       const { base, offset } = this.#view(x);
-      const fromKernel = this.#stored.has(base) && offset === 0 && base.size === x.size && this.#endOf(base);
+      const fromKernel = this.#ends.has(base) && offset === 0 && base.size === x.size;
       const alone = base === x || this.#readers.get(base)?.length === 1;
       if (fromKernel && alone && this.#uses(base) === 1 && !this.#roots.has(base) && !this.#within.has(base) && node.inputs.indexOf(x) === node.inputs.lastIndexOf(x)
         && isContiguous(view, x.shape) && (view.offset * bytesPerElement(x.dtype)) % OFFSET_ALIGNMENT === 0) {
@@ -219,20 +241,13 @@ class Fuser {
     });
   }
 
-  /** Whether `t` is what a kernel or reduction with one result stores. */
-  #endOf(t: Tensor): boolean {
-    for (const end of this.#ends.values()) if (end === t) return true;
-    return false;
-  }
-
   #stages(): Stage[] {
     const stages: Stage[] = [];
-    const absorbed = new Set(this.#ends.values());
     for (const node of this.graph.nodes) {
       const { op, outputs } = node;
       if (op.kind === "kernel" || op.kind === "reduce") {
-        const raw = outputs[0], end = this.#ends.get(raw) ?? raw;
-        stages.push({ kind: op.kind, node, raw, end, order: end.node.id });
+        const chain = this.#chains.get(outputs[0]) ?? { tensors: [outputs[0]], domain: outputs[0].shape };
+        stages.push({ kind: op.kind, node, chain, order: endOf(chain).node.id });
       } else if (op.kind === "concat") {
         op.views(node.inputs, node.attrs).forEach((view, i) => {
           const value = node.inputs[i];
@@ -242,7 +257,7 @@ class Fuser {
       } else {
         for (const t of outputs) {
           const external = op.kind === "source" && op !== constantOp && op !== iotaOp;
-          if (this.#stored.has(t) && !external && !absorbed.has(t)) stages.push({ kind: "map", result: t, order: node.id });
+          if (this.#stored.has(t) && !external && !this.#ends.has(t)) stages.push({ kind: "map", result: t, order: node.id });
         }
       }
     }

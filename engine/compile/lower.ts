@@ -6,9 +6,9 @@ import { type DType, bytesPerElement, wgslType } from "../dtype.ts";
 import type { KernelOp, ReduceOp, Slot, View } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { aliasOf, identityAccess } from "./access.ts";
+import { aliasOf, identityAccess, reshapeAccess } from "./access.ts";
 import { Expression, HookContext, type LoopVariable, emitFunction, emitIndexFunction, innerSize, vectorizes } from "./emit.ts";
-import type { Stage } from "./fuse.ts";
+import { type Chain, type Stage, endOf, rawOf } from "./fuse.ts";
 
 /** Memory that a dispatch binds: a run of a stored tensor, or of scratch that lives within one stage. */
 export interface Memory extends Slot {
@@ -72,8 +72,8 @@ export class Lowerer {
     switch (stage.kind) {
       case "map": return stage.result.size === 0 ? [] : [this.#map(stage.result, stage.result, undefined)];
       case "part": return [this.#map(stage.value, stage.into, stage.view)];
-      case "reduce": return this.#reduce(stage.node, stage.raw, stage.end);
-      case "kernel": return this.#kernel(stage.node, stage.raw, stage.end);
+      case "reduce": return this.#reduce(stage.node, stage.chain);
+      case "kernel": return this.#kernel(stage.node, stage.chain);
     }
   }
 
@@ -87,14 +87,21 @@ export class Lowerer {
     return { of: base, offset: offset * bytesPerElement(t.dtype), bytes: t.bytes };
   }
 
-  #expression(value: Tensor, computed: Tensor | undefined, domain: Shape, raw?: Tensor): Expression {
-    return new Expression(value, domain, identityAccess(domain), (t) => t !== computed && t !== raw && this.stored.has(t), raw);
+  #expression(value: Tensor, computed?: Tensor): Expression {
+    return new Expression(value, value.shape, identityAccess(value.shape), (t) => t !== computed && this.stored.has(t));
+  }
+
+  /** The epilogue of a chain: from the kernel's value to what is stored; undefined where they are one. */
+  #tail(chain: Chain): Expression | undefined {
+    const end = endOf(chain);
+    if (chain.tensors.length === 1) return undefined;
+    return new Expression(end, chain.domain, reshapeAccess(chain.domain, end.shape)!, (t) => t !== end && this.stored.has(t), chain.tensors);
   }
 
   /** Computes `value` into `into`, or into a view of it. */
   #map(value: Tensor, into: Tensor, view: View | undefined, isCopy = false): Dispatch {
     const computed = into === value && !isCopy ? value : undefined;
-    const e = this.#expression(value, computed, value.shape);
+    const e = this.#expression(value, computed);
     const loop = wholeLoop(value.shape);
     const views = view ? [...e.views, view] : e.views;
     const placeIsContiguous = !view || view.strides.at(-1) === 1 || value.shape.at(-1) === 1;
@@ -107,7 +114,7 @@ export class Lowerer {
       { flops: e.steps.length * value.size, bytes: value.bytes + e.leaves.reduce((n, t) => n + Math.min(t.bytes, value.bytes), 0) });
   }
 
-  #reduce(node: Node, raw: Tensor, end: Tensor): Dispatch[] {
+  #reduce(node: Node, chain: Chain): Dispatch[] {
     const op = node.op as ReduceOp;
     const [x] = node.inputs;
     const axes = op.axes(node.attrs);
@@ -117,18 +124,20 @@ export class Lowerer {
     const innermost = x.shape.findLastIndex((n) => n !== 1);
     const columns = kept.includes(innermost) && outs > 1;
     const moments = op.combine === "moments";
-    const e = this.#expression(x, undefined, x.shape);
+    const e = this.#expression(x);
     const loop: LoopVariable[] = [{ name: "o", dims: kept }, { name: "r", dims: axes }];
     const inner = columns ? 0 : 1;
-    const target = this.traits.cpu ? 256 : 16384;
-    const tail = end === raw ? undefined : this.#expression(end, end, end.shape, raw);
-    const tailFits = !tail || !columns || innerSize(end.shape, wholeLoop(end.shape), 0, tail.views) % 4 === 0;
+    // A second pass costs a dispatch, so only long sums are split: for more threads, and for less rounding.
+    const { target, alone } = this.traits.cpu ? { target: 256, alone: 32768 } : { target: 16384, alone: 4096 };
+    const parts = (lanes: number, length: number): number => (x.size <= alone && length <= 1024 ? 1 : Math.max(1, Math.min(Math.ceil(target / lanes), Math.ceil(length / 64))));
+    const tail = this.#tail(chain);
+    const tailFits = !tail || !columns || innerSize(chain.domain, wholeLoop(chain.domain), 0, tail.views) % 4 === 0;
     let width: 1 | 4 = (columns || !moments) && tailFits && vectorizes(x.shape, loop, inner, e.views) ? 4 : 1;
     const lanes = (): { outs: number; count: number } => ({ outs: columns ? outs / width : outs, count: columns ? count : count / width });
-    let splits = Math.max(1, Math.min(Math.ceil(target / lanes().outs), Math.ceil(lanes().count / 16)));
-    if (!columns && width === 4 && splits === 1 && end !== raw) {
+    let splits = parts(lanes().outs, lanes().count);
+    if (!columns && width === 4 && splits === 1 && tail) {
       width = 1;
-      splits = Math.max(1, Math.min(Math.ceil(target / outs), Math.ceil(count / 16)));
+      splits = parts(outs, count);
     }
     const n = lanes();
     const chunk = Math.max(1, Math.ceil(n.count / splits));
@@ -154,9 +163,9 @@ export class Lowerer {
     const consts = { COMBINE: { sum: 0, max: 1, min: 2, prod: 3 }[op.combine as "sum" | "max" | "min" | "prod"] };
     const kernel = columns ? reduceColumns : reduceRows;
     if (!columns && width === 4) hooks.lanes = lanesHook(op.combine);
-    const y = this.memoryOf(end);
+    const y = this.memoryOf(endOf(chain));
     const epilogue = (into: HookContext, h: Record<string, string>, type: "F" | "f32"): void => {
-      if (tail) h.epilogue = emitFunction(`fn epilogue(v : ${type}, i : u32) -> ${type}`, tail, into, wholeLoop(end.shape), 0, { raw: "v" });
+      if (tail) h.epilogue = emitFunction(`fn epilogue(v : ${type}, i : u32) -> ${type}`, tail, into, wholeLoop(chain.domain), 0, { raw: "v" });
     };
     if (splits === 1) {
       epilogue(context, hooks, columns ? "F" : "f32");
@@ -177,25 +186,23 @@ export class Lowerer {
     ];
   }
 
-  #kernel(node: Node, raw: Tensor, end: Tensor): Dispatch[] {
+  #kernel(node: Node, chain: Chain): Dispatch[] {
     const recorded = this.#record(node);
     const last = this.#lastWriter(recorded);
     const scratches = new Map<number, Memory>();
     const memory = (slot: RecordedSlot): Memory => {
       if (slot.role === "input") return this.memoryOf(node.inputs[slot.index]);
-      if (slot.role === "output") return this.memoryOf(node.outputs[slot.index] === raw ? end : node.outputs[slot.index]);
+      if (slot.role === "output") return this.memoryOf(slot.index === 0 ? endOf(chain) : node.outputs[slot.index]);
       let m = scratches.get(slot.index);
       if (!m) scratches.set(slot.index, (m = this.#newScratch(slot.bytes)));
       return m;
     };
-    const label = `${node.op.name} ${node.inputs.slice(0, 2).map((t) => show(t.shape)).join(" ")} → ${show(raw.shape)}`;
+    const label = `${node.op.name} ${node.inputs.slice(0, 2).map((t) => show(t.shape)).join(" ")} → ${show(rawOf(chain).shape)}`;
+    const tail = this.#tail(chain);
     return recorded.map((d) => {
       const context = new HookContext(d.kernel.width);
       const hooks: Record<string, string> = {};
-      if (d === last && end !== raw) {
-        const tail = this.#expression(end, end, end.shape, raw);
-        hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(end.shape), 0, { raw: "v" });
-      }
+      if (d === last && tail) hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
       const buffers = Object.fromEntries(Object.entries(d.buffers).map(([name, slot]) => [name, memory(slot)]));
       return this.#dispatch(label, d.kernel, d.params, buffers, d.consts, context, hooks, {}, d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 });
     });

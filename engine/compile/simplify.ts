@@ -19,7 +19,7 @@ function idOf(op: Op): number {
   return id;
 }
 
-/** Dead nodes dropped, equal nodes (same op, attributes, inputs) merged, in creation order. */
+/** Dead nodes dropped, passes replaced by what they pass, equal nodes (same op, attributes, inputs) merged; in creation order. */
 export function simplify(roots: readonly Tensor[]): Graph {
   const stands = new Map<Tensor, Tensor>();
   const known = new Map<string, Node>();
@@ -27,6 +27,10 @@ export function simplify(roots: readonly Tensor[]): Graph {
   const resolve = (t: Tensor): Tensor => stands.get(t) ?? t;
   for (const node of ancestors(roots)) {
     const inputs = node.inputs.map(resolve);
+    if (node.op.kind === "pass") {
+      stands.set(node.outputs[0], inputs[0]);
+      continue;
+    }
     const changed = inputs.some((t, i) => t !== node.inputs[i]);
     // An input or variable is itself; an op that overwrites its input happens once for each time it is written.
     const unique = node.op === inputOp || node.op === variableOp || node.op.inPlace;

@@ -129,8 +129,8 @@ const castOp: ElementwiseOp<CastAttrs> = {
 /** x as another dtype; floats to integers truncate, numbers to bool test for non-zero. */
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : apply(castOp, [x], { dtype }));
 
-/** x in the forward pass, a constant to grad. */
-export const stopGradient = unary("stop-gradient", (x) => x, null, { flops: 0 });
+/** x computed anew: a stored value of its own. */
+export const copy = unary("copy", (x) => x, (dy) => dy, { flops: 0 });
 
 const negRaw = unary("neg", (x) => `(-${x})`, (dy) => neg(dy));
 /** −x. */
@@ -176,7 +176,7 @@ export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => apply(leakyReluOp,
 
 /** A JS number as a WGSL f32 literal. */
 export function float(v: number): string {
-  if (!Number.isFinite(v)) return Number.isNaN(v) ? "bitcast<f32>(nanBits)" : v > 0 ? "3.40282347e+38 * 2.0" : "-3.40282347e+38 * 2.0";
+  if (!Number.isFinite(Math.fround(v))) throw new ShapeError("attribute", `${v} is no finite f32; give a finite number`);
   const s = String(Math.fround(v));
   return /[.e]/.test(s) ? s : `${s}.0`;
 }
@@ -195,7 +195,7 @@ const clampOp: ElementwiseOp<ClampAttrs> = {
   },
 };
 /** x limited to [min, max]; NaN stays NaN. */
-export const clamp = (x: Tensor, { min, max }: { min?: number; max?: number }): Tensor => apply(clampOp, [x], { low: min ?? null, high: max ?? null });
+export const clamp = (x: Tensor, { min, max }: { min?: number; max?: number }): Tensor => apply(clampOp, [x], { low: min === undefined || min === -Infinity ? null : min, high: max === undefined || max === Infinity ? null : max });
 
 /** Σ weight·term, skipping zero weights. */
 export function weightedSum(terms: readonly (readonly [weight: number, term: Tensor])[]): Tensor {

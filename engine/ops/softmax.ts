@@ -1,6 +1,7 @@
 // Softmax and its logarithm, shifted by the maximum so that exp cannot overflow.
 import type { Tensor } from "../tensor.ts";
-import { add, div, exp, log, stopGradient, sub } from "./elementwise.ts";
+import { stopGradient } from "../grad.ts";
+import { add, div, exp, log, sub } from "./elementwise.ts";
 import { max, sum } from "./reduce.ts";
 
 const shifted = (x: Tensor, axis: number): Tensor => sub(x, stopGradient(max(x, axis, { keepDims: true })));

@@ -38,8 +38,10 @@ export const functions = {
   let h = F(0.5) * f * f;
   let k = F(e) - select(F(0.0), F(24.0), tiny);
   let y = k * F(0.69313812256) + (f - (h - (s * (h + t) + k * F(9.0580006145e-6))));
-  let inf = bitcast<F>(U(0x7f800000u));
-  return select(select(select(select(y, -inf, x == F(0.0)), bitcast<F>(U(0x7fc00000u)), x < F(0.0)), x, x == inf), x, isNan(x));
+  // Made from x's bits: WGSL takes no constant that is infinite or NaN.
+  let zero = bitcast<U>(x) & U(0u);
+  let inf = bitcast<F>(zero | U(0x7f800000u));
+  return select(select(select(select(y, -inf, x == F(0.0)), bitcast<F>(zero | U(0x7fc00000u)), x < F(0.0)), x, x == inf), x, isNan(x));
 }`,
   // log(1 + x): the correction x − ((1+x) − 1) restores what the addition rounds away.
   log1p_: `fn log1p_(x: F) -> F {
@@ -63,7 +65,7 @@ export const functions = {
   let odd = abs(b - F(2.0) * floor(b * F(0.5))) == F(1.0);
   let m = pow(abs(a), b);
   let signed = select(m, -m, odd);
-  let y = select(m, select(bitcast<F>(U(0x7fc00000u)), signed, whole), a < F(0.0));
+  let y = select(m, select(bitcast<F>((bitcast<U>(a) & U(0u)) | U(0x7fc00000u)), signed, whole), a < F(0.0));
   return select(select(select(y, a, isNan(a)), b, isNan(b)), F(1.0), b == F(0.0));
 }`,
 };

@@ -15,7 +15,8 @@ export function rawDevice(): Promise<{ device: GPUDevice; adapter: GPUAdapter }>
   return (shared ??= (async () => {
     const { gpu } = await environment().gpu();
     const adapter = (await gpu.requestAdapter())!;
-    const device = await adapter.requestDevice({ requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [] });
+    const wanted: GPUFeatureName[] = ["timestamp-query", "subgroups"];
+    const device = await adapter.requestDevice({ requiredFeatures: wanted.filter((f) => adapter.features.has(f)) });
     device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
     return { device, adapter };
   })());

@@ -14,7 +14,7 @@ export const tinyCmedl = (options: Partial<CmedlOptions> = {}): Cmedl => new Cme
 
 /** Slices with a disc that is brighter than its surroundings by `contrast`. */
 export function discs(count: number, seed: number, contrast: number): SliceSet {
-  const images = noise(count * SIZE * SIZE, seed, 0.2), masks = new Uint8Array(images.length);
+  const images = new Float32Array(noise(count * SIZE * SIZE, seed, 0.2)), masks = new Uint8Array(images.length);
   for (let s = 0; s < count; s++) {
     const cx = 10 + ((s * 7 + seed) % 12), cy = 10 + ((s * 5 + seed) % 12), r = 4 + (s % 4);
     for (let y = 0; y < SIZE; y++) for (let x = 0; x < SIZE; x++) {

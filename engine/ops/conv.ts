@@ -1,0 +1,224 @@
+// Convolutions: y = x ∗ w and its two gradients, three bilinear ops of which each one's gradients are the other two.
+//   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
+import { type Params } from "../../kernels/kernel.ts";
+import { conv2dKernels } from "../../kernels/conv2d.ts";
+import { conv2dInputGradKernels } from "../../kernels/conv2d-input-grad.ts";
+import { conv2dWeightGradKernels, splitWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
+import { sumPartials } from "../../kernels/sum-partials.ts";
+import { ShapeError } from "../errors.ts";
+import type { KernelOp } from "../op.ts";
+import { type Shape, show, sizeOf } from "../shape.ts";
+import { type Tensor, apply } from "../tensor.ts";
+import { add } from "./elementwise.ts";
+import { pad as padTensor } from "./pad.ts";
+
+export interface ConvAttrs {
+  readonly stride: readonly [y: number, x: number];
+  /** Zeros around the image; negative pads crop. */
+  readonly pad: readonly [top: number, left: number, bottom: number, right: number];
+  readonly dilation: readonly [y: number, x: number];
+  readonly groups: number;
+}
+/** Also the image's size [H, W], which stride can't tell. */
+export interface ConvInputGradAttrs extends ConvAttrs { readonly size: readonly [h: number, w: number] }
+/** Also the filter's size [R, S]. */
+export interface ConvWeightGradAttrs extends ConvAttrs { readonly filter: readonly [r: number, s: number] }
+
+/** What pads, dilation and stride make of H and W. */
+function outputSize(op: string, [h, w]: readonly number[], [r, s]: readonly number[], { stride, pad, dilation }: ConvAttrs): [number, number] {
+  const along = (size: number, dim: string, taps: number, tap: string, low: number, high: number, by: number, dil: number): number => {
+    const extent = dil * (taps - 1) + 1;
+    const room = size + low + high - extent;
+    if (taps < 1 || room < 0) {
+      throw new ShapeError(op, `${dim} = ${size} with padding ${low} + ${high} is ${size + low + high} long, the filter reaches over ${extent} (${tap} = ${taps}, dilation ${dil}); pad by ${-room} more, or use a smaller filter`);
+    }
+    return Math.floor(room / by) + 1;
+  };
+  return [
+    along(h, "H", r, "R", pad[0], pad[2], stride[0], dilation[0]),
+    along(w, "W", s, "S", pad[1], pad[3], stride[1], dilation[1]),
+  ];
+}
+
+const period = (stride: number, dil: number): number => {
+  let m = 1;
+  while ((m * dil) % stride !== 0) m++;
+  return m;
+};
+
+/** The numbers all kernels of the family take. */
+const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, dilation, groups }: ConvAttrs): Params => ({
+  n: x[0], h: x[1], w: x[2], c: x[3], p: y[1], q: y[2], k: y[3], r: w[0], s: w[1],
+  strideY: stride[0], strideX: stride[1], padTop: pad[0], padLeft: pad[1], dilY: dilation[0], dilX: dilation[1], groups,
+  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]),
+});
+
+/** x [N, H, W, C], w [R, S, C/groups, K] → y [N, P, Q, K]. */
+export const conv2dOp: KernelOp<ConvAttrs> = {
+  kind: "kernel", name: "conv2d",
+  infer: ([x, w], a) => [{ shape: [x.shape[0], ...outputSize("conv2d", x.shape.slice(1, 3), w.shape, a), w.shape[3]], dtype: x.dtype }],
+  vjp: ([dy], [x, w], _, a) => [
+    conv2dInputGrad(dy!, w, { ...a, size: [x.shape[1], x.shape[2]] }),
+    conv2dWeightGrad(x, dy!, { ...a, filter: [w.shape[0], w.shape[1]] }),
+  ],
+  lower(l, a) {
+    if (sizeOf(l.outputs[0].shape) === 0) return;
+    const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a);
+    l.dispatch(l.select(conv2dKernels, p), p, { x: l.input(0), w: l.input(1), y: l.output(0) });
+  },
+};
+
+/** dy [N, P, Q, K], w [R, S, C/groups, K] → dx [N, H, W, C]. */
+export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
+  kind: "kernel", name: "conv2d-input-grad",
+  infer: ([dy, w], a) => [{ shape: [dy.shape[0], ...a.size, w.shape[2] * a.groups], dtype: dy.dtype }],
+  vjp: ([ddx], [dy, w], _, a) => [
+    conv2dRaw(ddx!, w, a),
+    conv2dWeightGrad(ddx!, dy, { ...a, filter: [w.shape[0], w.shape[1]] }),
+  ],
+  lower(l, a) {
+    if (sizeOf(l.outputs[0].shape) === 0) return;
+    const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
+    l.dispatch(l.select(conv2dInputGradKernels, p), p, { dy: l.input(0), w: l.input(1), dx: l.output(0) });
+  },
+};
+
+/** x [N, H, W, C], dy [N, P, Q, K] → dw [R, S, C/groups, K]. */
+export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
+  kind: "kernel", name: "conv2d-weight-grad",
+  infer: ([x, dy], a) => [{ shape: [...a.filter, x.shape[3] / a.groups, dy.shape[3]], dtype: x.dtype }],
+  vjp: ([ddw], [x, dy], _, a) => [
+    conv2dInputGrad(dy, ddw!, { ...a, size: [x.shape[1], x.shape[2]] }),
+    conv2dRaw(x, ddw!, a),
+  ],
+  lower(l, a) {
+    const size = sizeOf(l.outputs[0].shape);
+    if (size === 0) return;
+    const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a);
+    const kernel = l.select(conv2dWeightGradKernels, p);
+    const { chunk, chunks } = splitWeightGrad(kernel, p, l.traits);
+    const dw = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * size);
+    l.dispatch(kernel, { ...p, chunk, chunks }, { x: l.input(0), dy: l.input(1), dw });
+    if (chunks > 1) l.dispatch(sumPartials, { n: size, splits: chunks }, { x: dw, y: l.output(0) });
+  },
+};
+
+const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, [x, w], { stride, pad, dilation, groups });
+
+/** Gradient of conv2d to its image: dy [N, P, Q, K], w [R, S, C/groups, K] → [N, H, W, C] with [H, W] = `size`. Throws ShapeError. */
+export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, groups, size }: ConvInputGradAttrs): Tensor {
+  const a = { stride, pad, dilation, groups, size };
+  const name = "conv2dInputGrad";
+  needsRank4(name, "dy", dy, "[N, P, Q, K]");
+  needsRank4(name, "w", w, "[R, S, C/groups, K]");
+  if (dy.shape[3] !== w.shape[3]) throw new ShapeError(name, `dy ${show(dy.shape)} has K = ${dy.shape[3]}, w ${show(w.shape)} has K = ${w.shape[3]}; they must be equal`);
+  const [p, q] = outputSize(name, size, w.shape, a);
+  if (dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not come from an image of ${size[0]} × ${size[1]}: P × Q would be ${p} × ${q}`);
+  return apply(conv2dInputGradOp, [dy, w], a);
+}
+
+/** Gradient of conv2d to its filter: x [N, H, W, C], dy [N, P, Q, K] → [R, S, C/groups, K] with [R, S] = `filter`. Throws ShapeError. */
+export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
+  const a = { stride, pad, dilation, groups, filter };
+  const name = "conv2dWeightGrad";
+  needsRank4(name, "x", x, "[N, H, W, C]");
+  needsRank4(name, "dy", dy, "[N, P, Q, K]");
+  const [p, q] = outputSize(name, x.shape.slice(1, 3), filter, a);
+  if (dy.shape[0] !== x.shape[0] || dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not belong to x ${show(x.shape)}; N × P × Q would be ${x.shape[0]} × ${p} × ${q}`);
+  return apply(conv2dWeightGradOp, [x, dy], a);
+}
+
+type Pair = number | readonly [y: number, x: number];
+export interface Conv2dOptions {
+  /** [K], added to every pixel. */
+  bias?: Tensor;
+  stride?: Pair;
+  /** One number, [y, x] or [top, left, bottom, right]; negative pads crop. */
+  pad?: Pair | readonly [top: number, left: number, bottom: number, right: number];
+  dilation?: Pair;
+  groups?: number;
+  /** What surrounds the image: zeros (default), or its mirror image without the edge. */
+  padMode?: "zero" | "reflect";
+}
+export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padMode"> {
+  /** Rows and columns added at the bottom and the right: which of the sizes that the stride confuses is meant. */
+  outputPad?: Pair;
+}
+
+/**
+ * y[n,p,q,k] = bias[k] + Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k].
+ * x [N, H, W, C], w [R, S, C/groups, K] → [N, P, Q, K], P = ⌊(H + padTop + padBottom − dil·(R−1) − 1) / stride⌋ + 1.
+ * Channel k belongs to group ⌊k / (K/groups)⌋. Throws ShapeError.
+ */
+export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
+  const name = "conv2d";
+  const a = attrsOf(name, options);
+  needsRank4(name, "x", x, "[N, H, W, C]");
+  needsRank4(name, "w", w, "[R, S, C/groups, K]");
+  const [r, s, cs, k] = w.shape, c = x.shape[3];
+  needsGroups(name, "C", c, a.groups);
+  needsGroups(name, "K", k, a.groups);
+  if (cs * a.groups !== c) {
+    throw new ShapeError(name, `x ${show(x.shape)} has C = ${c} channels, w ${show(w.shape)} takes ${cs * a.groups}${a.groups > 1 ? ` in ${a.groups} groups` : ""}; w should be ${show([r, s, c / a.groups, k])} (R, S, C/groups, K)`);
+  }
+  if (options.bias) needsBias(name, options.bias, "K", k);
+  const [top, left, bottom, right] = a.pad;
+  const mirrored = options.padMode === "reflect" && a.pad.some((n) => n !== 0);
+  const y = mirrored
+    ? conv2dRaw(padTensor(x, [[0, 0], [top, bottom], [left, right], [0, 0]], { mode: "reflect" }), w, { ...a, pad: [0, 0, 0, 0] })
+    : conv2dRaw(x, w, a);
+  return options.bias ? add(y, options.bias) : y;
+}
+
+/**
+ * The transpose of a conv2d from Cout to Cin channels whose weights are w: what it spreads, this gathers.
+ * x [N, P, Q, Cin], w [R, S, Cout/groups, Cin] → [N, H, W, Cout],
+ * H = (P − 1)·stride − padTop − padBottom + dil·(R − 1) + 1 + outputPad; bias [Cout]. Throws ShapeError.
+ */
+export function convTranspose2d(x: Tensor, w: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
+  const name = "convTranspose2d";
+  const a = attrsOf(name, options);
+  const more = pairOf(name, "outputPad", options.outputPad ?? 0, 0);
+  needsRank4(name, "x", x, "[N, P, Q, Cin]");
+  needsRank4(name, "w", w, "[R, S, Cout/groups, Cin]");
+  const [, p, q, cin] = x.shape, [r, s, cs] = w.shape;
+  needsGroups(name, "Cin", cin, a.groups);
+  if (w.shape[3] !== cin) throw new ShapeError(name, `x ${show(x.shape)} has Cin = ${cin} channels, w ${show(w.shape)} takes ${w.shape[3]}; w should be ${show([r, s, cs, cin])} (R, S, Cout/groups, Cin)`);
+  const along = (count: number, taps: number, by: number, dil: number, low: number, high: number, extra: number): number => (count - 1) * by - low - high + dil * (taps - 1) + 1 + extra;
+  const size = [
+    along(p, r, a.stride[0], a.dilation[0], a.pad[0], a.pad[2], more[0]),
+    along(q, s, a.stride[1], a.dilation[1], a.pad[1], a.pad[3], more[1]),
+  ] as const;
+  if (size[0] < 1 || size[1] < 1) throw new ShapeError(name, `x ${show(x.shape)} and w ${show(w.shape)} make an image of ${size[0]} × ${size[1]}; pad ${show(a.pad)} crops too much of it`);
+  if (options.bias) needsBias(name, options.bias, "Cout", cs * a.groups);
+  // outputPad is cropping less at the end.
+  const pad = [a.pad[0], a.pad[1], a.pad[2] - more[0], a.pad[3] - more[1]] as const;
+  const y = conv2dInputGrad(x, w, { ...a, pad, size });
+  return options.bias ? add(y, options.bias) : y;
+}
+
+function attrsOf(op: string, { stride = 1, pad = 0, dilation = 1, groups = 1 }: Conv2dOptions): ConvAttrs {
+  const pads = typeof pad === "number" ? [pad, pad, pad, pad] : pad.length === 2 ? [pad[0], pad[1], pad[0], pad[1]] : [...pad];
+  if (pads.length !== 4 || !pads.every(Number.isInteger)) throw new ShapeError(op, `pad is ${show(pads)}; it must be a whole number, [y, x] or [top, left, bottom, right]`);
+  if (!(Number.isInteger(groups) && groups >= 1)) throw new ShapeError(op, `groups is ${groups}; it must be a whole number ≥ 1`);
+  return { stride: pairOf(op, "stride", stride, 1), pad: pads as unknown as ConvAttrs["pad"], dilation: pairOf(op, "dilation", dilation, 1), groups };
+}
+
+function pairOf(op: string, what: string, value: Pair, least: number): readonly [number, number] {
+  const pair = typeof value === "number" ? [value, value] as const : value;
+  if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n >= least)) throw new ShapeError(op, `${what} is ${show(pair)}; it must be a whole number ≥ ${least}, or [y, x] of such`);
+  return pair;
+}
+
+function needsRank4(op: string, name: string, t: Tensor, layout: string): void {
+  if (t.rank !== 4) throw new ShapeError(op, `${name} is ${show(t.shape)}, of rank ${t.rank}; it must be ${layout}`);
+  if (t.dtype !== "f32") throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
+}
+
+function needsGroups(op: string, dim: string, channels: number, groups: number): void {
+  if (channels % groups !== 0) throw new ShapeError(op, `${dim} = ${channels} channels do not split into ${groups} groups; choose a divisor of ${dim}`);
+}
+
+function needsBias(op: string, bias: Tensor, dim: string, channels: number): void {
+  if (bias.rank !== 1 || bias.shape[0] !== channels) throw new ShapeError(op, `bias is ${show(bias.shape)}; with ${dim} = ${channels} it must be [${channels}]`);
+}

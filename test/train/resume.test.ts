@@ -1,0 +1,80 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Device, NumericalError } from "../../engine/index.ts";
+import { type Checkpoint, readCheckpoint, restoreCheckpoint } from "../../train/checkpoint.ts";
+import { Training, type StepReport } from "../../train/loop.ts";
+import { environment } from "../helpers/environment.ts";
+import { discs, tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
+
+const test = suite("resume");
+
+const newDevice = async (): Promise<Device> => Device.open((await environment().gpu()).gpu);
+const STEPS = 4, EPOCHS = 7;
+
+interface Course { losses: Map<number, StepReport["losses"]>; dice: number[]; checkpoint?: Uint8Array<ArrayBuffer> }
+
+/** Trains from the start or from a checkpoint; stops after `until` steps. */
+async function course(until: number, from?: Checkpoint): Promise<Course> {
+  using device = await newDevice();
+  const controller = new AbortController();
+  const found: Course = { losses: new Map(), dice: [] };
+  using training = await Training.create(device, tinyCmedl(), tinyBatches(STEPS), { epochs: EPOCHS, validation: discs(4, 9, 0.3), config: { any: 1 } }, from && { checkpoint: from, file: "memory" });
+  const outcome = await training.run({
+    onStep: (r) => {
+      found.losses.set(r.steps, r.losses);
+      if (r.steps === until && until < STEPS * EPOCHS) controller.abort();
+    },
+    onEpoch: (r) => void found.dice.push(r.dice!.mean),
+    save: async (bytes) => void (found.checkpoint = bytes),
+  }, controller.signal);
+  assert.is(outcome, until < STEPS * EPOCHS ? "interrupted" : "finished");
+  return found;
+}
+
+let interrupted: Promise<Course> | undefined;
+/** A run stopped after seven steps, in the middle of its second epoch. */
+const first = (): Promise<Course> => (interrupted ??= course(7));
+
+test("twenty steps after a resume are those of the uninterrupted run, bit for bit", async () => {
+  const straight = await course(STEPS * EPOCHS);
+  const checkpoint = await readCheckpoint((await first()).checkpoint!, "memory");
+  assert.is(checkpoint.progress.steps, 7);
+  assert.is(checkpoint.progress.step, 3);
+  const second = await course(STEPS * EPOCHS, checkpoint);
+  assert.is(second.losses.size, STEPS * EPOCHS - 7);
+  for (const [steps, losses] of second.losses) assert.equal(losses, straight.losses.get(steps), `step ${steps}`);
+  assert.equal(second.dice, straight.dice.slice(1));
+});
+
+test("a checkpoint of one changed byte is refused", async () => {
+  const { checkpoint } = await first();
+  const bytes = checkpoint!.slice();
+  bytes[bytes.length - 5] ^= 1;
+  await readCheckpoint(bytes, "run/x.safetensors").then(() => assert.unreachable(), (e: Error) => assert.match(e.message, /run\/x\.safetensors: data: differs from its own digest/));
+});
+
+test("a checkpoint of another width is refused with the tensor named", async () => {
+  const { checkpoint } = await first();
+  using device = await newDevice();
+  const parsed = await readCheckpoint(checkpoint!, "memory");
+  assert.throws(() => restoreCheckpoint(device, tinyCmedl({ segmentor: { width: 4 } }), parsed, "memory"), /not those of this network/);
+});
+
+test("a loss that is not finite stops training, is named, and is never saved", async () => {
+  using device = await newDevice();
+  const batches = tinyBatches(STEPS);
+  const fill = batches.fill.bind(batches);
+  batches.fill = (epoch, step, out) => {
+    fill(epoch, step, out);
+    if (step === 2) out.xM[7] = NaN;
+  };
+  let saves = 0;
+  using training = await Training.create(device, tinyCmedl(), batches, { epochs: 2 });
+  await training.run({ save: async () => void saves++ }).then(() => assert.unreachable(), (e: unknown) => {
+    assert.instance(e, NumericalError);
+    assert.match((e as Error).message, /epoch 1, step 3: .*(cycM|lossG) is NaN/);
+  });
+  assert.is(saves, 0);
+});
+
+test.run();

@@ -1,0 +1,127 @@
+// Everything a run needs to go on bit for bit, in one safetensors file: networks under PyTorch's names and layouts, optimizer
+// moments, image histories, counters. A digest over the data finds a file that was cut or changed.
+import { CorruptFileError, type Device, NumericalError, type Variable } from "../engine/index.ts";
+import { readSafetensors, writeSafetensors } from "../data/safetensors.ts";
+import { fromStateDict, toStateDict } from "../models/pytorch.ts";
+import type { Regime } from "./regime.ts";
+
+/** Where a run stands. */
+export interface Progress {
+  /** The next step to do is `step` of `epoch`, both from 0. */
+  epoch: number;
+  step: number;
+  /** Steps done since the start. */
+  steps: number;
+  /** Sums of the losses over this epoch's steps so far. */
+  sums: Record<string, number>;
+  /** The epoch with the highest Dice on validation, if one was validated. */
+  best: { epoch: number; dice: number } | null;
+}
+
+export const startOfRun = (): Progress => ({ epoch: 0, step: 0, steps: 0, sums: {}, best: null });
+
+export interface Checkpoint {
+  readonly progress: Progress;
+  /** What the run was started with; the caller's own JSON. */
+  readonly config: unknown;
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+  readonly counters: Counters;
+}
+
+interface Counters {
+  readonly optimizers: Readonly<Record<string, number>>;
+  readonly pools: Readonly<Record<string, number>>;
+}
+
+const FORMAT = "cmedl-checkpoint-1";
+const UNSEALED = "0".repeat(64);
+
+/** The file of a run's state. Reads every variable back; throws NumericalError on a value that is not finite, and what the GPU reported. */
+export async function saveCheckpoint(device: Device, regime: Regime, progress: Progress, config: unknown): Promise<Uint8Array<ArrayBuffer>> {
+  const variables = new Set<Variable>();
+  for (const network of Object.values(regime.networks)) for (const v of network.variables().values()) variables.add(v);
+  const rest = stateVariables(regime);
+  for (const v of rest.values()) variables.add(v);
+  const list = [...variables];
+  const data = await device.readAll(list);
+  const valueOf = new Map(list.map((v, i) => [v, data[i] as Float32Array]));
+  const tensors: [string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }][] = [];
+  const add = (name: string, shape: readonly number[], values: ArrayLike<number>): void => {
+    const bad = values.length - finiteCount(values);
+    if (bad > 0) throw new NumericalError(`${name} has ${bad} values of ${values.length} that are not finite; no checkpoint is written, the one before is good: go on from it with a lower learning rate`);
+    tensors.push([name, { shape, data: Float32Array.from(values) }]);
+  };
+  for (const [name, network] of Object.entries(regime.networks)) {
+    for (const [key, t] of toStateDict(network, (v) => valueOf.get(v)!)) add(`${name}.${key}`, t.shape, t.data);
+  }
+  for (const [name, v] of rest) add(name, v.shape, valueOf.get(v)!);
+  const counters: Counters = {
+    optimizers: Object.fromEntries(regime.optimizers.map((o) => [o.name, o.steps])),
+    pools: Object.fromEntries(Object.entries(regime.pools).map(([name, pool]) => [name, pool.seen])),
+  };
+  const metadata = (sha256: string): [string, string][] => [
+    ["format", FORMAT], ["regime", regime.kind], ["progress", JSON.stringify(progress)], ["counters", JSON.stringify(counters)], ["config", JSON.stringify(config)], ["sha256", sha256],
+  ];
+  // The digest stands in the header and covers the data behind it, so the header is written twice, equally long.
+  const draft = writeSafetensors(tensors, metadata(UNSEALED));
+  return writeSafetensors(tensors, metadata(await digest(dataOf(draft))));
+}
+
+/** Parses and verifies a checkpoint's bytes. Throws DataError or CorruptFileError, which name `file`. */
+export async function readCheckpoint(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Checkpoint> {
+  const { tensors, metadata } = readSafetensors(bytes, file);
+  if (metadata.get("format") !== FORMAT) throw new CorruptFileError(`${file}: format: is ${metadata.get("format") ?? "not given"}, not ${FORMAT}; give a checkpoint that cmedl wrote`);
+  if (metadata.get("sha256") !== await digest(dataOf(bytes))) throw new CorruptFileError(`${file}: data: differs from its own digest; use an earlier checkpoint`);
+  const json = <T>(key: string): T => {
+    try {
+      return JSON.parse(metadata.get(key) ?? "") as T;
+    } catch {
+      throw new CorruptFileError(`${file}: ${key}: is no JSON; use an earlier checkpoint`);
+    }
+  };
+  return {
+    progress: json("progress"), counters: json("counters"), config: json("config"),
+    tensors: new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data as Float32Array }])),
+  };
+}
+
+/** Puts a checkpoint's values into a regime built with the same configuration. Throws StateDictError or CorruptFileError. */
+export function restoreCheckpoint(device: Device, regime: Regime, { tensors, counters }: Checkpoint, file: string): void {
+  const writes: [Variable, ArrayLike<number>][] = [];
+  for (const [name, network] of Object.entries(regime.networks)) {
+    writes.push(...fromStateDict(network, stateDictOf(tensors, name)));
+  }
+  for (const [name, v] of stateVariables(regime)) {
+    const t = tensors.get(name);
+    if (t?.data.length !== v.size) throw new CorruptFileError(`${file}: ${name}: ${t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing"}; the run was started with other settings`);
+    writes.push([v, t.data]);
+  }
+  for (const [v, data] of writes) device.write(v, data);
+  for (const o of regime.optimizers) o.steps = counters.optimizers[o.name] ?? 0;
+  for (const [name, pool] of Object.entries(regime.pools)) pool.seen = counters.pools[name] ?? 0;
+}
+
+/** One network's state dict out of a checkpoint. */
+export const stateDictOf = (tensors: Checkpoint["tensors"], network: string): Map<string, { shape: readonly number[]; data: Float32Array }> =>
+  new Map([...tensors].filter(([k]) => k.startsWith(`${network}.`)).map(([k, t]) => [k.slice(network.length + 1), t]));
+
+/** Moments and image histories, by their names in the file; the parameters themselves stand under the networks. */
+function stateVariables(regime: Regime): Map<string, Variable> {
+  const found = new Map<string, Variable>();
+  for (const o of regime.optimizers) for (const v of o.state.slice(1)) found.set(`optimizer.${v.name}`, v);
+  for (const [name, { store }] of Object.entries(regime.pools)) if (store) found.set(`pool.${name}`, store);
+  return found;
+}
+
+function finiteCount(values: ArrayLike<number>): number {
+  let n = 0;
+  for (let i = 0; i < values.length; i++) if (Number.isFinite(values[i])) n++;
+  return n;
+}
+
+const dataOf = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => bytes.subarray(8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)));
+
+async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (b) => b.toString(16).padStart(2, "0")).join("");
+}
