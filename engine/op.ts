@@ -47,10 +47,13 @@ export interface MovementOp<A extends Attrs = Attrs> extends OpBase<A> {
   view?(from: View, input: Shape, output: Shape, attrs: A): View;
 }
 
-/** y[o] = combine over r of x[o, r]: the axes are reduced, elementwise producers fuse into the read. */
+/**
+ * y[o] = combine over r of x[o, r]: the axes are reduced, elementwise producers fuse into the read. "moments" gives mean and
+ * variance; "sums" takes two inputs of one shape and gives the sum of each, the last axis kept.
+ */
 export interface ReduceOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly kind: "reduce";
-  readonly combine: "sum" | "max" | "min" | "prod" | "moments";
+  readonly combine: "sum" | "max" | "min" | "prod" | "moments" | "sums";
   axes(attrs: A): readonly number[];
 }
 

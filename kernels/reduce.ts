@@ -5,6 +5,7 @@ import rows from "./reduce-rows.wgsl";
 import momentColumns from "./moments-columns.wgsl";
 import momentRows from "./moments-rows.wgsl";
 import merge from "./moments-merge.wgsl";
+import sums from "./sums-columns.wgsl";
 
 const threads = (p: Readonly<Record<string, number>>): number => p.outs * p.splits;
 
@@ -13,3 +14,4 @@ export const reduceRows = defineKernel("reduce-rows", { source: rows, threads })
 export const momentsColumns = defineKernel("moments-columns", { source: momentColumns, threads });
 export const momentsRows = defineKernel("moments-rows", { source: momentRows, threads });
 export const momentsMerge = defineKernel("moments-merge", { source: merge, threads: (p) => p.outs });
+export const sumsColumns = defineKernel("sums-columns", { source: sums, threads });

@@ -3,7 +3,7 @@
 // Stored are the results of kernels, reductions and joins, what kernels read, and what a program gives out. Elementwise ops
 // and views live inside the stages that read them, unless several readers would repeat too much. An elementwise chain that
 // is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's end is stored.
-import { constantOp, iotaOp } from "../constant.ts";
+import { constantOp, constantValue, iotaOp } from "../constant.ts";
 import type { ConcatOp, ElementwiseOp, View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
@@ -251,7 +251,9 @@ class Fuser {
       } else if (op.kind === "concat") {
         op.views(node.inputs, node.attrs).forEach((view, i) => {
           const value = node.inputs[i];
-          if (this.#within.get(this.#view(value).base)?.into === outputs[0] || value.size === 0) return;
+          // What nothing writes stays zero where gaps are zero.
+          const isGap = op.zeroFill === true && constantValue(value) === 0;
+          if (isGap || this.#within.get(this.#view(value).base)?.into === outputs[0] || value.size === 0) return;
           stages.push({ kind: "part", value, into: outputs[0], view, order: node.id });
         });
       } else {

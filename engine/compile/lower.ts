@@ -1,7 +1,7 @@
 // From stages to dispatches: a kernel, its WGSL with the fused expressions in its hooks, its numbers, and what it binds.
 import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
 import { map } from "../../kernels/map.ts";
-import { momentsColumns, momentsMerge, momentsRows, reduceColumns, reduceRows } from "../../kernels/reduce.ts";
+import { momentsColumns, momentsMerge, momentsRows, reduceColumns, reduceRows, sumsColumns } from "../../kernels/reduce.ts";
 import { type DType, bytesPerElement, wgslType } from "../dtype.ts";
 import type { KernelOp, ReduceOp, Slot, View } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
@@ -125,6 +125,8 @@ export class Lowerer {
     const columns = kept.includes(innermost) && outs > 1;
     const moments = op.combine === "moments";
     const e = this.#expression(x);
+    const other = op.combine === "sums" ? this.#expression(node.inputs[1]) : undefined;
+    const views = other ? [...e.views, ...other.views] : e.views;
     const loop: LoopVariable[] = [{ name: "o", dims: kept }, { name: "r", dims: axes }];
     const inner = columns ? 0 : 1;
     // A second pass costs a dispatch, so only long sums are split: for more threads, and for less rounding.
@@ -132,7 +134,7 @@ export class Lowerer {
     const parts = (lanes: number, length: number): number => (x.size <= alone && length <= 1024 ? 1 : Math.max(1, Math.min(Math.ceil(target / lanes), Math.ceil(length / 64))));
     const tail = this.#tail(chain);
     const tailFits = !tail || !columns || innerSize(chain.domain, wholeLoop(chain.domain), 0, tail.views) % 4 === 0;
-    let width: 1 | 4 = (columns || !moments) && tailFits && vectorizes(x.shape, loop, inner, e.views) ? 4 : 1;
+    let width: 1 | 4 = (columns || !moments) && tailFits && vectorizes(x.shape, loop, inner, views) ? 4 : 1;
     const lanes = (): { outs: number; count: number } => ({ outs: columns ? outs / width : outs, count: columns ? count : count / width });
     let splits = parts(lanes().outs, lanes().count);
     if (!columns && width === 4 && splits === 1 && tail) {
@@ -158,6 +160,20 @@ export class Lowerer {
         this.#dispatch(label, kernel, params, { mean: partMean, spread: partSpread }, {}, context, hooks, rowAliases, cost),
         this.#dispatch(`${label}, joined`, momentsMerge, { outs, splits, count, chunk, strideO: columns ? 1 : splits, strideS: columns ? outs : 1 },
           { partMean, partSpread, mean, variance }, { CHUNKED: columns }, new HookContext(1), {}, {}, { flops: 8 * outs * splits, bytes: 8 * outs * (splits + 1) }),
+      ];
+    }
+    if (other) {
+      const sums = node.outputs.map((t) => this.memoryOf(t));
+      hooks.other = emitFunction("fn other(o : u32, r : u32) -> F", other, context, loop, inner);
+      if (splits === 1) return [this.#dispatch(label, sumsColumns, params, { y0: sums[0], y1: sums[1] }, {}, context, hooks, aliases, cost)];
+      const parts = sums.map(() => this.#newScratch(outs * splits * 4));
+      const join = new HookContext(1);
+      const [a, b] = parts.map((m) => join.scratch(m));
+      return [
+        this.#dispatch(label, sumsColumns, params, { y0: parts[0], y1: parts[1] }, {}, context, hooks, aliases, cost),
+        this.#dispatch(`${label}, joined`, sumsColumns, { outs, count: splits, chunk: splits, splits: 1 }, { y0: sums[0], y1: sums[1] }, {}, join, {
+          value: `fn value(o : u32, r : u32) -> F { return ${a}[r * params.outs + o]; }`, other: `fn other(o : u32, r : u32) -> F { return ${b}[r * params.outs + o]; }`,
+        }, typeAliases(1), { flops: 2 * outs * splits, bytes: 8 * outs * (splits + 1) }),
       ];
     }
     const consts = { COMBINE: { sum: 0, max: 1, min: 2, prod: 3 }[op.combine as "sum" | "max" | "min" | "prod"] };

@@ -1,9 +1,9 @@
 // Convolutions: y = x ∗ w and its two gradients, three bilinear ops of which each one's gradients are the other two.
 //   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
 import { type Params } from "../../kernels/kernel.ts";
-import { conv2dKernels } from "../../kernels/conv2d.ts";
-import { conv2dInputGradKernels } from "../../kernels/conv2d-input-grad.ts";
-import { conv2dWeightGradKernels, splitWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
+import { conv2dKernels, turned } from "../../kernels/conv2d.ts";
+import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
+import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
@@ -50,7 +50,7 @@ const period = (stride: number, dil: number): number => {
 const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, dilation, groups }: ConvAttrs): Params => ({
   n: x[0], h: x[1], w: x[2], c: x[3], p: y[1], q: y[2], k: y[3], r: w[0], s: w[1],
   strideY: stride[0], strideX: stride[1], padTop: pad[0], padLeft: pad[1], dilY: dilation[0], dilX: dilation[1], groups,
-  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]),
+  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0,
 });
 
 /** x [N, H, W, C], w [R, S, C/groups, K] → y [N, P, Q, K]. */
@@ -79,7 +79,10 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
-    l.dispatch(l.select(conv2dInputGradKernels, p), p, { dy: l.input(0), w: l.input(1), dx: l.output(0) });
+    const kernel = l.select(conv2dInputGradKernels, p);
+    const [dy, w, dx] = [l.input(0), l.input(1), l.output(0)];
+    if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: dx });
+    else l.dispatch(kernel, p, { dy, w, dx });
   },
 };
 
@@ -96,9 +99,11 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
     if (size === 0) return;
     const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a);
     const kernel = l.select(conv2dWeightGradKernels, p);
-    const { chunk, chunks } = splitWeightGrad(kernel, p, l.traits);
+    const turns = turnsWeightGrad(kernel);
+    const own = turns ? turned(p) : p;
+    const { chunk, chunks } = splitWeightGrad(kernel, own, l.traits);
     const dw = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * size);
-    l.dispatch(kernel, { ...p, chunk, chunks }, { x: l.input(0), dy: l.input(1), dw });
+    l.dispatch(kernel, { ...own, chunk, chunks }, { x: l.input(turns ? 1 : 0), dy: l.input(turns ? 0 : 1), dw });
     if (chunks > 1) l.dispatch(sumPartials, { n: size, splits: chunks }, { x: dw, y: l.output(0) });
   },
 };

@@ -5,6 +5,7 @@ import type { ConcatOp, MovementOp } from "../op.ts";
 import { type Shape, isShape, normalizeAxis, sameShape, show, sizeOf, stridesOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { sum } from "./reduce.ts";
+import { isZeroSum } from "./zero-sum.ts";
 
 interface ReshapeAttrs { shape: Shape }
 const reshapeOp: MovementOp<ReshapeAttrs> = {
@@ -74,6 +75,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.rank - shape.length;
   const axes = x.shape.map((_, d) => d).filter((d) => d < lead || (shape[d - lead] === 1 && x.shape[d] !== 1));
+  if (isZeroSum(x, axes)) return full(shape, 0, x.dtype);
   return reshape(sum(x, axes, { keepDims: true }), shape);
 }
 

@@ -6,7 +6,8 @@ import { type Shape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, rsqrt, sub } from "./elementwise.ts";
 import { reshape, sumTo } from "./movement.ts";
-import { moments, sum } from "./reduce.ts";
+import { moments, sumPair } from "./reduce.ts";
+import { markZeroSum } from "./zero-sum.ts";
 
 interface Affine { weight?: Tensor; bias?: Tensor }
 
@@ -25,14 +26,13 @@ function normalizeOver(x: Tensor, axes: readonly number[], eps: number, { weight
   const root = rsqrt(add(variance, eps));
   const unit = mul(sub(x, mean), root);
   const n = sizeOf(axes.map((d) => x.shape[d]));
-  const over = (t: Tensor): Tensor => sum(t, axes, { keepDims: true });
   const y = withGradient(affine(unit, { weight, bias }), [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])], (dy) => {
     // With u the unit-variance x and g = weight·dy:  dx = root · (g − mean(g) − u·mean(g·u)).
     const alongAxes = weight !== undefined && variesAlong(weight.shape, x.rank, axes);
     const g = alongAxes ? mul(dy, weight) : dy;
-    const s = over(g), su = over(mul(g, unit));
+    const [s, su] = sumPair(g, mul(g, unit), axes);
     const centred = sub(g, add(mul(s, 1 / n), mul(unit, mul(su, 1 / n))));
-    const dx = mul(centred, weight && !alongAxes ? mul(root, weight) : root);
+    const dx = markZeroSum(mul(centred, weight && !alongAxes ? mul(root, weight) : root), axes);
     const dWeight = weight && sumTo(alongAxes ? mul(dy, unit) : su, weight.shape);
     const dBias = bias && sumTo(alongAxes ? dy : s, bias.shape);
     return [dx, ...(dWeight ? [dWeight] : []), ...(dBias ? [dBias] : [])];

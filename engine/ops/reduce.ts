@@ -39,6 +39,20 @@ const momentsOp = reduceOp("moments", ([dMean, dVariance], [x], [mean_], { axes 
   return [dVariance ? add(flat, centred()) : flat];
 }, 2);
 
+const sumsOp: ReduceOp<ReduceAttrs> = {
+  kind: "reduce", name: "reduce-sums", combine: "sums",
+  axes: (a) => a.axes,
+  infer: ([x], { axes }) => [0, 1].map(() => ({ shape: kept(x, axes), dtype: x.dtype })),
+  vjp: ([da, db], [x]) => [da && expand(da, x.shape), db && expand(db, x.shape)],
+};
+
+/** Sums of a and b, of one shape, over the same axes, sizes kept as 1: one walk where the last axis is not among them. */
+export function sumPair(a: Tensor, b: Tensor, axes: readonly number[]): [Tensor, Tensor] {
+  if (axes.includes(a.rank - 1) || a.shape[a.rank - 1] === 1) return [sum(a, axes, { keepDims: true }), sum(b, axes, { keepDims: true })];
+  const [p, q] = applyAll(sumsOp, [a, b], { axes: normalizeAxes("sumPair", axes, a.rank) });
+  return [p, q];
+}
+
 function reduce(op: ReduceOp<ReduceAttrs>, x: Tensor, axes: Axes | undefined, keepDims: boolean): Tensor {
   const list = normalizeAxes(op.name, axes, x.rank);
   const y = list.length === 0 ? x : apply(op, [x], { axes: list });
