@@ -3,8 +3,8 @@ import { Module, RandomStreams } from "../engine/index.ts";
 import { segmentation } from "../losses/segmentation.ts";
 import type { Segmentor } from "../models/segmentor.ts";
 import { Adam } from "./adam.ts";
-import type { Regime } from "./regime.ts";
 import { type Batch, type CmedlOptions, type Losses, makeSegmentor } from "./cmedl.ts";
+import type { Regime } from "./regime.ts";
 
 export type CtOnlyOptions = Pick<CmedlOptions, "seed" | "segmentor" | "rates" | "adam">;
 

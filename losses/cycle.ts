@@ -1,0 +1,11 @@
+// Losses between an image and its reconstruction.
+import { type Tensor, abs, mean, sub } from "../engine/index.ts";
+
+/** mean |a − b|. Same shapes → scalar. */
+export const l1 = (a: Tensor, b: Tensor): Tensor => mean(abs(sub(a, b)));
+
+/** Eq. (6), one direction: mean ‖reconstructed − x‖₁, x there and back through both generators. Scalar. */
+export const cycle = (reconstructed: Tensor, x: Tensor): Tensor => l1(reconstructed, x);
+
+/** mean |G(y) − y| for an image y that is of G's target modality already (CycleGAN; not in the paper). Scalar. */
+export const identity = (translated: Tensor, y: Tensor): Tensor => l1(translated, y);

@@ -1,0 +1,39 @@
+// Segmentation losses. Logits are [N, H, W, K]; a target is a mask [N, H, W, 1] of 0 and 1, or of class numbers for K > 1.
+import {
+  type Tensor, add, cast, div, equal, iota, logSoftmax, mean, mul, neg, sigmoid, slice, softmax, square, sub, sum,
+} from "../engine/index.ts";
+
+/**
+ * Eq. (1), one of its three terms: the loss of a segmentation's logits [N, H, W, K] against an expert's mask [N, H, W, 1]. Scalar.
+ * The paper writes −log P and trains with Dice: binary Dice of the sigmoid for K = 1, else Dice per image and foreground class.
+ */
+export function segmentation(logits: Tensor, mask: Tensor): Tensor {
+  const classes = logits.shape[3];
+  if (classes === 1) return dice(sigmoid(logits), mask);
+  return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
+}
+
+/** 1 − (2Σpt + s) / (Σp + Σt + s), sums over the whole batch. p, t of one shape in [0, 1] → scalar. */
+export const dice = (p: Tensor, t: Tensor, smooth = 1): Tensor =>
+  sub(1, div(add(mul(2, sum(mul(p, t))), smooth), add(add(sum(p), sum(t)), smooth)));
+
+/** Mean over images and classes of 1 − 2Σpt / (Σp² + Σt² + ε), sums over space. p, t [N, H, W, K] → scalar. */
+export const squaredDice = (p: Tensor, t: Tensor, eps = 1e-5): Tensor =>
+  mean(sub(1, div(mul(2, sum(mul(p, t), [1, 2])), add(add(sum(square(p), [1, 2]), sum(square(t), [1, 2])), eps))));
+
+/** Mean over images and classes, background too, of 1 − 2(Σpt + s) / (Σp + Σt + s): best value slightly below 0. p, t [N, H, W, K] → scalar. */
+export const softDice = (p: Tensor, t: Tensor, smooth = 1e-3): Tensor =>
+  mean(sub(1, div(mul(2, add(sum(mul(p, t), [1, 2]), smooth)), add(add(sum(p, [1, 2]), sum(t, [1, 2])), smooth))));
+
+/** Mean over pixels of −log softmax(logits)[label]. logits [N, H, W, K], labels [N, H, W, 1] → scalar. */
+export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const [N, H, W, K] = logits.shape;
+  return neg(div(sum(mul(oneHot(labels, K), logSoftmax(logits))), N * H * W));
+}
+
+/** Class numbers [N, H, W, 1] as indicators f32 [N, H, W, K]. */
+export const oneHot = (labels: Tensor, classes: number): Tensor =>
+  cast(equal(labels, cast(iota([classes]), labels.dtype)), "f32");
+
+/** [N, H, W, K] without class 0, the background. */
+export const foreground = (x: Tensor): Tensor => slice(x, [null, null, null, [1, null]]);

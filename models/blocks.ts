@@ -1,0 +1,119 @@
+// The layers that networks are built from. Images are NHWC, weights RSCK; initial values as the CycleGAN code draws them.
+import {
+  Module, Parameter, type Tensor, Variable, add, batchNorm, constantInit, conv2d, convTranspose2d, mode, mul, normalInit, normalize, relu,
+  stopGradient, uniformInit,
+} from "../engine/index.ts";
+
+export interface ConvOptions {
+  stride?: number;
+  pad?: number;
+  padMode?: "zero" | "reflect";
+  /** Draws the weight; N(0, 0.02²) if absent. */
+  init?: (fanIn: number) => Parameter["init"];
+  trainable?: boolean;
+}
+
+/** y = x * w + b: x [N, H, W, C], w [R, S, C, K], b [K] → y [N, P, Q, K]. w ~ N(0, 0.02²), b ~ U(±1/√(R·S·C)). */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly #geometry: { stride: number; pad: number; padMode: "zero" | "reflect" };
+  constructor(inputs: number, outputs: number, kernel: number, { stride = 1, pad = 0, padMode = "zero", init, trainable = true }: ConvOptions = {}) {
+    super();
+    const fanIn = kernel * kernel * inputs;
+    this.weight = new Parameter([kernel, kernel, inputs, outputs], init?.(fanIn) ?? normalInit(0.02), { trainable });
+    this.bias = new Parameter([outputs], trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0), { trainable });
+    this.#geometry = { stride, pad, padMode };
+  }
+  forward(x: Tensor): Tensor {
+    return conv2d(x, this.weight.value, { bias: this.bias.value, ...this.#geometry });
+  }
+}
+
+/** The transpose of a strided convolution: x [N, P, Q, C], w [R, S, K, C] → y [N, H, W, K]. b ~ U(±1/√(R·S·K)). */
+export class ConvTranspose2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly #geometry: { stride: number; pad: number; outputPad: number };
+  constructor(inputs: number, outputs: number, kernel: number, { stride = 1, pad = 0, outputPad = 0 } = {}) {
+    super();
+    this.weight = new Parameter([kernel, kernel, outputs, inputs], normalInit(0.02));
+    this.bias = new Parameter([outputs], uniformInit(1 / Math.sqrt(kernel * kernel * outputs)));
+    this.#geometry = { stride, pad, outputPad };
+  }
+  forward(x: Tensor): Tensor {
+    return convTranspose2d(x, this.weight.value, { bias: this.bias.value, ...this.#geometry });
+  }
+}
+
+/**
+ * Batch norm of [N, H, W, C] over N, H and W, with gain and bias per channel; eps 1e-5.
+ * Training uses the batch's statistics and moves the running ones by 0.1 (variance unbiased). Inference uses the running
+ * ones, unless `inference` is "batch": after training with batches of 1 or 2 the running averages are poor.
+ */
+export class BatchNorm2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly runningMean: Variable;
+  readonly runningVariance: Variable;
+  inference: "running" | "batch" = "running";
+  constructor(channels: number, readonly eps = 1e-5, readonly momentum = 0.1) {
+    super();
+    this.weight = new Parameter([channels], normalInit(0.02, 1));
+    this.bias = new Parameter([channels], constantInit(0));
+    this.runningMean = new Variable([channels], () => new Float32Array(channels), { trainable: false });
+    this.runningVariance = new Variable([channels], () => new Float32Array(channels).fill(1), { trainable: false });
+  }
+  forward(x: Tensor): Tensor {
+    const affine = { eps: this.eps, weight: this.weight.value, bias: this.bias.value };
+    if (mode() === "infer" && this.inference === "running") {
+      return normalize(x, this.runningMean.value, this.runningVariance.value, this.eps, affine.weight, affine.bias);
+    }
+    const { y, mean, variance, count } = batchNorm(x, affine);
+    if (mode() === "train") {
+      this.#follow(this.runningMean, mean);
+      this.#follow(this.runningVariance, mul(variance, count / Math.max(1, count - 1)));
+    }
+    return y;
+  }
+  #follow(running: Variable, batch: Tensor): void {
+    running.assign(add(mul(running.value, 1 - this.momentum), mul(stopGradient(batch), this.momentum)));
+  }
+}
+
+/** Makes every batch norm within `module` use these statistics at inference. */
+export function setInferenceStatistics(module: Module, statistics: "running" | "batch"): void {
+  for (const layer of modulesOf(module).values()) if (layer instanceof BatchNorm2d) layer.inference = statistics;
+}
+
+/** Conv 3×3, batch norm, ReLU, twice: the block of U-Net. [N, H, W, C] → [N, H, W, K]. */
+export class DoubleConv extends Module {
+  readonly conv1: Conv2d;
+  readonly norm1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly norm2: BatchNorm2d;
+  constructor(inputs: number, outputs: number) {
+    super();
+    this.conv1 = new Conv2d(inputs, outputs, 3, { pad: 1 });
+    this.norm1 = new BatchNorm2d(outputs);
+    this.conv2 = new Conv2d(outputs, outputs, 3, { pad: 1 });
+    this.norm2 = new BatchNorm2d(outputs);
+  }
+  forward(x: Tensor): Tensor {
+    const y = relu(this.norm1.forward(this.conv1.forward(x)));
+    return relu(this.norm2.forward(this.conv2.forward(y)));
+  }
+}
+
+/** The modules within `root`, itself under "", by the path of their fields. */
+export function modulesOf(root: Module): Map<string, Module> {
+  const found = new Map<string, Module>();
+  const visit = (value: unknown, path: string): void => {
+    if (value instanceof Module) {
+      found.set(path, value);
+      for (const [k, v] of Object.entries(value)) visit(v, path ? `${path}.${k}` : k);
+    } else if (Array.isArray(value)) value.forEach((v, i) => visit(v, `${path}.${i}`));
+  };
+  visit(root, "");
+  return found;
+}
