@@ -26,7 +26,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   if (sameShape(to, x.shape)) return x;
   const value = constantValue(x);
   if (value !== undefined) return full(to, value, x.dtype);
-  return apply(reshapeOp, [x.node.op === reshapeOp ? x.node.inputs[0] : x], { shape: to });
+  return apply(reshapeOp, [x], { shape: to });
 }
 
 interface TransposeAttrs { perm: readonly number[] }

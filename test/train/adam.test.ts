@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Variable, mul, square, sum } from "../../engine/index.ts";
+import { Variable, mul, reshape, square, sum } from "../../engine/index.ts";
 import { Adam } from "../../train/adam.ts";
 import { device, noise, worst } from "../helpers/device.ts";
 
@@ -37,6 +37,15 @@ for (const amsgrad of [false, true]) {
     assert.is(adam.steps, 10);
   });
 }
+
+test("a parameter that is reshaped before use still gets its gradient", async () => {
+  const d = await device();
+  const w = new Variable([2, 3], [1, 2, 3, 4, 5, 6], { name: "w" });
+  const adam = new Adam([w], { rate: 1 });
+  using p = await d.compile(() => ({ g: adam.gradients(sum(square(reshape(w.value, [3, 2]))))[0] }));
+  p.run();
+  assert.equal([...(await p.read()).g], [2, 4, 6, 8, 10, 12]);
+});
 
 test("a parameter belongs to one optimizer", () => {
   const a = new Variable([3], [1, 2, 3], { name: "a" });
