@@ -18,8 +18,8 @@ export function recordOf(name: string, data: ArrayBufferView): RecordedBits {
 }
 
 /** Why two records of one name differ, or nothing. */
-export function difference(a: RecordedBits, b: RecordedBits | undefined): string | undefined {
-  if (!b) return "only one side recorded it";
+export function difference(a: RecordedBits | undefined, b: RecordedBits | undefined): string | undefined {
+  if (!a || !b) return "only one side recorded it";
   if (a.type !== b.type || a.hex.length !== b.hex.length) return `${a.type} of ${a.hex.length / 2} bytes against ${b.type} of ${b.hex.length / 2}`;
   if (a.hex === b.hex) return undefined;
   const [x, y] = [valuesOf(a), valuesOf(b)];

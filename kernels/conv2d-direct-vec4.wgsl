@@ -1,0 +1,81 @@
+// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
+// One invocation makes 4 pixels of a row × KV·4 channels as 4×4 matrices. No barriers, no workgroup memory.
+// Layouts: x NHWC · w RSCK · y NPQK, in vec4s. Needs: C and K multiples of 4 within each group.
+alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
+alias F = vec4<f32>;
+alias I = vec4<i32>;
+alias U = vec4<u32>;
+alias B = vec4<bool>;
+alias M = mat4x4<f32>;
+const KV = 2u;               // seam: vec4s of output channels per invocation, 1 … 4
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> x : array<Elem4>;
+@group(0) @binding(2) var<storage, read> w : array<Elem4>;
+@group(0) @binding(3) var<storage, read_write> y : array<Elem4>;
+// hook: what is fused into the write; i = output index in units of F
+fn epilogue(v : F, i : u32) -> F { return v; }
+
+// Rows c … c+3 of the weights, 4 channels each.
+fn rows(at : u32, row : u32) -> M { return M(F(w[at]), F(w[at + row]), F(w[at + 2u * row]), F(w[at + 3u * row])); }
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
+  let t = gid.x + gid.y * groups.x * 64u;
+  let cRow = params.c / 4u;
+  let kRow = params.k / 4u;
+  let cs = cRow / params.groups;
+  let ks = kRow / params.groups;
+  let kTiles = (ks + KV - 1u) / KV;
+  let tiles = (params.q + 3u) / 4u;
+  let tile = t % (kTiles * params.groups);
+  let pixel = t / (kTiles * params.groups);
+  let g = tile / kTiles;
+  let k = g * ks + (tile % kTiles) * KV;
+  let last = (g + 1u) * ks - 1u - k;       // channels past the group's end repeat its last and are not written
+  let k1 = min(1u, last);
+  let k2 = min(2u, last);
+  let k3 = min(3u, last);
+  let q = (pixel % tiles) * 4u;
+  let n = pixel / tiles / params.p;
+  let p = pixel / tiles % params.p;
+  if (n >= params.n) { return; }
+  // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
+  let flat = params.dilX == 1u && params.groups == 1u;
+  let runs = select(params.s, 1u, flat);
+  let length = select(cs, params.s * cs, flat);
+  let step = I(0, 1, 2, 3) * i32(params.strideX * cRow);
+  let limit = U(params.w * cRow);
+  var a0 = M();
+  var a1 = M();
+  var a2 = M();
+  var a3 = M();
+  for (var r = 0u; r < params.r; r += 1u) {
+    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
+    if (u32(h) >= params.h) { continue; }
+    let row = (n * params.h + u32(h)) * params.w * cRow;
+    var wi = r * params.s * cs * 4u * kRow + k;
+    for (var run = 0u; run < runs; run += 1u) {
+      var at = I((i32(q * params.strideX + run * params.dilX) - params.padLeft) * i32(cRow) + i32(g * cs)) + step;
+      for (var i = 0u; i < length; i += 1u) {
+        let ok = U(at) < limit;
+        let j = select(U(), row + U(at), ok);
+        let v = M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w));
+        a0 += rows(wi, kRow) * v;
+        if (KV > 1u) { a1 += rows(wi + k1, kRow) * v; }
+        if (KV > 2u) { a2 += rows(wi + k2, kRow) * v; }
+        if (KV > 3u) { a3 += rows(wi + k3, kRow) * v; }
+        at += I(1);
+        wi += 4u * kRow;
+      }
+    }
+  }
+  var out = array<M, 4>(a0, a1, a2, a3);
+  let pixels = min(4u, params.q - q);
+  for (var v = 0u; v <= min(last, KV - 1u); v += 1u) {
+    for (var j = 0u; j < pixels; j += 1u) {
+      let i = ((n * params.p + p) * params.q + q + j) * kRow + k + v;
+      y[i] = Elem4(epilogue(out[v][j], i));
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
+// A matrix product, pixels × (r,s,c) times (r,s,c) × channels, whose left matrix is never stored. A workgroup makes
+// 64 pixels × 32·NB channels through workgroup memory, 16 of (r,s,c) at a time; an invocation 8 pixels × 4·NB channels.
+// Layouts: x NHWC · w RSCK · y NPQK, in vec4s. Needs: C and K multiples of 4, one group.
+alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
+alias F = vec4<f32>;
+alias I = vec4<i32>;
+alias U = vec4<u32>;
+alias B = vec4<bool>;
+alias M = mat4x4<f32>;
+const NB = 2u;               // seam: vec4s of channels per invocation, 1 or 2
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> x : array<Elem4>;
+@group(0) @binding(2) var<storage, read> w : array<Elem4>;
+@group(0) @binding(3) var<storage, read_write> y : array<Elem4>;
+// hook: what is fused into the write; i = output index in units of F
+fn epilogue(v : F, i : u32) -> F { return v; }
+
+var<workgroup> xs : array<F, 320>;         // [64 pixels][4 + 1 that avoids bank conflicts]
+var<workgroup> ws : array<F, 128u * NB>;   // [16][8·NB]
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) local : u32) {
+  let cRow = params.c / 4u;
+  let kRow = params.k / 4u;
+  let pixel0 = (group.x + group.y * groups.x) * 64u;
+  let k0 = group.z * 8u * NB;
+  let tm = local / 8u;
+  let tn = local % 8u;
+  // Each invocation loads one pixel of the left tile.
+  let pixels = params.n * params.p * params.q;
+  let pixel = pixel0 + local;
+  let n = pixel / params.q / params.p;
+  let h0 = i32(pixel / params.q % params.p * params.strideY) - params.padTop;
+  let w0 = i32(pixel % params.q * params.strideX) - params.padLeft;
+  let length = params.r * params.s * cRow;
+  var r = 0u;
+  var s = 0u;
+  var c = 0u;
+  var a00 = M();                           // columns: pixels tm + 8·j; rows: channels of vec4 tn
+  var a01 = M();                           // pixels tm + 32 + 8·j
+  var a10 = M();                           // channels of vec4 tn + 8
+  var a11 = M();
+  for (var step = 0u; step < length; step += 4u) {
+    for (var i = 0u; i < 4u; i += 1u) {
+      let h = h0 + i32(r * params.dilY);
+      let v = w0 + i32(s * params.dilX);
+      let ok = pixel < pixels && u32(h) < params.h && u32(v) < params.w && r < params.r;
+      let at = select(0u, ((n * params.h + u32(h)) * params.w + u32(v)) * cRow + c, ok);
+      xs[local * 5u + i] = select(F(), F(x[at]), ok);
+      c += 1u;
+      if (c == cRow) {
+        c = 0u;
+        s += 1u;
+        if (s == params.s) { s = 0u; r += 1u; }
+      }
+    }
+    for (var i = local; i < 128u * NB; i += 64u) {
+      let row = step * 4u + i / (8u * NB);
+      let k = k0 + i % (8u * NB);
+      let ok = row < length * 4u && k < kRow;
+      ws[i] = select(F(), F(w[select(0u, row * kRow + k, ok)]), ok);
+    }
+    workgroupBarrier();
+    for (var i = 0u; i < 4u; i += 1u) {
+      let v0 = M(xs[tm * 5u + i], xs[(tm + 8u) * 5u + i], xs[(tm + 16u) * 5u + i], xs[(tm + 24u) * 5u + i]);
+      let v1 = M(xs[(tm + 32u) * 5u + i], xs[(tm + 40u) * 5u + i], xs[(tm + 48u) * 5u + i], xs[(tm + 56u) * 5u + i]);
+      let b = i * 32u * NB + tn;
+      let b0 = M(ws[b], ws[b + 8u * NB], ws[b + 16u * NB], ws[b + 24u * NB]);
+      a00 += b0 * v0;
+      a01 += b0 * v1;
+      if (NB > 1u) {
+        let b1 = M(ws[b + 8u], ws[b + 8u + 8u * NB], ws[b + 8u + 16u * NB], ws[b + 8u + 24u * NB]);
+        a10 += b1 * v0;
+        a11 += b1 * v1;
+      }
+    }
+    workgroupBarrier();
+  }
+  var out = array<M, 4>(a00, a01, a10, a11);
+  for (var b = 0u; b < NB; b += 1u) {
+    for (var j = 0u; j < 8u; j += 1u) {
+      let m = pixel0 + tm + j * 8u;
+      let k = k0 + tn + b * 8u;
+      if (m < pixels && k < kRow) {
+        let i = m * kRow + k;
+        y[i] = Elem4(epilogue(out[b * 2u + j / 4u][j % 4u], i));
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// dx = conv2dInputGrad(dy, w): NPQK · RSCK → NHWC. Also the forward pass of a transposed convolution.
+import { type Kernel, type KernelSpec, type Params, defineKernel } from "./kernel.ts";
+import { canTurn, ceilDiv, channelsBy4, columnBlocks, convCost, fold, quads, scalarTile, suitsTiles, thinInSpec, thinOutSpec, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
+import direct from "./conv2d-input-grad-direct.wgsl";
+import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
+import directVec4 from "./conv2d-input-grad-direct-vec4.wgsl";
+import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
+
+/** Residues of a pixel modulo the stride: each meets taps of its own. */
+const phases = (p: Params): number => p.strideY * p.strideX;
+const rowsOfPhase = (p: Params): number => p.n * ceilDiv(p.h, p.strideY);
+const columnsOfPhase = (p: Params): number => ceilDiv(p.w, p.strideX);
+
+export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-quad", {
+  source: directQuad,
+  tunables: { CV: [4, 2, 1, 3] },
+  consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
+  fits: (p, t) => quads(t) && channelsBy4(p),
+  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),
+  cost: convCost,
+});
+export const conv2dInputGradImplicitGemm = defineKernel("conv2d-input-grad-implicit-gemm", {
+  source: implicitGemm,
+  tunables: { NB: [2, 1] },
+  consts: (p) => ({ NB: columnBlocks(p.c) }),
+  fits: (p, t) => !t.cpu && suitsTiles(p, rowsOfPhase(p) * columnsOfPhase(p), p.c, p.r * p.s * p.k / phases(p)),
+  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
+  cost: convCost,
+});
+export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-vec4", {
+  source: directVec4,
+  tunables: { CV: [2, 4, 1, 3] },
+  consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups, 2) }),
+  fits: channelsBy4,
+  threads: (p, c) => phases(p) * rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4) * tilesOf(p, p.c, 4 * Number(c.CV)),
+  cost: convCost,
+});
+export const conv2dInputGradDirect = defineKernel("conv2d-input-grad-direct", {
+  source: direct,
+  tunables: { CT: [4, 1] },
+  consts: (p) => ({ CT: scalarTile(p.c / p.groups) }),
+  threads: (p, c) => phases(p) * rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 8) * tilesOf(p, p.c, Number(c.CT)),
+  cost: convCost,
+});
+
+/** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
+const turning = (name: string, spec: KernelSpec): Kernel => defineKernel(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits!(turned(p), t) });
+export const conv2dInputGradThinInQuad = turning("conv2d-input-grad-thin-in-quad", thinInSpec);
+export const conv2dInputGradThinOutQuad = turning("conv2d-input-grad-thin-out-quad", thinOutSpec);
+/** Whether the kernel takes `turned` Params and dy as x, dx as y. */
+export const turnsInputGrad = (k: Kernel): boolean => k === conv2dInputGradThinInQuad || k === conv2dInputGradThinOutQuad;
+
+export const conv2dInputGradKernels = [conv2dInputGradDirectQuad, conv2dInputGradThinInQuad, conv2dInputGradThinOutQuad, conv2dInputGradImplicitGemm, conv2dInputGradDirectVec4, conv2dInputGradDirect];

@@ -1,0 +1,93 @@
+// dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · dy[n,p,q,k]
+// The sum over pixels is cut into chunks; each writes its own dw, one after the other, and sum-partials joins them.
+// One invocation makes one tap × 4 channels × KV·4 filters as 4×4 matrices, 4 pixels at a time.
+// Layouts: x NHWC · dy NPQK · dw RSCK, in vec4s. chunk = tiles of 4 pixels of a row, per chunk.
+// Needs: C and K multiples of 4 within each group.
+alias Elem4 = vec4<f32>;     // seam: storage type of x, dy
+alias F = vec4<f32>;
+alias I = vec4<i32>;
+alias U = vec4<u32>;
+alias B = vec4<bool>;
+alias M = mat4x4<f32>;
+const KV = 2u;               // seam: vec4s of filters per invocation, 1 … 4
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> x : array<Elem4>;
+@group(0) @binding(2) var<storage, read> dy : array<Elem4>;
+@group(0) @binding(3) var<storage, read_write> dw : array<F>;
+// hook: what is fused into the write; i = output index in units of F
+fn epilogue(v : F, i : u32) -> F { return v; }
+
+// dy at four pixels; zero where there is none.
+fn rows(d : U, ok : B) -> M {
+  return M(select(F(), F(dy[d.x]), ok.x), select(F(), F(dy[d.y]), ok.y), select(F(), F(dy[d.z]), ok.z), select(F(), F(dy[d.w]), ok.w));
+}
+
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
+  let cRow = params.c / 4u;
+  let kRow = params.k / 4u;
+  let cs = cRow / params.groups;
+  let ks = kRow / params.groups;
+  let kTiles = (ks + KV - 1u) / KV;
+  let t = gid.x + gid.y * groups.x * 64u;
+  let tile = t % (kTiles * params.groups);
+  let m = t / (kTiles * params.groups) % (params.r * params.s * cs);
+  let part = t / (kTiles * params.groups) / (params.r * params.s * cs);
+  if (part >= params.chunks) { return; }
+  let g = tile / kTiles;
+  let k = g * ks + (tile % kTiles) * KV;
+  let last = (g + 1u) * ks - 1u - k;       // filters past the group's end repeat its last and are not written
+  let k1 = min(1u, last);
+  let k2 = min(2u, last);
+  let k3 = min(3u, last);
+  let c = m % cs;
+  let tapX = i32(m / cs % params.s * params.dilX) - params.padLeft;
+  let tapY = i32(m / cs / params.s * params.dilY) - params.padTop;
+  let tiles = (params.q + 3u) / 4u;
+  let end = min((part + 1u) * params.chunk, params.n * params.p * tiles);
+  var at = part * params.chunk;
+  var column = at % tiles;
+  var p = at / tiles % params.p;
+  var n = at / tiles / params.p;
+  let step = I(0, 1, 2, 3) * i32(params.strideX * cRow);
+  var a0 = M();
+  var a1 = M();
+  var a2 = M();
+  var a3 = M();
+  while (at < end) {
+    let h = i32(p * params.strideY) + tapY;
+    let row = (n * params.h + u32(h)) * params.w * cRow;
+    let limit = U(select(0u, params.w * cRow, u32(h) < params.h));
+    let count = min(end - at, tiles - column);
+    var q = column * 4u;
+    var xi = I((i32(q * params.strideX) + tapX) * i32(cRow) + i32(g * cs + c)) + step;
+    var di = ((n * params.p + p) * params.q + q) * kRow + k;
+    for (var i = 0u; i < count; i += 1u) {
+      let inside = U(q, q + 1u, q + 2u, q + 3u) < U(params.q);
+      let d = select(U(di), di + U(0u, 1u, 2u, 3u) * kRow, inside);
+      let ok = (U(xi) < limit) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
+      let j = select(U(), row + U(xi), ok);
+      let v = transpose(M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w)));
+      a0 += rows(d, inside) * v;
+      if (KV > 1u) { a1 += rows(d + k1, inside) * v; }
+      if (KV > 2u) { a2 += rows(d + k2, inside) * v; }
+      if (KV > 3u) { a3 += rows(d + k3, inside) * v; }
+      q += 4u;
+      xi += I(4 * i32(params.strideX * cRow));
+      di += 4u * kRow;
+    }
+    at += count;
+    column = 0u;
+    p += 1u;
+    if (p == params.p) { p = 0u; n += 1u; }
+  }
+  var out = array<M, 4>(a0, a1, a2, a3);
+  for (var v = 0u; v <= min(last, KV - 1u); v += 1u) {
+    for (var j = 0u; j < 4u; j += 1u) {
+      let i = ((part * params.r * params.s * cs + m) * 4u + j) * kRow + k + v;
+      dw[i] = epilogue(out[v][j], i);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// y = conv2d(x, w): NHWC · RSCK → NPQK. What the three conv families share is here as well.
+import { type Consts, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
+import direct from "./conv2d-direct.wgsl";
+import directQuad from "./conv2d-direct-quad.wgsl";
+import directVec4 from "./conv2d-direct-vec4.wgsl";
+import implicitGemm from "./conv2d-implicit-gemm.wgsl";
+import thinIn from "./conv2d-thin-in-quad.wgsl";
+import thinOut from "./conv2d-thin-out-quad.wgsl";
+
+export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
+
+/** Workgroup counts for `count` workgroups, folded from x into y beyond 65,535, times `z`. */
+export function fold(count: number, z = 1): [number, number, number] {
+  const y = Math.max(1, ceilDiv(count, 65535));
+  return [Math.max(1, ceilDiv(count, y)), y, z];
+}
+
+/** vec4s (of `size` channels) per invocation, at most `most`: what needs fewest loads, at 4 for the pixels and one for each. */
+export const vectorsPerThread = (size: number, most = 4): number => {
+  const n = Math.max(1, size / 4);
+  const loads = (v: number): number => ceilDiv(n, v) * (4 + v);
+  return [4, 3, 2, 1].filter((v) => v <= most).reduce((best, v) => (loads(v) < loads(best) ? v : best));
+};
+/** Channels per invocation of a scalar kernel. */
+export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
+/** vec4s of columns per invocation of a 64 × 32·NB workgroup tile. */
+export const columnBlocks = (size: number): number => (size <= 32 ? 1 : 2);
+
+/** C and K of each group are multiples of 4. */
+export const channelsBy4 = (p: Params): boolean => (p.c / p.groups) % 4 === 0 && (p.k / p.groups) % 4 === 0;
+/** Enough rows, columns and depth for tiles in workgroup memory. */
+export const suitsTiles = (p: Params, rows: number, columns: number, depth: number): boolean =>
+  p.groups === 1 && channelsBy4(p) && rows >= 32 && columns >= 16 && depth >= 16;
+
+/** Multiply-adds of any of the three convolutions as flops, and the bytes of x, w and y once each. */
+export const convCost = (p: Params): { flops: number; bytes: number } => ({
+  flops: 2 * p.n * p.p * p.q * p.r * p.s * (p.c / p.groups) * p.k,
+  bytes: 4 * (p.n * p.h * p.w * p.c + p.n * p.p * p.q * p.k + p.r * p.s * (p.c / p.groups) * p.k),
+});
+
+const num = (c: Consts, name: string): number => Number(c[name]);
+export const tilesOf = (p: Params, size: number, tile: number): number => p.groups * ceilDiv(size / p.groups, tile);
+
+/** Whether invocations can share loads by fours, and gain by it. */
+export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
+/** One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. */
+export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1;
+
+/** With stride 1, the gradients as the convolution (or weight gradient) that they are: dy in x's role, c and k exchanged, taps in reverse. */
+export const turned = (p: Params): Params => ({
+  ...p, h: p.p, w: p.q, c: p.k, p: p.h, q: p.w, k: p.c,
+  padTop: p.dilY * (p.r - 1) - p.padTop, padLeft: p.dilX * (p.s - 1) - p.padLeft, flip: 1,
+});
+export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 1;
+
+/** Any C to K in fours: a first layer of 1 or 3 channels, and the input gradient of a head. */
+export const thinInSpec: KernelSpec = {
+  source: thinIn,
+  tunables: { KV: [4, 2, 1, 3] },
+  consts: (p) => ({ KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
+  fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), ceilDiv(p.k, 4 * num(c, "KV"))),
+  cost: convCost,
+};
+/** C in fours to one channel: a head, and the input gradient of a first layer. */
+export const thinOutSpec: KernelSpec = {
+  source: thinOut,
+  fits: (p, t) => quads(t) && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
+  workgroups: (p) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), 8)),
+  cost: convCost,
+};
+export const conv2dThinInQuad = defineKernel("conv2d-thin-in-quad", thinInSpec);
+export const conv2dThinOutQuad = defineKernel("conv2d-thin-out-quad", thinOutSpec);
+
+export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
+  source: directQuad,
+  tunables: { KV: [4, 2, 1, 3] },
+  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
+  fits: (p, t) => quads(t) && channelsBy4(p),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * num(c, "KV"))),
+  cost: convCost,
+});
+export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
+  source: implicitGemm,
+  tunables: { NB: [2, 1] },
+  consts: (p) => ({ NB: columnBlocks(p.k) }),
+  fits: (p, t) => !t.cpu && suitsTiles(p, p.n * p.p * p.q, p.k, p.r * p.s * p.c),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 32 * num(c, "NB"))),
+  cost: convCost,
+});
+export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
+  source: directVec4,
+  tunables: { KV: [2, 4, 1, 3] },
+  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups, 2) }),
+  fits: channelsBy4,
+  threads: (p, c) => p.n * p.p * ceilDiv(p.q, 4) * tilesOf(p, p.k, 4 * num(c, "KV")),
+  cost: convCost,
+});
+export const conv2dDirect = defineKernel("conv2d-direct", {
+  source: direct,
+  tunables: { KT: [4, 1] },
+  consts: (p) => ({ KT: scalarTile(p.k / p.groups) }),
+  threads: (p, c) => p.n * p.p * ceilDiv(p.q, 8) * tilesOf(p, p.k, num(c, "KT")),
+  cost: convCost,
+});
+
+export const conv2dKernels = [conv2dDirectQuad, conv2dThinInQuad, conv2dThinOutQuad, conv2dImplicitGemm, conv2dDirectVec4, conv2dDirect];

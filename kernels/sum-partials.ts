@@ -1,0 +1,9 @@
+// Joins the chunks of a long sum, in order.
+import { defineKernel } from "./kernel.ts";
+import source from "./sum-partials.wgsl";
+
+export const sumPartials = defineKernel("sum-partials", {
+  source,
+  threads: (p) => p.n,
+  cost: (p) => ({ flops: p.n * p.splits, bytes: 4 * p.n * (p.splits + 1) }),
+});
