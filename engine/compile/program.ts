@@ -231,9 +231,9 @@ export class Program<O extends string = string> {
       if (gpu.traits.cpu && this.#expectedMs > 2) await new Promise((done) => setTimeout(done, 0.9 * this.#expectedMs - (performance.now() - this.#startedMs)));
       const asked = performance.now();
       await gpu.map(staging.buffer);
-      // What was there at once may have been there for long: the guess was too high.
+      // What was there at once may have been there for long: the guess was too high. A first run tells nothing: drivers compile in it.
       const waited = performance.now() - asked;
-      this.#expectedMs = waited < 1 ? 0.6 * this.#expectedMs : performance.now() - this.#startedMs;
+      if (staging.run > 0) this.#expectedMs = waited < 1 ? 0.6 * this.#expectedMs : performance.now() - this.#startedMs;
       const copy = staging.buffer.getMappedRange().slice(0);
       staging.buffer.unmap();
       const finished = new Uint32Array(copy, 0, 1)[0];

@@ -1,0 +1,95 @@
+// cmedl doctor: which GPU is used here, why, what it can do, and what to install for speed.
+
+import { createRequire } from "node:module";
+import type { Command } from "commander";
+import { version } from "../package.json";
+import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "./node-gpu.ts";
+import { type InstallHint, installHint, readSystem } from "./install-hint.ts";
+
+/** Limits that decide what can be run, with the values that WebGPU promises everywhere. */
+const limitDefaults = {
+  maxBufferSize: 268_435_456,
+  maxStorageBufferBindingSize: 134_217_728,
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeWorkgroupStorageSize: 16_384,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupsPerDimension: 65_535,
+} as const;
+
+export interface Report {
+  versions: { cmedl: string; node: string; webgpu: string; platform: string };
+  /** Null where no GPU was found; `tried` then tells why. */
+  gpu: (GpuChoice & { f16: boolean; timestamps: boolean; subgroups: false | [min: number, max: number]; features: string[]; limits: Record<string, { here: number; default: number }> }) | null;
+  tried: GpuChoice["tried"];
+  /** For speed, or for running at all. */
+  hint: InstallHint | null;
+}
+
+export function register(command: Command): void {
+  command
+    .option("--json", "print the report as JSON")
+    .option("--device <name>", "part of an adapter's name, \"software\" or \"swiftshader\" (default: CMEDL_DEVICE, else the fastest)")
+    .addHelpText("after", "\nExamples:\n  cmedl doctor\n  cmedl doctor --json | jq .gpu.name\n  cmedl doctor --device swiftshader")
+    .action(async ({ json, device }: { json?: boolean; device?: string }) => {
+      const { report, error } = await examine(device);
+      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${describeReport(report)}\n`);
+      if (error) throw error;
+    });
+}
+
+/** The report, and the typed error where no GPU was found. */
+export async function examine(device?: string): Promise<{ report: Report; error?: GpuUnavailableError }> {
+  const versions = { cmedl: version, node: process.versions.node, webgpu: webgpuVersion(), platform: `${process.platform} ${process.arch}` };
+  try {
+    const { adapter, choice } = await openNodeGpu({ device, quiet: true });
+    const { info, limits } = adapter;
+    const gpu: Report["gpu"] = {
+      ...choice,
+      f16: adapter.features.has("shader-f16"),
+      timestamps: adapter.features.has("timestamp-query"),
+      subgroups: adapter.features.has("subgroups") && [info.subgroupMinSize!, info.subgroupMaxSize!],
+      features: [...adapter.features].sort(),
+      limits: Object.fromEntries(Object.entries(limitDefaults).map(([name, value]) => [name, { here: limits[name as keyof typeof limitDefaults], default: value }])),
+    };
+    return { report: { versions, gpu, tried: choice.tried, hint: choice.software ? installHint(readSystem()) : null } };
+  } catch (error) {
+    if (!(error instanceof GpuUnavailableError)) throw error;
+    return { report: { versions, gpu: null, tried: error.tried, hint: installHint(readSystem()) }, error };
+  }
+}
+
+function webgpuVersion(): string {
+  try {
+    return (createRequire(import.meta.url)("webgpu/package.json") as { version: string }).version;
+  } catch {
+    return "not installed";
+  }
+}
+
+/** The report for people: one fact a line. */
+export function describeReport({ versions, gpu, tried, hint }: Report): string {
+  const rows = (title: string, lines: string[]): string[] => lines.map((line, i) => `${(i === 0 ? title : "").padEnd(11)}${line}`);
+  const isSwiftShader = /swiftshader/i.test(gpu?.name ?? "");
+  const isLavapipe = /llvmpipe/i.test(gpu?.name ?? "");
+  const number = (n: number): string => n.toLocaleString("en-US");
+  return [
+    ...rows("cmedl", [`${versions.cmedl}, Node ${versions.node}, npm webgpu ${versions.webgpu}, ${versions.platform}`]),
+    ...rows("uses", [gpu ? describeChoice(gpu) : "no GPU"]),
+    ...(gpu ? [
+      ...rows("because", [gpu.reason]),
+      ...rows("adapters", gpu.adapters.map((a) => `${a.name} (${a.backend}${a.software ? ", software" : ""})`)),
+    ] : []),
+    ...rows("tried", tried.map((t) => `${t.how}: ${t.result}`)),
+    ...(gpu ? [
+      ...rows("can do", [[
+        gpu.f16 ? "f16" : "no f16",
+        gpu.subgroups ? `subgroups of ${gpu.subgroups[0] === gpu.subgroups[1] ? gpu.subgroups[0] : gpu.subgroups.join(" to ")}` : "no subgroups",
+        gpu.timestamps ? "timestamps" : "no timestamps",
+      ].join(", ")]),
+      ...rows("limits", Object.entries(gpu.limits).map(([name, l]) => `${name.padEnd(34)}${number(l.here).padStart(14)}   (WebGPU's default ${number(l.default)})`)),
+    ] : []),
+    ...(!hint ? [] : isLavapipe ? rows("for speed", ["lavapipe is the fastest software Vulkan; a GPU with its vendor's Vulkan driver is about a hundred times faster"])
+      : rows(isSwiftShader ? "for speed" : "mend", [hint.summary, ...hint.commands.map((c) => `  ${c}`)])),
+  ].join("\n");
+}

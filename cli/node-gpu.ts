@@ -1,0 +1,258 @@
+// The one import of "webgpu" (Dawn): a GPU for Node, found in the order the machine allows.
+//
+//   1  the system's Vulkan driver as it is (Metal, D3D12 elsewhere)
+//   2  our own libvulkan.so.1 preloaded: rescues machines with a driver but no loader
+//   3  the same loader with SwiftShader as the only driver: no GPU, no driver, no root needed
+//   4  GpuUnavailableError with the command that mends it
+//
+// A VK_DRIVER_FILES or VK_ICD_FILENAMES that the user set is never overridden.
+
+import { isMainThread } from "node:worker_threads";
+import { EngineError, UsageError } from "../engine/errors.ts";
+import { describeMend } from "./install-hint.ts";
+import { overhear } from "./quiet-stderr.ts";
+import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";
+
+export interface NodeGpuOptions {
+  /** Substring of an adapter's name, "software" or "swiftshader". Default: CMEDL_DEVICE, else the fastest. */
+  device?: string;
+  /** Dawn toggles to switch on; with a leading "-", off. See `knownDawnFeatures`. */
+  dawnFeatures?: readonly string[];
+  /** Keep what Dawn says while it looks for drivers off stderr (Linux; for a process that does nothing else yet). */
+  quiet?: boolean;
+}
+
+export interface GpuChoice {
+  how: "system" | "own-loader" | "swiftshader";
+  /** The adapter's name as the driver gives it. */
+  name: string;
+  driver: string;
+  software: boolean;
+  /** Why this one, as one sentence. */
+  reason: string;
+  /** Every adapter that was visible when the choice was made. */
+  adapters: ListedAdapter[];
+  tried: { how: string; result: string }[];
+}
+
+export interface ListedAdapter {
+  backend: string;
+  name: string;
+  software: boolean;
+}
+
+export interface NodeGpu {
+  gpu: GPU;
+  adapter: GPUAdapter;
+  choice: GpuChoice;
+}
+
+/** No adapter at all; the message holds the command that mends it. */
+export class GpuUnavailableError extends EngineError {
+  constructor(message: string, readonly tried: GpuChoice["tried"], options?: ErrorOptions) {
+    super("gpu-unavailable", message, options);
+  }
+}
+
+/** Toggles that are known to Dawn and of use here; Dawn ignores unknown names in silence. */
+export const knownDawnFeatures = [
+  "allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "timestamp_quantization", "dump_shaders",
+  "disable_robustness", "disable_workgroup_init", "use_vulkan_memory_model",
+  "nonzero_clear_resources_on_creation_for_testing", "lazy_clear_resource_on_first_use",
+] as const;
+
+/** Timestamps in nanoseconds instead of multiples of 65.536 µs. */
+export const profilingFeatures: readonly string[] = ["-timestamp_quantization"];
+
+type Webgpu = typeof import("webgpu");
+interface Found { gpu: GPU; adapter: GPUAdapter; adapters: ListedAdapter[] }
+
+// Dawn segfaults at the next garbage collection if a create() result is dropped.
+const keptForever: GPU[] = [];
+
+/** Opens the GPU that `options.device` or the machine suggests; every call is a new Dawn instance. */
+export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
+  const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
+  const flags = dawnFlags(options.dawnFeatures ?? []);
+  const tried: GpuChoice["tried"] = [];
+  const webgpu = await loadDawn(tried);
+  const chosenByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
+  const seen = new Map<string, ListedAdapter>();
+
+  const attempt = async (how: GpuChoice["how"], reason: string): Promise<NodeGpu | undefined> => {
+    const found = await findAdapter(webgpu, flags, wish, options.quiet ?? false);
+    for (const adapter of found.adapters) seen.set(`${adapter.backend} ${adapter.name}`, adapter);
+    if (!found.adapter) {
+      const nothing = found.adapters.length > 0 ? `no adapter called "${wish}"` : "no adapter";
+      tried.push({ how, result: found.said.length > 0 ? `${nothing} (${found.said.join("; ")})` : nothing });
+      return undefined;
+    }
+    tried.push({ how, result: found.adapter.info.description || found.adapter.info.device });
+    return { gpu: found.gpu!, adapter: found.adapter, choice: choiceOf(found as Found, how, reason, tried) };
+  };
+
+  // A SwiftShader from files is asked for by name: the system's own drivers are no answer, unless the user named them.
+  const onlySwiftShader = wish === "swiftshader" && chosenByUser === undefined && process.platform === "linux";
+  if (!onlySwiftShader) {
+    const reason = wish ? `asked for by "${wish}"`
+      : chosenByUser ? "the driver that VK_DRIVER_FILES names" : "the system's own driver";
+    const system = await attempt("system", reason);
+    if (system) return system;
+  }
+
+  if (process.platform === "linux" && (wish === "" || wish === "software" || wish === "swiftshader")) {
+    const files = await findSwiftShader();
+    if (!files) tried.push({ how: "swiftshader", result: "no SwiftShader files found" });
+    if (files?.loader && !onlySwiftShader) {
+      preloadLoader(files.loader);
+      const rescued = await attempt("own-loader", "the system's driver through our own Vulkan loader, for there was none");
+      if (rescued) return rescued;
+    }
+    if (files && chosenByUser === undefined) {
+      const software = await openSwiftShader(files, () => attempt("swiftshader", onlySwiftShader
+        ? `asked for by "swiftshader"; files from ${files.from}`
+        : `no usable Vulkan driver is installed; files from ${files.from}`));
+      if (software) return software;
+    }
+  }
+  throw unavailable(wish, chosenByUser, tried, [...seen.values()]);
+}
+
+async function openSwiftShader(files: SwiftShaderFiles, attempt: () => Promise<NodeGpu | undefined>) {
+  if (files.loader) preloadLoader(files.loader);
+  process.env.VK_DRIVER_FILES = files.icd; // setenv in the main thread: the loader reads it when an instance is made
+  try {
+    return await attempt();
+  } finally {
+    // The instance keeps its driver; later instances see the user's environment again.
+    delete process.env.VK_DRIVER_FILES;
+  }
+}
+
+/** dlopen with RTLD_NODELETE: Node refuses the library as an addon, but it stays mapped under its SONAME. */
+function preloadLoader(path: string): void {
+  try {
+    process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_NODELETE);
+  } catch { /* "Module did not self-register" is the expected answer */ }
+}
+const RTLD_NOW = 2;
+const RTLD_NODELETE = 0x1000;
+
+async function loadDawn(tried: GpuChoice["tried"]): Promise<Webgpu> {
+  try {
+    const webgpu = await import("webgpu");
+    Object.assign(globalThis, webgpu.globals);
+    return webgpu;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message.split("\n")[0]! : String(cause);
+    tried.push({ how: "webgpu", result: message });
+    throw new GpuUnavailableError(
+      `the npm package webgpu (Dawn) does not load here: ${message}; ${describeMend({ dawnLoads: false })}`,
+      tried, { cause });
+  }
+}
+
+/** One Dawn instance, or two when the first is not yet pinned to the best adapter. */
+async function findAdapter(webgpu: Webgpu, flags: string[], wish: string, quiet: boolean): Promise<Partial<Found> & { adapters: ListedAdapter[]; said: string[] }> {
+  const said = new Set<string>();
+  const open = async (extra: string[]): Promise<Partial<Found>> => {
+    const { value: [gpu, request], lines } = overhear(quiet, () => {
+      const gpu = webgpu.create([...flags, ...extra]);
+      keptForever.push(gpu);
+      const request = gpu.requestAdapter.bind(gpu);
+      const preferFast = (o?: GPURequestAdapterOptions) => request({ powerPreference: "high-performance", ...o });
+      Object.defineProperty(gpu, "requestAdapter", { value: preferFast, configurable: true });
+      return [gpu, preferFast()] as const;
+    });
+    for (const line of lines) said.add(line);
+    return { gpu, adapter: await request ?? undefined };
+  };
+  const list = async (): Promise<ListedAdapter[]> => {
+    try {
+      await open(["adapter=no adapter has this name"]);
+      return [];
+    } catch (error) {
+      return parseAdapterList(String(error));
+    }
+  };
+  const answer = (found: Partial<Found>, adapters: ListedAdapter[]) => ({ ...found, adapters, said: [...said] });
+
+  const first = wish === "" ? await open([]) : {};
+  if (first.adapter && !isSoftware(first.adapter)) return answer(first, [listed(first.adapter)]);
+  // Dawn sorts processors last, but asks one backend after the other: a real GPU may stand further down.
+  const adapters = await list();
+  const match = bestMatch(adapters, wish);
+  if (!match || (first.adapter && match.software)) return answer(first, adapters);
+  const pinned = await open([`adapter=${match.name}`]);
+  return answer(pinned.adapter ? pinned : first, adapters);
+}
+
+/** The adapter that a wish means: "software", part of a name, or "" for the first real GPU, else the first of any kind. */
+export function bestMatch(adapters: readonly ListedAdapter[], wish: string): ListedAdapter | undefined {
+  if (wish === "") return adapters.find((a) => !a.software) ?? adapters[0];
+  return adapters.find((a) => wish === "software" ? a.software : a.name.toLowerCase().includes(wish));
+}
+
+/** Dawn's refusal of an unknown adapter name lists what there is. */
+export function parseAdapterList(message: string): ListedAdapter[] {
+  return [...message.matchAll(/backend: '([^']*)', name: '(.*)'$/gm)].map(([, backend, name]) => ({
+    backend: backend!, name: name!, software: isSoftwareName(name!),
+  }));
+}
+
+function isSoftwareName(name: string): boolean {
+  return /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);
+}
+
+export function isSoftware(adapter: GPUAdapter): boolean {
+  const { vendor, architecture, device, description } = adapter.info;
+  return adapter.info.isFallbackAdapter === true || isSoftwareName(`${vendor} ${architecture} ${device} ${description}`);
+}
+
+const backendHere = process.platform === "darwin" ? "metal" : process.platform === "win32" ? "d3d12" : "vulkan";
+
+function listed(adapter: GPUAdapter): ListedAdapter {
+  return { backend: backendHere, name: adapter.info.device || adapter.info.description, software: isSoftware(adapter) };
+}
+
+function choiceOf(found: Found, how: GpuChoice["how"], reason: string, tried: GpuChoice["tried"]): GpuChoice {
+  const { info } = found.adapter;
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const name = found.adapters.find((a) => plain(a.name) === plain(info.device))?.name ?? (info.device || info.description);
+  return {
+    how, name, driver: info.description || info.device, software: isSoftware(found.adapter),
+    reason, adapters: found.adapters, tried: [...tried],
+  };
+}
+
+/** "software GPU: SwiftShader … — slow; …", or "GPU: NVIDIA …": one line for stderr. */
+export function describeChoice(choice: GpuChoice): string {
+  if (!choice.software) return `GPU: ${choice.name} (${choice.driver})`;
+  const faster = /swiftshader/i.test(choice.name + choice.driver)
+    ? "slow; mesa-vulkan-drivers >= 24.2 is several times faster, a GPU a hundred (see `cmedl doctor`)"
+    : "slow; a GPU is about a hundred times faster";
+  return `software GPU: ${choice.driver} — ${faster}`;
+}
+
+function dawnFlags(features: readonly string[]): string[] {
+  const unknown = features.find((f) => !(knownDawnFeatures as readonly string[]).includes(f.replace(/^-/, "")));
+  if (unknown) throw new UsageError(`Dawn feature "${unknown}" is not known here; known are ${knownDawnFeatures.join(", ")}`);
+  const on = features.filter((f) => !f.startsWith("-"));
+  const off = features.filter((f) => f.startsWith("-")).map((f) => f.slice(1));
+  return [
+    ...(on.length > 0 ? [`enable-dawn-features=${on.join(",")}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off.join(",")}`] : []),
+  ];
+}
+
+function unavailable(wish: string, chosenByUser: string | undefined, tried: GpuChoice["tried"], seen: ListedAdapter[]): GpuUnavailableError {
+  if (wish !== "" && (seen.length > 0 || chosenByUser !== undefined)) {
+    const names = seen.map((a) => a.name).join("; ") || "none";
+    const hint = wish === "swiftshader" && chosenByUser !== undefined
+      ? `VK_DRIVER_FILES is set to ${chosenByUser}, which is not overridden: unset it` : "name one of them or leave the choice open";
+    return new GpuUnavailableError(`no GPU matches "${wish}" (adapters: ${names}); ${hint}`, tried);
+  }
+  const inWorker = isMainThread ? "" : " (a worker thread's environment does not reach the driver: open the GPU in the main thread)";
+  const because = chosenByUser !== undefined ? `the driver that VK_DRIVER_FILES names (${chosenByUser}) gives no adapter` : "no usable GPU or Vulkan driver";
+  return new GpuUnavailableError(`${because}${inWorker}; ${describeMend({ dawnLoads: true })}`, tried);
+}

@@ -1,0 +1,88 @@
+// How a command shows that it goes on: bars on a terminal, plain lines every few seconds elsewhere. All on stderr.
+import cliProgress from "cli-progress";
+
+/** "2:05" or "1:02:05". */
+export function clock(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "--:--";
+  const s = Math.max(0, Math.round(seconds));
+  const two = (n: number): string => String(n).padStart(2, "0");
+  return s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+}
+
+/** Seconds left, from the rate of the recent work: an early slow start is forgotten. */
+class Rate {
+  readonly #times: number[] = [];
+  add(): void {
+    this.#times.push(performance.now());
+    if (this.#times.length > 50) this.#times.shift();
+  }
+  get seconds(): number {
+    const n = this.#times.length;
+    return n < 2 ? NaN : (this.#times[n - 1] - this.#times[0]) / 1000 / (n - 1);
+  }
+}
+
+export interface Bar {
+  /** One more of `total` is done. */
+  advance(note?: string): void;
+  done(): void;
+}
+
+/** Plain lines come at most this often. */
+const LINE_SECONDS = 10;
+
+export class Narrator {
+  readonly #bars: boolean;
+  #multi: cliProgress.MultiBar | undefined;
+
+  constructor({ quiet = false, bars = process.stderr.isTTY === true }: { quiet?: boolean; bars?: boolean } = {}) {
+    this.quiet = quiet;
+    this.#bars = bars && !quiet;
+  }
+  readonly quiet: boolean;
+
+  /** A line of its own, above any bar. */
+  say(line: string): void {
+    if (this.quiet) return;
+    if (this.#multi) this.#multi.log(`${line}\n`);
+    else process.stderr.write(`${line}\n`);
+  }
+
+  /** A bar for `total` pieces of `what`; `start` are done already. */
+  bar(what: string, total: number, start = 0): Bar {
+    const rate = new Rate();
+    rate.add();
+    let done = start;
+    if (!this.#bars) {
+      let last = performance.now();
+      return {
+        advance: (note = "") => {
+          done++;
+          rate.add();
+          const now = performance.now();
+          if (this.quiet || (now - last < LINE_SECONDS * 1000 && done < total)) return;
+          last = now;
+          process.stderr.write(`${what} ${done}/${total}${note ? `  ${note}` : ""}  ${clock(rate.seconds * (total - done))} left\n`);
+        },
+        done: () => {},
+      };
+    }
+    this.#multi ??= new cliProgress.MultiBar({ format: "{what} {bar} {value}/{total}  {left} left  {note}", barsize: 24, hideCursor: true, clearOnComplete: true, stream: process.stderr, linewrap: false, autopadding: true }, cliProgress.Presets.shades_classic);
+    const multi = this.#multi;
+    const bar = multi.create(total, start, { what: what.padEnd(12), note: "", left: "--:--" });
+    return {
+      advance: (note = "") => {
+        done++;
+        rate.add();
+        bar.update(done, { note, left: clock(rate.seconds * (total - done)) });
+      },
+      done: () => void multi.remove(bar),
+    };
+  }
+
+  /** Takes the bars off the screen. */
+  end(): void {
+    this.#multi?.stop();
+    this.#multi = undefined;
+  }
+}

@@ -1,0 +1,144 @@
+// A run's folder. Everything in it is written whole or not at all; a resume goes on in place.
+//
+//   config.json      what the run was started with, all defaults filled in     log.jsonl     one event a line: steps, epochs
+//   results.csv      one row an epoch                                          STATUS        running, finished, interrupted, failed
+//   checkpoints/     step-00000120.safetensors (the two newest), best.safetensors
+//   pictures/        epoch-001.png …                                           curves.png    losses and Dice so far
+import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError } from "../data/errors.ts";
+import { type Checkpoint, readCheckpoint } from "../train/checkpoint.ts";
+import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "./files.ts";
+
+export type Status = "running" | "finished" | "interrupted" | "failed";
+
+const KEPT = 2;
+const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
+
+export class RunFolder {
+  private constructor(readonly path: string) {}
+
+  /** A new run. Throws FileError where the folder holds anything. */
+  static async create(path: string): Promise<RunFolder> {
+    const entries = await readdir(path).catch((cause: NodeJS.ErrnoException): string[] => {
+      if (cause.code === "ENOENT") return [];
+      throw fileError(path, cause);
+    });
+    if (entries.length > 0) throw new FileError(path, entries.includes("config.json") ? "holds a run already" : "is not empty", "go on with it by --resume, or name a new folder with --out");
+    const run = new RunFolder(path);
+    try {
+      await mkdir(join(path, "checkpoints"), { recursive: true });
+      await mkdir(join(path, "pictures"), { recursive: true });
+    } catch (cause) {
+      throw fileError(path, cause);
+    }
+    return run;
+  }
+
+  /** A run that exists. Throws FileError where there is none. */
+  static async open(path: string): Promise<RunFolder> {
+    if (!(await exists(path))) throw new FileError(path, "does not exist", "name the folder of a run, as `cmedl train` made it");
+    if (!(await exists(join(path, "config.json")))) throw new FileError(path, "holds no run: config.json is missing", "name the folder of a run, as `cmedl train` made it");
+    return new RunFolder(path);
+  }
+
+  get bestCheckpoint(): string { return join(this.path, "checkpoints", "best.safetensors"); }
+  picturePath(epoch: number): string { return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.png`); }
+
+  async writeConfig(config: unknown): Promise<void> {
+    await writeAtomic(join(this.path, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  /** The run's configuration as written; the caller checks its form. Throws DataError where it is no JSON. */
+  async readConfig(): Promise<unknown> {
+    const path = join(this.path, "config.json");
+    try {
+      return JSON.parse(new TextDecoder().decode(await readBytes(path)));
+    } catch (cause) {
+      if (cause instanceof FileError) throw cause;
+      throw new DataError(path, "content", "is no JSON", "put back the file that `cmedl train` wrote");
+    }
+  }
+
+  async setStatus(status: Status): Promise<void> {
+    await writeAtomic(join(this.path, "STATUS"), `${status}\n`);
+  }
+
+  /** Adds events to log.jsonl. */
+  async log(...events: object[]): Promise<void> {
+    const path = join(this.path, "log.jsonl");
+    await appendFile(path, events.map((e) => `${JSON.stringify(e)}\n`).join("")).catch((cause) => {
+      throw fileError(path, cause);
+    });
+  }
+
+  /** Every event of log.jsonl; a last line cut short by a crash is left out. */
+  async events(): Promise<Record<string, unknown>[]> {
+    const text = await readFile(join(this.path, "log.jsonl"), "utf8").catch(() => "");
+    return text.split("\n").flatMap((line) => {
+      try {
+        return line ? [JSON.parse(line) as Record<string, unknown>] : [];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** Drops what was logged after step `steps`: a resume says it again. */
+  async truncateLog(steps: number): Promise<void> {
+    const kept = (await this.events()).filter((e) => !(typeof e.steps === "number" && e.steps > steps));
+    await writeAtomic(join(this.path, "log.jsonl"), kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
+  }
+
+  async writePicture(path: string, png: Uint8Array): Promise<void> {
+    await writeAtomic(path, png);
+  }
+
+  async writeResults(rows: readonly Record<string, number | string>[]): Promise<void> {
+    const columns = [...new Set(rows.flatMap((r) => Object.keys(r)))];
+    const lines = [columns.join(","), ...rows.map((r) => columns.map((c) => r[c] ?? "").join(","))];
+    await writeAtomic(join(this.path, "results.csv"), `${lines.join("\n")}\n`);
+  }
+
+  /** Writes the checkpoint after `steps` steps, and as the best where it is; keeps the two newest. */
+  async saveCheckpoint(bytes: Uint8Array, steps: number, isBest: boolean): Promise<void> {
+    const folder = join(this.path, "checkpoints");
+    await writeAtomic(join(folder, checkpointName(steps)), bytes);
+    if (isBest) await writeAtomic(this.bestCheckpoint, bytes);
+    const old = (await this.#stepFiles()).slice(KEPT);
+    for (const name of old) await rm(join(folder, name), { force: true });
+    if (old.length) await syncFolder(folder);
+  }
+
+  /** The newest checkpoint that verifies. Throws FileError where none does; `onDamaged` hears of the others. */
+  async latestCheckpoint(onDamaged?: (message: string) => void): Promise<{ checkpoint: Checkpoint; file: string }> {
+    for (const name of await this.#stepFiles()) {
+      const file = join(this.path, "checkpoints", name);
+      try {
+        return { checkpoint: await readCheckpoint(await readBytes(file), file), file };
+      } catch (error) {
+        onDamaged?.(error instanceof Error ? error.message : String(error));
+      }
+    }
+    throw new FileError(join(this.path, "checkpoints"), "holds no readable checkpoint", "start the run again into a new folder");
+  }
+
+  /** The best checkpoint, or the newest where none was validated. */
+  async bestOrLatest(onDamaged?: (message: string) => void): Promise<{ checkpoint: Checkpoint; file: string }> {
+    const file = this.bestCheckpoint;
+    if (await exists(file)) {
+      try {
+        return { checkpoint: await readCheckpoint(await readBytes(file), file), file };
+      } catch (error) {
+        onDamaged?.(error instanceof Error ? error.message : String(error));
+      }
+    }
+    return this.latestCheckpoint(onDamaged);
+  }
+
+  /** Names of step checkpoints, newest first. */
+  async #stepFiles(): Promise<string[]> {
+    const names = await readdir(join(this.path, "checkpoints")).catch(() => [] as string[]);
+    return names.filter((n) => /^step-\d+\.safetensors$/.test(n)).sort().reverse();
+  }
+}

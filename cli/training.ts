@@ -1,0 +1,133 @@
+// One training run on prepared slices: programs, pictures, log, checkpoints, progress, Ctrl-C. `train` and `demo` both are this.
+import { join } from "node:path";
+import type { Device } from "../engine/index.ts";
+import { UnpairedBatches } from "../data/batches.ts";
+import { defaultAugment } from "../data/augment.ts";
+import type { SliceSet } from "../data/slices.ts";
+import { loadVgg } from "./vgg-file.ts";
+import { type Series, curvesPicture } from "../report/curves.ts";
+import { epochPicture } from "../report/montage.ts";
+import type { Checkpoint } from "../train/checkpoint.ts";
+import { Cmedl } from "../train/cmedl.ts";
+import { type EpochPictures, type EpochReport, Training } from "../train/loop.ts";
+import { CommandError } from "./exit.ts";
+import type { Narrator } from "./progress.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { type TrainConfig, makeRegime } from "./train-config.ts";
+
+export interface RunSets {
+  readonly student: SliceSet;
+  readonly teacher: SliceSet;
+  readonly validation: SliceSet;
+}
+
+export interface RunResult {
+  readonly best: { readonly epoch: number; readonly dice: number } | null;
+  readonly epochs: readonly EpochReport[];
+}
+
+const PICTURED = 3;
+
+/** Trains a run to its end. Throws CommandError "interrupted" after Ctrl-C, once a checkpoint is safe. */
+export async function trainRun(device: Device, config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, { from, signal }: { from?: { checkpoint: Checkpoint; file: string }; signal?: AbortSignal } = {}): Promise<RunResult> {
+  const regime = makeRegime(config);
+  if (regime instanceof Cmedl && config.vgg !== null) await loadVgg(regime.F, config.vgg);
+  const batches = new UnpairedBatches(sets.student, sets.teacher, {
+    batch: config.batch, seed: config.seed, ...(config.steps === null ? {} : { steps: config.steps }), ...(config.augment ? { augment: defaultAugment } : {}),
+  });
+  const started = performance.now();
+  narrator.say(`compiling ${regime.kind} (${config.grid.size} × ${config.grid.size}, batch ${config.batch}) …`);
+  using training = await Training.create(device, regime, batches, {
+    epochs: config.epochs, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }),
+  }, from);
+  const { dispatches, pipelines, bytes } = training.stats;
+  narrator.say(`compiled in ${((performance.now() - started) / 1000).toFixed(1)} s: ${dispatches} dispatches a step, ${pipelines} pipelines, ${(bytes / 2 ** 20).toFixed(0)} MiB`);
+  const { stepsPerEpoch } = batches;
+  const { epoch, step } = training.progress;
+  const epochs = narrator.bar("epoch", config.epochs, epoch);
+  let steps = narrator.bar(`step of ${epoch + 1}`, stepsPerEpoch, step);
+  const reports: EpochReport[] = [];
+  const history = from ? epochEvents(await run.events()) : [];
+  const signals = onInterrupt(narrator);
+  const abort = signal ? AbortSignal.any([signal, signals.signal]) : signals.signal;
+  await run.setStatus("running");
+  try {
+    const outcome = await training.run({
+      onStep: async (r) => {
+        await run.log({ event: "step", epoch: r.epoch + 1, step: r.step + 1, steps: r.steps, ms: Math.round(r.ms), losses: r.losses });
+        steps.advance(`${shortLosses(r.losses)}  ${(r.ms / 1000).toFixed(2)} s/step`);
+      },
+      save: (bytes, progress, isBest) => run.saveCheckpoint(bytes, progress.steps, isBest),
+      onEpoch: async (r, pictures) => {
+        reports.push(r);
+        steps.done();
+        const dice = r.dice ? `  validation Dice ${r.dice.mean.toFixed(3)}${r.isBest ? " (best)" : ""}` : "";
+        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, dice: r.dice?.mean ?? null, cases: r.dice?.cases ?? {}, best: r.isBest };
+        history.push(event);
+        await run.log(event);
+        await run.writeResults(history.map((e) => ({ epoch: e.epoch, steps: e.steps, dice: e.dice ?? "", ...e.losses })));
+        if (pictures) await run.writePicture(run.picturePath(r.epoch), pictureOf(pictures, sets.validation, `epoch ${r.epoch + 1}`));
+        await run.writePicture(join(run.path, "curves.png"), curves(history));
+        narrator.say(`epoch ${r.epoch + 1}/${config.epochs}  ${shortLosses(r.losses)}${dice}`);
+        epochs.advance();
+        if (r.epoch + 1 < config.epochs) steps = narrator.bar(`step of ${r.epoch + 2}`, stepsPerEpoch);
+      },
+    }, abort);
+    await run.setStatus(outcome);
+    if (outcome === "interrupted") throw new CommandError("interrupted", `stopped after step ${training.progress.steps}; everything is saved, go on with \`cmedl train --resume ${run.path}\``);
+  } catch (error) {
+    if (!(error instanceof CommandError)) await run.setStatus("failed").catch(() => {});
+    throw error;
+  } finally {
+    signals.stop();
+    narrator.end();
+  }
+  return { best: training.progress.best, epochs: reports };
+}
+
+interface EpochEvent { readonly event: string; readonly epoch: number; readonly steps: number; readonly losses: Readonly<Record<string, number>>; readonly dice: number | null }
+const epochEvents = (events: readonly Record<string, unknown>[]): EpochEvent[] => events.filter((e) => e.event === "epoch") as unknown as EpochEvent[];
+
+/** The first Ctrl-C ends the run after the step at hand; the second ends the process. */
+function onInterrupt(narrator: Narrator): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const listener = (): void => {
+    if (controller.signal.aborted) {
+      process.stderr.write("\n");
+      process.exit(130);
+    }
+    narrator.say("finishing this step, then saving; Ctrl-C again to stop at once");
+    controller.abort();
+  };
+  process.on("SIGINT", listener);
+  process.on("SIGTERM", listener);
+  return { signal: controller.signal, stop: () => void process.off("SIGINT", listener).off("SIGTERM", listener) };
+}
+
+/** The losses worth a glance, in the paper's names. */
+function shortLosses(losses: Readonly<Record<string, number>>): string {
+  const named = ["lossG", "lossDM", "cx", "hintS", "diceCT"].filter((n) => n in losses);
+  return named.map((n) => `${n} ${losses[n].toFixed(3)}`).join(" ");
+}
+
+/** The slices with the largest masks, at most one a case as long as there are cases. */
+function mostForeground(set: SliceSet, count: number): number[] {
+  const n = set.size ** 2;
+  const area = (s: number): number => set.masks.subarray(s * n, (s + 1) * n).reduce((a, v) => a + v, 0);
+  const ranked = Array.from({ length: set.count }, (_, s) => ({ s, id: set.origins[s].id, area: area(s) })).sort((a, b) => b.area - a.area);
+  const first = ranked.filter((r, i) => ranked.findIndex((q) => q.id === r.id) === i);
+  return [...first, ...ranked.filter((r) => !first.includes(r))].slice(0, count).map((r) => r.s);
+}
+
+function pictureOf(pictures: EpochPictures, set: SliceSet, title: string): Uint8Array {
+  const n = set.size ** 2, blank = new Float32Array(n).fill(-1);
+  return epochPicture(pictures.rows.map(({ slice, ct, pM, rC, probability }) => ({
+    ct, pseudoMr: pM ?? blank, cycledCt: rC ?? blank, prediction: probability, expert: set.masks.subarray(slice * n, (slice + 1) * n), note: set.origins[slice].id,
+  })), set.size, title).png();
+}
+
+function curves(history: readonly EpochEvent[]): Uint8Array {
+  const line = (name: string, pick: (e: EpochEvent) => number | null | undefined): Series => ({ name, values: history.map((e) => pick(e) ?? NaN) });
+  const series = [line("validation Dice", (e) => e.dice), line("Dice loss, student", (e) => e.losses.diceCT), line("hint", (e) => e.losses.hintS)];
+  return curvesPicture(series.filter((s) => s.values.some(Number.isFinite)), { title: "Dice and losses" }).png();
+}

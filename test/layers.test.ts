@@ -1,0 +1,130 @@
+// The architecture as imports: who may import whom, who may touch Node, the DOM and npm packages, and how long a file may be.
+import { readFileSync, readdirSync } from "node:fs";
+import { posix } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const test = suite("layers");
+
+/** What files may import of ours: the first row whose `from` begins the file's path decides. A path that ends in / is a folder. */
+const table: { from: string; may: string[]; packages?: string[] }[] = [
+  { from: "kernels/", may: ["kernels/"] },
+  { from: "engine/index.ts", may: ["engine/"] },
+  { from: "engine/gpu/", may: ["engine/gpu/", "engine/errors.ts", "engine/dtype.ts", "kernels/kernel.ts"] },
+  { from: "engine/ops/", may: ["engine/ops/", "engine/*", "kernels/"] },
+  { from: "engine/compile/", may: ["engine/", "kernels/"] },
+  { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts"] },
+  { from: "models/", may: ["models/", "engine/index.ts"] },
+  { from: "losses/", may: ["losses/", "engine/index.ts"] },
+  { from: "data/", may: ["data/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
+  { from: "metrics/", may: ["metrics/", "data/"] },
+  { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["fast-png", "fflate"] },
+  { from: "train/", may: ["train/", "engine/index.ts", "models/", "losses/", "data/", "metrics/"] },
+];
+const edges = ["cli/", "web/", "test/", "bench/", "tools/", "examples/"];
+
+interface Import { file: string; line: number; to: string }
+
+const sources = ["kernels", "engine", "models", "losses", "data", "metrics", "report", "train", ...edges.map((e) => e.slice(0, -1))]
+  .flatMap((folder) => filesBelow(folder)).filter((f) => /\.(ts|mjs)$/.test(f));
+const product = sources.filter((f) => !edges.some((e) => f.startsWith(e)));
+
+function filesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true }).map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Static, dynamic and re-exporting imports, of types too; relative ones as paths from the root. */
+export function importsOf(file: string, text = readFileSync(file, "utf8")): Import[] {
+  const code = text.replace(/\/\*[^]*?\*\//g, (c) => c.replace(/[^\n]/g, " ")).replace(/(^|\s)\/\/.*$/gm, "$1");
+  return [...code.matchAll(/(?<=^|[;}\s])(?:from\s*|import\s*\(?\s*)["'`]([^"'`\n]+)["'`]/g)].map((m) => ({
+    file, line: code.slice(0, m.index).split("\n").length,
+    to: m[1].startsWith(".") ? posix.join(posix.dirname(file), m[1]) : m[1],
+  }));
+}
+
+const under = (path: string, pattern: string): boolean =>
+  pattern.endsWith("*") ? path.startsWith(pattern.slice(0, -1)) && !path.slice(pattern.length - 1).includes("/")
+  : pattern.endsWith("/") ? path.startsWith(pattern) : path === pattern;
+const isOurs = (to: string): boolean => /^[\w-]+\//.test(to) && sources.concat("kernels/x.wgsl").some((f) => f.split("/")[0] === to.split("/")[0]);
+const at = ({ file, line, to }: Import): string => `${file}:${line} imports ${to}`;
+
+/** Why an import is forbidden, or nothing. */
+function forbidden(i: Import): string | undefined {
+  const row = table.find((r) => i.file.startsWith(r.from));
+  if (!row) {
+    const other = i.file.startsWith("cli/") ? "web/" : i.file.startsWith("web/") ? "cli/" : undefined;
+    return other && i.to.startsWith(other) ? `${at(i)}: cli and web import nothing of each other` : undefined;
+  }
+  const ok = isOurs(i.to) ? row.may.some((pattern) => under(i.to, pattern)) : (row.packages ?? []).includes(i.to);
+  return ok ? undefined : `${at(i)}: ${row.from} may import only ${[...row.may, ...row.packages ?? []].join(", ")}`;
+}
+
+test("imports run downward only, and the core has no dependencies", () => {
+  assert.equal(sources.flatMap((f) => importsOf(f)).map(forbidden).filter((why) => why !== undefined), []);
+});
+
+test("only the edges import node: or webgpu, and only cli/node-gpu.ts the latter but for tests and benches", () => {
+  const wrong = product.flatMap((f) => importsOf(f)).filter((i) => i.to.startsWith("node:") || i.to === "webgpu")
+    .concat(sources.filter((f) => /^(cli|web)\//.test(f) && f !== "cli/node-gpu.ts").flatMap((f) => importsOf(f)).filter((i) => i.to === "webgpu"))
+    .concat(sources.filter((f) => f.startsWith("web/")).flatMap((f) => importsOf(f)).filter((i) => i.to.startsWith("node:")));
+  assert.equal(wrong.map(at), []);
+});
+
+test("product files use no global of Node's or of the page", () => {
+  const globals = /(?<![\w.#])(process\.|Buffer\b|__dirname|document\.|window\.(?:document|location|navigator)|localStorage|require\()/;
+  const wrong = product.flatMap((f) => readFileSync(f, "utf8").split("\n").flatMap((line, i) => {
+    const code = line.replace(/\/\/.*$|^\s*\*.*$|\/\*.*?\*\//g, "").replace(/"[^"]*"|`[^`]*`/g, "");
+    return globals.test(code) ? [`${f}:${i + 1} ${line.trim()}`] : [];
+  }));
+  assert.equal(wrong, []);
+});
+
+test("tests that run in a page import no node: module", () => {
+  const isomorphic = sources.filter((f) => /^test\/(kernels|engine|models|losses)\//.test(f) || /^test\/helpers\/(environment|records|run-op)\.ts$/.test(f) || f === "test/run.ts");
+  assert.equal(isomorphic.flatMap((f) => importsOf(f)).filter((i) => /^node:|^webgpu$|^cli\//.test(i.to)).map(at), []);
+});
+
+test("what is imported from npm is declared, and product code needs no development package", () => {
+  const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Record<"dependencies" | "devDependencies", Record<string, string>>;
+  const wrong = sources.flatMap((f) => importsOf(f)).filter((i) => !i.to.startsWith("node:") && !isOurs(i.to) && i.to !== "package.json").filter((i) => {
+    const name = i.to.split("/").slice(0, i.to.startsWith("@") ? 2 : 1).join("/");
+    const shipped = !/^(test|bench|tools)\//.test(i.file);
+    return !(name in manifest.dependencies) && (shipped || !(name in manifest.devDependencies));
+  });
+  assert.equal(wrong.map(at), []);
+});
+
+test("a file holds one idea: at most 350 lines of TypeScript, 220 of WGSL", () => {
+  const wgsl = filesBelow("kernels").filter((f) => f.endsWith(".wgsl"));
+  const lines = (f: string): number => readFileSync(f, "utf8").split("\n").length - 1;
+  const long = [...product, ...sources.filter((f) => /^(cli|web)\//.test(f)), ...wgsl].filter((f) => lines(f) > (f.endsWith(".wgsl") ? 220 : 350));
+  assert.equal(long.map((f) => `${f}: ${lines(f)} lines`), []);
+});
+
+test("the reader of imports sees every form, and none in comments", () => {
+  const text = `import a from "./a.ts";\nimport type { B } from "../kernels/b.ts";\nexport * from './c.ts';\nimport "./d.ts";\n// import "./no.ts"\n` +
+    `/* import "./no.ts" */\nconst e = await import("webgpu");\nimport {\n  f,\n} from "node:fs";\nconst said = "imported from elsewhere";\n`;
+  assert.equal(importsOf("engine/x.ts", text).map((i) => `${i.line} ${i.to}`),
+    ["1 engine/a.ts", "2 kernels/b.ts", "3 engine/c.ts", "4 engine/d.ts", "7 webgpu", "10 node:fs"]);
+});
+
+test("a forbidden import is found", () => {
+  const why = (file: string, to: string): boolean => forbidden({ file, line: 1, to }) !== undefined;
+  assert.ok(why("kernels/x.ts", "engine/op.ts"));
+  assert.ok(why("engine/tensor.ts", "engine/gpu/gpu.ts"));
+  assert.ok(why("engine/ops/conv.ts", "engine/compile/plan.ts"));
+  assert.ok(why("models/unet.ts", "engine/tensor.ts"));
+  assert.ok(why("models/unet.ts", "losses/hint.ts"));
+  assert.ok(why("losses/hint.ts", "lodash"));
+  assert.ok(why("data/volume.ts", "engine/index.ts"));
+  assert.ok(why("train/loop.ts", "node:fs"));
+  assert.ok(why("web/page.ts", "cli/node-gpu.ts"));
+  assert.not.ok(why("engine/ops/conv.ts", "kernels/conv2d.ts"));
+  assert.not.ok(why("train/loop.ts", "models/unet.ts"));
+});
+
+test.run();
