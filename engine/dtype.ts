@@ -1,19 +1,58 @@
-// Element types. A bool is stored as a u32 of 0 or 1: WGSL has no storable bool.
+// Element types. A bool is stored as a u32 of 0 or 1: WGSL has no storable bool. Half precision is storage only: arithmetic is f32.
 
 export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
-export type TypedArray = Float32Array | Int32Array | Uint32Array | Uint16Array;
+export type TypedArray = Float32Array | Int32Array | Uint32Array;
 
 export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 4);
-
-/** A typed array over `buffer` that holds elements of `dtype` (f16 as raw u16 bits). */
-export function viewOf(dtype: DType, buffer: ArrayBuffer): TypedArray {
-  switch (dtype) {
-    case "f32": return new Float32Array(buffer);
-    case "i32": return new Int32Array(buffer);
-    case "f16": return new Uint16Array(buffer);
-    default: return new Uint32Array(buffer);
-  }
-}
+export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
 /** WGSL type of a stored element. */
 export const wgslType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
+
+/** Numbers as the GPU stores them, padded to a multiple of 4 bytes. */
+export function encode(dtype: DType, data: ArrayLike<number>): ArrayBuffer {
+  const bytes = new ArrayBuffer(Math.ceil((data.length * bytesPerElement(dtype)) / 4) * 4);
+  if (dtype === "f16") {
+    const halves = new Uint16Array(bytes);
+    for (let i = 0; i < data.length; i++) halves[i] = toHalf(data[i]);
+  } else {
+    (dtype === "f32" ? new Float32Array(bytes) : dtype === "i32" ? new Int32Array(bytes) : new Uint32Array(bytes)).set(data);
+  }
+  return bytes;
+}
+
+/** The first `size` numbers of what the GPU stored; half precision comes as f32. */
+export function decode(dtype: DType, bytes: ArrayBuffer, size: number): TypedArray {
+  switch (dtype) {
+    case "f32": return new Float32Array(bytes, 0, size);
+    case "i32": return new Int32Array(bytes, 0, size);
+    case "f16": return Float32Array.from(new Uint16Array(bytes, 0, size), fromHalf);
+    default: return new Uint32Array(bytes, 0, size);
+  }
+}
+
+const single = new Float32Array(1), bits = new Uint32Array(single.buffer);
+
+/** Bits of the half-precision number nearest to v, ties to even; infinite beyond 65,520. */
+export function toHalf(v: number): number {
+  single[0] = v;
+  const [b] = bits;
+  const sign = (b >>> 16) & 0x8000, magnitude = b & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Subnormal: in units of 2⁻²⁴.
+    single[0] = Math.abs(v) * 2 ** 24;
+    const units = single[0], down = Math.floor(units), rest = units - down;
+    return sign | (down + (rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? 1 : 0));
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded - 0x38000000) >>> 13);
+}
+
+/** The number that half-precision bits stand for. */
+export function fromHalf(h: number): number {
+  const sign = h & 0x8000 ? -1 : 1, exponent = (h >> 10) & 31, fraction = h & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : (fraction / 1024) * 2 ** -14);
+}

@@ -1,6 +1,6 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
 import { input } from "../constant.ts";
-import { type DType, type TypedArray, bytesPerElement, viewOf } from "../dtype.ts";
+import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
 import { copy } from "../ops/elementwise.ts";
@@ -63,7 +63,7 @@ export class Device implements Disposable {
     const graph = simplify([...names.map((n) => outputs[n]), ...assigned.map((a) => a.value)]);
     const outputTensors = graph.roots.slice(0, names.length);
     const assignments = assigned.map(({ variable }, i) => ({ variable, value: graph.roots[names.length + i] }));
-    const lowerer = new Lowerer(this.gpu.traits, this.gpu.maxStorageBuffers);
+    const lowerer = new Lowerer(this.gpu.traits, this.gpu);
     const fusion = fuse(graph, this.gpu.maxStorageBuffers, lowerer.epilogueRoom);
     lowerer.stored = fusion.stored;
     return Program.create<O>({
@@ -90,7 +90,8 @@ export class Device implements Disposable {
   /** The variable's current value on this device. */
   async read(variable: Variable): Promise<TypedArray> {
     const { buffer, offset } = this.#place(variable);
-    return viewOf(variable.dtype, await this.gpu.readBuffer(buffer, offset, variable.size * bytesPerElement(variable.dtype)));
+    const bytes = await this.gpu.readBuffer(buffer, offset, variable.size * bytesPerElement(variable.dtype));
+    return decode(variable.dtype, bytes, variable.size);
   }
 
   /** Current values of many variables with one wait. */
@@ -103,9 +104,7 @@ export class Device implements Disposable {
     if (data.length !== variable.size) throw new ShapeError("write", `${variable.name || "a variable"} holds ${variable.size} numbers, got ${data.length}`);
     const { buffer, offset } = this.#place(variable);
     if (variable.size === 0) return;
-    const bytes = new ArrayBuffer(Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4);
-    viewOf(variable.dtype, bytes).set(data);
-    this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
+    this.gpu.device.queue.writeBuffer(buffer, offset, encode(variable.dtype, data));
   }
 
   /** Frees all variables; programs of this device must not run afterwards. A device that was lent is not destroyed. */
@@ -125,11 +124,9 @@ export class Device implements Disposable {
     const known = this.#variables.get(variable);
     if (known) return known;
     if (variable.arena) throw new UsageError(`internal: ${variable.name} lives in ${variable.arena.variable.name}`);
-    const bytes = Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4;
-    const buffer = this.gpu.createBuffer(bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST, `variable ${variable.name}`);
-    const data = new ArrayBuffer(bytes);
-    viewOf(variable.dtype, data).set(variable.initialData());
-    if (bytes > 0) this.gpu.device.queue.writeBuffer(buffer, 0, data);
+    const data = encode(variable.dtype, variable.initialData());
+    const buffer = this.gpu.createBuffer(data.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST, `variable ${variable.name}`);
+    if (data.byteLength > 0) this.gpu.device.queue.writeBuffer(buffer, 0, data);
     this.#variables.set(variable, buffer);
     variable.bound = true;
     return buffer;

@@ -6,7 +6,7 @@ import type { ElementwiseOp, View } from "../op.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { wgslType } from "../dtype.ts";
-import type { Memory } from "./lower.ts";
+import type { Memory } from "./dispatch.ts";
 import { type Access, aliasOf, flatView, reshapeAccess, throughMovement } from "./access.ts";
 
 type Step =
@@ -18,7 +18,7 @@ type Step =
 
 /** A tensor's value over a domain, flattened into steps; leaves are stored tensors. */
 export class Expression {
-  readonly steps: Step[] = [];
+  steps: Step[] = [];
   readonly dtype: DType;
   readonly root: number;
   #memo = new Map<string, number>();
@@ -41,6 +41,17 @@ export class Expression {
   /** Stored tensors that are read. */
   get leaves(): Tensor[] {
     return [...new Set(this.steps.flatMap((s) => (s.kind === "leaf" ? [s.tensor] : [])))];
+  }
+
+  /** Views through which one leaf is read. */
+  viewsOf(leaf: Tensor): View[] {
+    return this.steps.flatMap((s) => (s.kind === "leaf" && s.tensor === leaf ? [s.view] : []));
+  }
+
+  /** Counts a leaf's elements from `first`: only a run of it is bound. */
+  rebase(leaf: Tensor, first: number): void {
+    if (first === 0) return;
+    this.steps = this.steps.map((s) => (s.kind === "leaf" && s.tensor === leaf ? { ...s, view: { offset: s.view.offset - first, strides: s.view.strides } } : s));
   }
 
   #visit(t: Tensor, access: Access): number {
@@ -81,11 +92,12 @@ export class Expression {
 
 /** What the hooks of one dispatch share: extra bindings, numbers and functions. */
 export class HookContext {
-  readonly bindings: { readonly of: { readonly tensor: Tensor } | { readonly scratch: Memory }; readonly name: string; readonly type: string }[] = [];
+  readonly bindings: { readonly memory: Memory; readonly name: string; readonly type: string }[] = [];
   readonly functions: Record<string, string> = {};
   readonly #numbers: number[] = [];
 
-  constructor(readonly width: 1 | 4) {}
+  /** `runs`: for tensors that are not bound whole, the run that is. */
+  constructor(readonly width: 1 | 4, readonly runs: ReadonlyMap<Tensor, Memory> = new Map()) {}
 
   /** WGSL of a u32 that the host supplies; negative values wrap as u32 arithmetic does. */
   number(value: number): string {
@@ -100,18 +112,18 @@ export class HookContext {
   buffer(tensor: Tensor, vector: boolean): string {
     const element = wgslType(tensor.dtype);
     const type = vector ? `vec4<${element}>` : element;
-    const known = this.bindings.find((b) => "tensor" in b.of && b.of.tensor === tensor && b.type === type);
-    return known ? known.name : this.#bind({ tensor }, type);
+    const known = this.bindings.find((b) => b.memory.of === tensor && b.type === type);
+    return known ? known.name : this.#bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, type);
   }
 
   /** A buffer of floats that an earlier dispatch of the same stage wrote. */
   scratch(memory: Memory): string {
-    return this.#bind({ scratch: memory }, "f32");
+    return this.#bind(memory, "f32");
   }
 
-  #bind(of: { readonly tensor: Tensor } | { readonly scratch: Memory }, type: string): string {
+  #bind(memory: Memory, type: string): string {
     const name = `x${this.bindings.length}`;
-    this.bindings.push({ of, name, type });
+    this.bindings.push({ memory, name, type });
     return name;
   }
 

@@ -216,6 +216,8 @@ class Fuser {
 
   /** The chain's loop once `y` is in it; undefined where no shape serves all. */
   #domainWith({ tensors, domain }: Chain, y: Tensor): Shape | undefined {
+    // Kernels store the type of their result.
+    if (y.dtype !== tensors[0].dtype) return undefined;
     // A kernel may write four channels at a time: its epilogue must see them in one dimension.
     if (tensors[0].node.op.kind === "kernel" && y.shape.at(-1) !== tensors[0].shape.at(-1)) return undefined;
     if (mergesOnly(domain, y.shape)) return domain;

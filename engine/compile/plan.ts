@@ -126,7 +126,7 @@ class Planner {
           this.#places.set(y, place);
           this.#touch(place.storage, s);
         } else {
-          copies.push(this.lowerer.copy(x, y));
+          copies.push(...this.lowerer.copy(x, y));
         }
       }
       return { stage, dispatches: [...copies, ...planned.dispatches] };

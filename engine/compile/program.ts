@@ -1,6 +1,6 @@
 // A compiled program: everything is made before the first run; a run writes inputs, replays the dispatches, submits once.
 import { finish } from "../../kernels/finish.ts";
-import { type TypedArray, viewOf } from "../dtype.ts";
+import { type TypedArray, decode, encode } from "../dtype.ts";
 import { GpuValidationError, LimitExceededError, ShapeError, UsageError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
@@ -190,14 +190,14 @@ export class Program<O extends string = string> {
       const data = feeds[s.input!];
       if (!data) throw new UsageError(`program ${name}: input "${s.input}" ${show(tensor.shape)} is missing`);
       if (data.length !== tensor.size) throw new ShapeError(name, `input "${s.input}" is ${show(tensor.shape)} = ${tensor.size} numbers, got ${data.length}`);
-      if (tensor.size > 0) queue.writeBuffer(this.#buffers.get(s)!, 0, packed(tensor, data));
+      if (tensor.size > 0) queue.writeBuffer(this.#buffers.get(s)!, 0, encode(tensor.dtype, data));
     }
     const { buffer: host, bytes } = this.#host;
     new Uint32Array(bytes, 0, 1)[0] = this.#runs >>> 0;
     for (const { tensor, offset, feed, name: inputName } of plan.hostInputs) {
       const data = feed();
       if (data.length !== tensor.size) throw new ShapeError(name, `host input "${inputName}" is ${show(tensor.shape)}, its feed gave ${data.length} numbers`);
-      new Uint8Array(bytes, offset).set(new Uint8Array(packed(tensor, data)));
+      new Uint8Array(bytes, offset).set(new Uint8Array(encode(tensor.dtype, data)));
     }
     queue.writeBuffer(host, 0, bytes);
     const encoder = gpu.device.createCommandEncoder({ label: name });
@@ -246,7 +246,7 @@ export class Program<O extends string = string> {
         const bytes = tensor.size === 0 ? new ArrayBuffer(0)
           : small ? copy.slice(small.at, small.at + Math.ceil(tensor.bytes / 4) * 4)
           : await gpu.readBuffer(this.#buffers.get(place.storage)!, place.offset, tensor.bytes);
-        values[n] = viewOf(tensor.dtype, bytes).subarray(0, tensor.size) as TypedArray;
+        values[n] = decode(tensor.dtype, bytes, tensor.size);
       }
       return values;
     } finally {
@@ -312,11 +312,4 @@ export class Program<O extends string = string> {
     this.#stagings.push(staging);
     return staging;
   }
-}
-
-/** Input values as the bytes the GPU expects. */
-function packed(tensor: Tensor, data: ArrayLike<number>): ArrayBuffer {
-  const bytes = new ArrayBuffer(Math.ceil(tensor.bytes / 4) * 4);
-  viewOf(tensor.dtype, bytes).set(data);
-  return bytes;
 }

@@ -1,6 +1,6 @@
 // Runs one kernel, or the kernels that one op lowers to, straight on a GPUDevice: no compiler in between.
 import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
-import { type TypedArray, bytesPerElement, viewOf } from "../../engine/dtype.ts";
+import { type TypedArray, bytesPerElement, decode, encode } from "../../engine/dtype.ts";
 import type { Attrs, KernelOp, Slot, Spec } from "../../engine/op.ts";
 import { sizeOf } from "../../engine/shape.ts";
 import { type Tensor } from "../../engine/tensor.ts";
@@ -80,9 +80,7 @@ export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: 
   };
   const ins = tensors.map((t, i) => {
     const s = slot(t.bytes);
-    const data = viewOf(t.dtype, new ArrayBuffer(Math.ceil(t.bytes / 4) * 4));
-    data.set(inputs[i].data as ArrayLike<number>);
-    device.queue.writeBuffer(s.buffer, 0, data as Float32Array<ArrayBuffer>);
+    device.queue.writeBuffer(s.buffer, 0, encode(t.dtype, inputs[i].data));
     return s;
   });
   const outs = outputs.map((o) => slot(sizeOf(o.shape) * bytesPerElement(o.dtype)));
@@ -110,7 +108,7 @@ export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: 
   for (const [i, read] of results.entries()) {
     await read.mapAsync(GPUMapMode.READ);
     const n = sizeOf(outputs[i].shape);
-    values.push(viewOf(outputs[i].dtype, read.getMappedRange().slice(0)).slice(0, n) as TypedArray);
+    values.push(decode(outputs[i].dtype, read.getMappedRange().slice(0), n));
     read.destroy();
   }
   for (const b of made) b.destroy();
