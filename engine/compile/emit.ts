@@ -109,11 +109,31 @@ export class HookContext {
     return `bitcast<f32>(${this.number(new Uint32Array(new Float32Array([value]).buffer)[0])})`;
   }
 
-  buffer(tensor: Tensor, vector: boolean): string {
+  /** One element of a tensor. A buffer is bound once, by ones or by fours: bindings are few. */
+  element(tensor: Tensor, index: string): string {
+    const fours = this.#bound(tensor, true);
+    return fours ? `${fours}[(${index}) >> 2u][(${index}) & 3u]` : `${this.#buffer(tensor, false)}[${index}]`;
+  }
+
+  /** Four neighbouring elements, `quad` in units of four. */
+  quad(tensor: Tensor, quad: string): string {
+    const ones = this.#bound(tensor, false);
+    if (!ones) return `${this.#buffer(tensor, true)}[${quad}]`;
+    return `vec4<${wgslType(tensor.dtype)}>(${[0, 1, 2, 3].map((l) => `${ones}[4u * (${quad}) + ${l}u]`).join(", ")})`;
+  }
+
+  /** Binds a tensor that will be read by fours before anything reads it by ones. */
+  bindByFours(tensor: Tensor): void {
+    if (!this.#bound(tensor, false)) this.#buffer(tensor, true);
+  }
+
+  #bound(tensor: Tensor, byFours: boolean): string | undefined {
+    return this.bindings.find((b) => b.memory.of === tensor && b.type.startsWith("vec4") === byFours)?.name;
+  }
+
+  #buffer(tensor: Tensor, byFours: boolean): string {
     const element = wgslType(tensor.dtype);
-    const type = vector ? `vec4<${element}>` : element;
-    const known = this.bindings.find((b) => b.memory.of === tensor && b.type === type);
-    return known ? known.name : this.#bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, type);
+    return this.#bound(tensor, byFours) ?? this.#bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, byFours ? `vec4<${element}>` : element);
   }
 
   /** A buffer of floats that an earlier dispatch of the same stage wrote. */
@@ -250,6 +270,13 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
   const indexer = new Indexer(context, e.domain, loop, inner, views);
   const lines: string[] = [...indexer.lines];
   const names: string[] = [];
+  if (width === 4) {
+    let view = 0;
+    for (const step of e.steps) {
+      if (step.kind === "leaf" && indexer.aligned(view)) context.bindByFours(step.tensor);
+      if (step.kind === "leaf" || step.kind === "iota") view++;
+    }
+  }
   let v = 0;
   e.steps.forEach((step, s) => {
     const name = `v${s}`;
@@ -280,17 +307,15 @@ function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, 
   const stride = indexer.innerStride(view);
   const { dtype } = tensor;
   const convert = (x: string, zero: string): string => (dtype === "bool" ? `(${x} != ${zero})` : dtype === "f16" ? `F(${x})` : x);
-  if (context.width === 1) return [`let ${name} = ${convert(`${context.buffer(tensor, false)}[${indexer.index(view)}]`, "0u")};`];
+  if (context.width === 1) return [`let ${name} = ${convert(context.element(tensor, indexer.index(view)), "0u")};`];
   if (stride === 0) {
     const cast = dtype === "bool" ? "B" : dtype === "i32" ? "I" : dtype === "u32" ? "U" : "F";
-    const scalar = `${context.buffer(tensor, false)}[${indexer.index(view)}]`;
-    return [`let ${name} = ${cast}(${dtype === "bool" ? `${scalar} != 0u` : dtype === "f16" ? `f32(${scalar})` : scalar});`];
+    const one = context.element(tensor, indexer.index(view));
+    return [`let ${name} = ${cast}(${dtype === "bool" ? `${one} != 0u` : dtype === "f16" ? `f32(${one})` : one});`];
   }
-  if (indexer.aligned(view)) return [`let ${name} = ${convert(`${context.buffer(tensor, true)}[${indexer.index(view, true)}]`, "vec4<u32>()")};`];
-  const x = context.buffer(tensor, false);
+  if (indexer.aligned(view)) return [`let ${name} = ${convert(context.quad(tensor, indexer.index(view, true)), "vec4<u32>()")};`];
   const at = `${name}i`, step = context.number(stride);
-  const element = dtype === "bool" ? "u32" : dtype === "f16" ? "f16" : dtype;
-  const four = `vec4<${element}>(${[0, 1, 2, 3].map((l) => `${x}[${at}${l === 0 ? "" : ` + ${l}u * ${step}`}]`).join(", ")})`;
+  const four = `vec4<${wgslType(dtype)}>(${[0, 1, 2, 3].map((l) => context.element(tensor, `${at}${l === 0 ? "" : ` + ${l}u * ${step}`}`)).join(", ")})`;
   return [`let ${at} = ${indexer.index(view)};`, `let ${name} = ${convert(four, "vec4<u32>()")};`];
 }
 

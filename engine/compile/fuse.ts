@@ -78,6 +78,7 @@ class Fuser {
   run(): Fusion {
     for (const node of this.graph.nodes) this.#decide(node);
     for (const root of this.#roots) this.#store(this.#view(root).base);
+    while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
     return { stages: this.#stages(), stored: this.#stored, within: this.#within };
   }
 
@@ -241,6 +242,53 @@ class Fuser {
         this.#fitLeaves([x], this.maxBuffers - 1);
       }
     });
+  }
+
+  /**
+   * Stores a tensor that a stage reads, or cuts an epilogue, where a stage would bind too many buffers; false once all fit.
+   * While deciding, leaves were counted before everything was known: a tensor stored later is read beside its own leaves.
+   */
+  #mend(): boolean {
+    const known = new Map<Tensor, ReadonlySet<Tensor>>();
+    const leaves = (t: Tensor): ReadonlySet<Tensor> => {
+      const base = this.#view(t).base;
+      if (this.#stored.has(base)) return new Set([base]);
+      let found = known.get(t);
+      if (!found) known.set(t, (found = new Set(t.node.inputs.flatMap((x) => [...leaves(x)]))));
+      return found;
+    };
+    const all = (ts: readonly Tensor[]): number => new Set(ts.flatMap((t) => [...leaves(t)])).size;
+    const storeOneOf = (ts: readonly Tensor[]): boolean => {
+      const inner = ts.flatMap((t) => (leaves(t).size > 1 ? [t] : [])).sort((a, b) => leaves(b).size - leaves(a).size)[0];
+      if (!inner) return false;
+      this.#store(inner);
+      return true;
+    };
+    for (const stage of this.#stages()) {
+      if (stage.kind === "map" || stage.kind === "part") {
+        const reads = stage.kind === "part" ? [stage.value] : stage.result.node.inputs;
+        if (all(reads) > this.maxBuffers - 1 && storeOneOf(reads)) return true;
+        continue;
+      }
+      const { node, chain } = stage;
+      const tail = chain.tensors.slice(1).flatMap((t) => t.node.inputs.filter((x) => !chain.tensors.includes(x)));
+      const reads = stage.kind === "reduce" ? node.inputs : [];
+      if (all(reads) > this.maxBuffers - node.outputs.length && storeOneOf(reads)) return true;
+      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - all(reads) : this.epilogueRoom(node);
+      if (tail.length && all(tail) > room) {
+        if (!storeOneOf(tail)) this.#shorten(chain);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes the last op out of an epilogue: it becomes a stage of its own. */
+  #shorten({ tensors, domain }: Chain): void {
+    this.#ends.delete(tensors[tensors.length - 1]);
+    const chain = { tensors: tensors.slice(0, -1), domain };
+    this.#markStored(endOf(chain));
+    this.#setChain(chain, 0);
   }
 
   #stages(): Stage[] {
