@@ -233,7 +233,7 @@ export class Program<O extends string = string> {
       await gpu.map(staging.buffer);
       // What was there at once may have been there for long: the guess was too high. A first run tells nothing: drivers compile in it.
       const waited = performance.now() - asked;
-      if (staging.run > 0) this.#expectedMs = waited < 1 ? 0.6 * this.#expectedMs : performance.now() - this.#startedMs;
+      if (staging.run > 0) this.#expectedMs = waited < Math.max(2, 0.02 * this.#expectedMs) ? 0.85 * this.#expectedMs : performance.now() - this.#startedMs;
       const copy = staging.buffer.getMappedRange().slice(0);
       staging.buffer.unmap();
       const finished = new Uint32Array(copy, 0, 1)[0];
