@@ -1,64 +1,20 @@
 // y[i] = f(x[i], …). Each op is one WGSL expression and one derivative line; chains of them fuse.
-// In the expressions F, I, U, B stand for f32, i32, u32, bool or their vec4: an expression must hold for both.
-import { constantValue, full } from "../constant.ts";
+import { constantValue, full, zerosLike } from "../constant.ts";
 import type { DType } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
-import { Tensor, apply } from "../tensor.ts";
-import { functions } from "./wgsl-functions.ts";
+import { type Tensor, apply } from "../tensor.ts";
+import { type None, type Operand, binary, broadcast, needs, unary } from "./expression.ts";
 import { expand } from "./movement.ts";
 
-export type Operand = Tensor | number;
-type None = Record<never, never>;
+export { type Operand, broadcast };
 
-const needs = (...names: (keyof typeof functions)[]): Record<string, string> => Object.fromEntries(names.map((n) => [n, functions[n]]));
-
-type Derivative1 = (dy: Tensor, x: Tensor, y: Tensor) => Tensor;
-interface UnaryOptions { flops?: number; uses?: Record<string, string> }
-
-function unary(name: string, wgsl: (x: string) => string, d: Derivative1 | null, { flops = 1, uses }: UnaryOptions = {}): (x: Tensor) => Tensor {
-  const op: ElementwiseOp<None> = {
-    kind: "elementwise", name, flops, functions: uses,
-    wgsl: ([x]) => wgsl(x),
-    infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-    vjp: d ? ([dy], [x], [y]) => [d(dy!, x, y)] : undefined,
-  };
-  return (x) => apply(op, [x], {});
-}
-
-const dtypeOf = (...xs: Operand[]): DType => xs.find((x): x is Tensor => x instanceof Tensor)?.dtype ?? "f32";
-
-/** Operands as tensors of one shape; numbers become constants of the tensors' dtype. */
-export function broadcast(name: string, ...xs: Operand[]): Tensor[] {
-  const shape = xs.reduce<readonly number[]>((s, x) => (x instanceof Tensor ? broadcastShapes(name, s, x.shape) : s), []);
-  const dtype = dtypeOf(...xs);
-  return xs.map((x) => {
-    if (!(x instanceof Tensor)) return full(shape, x, dtype);
-    if (x.dtype !== dtype) throw new ShapeError(name, `operands are ${dtype} and ${x.dtype}; cast one of them`);
-    return expand(x, shape);
-  });
-}
-
-type Derivative2 = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];
-
-function binary(name: string, wgsl: (a: string, b: string) => string, d: Derivative2 | null, out?: DType, uses?: Record<string, string>): (a: Operand, b: Operand) => Tensor {
-  const op: ElementwiseOp<None> = {
-    kind: "elementwise", name, flops: 1, functions: uses,
-    wgsl: ([a, b]) => wgsl(a, b),
-    infer: ([a]) => [{ shape: a.shape, dtype: out ?? a.dtype }],
-    vjp: d ? ([dy], [a, b], [y]) => d(dy!, a, b, y) : undefined,
-  };
-  return (a, b) => apply(op, broadcast(name, a, b), {});
-}
-
-const isZero = (x: Tensor): boolean => constantValue(x) === 0;
-const isOne = (x: Tensor): boolean => constantValue(x) === 1;
-
-const addRaw = binary("add", (a, b) => `(${a} + ${b})`, (dy) => [dy, dy]);
-const subRaw = binary("sub", (a, b) => `(${a} - ${b})`, (dy) => [dy, neg(dy)]);
-const mulRaw = binary("mul", (a, b) => `(${a} * ${b})`, (dy, a, b) => [mul(dy, b), mul(dy, a)]);
-const divRaw = binary("div", (a, b) => `(${a} / ${b})`, (dy, a, b, y) => [div(dy, b), neg(div(mul(dy, y), b))]);
+const numbers = { integers: "same" } as const;
+const addRaw = binary("add", (a, b) => `(${a} + ${b})`, (dy) => [dy, dy], numbers);
+const subRaw = binary("sub", (a, b) => `(${a} - ${b})`, (dy) => [dy, neg(dy)], numbers);
+const mulRaw = binary("mul", (a, b) => `(${a} * ${b})`, (dy, a, b) => [mul(dy, b), mul(dy, a)], numbers);
+const divRaw = binary("div", (a, b) => `(${a} / ${b})`, (dy, a, b, y) => [div(dy, b), neg(div(mul(dy, y), b))], numbers);
 
 /** Applies `f`, unless an operand is a constant that makes the result the other operand. */
 function simplified(name: string, raw: (a: Operand, b: Operand) => Tensor, leftUnit: number | null, rightUnit: number | null, fold: (a: number, b: number) => number): (a: Operand, b: Operand) => Tensor {
@@ -78,32 +34,33 @@ export const add = simplified("add", addRaw, 0, 0, (a, b) => a + b);
 export const sub = simplified("sub", subRaw, null, 0, (a, b) => a - b);
 /** a · b, broadcasting. */
 export const mul = simplified("mul", mulRaw, 1, 1, (a, b) => a * b);
-/** a / b, broadcasting. */
+/** a / b, broadcasting; of integers the quotient towards 0. */
 export const div = simplified("div", divRaw, null, 1, (a, b) => a / b);
 
-/** Larger of a and b; NaN wins; ties share the gradient half and half. */
-export const maximum = binary("maximum", (a, b) => `maximum_(${a}, ${b})`, (dy, a, b) => {
-  const wa = add(mul(cast(greater(a, b), "f32"), 1), mul(cast(equal(a, b), "f32"), 0.5));
-  return [mul(dy, wa), mul(dy, sub(1, wa))];
-}, undefined, needs("isNan", "maximum_"));
-/** Smaller of a and b; NaN wins; ties share the gradient half and half. */
-export const minimum = binary("minimum", (a, b) => `minimum_(${a}, ${b})`, (dy, a, b) => {
-  const wa = add(mul(cast(less(a, b), "f32"), 1), mul(cast(equal(a, b), "f32"), 0.5));
-  return [mul(dy, wa), mul(dy, sub(1, wa))];
-}, undefined, needs("isNan", "minimum_"));
-/** a to the power b, real: NaN for a negative base and a fractional exponent. */
-export const pow = binary("pow", (a, b) => `pow_(${a}, ${b})`, (dy, a, b, y) => [
-  mul(dy, mul(b, pow(a, sub(b, 1)))),
-  mul(dy, where(equal(a, 0), 0, mul(y, log(where(equal(a, 0), 1, a))))),
-], undefined, needs("isNan", "pow_"));
+/** a's share of dy: none where it `loses` to b, half in a tie. */
+const share = (dy: Tensor, a: Tensor, b: Tensor, loses: (a: Operand, b: Operand) => Tensor): Tensor => where(equal(a, b), mul(dy, 0.5), where(loses(a, b), 0, dy));
 
+/** Larger of a and b; NaN wins; ties share the gradient half and half. */
+export const maximum = binary("maximum", (a, b) => `maximum_(${a}, ${b})`, (dy, a, b) => [share(dy, a, b, less), share(dy, b, a, less)],
+  { uses: needs("maximum_"), integers: (a, b) => `max(${a}, ${b})` });
+/** Smaller of a and b; NaN wins; ties share the gradient half and half. */
+export const minimum = binary("minimum", (a, b) => `minimum_(${a}, ${b})`, (dy, a, b) => [share(dy, a, b, greater), share(dy, b, a, greater)],
+  { uses: needs("minimum_"), integers: (a, b) => `min(${a}, ${b})` });
+/** a to the power b, real: NaN for a negative base and a fractional exponent. Of i32, whole: 1 / a^|b| rounds to 0. */
+export const pow = binary("pow", (a, b) => `pow_(${a}, ${b})`, (dy, a, b, y) => [
+  where(equal(b, 0), 0, mul(dy, mul(b, pow(a, sub(b, 1))))),
+  // 0 to a power ≥ 0 does not change with the power.
+  mul(where(equal(a, 0), where(greaterEqual(b, 0), 0, dy), dy), mul(y, log(where(equal(a, 0), where(greaterEqual(b, 0), 1, a), a)))),
+], { flops: 12, uses: needs("pow_", "powWhole_"), integers: (a, b) => `powWhole_(${a}, ${b})`, signed: true });
+
+const compares = { out: "bool", integers: "same" } as const;
 /** Comparisons give a bool tensor. */
-export const equal = binary("equal", (a, b) => `(${a} == ${b})`, null, "bool");
-export const notEqual = binary("not-equal", (a, b) => `(${a} != ${b})`, null, "bool");
-export const less = binary("less", (a, b) => `(${a} < ${b})`, null, "bool");
-export const lessEqual = binary("less-equal", (a, b) => `(${a} <= ${b})`, null, "bool");
-export const greater = binary("greater", (a, b) => `(${a} > ${b})`, null, "bool");
-export const greaterEqual = binary("greater-equal", (a, b) => `(${a} >= ${b})`, null, "bool");
+export const equal = binary("equal", (a, b) => `(${a} == ${b})`, null, { ...compares, bools: true });
+export const notEqual = binary("not-equal", (a, b) => `(${a} != ${b})`, null, { ...compares, bools: true });
+export const less = binary("less", (a, b) => `(${a} < ${b})`, null, compares);
+export const lessEqual = binary("less-equal", (a, b) => `(${a} <= ${b})`, null, compares);
+export const greater = binary("greater", (a, b) => `(${a} > ${b})`, null, compares);
+export const greaterEqual = binary("greater-equal", (a, b) => `(${a} >= ${b})`, null, compares);
 
 const whereOp: ElementwiseOp<None> = {
   kind: "elementwise", name: "where", flops: 1,
@@ -130,76 +87,63 @@ const castOp: ElementwiseOp<CastAttrs> = {
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : apply(castOp, [x], { dtype }));
 
 /** x computed anew: a stored value of its own. */
-export const copy = unary("copy", (x) => x, (dy) => dy, { flops: 0 });
+export const copy = unary("copy", (x) => x, (dy) => dy, { flops: 0, integers: "same", bools: true });
 
-const negRaw = unary("neg", (x) => `(-${x})`, (dy) => neg(dy));
+const flat = (_: Tensor, x: Tensor): Tensor => zerosLike(x);
+
+const negRaw = unary("neg", (x) => `neg_(${x})`, (dy) => neg(dy), { uses: needs("neg_"), integers: (x) => `(-${x})`, signed: true });
 /** −x. */
 export const neg = (x: Tensor): Tensor => {
   const c = constantValue(x);
   return c === undefined ? negRaw(x) : full(x.shape, -c, x.dtype);
 };
-export const abs = unary("abs", (x) => `abs(${x})`, (dy, x) => mul(dy, sign(x)));
-export const sign = unary("sign", (x) => `sign_(${x})`, (dy) => mul(dy, 0), { uses: needs("isNan", "sign_") });
-export const square = unary("square", (x) => `square_(${x})`, (dy, x) => mul(dy, mul(2, x)), { uses: needs("square_") });
+/** |x|; the gradient at 0 is 0. */
+export const abs = unary("abs", (x) => `abs(${x})`, (dy, x) => mul(dy, sign(x)), numbers);
+/** −1, 0 or 1; 0 for NaN, as PyTorch has it. */
+export const sign = unary("sign", (x) => `sign_(${x})`, flat, { uses: needs("sign_"), integers: (x) => `sign(${x})`, signed: true });
+/** x². */
+export const square = unary("square", (x) => `square_(${x})`, (dy, x) => mul(dy, mul(2, x)), { uses: needs("square_"), integers: (x) => `(${x} * ${x})` });
 export const sqrt = unary("sqrt", (x) => `sqrt(${x})`, (dy, _, y) => div(mul(dy, 0.5), y));
-export const rsqrt = unary("rsqrt", (x) => `(F(1.0) / sqrt(${x}))`, (dy, _, y) => mul(dy, mul(-0.5, mul(y, mul(y, y)))), { flops: 2 });
-export const reciprocal = unary("reciprocal", (x) => `(F(1.0) / ${x})`, (dy, _, y) => neg(mul(dy, mul(y, y))));
-export const exp = unary("exp", (x) => `exp_(${x})`, (dy, _, y) => mul(dy, y), { flops: 4, uses: needs("isNan", "exp_") });
-export const expm1 = unary("expm1", (x) => `expm1_(${x})`, (dy, _, y) => mul(dy, add(y, 1)), { flops: 6, uses: needs("isNan", "exp_", "expm1_") });
-export const log = unary("log", (x) => `log_(${x})`, (dy, x) => div(dy, x), { flops: 4, uses: needs("isNan", "log_") });
-export const log1p = unary("log1p", (x) => `log1p_(${x})`, (dy, x) => div(dy, add(x, 1)), { flops: 6, uses: needs("isNan", "log_", "log1p_") });
-export const sin = unary("sin", (x) => `sin(${x})`, (dy, x) => mul(dy, cos(x)), { flops: 4 });
-export const cos = unary("cos", (x) => `cos(${x})`, (dy, x) => neg(mul(dy, sin(x))), { flops: 4 });
-export const atan = unary("atan", (x) => `atan(${x})`, (dy, x) => div(dy, add(square(x), 1)), { flops: 4 });
-export const floor = unary("floor", (x) => `floor(${x})`, (dy) => mul(dy, 0));
-export const ceil = unary("ceil", (x) => `ceil(${x})`, (dy) => mul(dy, 0));
+/** 1 / √x. */
+export const rsqrt = unary("rsqrt", (x) => `rsqrt_(${x})`, (dy, _, y) => mul(dy, mul(-0.5, mul(y, mul(y, y)))), { flops: 3, uses: needs("rsqrt_") });
+/** 1 / x. */
+export const reciprocal = unary("reciprocal", (x) => `reciprocal_(${x})`, (dy, _, y) => neg(mul(dy, mul(y, y))), { flops: 2, uses: needs("reciprocal_") });
+export const exp = unary("exp", (x) => `exp_(${x})`, (dy, _, y) => mul(dy, y), { flops: 4, uses: needs("exp_") });
+/** eˣ − 1, exact near 0. */
+export const expm1 = unary("expm1", (x) => `expm1_(${x})`, (dy, _, y) => mul(dy, add(y, 1)), { flops: 6, uses: needs("expm1_") });
+export const log = unary("log", (x) => `log_(${x})`, (dy, x) => div(dy, x), { flops: 4, uses: needs("log_") });
+/** log(1 + x), exact near 0. */
+export const log1p = unary("log1p", (x) => `log1p_(${x})`, (dy, x) => div(dy, add(x, 1)), { flops: 6, uses: needs("log1p_") });
+export const sin = unary("sin", (x) => `sin_(${x})`, (dy, x) => mul(dy, cos(x)), { flops: 8, uses: needs("sin_") });
+export const cos = unary("cos", (x) => `cos_(${x})`, (dy, x) => neg(mul(dy, sin(x))), { flops: 8, uses: needs("cos_") });
+export const atan = unary("atan", (x) => `atan_(${x})`, (dy, x) => div(dy, add(square(x), 1)), { flops: 8, uses: needs("atan_") });
+/** 2/√π · e^(−x²): the slope of erf. */
+const erfSlope = (x: Tensor): Tensor => mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI));
+/** The error function. */
+export const erf = unary("erf", (x) => `erf_(${x})`, (dy, x) => mul(dy, erfSlope(x)), { flops: 12, uses: needs("erf_") });
+/** 1 − erf(x), without cancellation where it is small. */
+export const erfc = unary("erfc", (x) => `erfc_(${x})`, (dy, x) => neg(mul(dy, erfSlope(x))), { flops: 12, uses: needs("erfc_") });
+export const floor = unary("floor", (x) => `floor_(${x})`, flat, { uses: needs("floor_"), integers: (x) => x });
+export const ceil = unary("ceil", (x) => `ceil_(${x})`, flat, { uses: needs("ceil_"), integers: (x) => x });
 /** Nearest whole number, halves to even. */
-export const round = unary("round", (x) => `round(${x})`, (dy) => mul(dy, 0));
+export const round = unary("round", (x) => `round(${x})`, flat, { integers: (x) => x });
 
-export const relu = unary("relu", (x) => `relu_(${x})`, (dy, _, y) => where(greater(y, 0), dy, 0), { uses: needs("isNan", "relu_") });
-export const tanh = unary("tanh", (x) => `tanh_(${x})`, (dy, _, y) => mul(dy, sub(1, mul(y, y))), { flops: 6, uses: needs("isNan", "exp_", "expm1_", "tanh_") });
-export const sigmoid = unary("sigmoid", (x) => `sigmoid_(${x})`, (dy, _, y) => mul(dy, mul(y, sub(1, y))), { flops: 5, uses: needs("isNan", "exp_", "sigmoid_") });
-/** log(1 + eˣ), stable at both ends. */
-export const softplus = unary("softplus", (x) => `softplus_(${x})`, (dy, x) => mul(dy, sigmoid(x)), { flops: 8, uses: needs("isNan", "exp_", "log_", "log1p_", "relu_", "softplus_") });
-export const logSigmoid = (x: Tensor): Tensor => neg(softplus(neg(x)));
-
-interface SlopeAttrs { slope: number }
-const leakyReluOp: ElementwiseOp<SlopeAttrs> = {
-  kind: "elementwise", name: "leaky-relu", flops: 2,
-  wgsl: ([x], { slope }) => `select(${x} * F(${float(slope)}), ${x}, ${x} > F(0.0))`,
+interface Bounds { min?: number; max?: number }
+const clampOp: ElementwiseOp<None> = {
+  kind: "elementwise", name: "clamp", flops: 2, functions: needs("maximum_", "minimum_"),
+  wgsl: ([x, low, high]) => `minimum_(maximum_(${x}, ${low}), ${high})`,
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  // With a positive slope y has x's sign, so x need not be kept.
-  vjp: ([dy], [x], [y], { slope }) => [where(greater(slope > 0 ? y : x, 0), dy!, mul(dy!, slope))],
+  vjp: ([dy], [x, low, high]) => [where(greaterEqual(x, low), where(lessEqual(x, high), dy!, 0), 0), null, null],
 };
-/** x for x > 0, slope·x otherwise. */
-export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => apply(leakyReluOp, [x], { slope });
-
-/** A JS number as a WGSL f32 literal. */
-export function float(v: number): string {
-  if (!Number.isFinite(Math.fround(v))) throw new ShapeError("attribute", `${v} is no finite f32; give a finite number`);
-  const s = String(Math.fround(v));
-  return /[.e]/.test(s) ? s : `${s}.0`;
+/** x limited to [min, max], max where they cross; NaN stays NaN, and a NaN bound gives NaN. Bounds are inside for the gradient. */
+export function clamp(x: Tensor, { min = -Infinity, max = Infinity }: Bounds): Tensor {
+  if (x.dtype === "f32" || x.dtype === "f16") return apply(clampOp, [x, full(x.shape, min, x.dtype), full(x.shape, max, x.dtype)], {});
+  const least = min === -Infinity ? x : maximum(x, Math.ceil(min));
+  return max === Infinity ? least : minimum(least, Math.floor(max));
 }
-
-interface ClampAttrs { low: number | null; high: number | null }
-const clampOp: ElementwiseOp<ClampAttrs> = {
-  kind: "elementwise", name: "clamp", flops: 2, functions: needs("isNan", "maximum_", "minimum_"),
-  wgsl: ([x], { low, high }) => {
-    const lower = low === null ? x : `maximum_(${x}, F(${float(low)}))`;
-    return high === null ? lower : `minimum_(${lower}, F(${float(high)}))`;
-  },
-  infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  vjp: ([dy], [x], _, { low, high }) => {
-    const above = low === null ? dy! : where(greaterEqual(x, low), dy!, 0);
-    return [high === null ? above : where(lessEqual(x, high), above, 0)];
-  },
-};
-/** x limited to [min, max]; NaN stays NaN. */
-export const clamp = (x: Tensor, { min, max }: { min?: number; max?: number }): Tensor => apply(clampOp, [x], { low: min === undefined || min === -Infinity ? null : min, high: max === undefined || max === Infinity ? null : max });
 
 /** Σ weight·term, skipping zero weights. */
 export function weightedSum(terms: readonly (readonly [weight: number, term: Tensor])[]): Tensor {
   return terms.filter(([w]) => w !== 0).map(([w, t]) => mul(w, t)).reduce((a, b) => add(a, b));
 }
 export const total = (...terms: Tensor[]): Tensor => terms.reduce((a, b) => add(a, b));
-export { isOne, isZero };

@@ -176,11 +176,39 @@ export function concat(xs: readonly Tensor[], axis: number): Tensor {
   return xs.length === 1 ? xs[0] : apply(concatOp, xs, { axis: a });
 }
 
-/** Joins tensors along a new axis. */
+/** Joins tensors of one shape along a new axis. Throws ShapeError. */
 export const stack = (xs: readonly Tensor[], axis = 0): Tensor => {
-  const a = normalizeAxis("stack", axis, (xs[0]?.rank ?? 0) + 1);
+  if (xs.length === 0) throw new ShapeError("stack", "needs at least one tensor");
+  const a = normalizeAxis("stack", axis, xs[0].rank + 1);
+  for (const x of xs) {
+    if (!sameShape(x.shape, xs[0].shape) || x.dtype !== xs[0].dtype) throw new ShapeError("stack", `${x.dtype}${show(x.shape)} does not stack with ${xs[0].dtype}${show(xs[0].shape)}; shapes and dtypes must be equal`);
+  }
   return concat(xs.map((x) => reshape(x, [...x.shape.slice(0, a), 1, ...x.shape.slice(a)])), a);
 };
+
+/** x cut along `axis` into pieces of the given sizes, which must add up to its own. Throws ShapeError. */
+export function split(x: Tensor, sizes: readonly number[], axis: number): Tensor[] {
+  const a = normalizeAxis("split", axis, x.rank);
+  const length = sizes.reduce((n, m) => n + m, 0);
+  if (!isShape(sizes) || length !== x.shape[a]) throw new ShapeError("split", `sizes ${show(sizes)} add up to ${length}; dimension ${a} of x ${show(x.shape)} is ${x.shape[a]}`);
+  let at = 0;
+  return sizes.map((size) => {
+    const from = at;
+    at += size;
+    return slice(x, x.shape.map((_, d) => (d === a ? [from, at] : null)));
+  });
+}
+
+/** x laid side by side repeats[d] times along each dimension d; the shorter of shape and repeats gets leading ones. Throws ShapeError. */
+export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  if (!isShape(repeats)) throw new ShapeError("tile", `repeats are ${show(repeats)}; give whole numbers ≥ 0, one for each dimension of x ${show(x.shape)}`);
+  const rank = Math.max(x.rank, repeats.length);
+  const ones = (n: number): number[] => new Array<number>(n).fill(1);
+  const shape = [...ones(rank - x.rank), ...x.shape], times = [...ones(rank - repeats.length), ...repeats];
+  // Each dimension behind one that counts the repeats.
+  const spread = expand(reshape(x, shape.flatMap((n) => [1, n])), shape.flatMap((n, d) => [times[d], n]));
+  return reshape(spread, shape.map((n, d) => n * times[d]));
+}
 
 interface PackAttrs { offsets: readonly number[]; length: number }
 const packOp: ConcatOp<PackAttrs> = {

@@ -2,11 +2,11 @@
 // a whole, for it needs two sums where the chain of its parts would take four.
 import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
-import { type Shape, show, sizeOf } from "../shape.ts";
+import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { add, mul, rsqrt, sub } from "./elementwise.ts";
+import { abs, add, broadcast, div, maximum, mul, pow, rsqrt, sub } from "./elementwise.ts";
 import { reshape, sumTo } from "./movement.ts";
-import { moments, sumPair } from "./reduce.ts";
+import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
 import { markZeroSum } from "./zero-sum.ts";
 
 interface Affine { weight?: Tensor; bias?: Tensor }
@@ -43,35 +43,75 @@ function normalizeOver(x: Tensor, axes: readonly number[], eps: number, { weight
 /** Whether a shape that broadcasts to rank `rank` is larger than 1 along one of `axes`. */
 const variesAlong = (shape: Shape, rank: number, axes: readonly number[]): boolean => axes.some((d) => (shape[d - rank + shape.length] ?? 1) !== 1);
 
-const needsImage = (op: string, x: Tensor): void => {
-  if (x.rank !== 4) throw new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
-};
+/** Checks that x is [N, …, C] and that weight and bias are [C]; gives C. */
+function needsChannels(op: string, x: Tensor, rank: number, { weight, bias }: Affine): number {
+  const c = x.shape[x.rank - 1];
+  if (x.rank < rank) throw new ShapeError(op, `x is ${show(x.shape)}; it must be ${rank === 2 ? "[N, …, C]" : "[N, …, C] with space between, as an image batch [N, H, W, C]"}`);
+  needsShape(op, { weight, bias }, [c], `C = ${c}`);
+  return c;
+}
+
+function needsShape(op: string, given: Affine, shape: Shape, why: string): void {
+  for (const [name, t] of Object.entries(given) as [string, Tensor | undefined][]) {
+    if (t && !sameShape(t.shape, shape)) throw new ShapeError(op, `${name} is ${show(t.shape)}; with ${why} it must be ${show(shape)}`);
+  }
+}
 
 interface NormOptions extends Affine { eps?: number }
 
-/** Instance norm of x [N, H, W, C] over H and W, biased variance; optional weight and bias [C]. */
+/** Instance norm of x [N, …, C], as [N, H, W, C], over the space of each sample and channel, biased variance; weight and bias [C]. Throws ShapeError. */
 export function instanceNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): Tensor {
-  needsImage("instanceNorm", x);
-  return normalizeOver(x, [1, 2], eps, rest).y;
+  needsChannels("instanceNorm", x, 3, rest);
+  return normalizeOver(x, x.shape.map((_, d) => d).slice(1, -1), eps, rest).y;
 }
 
-/** Batch norm of x [N, H, W, C] with the statistics of this batch; also those statistics, [C] each. */
+/** Batch norm of x [N, …, C] with the statistics of this batch; also those statistics, [C] each. Weight and bias [C]. Throws ShapeError. */
 export function batchNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): { y: Tensor; mean: Tensor; variance: Tensor; count: number } {
-  const channels = x.shape[x.rank - 1];
+  const channels = needsChannels("batchNorm", x, 2, rest);
   const { y, mean, variance } = normalizeOver(x, x.shape.map((_, d) => d).slice(0, -1), eps, rest);
   return { y, mean: reshape(mean, [channels]), variance: reshape(variance, [channels]), count: x.size / channels };
 }
 
-/** Layer norm over the last `rank` axes. */
+/** Layer norm over the last `rank` axes; weight and bias of those axes' shape. Throws ShapeError. */
 export function layerNorm(x: Tensor, rank: number, { eps = 1e-5, ...rest }: NormOptions = {}): Tensor {
+  if (!(Number.isInteger(rank) && rank >= 1 && rank <= x.rank)) throw new ShapeError("layerNorm", `${rank} axes of x ${show(x.shape)} can't be normalised; use 1 … ${x.rank}`);
+  const want = x.shape.slice(x.rank - rank);
+  for (const [name, t] of Object.entries(rest)) {
+    if (t && (t.rank > rank || !t.shape.every((n, d) => n === 1 || n === want[rank - t.rank + d]))) {
+      throw new ShapeError("layerNorm", `${name} is ${show(t.shape)}; with x ${show(x.shape)} and ${rank} axes it must be ${show(want)} or broadcast to it`);
+    }
+  }
   return normalizeOver(x, Array.from({ length: rank }, (_, i) => x.rank - rank + i), eps, rest).y;
 }
 
-/** Group norm of x [N, …, C]: each of `groups` runs of channels is normalised with the space of its sample. */
+/** Group norm of x [N, …, C]: each of `groups` runs of channels is normalised with the space of its sample. Weight and bias [C]. Throws ShapeError. */
 export function groupNorm(x: Tensor, groups: number, { eps = 1e-5, weight, bias }: NormOptions = {}): Tensor {
-  const channels = x.shape[x.rank - 1];
+  const channels = needsChannels("groupNorm", x, 2, { weight, bias });
   if (channels % groups !== 0) throw new ShapeError("groupNorm", `C = ${channels} channels do not split into ${groups} groups; choose a divisor of C`);
   const split = reshape(x, [...x.shape.slice(0, -1), groups, channels / groups]);
   const axes = split.shape.map((_, d) => d).filter((d) => d !== 0 && d !== split.rank - 2);
   return affine(reshape(normalizeOver(split, axes, eps, {}).y, x.shape), { weight, bias });
+}
+
+interface LengthOptions { p?: number; eps?: number }
+
+/** (Σ|x|^p)^(1/p) along `axis`, kept as size 1. */
+function lengthAlong(x: Tensor, axis: number, p: number): Tensor {
+  const keepDims = { keepDims: true };
+  if (p === 2) return norm2(x, axis, keepDims);
+  if (p === 1) return sum(abs(x), axis, keepDims);
+  return p === Infinity ? max(abs(x), axis, keepDims) : pow(sum(pow(abs(x), p), axis, keepDims), 1 / p);
+}
+
+/** x / max(‖x‖_p, eps) along `axis`. */
+export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthOptions = {}): Tensor => div(x, maximum(lengthAlong(x, axis, p), eps));
+
+/** Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`; a and b broadcast. The gradient takes the norms as they are, even below eps. */
+export function cosineSimilarity(a: Tensor, b: Tensor, axis = -1, { eps = 1e-8 }: { eps?: number } = {}): Tensor {
+  const [x, z] = broadcast("cosineSimilarity", a, b);
+  const unit = (t: Tensor): Tensor => {
+    const length = norm2(t, axis, { keepDims: true });
+    return div(t, withGradient(maximum(length, eps), [length], (dy) => [dy]));
+  };
+  return sum(mul(unit(x), unit(z)), axis);
 }

@@ -88,30 +88,36 @@ function padByJoining(x: Tensor, d: number, [low, high]: Pads, mode: PadMode, va
   return concat([...(low ? [border(low, true)] : []), x, ...(high ? [border(high, false)] : [])], d);
 }
 
+/** Whether negative counts crop before the rest is padded (a crop then changes what is repeated) or after, as in PyTorch. */
+const cropsFirst = (mode: PadMode): boolean => mode === "constant" || mode === "circular";
+
 function checkPads(x: Tensor, pads: readonly Pads[], mode: PadMode): void {
   const fail = (message: string): never => { throw new ShapeError("pad", message); };
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (pads.length !== x.rank) fail(`${pads.length} pads for x ${show(x.shape)}; give ${x.rank}, one [low, high] for each dimension`);
   pads.forEach((p, d) => {
     if (p.length !== 2 || !p.every(Number.isInteger)) fail(`pads of dimension ${d} are ${show(p)}; give two whole numbers [low, high]`);
-    const n = x.shape[d], left = n + Math.min(p[0], 0) + Math.min(p[1], 0), widest = Math.max(...p);
+    const n = x.shape[d], [low, high] = p, widest = Math.max(...p);
+    // What is there to be repeated, and what is left of the padded whole.
+    const there = cropsFirst(mode) ? n + Math.min(low, 0) + Math.min(high, 0) : n, left = Math.min(there, n + low + high);
     if (left < 0) fail(`pads ${show(p)} crop more than the ${n} elements of dimension ${d} of x ${show(x.shape)}`);
     if (mode === "constant" || widest <= 0) return;
-    const most = mode === "reflect" ? left - 1 : mode === "replicate" ? (left > 0 ? Infinity : 0) : left;
+    const most = mode === "reflect" ? there - 1 : mode === "replicate" ? (there > 0 ? Infinity : 0) : there;
     if (widest > most) {
       const why = mode === "reflect" ? "must be smaller than the size" : mode === "replicate" ? "needs an element to repeat" : "must not pass the size";
-      fail(`${mode} padding ${widest} of dimension ${d} of x ${show(x.shape)} ${why}${left < n ? ` left by cropping, ${left}` : `, ${n}`}; ${most > 0 ? `use at most ${most}` : "leave that dimension unpadded"}`);
+      fail(`${mode} padding ${widest} of dimension ${d} of x ${show(x.shape)} ${why}${there < n ? ` left by cropping, ${there}` : `, ${n}`}; ${most > 0 ? `use at most ${most}` : "leave that dimension unpadded"}`);
     }
   });
 }
 
 /**
- * x with pads[d] = [low, high] elements before and after along each dimension d; negative counts crop, before any padding.
- * Any rank and dtype; reflect and symmetric repeat the image once at most.
+ * x with pads[d] = [low, high] elements before and after along each dimension d; negative counts crop: before the padding with
+ * constant and circular, after it with the modes that mirror or repeat an edge. Any rank and dtype; reflect and symmetric repeat the image once at most.
  */
 export function pad(x: Tensor, pads: readonly Pads[], { mode = "constant", value = 0 }: PadOptions = {}): Tensor {
   checkPads(x, pads, mode);
-  const cropped = slice(x, pads.map(([low, high], d) => [Math.max(-low, 0), x.shape[d] - Math.max(-high, 0)]));
+  const crop = (t: Tensor): Tensor => slice(t, pads.map(([low, high], d) => [Math.max(-low, 0), t.shape[d] - Math.max(-high, 0)]));
+  const cropped = cropsFirst(mode) ? crop(x) : x;
   const grow = pads.map(([low, high]): Pads => [Math.max(low, 0), Math.max(high, 0)]);
   const padded = (d: number): boolean => d < grow.length && grow[d][0] + grow[d][1] > 0;
   if (mode === "constant" && value === 0 && grow.some((_, d) => padded(d))) {
@@ -124,5 +130,5 @@ export function pad(x: Tensor, pads: readonly Pads[], { mode = "constant", value
     else if (padded(d + 1)) y = padPair(y, d, grow[d], grow[++d], mode, value);
     else y = padPair(y, d, grow[d], undefined, mode, value);
   }
-  return y;
+  return cropsFirst(mode) ? y : crop(y);
 }

@@ -5,8 +5,10 @@ import type { Params } from "../../kernels/kernel.ts";
 import { maxPool, maxPoolGather, maxPoolGrad, maxPoolGradWindows, maxPoolIndex } from "../../kernels/max-pool.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering } from "../op.ts";
-import { type Shape, show, sizeOf } from "../shape.ts";
+import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
+import { scatterAlong } from "./gather.ts";
+import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
 
 /** One number for both axes, or [y, x]. */
@@ -172,6 +174,18 @@ export function avgPool2d(x: Tensor, { countIncludePad = true, divisorOverride, 
   }
   const a = windows("avgPool2d", x, options);
   return apply(avgPoolOp, [x], { ...a, adaptive: 0, countPad: countIncludePad ? 1 : 0, divisor: divisorOverride ?? 0 });
+}
+
+/**
+ * x [N, P, Q, C] at the places that `indices` (i32, as maxPool2dIndices gives them) say of an image of `size` [H, W], zeros elsewhere: [N, H, W, C].
+ * Where windows share a place the last in row-major order is kept; a negative index writes nothing. Throws ShapeError.
+ */
+export function maxUnpool2d(x: Tensor, indices: Tensor, size: Pair): Tensor {
+  const op = "maxUnpool2d";
+  checkImage(op, x);
+  if (indices.dtype !== "i32" || !sameShape(indices.shape, x.shape)) throw new ShapeError(op, `indices are ${indices.dtype}${show(indices.shape)}; they must be i32${show(x.shape)}, as x is f32${show(x.shape)}`);
+  const [h, w] = pair(op, "size", size, 1), [n, p, q, c] = x.shape;
+  return reshape(scatterAlong(reshape(x, [n, p * q, c]), reshape(indices, [n, p * q, c]), h * w), [n, h, w, c]);
 }
 
 /** Means over an even grid of windows ⌊p·H/P⌋ … ⌈(p+1)·H/P⌉: x [N, H, W, C] → [N, P, Q, C] with size [P, Q]. */

@@ -1,25 +1,47 @@
-// Softmax and its logarithm, shifted by the maximum so that exp cannot overflow.
+// Softmax and its relatives, shifted by the maximum so that exp cannot overflow. Their gradients are written as a whole: one sum each.
+import { full } from "../constant.ts";
+import { stopGradient, withGradient } from "../grad.ts";
+import { normalizeAxes } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { stopGradient } from "../grad.ts";
-import { add, div, exp, log, sub } from "./elementwise.ts";
-import { max, sum } from "./reduce.ts";
+import { abs, add, div, exp, less, log, mul, sub, where } from "./elementwise.ts";
+import { expand, reshape } from "./movement.ts";
+import { type ReduceOptions, max, sum } from "./reduce.ts";
 
-const shifted = (x: Tensor, axis: number): Tensor => sub(x, stopGradient(max(x, axis, { keepDims: true })));
+const keepDims = { keepDims: true };
+const shifted = (x: Tensor, axis: number): Tensor => sub(x, stopGradient(max(x, axis, keepDims)));
 
 /** exp(x) / Σ exp(x) along `axis`. */
 export function softmax(x: Tensor, axis = -1): Tensor {
+  normalizeAxes("softmax", axis, x.rank);
+  if (x.size === 0) return x;
   const e = exp(shifted(x, axis));
-  return div(e, sum(e, axis, { keepDims: true }));
+  const y = div(e, sum(e, axis, keepDims));
+  return withGradient(y, [x], (dy) => {
+    const g = mul(dy, y);
+    return [sub(g, mul(y, sum(g, axis, keepDims)))];
+  });
 }
 
 /** x − log Σ exp(x) along `axis`. */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  normalizeAxes("logSoftmax", axis, x.rank);
+  if (x.size === 0) return x;
   const s = shifted(x, axis);
-  return sub(s, log(sum(exp(s), axis, { keepDims: true })));
+  const y = sub(s, log(sum(exp(s), axis, keepDims)));
+  return withGradient(y, [x], (dy) => [sub(dy, mul(exp(y), sum(dy, axis, keepDims)))]);
 }
 
-/** log Σ exp(x) along `axis`, kept as size 1. */
-export function logSumExp(x: Tensor, axis = -1): Tensor {
-  const m = stopGradient(max(x, axis, { keepDims: true }));
-  return add(log(sum(exp(sub(x, m)), axis, { keepDims: true })), m);
+/** log Σ exp(x) over `axes`. An empty sum gives −∞. */
+export function logSumExp(x: Tensor, axes: number | readonly number[] = -1, { keepDims: keeps = false }: ReduceOptions = {}): Tensor {
+  const list = normalizeAxes("logSumExp", axes, x.rank);
+  const shape = x.shape.filter((_, d) => !list.includes(d));
+  const kept = x.shape.map((n, d) => (list.includes(d) ? 1 : n));
+  if (list.some((d) => x.shape[d] === 0)) return full(keeps ? kept : shape, -Infinity);
+  const m = stopGradient(max(x, list, keepDims));
+  // An infinite maximum is no shift: ∞ − ∞ would be NaN.
+  const shift = where(less(abs(m), Infinity), m, 0);
+  const e = exp(sub(x, shift));
+  const s = sum(e, list, keepDims);
+  const y = withGradient(add(log(s), shift), [x], (dy) => [mul(expand(dy, x.shape), div(e, s))]);
+  return keeps ? y : reshape(y, shape);
 }

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { add, div, exp, mul, relu, square, sub, tanh, where, greater } from "../../engine/ops/elementwise.ts";
+import { add, div, exp, mul, square, sub, where, greater } from "../../engine/ops/elementwise.ts";
+import { relu, tanh } from "../../engine/ops/activation.ts";
 import { concat, expand, flip, reshape, slice, transpose } from "../../engine/ops/movement.ts";
 import { max, mean, moments, sum, prod } from "../../engine/ops/reduce.ts";
 import { instanceNorm } from "../../engine/ops/norm.ts";

@@ -44,7 +44,7 @@ const cases: readonly Case[] = [
   [[2, 3, 1, 4], [[0, 0], [1, 1], [0, 0], [0, 0]]],
 ];
 const own: Record<reference.Mode, readonly Case[]> = {
-  reflect: [],
+  reflect: [[[1, 2, 6, 4], [[0, 0], [0, 0], [-2, 5], [3, -1]]]],
   constant: [[[0, 3, 3], [[1, 1], [1, 1], [1, 1]]], [[2, 2, 3, 4], [[1, 0], [0, 2], [5, 1], [0, 4]]]],
   replicate: [[[1, 1, 1, 4], [[0, 0], [2, 3], [4, 0], [0, 0]]], [[2, 2, 3, 1], [[0, 0], [5, 7], [1, 9], [0, 0]]]],
   circular: [[[1, 2, 3, 4], [[0, 0], [2, 2], [3, 3], [0, 0]]], [[1, 1, 4, 3], [[0, 0], [1, 1], [1, 4], [0, 0]]]],
@@ -105,7 +105,7 @@ test("errors say what is wrong and what would be right", () => {
   assert.throws(() => pad(x, at(1, [4, 0]), { mode: "reflect" }), /reflect padding 4 of dimension 1 of x \[1, 4, 6, 3\] must be smaller than the size, 4; use at most 3/);
   assert.throws(() => pad(x, at(2, [0, 7]), { mode: "circular" }), /circular padding 7 of dimension 2 of x \[1, 4, 6, 3\] must not pass the size, 6; use at most 6/);
   assert.throws(() => pad(x, at(2, [0, 7]), { mode: "symmetric" }), /symmetric padding 7 .* use at most 6/);
-  assert.throws(() => pad(x, at(1, [-2, 2]), { mode: "reflect" }), /must be smaller than the size left by cropping, 2; use at most 1/);
+  assert.throws(() => pad(x, at(1, [-2, 3]), { mode: "circular" }), /must not pass the size left by cropping, 2; use at most 2/);
   assert.throws(() => pad(x, at(0, [1, 0]), { mode: "reflect" }), /reflect padding 1 of dimension 0 .* leave that dimension unpadded/);
   assert.throws(() => pad(input("x", [0]), [[1, 0]], { mode: "replicate" }), /replicate padding 1 .* needs an element to repeat, 0; leave that dimension unpadded/);
   assert.throws(() => pad(x, at(1, [-3, -2])), /pads \[-3, -2\] crop more than the 4 elements of dimension 1/);

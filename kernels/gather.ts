@@ -1,0 +1,37 @@
+// Looking elements up by index, and the transposes. Scatters find each target's sources first (bounds, then links between them), so
+// that every output sums its own in a fixed order: no float atomics.
+import { type Params, defineKernel } from "./kernel.ts";
+import { lanes } from "./lanes.ts";
+import gatherSource from "./gather.wgsl";
+import dotsSource from "./gather-dots.wgsl";
+import tapsSource from "./gather-taps.wgsl";
+import addSource from "./scatter-add.wgsl";
+import boundsSource from "./scatter-bounds.wgsl";
+import clearSource from "./scatter-clear.wgsl";
+import lastSource from "./scatter-last.wgsl";
+import linksSource from "./scatter-links.wgsl";
+import scatterTapsSource from "./scatter-taps.wgsl";
+
+const sources = (p: Params): number => p.outer * p.m * p.inner;
+const targets = (p: Params): number => p.outer * p.n * p.inner;
+const taps = (p: Params): number => p.outer * p.points * p.taps;
+
+export const gather = defineKernel("gather", { source: gatherSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
+export const scatterClear = defineKernel("scatter-clear", { source: clearSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 4 * p.count }) });
+export const scatterBounds = defineKernel("scatter-bounds", { source: boundsSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
+export const scatterLinks = defineKernel("scatter-links", { source: linksSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
+export const scatterAdd = defineKernel("scatter-add", { source: addSource, threads: targets, cost: (p) => ({ flops: sources(p), bytes: 8 * (sources(p) + targets(p)) }) });
+export const scatterLast = defineKernel("scatter-last", { source: lastSource, threads: targets, cost: (p) => ({ flops: 0, bytes: 4 * sources(p) + 8 * targets(p) }) });
+
+export const gatherTaps = lanes("gather-taps", {
+  source: tapsSource, threads: (p) => p.outer * p.points * p.c,
+  cost: (p) => ({ flops: 2 * taps(p) * p.c, bytes: 8 * taps(p) + 4 * p.outer * (p.points + p.n) * p.c }),
+});
+export const scatterTaps = lanes("scatter-taps", {
+  source: scatterTapsSource, threads: (p) => p.outer * p.n * p.c,
+  cost: (p) => ({ flops: 2 * taps(p) * p.c, bytes: 8 * taps(p) + 4 * p.outer * (p.points + p.n) * p.c }),
+});
+export const gatherDots = defineKernel("gather-dots", {
+  source: dotsSource, threads: taps,
+  cost: (p) => ({ flops: 2 * taps(p) * p.c, bytes: 8 * taps(p) + 4 * p.outer * (p.points + p.n) * p.c }),
+});

@@ -1,0 +1,86 @@
+// The conformance runner on a suite of ten cases whose numbers can be checked by hand.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Device } from "../engine/index.ts";
+import { closing, knownOps, runSuite } from "./conformance/run.ts";
+import { Suite, compare } from "./conformance/suite.ts";
+import { markdownTable, table, toleranceText } from "./conformance/table.ts";
+import { environment } from "./helpers/environment.ts";
+
+const test = suite("conformance");
+const folder = "test/fixtures/conformance-mini";
+const load = (): Promise<Suite> => Suite.load((path) => environment().readFile(`${folder}/${path}`));
+const open = async (): Promise<Device> => Device.open((await environment().gpu()).gpu);
+
+test("every op that the suite's own table names has an adapter", () => {
+  for (const op of ["abs", "conv2d", "max_pool2d", "gather_axis", "cross_entropy", "adam_steps", "grid_sample", "reduce_prod", "pad"]) assert.ok(knownOps.includes(op), op);
+});
+
+test("outputs, gradients and generated values of a right engine pass, an unknown op is skipped", async () => {
+  const report = await runSuite(await load(), open);
+  assert.equal(report.ops.flatMap((r) => r.failures), []);
+  assert.is(closing(report), "9 passed, 0 failed, 1 skipped");
+  assert.match(table(report), /conv2d +1 +0 +0 /);
+  assert.match(markdownTable(report), /\| reduce_max \| 1 \| .* \| 0 \| own \|/);
+});
+
+test("the canary: results that are off by 1 % fail", async () => {
+  const lines: string[] = [];
+  const report = await runSuite(await load(), open, { perturb: true, print: (line) => lines.push(line) });
+  // Infinity · 1.01 is Infinity, but relu's 3 is not 3.03.
+  assert.is(closing(report), "0 passed, 9 failed, 1 skipped");
+  const add = lines.find((l) => l.startsWith("FAIL add mini/add"));
+  assert.match(add!, /y: 6 of 6 wrong, the worst at \d: .*, expected .* × tolerance/);
+  assert.match(add!, /da: /);
+  assert.match(lines.find((l) => l.includes("mini/generated"))!, /of 3 wrong, the worst at (0|150|299):/);
+});
+
+test("cases are chosen by op or by a part of their id", async () => {
+  assert.is(closing(await runSuite(await load(), open, { only: ["relu"] })), "2 passed, 0 failed, 0 skipped");
+  assert.is(closing(await runSuite(await load(), open, { only: ["mini/conv", "gt"] })), "2 passed, 0 failed, 0 skipped");
+});
+
+test("a sampled output must have the hash of all its values", async () => {
+  const given = await load();
+  const ref = given.cases.find((c) => c.id === "mini/generated")!.outputs.y;
+  const x = given.values(given.cases.find((c) => c.id === "mini/generated")!.inputs.x);
+  const y = Float32Array.from(x.data, (v) => Math.max(v, 0));
+  assert.is(given.check(ref, { shape: x.shape, data: y }).message, undefined);
+  y[1] += 1;
+  assert.match(given.check(ref, { shape: x.shape, data: y }).message!, /hash of all values/);
+});
+
+test("an engine that throws fails the case and the run goes on", async () => {
+  const { cases } = await load();
+  const broken = await load();
+  const [add] = cases;
+  Object.assign(broken, { cases: [{ ...add, inputs: { a: add.inputs.a, b: { gen: { kind: "lcg", seed: 1, lo: 0, hi: 1 }, shape: [4], dtype: "f32" } } }, cases[1]] });
+  const report = await runSuite(broken, open);
+  assert.is(closing(report), "1 passed, 1 failed, 0 skipped");
+  assert.match(report.ops[0].failures[0], /ShapeError: add: shapes \[2, 3\] and \[4\] do not broadcast/);
+});
+
+test("NaN wants NaN, infinity itself, the rest atol + rtol·|want|", () => {
+  const tol = { rtol: 0.1, atol: 1 };
+  assert.is(compare([NaN, Infinity, 111], [NaN, Infinity, 100], tol).message, undefined);
+  assert.is(compare([0], [-0], { exact: true }).message, undefined);
+  for (const [got, want] of [[0, NaN], [NaN, 0], [1e38, Infinity], [-Infinity, Infinity], [112, 100]]) assert.ok(compare([got], [want], tol).message, `${got} for ${want}`);
+  assert.ok(compare([1 + 1e-7], [1], { exact: true }).message);
+  assert.ok(Math.abs(compare([105.5], [100], tol).worst - 0.5) < 1e-12);
+});
+
+test("a table names an op's widest tolerance", () => {
+  assert.is(toleranceText([{ exact: true }]), "exact");
+  assert.is(toleranceText([{ exact: true }, { rtol: 1e-5, atol: 2e-6 }, { rtol: 3e-5, atol: 1e-7 }]), "3·10^-5 rel, 2·10^-6 abs");
+});
+
+test("another schema is refused", async () => {
+  try {
+    await Suite.load(async () => new TextEncoder().encode('{"schema":"conformance/2"}'));
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), /"conformance\/2".*"conformance\/1"/);
+  }
+});
+
+test.run();
