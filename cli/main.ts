@@ -17,6 +17,7 @@ const commands: readonly Entry[] = [
   { name: "train", summary: "train a segmentor on CT with the help of unpaired MR", load: () => import("./train.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
+  { name: "models", summary: "list the networks: parameters, cost, figure of the paper", load: () => import("./models.ts") },
   { name: "doctor", summary: "show the GPU that is used here, why, and what would make it faster", load: () => import("./doctor.ts") },
 ];
 

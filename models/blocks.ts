@@ -1,6 +1,6 @@
 // The layers that networks are built from. Images are NHWC, weights RSCK; initial values as the CycleGAN code draws them.
 import {
-  Module, Parameter, type Tensor, Variable, add, batchNorm, constantInit, conv2d, convTranspose2d, mode, mul, normalInit, normalize, relu,
+  Module, Parameter, type Tensor, Variable, add, batchNorm, constantInit, conv2d, convTranspose2d, linear, mode, mul, normalInit, normalize, relu,
   stopGradient, uniformInit,
 } from "../engine/index.ts";
 
@@ -8,6 +8,8 @@ export interface ConvOptions {
   stride?: number;
   pad?: number;
   padMode?: "zero" | "reflect";
+  /** False for none: a norm follows that would take it away. */
+  bias?: boolean;
   /** Draws the weight; N(0, 0.02²) if absent. */
   init?: (fanIn: number) => Parameter["init"];
   trainable?: boolean;
@@ -16,17 +18,17 @@ export interface ConvOptions {
 /** y = x * w + b: x [N, H, W, C], w [R, S, C, K], b [K] → y [N, P, Q, K]. w ~ N(0, 0.02²), b ~ U(±1/√(R·S·C)). */
 export class Conv2d extends Module {
   readonly weight: Parameter;
-  readonly bias: Parameter;
+  readonly bias?: Parameter;
   readonly #geometry: { stride: number; pad: number; padMode: "zero" | "reflect" };
-  constructor(inputs: number, outputs: number, kernel: number, { stride = 1, pad = 0, padMode = "zero", init, trainable = true }: ConvOptions = {}) {
+  constructor(inputs: number, outputs: number, kernel: number, { stride = 1, pad = 0, padMode = "zero", bias = true, init, trainable = true }: ConvOptions = {}) {
     super();
     const fanIn = kernel * kernel * inputs;
     this.weight = new Parameter([kernel, kernel, inputs, outputs], init?.(fanIn) ?? normalInit(0.02), { trainable });
-    this.bias = new Parameter([outputs], trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0), { trainable });
+    if (bias) this.bias = new Parameter([outputs], trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0), { trainable });
     this.#geometry = { stride, pad, padMode };
   }
   forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight.value, { bias: this.bias.value, ...this.#geometry });
+    return conv2d(x, this.weight.value, { bias: this.bias?.value, ...this.#geometry });
   }
 }
 
@@ -43,6 +45,20 @@ export class ConvTranspose2d extends Module {
   }
   forward(x: Tensor): Tensor {
     return convTranspose2d(x, this.weight.value, { bias: this.bias.value, ...this.#geometry });
+  }
+}
+
+/** y = x·w + b: x [N, C], w [C, K], b [K] → [N, K]. w and b ~ U(±1/√C). */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  constructor(inputs: number, outputs: number) {
+    super();
+    this.weight = new Parameter([inputs, outputs], uniformInit(1 / Math.sqrt(inputs)));
+    this.bias = new Parameter([outputs], uniformInit(1 / Math.sqrt(inputs)));
+  }
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight.value, this.bias.value);
   }
 }
 
@@ -100,8 +116,12 @@ export class DoubleConv extends Module {
     this.norm2 = new BatchNorm2d(outputs);
   }
   forward(x: Tensor): Tensor {
+    return this.stages(x)[1];
+  }
+  /** What each of the two convolutions gives, after norm and ReLU. */
+  stages(x: Tensor): [Tensor, Tensor] {
     const y = relu(this.norm1.forward(this.conv1.forward(x)));
-    return relu(this.norm2.forward(this.conv2.forward(y)));
+    return [y, relu(this.norm2.forward(this.conv2.forward(y)))];
   }
 }
 

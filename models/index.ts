@@ -1,8 +1,17 @@
 // The networks: segmentors, translators, discriminators, the perceptual trunk, and their exchange with PyTorch.
-export { BatchNorm2d, Conv2d, type ConvOptions, ConvTranspose2d, DoubleConv, modulesOf, setInferenceStatistics } from "./blocks.ts";
+export { BatchNorm2d, Conv2d, type ConvOptions, ConvTranspose2d, DoubleConv, Linear, modulesOf, setInferenceStatistics } from "./blocks.ts";
+export { type Cost, costOf } from "./cost.ts";
+export { DenseFcn, type DenseFcnOptions } from "./dense-fcn.ts";
+export { ContentDiscriminator, MultiScaleDiscriminator, type MultiScaleDiscriminatorOptions } from "./drit-discriminators.ts";
+export {
+  ContentEncoder, type ContentEncoderOptions, type Domain, type StyleDistribution, StyleEncoder, type StyleEncoderOptions, StyleGenerator, type StyleGeneratorOptions,
+} from "./drit.ts";
+export { Mrrn, type MrrnOptions } from "./mrrn.ts";
 export { PatchDiscriminator, type PatchDiscriminatorOptions } from "./patch-discriminator.ts";
 export { type ForeignName, type ForeignTensor, type NamedForPyTorch, StateDictError, foreignNames, fromStateDict, loadStateDict, toStateDict } from "./pytorch.ts";
+export { Dropout2d, RandomStream } from "./random-stream.ts";
+export { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "./resnet18.ts";
 export { ResidualBlock, ResnetGenerator, type ResnetGeneratorOptions } from "./resnet-generator.ts";
-export type { Segmentation, Segmentor } from "./segmentor.ts";
+export type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
 export { UNet, type UNetOptions } from "./unet.ts";
-export { PAPER_TAPS, Vgg19, type VggOptions, imagenetInput, tapsWithin } from "./vgg.ts";
+export { PAPER_TAPS, Vgg, Vgg19, type VggLayers, type VggOptions, imagenetInput, tapsWithin } from "./vgg.ts";

@@ -1,6 +1,13 @@
 // What CMEDL asks of a segmentation network, whichever it is.
 import type { Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
+import type { RandomStream } from "./random-stream.ts";
+
+/**
+ * Which features distillation ties, as the paper's ablation names them: of the first two convolutions, of the bottleneck before
+ * any upsampling, or of the last two decoder stages (the paper's choice, and the best).
+ */
+export type HintLevel = "low" | "mid" | "high";
 
 /** Logits [N, H, W, K] and the features that distillation ties, coarse to fine. */
 export interface Segmentation {
@@ -11,4 +18,6 @@ export interface Segmentation {
 export interface Segmentor extends NamedForPyTorch {
   /** image [N, H, W, C] → logits at the same resolution. */
   forward(image: Tensor): Segmentation;
+  /** What its dropout draws from, where it has any: seed it, and keep its step in checkpoints. */
+  readonly random?: RandomStream;
 }

@@ -1,7 +1,7 @@
 // U-Net (Ronneberger et al. 2015) as Fig. 2 (a) of the paper has it: the default segmentor, student and teacher alike.
 import { Module, type Tensor, concat, maxPool2d, resize } from "../engine/index.ts";
 import { Conv2d, DoubleConv } from "./blocks.ts";
-import type { Segmentation, Segmentor } from "./segmentor.ts";
+import type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
 
 export interface UNetOptions {
   /** Channels of the image, 1. */
@@ -12,6 +12,8 @@ export interface UNetOptions {
   width?: number;
   /** Times the image is halved, 4. */
   depth?: number;
+  /** Features that distillation ties, "high". */
+  hints?: HintLevel;
 }
 
 /**
@@ -31,8 +33,10 @@ export class UNet extends Module implements Segmentor {
   readonly down: readonly DoubleConv[];
   readonly up: readonly DoubleConv[];
   readonly head: Conv2d;
-  constructor({ inputs = 1, outputs = 1, width = 64, depth = 4 }: UNetOptions = {}) {
+  readonly hints: HintLevel;
+  constructor({ inputs = 1, outputs = 1, width = 64, depth = 4, hints = "high" }: UNetOptions = {}) {
     super();
+    this.hints = hints;
     const level = Array.from({ length: depth + 1 }, (_, i) => width * 2 ** Math.min(i, depth - 1));
     this.inc = new DoubleConv(inputs, level[0]);
     this.down = level.slice(1).map((channels, i) => new DoubleConv(level[i], channels));
@@ -41,21 +45,23 @@ export class UNet extends Module implements Segmentor {
     this.head = new Conv2d(width, outputs, 1);
   }
 
-  /** image [N, H, W, inputs] → logits [N, H, W, outputs]; features [N, H/2, W/2, width] and [N, H, W, width]. */
+  /** image [N, H, W, inputs] → logits [N, H, W, outputs]; features [N, H/2, W/2, width] and [N, H, W, width], if high. */
   forward(image: Tensor): Segmentation {
     const skips: Tensor[] = [];
-    const features: Tensor[] = [];
-    let y = this.inc.forward(image);
+    const decoded: Tensor[] = [];
+    const low = this.inc.stages(image);
+    let y = low[1];
     for (const down of this.down) {
       skips.push(y);
       y = down.forward(maxPool2d(y, { kernel: 2, stride: 2 }));
     }
+    const mid = [y];
     for (const up of this.up) {
       const skip = skips.pop()!;
       y = up.forward(concat([skip, resize(y, [skip.shape[1], skip.shape[2]], { mode: "bilinear", alignCorners: true })], 3));
-      features.push(y);
+      decoded.push(y);
     }
-    return { logits: this.head.forward(y), features: features.slice(-2) };
+    return { logits: this.head.forward(y), features: { low, mid, high: decoded.slice(-2) }[this.hints] };
   }
 
   /** Name of a path in the state dict of the reference implementation: "down.0.conv2.bias" is "down1.mpconv.1.conv.3.bias". */

@@ -47,6 +47,8 @@ export class Comparison {
   worstName = "";
   readonly failures: string[] = [];
   readonly skipped: string[] = [];
+  /** What a reader of the result should know. */
+  readonly notes: string[] = [];
   /** Relative error of every tensor, and every other figure checked, by name. */
   readonly errors = new Map<string, number>();
 

@@ -1,6 +1,6 @@
 // Single operations, their geometry read from their names: <op>/in/*, /out, /head, /grad/* of Σ out·head, /after/*.
 import {
-  type Device, type Tensor, avgPool2d, conv2d, convTranspose2d, grad, instanceNorm, leakyRelu, layerNorm, linear, maxPool2d, mul, pad, relu, reshape,
+  type Device, type Tensor, add, avgPool2d, conv2d, convTranspose2d, grad, instanceNorm, leakyRelu, layerNorm, linear, maxPool2d, mul, pad, relu, reshape,
   resize, sigmoid, slice, softmax, sum, tanh,
 } from "../../engine/index.ts";
 import { BatchNorm2d } from "../../models/blocks.ts";
@@ -42,7 +42,7 @@ const PATTERNS: readonly (readonly [RegExp, (m: (string | undefined)[]) => Case]
   [/^linear$/, () => simple(({ x, w, b }) => linear(x, w, b), [1, 0])],
   [/^batchnorm_(train|eval)$/, () => ({ run: batchNormOf })],
   [/^instancenorm$/, () => simple(({ x }) => instanceNorm(x))],
-  [/^layernorm_munit$/, () => simple(({ x, w, b }) => layerNorm(x, 3, { weight: reshape(w, [w.size]), bias: reshape(b, [b.size]) }))],
+  [/^layernorm_munit$/, () => simple(({ x, w, b }) => add(mul(layerNorm(x, 3), reshape(w, [w.size])), reshape(b, [b.size])))],
   [/^maxpool(\d+)(?:_s(\d+))?(?:_p(\d+))?$/, ([, k, s, p]) => simple(({ x }) => maxPool2d(x, { kernel: Number(k), stride: Number(s ?? k), pad: Number(p ?? 0) }))],
   [/^avgpool(\d+)(?:_s(\d+))?(?:_p(\d+))?(_nopad)?$/, ([, k, s, p, nopad]) =>
     simple(({ x }) => avgPool2d(x, { kernel: Number(k), stride: Number(s ?? k), pad: Number(p ?? 0), countIncludePad: !nopad }))],

@@ -4,8 +4,9 @@ import { environment } from "../helpers/environment.ts";
 import { checkAdam } from "./adam.ts";
 import { checkCmedlStep } from "./cmedl-step.ts";
 import { Comparison, type GoldenFile } from "./comparison.ts";
+import { checkDritStep } from "./drit-step.ts";
 import { checkLosses } from "./losses.ts";
-import { checkGenerator, checkPatchGan, checkUNet, checkVgg } from "./networks.ts";
+import { checkAlpha, checkContentDiscriminator, checkDenseFcn, checkGenerator, checkMrrn, checkPatchGan, checkUNet, checkVgg } from "./networks.ts";
 import { checkOps } from "./ops.ts";
 
 export type Check = (file: GoldenFile, device: Device, c: Comparison) => Promise<void>;
@@ -14,7 +15,8 @@ export type Check = (file: GoldenFile, device: Device, c: Comparison) => Promise
 const CHECKS: readonly (readonly [prefix: string, check: Check])[] = [
   ["ops", checkOps], ["losses", checkLosses], ["adam", checkAdam],
   ["unet", checkUNet], ["generator", checkGenerator], ["patchgan", checkPatchGan], ["vgg19", checkVgg],
-  ["cmedl_step", checkCmedlStep],
+  ["tiramisu", checkDenseFcn], ["mrrn", checkMrrn], ["resnet18_alpha", checkAlpha], ["drit_content_dis", checkContentDiscriminator],
+  ["cmedl_step", checkCmedlStep], ["drit_step", checkDritStep],
 ];
 
 export const checkFor = (name: string): Check | undefined => CHECKS.find(([prefix]) => name.startsWith(prefix))?.[1];

@@ -1,8 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { RandomStreams } from "../../engine/index.ts";
+import { DenseFcn } from "../../models/dense-fcn.ts";
+import { ContentDiscriminator, MultiScaleDiscriminator } from "../../models/drit-discriminators.ts";
+import { ContentEncoder, StyleEncoder, StyleGenerator } from "../../models/drit.ts";
+import { Mrrn } from "../../models/mrrn.ts";
 import { PatchDiscriminator } from "../../models/patch-discriminator.ts";
 import { type ForeignTensor, type NamedForPyTorch, StateDictError, foreignNames, fromStateDict, loadStateDict, permuted, toStateDict } from "../../models/pytorch.ts";
+import { AlphaNetwork } from "../../models/resnet18.ts";
 import { ResnetGenerator } from "../../models/resnet-generator.ts";
 import { UNet } from "../../models/unet.ts";
 import { Vgg19, tapsWithin } from "../../models/vgg.ts";
@@ -41,6 +46,24 @@ test("VGG19's names are torchvision's", () => {
   assert.equal(namesOf(new Vgg19({ width: 2 })).filter((n) => n.endsWith("weight")), [0, 2, 5, 7, 10, 12, 14, 16, 19].map((i) => `features.${i}.weight`));
 });
 
+test("the names of the other networks are the references'", () => {
+  const has = (network: NamedForPyTorch, ...names: string[]): void => {
+    const held = namesOf(network);
+    assert.is(new Set(held).size, held.length, "no name twice");
+    assert.equal(names.filter((n) => !held.includes(n)), []);
+  };
+  has(new DenseFcn({ width: 4, growth: 2 }), "firstconv.bias", "denseBlocksDown.4.layers.3.norm.running_var", "transDownBlocks.0.conv.weight", "bottleneck.bottleneck.layers.0.conv.bias",
+    "transUpBlocks.4.convTrans.weight", "denseBlocksUp.4.layers.3.conv.weight", "finalConv.weight");
+  has(new Mrrn({ width: 2 }), "CNN_block1.conv1.weight", "RU3.unit.norm1.running_mean", "RU33.unit.conv1.bias", "Residual_stream1.0.bias", "FRRU4_5.cnn_block.3.weight", "FRRU33_4.cnn_block.4.bias",
+    "FRRU11_3.channel_adjust.weight", "CNN_block2.norm1.bias", "out_conv.bias");
+  has(new AlphaNetwork({ width: 2 }), "conv1.weight", "bn1.running_var", "layer1.1.bn2.bias", "layer4.0.downsample.0.weight", "layer2.0.downsample.1.running_mean", "fc2.bias");
+  has(new ContentEncoder({ width: 2 }), "convA.0.model.1.weight", "convB.5.model.5.bias", "conv_share.0.model.1.weight");
+  has(new StyleEncoder({ width: 2 }), "conv_B.4.conv.4.1.weight", "conv_A.2.shortcut.1.bias", "fcVar_B.0.weight", "fc_A.0.bias", "conv_A.1.weight");
+  has(new StyleGenerator({ width: 2 }), "dec_share.0.model.5.weight", "decA1.2.model.1.bias", "decB2.0.model.0.weight", "decB3.0.model.1.bias", "decA4.0.weight");
+  has(new MultiScaleDiscriminator({ width: 2 }), "Diss.0.0.model.1.weight", "Diss.2.4.bias");
+  has(new ContentDiscriminator({ channels: 2 }), "model.0.model.1.bias", "model.3.model.1.weight", "model.4.bias");
+});
+
 test("a transposed convolution is [in, out, kh, kw] there and [kh, kw, out, in] here", () => {
   const up = foreignNames(new ResnetGenerator({ width: 3 })).find((f) => f.path === "up1.weight")!;
   assert.equal(up.shape, [12, 6, 3, 3]);
@@ -48,7 +71,9 @@ test("a transposed convolution is [in, out, kh, kw] there and [kh, kw, out, in] 
 });
 
 test("a state dict goes out and comes back unchanged", () => {
-  for (const make of [() => new UNet({ width: 2 }), () => new ResnetGenerator({ width: 2, blocks: 2 }), () => new PatchDiscriminator({ width: 2 }), () => new Vgg19({ width: 2 })]) {
+  for (const make of [() => new UNet({ width: 2 }), () => new ResnetGenerator({ width: 2, blocks: 2 }), () => new PatchDiscriminator({ width: 2 }), () => new Vgg19({ width: 2 }), () => new Vgg19({ layers: 16, width: 2 }),
+    () => new DenseFcn({ width: 4, growth: 2 }), () => new Mrrn({ width: 2 }), () => new AlphaNetwork({ width: 2 }), () => new ContentEncoder({ width: 2 }),
+    () => new StyleEncoder({ width: 2 }), () => new StyleGenerator({ width: 2, blocks: 6 }), () => new MultiScaleDiscriminator({ width: 2 }), () => new ContentDiscriminator({ channels: 2 })]) {
     const from: NamedForPyTorch = make(), to: NamedForPyTorch = make();
     from.initialize(new RandomStreams(5));
     const dict = toStateDict(from, initial);

@@ -1,0 +1,45 @@
+// ReLU decisions within rounding of 0. Where a normalised value stands 10⁻⁶ from 0, PyTorch's f64 and our f32 may decide otherwise, and
+// every gradient below that layer differs by the one element. Whether that is all is found out: the value is moved to the other
+// side by its norm's bias, by at most a few 10⁻⁶, and the gradients must then agree as tightly as everywhere.
+import type { Module, Tensor, Variable } from "../../engine/index.ts";
+import { BatchNorm2d, modulesOf } from "../../models/blocks.ts";
+
+/** A bias to move, by how much. */
+export interface Doubt {
+  /** Layer, channel and value, for the report. */
+  readonly name: string;
+  readonly bias: Variable;
+  readonly channel: number;
+  readonly by: number;
+}
+
+/** Values farther than this from 0 are decided; below it lies f32's rounding of the whole network. */
+const DOUBTFUL = 3e-6;
+
+/** Keeps what every batch norm of a network gives, by path, while `run` traces it. */
+export function normsDuring<T>(network: Module, run: () => T): { result: T; norms: Record<string, Tensor> } {
+  const norms: Record<string, Tensor> = {};
+  const layers = [...modulesOf(network)].filter((e): e is [string, BatchNorm2d] => e[1] instanceof BatchNorm2d);
+  for (const [path, layer] of layers) layer.forward = (x) => (norms[path] = BatchNorm2d.prototype.forward.call(layer, x));
+  try {
+    return { result: run(), norms };
+  } finally {
+    // The method of the class is seen again.
+    for (const [, layer] of layers) delete (layer as Partial<BatchNorm2d>).forward;
+  }
+}
+
+/** What is in doubt, closest to 0 first. */
+export function doubtsOf(network: Module, norms: Readonly<Record<string, ArrayLike<number>>>): Doubt[] {
+  const found: Doubt[] = [];
+  for (const [path, values] of Object.entries(norms)) {
+    const { bias } = modulesOf(network).get(path) as BatchNorm2d;
+    for (let i = 0; i < values.length; i++) {
+      if (Math.abs(values[i]) < DOUBTFUL) found.push({ name: `${path}[${i % bias.size}] = ${values[i].toExponential(1)}`, bias, channel: i % bias.size, by: values[i] });
+    }
+  }
+  return found.sort((a, b) => Math.abs(a.by) - Math.abs(b.by));
+}
+
+/** The step that takes a doubtful value over 0: twice its size, and not less than a hundredth of the doubt. */
+export const step = ({ by }: Doubt): number => -Math.sign(by || 1) * Math.max(2 * Math.abs(by), DOUBTFUL / 100);
