@@ -18,6 +18,8 @@ const commands: readonly Entry[] = [
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
   { name: "models", summary: "list the networks: parameters, cost, figure of the paper", load: () => import("./models.ts") },
+  { name: "convert", summary: "convert weights: PyTorch files, safetensors, the networks of a run", load: () => import("./convert.ts") },
+  { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },
   { name: "doctor", summary: "show the GPU that is used here, why, and what would make it faster", load: () => import("./doctor.ts") },
 ];
 

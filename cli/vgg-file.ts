@@ -1,13 +1,11 @@
-// ImageNet weights of VGG19 from a safetensors file with torchvision's names.
-import { readSafetensors, toFloat32 } from "../data/safetensors.ts";
+// ImageNet weights of VGG19 from a file with torchvision's names: safetensors, or the .pth that torchvision publishes.
+import { toFloat32 } from "../data/safetensors.ts";
 import { DataError } from "../data/errors.ts";
 import { PAPER_TAPS, type Vgg19, tapsWithin } from "../models/vgg.ts";
 import { loadStateDict } from "../models/pytorch.ts";
-import { readBytes } from "./files.ts";
+import { readWeights } from "./weights.ts";
 
-async function tensorsOf(path: string) {
-  return readSafetensors(await readBytes(path), path).tensors;
-}
+const tensorsOf = async (path: string) => (await readWeights(path)).tensors;
 
 export interface VggFile {
   /** The paper's layers that the file reaches. */
@@ -20,7 +18,7 @@ export interface VggFile {
 export async function examineVgg(path: string): Promise<VggFile> {
   const tensors = await tensorsOf(path);
   const taps = tapsWithin(tensors.keys());
-  if (taps.length === 0) throw new DataError(path, "tensors", `holds no VGG19 weights up to ${PAPER_TAPS[0]} under torchvision's names (features.0.weight …)`, "give torchvision's vgg19 state dict as safetensors, or leave --vgg out");
+  if (taps.length === 0) throw new DataError(path, "tensors", `holds no VGG19 weights up to ${PAPER_TAPS[0]} under torchvision's names (features.0.weight …)`, "give torchvision's vgg19 state dict, .pth or .safetensors, or leave --vgg out");
   return { taps, width: tensors.get("features.0.weight")!.shape[0] };
 }
 

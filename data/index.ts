@@ -5,6 +5,8 @@ export { DataError } from "./errors.ts";
 export { type IntensityRule, type Range, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "./intensity.ts";
 export { parseNifti, writeNifti } from "./nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
+export { type Pth, readPth } from "./pth.ts";
+export { writePth } from "./pth-write.ts";
 export { type Safetensors, type SafetensorsTensor, readSafetensors, toFloat32, writeSafetensors } from "./safetensors.ts";
 export { type Case, type CollectOptions, SliceCollector, type SliceGrid, type SliceSet, defaultFieldMm, imageSlice, placePrediction } from "./slices.ts";
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";

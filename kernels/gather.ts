@@ -1,4 +1,4 @@
-// Looking elements up by index, and the transposes. Scatters find each target's sources first (bounds, then links between them), so
+// Looking elements up by index, and the transposes. Scatters find each target's sources first (how many and which, then links in order), so
 // that every output sums its own in a fixed order: no float atomics.
 import { type Params, defineKernel } from "./kernel.ts";
 import { lanes } from "./lanes.ts";
@@ -10,6 +10,8 @@ import boundsSource from "./scatter-bounds.wgsl";
 import clearSource from "./scatter-clear.wgsl";
 import lastSource from "./scatter-last.wgsl";
 import linksSource from "./scatter-links.wgsl";
+import listSource from "./scatter-list.wgsl";
+import roomsSource from "./scatter-rooms.wgsl";
 import scatterTapsSource from "./scatter-taps.wgsl";
 
 const sources = (p: Params): number => p.outer * p.m * p.inner;
@@ -19,6 +21,8 @@ const taps = (p: Params): number => p.outer * p.points * p.taps;
 export const gather = defineKernel("gather", { source: gatherSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
 export const scatterClear = defineKernel("scatter-clear", { source: clearSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 4 * p.count }) });
 export const scatterBounds = defineKernel("scatter-bounds", { source: boundsSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
+export const scatterRooms = defineKernel("scatter-rooms", { source: roomsSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 8 * p.count }) });
+export const scatterList = defineKernel("scatter-list", { source: listSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 16 * sources(p) }) });
 export const scatterLinks = defineKernel("scatter-links", { source: linksSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
 export const scatterAdd = defineKernel("scatter-add", { source: addSource, threads: targets, cost: (p) => ({ flops: sources(p), bytes: 8 * (sources(p) + targets(p)) }) });
 export const scatterLast = defineKernel("scatter-last", { source: lastSource, threads: targets, cost: (p) => ({ flops: 0, bytes: 4 * sources(p) + 8 * targets(p) }) });

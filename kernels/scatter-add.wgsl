@@ -1,13 +1,13 @@
 // dx[o,a,i] = Σ dy[o,j,i] over the j with index[o,j,i] == a, from the last to the first: the transpose of gather.
 // One thread computes one element of dx and follows the links. The index may be shared: cells then have fewer outer or inner positions.
-// Layouts: dx [outer, n, inner] · dy [outer, m, inner] · bounds [2, outer or 1, n, inner or 1] · links [outer or 1, m, inner or 1].
+// Layouts: dx [outer, n, inner] · dy [outer, m, inner] · cells as scatter-bounds writes them · links [outer or 1, m, inner or 1].
 alias F = f32;               // with I, U, B: the types of the epilogue's expression
 alias I = i32;
 alias U = u32;
 alias B = bool;
 struct Params { outer : u32, n : u32, inner : u32, m : u32, indexOuter : u32, indexInner : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> bounds : array<u32>;
+@group(0) @binding(1) var<storage, read> cells : array<u32>;
 @group(0) @binding(2) var<storage, read> links : array<u32>;
 @group(0) @binding(3) var<storage, read> dy : array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx : array<f32>;
@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let p = select(o, 0u, params.indexOuter == 1u);
   let q = select(i, 0u, params.indexInner == 1u);
   var sum = 0.0;
-  var k = bounds[(p * params.n + a) * params.indexInner + q];
+  var k = cells[(p * params.n + a) * params.indexInner + q];
   while (k > 0u) {
     sum += dy[(o * params.m + k - 1u) * params.inner + i];
     k = links[(p * params.m + k - 1u) * params.indexInner + q];

@@ -1,7 +1,6 @@
 // Contextual loss (Mechrez et al. 2018): two images are alike where each feature of one finds its like anywhere in the other.
-import {
-  type Tensor, add, clamp, div, log, matmul, max, maximum, mean, min, mul, neg, norm2, reshape, softmax, square, sub, sum, total, transpose,
-} from "../engine/index.ts";
+// No matrix of all pairs is ever stored, in either direction: contextualMatch() walks it tile by tile.
+import { type Tensor, add, concat, contextualMatch, div, full, log, maximum, mean, mul, neg, norm2, reshape, square, sub, sum, total } from "../engine/index.ts";
 
 export interface ContextualOptions {
   /** h of w = exp((1 − d̄) / h): smaller bands tell matches apart more sharply. */
@@ -26,11 +25,16 @@ export function contextual(x: Tensor | readonly Tensor[], y: Tensor | readonly T
 
 /** Eq. (3): CX = mean_j max_i CX_ij in (0, 1]. x, y [N, H, W, C] → [N]. CX_ij says how much i prefers j to other targets. */
 export function contextualSimilarity(x: Tensor, y: Tensor, { bandWidth = 0.5, distance = "cosine", best = "source" }: ContextualOptions = {}): Tensor {
-  const d = distance === "squared-l2" ? squaredDistance(points(x), points(y)) : cosineDistance(points(x), points(y), distance === "cosine" ? 1 : 0.5);
-  const relative = div(d, add(min(d, 2, { keepDims: true }), 1e-5));
-  // exp((1 − d̄)/h) normalised over j: as a softmax it cannot overflow.
-  const cx = softmax(div(sub(1, relative), bandWidth), 2);
-  return mean(max(cx, best === "source" ? 1 : 2), 1);
+  const [a, b] = [points(x), points(y)];
+  if (distance === "squared-l2") {
+    // ‖x − y‖² = ‖x‖² + ‖y‖² − 2x·y as one product: [x, ‖x‖², 1] · [−2y, 1, ‖y‖²].
+    const [x2, y2] = [a, b].map((t) => sum(square(t), 2, { keepDims: true }));
+    const [u, v] = [concat([a, x2, full(x2.shape, 1)], 2), concat([mul(-2, b), full(y2.shape, 1), y2], 2)];
+    return mean(contextualMatch(u, v, { bandWidth, best, bias: 0, scale: -1, least: 0 }), 1);
+  }
+  const centre = mean(b, [0, 1], { keepDims: true });
+  const half = distance === "cosine" ? 1 : 0.5;
+  return mean(contextualMatch(unit(sub(a, centre)), unit(sub(b, centre)), { bandWidth, best, bias: half, scale: half }), 1);
 }
 
 const listOf = (x: Tensor | readonly Tensor[]): readonly Tensor[] => ("shape" in x ? [x] : x);
@@ -38,22 +42,5 @@ const listOf = (x: Tensor | readonly Tensor[]): readonly Tensor[] => ("shape" in
 /** [N, H, W, C] → [N, H·W, C]. */
 const points = (x: Tensor): Tensor => reshape(x, [x.shape[0], -1, x.shape[3]]);
 
-/** x·yᵀ per image: [N, S, C], [N, T, C] → [N, S, T]. */
-const products = (x: Tensor, y: Tensor): Tensor => matmul(x, transpose(y, [0, 2, 1]));
-
-/** scale·(1 − cos) of features centred by y's mean over batch and space. */
-function cosineDistance(x: Tensor, y: Tensor, scale: number): Tensor {
-  const centre = mean(y, [0, 1], { keepDims: true });
-  const d = sub(1, products(unit(sub(x, centre)), unit(sub(y, centre))));
-  return scale === 1 ? d : mul(scale, d);
-}
-
 /** Each point divided by its length; the zero vector stays zero. */
 const unit = (x: Tensor): Tensor => div(x, maximum(norm2(x, 2, { keepDims: true }), 1e-12));
-
-/** ‖x − y‖² = ‖x‖² + ‖y‖² − 2x·y, not below 0. */
-function squaredDistance(x: Tensor, y: Tensor): Tensor {
-  const x2 = sum(square(x), 2, { keepDims: true });
-  const y2 = transpose(sum(square(y), 2, { keepDims: true }), [0, 2, 1]);
-  return clamp(sub(add(x2, y2), mul(2, products(x, y))), { min: 0 });
-}

@@ -1,6 +1,6 @@
 // Elements looked up by index along an axis, and the transpose: each target sums its sources in a fixed order, from the last to the first.
 import type { Params } from "../../kernels/kernel.ts";
-import { gather as gatherKernel, gatherDots, gatherTaps, scatterAdd, scatterBounds, scatterClear, scatterLast, scatterLinks, scatterTaps } from "../../kernels/gather.ts";
+import { gather as gatherKernel, gatherDots, gatherTaps, scatterAdd, scatterBounds, scatterClear, scatterLast, scatterLinks, scatterList, scatterRooms, scatterTaps } from "../../kernels/gather.ts";
 import { full } from "../constant.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";
@@ -26,14 +26,22 @@ const gatherOp: KernelOp<LookupAttrs> = {
   },
 };
 
-/** Writes where each target's sources begin and end, and (with `links`) how they follow each other. */
-function findSources(l: Lowering, index: Slot, p: Params, links: boolean): { bounds: Slot; links: Slot } {
-  const cells = p.outer * p.n * p.inner, sources = p.outer * p.m * p.inner;
-  const bounds = l.scratch(8 * cells), chain = links ? l.scratch(4 * sources) : bounds;
-  l.dispatch(scatterClear, { count: 2 * cells }, { cells: bounds });
-  l.dispatch(scatterBounds, p, { index, bounds });
-  if (links) l.dispatch(scatterLinks, p, { index, bounds, links: chain });
-  return { bounds, links: chain };
+/** Writes the last source of each target. */
+function findLast(l: Lowering, index: Slot, p: Params, words: number): Slot {
+  const cells = l.scratch(4 * words);
+  l.dispatch(scatterClear, { count: words }, { cells });
+  l.dispatch(scatterBounds, p, { index, cells });
+  return cells;
+}
+
+/** Writes the last source of each target, and which comes before each source. */
+function findSources(l: Lowering, index: Slot, p: Params): { cells: Slot; links: Slot } {
+  const count = p.outer * p.n * p.inner, bytes = 4 * p.outer * p.m * p.inner;
+  const cells = findLast(l, index, p, 3 * count + 1), list = l.scratch(bytes), links = l.scratch(bytes);
+  l.dispatch(scatterRooms, { count }, { cells });
+  l.dispatch(scatterList, p, { index, cells, list });
+  l.dispatch(scatterLinks, p, { index, cells, list, links });
+  return { cells, links };
 }
 
 /** (dy, index) → dx [outer, n, inner] = Σ dy at the index. */
@@ -44,8 +52,8 @@ const scatterAddOp: KernelOp<LookupAttrs> = {
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const [, { shape: [indexOuter, , indexInner] }] = l.inputs;
-    const { bounds, links } = findSources(l, l.input(1), { outer: indexOuter, n: a.n, inner: indexInner, m: a.m, wrap: 1 }, true);
-    l.dispatch(scatterAdd, { ...a, indexOuter, indexInner }, { bounds, links, dy: l.input(0), dx: l.output(0) });
+    const found = findSources(l, l.input(1), { outer: indexOuter, n: a.n, inner: indexInner, m: a.m, wrap: 1 });
+    l.dispatch(scatterAdd, { ...a, indexOuter, indexInner }, { ...found, dy: l.input(0), dx: l.output(0) });
   },
 };
 
@@ -56,8 +64,8 @@ const scatterLastOp: KernelOp<LookupAttrs> = {
   vjp: ([dy], [, index], _, a) => [apply(gatherOp, [dy!, index], a), null],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const { bounds } = findSources(l, l.input(1), { ...a, wrap: 0 }, false);
-    l.dispatch(scatterLast, { ...a }, { bounds, x: l.input(0), y: l.output(0) });
+    const cells = findLast(l, l.input(1), { ...a, wrap: 0 }, 2 * sizeOf(l.outputs[0].shape));
+    l.dispatch(scatterLast, { ...a }, { cells, x: l.input(0), y: l.output(0) });
   },
 };
 
@@ -132,8 +140,8 @@ const spreadOp: KernelOp<TapAttrs> = {
   vjp: ([u], [dy, index, w], _, a) => [apply(mixOp, [u!, index, w], a), null, apply(tapGradOp, [u!, index, dy], a)],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const { bounds, links } = findSources(l, l.input(1), { outer: a.outer, n: a.n, inner: 1, m: a.points * a.taps, wrap: 0 }, true);
-    l.dispatch(l.select(scatterTaps, a), a, { bounds, links, w: l.input(2), dy: l.input(0), dx: l.output(0) });
+    const found = findSources(l, l.input(1), { outer: a.outer, n: a.n, inner: 1, m: a.points * a.taps, wrap: 0 });
+    l.dispatch(l.select(scatterTaps, a), a, { ...found, w: l.input(2), dy: l.input(0), dx: l.output(0) });
   },
 };
 

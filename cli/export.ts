@@ -1,0 +1,86 @@
+// cmedl export: the inference graph of a trained network as an ONNX file.
+import type { Command } from "commander";
+import { version } from "../package.json";
+import { toFloat32 } from "../data/safetensors.ts";
+import { type OnnxModel, writeOnnx } from "../models/onnx-file.ts";
+import { type Runnable, isModelName, modelNames, networkFor, runnable } from "../models/from-state-dict.ts";
+import { exportOnnx } from "../models/onnx.ts";
+import { foreignNames, fromStateDict } from "../models/pytorch.ts";
+import { CommandError } from "./exit.ts";
+import { refuseOverwrite, writeAtomic } from "./files.ts";
+import { Narrator } from "./progress.ts";
+import { RunFolder } from "./run-folder.ts";
+import { makeRegime, parseConfig } from "./train-config.ts";
+import { inFile, isFolder, readWeights, widthOf } from "./weights.ts";
+
+interface ExportFlags {
+  network: string;
+  model?: string;
+  width?: string;
+  key?: string;
+  size?: string;
+  force?: boolean;
+  quiet?: boolean;
+}
+
+export function register(command: Command): void {
+  command
+    .argument("<source>", "folder of a run, or a file of weights with --model")
+    .argument("<onnx>", "file to write (.onnx)")
+    .option("--network <name>", "which network of the run: SC, SM, GCM, GMC, DC, DM", "SC")
+    .option("--model <name>", `the network that a file of weights is of: ${modelNames.join(", ")}`)
+    .option("--width <channels>", "channels of the network at full resolution (default: as the tensors' shapes tell)")
+    .option("--key <name>", "where in a .pth file the state dict stands (default: found if there is one)")
+    .option("--size <pixels>", "width and height of the images (default: the run's, or 256)")
+    .option("--force", "overwrite the output if it exists")
+    .option("-q, --quiet", "say nothing but errors")
+    .addHelpText("after", `
+Inputs and outputs are [N, C, H, W]; the batch N is free where the network allows it. Images are in [-1, 1] as the run prepared
+them; a segmentor gives logits. Standard operators of opset 18; weights keep PyTorch's names.
+
+Examples:
+  cmedl export runs/first student.onnx
+  cmedl export runs/first translator.onnx --network GCM --size 256
+  cmedl export unet.pth unet.onnx --model unet`)
+    .action(run);
+}
+
+async function run(source: string, output: string, flags: ExportFlags): Promise<void> {
+  const { force, quiet, model } = flags, width = widthOf(flags.width);
+  if (!/\.onnx$/i.test(output)) throw new CommandError("usage", `${output} is no ONNX name; end it in .onnx`);
+  if (model !== undefined && !isModelName(model)) throw new CommandError("usage", `--model ${model} is no network here; choose one of ${modelNames.join(", ")}`);
+  const size = flags.size === undefined ? undefined : Number(flags.size);
+  if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 4096)) throw new CommandError("usage", `--size ${flags.size} is no whole number from 1 to 4096`);
+  if (!force) await refuseOverwrite(output, "choose another name, or give --force");
+  const narrator = new Narrator({ quiet });
+  const { tensors, from } = await readWeights(source, { key: flags.key, network: flags.network }, (text) => narrator.say(text));
+  const dict = new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
+  const { called, usual } = await networkOf(source, flags, (name) => inFile(source, () => networkFor(name, dict, width)));
+  const onnx = inFile(source, () => onnxOf(called, dict, size ?? usual, model ?? flags.network));
+  await writeAtomic(output, writeOnnx(onnx, { name: "cmedl", version }));
+  const shown = (values: OnnxModel["inputs"]): string => values.map((v) => `${v.name} [${v.shape.join(", ")}]`).join(", ");
+  narrator.say(`${from}: ${onnx.nodes.length} nodes, ${shown(onnx.inputs)} → ${shown(onnx.outputs)}`);
+  process.stdout.write(`${output}\n`);
+}
+
+/** The network, and the size of image it is used at. */
+async function networkOf(source: string, { network, model }: ExportFlags, byModel: (name: string) => Runnable): Promise<{ called: Runnable; usual: number }> {
+  if (model !== undefined) return { called: byModel(model), usual: 256 };
+  if (!(await isFolder(source))) throw new CommandError("usage", `${source} is a file of weights, which does not say what network they are of; name it by --model`);
+  const folder = await RunFolder.open(source);
+  const config = parseConfig(await folder.readConfig(), `${folder.path}/config.json`);
+  const networks = makeRegime(config).networks;
+  if (!Object.hasOwn(networks, network)) throw new CommandError("usage", `the run trains no network ${network}; choose one of ${Object.keys(networks).join(", ")}`);
+  return { called: runnable(networks[network]), usual: config.grid.size };
+}
+
+function onnxOf({ network, inputs, forward }: Runnable, dict: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, size: number, name: string): OnnxModel {
+  const values = fromStateDict(network, dict);
+  const names = new Map(foreignNames(network).map((f) => [f.variable, f.name]));
+  try {
+    return exportOnnx(forward, inputs(size), { name, names, values: (v) => values.get(v) ?? v.initialData() });
+  } catch (error) {
+    if (!["shape", "onnx"].includes((error as { code?: string }).code ?? "")) throw error;
+    throw new CommandError("usage", `${name} at ${size} × ${size}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,89 @@
+// Contextual similarity of two sets of points: passes over all pairs, of which none is stored.
+import { ceilDiv, fold, quads } from "./conv2d.ts";
+import { type Consts, type KernelSpec, type Params, defineKernel } from "./kernel.ts";
+import gradQuad from "./contextual-grad-quad.wgsl";
+import gradTiled from "./contextual-grad-tiled.wgsl";
+import mergeLargest from "./contextual-merge-largest.wgsl";
+import mergeLeast from "./contextual-merge-least.wgsl";
+import mergeSums from "./contextual-merge-sums.wgsl";
+import order from "./contextual-order.wgsl";
+import pull from "./contextual-pull.wgsl";
+import reduceQuad from "./contextual-reduce-quad.wgsl";
+import reduceTiled from "./contextual-reduce-tiled.wgsl";
+
+/** What a pass finds of each own point: the least distance (of rows), the sums of weights (of rows), the largest similarity (of columns). */
+export const KIND = { least: 0, sums: 1, largest: 2 } as const;
+
+const pairs = (p: Params): number => p.batch * p.count * p.other;
+const pointBytes = (p: Params): number => 4 * p.batch * (p.count + p.other) * p.c;
+const reduce: Pick<KernelSpec, "consts" | "cost"> = {
+  consts: (p) => ({ KIND: p.kind }),
+  cost: (p) => ({ flops: 2 * pairs(p) * p.c, bytes: pointBytes(p) + 8 * p.batch * p.splits * p.count }),
+};
+const seams = (p: Params): Consts => ({ ROWS: p.rows === 1, SOURCE: p.source === 1 });
+const gradCost: KernelSpec["cost"] = (p) => ({ flops: 4 * pairs(p) * p.c, bytes: pointBytes(p) + 4 * p.batch * p.splits * p.count * p.c });
+
+/** Adapters on a CPU with subgroups. */
+export const contextualReduceQuad = defineKernel("contextual-reduce-quad", {
+  ...reduce, source: reduceQuad,
+  tunables: { NV: [4, 8, 2] },
+  fits: (_, t) => quads(t),
+  workgroups: (p) => fold(ceilDiv(p.count, 128), p.batch * p.splits),
+});
+export const contextualReduceTiled = defineKernel("contextual-reduce-tiled", {
+  ...reduce, source: reduceTiled,
+  workgroups: (p) => fold(ceilDiv(p.count, 64), p.batch * p.splits),
+});
+export const contextualReduce = [contextualReduceQuad, contextualReduceTiled];
+
+/** Adds what it finds to its own output, so takes all other points at once. */
+export const contextualGradQuad = defineKernel("contextual-grad-quad", {
+  source: gradQuad,
+  tunables: { NV: [4, 8, 2] },
+  consts: seams,
+  fits: (_, t) => quads(t),
+  workgroups: (p) => fold(ceilDiv(p.count, 128), p.batch),
+  cost: gradCost,
+});
+export const contextualGradTiled = defineKernel("contextual-grad-tiled", {
+  source: gradTiled,
+  tunables: { CU: [4, 2, 1, 3] },
+  consts: (p) => ({ CU: Math.min(4, ceilDiv(p.c, 32)), ...seams(p) }),
+  workgroups: (p, c) => fold(ceilDiv(p.count, 32), p.batch * p.splits * ceilDiv(p.c, 32 * Number(c.CU))),
+  cost: gradCost,
+});
+export const contextualGrad = [contextualGradQuad, contextualGradTiled];
+
+const perElement = { threads: (p: Params): number => p.n, cost: (p: Params) => ({ flops: p.n * p.splits, bytes: 8 * p.n * (p.splits + 2) }) };
+export const contextualMergeLeast = defineKernel("contextual-merge-least", { source: mergeLeast, ...perElement });
+export const contextualMergeSums = defineKernel("contextual-merge-sums", { source: mergeSums, ...perElement });
+export const contextualMergeLargest = defineKernel("contextual-merge-largest", { source: mergeLargest, ...perElement });
+
+export const contextualPull = defineKernel("contextual-pull", {
+  source: pull,
+  consts: (p) => ({ SOURCE: p.source === 1 }),
+  threads: (p) => p.batch * p.n,
+  cost: (p) => ({ flops: p.source * p.batch * p.n * p.m, bytes: 4 * p.batch * (7 * p.n + 3 * p.m) }),
+});
+
+export const contextualOrder = defineKernel("contextual-order", {
+  source: order,
+  workgroups: (p) => fold(p.batch),
+  cost: (p) => ({ flops: 2 * p.batch * p.n, bytes: 12 * p.batch * p.n }),
+});
+
+/** No dispatch works longer than about this: a slow GPU's driver gives up on long ones. */
+const MOST_FLOPS = 32e9;
+
+/** Windows of own points, whole tiles each, that keep a dispatch over all other points short. */
+export function windows(own: number, flopsPerPoint: number): { first: number; count: number }[] {
+  const count = Math.max(1, Math.floor(MOST_FLOPS / flopsPerPoint / 64)) * 64;
+  return Array.from({ length: ceilDiv(own, count) }, (_, i) => ({ first: i * count, count: Math.min(count, own - i * count) }));
+}
+
+/** Splits of the other points: few enough to merge, enough workgroups to fill a GPU, and sums of at most 4,096 terms where they are many. */
+export function splitsOf(batch: number, own: number, other: number, most: number): { splits: number; span: number } {
+  const wanted = Math.max(Math.min(ceilDiv(512, batch * ceilDiv(own, 64)), ceilDiv(other, 256), most), most > 8 ? ceilDiv(other, 4096) : 1);
+  const span = ceilDiv(ceilDiv(other, wanted), 64) * 64;
+  return { splits: ceilDiv(other, span), span };
+}
