@@ -81,7 +81,8 @@ export function readSafetensors(bytes: Uint8Array, file = "safetensors"): Safete
     const count = need / Elements.BYTES_PER_ELEMENT;
     const data = at % Elements.BYTES_PER_ELEMENT === 0
       ? new Elements(bytes.buffer as ArrayBuffer, at, count)
-      : new Elements(bytes.slice(start + begin, start + end).buffer, 0, count);
+      // A copy made by hand: a Node Buffer's slice() would share its memory.
+      : new Elements(Uint8Array.from(bytes.subarray(start + begin, start + end)).buffer, 0, count);
     tensors.set(name, { dtype: dtype as SafetensorsDType, shape, data });
   }
   let covered = 0;

@@ -140,4 +140,10 @@ test("writing refuses data that does not fit its shape", () => {
   assert.throws(() => writeSafetensors([["w", { shape: [3], data: new Float32Array(2) }]]), /tensor "w": F32 \[3\] needs a Float32Array of 3, got a Float32Array of 2/);
 });
 
+test("a Node Buffer at an odd alignment reads the same values", () => {
+  const bytes = writeSafetensors([["x", { shape: [3], data: Float32Array.of(1, 2, 3) }]]);
+  const buffer = Buffer.concat([Buffer.alloc(1), bytes]).subarray(1);
+  assert.equal([...readSafetensors(buffer).tensors.get("x")!.data], [1, 2, 3]);
+});
+
 test.run();
