@@ -9,6 +9,7 @@
 
 import { isMainThread } from "node:worker_threads";
 import { EngineError, UsageError } from "../engine/errors.ts";
+import { isSoftwareAdapter, isSoftwareName } from "../engine/gpu/gpu.ts";
 import { describeMend } from "./install-hint.ts";
 import { overhear } from "./quiet-stderr.ts";
 import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";
@@ -178,7 +179,7 @@ async function findAdapter(webgpu: Webgpu, flags: string[], wish: string, quiet:
   const answer = (found: Partial<Found>, adapters: ListedAdapter[]) => ({ ...found, adapters, said: [...said] });
 
   const first = wish === "" ? await open([]) : {};
-  if (first.adapter && !isSoftware(first.adapter)) return answer(first, [listed(first.adapter)]);
+  if (first.adapter && !isSoftwareAdapter(first.adapter.info)) return answer(first, [listed(first.adapter)]);
   // Dawn sorts processors last, but asks one backend after the other: a real GPU may stand further down.
   const adapters = await list();
   const match = bestMatch(adapters, wish);
@@ -200,19 +201,10 @@ export function parseAdapterList(message: string): ListedAdapter[] {
   }));
 }
 
-function isSoftwareName(name: string): boolean {
-  return /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);
-}
-
-export function isSoftware(adapter: GPUAdapter): boolean {
-  const { vendor, architecture, device, description } = adapter.info;
-  return adapter.info.isFallbackAdapter === true || isSoftwareName(`${vendor} ${architecture} ${device} ${description}`);
-}
-
 const backendHere = process.platform === "darwin" ? "metal" : process.platform === "win32" ? "d3d12" : "vulkan";
 
 function listed(adapter: GPUAdapter): ListedAdapter {
-  return { backend: backendHere, name: adapter.info.device || adapter.info.description, software: isSoftware(adapter) };
+  return { backend: backendHere, name: adapter.info.device || adapter.info.description, software: isSoftwareAdapter(adapter.info) };
 }
 
 function choiceOf(found: Found, how: GpuChoice["how"], reason: string, tried: GpuChoice["tried"]): GpuChoice {
@@ -220,7 +212,7 @@ function choiceOf(found: Found, how: GpuChoice["how"], reason: string, tried: Gp
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
   const name = found.adapters.find((a) => plain(a.name) === plain(info.device))?.name ?? (info.device || info.description);
   return {
-    how, name, driver: info.description || info.device, software: isSoftware(found.adapter),
+    how, name, driver: info.description || info.device, software: isSoftwareAdapter(found.adapter.info),
     reason, adapters: found.adapters, tried: [...tried],
   };
 }

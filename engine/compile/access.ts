@@ -11,11 +11,9 @@ export interface Row {
 }
 export type Access = readonly Row[];
 
-export const identityAccess = (shape: Shape): Access => axesAccess(shape.map((_, d) => d), shape.length);
-
-/** Dimension e is coordinate `axes[e]` of a domain of `rank` dimensions. */
-export const axesAccess = (axes: readonly number[], rank: number): Access =>
-  axes.map((d) => ({ offset: 0, coefficients: Array.from({ length: rank }, (_, k) => (k === d ? 1 : 0)) }));
+/** The part of a tensor that begins at `start`, coordinate by coordinate: the whole of it from zeros. */
+export const accessFrom = (start: readonly number[]): Access => start.map((offset, d) => ({ offset, coefficients: start.map((_, k) => (k === d ? 1 : 0)) }));
+export const identityAccess = (shape: Shape): Access => accessFrom(shape.map(() => 0));
 
 const combine = (offset: number, terms: readonly (readonly [number, Row])[], rank: number): Row => ({
   offset: terms.reduce((o, [s, row]) => o + s * row.offset, offset),

@@ -5,7 +5,7 @@ import { LimitExceededError } from "../errors.ts";
 import type { View } from "../op.ts";
 import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Access } from "./access.ts";
+import { accessFrom } from "./access.ts";
 import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases, wholeLoop } from "./dispatch.ts";
 import { Expression, HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
 import { OFFSET_ALIGNMENT } from "./fuse.ts";
@@ -36,8 +36,7 @@ function lowerWindow(stage: MapStage, window: Window): Dispatch[] {
   const { value, into, stored, maxBindingBytes } = stage;
   const { start, sizes } = window;
   const whole = sizeOf(sizes) === value.size;
-  const access: Access = start.map((offset, d) => ({ offset, coefficients: sizes.map((_, k) => (k === d ? 1 : 0)) }));
-  const e = new Expression(value, sizes, access, stored);
+  const e = new Expression(value, sizes, accessFrom(start), stored);
   const target = stage.view ?? { offset: 0, strides: stridesOf(value.shape) };
   const place: View = { offset: start.reduce((o, s, d) => o + s * target.strides[d], target.offset), strides: target.strides };
   const memory = (t: Tensor, views: readonly View[]): Memory | undefined => {

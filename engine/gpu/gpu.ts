@@ -179,5 +179,8 @@ export class Gpu {
 /** Adapters that compute on the processor, by what they say of themselves. */
 export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   const { vendor, architecture, device, description } = info;
-  return info.isFallbackAdapter === true || /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(`${vendor} ${architecture} ${device} ${description}`);
+  return info.isFallbackAdapter === true || isSoftwareName(`${vendor} ${architecture} ${device} ${description}`);
 }
+
+/** Whether a name is that of a driver without a GPU. */
+export const isSoftwareName = (name: string): boolean => /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);
