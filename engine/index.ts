@@ -4,7 +4,7 @@ export type { DType, TypedArray } from "./dtype.ts";
 export { type Shape, sizeOf, show as showShape } from "./shape.ts";
 export * from "./errors.ts";
 export { full, input, hostInput, iota, zerosLike } from "./constant.ts";
-export { Variable, type VariableOptions, arenaOf } from "./variable.ts";
+export { Variable, ARENA_BLOCK, type VariableOptions, arenaOf, substituted } from "./variable.ts";
 export { Module, Parameter } from "./module.ts";
 export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
 export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
