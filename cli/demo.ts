@@ -6,7 +6,7 @@ import type { Device } from "../engine/index.ts";
 import { type IntensityRule, mrPercentile, rangeOf, softTissueWindow } from "../data/intensity.ts";
 import { SliceCollector, type SliceGrid, type SliceSet } from "../data/slices.ts";
 import { type Modality, phantomSet } from "../data/synthetic.ts";
-import { PAPER_WEIGHTS } from "../train/cmedl.ts";
+import { PAPER_WEIGHTS } from "../train/config.ts";
 import { CommandError } from "./exit.ts";
 import { exists } from "./files.ts";
 import { openDevice } from "./open-device.ts";
@@ -87,7 +87,7 @@ function phantoms(seed: number): RunSets {
 function summary(results: ReadonlyMap<RegimeName, RunResult>, out: string, seconds: number): string {
   const dice = (regime: RegimeName): number => results.get(regime)!.best?.dice ?? NaN;
   const line = (name: string, regime: RegimeName): string => {
-    const course = results.get(regime)!.epochs.map((e) => e.dice?.mean.toFixed(2) ?? "–").join(" ");
+    const course = results.get(regime)!.epochs.map((e) => e.validation?.dice.mean.toFixed(2) ?? "–").join(" ");
     return `  ${name.padEnd(8)} ${dice(regime).toFixed(3)}   by epoch: ${course}\n`;
   };
   const gain = dice("cmedl") - dice("ct-only");

@@ -9,7 +9,7 @@ import { setInferenceStatistics } from "../models/blocks.ts";
 import { fromStateDict } from "../models/pytorch.ts";
 import { UNet } from "../models/unet.ts";
 import { stateDictOf } from "../train/checkpoint.ts";
-import { segmentSlices } from "../train/loop.ts";
+import { segmentSlices } from "../train/validation.ts";
 import { readVolume } from "./dataset.ts";
 import { CommandError } from "./exit.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";

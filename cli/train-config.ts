@@ -3,7 +3,9 @@ import { DataError } from "../data/errors.ts";
 import type { IntensityRule } from "../data/intensity.ts";
 import type { SliceGrid } from "../data/slices.ts";
 import { Cmedl } from "../train/cmedl.ts";
+import { UNet } from "../models/unet.ts";
 import { CtOnly } from "../train/ct-only.ts";
+import { CycleTranslator } from "../train/cycle-translator.ts";
 import type { Regime } from "../train/regime.ts";
 
 export const REGIMES = ["cmedl", "ct-only"] as const;
@@ -47,15 +49,15 @@ export const defaultLayers = (size: number): number => (size >= 64 ? 3 : 2);
 
 /** The networks and optimizers of a run. */
 export function makeRegime(c: TrainConfig): Regime {
-  const segmentor = { width: c.width.segmentor };
-  if (c.regime === "ct-only") return new CtOnly({ seed: c.seed, segmentor, rates: { S: c.rates.S } });
-  return new Cmedl({
-    image: [c.grid.size, c.grid.size], seed: c.seed, segmentor,
+  const segmentor = () => new UNet({ width: c.width.segmentor });
+  if (c.regime === "ct-only") return new CtOnly({ seed: c.seed, segmentor, rate: c.rates.S });
+  const translator = new CycleTranslator({
+    image: [c.grid.size, c.grid.size], seed: c.seed, rates: c.rates, weights: c.weights, poolSize: c.pool,
     generator: { width: c.width.generator, blocks: c.blocks },
     discriminator: { width: c.width.discriminator, layers: c.layers },
     features: { width: c.width.features, taps: c.taps },
-    rates: c.rates, weights: c.weights, poolSize: c.pool,
   });
+  return new Cmedl({ seed: c.seed, translator, segmentor, rate: c.rates.S, weights: c.weights });
 }
 
 /** A stored configuration, checked. Throws DataError that names the field. */

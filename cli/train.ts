@@ -6,7 +6,7 @@ import { type IntensityRule, lungWindow, mrPercentile, softTissueWindow } from "
 import { type SliceGrid, defaultFieldMm } from "../data/slices.ts";
 import { splitUnpaired } from "../data/split.ts";
 import { PAPER_TAPS } from "../models/vgg.ts";
-import { PAPER_WEIGHTS } from "../train/cmedl.ts";
+import { PAPER_WEIGHTS } from "../train/config.ts";
 import { type CaseFiles, type Dataset, type SliceLoadOptions, findSplits, loadSlices, scanDataset, surveyCases } from "./dataset.ts";
 import { CommandError } from "./exit.ts";
 import { exists } from "./files.ts";

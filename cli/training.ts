@@ -2,13 +2,14 @@
 import { join } from "node:path";
 import type { Device } from "../engine/index.ts";
 import { UnpairedBatches } from "../data/batches.ts";
-import { defaultAugment } from "../data/augment.ts";
+import { defaultAugmentation } from "../data/augment.ts";
 import type { SliceSet } from "../data/slices.ts";
 import { loadVgg } from "./vgg-file.ts";
 import { type Series, curvesPicture } from "../report/curves.ts";
 import { epochPicture } from "../report/montage.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
 import { Cmedl } from "../train/cmedl.ts";
+import type { CycleTranslator } from "../train/cycle-translator.ts";
 import { type EpochPictures, type EpochReport, Training } from "../train/loop.ts";
 import { CommandError } from "./exit.ts";
 import type { Narrator } from "./progress.ts";
@@ -31,9 +32,9 @@ const PICTURED = 3;
 /** Trains a run to its end. Throws CommandError "interrupted" after Ctrl-C, once a checkpoint is safe. */
 export async function trainRun(device: Device, config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, { from, signal }: { from?: { checkpoint: Checkpoint; file: string }; signal?: AbortSignal } = {}): Promise<RunResult> {
   const regime = makeRegime(config);
-  if (regime instanceof Cmedl && config.vgg !== null) await loadVgg(regime.F, config.vgg);
+  if (regime instanceof Cmedl && config.vgg !== null) await loadVgg((regime.translator as CycleTranslator).F!, config.vgg);
   const batches = new UnpairedBatches(sets.student, sets.teacher, {
-    batch: config.batch, seed: config.seed, ...(config.steps === null ? {} : { steps: config.steps }), ...(config.augment ? { augment: defaultAugment } : {}),
+    batch: config.batch, seed: config.seed, ...(config.steps === null ? {} : { steps: config.steps }), ...(config.augment ? { augment: defaultAugmentation } : {}),
   });
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${config.grid.size} × ${config.grid.size}, batch ${config.batch}) …`);
@@ -61,8 +62,8 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
       onEpoch: async (r, pictures) => {
         reports.push(r);
         steps.done();
-        const dice = r.dice ? `  validation Dice ${r.dice.mean.toFixed(3)}${r.isBest ? " (best)" : ""}` : "";
-        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, dice: r.dice?.mean ?? null, cases: r.dice?.cases ?? {}, best: r.isBest };
+        const dice = r.validation ? `  validation Dice ${r.validation.dice.mean.toFixed(3)}${r.isBest ? " (best)" : ""}` : "";
+        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, dice: r.validation?.dice.mean ?? null, cases: r.validation?.dice.cases ?? {}, best: r.isBest };
         history.push(event);
         await run.log(event);
         await run.writeResults(history.map((e) => ({ epoch: e.epoch, steps: e.steps, dice: e.dice ?? "", ...e.losses })));
@@ -73,7 +74,7 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
         if (r.epoch + 1 < config.epochs) steps = narrator.bar(`step of ${r.epoch + 2}`, stepsPerEpoch);
       },
     }, abort);
-    await run.setStatus(outcome);
+    await run.setStatus(outcome === "stopped" ? "finished" : outcome);
     if (outcome === "interrupted") throw new CommandError("interrupted", `stopped after step ${training.progress.steps}; everything is saved, go on with \`cmedl train --resume ${run.path}\``);
   } catch (error) {
     if (!(error instanceof CommandError)) await run.setStatus("failed").catch(() => {});
@@ -121,8 +122,8 @@ function mostForeground(set: SliceSet, count: number): number[] {
 
 function pictureOf(pictures: EpochPictures, set: SliceSet, title: string): Uint8Array {
   const n = set.size ** 2, blank = new Float32Array(n).fill(-1);
-  return epochPicture(pictures.rows.map(({ slice, ct, pM, rC, probability }) => ({
-    ct, pseudoMr: pM ?? blank, cycledCt: rC ?? blank, prediction: probability, expert: set.masks.subarray(slice * n, (slice + 1) * n), note: set.origins[slice].id,
+  return epochPicture(pictures.rows.map(({ slice, ct, pM, rC, classes }) => ({
+    ct, pseudoMr: pM ?? blank, cycledCt: rC ?? blank, prediction: Float32Array.from(classes, (v) => Math.min(v, 1)), expert: set.masks.subarray(slice * n, (slice + 1) * n), note: set.origins[slice].id,
   })), set.size, title).png();
 }
 
