@@ -176,7 +176,7 @@ test("a step sees augmented batches, and without transforms the batches themselv
 });
 
 test("in a step of CMEDL every slice is sampled once, whoever reads it", async () => {
-  const d = await device(), cmedl: Cmedl = tinyCmedl(), batches = tinyBatches(4);
+  const d = await device(), cmedl = tinyCmedl(), batches = tinyBatches(4);
   using step = await d.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train" });
   const { xC, yC, xM, yM } = batches.shapes;
   using plain = await d.compile((batch) => cmedl.step(batch as unknown as Batch), { xC, yC, xM, yM }, { mode: "train" });
