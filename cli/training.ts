@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Device } from "../engine/index.ts";
 import { UnpairedBatches } from "../data/batches.ts";
-import { defaultAugment } from "../data/augment.ts";
+import { defaultAugmentation } from "../data/augment.ts";
 import type { SliceSet } from "../data/slices.ts";
 import { loadVgg } from "./vgg-file.ts";
 import { type Series, curvesPicture } from "../report/curves.ts";
@@ -33,7 +33,7 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
   const regime = makeRegime(config);
   if (regime instanceof Cmedl && config.vgg !== null) await loadVgg(regime.F, config.vgg);
   const batches = new UnpairedBatches(sets.student, sets.teacher, {
-    batch: config.batch, seed: config.seed, ...(config.steps === null ? {} : { steps: config.steps }), ...(config.augment ? { augment: defaultAugment } : {}),
+    batch: config.batch, seed: config.seed, ...(config.steps === null ? {} : { steps: config.steps }), ...(config.augment ? { augment: defaultAugmentation } : {}),
   });
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${config.grid.size} × ${config.grid.size}, batch ${config.batch}) …`);

@@ -1,5 +1,6 @@
 // What a training run is made of: every choice in one plain object, the paper's values by default. A run's folder and its
 // checkpoints hold it whole. Where the paper is silent or differs from published code, docs/equations.md says what was chosen.
+import { type AugmentationConfig, defaultAugmentation } from "../data/augment.ts";
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../data/intensity.ts";
 import type { GanLoss } from "../losses/adversarial.ts";
 import type { HintNorm } from "../losses/hint.ts";
@@ -104,18 +105,7 @@ export interface OptimizationConfig {
   statistics: "running" | "batch";
 }
 
-/** Probabilities and ranges of what is drawn anew for each slice; all 0: slices as they are. */
-export interface AugmentationConfig {
-  /** Probability of a left-right flip. */
-  flip: number;
-  /** Rotation within ± this. */
-  degrees: number;
-  /** Scaling within 1 ± this. */
-  scale: number;
-  /** Elastic deformation: displacement of a random field's points in parts of the image's side, and points along a side. */
-  elastic: number;
-  elasticGrid: number;
-}
+export type { AugmentationConfig };
 
 export interface TrainConfig {
   version: 2;
@@ -152,7 +142,7 @@ export const PAPER_CONFIG: TrainConfig = {
     rates: { G: 1e-4, D: 1e-4, S: 2e-4 }, betas: [0.5, 0.999], amsgrad: false, weightDecay: 0,
     batch: 2, accumulate: 1, epochs: 100, steps: null, decayFrom: null, clip: null, ema: null, precision: "f32", patience: 10, pool: 50, statistics: "running",
   },
-  augmentation: { flip: 0.5, degrees: 10, scale: 0.1, elastic: 0.02, elasticGrid: 4 },
+  augmentation: defaultAugmentation,
   saveEvery: null,
   cases: { studentTrain: [], studentVal: [], teacherTrain: [] },
 };

@@ -2,6 +2,7 @@
 import { type Device, NumericalError, type Program, sigmoid } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
+import { augmentedStep } from "./augment.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
 import type { Regime } from "./regime.ts";
 
@@ -81,9 +82,8 @@ export class Training {
 
   /** Compiles the step and the inference programs, and restores `from` where a run goes on. */
   static async create(device: Device, regime: Regime, batches: UnpairedBatches, options: TrainingOptions, from?: { checkpoint: Checkpoint; file: string }): Promise<Training> {
-    const { size, batch } = batches;
-    const image = [batch, size, size, 1];
-    const step = await device.compile((inputs) => regime.step(inputs), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", name: `${regime.kind} step` });
+    const { size } = batches;
+    const step = await device.compile(augmentedStep((batch) => regime.step(batch)), batches.shapes, { mode: "train", name: `${regime.kind} step` });
     const n = options.inferenceBatch ?? 8;
     const segment = await device.compile(({ x }) => ({ probability: sigmoid(regime.student.forward(x).logits) }), { x: [n, size, size, 1] }, { name: "segment" });
     const pictured = options.pictured?.length ?? 0;

@@ -1,4 +1,5 @@
 // A CMEDL small enough for tests: 32 × 32 images, two channels wide, on slices made of noise and discs.
+import { defaultAugmentation } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import type { SliceSet } from "../../data/slices.ts";
 import { Cmedl, type CmedlOptions } from "../../train/cmedl.ts";
@@ -28,4 +29,4 @@ export function discs(count: number, seed: number, contrast: number): SliceSet {
 }
 
 export const tinyBatches = (steps = 4): UnpairedBatches =>
-  new UnpairedBatches(discs(6, 1, 0.3), discs(6, 2, 0.8), { batch: 2, seed: 5, steps, augment: { flip: 0.5, degrees: 10, scale: 0.1 } });
+  new UnpairedBatches(discs(6, 1, 0.3), discs(6, 2, 0.8), { batch: 2, seed: 5, steps, augment: defaultAugmentation });
