@@ -16,8 +16,8 @@ import { AlphaNetwork } from "../../models/resnet18.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import { UNet, type UNetOptions } from "../../models/unet.ts";
 import { Vgg19 } from "../../models/vgg.ts";
-import { Comparison, type GoldenFile, type Stored, norm, under } from "./comparison.ts";
-import { ALLOWED, roundingNoise } from "./rounding.ts";
+import { type Comparison, type GoldenFile, type Stored, norm, under } from "./comparison.ts";
+import { type Check, checkRounded } from "./rounding.ts";
 import { runOn, toNhwc } from "./stored.ts";
 
 /** f32 against f64 on narrow nets; at full width single ReLU and max-pool decisions flip, and five times PyTorch's own f32 error is allowed. */
@@ -63,7 +63,7 @@ export function isZeroGradient(name: string, wanted: Parameters): boolean {
 }
 
 /** Each gradient by foreign name, in our layout, with its tolerance: those that are truly zero against the scale of their layer's weight. */
-function eachGradient(network: NamedForPyTorch, wanted: Parameters, tolerance: number, check: (name: string, want: Float32Array, tolerance: number, floor: number) => void): void {
+export function eachGradient(network: NamedForPyTorch, wanted: Parameters, tolerance: number, check: Check): void {
   for (const { name, shape, axes } of foreignNames(network)) {
     const want = wanted.get(name);
     if (!want) continue;
@@ -134,24 +134,12 @@ async function checkNetwork(file: GoldenFile, device: Device, c: Comparison, { n
     const outputs = await runOn(device, { x: inputs.x }, ({ x }) => infer(x));
     for (const [k, x] of evaluated) c.check(`out_eval/${k}`, outputs[k] ?? [], toNhwc(x).data, tolerance.output);
   }
-  const checkAll = (into: Comparison, noise?: ReadonlyMap<string, number>): void => {
-    const check = (key: string, want: ArrayLike<number>, usual: number, floor = 0): void => {
-      const allowed = ALLOWED * (noise?.get(key) ?? 0) / Math.max(norm(want), floor);
-      into.check(key, got[key] ?? [], want, Math.max(usual, Number.isFinite(allowed) ? allowed : 0), floor);
-    };
+  await checkRounded(c, device, got, (check) => {
     for (const [k, x] of under(file.tensors, "out/")) check(`out/${k}`, toNhwc(x).data, tolerance.output);
     for (const [k, x] of under(file.tensors, "loss/")) check(`loss/${k}`, x.data, tolerance.output);
     for (const [k, x] of inputGradients) check(`grad_in/${k}`, toNhwc(x).data, tolerance.gradient);
     eachGradient(network, gradients, tolerance.gradient, (name, ...rest) => check(`grad/${name}`, ...rest));
-  };
-  const usual = new Comparison();
-  checkAll(usual);
-  if (usual.failures.length === 0) checkAll(c);
-  else {
-    const run = async (): Promise<Record<string, ArrayLike<number>>> => (program.run(feeds), await program.read());
-    checkAll(c, await roundingNoise(device, names.map(({ variable }) => variable).filter((v) => v.trainable), got, run));
-    c.notes.push(`${usual.failures.length} tensors beyond the usual tolerance are measured against what rounding moves them by; ${usual.failures[0]}`);
-  }
+  }, names.map(({ variable }) => variable), async () => (program.run(feeds), await program.read()));
   const unknown = [...gradients.keys()].filter((k) => !names.some(({ name }) => name === k));
   if (unknown.length) c.failures.push(`${unknown.length} gradients belong to no parameter: ${unknown.slice(0, 4).join(", ")}`);
 }
