@@ -7,9 +7,8 @@ import { imageSlice, placeClasses, placePrediction } from "../data/slices.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
 import { fromStateDict } from "../models/pytorch.ts";
 import { stateDictOf } from "../train/checkpoint.ts";
-import { outputsOf } from "../train/config.ts";
-import { makeRegime } from "../train/make-regime.ts";
-import { probabilities, segmentSlices } from "../train/validation.ts";
+import { makeRegime, outputsOf } from "../train/make-regime.ts";
+import { compileSegmenter, segmentSlices } from "../train/validation.ts";
 import { readVolume } from "./dataset.ts";
 import { CommandError } from "./exit.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
@@ -52,7 +51,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(runPath);
   const config = await run.readConfig();
-  const { data: { size, fieldMm, labels, studentIntensity }, optimization } = config, outputs = outputsOf(config);
+  const { data: { size, fieldMm, labels, studentIntensity }, optimization } = config, outputs = outputsOf(config.data);
   if (outputs > 1 && flags.threshold !== undefined) throw new CommandError("usage", `--threshold does not go with the run's classes ${labels!.join(", ")}: each voxel gets the most probable`);
   const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
   const stored = await readVolume(imagePath);
@@ -68,9 +67,11 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const regime = makeRegime(config);
   setInferenceStatistics(regime, flags.statistics ?? optimization.statistics);
   for (const [name, network] of Object.entries(regime.networks)) {
-    for (const [variable, data] of fromStateDict(network, stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
+    // What was validated predicts: the moving average of the weights, where the run has one.
+    const average = stateDictOf(checkpoint.tensors, `average.${name}`);
+    for (const [variable, data] of fromStateDict(network, average.size ? average : stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
   }
-  using program = await device.compile(({ x }) => ({ probability: probabilities(regime.segment(x)) }), { x: [BATCH, size, size, 1] }, { name: "predict" });
+  using program = await compileSegmenter(device, (x) => regime.segment(x), BATCH, size);
   const probability = await segmentSlices(program, slices, size, BATCH);
 
   const mask = new Uint8Array(image.data.length);

@@ -1,17 +1,16 @@
 // One training run on prepared slices: programs, pictures, log, checkpoints, progress, Ctrl-C. `train` and `demo` both are this.
 import { join } from "node:path";
-import type { Device } from "../engine/index.ts";
+import { type Device, modulesOf } from "../engine/index.ts";
 import { UnpairedBatches } from "../data/batches.ts";
 import type { SliceSet } from "../data/slices.ts";
 import { loadVgg } from "./vgg-file.ts";
 import { type Series, curvesPicture } from "../report/curves.ts";
 import { epochPicture } from "../report/montage.ts";
+import { Vgg } from "../models/vgg.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
-import { Cmedl } from "../train/cmedl.ts";
 import type { TrainConfig } from "../train/config.ts";
 import { type EpochPictures, type EpochReport, Training } from "../train/loop.ts";
 import { makeRegime } from "../train/make-regime.ts";
-import { classesOf } from "../train/validation.ts";
 import { CommandError } from "./exit.ts";
 import type { Narrator } from "./progress.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -40,8 +39,10 @@ export interface TrainRunOptions {
 /** Trains a run to its end. Throws CommandError "interrupted" after Ctrl-C, once a checkpoint is safe. */
 export async function trainRun(device: Device, config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, { from, signal, debugNans = false }: TrainRunOptions = {}): Promise<RunResult> {
   const regime = makeRegime(config);
-  const { optimization: { batch, steps: stepsGiven, epochs: lastEpoch }, augmentation, networks: { features }, data: { size, labels } } = config;
-  if (regime instanceof Cmedl && features.file !== null) await loadVgg(regime.F, features.file);
+  const { optimization, augmentation, networks: { features }, data: { size, labels } } = config;
+  const vgg = [...modulesOf(regime).values()].find((m) => m instanceof Vgg);
+  if (vgg && features.file !== null) await loadVgg(vgg, features.file);
+  const { batch, steps: stepsGiven, epochs: lastEpoch, decayFrom, patience } = optimization;
   const { flip, degrees, scale, elastic } = augmentation;
   // A regime without a teacher looks at the student's half of a batch only.
   const batches = new UnpairedBatches(sets.student, sets.teacher ?? sets.student, {
@@ -50,7 +51,8 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${size} × ${size}, batch ${batch}) …`);
   using training = await Training.create(device, regime, batches, {
-    epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans, ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }),
+    epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans,
+    ...(decayFrom === null ? {} : { decayFrom }), ...(patience === null ? {} : { patience }), ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }),
   }, from);
   const { dispatches, pipelines, bytes } = training.stats;
   narrator.say(`compiled in ${((performance.now() - started) / 1000).toFixed(1)} s: ${dispatches} dispatches a step, ${pipelines} pipelines, ${(bytes / 2 ** 20).toFixed(0)} MiB`);
@@ -70,12 +72,14 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
         steps.advance(`${shortLosses(r.losses)}  ${(r.ms / 1000).toFixed(2)} s/step`);
       },
       save: (bytes, progress, isBest) => run.saveCheckpoint(bytes, progress.steps, isBest),
+      latest: () => run.latestCheckpoint().catch(() => undefined),
       onEpoch: async (r, pictures) => {
         reports.push(r);
         steps.done();
-        const classes = r.dice?.classes && ` (${Object.entries(byLabel(r.dice.classes, labels)).map(([label, d]) => `${label}: ${Number.isNaN(d) ? "–" : d.toFixed(2)}`).join(", ")})`;
-        const dice = r.dice ? `  validation Dice ${r.dice.mean.toFixed(3)}${classes ?? ""}${r.isBest ? " (best)" : ""}` : "";
-        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, dice: r.dice?.mean ?? null, cases: r.dice?.cases ?? {}, ...(r.dice?.classes ? { classes: byLabel(r.dice.classes, labels) } : {}), best: r.isBest };
+        const scores = r.validation?.dice;
+        const classes = scores?.classes && ` (${Object.entries(byLabel(scores.classes, labels)).map(([label, d]) => `${label}: ${Number.isNaN(d) ? "–" : d.toFixed(2)}`).join(", ")})`;
+        const dice = scores ? `  validation Dice ${scores.mean.toFixed(3)}${classes ?? ""}${r.isBest ? " (best)" : ""}` : "";
+        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, validationLoss: r.validation?.loss ?? null, dice: scores?.mean ?? null, cases: scores?.cases ?? {}, ...(scores?.classes ? { classes: byLabel(scores.classes, labels) } : {}), best: r.isBest };
         history.push(event);
         await run.log(event);
         await run.writeResults(history.map((e) => ({ epoch: e.epoch, steps: e.steps, dice: e.dice ?? "", ...Object.fromEntries(Object.entries(e.classes ?? {}).map(([label, d]) => [`dice label ${label}`, d])), ...e.losses })));
@@ -86,7 +90,8 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
         if (r.epoch + 1 < lastEpoch) steps = narrator.bar(`step of ${r.epoch + 2}`, stepsPerEpoch);
       },
     }, abort);
-    await run.setStatus(outcome);
+    await run.setStatus(outcome === "stopped" ? "finished" : outcome);
+    if (outcome === "stopped") narrator.say(`stopped: ${optimization.patience} epochs without a lower validation loss`);
     if (outcome === "interrupted") throw new CommandError("interrupted", `stopped after step ${training.progress.steps}; everything is saved, go on with \`cmedl train --resume ${run.path}\``);
   } catch (error) {
     if (!(error instanceof CommandError)) await run.setStatus("failed").catch(() => {});
@@ -137,8 +142,8 @@ function mostForeground(set: SliceSet, count: number): number[] {
 
 function pictureOf(pictures: EpochPictures, set: SliceSet, title: string, labels: readonly number[] | null): Uint8Array {
   const n = set.size ** 2, blank = new Float32Array(n).fill(-1);
-  return epochPicture(pictures.rows.map(({ slice, ct, pM, rC, probability }) => ({
-    ct, pseudoMr: pM ?? blank, cycledCt: rC ?? blank, prediction: classesOf(probability, n), expert: set.masks.subarray(slice * n, (slice + 1) * n), note: set.origins[slice].id,
+  return epochPicture(pictures.rows.map(({ slice, ct, pM, rC, classes }) => ({
+    ct, pseudoMr: pM ?? blank, cycledCt: rC ?? blank, prediction: classes, expert: set.masks.subarray(slice * n, (slice + 1) * n), note: set.origins[slice].id,
   })), set.size, title, labels?.map(String)).png();
 }
 
