@@ -1,11 +1,12 @@
 // One training run on prepared slices: programs, pictures, log, checkpoints, progress, Ctrl-C. `train` and `demo` both are this.
 import { join } from "node:path";
-import { type Device, modulesOf } from "../engine/index.ts";
+import type { Device } from "../engine/index.ts";
 import { UnpairedBatches } from "../data/batches.ts";
 import type { SliceSet } from "../data/slices.ts";
 import { loadVgg } from "./vgg-file.ts";
 import { type Series, curvesPicture } from "../report/curves.ts";
 import { epochPicture } from "../report/montage.ts";
+import { modulesOf } from "../models/blocks.ts";
 import { Vgg } from "../models/vgg.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config.ts";
