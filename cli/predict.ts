@@ -7,8 +7,9 @@ import { imageSlice, placeClasses, placePrediction } from "../data/slices.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
 import { fromStateDict } from "../models/pytorch.ts";
 import { stateDictOf } from "../train/checkpoint.ts";
-import { makeRegime, outputsOf } from "../train/make-regime.ts";
-import { compileSegmenter, segmentSlices } from "../train/validation.ts";
+import { outputsOf } from "../train/config.ts";
+import { makeRegime } from "../train/make-regime.ts";
+import { probabilities, segmentSlices } from "../train/validation.ts";
 import { readVolume } from "./dataset.ts";
 import { CommandError } from "./exit.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
@@ -37,7 +38,7 @@ export function register(command: Command): void {
     .option("--statistics <which>", "batch norm by the \"running\" averages of training, or of each \"batch\" of four slices (as the run is configured)")
     .option("--device <name>", "part of an adapter's name, \"software\" or \"swiftshader\" (default: CMEDL_DEVICE, else the fastest)")
     .option("-q, --quiet", "say nothing but errors")
-    .addHelpText("after", "\nThe best checkpoint by validation Dice is used. Not for diagnostic use.\n\nExample:\n  cmedl predict runs/first scan.nii.gz -o mask.nii.gz")
+    .addHelpText("after", "\nThe checkpoint with the lowest validation loss is used. Not for diagnostic use.\n\nExample:\n  cmedl predict runs/first scan.nii.gz -o mask.nii.gz")
     .action(predict);
 }
 
@@ -51,7 +52,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(runPath);
   const config = await run.readConfig();
-  const { data: { size, fieldMm, labels, studentIntensity }, optimization } = config, outputs = outputsOf(config.data);
+  const { data: { size, fieldMm, labels, studentIntensity }, optimization } = config, outputs = outputsOf(config);
   if (outputs > 1 && flags.threshold !== undefined) throw new CommandError("usage", `--threshold does not go with the run's classes ${labels!.join(", ")}: each voxel gets the most probable`);
   const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
   const stored = await readVolume(imagePath);
@@ -67,11 +68,11 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const regime = makeRegime(config);
   setInferenceStatistics(regime, flags.statistics ?? optimization.statistics);
   for (const [name, network] of Object.entries(regime.networks)) {
-    // What was validated predicts: the moving average of the weights, where the run has one.
+    // Where weights have a moving average, that is what was validated.
     const average = stateDictOf(checkpoint.tensors, `average.${name}`);
-    for (const [variable, data] of fromStateDict(network, average.size ? average : stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
+    for (const [variable, data] of fromStateDict(network, average.size > 0 ? average : stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
   }
-  using program = await compileSegmenter(device, (x) => regime.segment(x), BATCH, size);
+  using program = await device.compile(({ x }) => ({ probability: probabilities(regime.segment(x)) }), { x: [BATCH, size, size, 1] }, { name: "predict" });
   const probability = await segmentSlices(program, slices, size, BATCH);
 
   const mask = new Uint8Array(image.data.length);

@@ -1,7 +1,6 @@
 // Every choice of a training run, described once: its kind, its range, its meaning, and the paper's value as its default.
 // Types, checks, defaults, comments of config.yaml and docs/configuration.md follow from here.
 // Where the paper is silent or differs from published code, docs/equations.md says what was chosen.
-import { defaultAugmentation } from "../data/augment.ts";
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../data/intensity.ts";
 import { PAPER_TAPS } from "../models/vgg.ts";
 import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./config-fields.ts";
@@ -75,10 +74,10 @@ export const SCHEMA = {
       segPM: weight(1, "Teacher on translated images with the student's masks"),
       segPC: weight(0, "Student on translated images with the teacher's masks: CMEDL+pMRI of Table VI"),
       identity: weight(0, "Of CycleGAN (5 there), not in the paper"),
-      c: weight(1, "DRIT: content adversarial"),
-      vae: weight(1, "DRIT: variational"),
-      lr: weight(10, "DRIT: latent regression"),
-      cc: weight(10, "DRIT: cross-cycle reconstruction"),
+      c: weight(1, "DRIT: content adversarial, Eq. (8)"),
+      vae: weight(1, "DRIT: variational, Eq. (10)"),
+      lr: weight(10, "DRIT: latent regression, Eq. (12)"),
+      cc: weight(10, "DRIT: content codes of an image and of its translation alike, Eq. (9)"),
       self: weight(10, "DRIT: an image out of its own codes, of the published code"),
     }),
     gan: choice(["least-squares", "log"], "least-squares", "As CycleGAN trains, or as the paper writes it"),
@@ -114,11 +113,11 @@ export const SCHEMA = {
     statistics: choice(["running", "batch"], "running", "Batch norm at validation and prediction: running averages, or statistics of the images at hand"),
   }),
   augmentation: group("What is drawn anew for each slice; all 0: slices as they are", {
-    flip: part(defaultAugmentation.flip, "Probability of a left-right flip"),
-    degrees: number(defaultAugmentation.degrees, { from: 0, to: 180 }, "Rotation within ± this"),
-    scale: number(defaultAugmentation.scale, { from: 0, below: 1 }, "Scaling within 1 ± this"),
-    elastic: number(defaultAugmentation.elastic, { from: 0, below: 1 }, "Elastic: displacement of a random field's points, in parts of the image's side"),
-    elasticGrid: whole(defaultAugmentation.elasticGrid, { from: 2 }, "Elastic: points along a side"),
+    flip: part(0.5, "Probability of a left-right flip"),
+    degrees: number(10, { from: 0, to: 180 }, "Rotation within ± this"),
+    scale: number(0.1, { from: 0, below: 1 }, "Scaling within 1 ± this"),
+    elastic: number(0.02, { from: 0, below: 1 }, "Elastic: displacement of a random field's points, in parts of the image's side"),
+    elasticGrid: whole(4, { from: 2 }, "Elastic: points along a side"),
   }),
   saveEvery: orNull(whole(1, { from: 1 }, "Steps between checkpoints within an epoch; null: at each epoch's end")),
   cases: group("Ids of the cases as they were split; filled in when a run starts", {

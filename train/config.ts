@@ -29,6 +29,11 @@ export const PAPER_CONFIG: TrainConfig = defaultsOf(SCHEMA);
 /** The paper's: III-C. */
 export const PAPER_WEIGHTS: LossWeights = PAPER_CONFIG.losses.weights;
 
+/** The structures that are told apart: 1 where a mask has one, else one for each label. */
+export const structuresOf = ({ data: { labels } }: TrainConfig): number => labels?.length ?? 1;
+/** Channels of a segmentor's logits: 1 for one structure (a sigmoid's), else one a class with the background (a softmax's). */
+export const outputsOf = (config: TrainConfig): number => (structuresOf(config) === 1 ? 1 : structuresOf(config) + 1);
+
 /** Residual blocks that go with an image size: the paper's 9 at 256, fewer where the image is small. */
 export const blocksFor = (size: number): number => (size >= 256 ? 9 : size >= 128 ? 6 : 4);
 /** Discriminator layers: the 70×70 PatchGAN's 3, or 2 where an image is hardly larger than its field. */

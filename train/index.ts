@@ -3,7 +3,7 @@ export { Adam, type AdamOptions } from "./adam.ts";
 export { augment, augmentedStep, displacement } from "./augment.ts";
 export { type Checkpoint, type Progress, readCheckpoint, restoreCheckpoint, saveCheckpoint, startOfRun, stateDictOf } from "./checkpoint.ts";
 export { Cmedl, type CmedlOptions } from "./cmedl.ts";
-export { type LossWeights, PAPER_CONFIG, PAPER_WEIGHTS, type PartialConfig, REGIMES, type RegimeName, type TrainConfig } from "./config.ts";
+export { type LossWeights, PAPER_CONFIG, PAPER_WEIGHTS, type PartialConfig, REGIMES, type RegimeName, type TrainConfig, outputsOf, structuresOf } from "./config.ts";
 export { ConfigError, readConfig } from "./config-check.ts";
 export { CtOnly, type CtOnlyOptions } from "./ct-only.ts";
 export { CycleTranslator, type CycleTranslatorOptions } from "./cycle-translator.ts";
@@ -16,5 +16,5 @@ export { PRESETS, type Preset, type PresetName, presetConfig } from "./presets.t
 export { PseudoMr, type PseudoMrOptions } from "./pseudo-mr.ts";
 export type { Batch, Images, Losses, Regime, Step } from "./regime.ts";
 export type { Translator } from "./translator.ts";
-export { type Validation, type ValidationSet, classesOf, compileSegmenter, diceByCase, probabilityOf, segmentSlices, validate } from "./validation.ts";
+export { type Validation, type ValidationDice, type ValidationSet, classesOf, compileSegmenter, diceByCase, probabilities, segmentSlices, validate } from "./validation.ts";
 export { linearDecay } from "./schedule.ts";

@@ -5,7 +5,7 @@ import { augmentedStep } from "./augment.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
 import type { Losses, Regime, Step } from "./regime.ts";
 import { linearDecay } from "./schedule.ts";
-import { type Validation, type ValidationSet, classesOf, compileSegmenter, probabilityOf, segmentSlices, validate } from "./validation.ts";
+import { type Validation, type ValidationSet, compileSegmenter, probabilities, segmentSlices, validate } from "./validation.ts";
 
 export interface StepReport {
   readonly epoch: number;
@@ -24,14 +24,14 @@ export interface EpochReport {
   readonly steps: number;
   /** Means over the epoch. */
   readonly losses: Readonly<Record<string, number>>;
-  /** Absent without validation slices. */
+  /** On the training grid, loss and volumetric Dice; absent without validation slices. */
   readonly validation?: Validation;
   readonly isBest: boolean;
 }
 
-/** Images of a few validation slices, each [size, size]; `classes` holds the predicted class numbers. */
+/** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {
-  readonly rows: readonly { readonly slice: number; readonly ct: Float32Array; readonly pM?: Float32Array; readonly rC?: Float32Array; readonly classes: Uint8Array }[];
+  readonly rows: readonly { readonly slice: number; readonly ct: Float32Array; readonly pM?: Float32Array; readonly rC?: Float32Array; readonly probability: Float32Array }[];
 }
 
 export interface TrainingHooks {
@@ -98,7 +98,7 @@ export class Training {
     const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
     const pictured = options.pictured?.length ?? 0;
     const pictures = pictured
-      ? await device.compile<"x", string>(({ x }) => ({ probability: probabilityOf(segment(x)), ...withAverages(regime, () => regime.pictures(x)) }), { x: [pictured, size, size, 1] }, { name: "pictures" })
+      ? await device.compile<"x", string>(({ x }) => ({ probability: probabilities(segment(x)), ...withAverages(regime, () => regime.pictures(x)) }), { x: [pictured, size, size, 1] }, { name: "pictures" })
       : undefined;
     const programs = { steps, watches, segment: await compileSegmenter(device, segment, options.inferenceBatch ?? 8, size), pictures };
     if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
@@ -256,9 +256,11 @@ export class Training {
     pictured.forEach((slice, i) => x.set(validation.images.subarray(slice * n, (slice + 1) * n), i * n));
     this.#pictures.run({ x });
     const values: Values = await this.#pictures.read();
-    const row = (name: string, i: number): Float32Array | undefined => (values[name] as Float32Array | undefined)?.slice(i * n, (i + 1) * n);
-    const probability = values.probability as Float32Array, classes = classesOf(probability, probability.length / x.length);
-    return { rows: pictured.map((slice, i) => ({ slice, ct: x.slice(i * n, (i + 1) * n), pM: row("pM", i), rC: row("rC", i), classes: classes.slice(i * n, (i + 1) * n) })) };
+    const row = (name: string, i: number): Float32Array | undefined => {
+      const all = values[name] as Float32Array | undefined, each = all ? all.length / pictured.length : 0;
+      return all?.slice(i * each, (i + 1) * each);
+    };
+    return { rows: pictured.map((slice, i) => ({ slice, ct: x.slice(i * n, (i + 1) * n), pM: row("pM", i), rC: row("rC", i), probability: row("probability", i)! })) };
   }
 }
 

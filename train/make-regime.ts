@@ -3,9 +3,10 @@ import { DenseFcn } from "../models/dense-fcn.ts";
 import { Mrrn } from "../models/mrrn.ts";
 import type { Segmentor } from "../models/segmentor.ts";
 import { UNet } from "../models/unet.ts";
+import type { Vgg19 } from "../models/vgg.ts";
 import type { AdamOptions } from "./adam.ts";
 import { Cmedl } from "./cmedl.ts";
-import type { LossWeights, TrainConfig } from "./config.ts";
+import { type LossWeights, type TrainConfig, outputsOf } from "./config.ts";
 import { CtOnly } from "./ct-only.ts";
 import { CycleTranslator } from "./cycle-translator.ts";
 import { DritTranslator } from "./drit-translator.ts";
@@ -13,9 +14,6 @@ import { Mutual } from "./mutual.ts";
 import { PseudoMr } from "./pseudo-mr.ts";
 import type { Regime } from "./regime.ts";
 import type { Translator } from "./translator.ts";
-
-/** Channels of a segmentor's logits: 1 for one structure, whether or not its label is named, else the classes and background. */
-export const outputsOf = ({ labels }: Pick<TrainConfig["data"], "labels">): number => (labels === null || labels.length === 1 ? 1 : labels.length + 1);
 
 /** The networks and optimizers of a run. */
 export function makeRegime(c: TrainConfig): Regime {
@@ -40,12 +38,19 @@ export function makeRegime(c: TrainConfig): Regime {
   }
 }
 
+/** The frozen VGG of a regime's contextual loss, where it has one: weights of a file belong there. */
+export const featuresOf = (regime: Regime): Vgg19 | undefined => {
+  const { translator } = regime as { translator?: Translator };
+  return translator instanceof CycleTranslator ? translator.F : undefined;
+};
+
 function adamOf({ optimization: { betas, amsgrad, weightDecay, clip, accumulate, ema, precision } }: TrainConfig): Omit<AdamOptions, "rate" | "name"> {
   return { betas, amsgrad, weightDecay, accumulate, scaled: precision === "mixed", ...(clip === null ? {} : { clip }), ...(ema === null ? {} : { ema }) };
 }
 
-function makeSegmentor({ networks: { segmentor: { kind, width, hints } }, data }: TrainConfig, inputs = 1): Segmentor {
-  const options = { inputs, outputs: outputsOf(data), hints, ...(width === null ? {} : { width }) };
+function makeSegmentor(c: TrainConfig, inputs = 1): Segmentor {
+  const { kind, width, hints } = c.networks.segmentor;
+  const options = { inputs, outputs: outputsOf(c), hints, ...(width === null ? {} : { width }) };
   switch (kind) {
     case "unet": return new UNet(options);
     // Growth goes with width as in the paper, 12 for 48.
