@@ -8,6 +8,7 @@ export { Variable, type VariableOptions, arenaOf } from "./variable.ts";
 export { Module, Parameter } from "./module.ts";
 export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
 export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
+export { autocast } from "./autocast.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
 export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";
 export * from "./ops/elementwise.ts";
