@@ -1,5 +1,5 @@
 // Distillation by hints: the student's features follow the teacher's.
-import { type Tensor, mean, square, sub, sum, total } from "../engine/index.ts";
+import { type Tensor, mean, square, sub, sum, total, wide } from "../engine/index.ts";
 
 /** Mean squares weigh layers alike and stay comparable to Dice; the Frobenius sum is about 10⁶ times larger at 256 × 256. */
 export type HintNorm = "mean" | "frobenius";
@@ -10,5 +10,5 @@ export type HintNorm = "mean" | "frobenius";
  */
 export function hint(student: readonly Tensor[], teacher: readonly Tensor[], norm: HintNorm = "mean"): Tensor {
   const reduce = norm === "mean" ? mean : sum;
-  return total(...student.map((feature, i) => reduce(square(sub(feature, teacher[i])))));
+  return total(...student.map((feature, i) => reduce(square(sub(wide(feature), teacher[i])))));
 }
