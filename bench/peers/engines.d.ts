@@ -47,6 +47,8 @@ declare module "@tensorflow/tfjs-core" {
 declare module "@tensorflow/tfjs-backend-webgpu" {
   export class WebGPUBackend {
     constructor(device: GPUDevice, info?: GPUAdapterInfo);
+    readonly commandEncoder: GPUCommandEncoder | null;
+    endComputePassEncoder(): void;
     submitQueue(): void;
   }
 }
@@ -66,6 +68,7 @@ declare module "@jax-js/jax" {
     slice(...index: (number | [] | [number, number])[]): Array;
     data(): Promise<Float32Array>;
     dispose(): void;
+    blockUntilReady(): Promise<Array>;
   }
   export function init(...devices: "webgpu"[]): Promise<string[]>;
   export function defaultDevice(device: "webgpu"): string;

@@ -136,11 +136,46 @@ function build(jax: Jax, { work }: PeerCase, t: Arrays, upload: (name: string, v
   }
 }
 
+/**
+ * Its arrays are submitted when they are waited for, by mapping a buffer; a wait that is pending makes Node poll while the harness
+ * sleeps, which the other engines are spared. So the map is held back until the harness has waited itself.
+ */
+class HeldWaits {
+  #holding = false;
+  #held: (() => void)[] = [];
+  #whenHeld: () => void = () => {};
+  #running: Promise<unknown> = Promise.resolve();
+  constructor() {
+    const waits = this, map = GPUBuffer.prototype.mapAsync;
+    Object.defineProperty(GPUBuffer.prototype, "mapAsync", {
+      configurable: true,
+      async value(this: GPUBuffer, ...args: Parameters<typeof map>) {
+        if (waits.#holding) await new Promise<void>((go) => { waits.#held.push(go); waits.#whenHeld(); });
+        return map.apply(this, args);
+      },
+    });
+  }
+  /** Everything that `x` needs is submitted when this resolves. */
+  async submit(x: JaxArray): Promise<void> {
+    await this.release();
+    this.#holding = true;
+    const held = new Promise<void>((f) => { this.#whenHeld = f; });
+    this.#running = x.blockUntilReady();
+    await Promise.race([held, this.#running]);
+  }
+  async release(): Promise<void> {
+    this.#holding = false;
+    for (const go of this.#held.splice(0)) go();
+    await this.#running;
+  }
+}
+
 export const openJaxjs: OpenEngine = async () => {
   const jax = await import("@jax-js/jax");
   const found = await jax.init("webgpu");
   if (!found.includes("webgpu")) throw new Error("jax-js found no WebGPU here");
   jax.defaultDevice("webgpu");
+  const waits = new HeldWaits();
   const upload = (name: string, values: Float32Array, shape: readonly number[]): JaxArray => {
     const turned = shape.length === 4 ? permuted(values, shape, inward(name)) : { values, shape: [...shape] };
     return jax.numpy.array(turned.values, { shape: turned.shape });
@@ -153,11 +188,15 @@ export const openJaxjs: OpenEngine = async () => {
       let latest: Arrays = {};
       const drop = (): void => Object.values(latest).forEach((t) => t.dispose());
       return {
-        submit() {
+        async submit() {
+          await waits.release();
           drop();
           latest = run();
+          // All results of one jitted function are submitted together.
+          await waits.submit(Object.values(latest)[0]);
         },
         async results() {
+          await waits.release();
           const read: Results = {};
           for (const [name, t] of Object.entries(latest)) {
             const values = Float32Array.from(await t.ref.data());

@@ -112,7 +112,9 @@ export const openTfjs: OpenEngine = async (gpu) => {
         submit() {
           drop();
           latest = tf.tidy(run);
-          backend.submitQueue();
+          // What it has not submitted by itself yet.
+          backend.endComputePassEncoder();
+          if (backend.commandEncoder) backend.submitQueue();
         },
         async results() {
           const read: Results = {};
