@@ -2,7 +2,11 @@
 import { type Feeds, type Module, type Program, RandomStreams, type Tensor, input } from "../engine/index.ts";
 import { Trace, withTrace } from "../engine/trace.ts";
 import { Adam } from "../train/adam.ts";
-import { Cmedl, type CmedlOptions } from "../train/cmedl.ts";
+import { UNet } from "../models/index.ts";
+import { Cmedl } from "../train/cmedl.ts";
+import { CycleTranslator } from "../train/cycle-translator.ts";
+import { DritTranslator } from "../train/drit-translator.ts";
+import type { Batch, Losses } from "../train/regime.ts";
 import { type Case, LARGEST_ERROR, type Prepared } from "./case.ts";
 import { flopsOf } from "./layers.ts";
 import { TIMED, type TimedNetwork } from "./networks.ts";
@@ -84,48 +88,83 @@ function training(network: TimedNetwork, scale: Scale): Case {
     const module = seeded(network.make(scale.share));
     return { module, adam: new Adam(module.parameters(), { rate: 1e-3 }) };
   };
-  const step = ({ module, adam }: ReturnType<typeof make>, x: Tensor, t: Tensor): Tensor => {
+  const trained = ({ module, adam }: ReturnType<typeof make>, x: Tensor, t: Tensor): Tensor => {
     const loss = network.loss(network.forward(module, x), t);
     adam.minimize(loss);
     return loss;
   };
   return {
     name, group: "network", quick: network.name === "unet", torch: { network: network.name, pass: "training" }, bytes: 4 * 2 * pixels(scale) + 7 * bytesOf(network.make(scale.share)),
-    flops: traced("train", () => [step(make(), input("x", shape), input("t", shape))]),
+    flops: traced("train", () => [trained(make(), input("x", shape), input("t", shape))]),
     async prepare(device) {
       const made = make(), feeds = { x: images(scale, 5), t: network.name === "generator" ? images(scale, 6) : masks(scale, 6) };
-      const program = await device.compile(({ x, t }) => ({ loss: step(made, x, t) }), { x: shape, t: shape }, { mode: "train", name });
+      const program = await device.compile(({ x, t }) => ({ loss: trained(made, x, t) }), { x: shape, t: shape }, { mode: "train", name });
       return { program, feeds, async check() {
         const twin = make(), own = make();
         using alone = await device.compile(({ x, t }) => ({ loss: network.loss(network.forward(twin.module, x), t) }), { x: shape, t: shape }, { mode: "train" });
-        using whole = await device.compile(({ x, t }) => ({ loss: step(own, x, t) }), { x: shape, t: shape }, { mode: "train" });
+        using whole = await device.compile(({ x, t }) => ({ loss: trained(own, x, t) }), { x: shape, t: shape }, { mode: "train" });
         return await checkTraining(whole, alone, feeds, "loss");
       } };
     },
   };
 }
 
-function cmedlStep(scale: Scale): Case {
-  const shape = imageShape(scale), w = 64 * scale.share, name = `cmedl step ${at(scale)}`;
-  const options: CmedlOptions = { image: [scale.size, scale.size], seed: 1, segmentor: { width: w }, generator: { width: w }, discriminator: { width: w }, features: { width: w } };
+/** A method's whole step: its regime anew, and the losses that its forward pass gives before anything is updated. */
+interface Method {
+  readonly name: string;
+  make(scale: Scale): Cmedl;
+  losses(regime: Cmedl, batch: Batch): Losses;
+}
+
+const widthOf = ({ share }: Scale): number => 64 * share;
+const segmentorOf = (scale: Scale) => () => new UNet({ width: widthOf(scale) });
+
+const METHODS: readonly Method[] = [
+  {
+    name: "cmedl",
+    make(scale) {
+      const width = widthOf(scale);
+      const translator = new CycleTranslator({ image: [scale.size, scale.size], seed: 1, generator: { width }, discriminator: { width }, features: { width } });
+      return new Cmedl({ seed: 1, segmentor: segmentorOf(scale), translator });
+    },
+    losses: (regime, batch) => (regime.translator as CycleTranslator).translation(batch, (pM) => regime.tie(batch, pM)).losses,
+  },
+  {
+    // The step that updates all; two of the content discriminator alone come before each.
+    name: "vae-cmedl",
+    make(scale) {
+      const width = widthOf(scale), small = scale.size < 128;
+      const translator = new DritTranslator({ size: scale.size, width, discriminator: { width, scales: 3, layers: small ? 3 : 4 } });
+      return new Cmedl({ kind: "vae-cmedl", seed: 1, segmentor: segmentorOf(scale), translator });
+    },
+    losses(regime, batch) {
+      const translator = regime.translator as DritTranslator;
+      return translator.discrimination(batch, translator.translation(batch));
+    },
+  },
+];
+
+function step({ name: method, make, losses }: Method, scale: Scale): Case {
+  const shape = imageShape(scale), name = `${method} step ${at(scale)}`;
   const inputs = { xC: shape, yC: shape, xM: shape, yM: shape };
-  const symbols = () => Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, input(k, s)])) as Record<keyof typeof inputs, Tensor>;
+  const symbols = () => Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, input(k, s)])) as unknown as Batch;
+  const whole = (regime: Cmedl) => regime.steps.at(-1)!;
   return {
-    name, group: "step", quick: false, torch: { network: "cmedl", pass: "training" }, bytes: 4 * 4 * pixels(scale) + 7 * bytesOf(new Cmedl(options)),
-    flops: traced("train", () => Object.values(new Cmedl(options).step(symbols()))),
+    name, group: "step", quick: false, torch: { network: method, pass: "training" }, bytes: 4 * 4 * pixels(scale) + 7 * bytesOf(make(scale)),
+    flops: traced("train", () => Object.values(whole(make(scale))(symbols()))),
     async prepare(device) {
-      const cmedl = new Cmedl(options);
       const feeds = { xC: images(scale, 5), yC: masks(scale, 6), xM: images(scale, 7), yM: masks(scale, 8) };
-      const program = await device.compile((x) => cmedl.step(x), inputs, { mode: "train", name });
+      const compiled = () => { const f = whole(make(scale)); return device.compile((x) => f(x), inputs, { mode: "train", name }); };
+      const program = await compiled();
       return { program, feeds, async check() {
-        const twin = new Cmedl(options), own = new Cmedl(options);
-        using alone = await device.compile((x) => twin.translation(x).losses, inputs, { mode: "train" });
-        using whole = await device.compile((x) => own.step(x), inputs, { mode: "train" });
-        return await checkTraining(whole, alone, feeds);
+        const twin = make(scale);
+        using alone = await device.compile((x) => losses(twin, x), inputs, { mode: "train" });
+        using own = await compiled();
+        return await checkTraining(own, alone, feeds);
       } };
     },
   };
 }
 
-/** Inference and training of each network, then the steps. */
-export const networkCases = (scale: Scale): Case[] => [...TIMED.flatMap((n) => [inference(n, scale), training(n, scale)]), cmedlStep(scale)];
+/** Inference and training of each network, then the methods' steps. */
+export const networkCases = (scale: Scale): Case[] => [...TIMED.flatMap((n) => [inference(n, scale), training(n, scale)]), ...METHODS.map((m) => step(m, scale))];

@@ -9,7 +9,7 @@ import type { Prepared, Reply, Request } from "./peers/child.ts";
 import { ENGINES, type EngineName, type Results } from "./peers/engine.ts";
 import type { Row } from "./report.ts";
 import { geometricMean, relativeL2, summarize } from "./statistics.ts";
-import { columns } from "./table.ts";
+import { columns, digits } from "./table.ts";
 import { matches } from "./case.ts";
 
 const FOLDER = "bench/peers";
@@ -58,7 +58,7 @@ export function disagreement(a: Results, b: Results): number {
   return Math.max(...names.map((n) => relativeL2(a[n], b[n])));
 }
 
-/** Why each engine's results can't be trusted: those that agree with no other, where two others or one do agree. */
+/** Why results can't be trusted: they agree with no other engine's, though there is another. */
 export function judge(results: ReadonlyMap<string, Results>): Map<string, string> {
   const wrong = new Map<string, string>();
   const names = [...results.keys()];
@@ -127,7 +127,7 @@ async function coldRun(c: PeerCase, name: EngineName): Promise<Row> {
 }
 
 const HEADS = ["case", "cmedl ms", "tfjs ms", "jaxjs ms", "ratio", "dispatches", "pipelines", "peak MB"];
-const cell = ({ ms, wrong }: Row): string => (ms ? ms.median.toPrecision(3) : `✗ ${(wrong ?? "").slice(0, 28)}`);
+const cell = ({ ms, wrong }: Row): string => (ms ? digits(ms.median) : `✗ ${(wrong ?? "").slice(0, 28)}`);
 /** How many times as long as ours the faster peer takes, where both have a time. */
 export function ratioOf([ours, ...others]: readonly Row[]): number | undefined {
   const best = Math.min(...others.flatMap((r) => (r.ms ? [r.ms.median] : [])));
@@ -141,18 +141,25 @@ const QUICK = /^(conv 3×3 64→64 @64×64 (fwd|dx|dw)|instance-norm .*bwd|unet 
 export async function runPeers(words: readonly string[], { rounds, cold, quick }: PeerOptions, say: (line: string) => void): Promise<Row[]> {
   install(say);
   const cases = PEER_CASES.filter((c) => matches({ group: "peer", name: c.name }, words) && (!quick || QUICK.test(c.name)));
-  const peers: Peer[] = [], rows: Row[] = [], table: string[][] = [HEADS];
-  for (const name of ENGINES) {
-    try {
-      peers.push(await Peer.start(name));
-    } catch (error) {
-      say(`${error instanceof Error ? error.message : error}`);
-      if (name === "cmedl") throw error;
+  const rows: Row[] = [], table: string[][] = [HEADS];
+  let peers: Peer[] = [];
+  const restart = async (): Promise<void> => {
+    for (const peer of peers) peer.end();
+    peers = [];
+    for (const name of ENGINES) {
+      try {
+        peers.push(await Peer.start(name));
+      } catch (error) {
+        say(`${error instanceof Error ? error.message : error}`);
+        if (name === "cmedl") throw error;
+      }
     }
-  }
+  };
   const ratios: { name: string; ratio: number }[] = [];
   try {
     for (const c of cases) {
+      // Engines keep what they allocated: a network is given processes of its own, so that its memory is its own.
+      if (peers.length === 0 || c.work.kind === "unet") await restart();
       const made = await runCase(c, peers, rounds);
       rows.push(...made);
       const ratio = ratioOf(made), of = (f: (r: Row) => number | undefined): string => made.map((r) => f(r)?.toString() ?? "–").join(" / ");

@@ -2,7 +2,7 @@
 import type { Comparison } from "./compare.ts";
 import type { Report, Row } from "./report.ts";
 
-const digits = (v: number): string => (v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2));
+export const digits = (v: number): string => (v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2));
 const optional = (v: number | undefined, show: (v: number) => string = digits): string => (v === undefined || !Number.isFinite(v) || v === 0 ? "–" : show(v));
 const mega = (bytes: number | undefined): string => optional(bytes && bytes / 1e6);
 

@@ -28,7 +28,7 @@ async function serve(name: EngineName): Promise<void> {
   // Engines made for the browser look there, at import.
   Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node", platform: process.platform, hardwareConcurrency: 2 }, configurable: true });
   const engine: Engine = await (await OPEN[name]())(gpu);
-  const waitable = { device: engine.device, traits: { cpu: isSoftwareAdapter(adapter.info) } };
+  const traits = { cpu: isSoftwareAdapter(adapter.info) };
   let ready: Ready | undefined, samples: Samples = noSamples();
 
   const prepare = async (caseName: string): Promise<Prepared> => {
@@ -38,6 +38,7 @@ async function serve(name: EngineName): Promise<void> {
     counts.peakBytes = counts.bytes;
     const start = performance.now();
     const made = (ready = await engine.prepare(c));
+    const waitable = { device: made.device, traits };
     await settled(waitable, () => made.submit());
     const firstMs = performance.now() - start;
     let results = await made.results();
@@ -61,7 +62,7 @@ async function serve(name: EngineName): Promise<void> {
       case "prepare": return { prepared: await prepare(request.name) };
       case "sample": {
         const taken = noSamples(samples.expectedMs);
-        for (let i = 0; i < 3 * request.count && taken.ms.length < request.count; i++) await take(waitable, () => ready!.submit(), taken);
+        for (let i = 0; i < 3 * request.count && taken.ms.length < request.count; i++) await take({ device: ready!.device, traits }, () => ready!.submit(), taken);
         samples.expectedMs = taken.expectedMs;
         return { ms: taken.ms };
       }

@@ -56,14 +56,20 @@ function build({ work }: PeerCase, t: Record<string, Tensor>): Record<string, Te
   }
 }
 
-export const openCmedl: OpenEngine = async (gpu) => {
-  const device = await Device.open(gpu);
-  return {
-    device: device.gpu.device,
-    async prepare(c) {
-      const operands = Object.fromEntries(Object.entries(c.operands).map(([name, o]) => [name, new Variable(o.shape, name === "target" ? maskOf(o) : valuesOf(o), { name, trainable: false })]));
-      const program = await device.compile(() => build(c, Object.fromEntries(Object.entries(operands).map(([n, v]) => [n, v.value]))), {}, { mode: "train", name: c.name });
-      return { submit: () => program.run(), results: async () => (await program.read()) as Results, dispose: () => program.dispose() };
-    },
-  };
-};
+/** A device for each case, so that nothing of one is held while another runs. */
+export const openCmedl: OpenEngine = async (gpu) => ({
+  async prepare(c) {
+    const device = await Device.open(gpu);
+    const operands = Object.fromEntries(Object.entries(c.operands).map(([name, o]) => [name, new Variable(o.shape, name === "target" ? maskOf(o) : valuesOf(o), { name, trainable: false })]));
+    const program = await device.compile(() => build(c, Object.fromEntries(Object.entries(operands).map(([n, v]) => [n, v.value]))), {}, { mode: "train", name: c.name });
+    return {
+      device: device.gpu.device,
+      submit: () => program.run(),
+      results: async () => (await program.read()) as Results,
+      dispose() {
+        program.dispose();
+        device.dispose();
+      },
+    };
+  },
+});

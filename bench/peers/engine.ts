@@ -4,6 +4,8 @@ import type { PeerCase } from "../peer-cases.ts";
 export type Results = Record<string, Float32Array>;
 
 export interface Ready {
+  /** The device it computes on. */
+  readonly device: GPUDevice;
   /** One run, submitted to the queue; may wait for what it must, not for the results. */
   submit(): unknown;
   /** Results of the latest run by name, NHWC and RSCK. */
@@ -12,8 +14,6 @@ export interface Ready {
 }
 
 export interface Engine {
-  /** The device it computes on. */
-  readonly device: GPUDevice;
   /** Throws with the reason where the engine can't do the case. */
   prepare(c: PeerCase): Promise<Ready>;
 }

@@ -181,13 +181,13 @@ export const openJaxjs: OpenEngine = async () => {
     return jax.numpy.array(turned.values, { shape: turned.shape });
   };
   return {
-    device: jax.getWebGPUDevice(),
     async prepare(c): Promise<Ready> {
       const operands = Object.fromEntries(Object.entries(c.operands).map(([name, o]) => [name, upload(name, name === "target" ? maskOf(o) : valuesOf(o), o.shape)]));
       const run = build(jax, c, operands, upload);
       let latest: Arrays = {};
       const drop = (): void => Object.values(latest).forEach((t) => t.dispose());
       return {
+        device: jax.getWebGPUDevice(),
         async submit() {
           await waits.release();
           drop();

@@ -102,13 +102,13 @@ export const openTfjs: OpenEngine = async (gpu) => {
   tf.registerBackend("webgpu", () => backend);
   if (!await tf.setBackend("webgpu")) throw new Error("TensorFlow.js refused its WebGPU backend");
   return {
-    device,
     async prepare(c): Promise<Ready> {
       const operands = Object.fromEntries(Object.entries(c.operands).map(([name, o]) => [name, tf.tensor(name === "target" ? maskOf(o) : valuesOf(o), o.shape)]));
       const run = build(tf, c, operands);
       let latest: Tensors = {};
       const drop = (): void => Object.values(latest).forEach((t) => t.dispose());
       return {
+        device,
         submit() {
           drop();
           latest = tf.tidy(run);
