@@ -44,6 +44,8 @@ declare module "@tensorflow/tfjs-core" {
   export const train: { adam(rate: number, beta1: number, beta2: number, eps: number): { minimize(f: () => Tensor, returnCost: boolean, variables: readonly Tensor[]): Tensor | null } };
 }
 
+declare module "@tensorflow/tfjs-core/dist/register_all_gradients" {}
+
 declare module "@tensorflow/tfjs-backend-webgpu" {
   export class WebGPUBackend {
     constructor(device: GPUDevice, info?: GPUAdapterInfo);

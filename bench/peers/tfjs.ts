@@ -91,6 +91,8 @@ function build(tf: Tf, { work }: PeerCase, t: Tensors): () => Tensors {
 
 export const openTfjs: OpenEngine = async (gpu) => {
   const tf = await import("@tensorflow/tfjs-core");
+  // Without it nothing has a gradient.
+  await import("@tensorflow/tfjs-core/dist/register_all_gradients");
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   const adapter = (await gpu.requestAdapter())!, { limits } = adapter;
   const device = await adapter.requestDevice({
