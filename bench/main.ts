@@ -84,7 +84,11 @@ async function main(args: readonly string[]): Promise<number> {
     say(`peaks measured: ${peaks.gflops.toFixed(1)} GFLOP/s of fused multiply–adds, ${peaks.gbs.toFixed(1)} GB/s of a copy · kernels timed by ${gpuClock ? "GPU timestamps" : "wall clock"}\n`);
     say(head());
     const rows: Row[] = [];
+    // Ctrl-C keeps what is there: it is written and compared as ever.
+    let stopped = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => { stopped = true; });
     for (const c of cases) {
+      if (stopped) break;
       rows.push(await runCase(gpu, c, options.quick ? QUICK : FULL, peaks, gpuClock));
       say(rowLine(rows.at(-1)!));
     }
