@@ -31,6 +31,8 @@ export interface Checkpoint {
 interface Counters {
   readonly optimizers: Readonly<Record<string, number>>;
   readonly pools: Readonly<Record<string, number>>;
+  /** Steps of the streams that dropout and noise draw from. */
+  readonly streams?: Readonly<Record<string, number>>;
 }
 
 const FORMAT = "cmedl-checkpoint-1";
@@ -58,6 +60,7 @@ export async function saveCheckpoint(device: Device, regime: Regime, progress: P
   const counters: Counters = {
     optimizers: Object.fromEntries(regime.optimizers.map((o) => [o.name, o.steps])),
     pools: Object.fromEntries(Object.entries(regime.pools).map(([name, pool]) => [name, pool.seen])),
+    streams: Object.fromEntries([...regime.randomStreams()].map(([path, stream]) => [path, stream.step])),
   };
   const metadata = (sha256: string): [string, string][] => [
     ["format", FORMAT], ["regime", regime.kind], ["progress", JSON.stringify(progress)], ["counters", JSON.stringify(counters)], ["config", JSON.stringify(config)], ["sha256", sha256],
@@ -99,6 +102,7 @@ export function restoreCheckpoint(device: Device, regime: Regime, { tensors, cou
   for (const [v, data] of writes) device.write(v, data);
   for (const o of regime.optimizers) o.steps = counters.optimizers[o.name] ?? 0;
   for (const [name, pool] of Object.entries(regime.pools)) pool.seen = counters.pools[name] ?? 0;
+  for (const [path, stream] of regime.randomStreams()) stream.step = counters.streams?.[path] ?? 0;
 }
 
 /** One network's state dict out of a checkpoint. */
