@@ -16,22 +16,9 @@ import type { Segmentor } from "../models/segmentor.ts";
 import { UNet, type UNetOptions } from "../models/unet.ts";
 import { Vgg19, type VggOptions } from "../models/vgg.ts";
 import { Adam, type AdamOptions } from "./adam.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
 import { ImagePool } from "./image-pool.ts";
 import type { Regime } from "./regime.ts";
-
-/** λ of each term; a term of weight 0 is not computed. */
-export interface LossWeights {
-  adv: number;
-  cyc: number;
-  cx: number;
-  hint: number;
-  seg: number;
-  /** Of CycleGAN (5 there), not in the paper. */
-  identity: number;
-}
-
-/** The paper's: III-C. */
-export const PAPER_WEIGHTS: LossWeights = { adv: 1, cyc: 10, cx: 1, hint: 1, seg: 5, identity: 0 };
 
 export interface CmedlOptions {
   /** Height and width of the images, as the image pools hold them. */
@@ -64,6 +51,7 @@ export type Losses = Record<string, Tensor>;
 
 export class Cmedl extends Module implements Regime {
   readonly kind = "cmedl";
+  get inputs(): readonly (keyof Batch)[] { return this.λ.segRM ? ["xC", "yC", "xM", "yM"] : ["xC", "yC", "xM"]; }
   readonly GCM: ResnetGenerator;
   readonly GMC: ResnetGenerator;
   readonly DM: PatchDiscriminator;
@@ -111,6 +99,10 @@ export class Cmedl extends Module implements Regime {
   get pools() { return { poolM: this.poolM, poolC: this.poolC }; }
   get student(): Segmentor { return this.SC; }
 
+  segment(x: Tensor): Tensor {
+    return this.SC.forward(x).logits;
+  }
+
   /** One training step, to be traced: three updates in turn, each of its own networks only. All losses by name. */
   step(batch: Batch): Losses {
     const G = this.translation(batch);
@@ -142,7 +134,7 @@ export class Cmedl extends Module implements Regime {
       cycM: [λ.cyc, () => cycle(rM(), xM)],
       cx: [λ.cx, () => contextual(F.forward(pM), F.forward(xM), options.contextual)],
       hintG: [λ.hint, () => hint(student().features, teacher().features, options.hintNorm)],
-      segPMG: [λ.seg, () => segmentation(teacher().logits, yC)],
+      segPMG: [λ.seg * λ.segPM, () => segmentation(teacher().logits, yC)],
       idM: [λ.identity, () => identity(GCM.forward(xM), xM)],
       idC: [λ.identity, () => identity(GMC.forward(xC), xC)],
     });
@@ -160,8 +152,8 @@ export class Cmedl extends Module implements Regime {
     const student = SC.forward(xC), pseudo = SM.forward(stopGradient(pM)), real = SM.forward(xM);
     const losses = weigh("lossS", {
       diceCT: [λ.seg, () => segmentation(student.logits, yC)],
-      dicePM: [λ.seg, () => segmentation(pseudo.logits, yC)],
-      diceRM: [λ.seg, () => segmentation(real.logits, yM)],
+      dicePM: [λ.seg * λ.segPM, () => segmentation(pseudo.logits, yC)],
+      diceRM: [λ.seg * λ.segRM, () => segmentation(real.logits, yM)],
       hintS: [λ.hint, () => hint(student.features, pseudo.features, options.hintNorm)],
     });
     return { losses, student, pseudo, real };

@@ -67,7 +67,7 @@ export const orNull = <T>(field: Field<T>, value: T | null = null): Field<T | nu
 
 /** A list of values that `item` takes, of a length within the range; no value twice. */
 export const listOf = <T>(item: Field<T>, value: readonly T[], length: Range, says: string): Field<readonly T[]> => ({
-  says, default: value, expects: `a list [a, b, …]${length.from === undefined ? "" : `${rangeText(length)} values`}, each ${item.expects} and none twice`,
+  says, default: value, expects: `a list [a, b, …]${length.from === undefined ? "" : ` of ${length.from} to ${length.to} values`}, each ${item.expects} and none twice`,
   accepts: (v) => Array.isArray(v) && within(v.length, length) && v.every((x) => item.accepts(x)) && new Set(v).size === v.length,
 });
 
@@ -87,6 +87,6 @@ const within = (v: number, { from = -Infinity, to = Infinity, above = -Infinity,
 
 function rangeText({ from, to, above, below }: Range): string {
   if (from !== undefined && to !== undefined) return from === to ? ` of ${from}` : ` from ${from} to ${to}`;
-  const sides = [[from, "of at least"], [above, "above"], [to, "of at most"], [below, "below"]].filter(([n]) => n !== undefined);
+  const sides = [[from, "of at least"], [above, "above"], [to, from === undefined && above === undefined ? "of at most" : "at most"], [below, "below"]].filter(([n]) => n !== undefined);
   return sides.length ? ` ${sides.map(([n, side]) => `${side} ${n}`).join(" and ")}` : "";
 }

@@ -33,7 +33,7 @@ export const SCHEMA = {
     fieldMm: orNull(number(0, { above: 0 }, "Side of what is cut out round a slice's centre, in mm; null: the median short side")),
     studentIntensity: intensity(softTissueWindow, "What is scaled to −1 … 1: a window (low, high) or a percentile of each volume"),
     teacherIntensity: intensity(mrPercentile, "The same for the teacher's images"),
-    labels: orNull(listOf(whole(1, { from: 1 }, ""), [], { from: 1, to: 254 }, "Values of the masks that are the classes 1, 2, …; null: one structure, the only value besides 0")),
+    labels: orNull(listOf(whole(1, { from: 1, to: 32767 }, ""), [], { from: 1, to: 254 }, "Values of the masks that are the classes 1, 2, …; null: one structure, the only value besides 0")),
     negatives: number(0.25, { from: 0 }, "Slices without foreground, as a part of those with"),
   }),
   networks: group("Sizes of the networks; a width is the channels at full resolution", {

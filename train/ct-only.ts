@@ -1,5 +1,5 @@
 // The baseline: the student alone, on CT, with the same initial values as CMEDL's.
-import { Module, RandomStreams } from "../engine/index.ts";
+import { Module, RandomStreams, type Tensor } from "../engine/index.ts";
 import { segmentation } from "../losses/segmentation.ts";
 import type { Segmentor } from "../models/segmentor.ts";
 import { Adam } from "./adam.ts";
@@ -10,6 +10,7 @@ export type CtOnlyOptions = Pick<CmedlOptions, "seed" | "segmentor" | "rates" | 
 
 export class CtOnly extends Module implements Regime {
   readonly kind = "ct-only";
+  readonly inputs = ["xC", "yC"] as const;
   readonly pools = {};
   readonly SC: Segmentor;
   readonly optimize: { readonly S: Adam };
@@ -23,6 +24,10 @@ export class CtOnly extends Module implements Regime {
   get networks() { return { SC: this.SC }; }
   get optimizers(): readonly Adam[] { return [this.optimize.S]; }
   get student(): Segmentor { return this.SC; }
+
+  segment(x: Tensor): Tensor {
+    return this.SC.forward(x).logits;
+  }
 
   /** One training step, to be traced: diceCT, which is lossS too. */
   step({ xC, yC }: Pick<Batch, "xC" | "yC">): Losses {

@@ -1,18 +1,9 @@
 // The training loop: steps, epochs, validation, checkpoints. Where files go and how progress is shown is the caller's.
-import { type Device, NumericalError, type Program, sigmoid } from "../engine/index.ts";
+import { type Device, NumericalError, type Program } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
-import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
 import type { Regime } from "./regime.ts";
-
-/** Slices of validation cases: images [count, size, size] in [−1, 1], masks of 0 and 1, and each slice's case. */
-export interface ValidationSet {
-  readonly size: number;
-  readonly count: number;
-  readonly images: Float32Array;
-  readonly masks: ArrayLike<number>;
-  readonly origins: readonly { readonly id: string }[];
-}
+import { type ValidationDice, type ValidationSet, diceByCase, probabilities, segmentSlices } from "./validation.ts";
 
 export interface StepReport {
   readonly epoch: number;
@@ -29,12 +20,12 @@ export interface EpochReport {
   readonly steps: number;
   /** Means over the epoch. */
   readonly losses: Readonly<Record<string, number>>;
-  /** Volumetric Dice of each validation case on the training grid, and their mean; absent without validation. */
-  readonly dice?: { readonly mean: number; readonly cases: Readonly<Record<string, number>> };
+  /** On the training grid; absent without validation. */
+  readonly dice?: ValidationDice;
   readonly isBest: boolean;
 }
 
-/** Images of a few validation slices, each [size, size]. */
+/** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {
   readonly rows: readonly { readonly slice: number; readonly ct: Float32Array; readonly pM?: Float32Array; readonly rC?: Float32Array; readonly probability: Float32Array }[];
 }
@@ -59,6 +50,8 @@ export interface TrainingOptions {
   readonly inferenceBatch?: number;
   /** Steps between checkpoints within an epoch; at each epoch's end there is always one. */
   readonly saveEvery?: number;
+  /** Finds the op that first gives a value that is not finite. */
+  readonly debugNans?: boolean;
 }
 
 export type Outcome = "finished" | "interrupted";
@@ -85,10 +78,10 @@ export class Training {
     const image = [batch, size, size, 1];
     const step = await device.compile((inputs) => regime.step(inputs), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", name: `${regime.kind} step` });
     const n = options.inferenceBatch ?? 8;
-    const segment = await device.compile(({ x }) => ({ probability: sigmoid(regime.student.forward(x).logits) }), { x: [n, size, size, 1] }, { name: "segment" });
+    const segment = await device.compile(({ x }) => ({ probability: probabilities(regime.segment(x)) }), { x: [n, size, size, 1] }, { name: "segment" });
     const pictured = options.pictured?.length ?? 0;
     const pictures = pictured
-      ? await device.compile<"x", string>(({ x }) => ({ probability: sigmoid(regime.student.forward(x).logits), ...regime.pictures(x) }), { x: [pictured, size, size, 1] }, { name: "pictures" })
+      ? await device.compile<"x", string>(({ x }) => ({ probability: probabilities(regime.segment(x)), ...regime.pictures(x) }), { x: [pictured, size, size, 1] }, { name: "pictures" })
       : undefined;
     if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
     const progress = from ? structuredClone(from.checkpoint.progress) : startOfRun();
@@ -138,7 +131,7 @@ export class Training {
     return "finished";
   }
 
-  /** Probabilities [count, size, size] of slices [count, size, size] in [−1, 1]. */
+  /** Probabilities [count, size, size, K] of slices [count, size, size] in [−1, 1]. */
   async segment(images: Float32Array): Promise<Float32Array> {
     const { size } = this.batches;
     return segmentSlices(this.#segment, images, size, this.options.inferenceBatch ?? 8);
@@ -183,7 +176,10 @@ export class Training {
     pictured.forEach((slice, i) => x.set(validation.images.subarray(slice * n, (slice + 1) * n), i * n));
     this.#pictures.run({ x });
     const values: Record<string, ArrayLike<number>> = await this.#pictures.read();
-    const row = (name: string, i: number): Float32Array | undefined => (values[name] as Float32Array | undefined)?.slice(i * n, (i + 1) * n);
+    const row = (name: string, i: number): Float32Array | undefined => {
+      const all = values[name] as Float32Array | undefined, each = (all?.length ?? 0) / pictured.length;
+      return all?.slice(i * each, (i + 1) * each);
+    };
     return { rows: pictured.map((slice, i) => ({ slice, ct: x.slice(i * n, (i + 1) * n), pM: row("pM", i), rC: row("rC", i), probability: row("probability", i)! })) };
   }
 
@@ -195,33 +191,3 @@ export class Training {
 }
 
 const scalars = (values: Readonly<Record<string, ArrayLike<number>>>): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, v]) => [name, v[0]]));
-
-/** Runs a program of input x [n, size, size, 1] and output probability over any number of slices. */
-export async function segmentSlices(program: Program<"probability">, images: Float32Array, size: number, n: number): Promise<Float32Array> {
-  const pixels = size * size, count = images.length / pixels;
-  const out = new Float32Array(images.length);
-  for (let first = 0; first < count; first += n) {
-    const many = Math.min(n, count - first);
-    const x = new Float32Array(n * pixels).fill(-1);
-    x.set(images.subarray(first * pixels, (first + many) * pixels));
-    program.run({ x });
-    const { probability } = await program.read();
-    out.set((probability as Float32Array).subarray(0, many * pixels), first * pixels);
-  }
-  return out;
-}
-
-/** Volumetric Dice of each case, over all its slices at once. */
-export function diceByCase(probability: Float32Array, { size, count, masks, origins }: ValidationSet): { mean: number; cases: Record<string, number> } {
-  const n = size * size;
-  const counts = new Map<string, Overlap>();
-  for (let s = 0; s < count; s++) {
-    const predicted = Uint8Array.from(probability.subarray(s * n, (s + 1) * n), (p) => (p > 0.5 ? 1 : 0));
-    const expert = Uint8Array.from({ length: n }, (_, i) => masks[s * n + i]);
-    const here = overlap(predicted, expert), { id } = origins[s];
-    const sofar = counts.get(id);
-    counts.set(id, sofar ? addOverlap(sofar, here) : here);
-  }
-  const cases = Object.fromEntries([...counts].map(([id, o]) => [id, diceOf(o)]));
-  return { mean: meanDice(Object.values(cases)), cases };
-}

@@ -1,7 +1,7 @@
 // One word for each row of the paper's tables: what its run has that differs from the paper's main configuration.
 import type { IntensityRule } from "../data/intensity.ts";
 import { mrPercentile, softTissueWindow } from "../data/intensity.ts";
-import { ConfigError, checkTogether, mergeConfig, nearest, shown } from "./config-check.ts";
+import { ConfigError, type Path, checkTogether, mergeConfig, nearest, shown } from "./config-check.ts";
 import { PAPER_CONFIG, type PartialConfig, type TrainConfig, blocksFor, layersFor } from "./config.ts";
 
 export interface Preset {
@@ -56,19 +56,39 @@ export function presetOf(name: string): Preset {
   throw new ConfigError(["regime"], `is ${shown(name)}`, near === undefined ? `give one of ${Object.keys(PRESETS).join(", ")}` : `did you mean ${near}?`);
 }
 
+/** Fields from one place, and how that place names a mistake in them. */
+export interface Layer {
+  readonly value: unknown;
+  locate(error: ConfigError): Error;
+}
+
 /**
- * The configuration of a preset with `overrides` laid over it in order. Blocks of translators and layers of discriminators follow
- * the size of the images where nothing gives them. Throws ConfigError.
+ * The configuration of a preset with `layers` laid over it in order. Blocks of translators and layers of discriminators follow
+ * the size of the images where nothing gives them. Throws what the layer makes of a ConfigError; of values that do not go together,
+ * the last one that gives the field.
  */
-export function presetConfig(name: string, ...overrides: readonly unknown[]): TrainConfig {
-  const config = layered(presetOf(name), overrides);
-  checkTogether(config);
+export function layeredConfig({ config: preset }: Preset, layers: readonly Layer[]): TrainConfig {
+  const over = (base: TrainConfig): TrainConfig => layers.reduce((config, { value, locate }) => {
+    try {
+      return mergeConfig(value, config);
+    } catch (error) {
+      throw error instanceof ConfigError ? locate(error) : error;
+    }
+  }, mergeConfig(preset, base));
+  const { size } = over(PAPER_CONFIG).data;
+  const config = over(mergeConfig({ networks: { generator: { blocks: blocksFor(size) }, discriminator: { layers: layersFor(size) } } }, PAPER_CONFIG));
+  try {
+    checkTogether(config);
+  } catch (error) {
+    const from = error instanceof ConfigError ? layers.findLast(({ value }) => gives(value, error.path)) : undefined;
+    throw from ? from.locate(error as ConfigError) : error;
+  }
   return config;
 }
 
-/** The same before values are checked together, which a caller does that knows where each came from. */
-export function layered(preset: Preset, overrides: readonly unknown[]): TrainConfig {
-  const over = (base: TrainConfig): TrainConfig => [preset.config, ...overrides].reduce<TrainConfig>((config, layer) => mergeConfig(layer, config), base);
-  const { size } = over(PAPER_CONFIG).data;
-  return over(mergeConfig({ networks: { generator: { blocks: blocksFor(size) }, discriminator: { layers: layersFor(size) } } }, PAPER_CONFIG));
-}
+/** The same of plain objects. Throws ConfigError. */
+export const presetConfig = (name: string, ...overrides: readonly unknown[]): TrainConfig =>
+  layeredConfig(presetOf(name), overrides.map((value) => ({ value, locate: (error) => error })));
+
+const gives = (value: unknown, [name, ...rest]: Path): boolean =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name) && (rest.length === 0 || gives((value as Record<string, unknown>)[name], rest));

@@ -16,6 +16,10 @@ export interface Regime extends Module {
   readonly pools: Readonly<Record<string, ImagePool>>;
   /** The segmentor that is used once trained. */
   readonly student: Segmentor;
+  /** What its step reads. */
+  readonly inputs: readonly (keyof Batch)[];
+  /** Logits [N, H, W, K] of images of the student's modality. */
+  segment(x: Tensor): Tensor;
   /** One training step, to be traced: updates all networks, gives all losses by name. */
   step(batch: Batch): Losses;
   /** Pictures of CT slices [N, H, W, 1] for the eye: pseudo MR `pM` and CT cycled back `rC`, where the regime translates. */

@@ -4,7 +4,8 @@ import { type Device, type Tensor, type TypedArray, total } from "../../engine/i
 import { type NamedForPyTorch, foreignNames, fromStateDict, loadStateDict, permuted } from "../../models/pytorch.ts";
 import type { UNet } from "../../models/unet.ts";
 import type { Adam } from "../../train/adam.ts";
-import { type Batch, Cmedl, PAPER_WEIGHTS } from "../../train/cmedl.ts";
+import { type Batch, Cmedl } from "../../train/cmedl.ts";
+import { PAPER_WEIGHTS } from "../../train/config.ts";
 import { type Comparison, type GoldenFile, type Stored, under } from "./comparison.ts";
 import { checkGradients, discriminatorOptions, generatorOptions, isZeroGradient, unetOptions, vggNames, vggOptions } from "./networks.ts";
 import { type Values, runOn, toNhwc } from "./stored.ts";
