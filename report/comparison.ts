@@ -62,7 +62,7 @@ export function compareMethods(methods: readonly Method[], metrics: readonly Met
         const means = group.map((m) => summarize([...values(m, metric).values()]).mean).filter((v) => !Number.isNaN(v));
         const top = metric.better === "higher" ? Math.max(...means) : Math.min(...means);
         const ref = other && other !== method ? values(other, metric) : new Map<string, number>(), both = [...own.keys()].filter((id) => ref.has(id));
-        return { ...summary, best: means.length > 1 && summary.mean === top, p: both.length ? wilcoxon(both.map((id) => own.get(id)!), both.map((id) => ref.get(id)!)).p : NaN };
+        return { ...summary, best: new Set(means).size > 1 && summary.mean === top, p: both.length ? wilcoxon(both.map((id) => own.get(id)!), both.map((id) => ref.get(id)!)).p : NaN };
       }),
     };
   });
