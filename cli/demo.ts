@@ -87,7 +87,7 @@ function phantoms(seed: number): RunSets {
 function summary(results: ReadonlyMap<RegimeName, RunResult>, out: string, seconds: number): string {
   const dice = (regime: RegimeName): number => results.get(regime)!.best?.dice ?? NaN;
   const line = (name: string, regime: RegimeName): string => {
-    const course = results.get(regime)!.epochs.map((e) => e.dice?.mean.toFixed(2) ?? "–").join(" ");
+    const course = results.get(regime)!.epochs.map((e) => e.validation?.dice.mean.toFixed(2) ?? "–").join(" ");
     return `  ${name.padEnd(8)} ${dice(regime).toFixed(3)}   by epoch: ${course}\n`;
   };
   const gain = dice("cmedl") - dice("ct-only");

@@ -38,7 +38,7 @@ export function register(command: Command): void {
     .option("--statistics <which>", "batch norm by the \"running\" averages of training, or of each \"batch\" of four slices (as the run is configured)")
     .option("--device <name>", "part of an adapter's name, \"software\" or \"swiftshader\" (default: CMEDL_DEVICE, else the fastest)")
     .option("-q, --quiet", "say nothing but errors")
-    .addHelpText("after", "\nThe best checkpoint by validation Dice is used. Not for diagnostic use.\n\nExample:\n  cmedl predict runs/first scan.nii.gz -o mask.nii.gz")
+    .addHelpText("after", "\nThe checkpoint with the lowest validation loss is used. Not for diagnostic use.\n\nExample:\n  cmedl predict runs/first scan.nii.gz -o mask.nii.gz")
     .action(predict);
 }
 
@@ -68,7 +68,9 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const regime = makeRegime(config);
   setInferenceStatistics(regime, flags.statistics ?? optimization.statistics);
   for (const [name, network] of Object.entries(regime.networks)) {
-    for (const [variable, data] of fromStateDict(network, stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
+    // Where weights have a moving average, that is what was validated.
+    const average = stateDictOf(checkpoint.tensors, `average.${name}`);
+    for (const [variable, data] of fromStateDict(network, average.size > 0 ? average : stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
   }
   using program = await device.compile(({ x }) => ({ probability: probabilities(regime.segment(x)) }), { x: [BATCH, size, size, 1] }, { name: "predict" });
   const probability = await segmentSlices(program, slices, size, BATCH);

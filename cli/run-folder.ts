@@ -1,7 +1,7 @@
 // A run's folder. Everything in it is written whole or not at all; a resume goes on in place.
 //
 //   config.yaml      what the run was started with, all defaults filled in     log.jsonl     one event a line: steps, epochs
-//   results.csv      one row an epoch                                          STATUS        running, finished, interrupted, failed
+//   results.csv      one row an epoch                                          STATUS        running, finished, stopped (early), interrupted, failed
 //   checkpoints/     step-00000120.safetensors (the two newest), best.safetensors
 //   pictures/        epoch-001.png …                                           curves.png    losses and Dice so far
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
@@ -11,7 +11,7 @@ import type { TrainConfig } from "../train/config.ts";
 import { readWholeConfig, writeConfig } from "./config-file.ts";
 import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "./files.ts";
 
-export type Status = "running" | "finished" | "interrupted" | "failed";
+export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 
 const KEPT = 2;
 const CONFIG = "config.yaml";

@@ -7,10 +7,10 @@ import { loadVgg } from "./vgg-file.ts";
 import { type Series, curvesPicture } from "../report/curves.ts";
 import { epochPicture } from "../report/montage.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
-import { Cmedl } from "../train/cmedl.ts";
 import type { TrainConfig } from "../train/config.ts";
 import { type EpochPictures, type EpochReport, Training } from "../train/loop.ts";
-import { makeRegime } from "../train/make-regime.ts";
+import { setInferenceStatistics } from "../models/blocks.ts";
+import { featuresOf, makeRegime } from "../train/make-regime.ts";
 import { classesOf } from "../train/validation.ts";
 import { CommandError } from "./exit.ts";
 import type { Narrator } from "./progress.ts";
@@ -42,17 +42,20 @@ export interface TrainRunOptions {
 /** Trains a run to its end. Throws CommandError "interrupted" after Ctrl-C, once a checkpoint is safe. */
 export async function trainRun(device: Device, config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, { from, signal, debugNans = false }: TrainRunOptions = {}): Promise<RunResult> {
   const regime = makeRegime(config);
-  const { optimization: { batch, steps: stepsGiven, epochs: lastEpoch }, augmentation, networks: { features }, data: { size, labels } } = config;
-  if (regime instanceof Cmedl && features.file !== null) await loadVgg(regime.F, features.file);
+  const { optimization: { batch, steps: stepsGiven, epochs: lastEpoch, decayFrom, patience, statistics }, augmentation, networks: { features }, data: { size, labels } } = config;
+  const vgg = featuresOf(regime);
+  if (vgg && features.file !== null) await loadVgg(vgg, features.file);
   const { flip, degrees, scale, elastic } = augmentation;
   // A regime without a teacher looks at the student's half of a batch only.
   const batches = new UnpairedBatches(sets.student, sets.teacher ?? sets.student, {
     batch, seed: config.seed, ...(stepsGiven === null ? {} : { steps: stepsGiven }), ...(flip || degrees || scale || elastic ? { augment: augmentation } : {}),
   });
+  setInferenceStatistics(regime, statistics);
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${size} × ${size}, batch ${batch}) …`);
   using training = await Training.create(device, regime, batches, {
-    epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans, ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }),
+    epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans,
+    ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }), ...(decayFrom === null ? {} : { decayFrom }), ...(patience === null ? {} : { patience }),
   }, from);
   const { dispatches, pipelines, bytes } = training.stats, startSeconds = (performance.now() - started) / 1000;
   narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${dispatches} dispatches a step, ${pipelines} pipelines, ${(bytes / 2 ** 20).toFixed(0)} MiB`);
@@ -68,19 +71,21 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
   try {
     const outcome = await training.run({
       onStep: async (r) => {
-        await run.log({ event: "step", epoch: r.epoch + 1, step: r.step + 1, steps: r.steps, ms: Math.round(r.ms), losses: r.losses });
+        await run.log({ event: "step", epoch: r.epoch + 1, step: r.step + 1, steps: r.steps, ms: Math.round(r.ms), losses: r.losses, norms: r.norms });
         steps.advance(`${shortLosses(r.losses)}  ${(r.ms / 1000).toFixed(2)} s/step`);
       },
+      latest: () => run.latestCheckpoint().catch(() => undefined),
       save: (bytes, progress, isBest) => run.saveCheckpoint(bytes, progress.steps, isBest),
       onEpoch: async (r, pictures) => {
         reports.push(r);
         steps.done();
-        const classes = r.dice?.classes && ` (${Object.entries(byLabel(r.dice.classes, labels)).map(([label, d]) => `${label}: ${Number.isNaN(d) ? "–" : d.toFixed(2)}`).join(", ")})`;
-        const dice = r.dice ? `  validation Dice ${r.dice.mean.toFixed(3)}${classes ?? ""}${r.isBest ? " (best)" : ""}` : "";
-        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, dice: r.dice?.mean ?? null, cases: r.dice?.cases ?? {}, ...(r.dice?.classes ? { classes: byLabel(r.dice.classes, labels) } : {}), best: r.isBest };
+        const { loss, dice: scores } = r.validation ?? {};
+        const classes = scores?.classes && ` (${Object.entries(byLabel(scores.classes, labels)).map(([label, d]) => `${label}: ${Number.isNaN(d) ? "–" : d.toFixed(2)}`).join(", ")})`;
+        const dice = scores ? `  validation loss ${loss!.toFixed(3)}, Dice ${scores.mean.toFixed(3)}${classes ?? ""}${r.isBest ? " (best)" : ""}` : "";
+        const event = { event: "epoch", epoch: r.epoch + 1, steps: r.steps, losses: r.losses, validationLoss: loss ?? null, dice: scores?.mean ?? null, cases: scores?.cases ?? {}, ...(scores?.classes ? { classes: byLabel(scores.classes, labels) } : {}), best: r.isBest };
         history.push(event);
         await run.log(event);
-        await run.writeResults(history.map((e) => ({ epoch: e.epoch, steps: e.steps, dice: e.dice ?? "", ...Object.fromEntries(Object.entries(e.classes ?? {}).map(([label, d]) => [`dice label ${label}`, d])), ...e.losses })));
+        await run.writeResults(history.map((e) => ({ epoch: e.epoch, steps: e.steps, validationLoss: e.validationLoss ?? "", dice: e.dice ?? "", ...Object.fromEntries(Object.entries(e.classes ?? {}).map(([label, d]) => [`dice label ${label}`, d])), ...e.losses })));
         if (pictures) await run.writePicture(run.picturePath(r.epoch), pictureOf(pictures, sets.validation, `epoch ${r.epoch + 1}`, labels));
         await run.writePicture(join(run.path, "curves.png"), curves(history));
         narrator.say(`epoch ${r.epoch + 1}/${lastEpoch}  ${shortLosses(r.losses)}${dice}`);
@@ -89,6 +94,7 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
       },
     }, abort);
     await run.setStatus(outcome);
+    if (outcome === "stopped") narrator.say(`validation has got no better for ${patience} epochs: stopped early (optimization.patience)`);
     if (outcome === "interrupted") throw new CommandError("interrupted", `stopped after step ${training.progress.steps}; everything is saved, go on with \`cmedl train --resume ${run.path}\``);
   } catch (error) {
     if (!(error instanceof CommandError)) await run.setStatus("failed").catch(() => {});
@@ -100,7 +106,7 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
   return { best: training.progress.best, epochs: reports, startSeconds };
 }
 
-interface EpochEvent { readonly event: string; readonly epoch: number; readonly steps: number; readonly losses: Readonly<Record<string, number>>; readonly dice: number | null; readonly classes?: Readonly<Record<string, number>> }
+interface EpochEvent { readonly event: string; readonly epoch: number; readonly steps: number; readonly losses: Readonly<Record<string, number>>; readonly validationLoss: number | null; readonly dice: number | null; readonly classes?: Readonly<Record<string, number>> }
 const epochEvents = (events: readonly Record<string, unknown>[]): EpochEvent[] => events.filter((e) => e.event === "epoch") as unknown as EpochEvent[];
 
 /** The first Ctrl-C ends the run after the step at hand; the second ends the process. */
@@ -146,6 +152,6 @@ function pictureOf(pictures: EpochPictures, set: SliceSet, title: string, labels
 
 function curves(history: readonly EpochEvent[]): Uint8Array {
   const line = (name: string, pick: (e: EpochEvent) => number | null | undefined): Series => ({ name, values: history.map((e) => pick(e) ?? NaN) });
-  const series = [line("validation Dice", (e) => e.dice), line("Dice loss, student", (e) => e.losses.diceCT), line("hint", (e) => e.losses.hintS)];
+  const series = [line("validation Dice", (e) => e.dice), line("validation loss", (e) => e.validationLoss), line("Dice loss, student", (e) => e.losses.diceCT), line("hint", (e) => e.losses.hintS)];
   return curvesPicture(series.filter((s) => s.values.some(Number.isFinite)), { title: "Dice and losses" }).png();
 }

@@ -1,5 +1,5 @@
 // The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
-export { Tensor } from "./tensor.ts";
+export { Tensor, rememberSites } from "./tensor.ts";
 export type { DType, TypedArray } from "./dtype.ts";
 export { type Shape, sizeOf, show as showShape } from "./shape.ts";
 export * from "./errors.ts";
@@ -10,6 +10,7 @@ export { type Initializer, constantInit, normalInit, uniformInit } from "./init.
 export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
 export { RandomStream } from "./random-stream.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
+export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
 export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/activation.ts";

@@ -45,8 +45,9 @@ export class Adam {
   readonly average?: Variable;
   /** What a checkpoint keeps beside the parameters and their average. */
   readonly state: readonly Variable[];
-  /** Within a trace: the norm of the latest update's whole gradient, before clipping. Not finite where that update did not happen. */
+  /** Of the latest trace: the norm of the whole gradient before clipping, summed over its updates; [1]. Not finite where one did not happen. */
   norm?: Tensor;
+  #traced?: object;
   readonly #attrs: AdamAttrs;
   readonly #control: Variable;
   readonly #sum?: Variable;
@@ -102,7 +103,9 @@ export class Adam {
     const scale = mul(at(control, CONTROL.scale), accumulate);
     const within = less(iota([1, ARENA_BLOCK]), this.#lengths.value);
     const length = sqrt(sum(where(within, square(reshape(g, [p.size / ARENA_BLOCK, ARENA_BLOCK])), 0)));
-    const norm = (this.norm = div(reshape(length, [1]), scale));
+    const norm = div(reshape(length, [1]), scale);
+    this.norm = this.norm && this.#traced === trace ? add(this.norm, norm) : norm;
+    this.#traced = trace;
     const good = finite(norm);
     const update = where(good, at(host, 1), 0);
     const factor = div(clip === undefined ? 1 : minimum(1, div(clip, add(norm, 1e-6))), scale);

@@ -1,5 +1,5 @@
 // What a segmentor is worth: probabilities of slices, classes from them, Dice of each case and class.
-import { type Program, type Tensor, sigmoid, softmax } from "../engine/index.ts";
+import { type Device, type Program, type Tensor, sigmoid, softmax } from "../engine/index.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
 
 /** Slices of validation cases: images [count, size, size] in [−1, 1], masks of class numbers, and each slice's case. */
@@ -19,10 +19,21 @@ export interface ValidationDice {
   readonly classes?: readonly number[];
 }
 
+/** Scores of a set's slices. */
+export interface Validation {
+  /** What training minimizes, over all slices. */
+  readonly loss: number;
+  readonly dice: ValidationDice;
+}
+
 /** Logits [N, H, W, K] as probabilities: of the one structure for K = 1, else of each class. */
 export const probabilities = (logits: Tensor): Tensor => (logits.shape[3] === 1 ? sigmoid(logits) : softmax(logits));
 
-/** Runs a program of input x [n, size, size, 1] and output probability [n, size, size, K] over any number of slices: [count, size, size, K]. */
+/** A program of input x [n, size, size, 1] and output probability [n, size, size, K]. */
+export const compileSegmenter = (device: Device, segment: (x: Tensor) => Tensor, n: number, size: number): Promise<Program<"probability">> =>
+  device.compile(({ x }) => ({ probability: probabilities(segment(x)) }), { x: [n, size, size, 1] }, { name: "segment" });
+
+/** Runs such a program, of input x [n, size, size, 1] and output probability [n, size, size, K] over any number of slices: [count, size, size, K]. */
 export async function segmentSlices(program: Program<"probability">, images: Float32Array, size: number, n: number): Promise<Float32Array> {
   const pixels = size * size, count = images.length / pixels;
   let out = new Float32Array();
@@ -68,4 +79,27 @@ export function diceByCase(probability: Float32Array, { size, count, masks, orig
   const dice = new Map([...counts].map(([id, overlaps]) => [id, overlaps.map((o) => diceOf(o, "undefined"))]));
   const classes = Array.from({ length: structures }, (_, k) => meanDice([...dice.values()].map((d) => d[k])));
   return { mean: meanDice(classes), cases: Object.fromEntries([...dice].map(([id, d]) => [id, meanDice(d)])), classes };
+}
+
+/** Scores of probabilities [count, size, size, K] of a set's slices. */
+export const validate = (probability: Float32Array, set: ValidationSet): Validation => ({ loss: lossOf(probability, set), dice: diceByCase(probability, set) });
+
+/** For one structure 1 − (2Σpt + 1)/(Σp + Σt + 1), else the mean over slices and structures of 1 − 2Σpt/(Σp² + Σt² + 10⁻⁵). */
+function lossOf(probability: Float32Array, { size, count, masks }: ValidationSet): number {
+  const n = size * size, K = probability.length / (count * n);
+  let loss = 0, both = 0, either = 0;
+  for (let s = 0; s < count; s++) {
+    for (let k = K === 1 ? 0 : 1; k < K; k++) {
+      let pt = 0, sums = 0;
+      for (let i = s * n; i < (s + 1) * n; i++) {
+        const p = probability[i * K + k], t = Number(K === 1 ? masks[i] > 0 : masks[i] === k);
+        pt += p * t;
+        sums += K === 1 ? p + t : p * p + t;
+      }
+      both += pt;
+      either += sums;
+      loss += 1 - (2 * pt) / (sums + 1e-5);
+    }
+  }
+  return K === 1 ? 1 - (2 * both + 1) / (either + 1) : loss / (count * (K - 1));
 }

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { Device, NumericalError } from "../../engine/index.ts";
 import { DenseFcn } from "../../models/dense-fcn.ts";
 import { Mrrn } from "../../models/mrrn.ts";
+import { UNet } from "../../models/unet.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import { type Checkpoint, readCheckpoint, restoreCheckpoint } from "../../train/checkpoint.ts";
 import { CtOnly } from "../../train/ct-only.ts";
@@ -31,7 +32,7 @@ async function course(until: number, from?: Checkpoint, make: Make = tinyCmedl):
       found.losses.set(r.steps, r.losses);
       if (r.steps === until && until < STEPS * EPOCHS) controller.abort();
     },
-    onEpoch: (r) => void found.dice.push(r.dice!.mean),
+    onEpoch: (r) => void found.dice.push(r.validation!.dice.mean),
     save: async (bytes) => void (found.checkpoint = bytes),
   }, controller.signal);
   assert.is(outcome, until < STEPS * EPOCHS ? "interrupted" : "finished");
@@ -84,7 +85,7 @@ test("a checkpoint of another width is refused with the tensor named", async () 
   const { checkpoint } = await first();
   using device = await newDevice();
   const parsed = await readCheckpoint(checkpoint!, "memory");
-  assert.throws(() => restoreCheckpoint(device, tinyCmedl({ segmentor: { width: 4 } }), parsed, "memory"), /not those of this network/);
+  assert.throws(() => restoreCheckpoint(device, tinyCmedl({ segmentor: () => new UNet({ width: 4 }) }), parsed, "memory"), /not those of this network/);
 });
 
 test("a loss that is not finite stops training, is named, and is never saved", async () => {
