@@ -1,16 +1,12 @@
 // What a trained run is worth on cases it has not seen: each case as a whole volume on its own grid, in millimetres.
 import type { Device } from "../engine/index.ts";
-import { imageSlice, placeClasses, placePrediction } from "../data/slices.ts";
 import { overlap, diceOf } from "../metrics/dice.ts";
 import { hausdorff, surfaceDice, surfaceDistances } from "../metrics/surface.ts";
 import type { CaseValues } from "../report/comparison.ts";
-import { setInferenceStatistics } from "../models/blocks.ts";
-import { restoreCheckpoint } from "../train/checkpoint.ts";
 import { type TrainConfig, structuresOf } from "../train/config.ts";
-import { makeRegime } from "../train/make-regime.ts";
-import { probabilities, segmentSlices } from "../train/validation.ts";
 import type { TestCase } from "./experiment-data.ts";
 import type { RunFolder } from "./run-folder.ts";
+import { VolumeSegmenter } from "./segment-volume.ts";
 
 export type Evaluation = Record<string, CaseValues>;
 
@@ -22,29 +18,17 @@ export interface EvaluateOptions {
   onCase?(id: string): void;
 }
 
-const BATCH = 8;
-
 /**
  * DSC, SDSC and HD95 of each case by the run's best checkpoint: "DSC", or "DSC LV", "DSC RK", … and "DSC Avg." of several structures, by `names` or their numbers. A structure
  * that neither mask has is undefined (NaN); one that only one mask has scores 0, 0, and for HD95 the diagonal of the volume.
  */
 export async function evaluateRun(device: Device, config: TrainConfig, run: RunFolder, cases: AsyncIterable<TestCase>, { toleranceMm, names, onCase }: EvaluateOptions): Promise<Evaluation> {
-  const { checkpoint, file } = await run.bestOrLatest();
-  const regime = makeRegime(config), { size, fieldMm } = config.data, grid = { size, fieldMm: fieldMm! }, n = size * size;
-  setInferenceStatistics(regime, config.optimization.statistics);
-  using program = await device.compile(({ x }) => ({ probability: probabilities(regime.segment(x)) }), { x: [BATCH, size, size, 1] }, { name: "evaluate" });
-  restoreCheckpoint(device, regime, checkpoint, file);
+  const { checkpoint } = await run.bestOrLatest();
+  using segmenter = await VolumeSegmenter.open(device, config, checkpoint);
   const structures = structuresOf(config), found: Evaluation = {};
   const called = names?.length === structures ? names : Array.from({ length: structures }, (_, k) => String(k + 1));
   for await (const { case: { id, image, mask: expert }, range } of cases) {
-    const depth = image.shape[2], slices = new Float32Array(depth * n), mask = new Uint8Array(expert.length);
-    for (let z = 0; z < depth; z++) imageSlice(image, z, range, grid, slices, z * n);
-    const probability = await segmentSlices(program, slices, size, BATCH), each = probability.length / depth;
-    for (let z = 0; z < depth; z++) {
-      const here = probability.subarray(z * each, (z + 1) * each);
-      if (structures === 1) placePrediction(here, image, z, grid, mask);
-      else placeClasses(here, structures + 1, image, z, grid, mask);
-    }
+    const mask = await segmenter.segment(image, range);
     found[id] = scores(mask, expert, image, called, toleranceMm);
     onCase?.(id);
   }

@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly data: ExperimentData;
   readonly folder: ExperimentFolder;
   readonly narrator: Narrator;
+  /** A device of its own for each job: with it go its networks. */
+  open(): Promise<Device>;
   /** What was typed, for the message that says how to go on. */
   readonly command: string;
 }
@@ -27,7 +29,7 @@ export interface Surroundings {
 const withLength = (config: TrainConfig, { epochs, steps }: Length): TrainConfig => ({ ...config, optimization: { ...config.optimization, epochs, steps } });
 
 /** Trains the run that a job is tested by, unless it is done, and tests it, unless it was. */
-export async function runJob(device: Device, job: Planned, trained: Planned, length: Length, around: Surroundings & { toleranceMm: number; structures?: readonly string[]; pace: Pace }): Promise<Evaluation> {
+export async function runJob(job: Planned, trained: Planned, length: Length, around: Surroundings & { toleranceMm: number; structures?: readonly string[]; pace: Pace }): Promise<Evaluation> {
   const { data, folder, narrator, toleranceMm, pace } = around;
   const config = withLength(trained.config, length), started = performance.now();
   const { run, state } = await folder.run(trained.id, config);
@@ -38,12 +40,17 @@ export async function runJob(device: Device, job: Planned, trained: Planned, len
       await run.truncateLog(from.checkpoint.progress.steps);
       narrator.say(`going on with ${trained.id} at epoch ${from.checkpoint.progress.epoch + 1}, step ${from.checkpoint.progress.step + 1}`);
     }
-    await trainOr(around.command, () => data.sets(config, trained.row.swapped ?? false).then((sets) => trainRun(device, config, sets, run, narrator, from ? { from } : {})));
+    await trainOr(around.command, async () => {
+      const sets = await data.sets(config, trained.row.swapped ?? false);
+      using device = await around.open();
+      await trainRun(device, config, sets, run, narrator, from ? { from } : {});
+    });
   }
   pace.done(trained.id, state === "new" ? (performance.now() - started) / 1000 : undefined);
   const known = await folder.evaluation(trained.id, job.id, toleranceMm, job.test);
   if (known) return known;
   const bar = narrator.bar("testing", job.test.length), tested = withLength(job.config, length);
+  using device = await around.open();
   const found = await evaluateRun(device, tested, run, data.test(tested, job.row.swapped ?? false, job.test), { toleranceMm, names: around.structures, onCase: (id) => bar.advance(id) });
   bar.done();
   narrator.end();
@@ -54,7 +61,7 @@ export async function runJob(device: Device, job: Planned, trained: Planned, len
 const EPOCHS = 2, STEPS = 3;
 
 /** What each run needs, measured on a few steps of one of its kind. */
-export async function calibrate(device: Device, jobs: readonly Planned[], { data, folder, narrator, command }: Surroundings): Promise<Map<string, Cost>> {
+export async function calibrate(jobs: readonly Planned[], { data, folder, narrator, open, command }: Surroundings): Promise<Map<string, Cost>> {
   const measured = new Map<string, Cost>(), costs = new Map<string, Cost>();
   for (const job of jobs) {
     const key = costKey(job.config);
@@ -63,6 +70,7 @@ export async function calibrate(device: Device, jobs: readonly Planned[], { data
       const sets = await data.sets(config, job.row.swapped ?? false);
       const { run, remove } = await folder.calibration(config), started = performance.now();
       try {
+        using device = await open();
         const { startSeconds } = await trainOr(command, () => trainRun(device, config, sets, run, new Narrator({ quiet: true })));
         const total = (performance.now() - started) / 1000, steps = await stepSeconds(run);
         const epoch = Math.max(0, total - startSeconds - steps.reduce((s, v) => s + v, 0)) / EPOCHS;

@@ -12,7 +12,7 @@ import { writeTables } from "./experiment-report.ts";
 import { Pace, type Planned, calibrate, runJob } from "./experiment-run.ts";
 import type { Evaluation } from "./evaluate-run.ts";
 import { CommandError } from "./exit.ts";
-import { openDevice } from "./open-device.ts";
+import { deviceOpener } from "./open-device.ts";
 import { Narrator, clock } from "./progress.ts";
 import { examineVgg } from "./vgg-file.ts";
 
@@ -83,14 +83,13 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const folder = await ExperimentFolder.open(flags.out ?? join("runs", name), name, settings);
   narrator.say(`${name}: ${plan.title}`);
   narrator.say(`data: ${data.says}; ${planned[0].test.length} cases are tested on${folds === null ? "" : ` in the first of ${folds} folds`}`);
-  using device = await openDevice(narrator, flags.device);
-  const runs = trainedJobs(planned), command = `cmedl experiment ${name}`;
+  const runs = trainedJobs(planned), around = { data, folder, narrator, open: deviceOpener(narrator, flags.device), command: `cmedl experiment ${name}` };
   if (!folder.decided) {
     const { epochs, steps } = asked.optimization ?? {}, round = roundOf(planned[0].config, (await data.sets(planned[0].config, planned[0].row.swapped ?? false)));
     let length: Length = { epochs: epochs ?? planned[0].config.optimization.epochs, steps: steps ?? round };
     let seconds: Record<string, number> | undefined;
     if (budget !== null) {
-      const costs = await calibrate(device, runs, { data, folder, narrator, command });
+      const costs = await calibrate(runs, around);
       if (epochs === undefined || !steps) length = lengthFor(USED * budget - since(), [...costs.values()], round, { epochs, steps: steps ?? undefined });
       seconds = Object.fromEntries(runs.map((j) => [j.id, secondsOf(costs.get(j.id)!, length)]));
       const expected = since() + Object.values(seconds).reduce((s, v) => s + v, 0);
@@ -106,7 +105,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   for (const [i, job] of planned.entries()) {
     narrator.say(`${i + 1} of ${planned.length}: ${job.row.part ? `${job.row.part}, ` : ""}${job.row.name}, ${job.segmentor}, seed ${job.seed}${job.fold === null ? "" : `, fold ${job.fold + 1}`}; ${clock(pace.left)} left for all`);
     const run = planned.find((j) => j.id === job.run)!;
-    results.set(job, await runJob(device, job, run, length, { data, folder, narrator, command, toleranceMm, structures: plan.structures, pace }));
+    results.set(job, await runJob(job, run, length, { ...around, toleranceMm, structures: plan.structures, pace }));
     await writeTables(folder, name, plan, planned, results, about);
   }
   const text = await writeTables(folder, name, plan, planned, results, about);

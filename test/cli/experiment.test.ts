@@ -79,8 +79,6 @@ for (const [name, args, exitCode, sentence] of [
   ["no such experiment", () => ["experiment", "table2"], 2, /table2 is no experiment; choose one of table1, table3/],
   ["no data", () => ["experiment", "table1"], 2, /no data was named; give --student and --teacher, --data FOLDER, or --data phantom/],
   ["a folder without ct/ and mr/", () => ["experiment", "table1", "--data", folder], 2, /ct does not exist: --data .* must hold ct\/ and mr\//],
-  ["no such network", () => request("--segmentors", "vnet"), 2, /vnet is none of unet, dense-fcn, mrrn/],
-  ["a budget that is no time", () => request("--budget", "20"), 2, /--budget 20: give a time such as 90s, 20m or 2h/],
   ["more folds than patients", () => request("--folds", "9", "--out", at("folds")), 2, /--folds 9: there are 4 patients; give at most that many folds/],
 ] as const) {
   test(`${name}: exit ${exitCode} and one sentence`, async () => {
