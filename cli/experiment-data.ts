@@ -50,8 +50,8 @@ export class ExperimentData {
   }
 
   /** Phantoms: 12 train on either modality, 4 others choose the epoch, 12 others are tested on. */
-  static ofPhantoms(modalities: readonly [Modality, Modality], size: number, narrator: Narrator): ExperimentData {
-    const [student, teacher] = modalities.map((m) => phantomSource(m, size));
+  static ofPhantoms(modalities: readonly [Modality, Modality], size: number, narrator: Narrator, seed = 0): ExperimentData {
+    const [student, teacher] = modalities.map((m) => phantomSource(m, size, seed));
     return new ExperimentData(`${modalities[0]} phantoms taught by ${modalities[1]} phantoms of other patients: ${TRAIN} of each train, ${VALIDATE} validate, ${TEST} test`, "phantom", PHANTOM_DEFAULTS, student, teacher, narrator);
   }
 
@@ -142,12 +142,12 @@ const PHANTOM_DEFAULTS: PartialConfig = {
   optimization: { batch: 4, rates: { G: 2e-3, D: 1e-3, S: 2e-3 } },
 };
 
-function phantomSource(modality: Modality, size: number): Source {
+function phantomSource(modality: Modality, size: number, seed: number): Source {
   const ids = Array.from({ length: TRAIN + VALIDATE + TEST }, (_, i) => `${modality.toLowerCase()}-${String(i + 1).padStart(3, "0")}`);
   return {
     folder: "", name: `${modality} phantoms`, intensity: modality === "CT" ? softTissueWindow : mrPercentile, cases: ids.map((id) => ({ id, patient: id })),
     lists: async () => ({ train: { train: ids.slice(0, TRAIN) }, val: ids.slice(TRAIN, TRAIN + VALIDATE), test: ids.slice(TRAIN + VALIDATE) }),
-    load: async (id) => phantomCase({ modality, seed: 0, index: ids.indexOf(id), size, slices: SLICES, fieldMm: FIELD_MM }),
+    load: async (id) => phantomCase({ modality, seed, index: ids.indexOf(id), size, slices: SLICES, fieldMm: FIELD_MM }),
   };
 }
 

@@ -19,6 +19,9 @@ const KINDS = {
   HD95: { digits: 2, better: "lower", unit: "mm" },
 } as const;
 
+/** "10 epochs of 32 steps". */
+export const lengthText = ({ epochs, steps }: Length): string => `${epochs} epoch${epochs === 1 ? "" : "s"} of ${steps} step${steps === 1 ? "" : "s"}`;
+
 /** Writes the tables of what was found so far; their text. */
 export async function writeTables(folder: ExperimentFolder, name: string, plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>, about: About): Promise<string> {
   const metrics = metricsOf(plan, [...results.values()]), methods = methodsOf(plan, jobs, results);
@@ -59,7 +62,7 @@ function notesOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Jo
   const done = jobs.filter((j) => results.has(j)).length, seeds = new Set(jobs.map((j) => j.seed)).size;
   return [
     ...comparisonNotes(compared, plan.reference),
-    `every row trained ${length.epochs} epochs of ${length.steps} steps${seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : ""}`,
+    `every row trained ${lengthText(length)}${seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : ""}`,
     `${plan.metrics.includes("SDSC") ? `SDSC at ${toleranceMm} mm; ` : ""}HD95 where nothing was segmented: the diagonal of the volume`,
     ...(testIsValidation ? ["the cases tested on also chose each row's best epoch: all rows are flattered alike"] : []),
     `data: ${data}`,

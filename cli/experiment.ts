@@ -8,7 +8,7 @@ import { type Layer, layeredConfig, presetOf } from "../train/presets.ts";
 import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
 import { ExperimentData, PHANTOM_SIZE } from "./experiment-data.ts";
 import { ExperimentFolder } from "./experiment-folder.ts";
-import { writeTables } from "./experiment-report.ts";
+import { lengthText, writeTables } from "./experiment-report.ts";
 import { Pace, type Planned, calibrate, runJob } from "./experiment-run.ts";
 import type { Evaluation } from "./evaluate-run.ts";
 import { CommandError } from "./exit.ts";
@@ -93,12 +93,11 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
       if (epochs === undefined || !steps) length = lengthFor(USED * budget - since(), [...costs.values()], round, { epochs, steps: steps ?? undefined });
       seconds = Object.fromEntries(runs.map((j) => [j.id, secondsOf(costs.get(j.id)!, length)]));
       const expected = since() + Object.values(seconds).reduce((s, v) => s + v, 0);
-      narrator.say(`${runs.length} runs of ${length.epochs} epochs of ${length.steps} steps: about ${clock(expected)} of ${clock(budget)}${expected > budget ? "; the budget is too short for what was asked" : ""}`);
+      narrator.say(`${runs.length} runs of ${lengthText(length)}: about ${clock(expected)} of ${clock(budget)}${expected > budget ? "; the budget is too short for what was asked" : ""}`);
     }
     await folder.decide({ version: 1, experiment: name, settings, length, ...(seconds ? { seconds } : {}) });
   } else {
-    const { epochs, steps } = folder.decided.length;
-    narrator.say(`going on in ${folder.path}: ${epochs} epochs of ${steps} steps a run, as it was begun${budget === null ? "" : "; --budget changes nothing now"}`);
+    narrator.say(`going on in ${folder.path}: ${lengthText(folder.decided.length)} a run, as it was begun${budget === null ? "" : "; --budget changes nothing now"}`);
   }
   const { length, seconds } = folder.decided!, results = new Map<Planned, Evaluation>(), pace = new Pace(runs.map((j) => j.id), seconds ?? {});
   const [{ test, config: { cases } }] = planned, about = { toleranceMm, length, data: data.says, testIsValidation: test.some((id) => cases.studentVal.includes(id)) };

@@ -94,7 +94,7 @@ export function comparisonNotes(compared: readonly Compared[], reference: string
   const tested = compared.some((c) => c.cells.some((cell) => !Number.isNaN(cell.p)));
   return [
     `mean ± standard deviation over cases; • best of its network${tested ? `; * differs from ${reference} with p < ${LEVEL}` : ""}`,
-    ...(tested && n < least ? [`with ${n} cases no p can fall below ${LEVEL}: the test needs at least ${least}`] : []),
+    ...(tested && n < least ? [`with ${n} case${n === 1 ? "" : "s"} no p can fall below ${LEVEL}: the test needs at least ${least}`] : []),
   ];
 }
 
