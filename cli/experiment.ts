@@ -1,6 +1,7 @@
 // cmedl experiment: trains the rows of one of the paper's tables side by side, tests them on the same cases, prints the table.
 import { join } from "node:path";
 import type { Command } from "commander";
+import { NumericalError } from "../engine/index.ts";
 import { ConfigError } from "../train/config-check.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, type TrainConfig } from "../train/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, type Job, type Length, jobsOf, lengthFor, secondsOf, trainedJobs } from "../train/experiments.ts";
@@ -99,16 +100,24 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   } else {
     narrator.say(`going on in ${folder.path}: ${lengthText(folder.decided.length)} a run, as it was begun${budget === null ? "" : "; --budget changes nothing now"}`);
   }
-  const { length, seconds } = folder.decided!, results = new Map<Planned, Evaluation>(), pace = new Pace(runs.map((j) => j.id), seconds ?? {});
+  const { length, seconds } = folder.decided!, results = new Map<Planned, Evaluation>(), failed: NumericalError[] = [], pace = new Pace(runs.map((j) => j.id), seconds ?? {});
   const [{ test, config: { cases } }] = planned, about = { toleranceMm, length, data: data.says, testIsValidation: test.some((id) => cases.studentVal.includes(id)) };
   for (const [i, job] of planned.entries()) {
     narrator.say(`${i + 1} of ${planned.length}: ${job.row.part ? `${job.row.part}, ` : ""}${job.row.name}, ${job.segmentor}, seed ${job.seed}${job.fold === null ? "" : `, fold ${job.fold + 1}`}; ${clock(pace.left)} left for all`);
     const run = planned.find((j) => j.id === job.run)!;
-    results.set(job, await runJob(job, run, length, { ...around, toleranceMm, structures: plan.structures, pace }));
+    try {
+      results.set(job, await runJob(job, run, length, { ...around, toleranceMm, structures: plan.structures, pace }));
+    } catch (error) {
+      // Numbers that are not finite end this row, not the others.
+      if (!(error instanceof NumericalError)) throw error;
+      failed.push(error);
+      narrator.say(`${job.row.name}: ${error.message}`);
+    }
     await writeTables(folder, name, plan, planned, results, about);
   }
   const text = await writeTables(folder, name, plan, planned, results, about);
   process.stdout.write(`\n${text}\n\ntables  ${join(folder.path, "table.md")}, table.csv, results.json\nruns    ${join(folder.path, "runs")}\ntook    ${clock(since())}\n`);
+  if (failed.length) throw failed[0];
 }
 
 /** A job's whole configuration: its preset; nothing stops early; the data's sizes; the flags; what the job itself decides. */
