@@ -46,9 +46,9 @@ const PLAIN = ["flip", "degrees", "scale", "elastic"].map((n) => `augmentation.$
 
 export type FlagValues = Readonly<Record<string, unknown>> & { readonly set?: readonly string[]; readonly augment?: boolean };
 
-/** Adds the flags to a command. */
-export function addConfigFlags(command: Command): void {
-  for (const { flags, says } of FLAGS) command.addOption(new Option(flags, says));
+/** Adds the flags to a command, but for those that the command has of its own kind. */
+export function addConfigFlags(command: Command, { without = [] }: { without?: readonly string[] } = {}): void {
+  for (const { flags, says } of FLAGS) if (!without.some((flag) => flags.startsWith(`${flag} `))) command.addOption(new Option(flags, says));
   command
     .option("--no-augment", "train on the slices as they are")
     .option("--set <field=value>", "any field of the configuration, as in --set optimization.clip=1; may be given again", (text: string, before: string[] = []) => [...before, text]);

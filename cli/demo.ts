@@ -3,12 +3,10 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Device } from "../engine/index.ts";
-import { type IntensityRule, mrPercentile, rangeOf, softTissueWindow } from "../data/intensity.ts";
-import { SliceCollector, type SliceGrid, type SliceSet } from "../data/slices.ts";
-import { type Modality, phantomSet } from "../data/synthetic.ts";
-import type { PartialConfig, RegimeName } from "../train/config.ts";
+import type { PartialConfig, RegimeName, TrainConfig } from "../train/config.ts";
 import { presetConfig } from "../train/presets.ts";
 import { CommandError } from "./exit.ts";
+import { ExperimentData } from "./experiment-data.ts";
 import { exists } from "./files.ts";
 import { openDevice } from "./open-device.ts";
 import { Narrator, clock } from "./progress.ts";
@@ -16,8 +14,7 @@ import { RunFolder } from "./run-folder.ts";
 import { type RunResult, type RunSets, trainRun } from "./training.ts";
 
 /** Sizes at which both regimes train in a few minutes on two cores without a GPU. */
-const SIZE = 32, FIELD_MM = 330, TRAIN = 12, VALIDATE = 4, SLICES = 16;
-const SEGMENTOR = 8, TRANSLATOR = 4, BATCH = 4, STEPS = 32;
+const SIZE = 32, STEPS = 32;
 
 interface DemoFlags {
   out?: string;
@@ -42,49 +39,27 @@ async function demo(flags: DemoFlags): Promise<void> {
   const started = performance.now();
   const narrator = new Narrator();
   const out = flags.out ?? (await freeName("runs/demo"));
-  const sets = phantoms(seed);
-  narrator.say(`phantoms: ${TRAIN} CT patients and ${TRAIN} MR patients with other anatomy train (${sets.student.count} and ${sets.teacher!.count} slices of ${SIZE} × ${SIZE}), ${VALIDATE} CT patients validate`);
+  const data = ExperimentData.ofPhantoms(["CT", "MR"], SIZE, narrator, seed), { test: _, ...cases } = await data.cases(false, null, null);
+  const configOf = (regime: RegimeName): TrainConfig => presetConfig(regime, data.fields(false), { seed, cases, data: { size: SIZE }, optimization: { epochs, steps: STEPS, patience: null } } satisfies PartialConfig);
+  const sets = await data.sets(configOf("cmedl"), false);
+  narrator.say(`phantoms: ${cases.studentTrain.length} CT patients and ${cases.teacherTrain.length} MR patients with other anatomy train (${sets.student.count} and ${sets.teacher!.count} slices of ${SIZE} × ${SIZE}), ${cases.studentVal.length} CT patients validate`);
   const results = new Map<RegimeName, RunResult>();
   const device = await openDevice(narrator, flags.device);
   for (const regime of ["ct-only", "cmedl"] as const) {
     narrator.say(regime === "ct-only" ? "1 of 2: CT only, the baseline" : "2 of 2: CMEDL, taught by MR");
-    results.set(regime, await train(device, regime, seed, epochs, sets, join(out, regime), narrator));
+    results.set(regime, await train(device, configOf(regime), sets, join(out, regime), narrator));
   }
   device.dispose();
-  process.stdout.write(summary(results, out, (performance.now() - started) / 1000));
+  process.stdout.write(summary(results, cases.studentVal.length, out, (performance.now() - started) / 1000));
 }
 
-async function train(device: Device, regime: RegimeName, seed: number, epochs: number, sets: RunSets, path: string, narrator: Narrator): Promise<RunResult> {
-  const ids = (set: SliceSet): string[] => [...new Set(set.origins.map((o) => o.id))];
-  const width = TRANSLATOR;
-  const config = presetConfig(regime, {
-    seed,
-    data: { student: "phantoms", teacher: "phantoms", size: SIZE, fieldMm: FIELD_MM },
-    networks: { segmentor: { width: SEGMENTOR }, generator: { width, blocks: 2 }, discriminator: { width, layers: 2 }, features: { width } },
-    optimization: { rates: { G: 2e-3, D: 1e-3, S: 2e-3 }, batch: BATCH, epochs, steps: STEPS, patience: null },
-    cases: { studentTrain: ids(sets.student), studentVal: ids(sets.validation), teacherTrain: ids(sets.teacher!) },
-  } satisfies PartialConfig);
+async function train(device: Device, config: TrainConfig, sets: RunSets, path: string, narrator: Narrator): Promise<RunResult> {
   const run = await RunFolder.create(path);
   await run.writeConfig(config);
   return trainRun(device, config, sets, run, narrator);
 }
 
-const grid = (): SliceGrid => ({ fieldMm: FIELD_MM, size: SIZE });
-
-function phantoms(seed: number): RunSets {
-  const set = (modality: Modality, rule: IntensityRule, count: number, first: number, negatives?: "all"): SliceSet => {
-    const collector = new SliceCollector({ grid: grid(), seed, ...(negatives ? { negatives } : {}) });
-    for (const c of phantomSet({ modality, seed, size: SIZE, slices: SLICES, fieldMm: FIELD_MM }, count, first)) collector.add(c, rangeOf(rule, c.image.data, c.id));
-    return collector.finish("phantoms");
-  };
-  return {
-    student: set("CT", softTissueWindow, TRAIN, 0),
-    teacher: set("MR", mrPercentile, TRAIN, 0),
-    validation: set("CT", softTissueWindow, VALIDATE, TRAIN, "all"),
-  };
-}
-
-function summary(results: ReadonlyMap<RegimeName, RunResult>, out: string, seconds: number): string {
+function summary(results: ReadonlyMap<RegimeName, RunResult>, validated: number, out: string, seconds: number): string {
   const dice = (regime: RegimeName): number => results.get(regime)!.best?.dice ?? NaN;
   const line = (name: string, regime: RegimeName): string => {
     const course = results.get(regime)!.epochs.map((e) => e.validation?.dice.mean.toFixed(2) ?? "–").join(" ");
@@ -94,7 +69,7 @@ function summary(results: ReadonlyMap<RegimeName, RunResult>, out: string, secon
   const verdict = gain > 0.01
     ? `CMEDL is ${gain.toFixed(3)} above CT only in this run; one small run proves nothing.`
     : `CMEDL does not beat CT only at this size (${gain >= 0 ? "+" : ""}${gain.toFixed(3)}): its translator needs larger images and longer training.`;
-  return `\nDice on ${VALIDATE} CT phantoms that neither run saw, best epoch:\n${line("CT only", "ct-only")}${line("CMEDL", "cmedl")}${verdict}\n
+  return `\nDice on ${validated} CT phantoms that neither run saw, best epoch:\n${line("CT only", "ct-only")}${line("CMEDL", "cmedl")}${verdict}\n
 pictures     ${join(out, "cmedl", "pictures")}
 curves       ${join(out, "cmedl", "curves.png")}, ${join(out, "ct-only", "curves.png")}
 checkpoints  ${join(out, "cmedl", "checkpoints", "best.safetensors")}, ${join(out, "ct-only", "checkpoints", "best.safetensors")}

@@ -18,6 +18,7 @@ const commands: readonly Entry[] = [
   { name: "presets", summary: "list the rows of the paper that train takes by one word", load: () => import("./presets.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
+  { name: "experiment", summary: "train the rows of one of the paper's tables side by side and print the table", load: () => import("./experiment.ts") },
   { name: "models", summary: "list the networks: parameters, cost, figure of the paper", load: () => import("./models.ts") },
   { name: "convert", summary: "convert weights: PyTorch files, safetensors, the networks of a run", load: () => import("./convert.ts") },
   { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },

@@ -3,19 +3,14 @@ import type { Command } from "commander";
 import { fromLps, toLps } from "../data/orientation.ts";
 import { rangeOf } from "../data/intensity.ts";
 import { writeNifti } from "../data/nifti.ts";
-import { imageSlice, placeClasses, placePrediction } from "../data/slices.ts";
-import { setInferenceStatistics } from "../models/blocks.ts";
-import { fromStateDict } from "../models/pytorch.ts";
-import { stateDictOf } from "../train/checkpoint.ts";
 import { outputsOf } from "../train/config.ts";
-import { makeRegime } from "../train/make-regime.ts";
-import { probabilities, segmentSlices } from "../train/validation.ts";
 import { readVolume } from "./dataset.ts";
 import { CommandError } from "./exit.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
 import { openDevice } from "./open-device.ts";
 import { Narrator } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
+import { VolumeSegmenter } from "./segment-volume.ts";
 
 interface PredictFlags {
   output: string;
@@ -25,8 +20,6 @@ interface PredictFlags {
   device?: string;
   quiet?: boolean;
 }
-
-const BATCH = 4;
 
 export function register(command: Command): void {
   command
@@ -52,7 +45,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(runPath);
   const config = await run.readConfig();
-  const { data: { size, fieldMm, labels, studentIntensity }, optimization } = config, outputs = outputsOf(config);
+  const { data: { fieldMm, labels, studentIntensity } } = config, outputs = outputsOf(config);
   if (outputs > 1 && flags.threshold !== undefined) throw new CommandError("usage", `--threshold does not go with the run's classes ${labels!.join(", ")}: each voxel gets the most probable`);
   const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
   const stored = await readVolume(imagePath);
@@ -60,27 +53,11 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const image = toLps(stored);
   const range = rangeOf(studentIntensity, image.data, imagePath);
   if (fieldMm === null) throw new CommandError("config", `${run.path}/config.yaml: data.fieldMm: is null; put back the file that \`cmedl train\` wrote`);
-  const grid = { fieldMm, size }, depth = image.shape[2], n = size ** 2;
-  const slices = new Float32Array(depth * n);
-  for (let z = 0; z < depth; z++) imageSlice(image, z, range, grid, slices, z * n);
 
   using device = await openDevice(narrator, flags.device);
-  const regime = makeRegime(config);
-  setInferenceStatistics(regime, flags.statistics ?? optimization.statistics);
-  for (const [name, network] of Object.entries(regime.networks)) {
-    // Where weights have a moving average, that is what was validated.
-    const average = stateDictOf(checkpoint.tensors, `average.${name}`);
-    for (const [variable, data] of fromStateDict(network, average.size > 0 ? average : stateDictOf(checkpoint.tensors, name))) variable.setInitial(data);
-  }
-  using program = await device.compile(({ x }) => ({ probability: probabilities(regime.segment(x)) }), { x: [BATCH, size, size, 1] }, { name: "predict" });
-  const probability = await segmentSlices(program, slices, size, BATCH);
+  using segmenter = await VolumeSegmenter.open(device, config, checkpoint, flags.statistics);
+  const mask = await segmenter.segment(image, range, threshold);
 
-  const mask = new Uint8Array(image.data.length);
-  for (let z = 0; z < depth; z++) {
-    const here = probability.subarray(z * n * outputs, (z + 1) * n * outputs);
-    if (outputs === 1) placePrediction(here, image, z, grid, mask, threshold);
-    else placeClasses(here, outputs, image, z, grid, mask);
-  }
   // The masks' own values again, where the run was given them.
   const values = labels === null ? [0, 1] : [0, ...labels], written = values.some((v) => v > 255) ? Int16Array.from(mask, (c) => values[c]) : mask.map((c) => values[c]);
   await writeAtomic(output, writeNifti(fromLps(written, stored), stored, { gzip: /\.gz$/i.test(output) }));

@@ -26,6 +26,8 @@ export interface RunSets {
 export interface RunResult {
   readonly best: { readonly epoch: number; readonly dice: number } | null;
   readonly epochs: readonly EpochReport[];
+  /** Until the first step: compiling. */
+  readonly startSeconds: number;
 }
 
 const PICTURED = 3;
@@ -55,8 +57,8 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
     epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans, precision,
     ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }), ...(decayFrom === null ? {} : { decayFrom }), ...(patience === null ? {} : { patience }),
   }, from);
-  const { dispatches, pipelines, bytes } = training.stats;
-  narrator.say(`compiled in ${((performance.now() - started) / 1000).toFixed(1)} s: ${dispatches} dispatches a step, ${pipelines} pipelines, ${(bytes / 2 ** 20).toFixed(0)} MiB`);
+  const { dispatches, pipelines, bytes } = training.stats, startSeconds = (performance.now() - started) / 1000;
+  narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${dispatches} dispatches a step, ${pipelines} pipelines, ${(bytes / 2 ** 20).toFixed(0)} MiB`);
   const { stepsPerEpoch } = batches;
   const { epoch, step } = training.progress;
   const epochs = narrator.bar("epoch", lastEpoch, epoch);
@@ -101,7 +103,7 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
     signals.stop();
     narrator.end();
   }
-  return { best: training.progress.best, epochs: reports };
+  return { best: training.progress.best, epochs: reports, startSeconds };
 }
 
 interface EpochEvent { readonly event: string; readonly epoch: number; readonly steps: number; readonly losses: Readonly<Record<string, number>>; readonly validationLoss: number | null; readonly dice: number | null; readonly classes?: Readonly<Record<string, number>> }

@@ -10,6 +10,8 @@ export interface CaseName {
 export interface Split<C extends CaseName = CaseName> {
   readonly train: readonly C[];
   readonly val: readonly C[];
+  /** Cases that neither train nor choose an epoch; where there are lists that name some. */
+  readonly test?: readonly C[];
 }
 
 /** Lists of case (or patient) ids, as a file gives them. */
@@ -17,13 +19,14 @@ export interface SplitLists {
   /** Name of a training list → ids. One list for nnU-Net's folds ("train"), one a modality for unpaired sets ("train_ct", "train_mr"). */
   readonly train: Readonly<Record<string, readonly string[]>>;
   readonly val: readonly string[];
+  readonly test?: readonly string[];
 }
 
 const show = (ids: readonly string[]): string => printable(ids.slice(0, 5).join(", ") + (ids.length > 5 ? `, … (${ids.length})` : ""));
 
 /**
  * Reads a splits file's text. Three forms: a list of {train, val} (nnU-Net; `fold` picks one), one {train, val}, or
- * {train_ct, train_mr, val_paired} with one training list a modality (any train_… and one val or val_…). Throws DataError.
+ * {train_ct, train_mr, val_paired} with one training list a modality (any train_… and one val or val_…). A list "test" may go with any. Throws DataError.
  */
 export function parseSplits(text: string, name: string, fold = 0): SplitLists {
   const bad = (field: string, problem: string, mend: string): never => {
@@ -45,7 +48,7 @@ export function parseSplits(text: string, name: string, fold = 0): SplitLists {
   if (typeof json !== "object" || json === null) bad(at || "root", "is no object of lists", 'write {"train": […], "val": […]}');
   const lists = new Map<string, string[]>();
   for (const [key, value] of Object.entries(json as object)) {
-    if (!/^(train|val)(_[a-z0-9]+)*$/i.test(key)) continue;
+    if (!/^((train|val)(_[a-z0-9]+)*|test)$/i.test(key)) continue;
     if (!Array.isArray(value) || !value.every((v) => typeof v === "string")) bad(`${at}${key}`, "is no list of names", "list the case names as strings");
     const ids = value as string[];
     const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
@@ -57,12 +60,13 @@ export function parseSplits(text: string, name: string, fold = 0): SplitLists {
   const vals = [...lists].filter(([key]) => /^val/i.test(key));
   if (Object.keys(train).length === 0) bad(`${at}train`, "is missing", 'write {"train": […], "val": […]}');
   if (vals.length !== 1) bad(`${at}val`, vals.length > 1 ? "there is more than one validation list" : "is missing", "give one list of validation cases");
-  const val = vals[0][1];
+  const val = vals[0][1], test = [...lists].find(([key]) => /^test$/i.test(key))?.[1];
   for (const [key, ids] of Object.entries(train)) {
-    const both = ids.filter((id) => val.includes(id));
+    const both = ids.filter((id) => val.includes(id)), tested = ids.filter((id) => test?.includes(id));
     if (both.length) bad(`${at}${key}`, `${show(both)} also validates`, "no patient may stand in both lists");
+    if (tested.length) bad(`${at}${key}`, `${show(tested)} is also tested on`, "no patient may stand in both lists");
   }
-  return { train, val };
+  return { train, val, ...(test ? { test } : {}) };
 }
 
 const named = (c: CaseName, ids: ReadonlySet<string>): boolean => ids.has(c.id) || ids.has(c.patient);
@@ -75,7 +79,8 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
   const lost = missing(ids);
   if (lost.length) throw new DataError(name, "train", `${show(lost)} is in the splits but not in the folder`, "add the case or take it out of the splits");
   const trainIds = new Set(ids), valIds = new Set(lists.val);
-  return { train: cases.filter((c) => named(c, trainIds)), val: cases.filter((c) => named(c, valIds)) };
+  const testIds = new Set(lists.test ?? []);
+  return { train: cases.filter((c) => named(c, trainIds)), val: cases.filter((c) => named(c, valIds)), ...(testIds.size ? { test: cases.filter((c) => named(c, testIds)) } : {}) };
 }
 
 /** A part (`fraction`, at least one patient) validates, drawn by patient from the seed. Throws DataError with fewer than two patients. */
@@ -107,7 +112,7 @@ export interface SplitOptions {
  */
 export function splitUnpaired<C extends CaseName>(student: readonly C[], teacher: readonly C[], { seed, fraction = 0.2, lists = {} }: SplitOptions): UnpairedSplit<C> {
   const s = lists.student ? applySplit(lists.student, student, "student") : randomSplit(student, seed, fraction, "student");
-  const valPatients = new Set(s.val.map((c) => c.patient));
+  const valPatients = new Set([...s.val, ...(s.test ?? [])].map((c) => c.patient));
   const t = lists.teacher
     ? applySplit(lists.teacher, teacher, "teacher")
     : { train: teacher.filter((c) => !valPatients.has(c.patient)), val: teacher.filter((c) => valPatients.has(c.patient)) };
@@ -123,6 +128,6 @@ export function splitUnpaired<C extends CaseName>(student: readonly C[], teacher
 /** Throws DataError where a patient validates in one place and trains in another. */
 export function assertDisjoint({ student, teacher }: UnpairedSplit): void {
   const training = new Set([...student.train, ...teacher.train].map((c) => c.patient));
-  const both = [...new Set([...student.val, ...teacher.val].map((c) => c.patient))].filter((p) => training.has(p));
+  const both = [...new Set([...student.val, ...teacher.val, ...(student.test ?? [])].map((c) => c.patient))].filter((p) => training.has(p));
   if (both.length) throw new DataError("splits", "patients", `${show(both)} would train and validate`, "no patient may stand in both lists");
 }

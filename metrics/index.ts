@@ -1,2 +1,6 @@
 // How well a segmentation agrees with the expert's.
 export { type EmptyRule, type Overlap, addOverlap, dice, diceOf, meanDice, overlap } from "./dice.ts";
+export { squaredDistances } from "./distance-transform.ts";
+export { type Summary, summarize } from "./summary.ts";
+export { type DirectedDistances, type MaskPair, type SurfaceDistances, hausdorff, hausdorff95, surfaceDice, surfaceDistances } from "./surface.ts";
+export { type Wilcoxon, fewestPairs, wilcoxon } from "./wilcoxon.ts";

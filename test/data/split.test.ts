@@ -25,6 +25,15 @@ test("a fold of nnU-Net's list is taken by its number", () => {
   assert.throws(() => parseSplits(text, "s", 2), /fold: 2 is none of 0 … 1/);
 });
 
+test("a test list is kept apart: its patients neither train nor validate, on either modality", () => {
+  const lists = parseSplits('{"train":["a","b"],"val":["c"],"test":["d"]}', "s");
+  const split = splitUnpaired(cases("a", "b", "c", "d"), cases("c", "d", "m"), { seed: 0, lists: { student: lists } });
+  assert.is(ids(split.student.test!), "d");
+  assert.is(ids(split.student.val), "c");
+  assert.is(ids(split.teacher.train), "m");
+  assert.throws(() => parseSplits('{"train":["a"],"val":["c"],"test":["a"]}', "s"), /train: a is also tested on/);
+});
+
 test("ids may name cases or patients", () => {
   const lists = parseSplits('{"train":["p1"],"val":["p2/b"]}', "s");
   const split = applySplit(lists, cases("p1/a", "p1/b", "p2/b"), "ct");

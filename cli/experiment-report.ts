@@ -1,0 +1,71 @@
+// An experiment's findings as files and text: table.md, table.csv, results.json, and the table for the terminal.
+import { type Compared, type Method, type Metric, compareMethods, comparisonCsv, comparisonNotes, comparisonTables, meanOfRuns } from "../report/comparison.ts";
+import { tableMarkdown, tableText } from "../report/table.ts";
+import { type Experiment, type Job, type Length, NETWORK_NAMES } from "../train/experiments.ts";
+import type { Evaluation } from "./evaluate-run.ts";
+import type { ExperimentFolder } from "./experiment-folder.ts";
+
+export interface About {
+  readonly toleranceMm: number;
+  readonly length: Length;
+  readonly data: string;
+  /** Whether the cases that are tested on chose the epoch too. */
+  readonly testIsValidation: boolean;
+}
+
+const KINDS = {
+  DSC: { digits: 3, better: "higher" },
+  SDSC: { digits: 3, better: "higher" },
+  HD95: { digits: 2, better: "lower", unit: "mm" },
+} as const;
+
+/** "10 epochs of 32 steps". */
+export const lengthText = ({ epochs, steps }: Length): string => `${epochs} epoch${epochs === 1 ? "" : "s"} of ${steps} step${steps === 1 ? "" : "s"}`;
+
+/** Writes the tables of what was found so far; their text. */
+export async function writeTables(folder: ExperimentFolder, name: string, plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>, about: About): Promise<string> {
+  const metrics = metricsOf(plan, [...results.values()]), methods = methodsOf(plan, jobs, results);
+  const compared = compareMethods(methods, metrics, plan.reference);
+  const tables = comparisonTables(plan.title, compared, metrics, { reference: plan.reference, elsewhere: `The paper's: ${plan.source}` });
+  const notes = notesOf(plan, jobs, results, compared, about);
+  await folder.write("table.md", `${[...tables.map(tableMarkdown), notes.map((n) => `- ${n}`).join("\n")].join("\n\n")}\n`);
+  await folder.write("table.csv", comparisonCsv(compared, metrics));
+  await folder.write("results.json", `${JSON.stringify({
+    experiment: name, ...about, reference: plan.reference, rows: compared,
+    runs: jobs.filter((j) => results.has(j)).map((j) => ({ method: j.row.name, part: j.row.part, preset: j.row.preset, segmentor: j.segmentor, seed: j.seed, fold: j.fold, run: j.run, cases: results.get(j) })),
+  }, null, 2)}\n`);
+  return [...tables.map(tableText), notes.join("\n")].join("\n\n");
+}
+
+/** The experiment's metrics, structure by structure where there are several. */
+function metricsOf(plan: Experiment, found: readonly Evaluation[]): Metric[] {
+  const names = Object.keys(Object.values(found[0] ?? {})[0] ?? {});
+  return plan.metrics.flatMap((kind) => {
+    const own = names.filter((n) => n === kind || n.startsWith(`${kind} `));
+    return (own.length ? own : [kind]).map((n): Metric => ({ name: n, ...KINDS[kind] }));
+  });
+}
+
+/** Rows of the table, network by network. A case's values are the mean over seeds; folds bring different cases together. */
+function methodsOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>): Method[] {
+  const parts = [...new Set(plan.rows.map((r) => r.part))], segmentors = [...new Set(jobs.map((j) => j.segmentor))];
+  return parts.flatMap((part) => segmentors.flatMap((segmentor) => plan.rows.filter((r) => r.part === part).map((row): Method => {
+    const own = jobs.filter((j) => j.row === row && j.segmentor === segmentor && results.has(j)), paper = row.paper?.[segmentor];
+    return {
+      group: part === undefined ? NETWORK_NAMES[segmentor] : `${part}, ${NETWORK_NAMES[segmentor]}`, name: row.name, cases: meanOfRuns(own.map((j) => results.get(j)!)),
+      ...(paper ? { elsewhere: Object.fromEntries(plan.metrics.flatMap((m, i) => [[m, paper[i]], [`${m} Avg.`, paper[i]]])) } : {}),
+    };
+  })));
+}
+
+function notesOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>, compared: readonly Compared[], { toleranceMm, length, data, testIsValidation }: About): string[] {
+  const done = jobs.filter((j) => results.has(j)).length, seeds = new Set(jobs.map((j) => j.seed)).size;
+  return [
+    ...comparisonNotes(compared, plan.reference),
+    `every row trained ${lengthText(length)}${seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : ""}`,
+    `${plan.metrics.includes("SDSC") ? `SDSC at ${toleranceMm} mm; ` : ""}HD95 where nothing was segmented: the diagonal of the volume`,
+    ...(testIsValidation ? ["the cases tested on also chose each row's best epoch: all rows are flattered alike"] : []),
+    `data: ${data}`,
+    ...(done < jobs.length ? [`${done} of ${jobs.length} runs are in; the others follow`] : []),
+  ];
+}
