@@ -5,7 +5,7 @@ import { defaultFieldMm } from "../data/slices.ts";
 import { splitUnpaired } from "../data/split.ts";
 import { ConfigError } from "../train/config-check.ts";
 import type { TrainConfig } from "../train/config.ts";
-import { makeRegime } from "../train/make-regime.ts";
+import { featuresOf, makeRegime } from "../train/make-regime.ts";
 import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/presets.ts";
 import { type FlagValues, addConfigFlags, flagLayers, refuseOnResume } from "./config-flags.ts";
 import { readConfigFile } from "./config-file.ts";
@@ -81,7 +81,7 @@ export async function configOf(file: string | undefined, flags: FlagValues & { r
 async function start(file: string | undefined, flags: TrainFlags): Promise<void> {
   const { out } = flags;
   const asked = await configOf(file, flags);
-  const { inputs } = makeRegime(asked);
+  const untrained = makeRegime(asked), { inputs } = untrained;
   const reads = (x: (typeof inputs)[number]): boolean => inputs.includes(x);
   const { student, teacher } = asked.data;
   const needed: [flag: string, value: string | undefined, why: string][] = [["--student", student, ""], ["--out", out, ""]];
@@ -106,7 +106,7 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   narrator.say(`student: ${studentSet.layout.says}, ${many(cases.studentTrain, sets.student)} train, ${many(cases.studentVal, sets.validation)} validate; split ${studentLists ? `by ${studentLists.path}` : `by patient from seed ${config.seed}`}`);
   if (sets.teacher) narrator.say(`teacher: ${teacherSet!.layout.says}, ${many(cases.teacherTrain, sets.teacher)}${reads("yM") ? "" : "; no masks are read"}`);
   const { features } = config.networks;
-  if (reads("xM") && config.losses.weights.cx > 0) narrator.say(`contextual loss: VGG${features.layers} ${features.file === null ? `with random weights from seed ${config.seed} (no --vgg FILE was given)` : `weights of ${features.file}, layers ${features.taps.join(", ")}`}`);
+  if (featuresOf(untrained)) narrator.say(`contextual loss: VGG${features.layers} ${features.file === null ? `with random weights from seed ${config.seed} (no --vgg FILE was given)` : `weights of ${features.file}, layers ${features.taps.join(", ")}`}`);
   await finish(config, sets, run, narrator, device, { debugNans: flags.debugNans });
 }
 

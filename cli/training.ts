@@ -127,8 +127,8 @@ function onInterrupt(narrator: Narrator): { signal: AbortSignal; stop(): void } 
 
 /** The losses worth a glance, in the paper's names. */
 function shortLosses(losses: Readonly<Record<string, number>>): string {
-  const named = ["lossG", "lossDM", "cx", "hintS", "diceCT"].filter((n) => n in losses);
-  return named.map((n) => `${n} ${losses[n].toFixed(3)}`).join(" ");
+  const named = ["lossG", "lossEG", "lossDc", "lossDM", "cx", "hintS", "distS", "mutual", "diceCT", "dicePM"].filter((n) => n in losses);
+  return named.slice(0, 5).map((n) => `${n} ${losses[n].toFixed(3)}`).join(" ");
 }
 
 /** Dice of classes 1, 2, … under the masks' own values. */
