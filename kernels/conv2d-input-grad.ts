@@ -13,7 +13,7 @@ const columnsOfPhase = (p: Params): number => ceilDiv(p.w, p.strideX);
 
 export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-quad", {
   source: directQuad,
-  tunables: { CV: [4, 2, 1, 3] },
+  tunables: { CV: [2, 1, 3, 4] },
   consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),
@@ -29,8 +29,8 @@ export const conv2dInputGradImplicitGemm = defineKernel("conv2d-input-grad-impli
 });
 export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-vec4", {
   source: directVec4,
-  tunables: { CV: [2, 4, 1, 3] },
-  consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups, 2) }),
+  tunables: { CV: [2, 1, 3, 4] },
+  consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
   fits: channelsBy4,
   threads: (p, c) => phases(p) * rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4) * tilesOf(p, p.c, 4 * Number(c.CV)),
   cost: convCost,

@@ -8,11 +8,11 @@ import implicitGemm from "./conv2d-weight-grad-implicit-gemm.wgsl";
 import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 
 const rowsOf = (p: Params): number => p.r * p.s * (p.c / p.groups);
-const kvOf = (p: Params, most = 4): number => vectorsPerThread(p.k / p.groups, most);
+const kvOf = (p: Params): number => vectorsPerThread(p.k / p.groups);
 
 export const conv2dWeightGradDirectQuad = defineKernel("conv2d-weight-grad-direct-quad", {
   source: directQuad,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: kvOf(p) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => [ceilDiv(rowsOf(p) / 4, 8), p.chunks, tilesOf(p, p.k, 4 * Number(c.KV))],
@@ -28,8 +28,8 @@ export const conv2dWeightGradImplicitGemm = defineKernel("conv2d-weight-grad-imp
 });
 export const conv2dWeightGradDirectVec4 = defineKernel("conv2d-weight-grad-direct-vec4", {
   source: directVec4,
-  tunables: { KV: [2, 4, 1, 3] },
-  consts: (p) => ({ KV: kvOf(p, 2) }),
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p) => ({ KV: kvOf(p) }),
   fits: channelsBy4,
   threads: (p, c) => p.chunks * (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * Number(c.KV)),
   cost: convCost,
@@ -44,7 +44,7 @@ export const conv2dWeightGradDirect = defineKernel("conv2d-weight-grad-direct", 
 
 const thinSpec: KernelSpec = {
   source: thin,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: kvOf(p), SLIDES: p.c === 1 && p.strideX === 1 }),
   fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => [ceilDiv(thinRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
@@ -72,7 +72,7 @@ export function splitWeightGrad(kernel: Kernel, p: Params, traits: Traits): { ch
   const units = p.n * p.p * (by4 ? ceilDiv(p.q, 4) : p.q);
   const threads = tiled ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * columnBlocks(p.k))
     : thin ? thinRows(p) * tilesOf(p, p.k, 4 * kvOf(p))
-    : by4 ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p, quad ? 4 : 2))
+    : by4 ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p))
     : ceilDiv(rowsOf(p), 8) * tilesOf(p, p.k, scalarTile(p.k / p.groups));
   const wanted = ceilDiv(traits.cpu ? 128 : 16384, Math.max(1, threads));
   const least = tiled ? 256 : by4 ? 32 : 128;

@@ -15,12 +15,8 @@ export function fold(count: number, z = 1): [number, number, number] {
   return [Math.max(1, ceilDiv(count, y)), y, z];
 }
 
-/** vec4s (of `size` channels) per invocation, at most `most`: what needs fewest loads, at 4 for the pixels and one for each. */
-export const vectorsPerThread = (size: number, most = 4): number => {
-  const n = Math.max(1, size / 4);
-  const loads = (v: number): number => ceilDiv(n, v) * (4 + v);
-  return [4, 3, 2, 1].filter((v) => v <= most).reduce((best, v) => (loads(v) < loads(best) ? v : best));
-};
+/** vec4s (of `size` channels) per invocation. Three and more need fewer loads but spill registers, which costs a CPU more. */
+export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
 /** Channels per invocation of a scalar kernel. */
 export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
 /** vec4s of columns per invocation of a 64 × 32·NB workgroup tile. */
@@ -56,7 +52,7 @@ export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 
 /** Any C to K in fours: a first layer of 1 or 3 channels, and the input gradient of a head. */
 export const thinInSpec: KernelSpec = {
   source: thinIn,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
   fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), ceilDiv(p.k, 4 * num(c, "KV"))),
@@ -74,7 +70,7 @@ export const conv2dThinOutQuad = defineKernel("conv2d-thin-out-quad", thinOutSpe
 
 export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
   source: directQuad,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * num(c, "KV"))),
@@ -90,8 +86,8 @@ export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
 });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
   source: directVec4,
-  tunables: { KV: [2, 4, 1, 3] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups, 2) }),
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
   fits: channelsBy4,
   threads: (p, c) => p.n * p.p * ceilDiv(p.q, 4) * tilesOf(p, p.k, 4 * num(c, "KV")),
   cost: convCost,
