@@ -22,9 +22,9 @@ export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-
 export const conv2dInputGradImplicitGemm = defineKernel("conv2d-input-grad-implicit-gemm", {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.c) }),
+  consts: (p) => ({ NB: columnBlocks(p.n * p.h * p.w, p.c) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, rowsOfPhase(p) * columnsOfPhase(p), p.c, p.r * p.s * p.k / phases(p)),
-  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
+  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), p.chunks * phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
   cost: convCost,
 });
 export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-vec4", {

@@ -1,6 +1,6 @@
 // dw = conv2dWeightGrad(x, dy): NHWC · NPQK → RSCK, a sum over all pixels that is cut into chunks.
 import { type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
-import { canTurn, ceilDiv, channelsBy4, columnBlocks, convCost, hasRuns, quads, scalarTile, suitsTiles, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
+import { canTurn, ceilDiv, channelsBy4, convCost, hasRuns, quads, scalarTile, suitsTiles, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
 import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
@@ -9,6 +9,8 @@ import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 
 const rowsOf = (p: Params): number => p.r * p.s * (p.c / p.groups);
 const kvOf = (p: Params): number => vectorsPerThread(p.k / p.groups);
+/** The sum is cut until there are workgroups enough, so tiles are as wide as the filters allow. */
+const tiledColumns = (p: Params): number => (p.k <= 32 ? 1 : 2);
 
 export const conv2dWeightGradDirectQuad = defineKernel("conv2d-weight-grad-direct-quad", {
   source: directQuad,
@@ -21,7 +23,7 @@ export const conv2dWeightGradDirectQuad = defineKernel("conv2d-weight-grad-direc
 export const conv2dWeightGradImplicitGemm = defineKernel("conv2d-weight-grad-implicit-gemm", {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.k) }),
+  consts: (p) => ({ NB: tiledColumns(p) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, rowsOf(p), p.k, p.n * p.p * p.q),
   workgroups: (p, c) => [ceilDiv(rowsOf(p), 64), p.chunks, ceilDiv(p.k, 32 * Number(c.NB))],
   cost: convCost,
@@ -70,7 +72,7 @@ export function splitWeightGrad(kernel: Kernel, p: Params, traits: Traits): { ch
   const by4 = thin || quad || kernel === conv2dWeightGradDirectVec4;
   const tiled = kernel === conv2dWeightGradImplicitGemm;
   const units = p.n * p.p * (by4 ? ceilDiv(p.q, 4) : p.q);
-  const threads = tiled ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * columnBlocks(p.k))
+  const threads = tiled ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * tiledColumns(p))
     : thin ? thinRows(p) * tilesOf(p, p.k, 4 * kvOf(p))
     : by4 ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p))
     : ceilDiv(rowsOf(p), 8) * tilesOf(p, p.k, scalarTile(p.k / p.groups));

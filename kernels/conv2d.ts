@@ -1,5 +1,5 @@
 // y = conv2d(x, w): NHWC · RSCK → NPQK. What the three conv families share is here as well.
-import { type Consts, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
+import { type Consts, type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
 import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
@@ -19,8 +19,22 @@ export function fold(count: number, z = 1): [number, number, number] {
 export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
 /** Channels per invocation of a scalar kernel. */
 export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
-/** vec4s of columns per invocation of a 64 × 32·NB workgroup tile. */
-export const columnBlocks = (size: number): number => (size <= 32 ? 1 : 2);
+/** Workgroups below which a GPU idles. */
+const BUSY = 128;
+/** vec4s of columns per invocation of a 64 × 32·NB workgroup tile: one where the columns are few, or all tiles of `rows` × `size`. */
+export const columnBlocks = (rows: number, size: number): number => (size <= 32 || ceilDiv(rows, 64) * ceilDiv(size, 64) < BUSY ? 1 : 2);
+
+/**
+ * How an implicit product's sum of `depth` terms is cut where its tiles alone leave a GPU idle: `chunk` in 16s, and the number of
+ * `chunks`, none shorter than 256 terms. One chunk for any other kernel.
+ */
+export function splitDepth(kernel: Kernel, p: Params, depth: number, traits: Traits): { chunk: number; chunks: number } {
+  const steps = ceilDiv(depth, 16);
+  if (!kernel.params.some((f) => f.name === "chunks")) return { chunk: steps, chunks: 1 };
+  const [x, y, z] = kernel.workgroups!({ ...p, chunks: 1 }, kernel.consts!(p, traits));
+  const chunk = Math.max(ceilDiv(steps, ceilDiv(BUSY, x * y * z)), Math.min(steps, 16));
+  return { chunk, chunks: ceilDiv(steps, chunk) };
+}
 
 /** C and K of each group are multiples of 4. */
 export const channelsBy4 = (p: Params): boolean => (p.c / p.groups) % 4 === 0 && (p.k / p.groups) % 4 === 0;
@@ -79,9 +93,9 @@ export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
 export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.k) }),
+  consts: (p) => ({ NB: columnBlocks(p.n * p.p * p.q, p.k) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, p.n * p.p * p.q, p.k, p.r * p.s * p.c),
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 32 * num(c, "NB"))),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), p.chunks * ceilDiv(p.k, 32 * num(c, "NB"))),
   cost: convCost,
 });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
