@@ -20,7 +20,7 @@ async function course(): Promise<number[]> {
     step.run({ ...buffers });
     for (const v of Object.values(await step.read())) found.push(v[0]);
   }
-  for (const o of cmedl.optimizers) found.push(...(await device.read(o.state[0])));
+  for (const o of cmedl.optimizers) found.push(...(await device.read(o.arenas[0])));
   return found;
 }
 
