@@ -67,16 +67,17 @@ export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 
 export const thinInSpec: KernelSpec = {
   source: thinIn,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
-  fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), ceilDiv(p.k, 4 * num(c, "KV"))),
+  consts: (p, t) => ({ WG: t.cpu ? 16 : 64, KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
+  fits: (p, t) => t.subgroups && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), num(c, "WG")), ceilDiv(p.k, 4 * num(c, "KV"))),
   cost: convCost,
 };
 /** C in fours to one channel: a head, and the input gradient of a first layer. */
 export const thinOutSpec: KernelSpec = {
   source: thinOut,
-  fits: (p, t) => quads(t) && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
-  workgroups: (p) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), 8)),
+  consts: (_, t) => ({ WG: t.cpu ? 8 : 64 }),
+  fits: (p, t) => t.subgroups && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), num(c, "WG"))),
   cost: convCost,
 };
 export const conv2dThinInQuad = defineKernel("conv2d-thin-in-quad", thinInSpec);

@@ -64,6 +64,7 @@ const variants: readonly Variant[] = [
   { name: "CPU with subgroups", traits: { cpu: true, subgroups: true }, direct: false },
   { name: "CPU", traits: { cpu: true, subgroups: false }, direct: false },
   { name: "GPU", traits: { cpu: false }, direct: false },
+  { name: "GPU with subgroups", traits: { cpu: false, subgroups: true }, direct: false },
   { name: "direct", traits: {}, direct: true },
 ];
 
