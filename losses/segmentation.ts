@@ -1,6 +1,6 @@
-// Segmentation losses. Logits are [N, H, W, K]; a target is a mask [N, H, W, 1] of 0 and 1, or of class numbers for K > 1.
+// Segmentation losses, in f32 whatever a network computes in. Logits are [N, H, W, K]; a target is a mask [N, H, W, 1] of 0 and 1, or of class numbers for K > 1.
 import {
-  type Tensor, add, cast, crossEntropyLoss, div, equal, iota, mean, mul, sigmoid, slice, softmax, square, sub, sum,
+  type Tensor, add, cast, crossEntropyLoss, div, equal, iota, mean, mul, sigmoid, slice, softmax, square, sub, sum, wide,
 } from "../engine/index.ts";
 
 /**
@@ -9,7 +9,7 @@ import {
  */
 export function segmentation(logits: Tensor, mask: Tensor): Tensor {
   const classes = logits.shape[3];
-  if (classes === 1) return dice(sigmoid(logits), mask);
+  if (classes === 1) return dice(sigmoid(wide(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
 }
 

@@ -1,7 +1,7 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
 import { input } from "../constant.ts";
 import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
-import { ShapeError, UsageError } from "../errors.ts";
+import { LimitExceededError, ShapeError, UsageError } from "../errors.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
 import { copy } from "../ops/elementwise.ts";
 import type { Shape } from "../shape.ts";
@@ -61,6 +61,8 @@ export class Device implements Disposable {
     });
     const names = Object.keys(outputs) as O[];
     const graph = simplify([...names.map((n) => outputs[n]), ...assigned.map((a) => a.value)]);
+    const half = graph.nodes.flatMap((n) => n.outputs).find((t) => t.dtype === "f16");
+    if (half && !this.gpu.traits.f16) throw new LimitExceededError(`${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`);
     const outputTensors = graph.roots.slice(0, names.length);
     const assignments = assigned.map(({ variable }, i) => ({ variable, value: graph.roots[names.length + i] }));
     const lowerer = new Lowerer(this.gpu.traits, this.gpu);

@@ -13,6 +13,8 @@ import type { Graph } from "./simplify.ts";
 
 /** Offsets of bindings are multiples of this many bytes on every device. */
 export const OFFSET_ALIGNMENT = 256;
+/** Offsets of copies are multiples of this many bytes: an f16 tensor may begin between two. */
+const COPY_ALIGNMENT = 4;
 
 export type Stage =
   /** Computes `result` elementwise. */
@@ -77,7 +79,7 @@ class Fuser {
 
   run(): Fusion {
     for (const node of this.graph.nodes) this.#decide(node);
-    for (const root of this.#roots) this.#store(this.#view(root).base);
+    for (const root of this.#roots) this.#storeAligned(root, COPY_ALIGNMENT);
     while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
     return { stages: this.#stages(), stored: this.#stored, within: this.#within };
   }
@@ -90,7 +92,7 @@ class Fuser {
         else outputs.forEach((t) => this.#costs.set(t, { leaves: new Set(), flops: 0, ops: 0 }));
         return;
       case "kernel":
-        for (const x of inputs) this.#storeForKernel(x);
+        for (const x of inputs) this.#storeAligned(x, OFFSET_ALIGNMENT);
         this.#openChain(node, this.epilogueRoom(node));
         return;
       case "reduce":
@@ -122,7 +124,7 @@ class Fuser {
         this.#costs.set(y, cost);
         const uses = this.#uses(y);
         const full = [...leaves].filter((t) => t.size * 2 >= y.size).length;
-        if (uses > 1 && (cost.flops > 12 || uses * full > full + 1 + uses)) this.#store(y);
+        if (uses > 1 && (cost.flops > 12 || uses * full > full + 1 + uses)) this.#storeNarrow(y);
       }
     }
   }
@@ -156,10 +158,18 @@ class Fuser {
     if (!this.#stored.has(t)) this.#markStored(t);
   }
 
-  /** Makes `t` readable by a kernel: contiguous, at an offset that a binding can have. */
-  #storeForKernel(t: Tensor): void {
+  /** Stores y, or what y is an f32 cast of where that is f16: half the bytes. */
+  #storeNarrow(y: Tensor): void {
+    const [x] = y.node.inputs;
+    if (y.node.op.name !== "cast" || x.dtype !== "f16" || this.#isStoredView(x)) return this.#store(y);
+    this.#store(x);
+    this.#costs.set(y, { leaves: new Set([x]), flops: 1, ops: 1 });
+  }
+
+  /** Makes `t` readable by a kernel or a copy: contiguous, at an offset that a binding or copy can have. */
+  #storeAligned(t: Tensor, alignment: number): void {
     const { base, offset } = this.#view(t);
-    if ((offset * bytesPerElement(t.dtype)) % OFFSET_ALIGNMENT === 0) this.#store(base);
+    if ((offset * bytesPerElement(t.dtype)) % alignment === 0) this.#store(base);
     else {
       if (base.node.op.kind !== "movement") this.#store(base);
       this.#store(t);
