@@ -37,3 +37,4 @@ export { Device, type CompileOptions, type InputSpec } from "./compile/device.ts
 export { type Feeds, Program, type ProgramStats, type Values } from "./compile/program.ts";
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
+export type { Tuned } from "./gpu/tuner.ts";

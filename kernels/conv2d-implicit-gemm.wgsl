@@ -1,7 +1,8 @@
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
 // A matrix product, pixels × (r,s,c) times (r,s,c) × channels, whose left matrix is never stored. A workgroup makes
 // 64 pixels × 32·NB channels through workgroup memory, 16 of (r,s,c) at a time; an invocation 8 pixels × 4·NB channels.
-// Layouts: x NHWC · w RSCK · y NPQK, in vec4s. Needs: C and K multiples of 4, one group.
+// The sum over (r,s,c) may be cut into chunks, each with a y of its own, one after the other, that sum-partials joins.
+// Layouts: x NHWC · w RSCK · y NPQK, in vec4s. chunk = 16s of (r,s,c) per chunk. Needs: C and K multiples of 4, one group.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
 alias F = vec4<f32>;
 alias I = vec4<i32>;
@@ -9,7 +10,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const NB = 2u;               // seam: vec4s of channels per invocation, 1 or 2
-struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
 @group(0) @binding(2) var<storage, read> w : array<Elem4>;
@@ -25,7 +26,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let cRow = params.c / 4u;
   let kRow = params.k / 4u;
   let pixel0 = (group.x + group.y * groups.x) * 64u;
-  let k0 = group.z * 8u * NB;
+  let kTiles = (kRow + 8u * NB - 1u) / (8u * NB);
+  let k0 = group.z % kTiles * 8u * NB;
+  let part = group.z / kTiles;
   let tm = local / 8u;
   let tn = local % 8u;
   // Each invocation loads one pixel of the left tile.
@@ -35,14 +38,16 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let h0 = i32(pixel / params.q % params.p * params.strideY) - params.padTop;
   let w0 = i32(pixel % params.q * params.strideX) - params.padLeft;
   let length = params.r * params.s * cRow;
-  var r = 0u;
-  var s = 0u;
-  var c = 0u;
+  let begin = part * params.chunk * 4u;
+  let end = min(begin + params.chunk * 4u, length);
+  var r = begin / cRow / params.s;
+  var s = begin / cRow % params.s;
+  var c = begin % cRow;
   var a00 = M();                           // columns: pixels tm + 8·j; rows: channels of vec4 tn
   var a01 = M();                           // pixels tm + 32 + 8·j
   var a10 = M();                           // channels of vec4 tn + 8
   var a11 = M();
-  for (var step = 0u; step < length; step += 4u) {
+  for (var step = begin; step < end; step += 4u) {
     for (var i = 0u; i < 4u; i += 1u) {
       let h = h0 + i32(r * params.dilY);
       let v = w0 + i32(s * params.dilX);
@@ -84,7 +89,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       let m = pixel0 + tm + j * 8u;
       let k = k0 + tn + b * 8u;
       if (m < pixels && k < kRow) {
-        let i = m * kRow + k;
+        let i = (part * pixels + m) * kRow + k;
         y[i] = Elem4(epilogue(out[b * 2u + j / 4u][j % 4u], i));
       }
     }

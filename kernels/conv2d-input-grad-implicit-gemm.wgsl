@@ -2,7 +2,8 @@
 // A matrix product, pixels × (r,s,k) times (r,s,k) × channels, for each residue (row, column) of the pixels modulo the
 // stride: these meet the same taps, every period-th. A workgroup makes 64 pixels × 32·NB channels through workgroup
 // memory, 16 of (r,s,k) at a time; an invocation 8 pixels × 4·NB channels.
-// Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil). Needs: C and K multiples of 4, one group.
+// The sum over (r,s,k) may be cut into chunks, each with a dx of its own, one after the other, that sum-partials joins.
+// Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil), chunk = 16s of (r,s,k) per chunk. Needs: C and K multiples of 4, one group.
 alias Elem4 = vec4<f32>;     // seam: storage type of dy, w, dx
 alias F = vec4<f32>;
 alias I = vec4<i32>;
@@ -10,7 +11,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const NB = 2u;               // seam: vec4s of channels per invocation, 1 or 2
-struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, periodY : u32, periodX : u32 }
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, periodY : u32, periodX : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> dy : array<Elem4>;
 @group(0) @binding(2) var<storage, read> w : array<Elem4>;
@@ -47,8 +48,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let kRow = params.k / 4u;
   let cTiles = (cRow + 8u * NB - 1u) / (8u * NB);
   let c0 = group.z % cTiles * 8u * NB;
-  let phaseY = group.z / cTiles / params.strideX;
   let phaseX = group.z / cTiles % params.strideX;
+  let phaseY = group.z / cTiles / params.strideX % params.strideY;
+  let part = group.z / cTiles / params.strideX / params.strideY;
   let pixel0 = (group.x + group.y * groups.x) * 64u;
   let tm = local / 8u;
   let tn = local % 8u;
@@ -64,13 +66,17 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let none = s0 >= params.s || kRow == 0u;
   var a = Tap(select(r0, params.r, none), s0, 0u);
   var b = a;
-  if (!none) { b = next(a, local % 4u, s0); }
+  let begin = part * params.chunk * 4u;
+  if (!none) {
+    a = next(a, begin, s0);
+    b = next(a, local % 4u, s0);
+  }
   var a00 = M();                           // columns: pixels tm + 8·j; rows: channels of vec4 tn
   var a01 = M();                           // pixels tm + 32 + 8·j
   var a10 = M();                           // channels of vec4 tn + 8
   var a11 = M();
   let taps = select(((params.r + params.periodY - 1u - r0) / params.periodY) * ((params.s + params.periodX - 1u - s0) / params.periodX), 0u, none || r0 >= params.r);
-  for (var step = 0u; step < taps * kRow; step += 4u) {
+  for (var step = begin; step < min(begin + params.chunk * 4u, taps * kRow); step += 4u) {
     for (var i = 0u; i < 4u; i += 1u) {
       let p = i0 + (i32(phaseY) + params.padTop - i32(a.r * params.dilY)) / i32(params.strideY);
       let q = j0 + (i32(phaseX) + params.padLeft - i32(a.s * params.dilX)) / i32(params.strideX);
@@ -118,7 +124,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       let h = phaseY + m / columnsW % rowsH * params.strideY;
       let x = phaseX + m % columnsW * params.strideX;
       if (image < params.n && h < params.h && x < params.w && c < cRow) {
-        let i = ((image * params.h + h) * params.w + x) * cRow + c;
+        let i = (((part * params.n + image) * params.h + h) * params.w + x) * cRow + c;
         dx[i] = Elem4(epilogue(out[v * 2u + j / 4u][j % 4u], i));
       }
     }

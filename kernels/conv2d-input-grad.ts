@@ -13,7 +13,7 @@ const columnsOfPhase = (p: Params): number => ceilDiv(p.w, p.strideX);
 
 export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-quad", {
   source: directQuad,
-  tunables: { CV: [4, 2, 1, 3] },
+  tunables: { CV: [2, 1, 3, 4] },
   consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),
@@ -22,15 +22,15 @@ export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-
 export const conv2dInputGradImplicitGemm = defineKernel("conv2d-input-grad-implicit-gemm", {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.c) }),
+  consts: (p) => ({ NB: columnBlocks(p.n * p.h * p.w, p.c) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, rowsOfPhase(p) * columnsOfPhase(p), p.c, p.r * p.s * p.k / phases(p)),
-  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
+  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), p.chunks * phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
   cost: convCost,
 });
 export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-vec4", {
   source: directVec4,
-  tunables: { CV: [2, 4, 1, 3] },
-  consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups, 2) }),
+  tunables: { CV: [2, 1, 3, 4] },
+  consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
   fits: channelsBy4,
   threads: (p, c) => phases(p) * rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4) * tilesOf(p, p.c, 4 * Number(c.CV)),
   cost: convCost,

@@ -10,6 +10,7 @@ alias I = vec4<i32>;
 alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
+const WG = 16u;              // seam: invocations of a workgroup, 16 or 64
 const KV = 2u;               // seam: vec4s of output channels per invocation, 1 … 4
 const SLIDES = false;        // seam: neighbouring pixels' runs are one element apart and overlap
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, flip : u32 }
@@ -42,7 +43,7 @@ fn window(row : u32, at : i32, step : i32, limit : u32, inRun : B) -> M {
   return M(select(F(), v[0], inRun), select(F(), v[1], inRun), select(F(), v[2], inRun), select(F(), v[3], inRun));
 }
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>,
         @builtin(local_invocation_index) local : u32, @builtin(subgroup_invocation_id) lane : u32) {
   let kRow = params.k / 4u;
@@ -52,7 +53,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let k2 = min(2u, last);
   let k3 = min(3u, last);
   let tiles = (params.q + 3u) / 4u;
-  let t = (group.x + group.y * groups.x) * 16u + local;
+  let t = (group.x + group.y * groups.x) * WG + local;
   let q = (t % tiles) * 4u;
   let n = t / tiles / params.p;
   let p = t / tiles % params.p;

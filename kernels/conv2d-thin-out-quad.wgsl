@@ -9,6 +9,7 @@ alias F = f32;
 alias I = i32;
 alias U = u32;
 alias B = bool;
+const WG = 8u;               // seam: invocations of a workgroup, 8 or 64
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, flip : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -26,12 +27,12 @@ fn load(row : u32, at : i32, limit : u32) -> vec4<f32> {
   return select(vec4<f32>(), vec4<f32>(x[select(0u, row + u32(at), ok)]), ok);
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>,
         @builtin(local_invocation_index) local : u32, @builtin(subgroup_invocation_id) lane : u32) {
   let cRow = params.c / 4u;
   let tiles = (params.q + 7u) / 8u;
-  let t = (group.x + group.y * groups.x) * 8u + local;
+  let t = (group.x + group.y * groups.x) * WG + local;
   let q = (t % tiles) * 8u;
   let n = t / tiles / params.p;
   let p = t / tiles % params.p;

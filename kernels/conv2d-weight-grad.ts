@@ -1,6 +1,6 @@
 // dw = conv2dWeightGrad(x, dy): NHWC · NPQK → RSCK, a sum over all pixels that is cut into chunks.
 import { type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
-import { canTurn, ceilDiv, channelsBy4, columnBlocks, convCost, hasRuns, quads, scalarTile, suitsTiles, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
+import { canTurn, ceilDiv, channelsBy4, convCost, hasRuns, quads, scalarTile, suitsTiles, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
 import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
@@ -8,11 +8,13 @@ import implicitGemm from "./conv2d-weight-grad-implicit-gemm.wgsl";
 import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 
 const rowsOf = (p: Params): number => p.r * p.s * (p.c / p.groups);
-const kvOf = (p: Params, most = 4): number => vectorsPerThread(p.k / p.groups, most);
+const kvOf = (p: Params): number => vectorsPerThread(p.k / p.groups);
+/** The sum is cut until there are workgroups enough, so tiles are as wide as the filters allow. */
+const tiledColumns = (p: Params): number => (p.k <= 32 ? 1 : 2);
 
 export const conv2dWeightGradDirectQuad = defineKernel("conv2d-weight-grad-direct-quad", {
   source: directQuad,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: kvOf(p) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => [ceilDiv(rowsOf(p) / 4, 8), p.chunks, tilesOf(p, p.k, 4 * Number(c.KV))],
@@ -21,15 +23,15 @@ export const conv2dWeightGradDirectQuad = defineKernel("conv2d-weight-grad-direc
 export const conv2dWeightGradImplicitGemm = defineKernel("conv2d-weight-grad-implicit-gemm", {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.k) }),
+  consts: (p) => ({ NB: tiledColumns(p) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, rowsOf(p), p.k, p.n * p.p * p.q),
   workgroups: (p, c) => [ceilDiv(rowsOf(p), 64), p.chunks, ceilDiv(p.k, 32 * Number(c.NB))],
   cost: convCost,
 });
 export const conv2dWeightGradDirectVec4 = defineKernel("conv2d-weight-grad-direct-vec4", {
   source: directVec4,
-  tunables: { KV: [2, 4, 1, 3] },
-  consts: (p) => ({ KV: kvOf(p, 2) }),
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p) => ({ KV: kvOf(p) }),
   fits: channelsBy4,
   threads: (p, c) => p.chunks * (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * Number(c.KV)),
   cost: convCost,
@@ -44,7 +46,7 @@ export const conv2dWeightGradDirect = defineKernel("conv2d-weight-grad-direct", 
 
 const thinSpec: KernelSpec = {
   source: thin,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: kvOf(p), SLIDES: p.c === 1 && p.strideX === 1 }),
   fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => [ceilDiv(thinRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
@@ -70,9 +72,9 @@ export function splitWeightGrad(kernel: Kernel, p: Params, traits: Traits): { ch
   const by4 = thin || quad || kernel === conv2dWeightGradDirectVec4;
   const tiled = kernel === conv2dWeightGradImplicitGemm;
   const units = p.n * p.p * (by4 ? ceilDiv(p.q, 4) : p.q);
-  const threads = tiled ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * columnBlocks(p.k))
+  const threads = tiled ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * tiledColumns(p))
     : thin ? thinRows(p) * tilesOf(p, p.k, 4 * kvOf(p))
-    : by4 ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p, quad ? 4 : 2))
+    : by4 ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p))
     : ceilDiv(rowsOf(p), 8) * tilesOf(p, p.k, scalarTile(p.k / p.groups));
   const wanted = ceilDiv(traits.cpu ? 128 : 16384, Math.max(1, threads));
   const least = tiled ? 256 : by4 ? 32 : 128;

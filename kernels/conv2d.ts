@@ -1,5 +1,5 @@
 // y = conv2d(x, w): NHWC · RSCK → NPQK. What the three conv families share is here as well.
-import { type Consts, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
+import { type Consts, type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
 import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
@@ -15,16 +15,26 @@ export function fold(count: number, z = 1): [number, number, number] {
   return [Math.max(1, ceilDiv(count, y)), y, z];
 }
 
-/** vec4s (of `size` channels) per invocation, at most `most`: what needs fewest loads, at 4 for the pixels and one for each. */
-export const vectorsPerThread = (size: number, most = 4): number => {
-  const n = Math.max(1, size / 4);
-  const loads = (v: number): number => ceilDiv(n, v) * (4 + v);
-  return [4, 3, 2, 1].filter((v) => v <= most).reduce((best, v) => (loads(v) < loads(best) ? v : best));
-};
+/** vec4s (of `size` channels) per invocation. Three and more need fewer loads but spill registers, which costs a CPU more. */
+export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
 /** Channels per invocation of a scalar kernel. */
 export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
-/** vec4s of columns per invocation of a 64 × 32·NB workgroup tile. */
-export const columnBlocks = (size: number): number => (size <= 32 ? 1 : 2);
+/** Workgroups below which a GPU idles. */
+const BUSY = 128;
+/** vec4s of columns per invocation of a 64 × 32·NB workgroup tile: one where the columns are few, or all tiles of `rows` × `size`. */
+export const columnBlocks = (rows: number, size: number): number => (size <= 32 || ceilDiv(rows, 64) * ceilDiv(size, 64) < BUSY ? 1 : 2);
+
+/**
+ * How an implicit product's sum of `depth` terms is cut where its tiles alone leave a GPU idle: `chunk` in 16s, and the number of
+ * `chunks`, none shorter than 256 terms. One chunk for any other kernel.
+ */
+export function splitDepth(kernel: Kernel, p: Params, depth: number, traits: Traits): { chunk: number; chunks: number } {
+  const steps = ceilDiv(depth, 16);
+  if (!kernel.params.some((f) => f.name === "chunks")) return { chunk: steps, chunks: 1 };
+  const [x, y, z] = kernel.workgroups!({ ...p, chunks: 1 }, kernel.consts!(p, traits));
+  const chunk = Math.max(ceilDiv(steps, ceilDiv(BUSY, x * y * z)), Math.min(steps, 16));
+  return { chunk, chunks: ceilDiv(steps, chunk) };
+}
 
 /** C and K of each group are multiples of 4. */
 export const channelsBy4 = (p: Params): boolean => (p.c / p.groups) % 4 === 0 && (p.k / p.groups) % 4 === 0;
@@ -56,17 +66,18 @@ export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 
 /** Any C to K in fours: a first layer of 1 or 3 channels, and the input gradient of a head. */
 export const thinInSpec: KernelSpec = {
   source: thinIn,
-  tunables: { KV: [4, 2, 1, 3] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
-  fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), ceilDiv(p.k, 4 * num(c, "KV"))),
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p, t) => ({ WG: t.cpu ? 16 : 64, KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
+  fits: (p, t) => t.subgroups && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), num(c, "WG")), ceilDiv(p.k, 4 * num(c, "KV"))),
   cost: convCost,
 };
 /** C in fours to one channel: a head, and the input gradient of a first layer. */
 export const thinOutSpec: KernelSpec = {
   source: thinOut,
-  fits: (p, t) => quads(t) && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
-  workgroups: (p) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), 8)),
+  consts: (_, t) => ({ WG: t.cpu ? 8 : 64 }),
+  fits: (p, t) => t.subgroups && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), num(c, "WG"))),
   cost: convCost,
 };
 export const conv2dThinInQuad = defineKernel("conv2d-thin-in-quad", thinInSpec);
@@ -74,7 +85,7 @@ export const conv2dThinOutQuad = defineKernel("conv2d-thin-out-quad", thinOutSpe
 
 export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
   source: directQuad,
-  tunables: { KV: [4, 2, 1, 3] },
+  tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * num(c, "KV"))),
@@ -83,15 +94,15 @@ export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
 export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.k) }),
+  consts: (p) => ({ NB: columnBlocks(p.n * p.p * p.q, p.k) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, p.n * p.p * p.q, p.k, p.r * p.s * p.c),
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 32 * num(c, "NB"))),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), p.chunks * ceilDiv(p.k, 32 * num(c, "NB"))),
   cost: convCost,
 });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
   source: directVec4,
-  tunables: { KV: [2, 4, 1, 3] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups, 2) }),
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
   fits: channelsBy4,
   threads: (p, c) => p.n * p.p * ceilDiv(p.q, 4) * tilesOf(p, p.k, 4 * num(c, "KV")),
   cost: convCost,

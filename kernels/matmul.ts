@@ -16,7 +16,7 @@ const transposes = (p: Params) => ({ TRANSPOSE_A: p.transposeA === 1, TRANSPOSE_
 /** Adapters on a CPU with subgroups. */
 export const matmulQuad = defineKernel("matmul-quad", {
   source: quad,
-  tunables: { NV: [4, 2, 1, 3] },
+  tunables: { NV: [2, 1, 3, 4] },
   consts: (p) => ({ NV: vectorsPerThread(p.n), ...transposes(p) }),
   fits: (p, t) => t.cpu && t.subgroups && by4(p) && p.batch * ceilDiv(p.n, 4) <= 65535,
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 4 * Number(c.NV))),
@@ -25,7 +25,7 @@ export const matmulQuad = defineKernel("matmul-quad", {
 export const matmulTiled = defineKernel("matmul-tiled", {
   source: tiled,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.n), ...transposes(p) }),
+  consts: (p) => ({ NB: columnBlocks(p.batch * p.m, p.n), ...transposes(p) }),
   fits: (p, t) => !t.cpu && by4(p) && p.m >= 16 && p.n >= 16 && p.batch * ceilDiv(p.n, 32) <= 65535,
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 32 * Number(c.NB))),
   cost,

@@ -23,6 +23,8 @@ export interface BoundMemory {
 export interface Dispatch {
   readonly label: string;
   readonly kernel: Kernel;
+  readonly params: Params;
+  readonly consts: Consts;
   readonly code: string;
   readonly memory: readonly BoundMemory[];
   /** Contents of the uniform bindings. */
@@ -105,11 +107,11 @@ export function makeDispatch({ label, kernel, params, buffers, consts = {}, alia
   const text = specialize(kernel.source, { consts, aliases, hooks, append: append.length ? append.join("\n") : undefined });
   // The directive stands only where half precision is stored: other devices refuse it.
   const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
-  return { label, kernel, code, memory, uniforms, workgroups: workgroupsOf(kernel, params, consts), cost };
+  return { label, kernel, params, consts, code, memory, uniforms, workgroups: workgroupsOf(kernel, params, consts), cost };
 }
 
 /** Workgroup counts; invocations beyond 65,535 groups go on in y. */
-function workgroupsOf(kernel: Kernel, params: Params, consts: Consts): readonly [number, number, number] {
+export function workgroupsOf(kernel: Kernel, params: Params, consts: Consts): readonly [number, number, number] {
   if (kernel.workgroups) return kernel.workgroups(params, consts);
   const groups = Math.max(1, Math.ceil(kernel.threads!(params, consts) / THREADS));
   const y = Math.ceil(groups / MAX_GROUPS);

@@ -27,6 +27,8 @@ interface RecordedSlot extends Slot {
 export interface DeviceLimits {
   readonly maxStorageBuffers: number;
   readonly maxBindingBytes: number;
+  /** Values of tunables that were found fastest for this kernel and problem. */
+  tuned?(kernel: Kernel, params: Params): Consts | undefined;
 }
 
 export class Lowerer {
@@ -121,7 +123,7 @@ export class Lowerer {
         return kernel;
       },
       dispatch: (kernel, params, buffers, consts) => {
-        const all = { ...Object.fromEntries(Object.entries(kernel.tunables ?? {}).map(([n, values]) => [n, values[0]])), ...kernel.consts?.(params, this.traits), ...consts };
+        const all = { ...Object.fromEntries(Object.entries(kernel.tunables ?? {}).map(([n, values]) => [n, values[0]])), ...kernel.consts?.(params, this.traits), ...this.limits.tuned?.(kernel, params), ...consts };
         recorded.push({ kernel, params, buffers: buffers as Record<string, RecordedSlot>, consts: all });
       },
     }, node.attrs);

@@ -1,13 +1,16 @@
 // A compiled program: everything is made before the first run; a run writes inputs, replays the dispatches, submits once.
 import { finish } from "../../kernels/finish.ts";
+import type { Consts } from "../../kernels/kernel.ts";
 import { type TypedArray, decode, encode } from "../dtype.ts";
 import { GpuValidationError, LimitExceededError, ShapeError, UsageError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
+import { type Tuned, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
+import { workgroupsOf } from "./dispatch.ts";
 import type { Dispatch, Lowerer } from "./lower.ts";
 import type { Place, Plan, Storage } from "./plan.ts";
 
@@ -259,6 +262,19 @@ export class Program<O extends string = string> {
     this.run(feeds);
     await this.read();
     return timeDispatches(this.#parts.gpu, this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({ label: dispatch.label, kernel: dispatch.kernel.name, cost: dispatch.cost, pipeline, bindGroup, workgroups: dispatch.workgroups })));
+  }
+
+  /** The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what `Device.open` takes as `tuned`. */
+  async tune(): Promise<Tuned> {
+    const { gpu } = this.#parts;
+    const found: Record<string, Consts> = {};
+    for (const { dispatch: d } of this.#replays) {
+      const key = tuningKey(gpu.adapterName, d.kernel, d.params);
+      if (key in found) continue;
+      const best = await tuneCase(gpu, { ...d, layout: layoutOf(d), memory: d.memory.map(({ binding, memory }) => ({ binding, bytes: memory.bytes })), workgroups: (choice) => workgroupsOf(d.kernel, d.params, { ...d.consts, ...choice }) });
+      if (best) found[key] = best;
+    }
+    return found;
   }
 
   stats(): ProgramStats {

@@ -1,12 +1,15 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
 import { DeviceLostError, type EngineError, GpuValidationError, LimitExceededError, OutOfMemoryError, ShaderCompileError, UsageError } from "../errors.ts";
-import type { Traits } from "../../kernels/kernel.ts";
+import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
+import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
   /** Largest binding the engine uses, below the device's own limit: large-tensor paths become testable with small tensors. */
   maxBindingBytes?: number;
   /** What to believe of the device instead of what its adapter says. */
   traits?: Partial<Traits>;
+  /** Values of kernels' tunables that `Program.tune` found on this adapter; shipped values stand where it has none. */
+  tuned?: Tuned;
 }
 
 export interface GpuCounters {
@@ -25,6 +28,8 @@ export class Gpu {
   readonly traits: Traits;
   readonly counters: GpuCounters = { buffers: 0, bytes: 0, peakBytes: 0, pipelines: 0, bindGroups: 0, submits: 0 };
   readonly maxBindingBytes: number;
+  readonly adapterName: string;
+  readonly #tuned: Tuned;
   #failure: EngineError | undefined;
   #disposed = false;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -37,6 +42,8 @@ export class Gpu {
       subgroups: device.features.has("subgroups"),
       ...options.traits,
     };
+    this.adapterName = info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ") : "unknown";
+    this.#tuned = options.tuned ?? {};
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {
@@ -58,6 +65,11 @@ export class Gpu {
 
   get maxStorageBuffers(): number { return this.device.limits.maxStorageBuffersPerShaderStage; }
   get timestamps(): boolean { return this.device.features.has("timestamp-query"); }
+
+  /** What was found fastest for this kernel and problem here, if anything was. */
+  tuned(kernel: Kernel, params: Params): Consts | undefined {
+    return this.#tuned[tuningKey(this.adapterName, kernel, params)];
+  }
 
   /** The first error wins; it is thrown at every later `check`. */
   #fail(error: EngineError): void {

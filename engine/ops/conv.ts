@@ -1,13 +1,13 @@
 // Convolutions: y = x ∗ w and its two gradients, three bilinear ops of which each one's gradients are the other two.
 //   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
-import { type Params } from "../../kernels/kernel.ts";
-import { conv2dKernels, turned } from "../../kernels/conv2d.ts";
+import type { Kernel, Params } from "../../kernels/kernel.ts";
+import { ceilDiv, conv2dKernels, splitDepth, turned } from "../../kernels/conv2d.ts";
 import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp } from "../op.ts";
+import type { KernelOp, Lowering, Slot } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
@@ -55,6 +55,15 @@ const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, dilation, groups }
   periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0,
 });
 
+/** Dispatches `kernel`, its sum of `depth` terms cut into chunks that a second dispatch joins where one does not fill the device. */
+function inChunks(l: Lowering, kernel: Kernel, p: Params, depth: number, buffers: (out: Slot) => Readonly<Record<string, Slot>>): void {
+  const [{ shape, dtype }] = l.outputs, n = sizeOf(shape);
+  const { chunk, chunks } = dtype === "f32" ? splitDepth(kernel, p, depth, l.traits) : { chunk: ceilDiv(depth, 16), chunks: 1 };
+  const out = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * n);
+  l.dispatch(kernel, { ...p, chunk, chunks }, buffers(out));
+  if (chunks > 1) l.dispatch(sumPartials, { n, splits: chunks }, { x: out, y: l.output(0) });
+}
+
 /** x [N, H, W, C], w [R, S, C/groups, K] → y [N, P, Q, K]. */
 export const conv2dOp: KernelOp<ConvAttrs> = {
   kind: "kernel", name: "conv2d",
@@ -66,7 +75,7 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a);
-    l.dispatch(l.select(conv2dKernels, p), p, { x: l.input(0), w: l.input(1), y: l.output(0) });
+    inChunks(l, l.select(conv2dKernels, p), p, p.r * p.s * p.c, (y) => ({ x: l.input(0), w: l.input(1), y }));
   },
 };
 
@@ -82,9 +91,9 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
     const kernel = l.select(conv2dInputGradKernels, p);
-    const [dy, w, dx] = [l.input(0), l.input(1), l.output(0)];
-    if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: dx });
-    else l.dispatch(kernel, p, { dy, w, dx });
+    const [dy, w] = [l.input(0), l.input(1)];
+    if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: l.output(0) });
+    else inChunks(l, kernel, p, ceilDiv(p.r, p.periodY) * ceilDiv(p.s, p.periodX) * p.k, (dx) => ({ dy, w, dx }));
   },
 };
 

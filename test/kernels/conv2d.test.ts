@@ -7,7 +7,7 @@ import { ShapeError } from "../../engine/errors.ts";
 import type { KernelOp } from "../../engine/op.ts";
 import { type Conv2dOptions, type ConvAttrs, conv2d, conv2dInputGradOp, conv2dOp, conv2dWeightGradOp, convTranspose2d } from "../../engine/ops/conv.ts";
 import type { TypedArray } from "../../engine/dtype.ts";
-import type { Traits } from "../../kernels/kernel.ts";
+import type { Consts, Kernel, Traits } from "../../kernels/kernel.ts";
 import { noise, worst } from "../helpers/device.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
 import * as reference from "../reference/conv.ts";
@@ -47,6 +47,8 @@ const cases: Readonly<Record<string, reference.Conv>> = {
   "pads of each side their own": problem([1, 8, 9, 3], [3, 2, 4], { pad: [0, 2, 1, 3] }),
   "negative pads crop": problem([1, 11, 12, 8], [3, 3, 4], { pad: [-1, 1, -2, -3] }),
   "a filter larger than the image": problem([1, 2, 3, 4], [5, 5, 4], { pad: [2, 2, 2, 2] }),
+  "deep and small: a sum in chunks": problem([1, 6, 7, 64], [3, 3, 48], { pad: [1, 1, 1, 1] }),
+  "deep, stride 2: residues of unequal depth in chunks": problem([1, 9, 10, 132], [3, 3, 132], { stride: [2, 2], pad: [1, 1, 1, 1] }),
   "2 groups, stride 2 × 1": problem([1, 7, 8, 8], [3, 3, 16], { stride: [2, 1], pad: [1, 1, 1, 1], groups: 2 }),
   "3 groups of 2 to 3 channels": problem([2, 5, 6, 6], [3, 3, 9], { pad: [1, 1, 1, 1], groups: 3 }),
   "depthwise": problem([1, 6, 7, 6], [3, 3, 6], { pad: [1, 1, 1, 1], groups: 6 }),
@@ -62,6 +64,7 @@ const variants: readonly Variant[] = [
   { name: "CPU with subgroups", traits: { cpu: true, subgroups: true }, direct: false },
   { name: "CPU", traits: { cpu: true, subgroups: false }, direct: false },
   { name: "GPU", traits: { cpu: false }, direct: false },
+  { name: "GPU with subgroups", traits: { cpu: false, subgroups: true }, direct: false },
   { name: "direct", traits: {}, direct: true },
 ];
 
@@ -85,6 +88,23 @@ for (const [name, o] of Object.entries(cases)) {
     await agrees(conv2dOp, o, [x, w], reference.conv2d(x.data, w.data, o), name);
     await agrees(conv2dInputGradOp, { ...o, size: [o.h, o.w] as const }, [dy, w], reference.conv2dInputGrad(dy.data, w.data, o), name);
     await agrees(conv2dWeightGradOp, { ...o, filter: [o.r, o.s] as const }, [x, dy], reference.conv2dWeightGrad(x.data, dy.data, o), name);
+  });
+}
+
+/** The same op with other values of its kernels' tunables: of each kernel the `turn`-th. */
+function retuned<A extends object>(op: KernelOp<A>, turn: number): KernelOp<A> {
+  const consts = (k: Kernel): Consts => Object.fromEntries(Object.entries(k.tunables ?? {}).map(([name, values]) => [name, values[turn % values.length]]));
+  return { ...op, lower: (l, a) => op.lower({ ...l, dispatch: (k, p, buffers, c) => l.dispatch(k, p, buffers, { ...c, ...consts(k) }) }, a) };
+}
+
+for (const turn of [1, 2, 3]) {
+  test(`every kernel agrees at tunables number ${turn}`, async () => {
+    for (const name of ["3×3, 20 to 36 channels", "deep and small: a sum in chunks", "7×7 first layer, 1 to 8 channels", "7×7 head, 8 to 1 channels", "3×3 stride 2, 3 to 5 channels"]) {
+      const o = cases[name], x = image(o), w = filter(o), dy = output(o);
+      await agrees(retuned(conv2dOp, turn), o, [x, w], reference.conv2d(x.data, w.data, o), name);
+      await agrees(retuned(conv2dInputGradOp, turn), { ...o, size: [o.h, o.w] as const }, [dy, w], reference.conv2dInputGrad(dy.data, w.data, o), name);
+      await agrees(retuned(conv2dWeightGradOp, turn), { ...o, filter: [o.r, o.s] as const }, [x, dy], reference.conv2dWeightGrad(x.data, dy.data, o), name);
+    }
   });
 }
 

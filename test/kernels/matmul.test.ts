@@ -66,6 +66,23 @@ for (const transposeA of [false, true]) for (const transposeB of [false, true]) 
   });
 }
 
+test("every value of a tunable agrees", async () => {
+  const { device } = await rawDevice();
+  const [m, k, n] = [68, 20, 68];
+  const a = { shape: [1, m, k], data: noise(m * k, 1) }, b = { shape: [1, k, n], data: noise(k * n, 2) };
+  const want = reference.matmul(a.data, b.data, { batch: 1, batchA: 1, batchB: 1, m, k, n, transposeA: false, transposeB: false });
+  for (const [name, traits] of variants.filter(([, t]) => !t.subgroups || device.features.has("subgroups"))) {
+    for (const turn of [1, 2, 3]) {
+      const retuned: typeof matmulOp = {
+        ...matmulOp,
+        lower: (l, attrs) => matmulOp.lower({ ...l, dispatch: (kernel, p, buffers) => l.dispatch(kernel, p, buffers, Object.fromEntries(Object.entries(kernel.tunables ?? {}).map(([t, values]) => [t, values[turn % values.length]]))) }, attrs),
+      };
+      const [got] = await runOp(retuned, { transposeA: false, transposeB: false }, [a, b], traits);
+      assert.ok(worst(got, want) < 1e-5, `${name}, tunables number ${turn}: off by ${worst(got, want)} of the largest value`);
+    }
+  }
+});
+
 test("leading dimensions broadcast, vectors are rows or columns", async () => {
   const shapes: readonly (readonly [number[], number[], number[]])[] = [
     [[3], [3], []],
