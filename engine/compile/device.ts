@@ -64,8 +64,8 @@ export class Device implements Disposable {
     const outputTensors = graph.roots.slice(0, names.length);
     const assignments = assigned.map(({ variable }, i) => ({ variable, value: graph.roots[names.length + i] }));
     const lowerer = new Lowerer(this.gpu.traits, this.gpu);
-    const fusion = fuse(graph, this.gpu.maxStorageBuffers, lowerer.epilogueRoom);
-    lowerer.stored = fusion.stored;
+    const fusion = fuse(graph, this.gpu, lowerer);
+    lowerer.adopt(fusion);
     return Program.create<O>({
       name, gpu: this.gpu, lowerer,
       plan: plan(fusion, lowerer, outputTensors, assignments),

@@ -7,7 +7,7 @@ import { type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { wgslType } from "../dtype.ts";
 import type { Memory } from "./dispatch.ts";
-import { type Access, aliasOf, flatView, reshapeAccess, throughMovement } from "./access.ts";
+import { type Access, type Memories, aliasOf, flatView, isContiguous, reshapeAccess, throughMovement, viewThrough } from "./access.ts";
 
 type Step =
   | { readonly kind: "leaf"; readonly tensor: Tensor; readonly view: View }
@@ -24,11 +24,11 @@ export class Expression {
   #memo = new Map<string, number>();
 
   /**
-   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `stored` tells what is read
+   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `memories` tell what is read
    * from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the kernel's own value,
    * which is at hand, to `t`: all are walked in the order of the loop.
    */
-  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly stored: (t: Tensor) => boolean, readonly chain: readonly Tensor[] = []) {
+  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly memories: Memories, readonly chain: readonly Tensor[] = []) {
     this.dtype = t.dtype;
     this.root = this.#visit(t, access);
   }
@@ -66,10 +66,14 @@ export class Expression {
   #step(t: Tensor, access: Access): Step {
     if (t === this.chain[0]) return { kind: "raw" };
     const rank = this.domain.length;
-    const { base, offset } = aliasOf(t, this.stored);
-    if (this.stored(base)) {
-      const view = flatView(access, t.shape, rank);
-      return { kind: "leaf", tensor: base, view: { offset: view.offset + offset, strides: view.strides } };
+    const { base, offset } = aliasOf(t, (x) => this.memories.has(x));
+    if (this.memories.has(base)) {
+      const home = this.memories.home(base);
+      if (home && t === base) return { kind: "leaf", tensor: home.into, view: viewThrough(access, home.view, rank) };
+      if (!home || isContiguous(home.view, base.shape)) {
+        const view = flatView(access, t.shape, rank);
+        return { kind: "leaf", tensor: home?.into ?? base, view: { offset: view.offset + offset + (home?.view.offset ?? 0), strides: view.strides } };
+      }
     }
     const { node } = t;
     if (node.op === constantOp) {

@@ -8,15 +8,16 @@ import type { ConcatOp, ElementwiseOp, View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { bytesPerElement } from "../dtype.ts";
-import { type Alias, aliasOf, isContiguous, mergesOnly } from "./access.ts";
+import { type Alias, type Residence, aliasOf, mergesOnly } from "./access.ts";
+import { reside } from "./residence.ts";
 import type { Graph } from "./simplify.ts";
 
 /** Offsets of bindings are multiples of this many bytes on every device. */
 export const OFFSET_ALIGNMENT = 256;
 
 export type Stage =
-  /** Computes `result` elementwise. */
-  | { readonly kind: "map"; readonly result: Tensor; readonly order: number }
+  /** Computes `result` elementwise, and writes it a second time into its view of a joined tensor. */
+  | { readonly kind: "map"; readonly result: Tensor; readonly also?: Residence; readonly order: number }
   /** Writes `value` into its view of the joined tensor `into`. */
   | { readonly kind: "part"; readonly value: Tensor; readonly into: Tensor; readonly view: View; readonly order: number }
   /** A reduction or an op with its own kernels, and the chain of its result. */
@@ -35,8 +36,8 @@ export interface Fusion {
   /** In the order of execution. */
   readonly stages: readonly Stage[];
   readonly stored: ReadonlySet<Tensor>;
-  /** Tensors that their producer writes straight into a part of a joined tensor, at an element offset. */
-  readonly within: ReadonlyMap<Tensor, { readonly into: Tensor; readonly offset: number }>;
+  /** Stored tensors that have no memory of their own: they are parts of joined ones. */
+  readonly residences: ReadonlyMap<Tensor, Residence>;
 }
 
 interface Cost {
@@ -47,11 +48,20 @@ interface Cost {
   readonly ops: number;
 }
 
-/** Storage bindings an op's kernels take for themselves, leaving the rest of the device's limit to an epilogue; 0 forbids one. */
-export type EpilogueRoom = (node: Node) => number;
+/** What the kernels of an op allow. */
+export interface KernelSeams {
+  /** Storage bindings left for an epilogue; 0 forbids one. */
+  epilogueRoom(node: Node): number;
+  /** Whether the result may be stored at a view of a larger tensor. */
+  canPlace(node: Node, view: View): boolean;
+}
+export interface BindingLimits {
+  readonly maxStorageBuffers: number;
+  readonly maxBindingBytes: number;
+}
 
-export function fuse(graph: Graph, maxStorageBuffers: number, epilogueRoom: EpilogueRoom): Fusion {
-  return new Fuser(graph, maxStorageBuffers, epilogueRoom).run();
+export function fuse(graph: Graph, limits: BindingLimits, seams: KernelSeams): Fusion {
+  return new Fuser(graph, limits, seams).run();
 }
 
 const MAX_OPS = 64;
@@ -66,9 +76,10 @@ class Fuser {
   /** Chains of kernels and reductions by their raw result, and by what they store. */
   readonly #chains = new Map<Tensor, Chain>();
   readonly #ends = new Set<Tensor>();
-  readonly #within = new Map<Tensor, { into: Tensor; offset: number }>();
+  readonly maxBuffers: number;
 
-  constructor(readonly graph: Graph, readonly maxBuffers: number, readonly epilogueRoom: EpilogueRoom) {
+  constructor(readonly graph: Graph, readonly limits: BindingLimits, readonly seams: KernelSeams) {
+    this.maxBuffers = limits.maxStorageBuffers;
     for (const node of graph.nodes) {
       for (const x of new Set(node.inputs)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), node]);
     }
@@ -79,7 +90,9 @@ class Fuser {
     for (const node of this.graph.nodes) this.#decide(node);
     for (const root of this.#roots) this.#store(this.#view(root).base);
     while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
-    return { stages: this.#stages(), stored: this.#stored, within: this.#within };
+    const stages = this.#stages();
+    const { residences, kept } = reside({ graph: this.graph, stages, stored: this.#stored, readers: this.#readers, limits: this.limits, canPlace: this.seams.canPlace });
+    return { stages: kept, stored: this.#stored, residences };
   }
 
   #decide(node: Node): void {
@@ -91,14 +104,14 @@ class Fuser {
         return;
       case "kernel":
         for (const x of inputs) this.#storeForKernel(x);
-        this.#openChain(node, this.epilogueRoom(node));
+        this.#openChain(node, this.seams.epilogueRoom(node));
         return;
       case "reduce":
         this.#fitLeaves(inputs, this.maxBuffers - outputs.length);
         this.#openChain(node, this.maxBuffers - 1 - this.#cost(inputs[0]).leaves.size);
         return;
       case "concat":
-        this.#join(node, op as ConcatOp);
+        this.#join(node);
         return;
       case "movement": {
         const [x] = inputs, [y] = outputs;
@@ -225,23 +238,13 @@ class Fuser {
     return tensors.every((t) => mergesOnly(y.shape, t.shape)) ? y.shape : undefined;
   }
 
-  #join(node: Node, op: ConcatOp): void {
-    const [into] = node.outputs;
-    this.#markStored(into);
-    op.views(node.inputs, node.attrs).forEach((view, i) => {
-      const x = node.inputs[i];
-      const { base, offset } = this.#view(x);
-      const fromKernel = this.#ends.has(base) && offset === 0 && base.size === x.size;
-      const alone = base === x || this.#readers.get(base)?.length === 1;
-      if (fromKernel && alone && this.#uses(base) === 1 && !this.#roots.has(base) && !this.#within.has(base) && node.inputs.indexOf(x) === node.inputs.lastIndexOf(x)
-        && isContiguous(view, x.shape) && (view.offset * bytesPerElement(x.dtype)) % OFFSET_ALIGNMENT === 0) {
-        this.#open.delete(base);
-        this.#within.set(base, { into, offset: view.offset });
-      } else {
-        this.#open.delete(x);
-        this.#fitLeaves([x], this.maxBuffers - 1);
-      }
-    });
+  #join({ inputs, outputs }: Node): void {
+    this.#markStored(outputs[0]);
+    for (const x of inputs) {
+      const { base } = this.#view(x);
+      this.#open.delete(base);
+      if (!this.#ends.has(base)) this.#fitLeaves([x], this.maxBuffers - 1);
+    }
   }
 
   /**
@@ -274,7 +277,7 @@ class Fuser {
       const tail = chain.tensors.slice(1).flatMap((t) => t.node.inputs.filter((x) => !chain.tensors.includes(x)));
       const reads = stage.kind === "reduce" ? node.inputs : [];
       if (all(reads) > this.maxBuffers - node.outputs.length && storeOneOf(reads)) return true;
-      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - all(reads) : this.epilogueRoom(node);
+      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - all(reads) : this.seams.epilogueRoom(node);
       if (tail.length && all(tail) > room) {
         if (!storeOneOf(tail)) this.#shorten(chain);
         return true;
@@ -299,11 +302,11 @@ class Fuser {
         const chain = this.#chains.get(outputs[0]) ?? { tensors: [outputs[0]], domain: outputs[0].shape };
         stages.push({ kind: op.kind, node, chain, order: endOf(chain).node.id });
       } else if (op.kind === "concat") {
-        op.views(node.inputs, node.attrs).forEach((view, i) => {
+        (op as ConcatOp).views(node.inputs, node.attrs).forEach((view, i) => {
           const value = node.inputs[i];
           // What nothing writes stays zero where gaps are zero.
           const isGap = op.zeroFill === true && constantValue(value) === 0;
-          if (isGap || this.#within.get(this.#view(value).base)?.into === outputs[0] || value.size === 0) return;
+          if (isGap || value.size === 0) return;
           stages.push({ kind: "part", value, into: outputs[0], view, order: node.id });
         });
       } else {

@@ -5,7 +5,7 @@ import { momentsColumns, momentsMerge, momentsRows, reduceColumns, reduceRows, s
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { identityAccess } from "./access.ts";
+import { type Memories, identityAccess } from "./access.ts";
 import { type Dispatch, type DispatchParts, type Memory, makeDispatch, typeAliases, wholeLoop } from "./dispatch.ts";
 import { Expression, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
 import { type Chain, endOf } from "./fuse.ts";
@@ -16,7 +16,7 @@ export interface ReduceStage {
   /** The chain's epilogue, where there is one. */
   readonly tail: Expression | undefined;
   readonly traits: Traits;
-  readonly stored: (t: Tensor) => boolean;
+  readonly memories: Memories;
   memoryOf(t: Tensor): Memory;
   newScratch(bytes: number): Memory;
 }
@@ -33,13 +33,13 @@ interface Shape2 {
 }
 
 export function lowerReduce(stage: ReduceStage): Dispatch[] {
-  const { node, chain, tail, stored } = stage;
+  const { node, chain, tail, memories } = stage;
   const op = node.op as ReduceOp;
   const [x] = node.inputs;
   const axes = op.axes(node.attrs);
   const kept = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
   if (kept.some((d) => x.shape[d] === 0)) return [];
-  const expressions = node.inputs.map((t) => new Expression(t, t.shape, identityAccess(t.shape), stored));
+  const expressions = node.inputs.map((t) => new Expression(t, t.shape, identityAccess(t.shape), memories));
   const loop: LoopVariable[] = [{ name: "o", dims: kept }, { name: "r", dims: axes }];
   const s = cut(stage, op, kept, axes, loop, expressions);
   const inner = s.columns ? 0 : 1;

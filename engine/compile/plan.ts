@@ -105,8 +105,9 @@ class Planner {
   /** Lets ops overwrite their inputs where nothing needs the old value later; elsewhere puts a copy before them. */
   #placeInPlace(lowered: readonly PlannedStage[]): PlannedStage[] {
     const lastRead = new Map<Tensor, number>();
+    const owner = (t: Tensor): Tensor => this.fusion.residences.get(t)?.into ?? t;
     lowered.forEach(({ dispatches }, s) => {
-      for (const d of dispatches) for (const { memory, access } of d.memory) if (access === "read" && !("scratch" in memory.of)) lastRead.set(memory.of, s);
+      for (const d of dispatches) for (const { memory, access } of d.memory) if (access === "read" && !("scratch" in memory.of)) lastRead.set(owner(memory.of), s);
     });
     const kept = new Set(this.outputs.map((t) => this.lowerer.memoryOf(t).of));
     const finals = new Map(this.assignments.map(({ variable, value }) => [variable, this.lowerer.memoryOf(value).of]));
@@ -121,7 +122,7 @@ class Planner {
         const source = base.node.op.kind === "source";
         const variable = base.node.op === variableOp ? (base.node.attrs as { variable: Variable }).variable : undefined;
         const free = (lastRead.get(base) ?? -1) <= s && !kept.has(base) && offset === 0 && base.size === y.size;
-        if (free && (variable ? finals.get(variable) === y : !source && !this.fusion.within.has(base))) {
+        if (free && (variable ? finals.get(variable) === y : !source && !this.fusion.residences.has(base))) {
           const place = this.#placeOf(base);
           this.#places.set(y, place);
           this.#touch(place.storage, s);
@@ -152,10 +153,10 @@ class Planner {
 
   #newPlace(t: Tensor): Place {
     const { op, attrs } = t.node;
-    const part = this.fusion.within.get(t);
-    if (part) {
-      const { storage, offset } = this.#placeOf(part.into);
-      return { storage, offset: offset + part.offset * bytesPerElement(t.dtype) };
+    const home = this.fusion.residences.get(t);
+    if (home) {
+      const { storage, offset } = this.#placeOf(home.into);
+      return { storage, offset: offset + home.view.offset * bytesPerElement(t.dtype) };
     }
     if (op === variableOp) return { storage: this.#variable((attrs as { variable: Variable }).variable), offset: 0 };
     if (op === inputOp) {
