@@ -7,6 +7,7 @@ export { full, input, hostInput, iota, zerosLike } from "./constant.ts";
 export { Variable, type VariableOptions, arenaOf } from "./variable.ts";
 export { Module, Parameter } from "./module.ts";
 export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
+export { followAverage } from "./running-average.ts";
 export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
 export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";

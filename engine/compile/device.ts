@@ -4,6 +4,7 @@ import { type DType, type TypedArray, bytesPerElement, decode, encode } from "..
 import { ShapeError, UsageError } from "../errors.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
 import { copy } from "../ops/elementwise.ts";
+import { settleAverages } from "../running-average.ts";
 import type { Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
@@ -53,7 +54,11 @@ export class Device implements Disposable {
       const { shape, dtype } = "shape" in spec ? spec : { shape: spec, dtype: "f32" as const };
       symbols.set(key, input(key, shape, dtype));
     }
-    const outputs = withTrace(trace, () => f(Object.fromEntries(symbols) as Inputs<I>));
+    const outputs = withTrace(trace, () => {
+      const found = f(Object.fromEntries(symbols) as Inputs<I>);
+      settleAverages(trace);
+      return found;
+    });
     const assigned = [...trace.assigned].map((variable): Assignment => {
       const value = trace.values.get(variable)!;
       // One variable's old value may be another's new one: it is set aside before anything is overwritten.

@@ -14,7 +14,15 @@ type Step =
   | { readonly kind: "iota"; readonly view: View }
   | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
   | { readonly kind: "op"; readonly op: ElementwiseOp; readonly attrs: object; readonly args: readonly number[] }
-  | { readonly kind: "raw" };
+  | { readonly kind: "raw" }
+  | { readonly kind: "given"; readonly name: string };
+
+/** Tensors whose elements a hook has at hand: under which name, where the loop walks them as this view says. */
+export interface Given {
+  readonly names: ReadonlyMap<Tensor, string>;
+  readonly strides: readonly number[];
+}
+const NOTHING: Given = { names: new Map(), strides: [] };
 
 /** A tensor's value over a domain, flattened into steps; leaves are stored tensors. */
 export class Expression {
@@ -26,9 +34,9 @@ export class Expression {
   /**
    * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `memories` tell what is read
    * from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the kernel's own value,
-   * which is at hand, to `t`: all are walked in the order of the loop.
+   * which is at hand, to `t`: all are walked in the order of the loop. `given` values are at hand by name.
    */
-  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly memories: Memories, readonly chain: readonly Tensor[] = []) {
+  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly memories: Memories, readonly chain: readonly Tensor[] = [], readonly given: Given = NOTHING) {
     this.dtype = t.dtype;
     this.root = this.#visit(t, access);
   }
@@ -67,6 +75,11 @@ export class Expression {
     if (t === this.chain[0]) return { kind: "raw" };
     const rank = this.domain.length;
     const { base, offset } = aliasOf(t, (x) => this.memories.has(x));
+    const name = this.given.names.get(base);
+    if (name) {
+      const { offset: first, strides } = flatView(access, t.shape, rank);
+      if (first + offset === 0 && strides.every((s, d) => this.domain[d] === 1 || s === this.given.strides[d])) return { kind: "given", name };
+    }
     if (this.memories.has(base)) {
       const home = this.memories.home(base);
       if (home && t === base) return { kind: "leaf", tensor: home.into, view: viewThrough(access, home.view, rank) };
@@ -286,6 +299,7 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
     const name = `v${s}`;
     switch (step.kind) {
       case "raw": names.push(raw!); return;
+      case "given": names.push(step.name); return;
       case "constant": names.push(constantText(step.value, step.dtype, context)); return;
       case "iota": {
         const i = v++, stride = indexer.innerStride(i);

@@ -77,6 +77,8 @@ class Fuser {
   readonly #chains = new Map<Tensor, Chain>();
   readonly #ends = new Set<Tensor>();
   readonly maxBuffers: number;
+  /** Both results of a reduction that a join takes: they will stand in it, and readers bind it once. */
+  readonly #kin = new Map<Tensor, Tensor>();
 
   constructor(readonly graph: Graph, readonly limits: BindingLimits, readonly seams: KernelSeams) {
     this.maxBuffers = limits.maxStorageBuffers;
@@ -84,15 +86,23 @@ class Fuser {
       for (const x of new Set(node.inputs)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), node]);
     }
     this.#roots = new Set(graph.roots);
+    for (const { op, inputs, outputs } of graph.nodes) {
+      if (op.kind !== "concat" || outputs[0].bytes > limits.maxBindingBytes) continue;
+      for (const { base } of inputs.map((x) => aliasOf(x))) if (base.node.op.kind === "reduce" && base.node.outputs.length > 1 && !this.#kin.has(base)) this.#kin.set(base, outputs[0]);
+    }
   }
 
   run(): Fusion {
     for (const node of this.graph.nodes) this.#decide(node);
     for (const root of this.#roots) this.#store(this.#view(root).base);
-    while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
-    const stages = this.#stages();
-    const { residences, kept } = reside({ graph: this.graph, stages, stored: this.#stored, readers: this.#readers, limits: this.limits, canPlace: this.seams.canPlace });
-    return { stages: kept, stored: this.#stored, residences };
+    for (;;) {
+      while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
+      const stages = this.#stages();
+      const { residences, kept } = reside({ graph: this.graph, stages, stored: this.#stored, readers: this.#readers, limits: this.limits, canPlace: this.seams.canPlace });
+      const strangers = [...this.#kin].filter(([t, into]) => residences.get(t)?.into !== into);
+      if (strangers.length === 0) return { stages: kept, stored: this.#stored, residences };
+      for (const [t] of strangers) this.#kin.delete(t);
+    }
   }
 
   #decide(node: Node): void {
@@ -119,15 +129,15 @@ class Fuser {
         const small = x.size * 4 <= y.size;
         const cost = this.#cost(x);
         // Repeating a small tensor's arithmetic for every element of a large one.
-        if (small && !this.#isStoredView(x) && (cost.flops > 4 || cost.leaves.size > 1)) this.#store(x);
+        if (small && !this.#isStoredView(x) && (cost.flops > 8 || cost.leaves.size > 2)) this.#store(x);
         if (!("view" in op && op.view) && !this.#isStoredView(x) && !mergesOnly(y.shape, x.shape)) this.#store(x);
-        this.#costs.set(y, this.#isStoredView(x) ? { leaves: new Set([this.#view(x).base]), flops: 0, ops: 0 } : this.#cost(x));
+        this.#costs.set(y, this.#isStoredView(x) ? { leaves: this.#leaf(this.#view(x).base), flops: 0, ops: 0 } : this.#cost(x));
         return;
       }
       case "elementwise": {
         const [y] = outputs;
         if (this.#grows(node, y)) return;
-        this.#fitLeaves(inputs, this.maxBuffers - 2);
+        this.#fitLeaves(inputs, this.maxBuffers - 1);
         const parts = inputs.map((x) => this.#cost(x));
         const leaves = new Set(parts.flatMap((c) => [...c.leaves]));
         const own = (op as ElementwiseOp).flops;
@@ -155,13 +165,18 @@ class Fuser {
     return this.#costs.get(t)!;
   }
 
+  /** What a reader of a stored tensor binds. */
+  #leaf(t: Tensor): ReadonlySet<Tensor> {
+    return new Set([this.#kin.get(t) ?? t]);
+  }
+
   #isStoredView(t: Tensor): boolean {
     return this.#stored.has(this.#view(t).base);
   }
 
   #markStored(t: Tensor): void {
     this.#stored.add(t);
-    this.#costs.set(t, { leaves: new Set([t]), flops: 0, ops: 0 });
+    this.#costs.set(t, { leaves: this.#leaf(t), flops: 0, ops: 0 });
   }
 
   #store(t: Tensor): void {
@@ -255,7 +270,7 @@ class Fuser {
     const known = new Map<Tensor, ReadonlySet<Tensor>>();
     const leaves = (t: Tensor): ReadonlySet<Tensor> => {
       const base = this.#view(t).base;
-      if (this.#stored.has(base)) return new Set([base]);
+      if (this.#stored.has(base)) return this.#leaf(base);
       let found = known.get(t);
       if (!found) known.set(t, (found = new Set(t.node.inputs.flatMap((x) => [...leaves(x)]))));
       return found;

@@ -9,6 +9,7 @@ import { type Dispatch, type Memory, makeDispatch, wholeLoop } from "./dispatch.
 import { Expression, HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
 import { type Chain, type Fusion, type Stage, endOf, rawOf } from "./fuse.ts";
 import { lowerMap } from "./lower-map.ts";
+import { lowerNorm } from "./lower-norm.ts";
 import { lowerReduce } from "./lower-reduce.ts";
 
 export type { BoundMemory, Dispatch, Memory } from "./dispatch.ts";
@@ -75,6 +76,13 @@ export class Lowerer {
         return lowerReduce({ node: stage.node, chain: stage.chain, tail: this.#tail(stage.chain), traits: this.traits, memories: this.#memories(), memoryOf: (t) => this.memoryOf(t), newScratch: (bytes) => this.#newScratch(bytes) });
       case "kernel": return this.#kernel(stage.node, stage.chain);
     }
+  }
+
+  /** Two statistics and the elementwise stage behind them as one dispatch; undefined where that can't be. */
+  norm(node: Node, { result, also }: Extract<Stage, { kind: "map" }>): Dispatch | undefined {
+    const { maxStorageBuffers } = this.limits;
+    if (also || result.shape.join() !== node.inputs[0].shape.join() || result.bytes > this.limits.maxBindingBytes) return undefined;
+    return lowerNorm({ node, result, home: this.#residences.get(result), traits: this.traits, memories: this.#memories(result), maxStorageBuffers, memoryOf: (t) => this.memoryOf(t) });
   }
 
   /** Dispatches that copy a stored tensor into another of the same shape. */
