@@ -31,7 +31,7 @@ export * from "./ops/arg-extreme.ts";
 export * from "./ops/shuffle.ts";
 export * from "./ops/grid-sample.ts";
 export * from "./ops/contextual.ts";
-export { Device, type CompileOptions, type InputSpec } from "./compile/device.ts";
+export { Device, type CompileOptions, type Estimate, type InputSpec } from "./compile/device.ts";
 export { type Feeds, Program, type ProgramStats, type Values } from "./compile/program.ts";
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";

@@ -4,41 +4,14 @@
 // and views live inside the stages that read them, unless several readers would repeat too much. An elementwise chain that
 // is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's end is stored.
 import { constantOp, constantValue, iotaOp } from "../constant.ts";
-import type { ConcatOp, ElementwiseOp, View } from "../op.ts";
+import type { ConcatOp, ElementwiseOp } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { bytesPerElement } from "../dtype.ts";
-import { type Alias, type Residence, aliasOf, mergesOnly } from "./access.ts";
+import { type Alias, aliasOf, mergesOnly } from "./access.ts";
 import { reside } from "./residence.ts";
 import type { Graph } from "./simplify.ts";
-
-/** Offsets of bindings are multiples of this many bytes on every device. */
-export const OFFSET_ALIGNMENT = 256;
-
-export type Stage =
-  /** Computes `result` elementwise, and writes it a second time into its view of a joined tensor. */
-  | { readonly kind: "map"; readonly result: Tensor; readonly also?: Residence; readonly order: number }
-  /** Writes `value` into its view of the joined tensor `into`. */
-  | { readonly kind: "part"; readonly value: Tensor; readonly into: Tensor; readonly view: View; readonly order: number }
-  /** A reduction or an op with its own kernels, and the chain of its result. */
-  | { readonly kind: "reduce" | "kernel"; readonly node: Node; readonly chain: Chain; readonly order: number };
-
-/** What becomes of a kernel's result before it is stored: raw, …, end; of one size all. Without an epilogue raw is the end. */
-export interface Chain {
-  readonly tensors: readonly Tensor[];
-  /** The shape among theirs that all others are merges of: an epilogue loops over it. */
-  readonly domain: Shape;
-}
-export const rawOf = (chain: Chain): Tensor => chain.tensors[0];
-export const endOf = (chain: Chain): Tensor => chain.tensors[chain.tensors.length - 1];
-
-export interface Fusion {
-  /** In the order of execution. */
-  readonly stages: readonly Stage[];
-  readonly stored: ReadonlySet<Tensor>;
-  /** Stored tensors that have no memory of their own: they are parts of joined ones. */
-  readonly residences: ReadonlyMap<Tensor, Residence>;
-}
+import { type BindingLimits, type Chain, type Fusion, type KernelSeams, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "./stage.ts";
 
 interface Cost {
   /** Stored tensors that a reader must read. */
@@ -46,18 +19,6 @@ interface Cost {
   /** Operations per element, and how many ops. */
   readonly flops: number;
   readonly ops: number;
-}
-
-/** What the kernels of an op allow. */
-export interface KernelSeams {
-  /** Storage bindings left for an epilogue; 0 forbids one. */
-  epilogueRoom(node: Node): number;
-  /** Whether the result may be stored at a view of a larger tensor. */
-  canPlace(node: Node, view: View): boolean;
-}
-export interface BindingLimits {
-  readonly maxStorageBuffers: number;
-  readonly maxBindingBytes: number;
 }
 
 export function fuse(graph: Graph, limits: BindingLimits, seams: KernelSeams): Fusion {

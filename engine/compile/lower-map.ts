@@ -7,8 +7,9 @@ import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Memories, type Residence, accessFrom } from "./access.ts";
 import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases, wholeLoop } from "./dispatch.ts";
-import { Expression, HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
-import { OFFSET_ALIGNMENT } from "./fuse.ts";
+import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
+import { Expression } from "./expression.ts";
+import { OFFSET_ALIGNMENT } from "./stage.ts";
 
 export interface MapStage {
   readonly value: Tensor;

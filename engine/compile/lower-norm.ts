@@ -7,7 +7,8 @@ import { show, sizeOf, stridesOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Memories, type Residence, identityAccess } from "./access.ts";
 import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases } from "./dispatch.ts";
-import { Expression, HookContext, type LoopVariable, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
+import { HookContext, type LoopVariable, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
+import { Expression } from "./expression.ts";
 
 export interface NormStage {
   /** The statistics: moments, or two sums, with the last axis kept. */

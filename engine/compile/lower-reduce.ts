@@ -7,8 +7,9 @@ import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Memories, identityAccess } from "./access.ts";
 import { type Dispatch, type DispatchParts, type Memory, makeDispatch, typeAliases, wholeLoop } from "./dispatch.ts";
-import { Expression, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
-import { type Chain, endOf } from "./fuse.ts";
+import { HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
+import { Expression } from "./expression.ts";
+import { type Chain, endOf } from "./stage.ts";
 import { groupOf } from "./lower-norm.ts";
 
 export interface ReduceStage {

@@ -5,7 +5,7 @@ import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOp } from "../variable.ts";
-import type { Fusion, Stage } from "./fuse.ts";
+import type { Fusion, Stage } from "./stage.ts";
 import type { Dispatch, Lowerer, Memory } from "./lower.ts";
 
 export interface Storage {

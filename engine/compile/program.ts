@@ -7,6 +7,7 @@ import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
+import type { Estimate } from "./compilation.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Dispatch, Lowerer } from "./lower.ts";
 import type { Place, Plan, Storage } from "./plan.ts";
@@ -60,6 +61,7 @@ export interface ProgramParts {
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
+  readonly estimate: Estimate;
   variableBuffer(variable: Variable): GPUBuffer;
 }
 

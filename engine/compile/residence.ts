@@ -4,7 +4,7 @@ import type { View } from "../op.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Residence, aliasOf, isContiguous, mergesOnly, reshapeAccess, viewThrough } from "./access.ts";
-import { type BindingLimits, type Chain, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "./fuse.ts";
+import { type BindingLimits, OFFSET_ALIGNMENT, type Stage, endOf, rawOf, readsOf, writtenBy } from "./stage.ts";
 import type { Graph } from "./simplify.ts";
 
 interface Given {
@@ -32,7 +32,7 @@ class Resident {
 
   constructor(readonly given: Given) {
     this.#roots = new Set(given.graph.roots);
-    for (const stage of given.stages) for (const t of written(stage)) this.#makers.set(t, stage);
+    for (const stage of given.stages) for (const t of writtenBy(stage)) this.#makers.set(t, stage);
   }
 
   run(): { residences: ReadonlyMap<Tensor, Residence>; kept: Stage[] } {
@@ -100,29 +100,10 @@ class Resident {
     };
     for (const stage of this.given.stages) {
       if (stage.kind === "part" && this.#isWritten(stage)) continue;
-      const targets = new Set((stage.kind === "part" ? [stage.into] : written(stage)).map(owner));
-      for (const leaf of this.#reads(stage)) if (targets.has(owner(leaf)) && this.#homes.has(leaf)) this.#denied.add(leaf);
+      const targets = new Set((stage.kind === "part" ? [stage.into] : writtenBy(stage)).map(owner));
+      for (const leaf of readsOf(stage, this.given.stored)) if (targets.has(owner(leaf)) && this.#homes.has(leaf)) this.#denied.add(leaf);
     }
     return this.#denied.size > before;
-  }
-
-  /** Stored tensors that a stage reads. */
-  #reads(stage: Stage): ReadonlySet<Tensor> {
-    const found = new Set<Tensor>(), seen = new Set<Tensor>();
-    const visit = (t: Tensor, within?: Chain): void => {
-      if (seen.has(t)) return;
-      seen.add(t);
-      const base = this.#baseOf(t);
-      if (this.given.stored.has(base)) found.add(base);
-      else for (const x of t.node.inputs) if (!within?.tensors.includes(x)) visit(x, within);
-    };
-    if (stage.kind === "map") stage.result.node.inputs.forEach((x) => visit(x));
-    else if (stage.kind === "part") visit(stage.value);
-    else {
-      stage.node.inputs.forEach((x) => visit(x));
-      for (const t of stage.chain.tensors.slice(1)) for (const x of t.node.inputs) if (!stage.chain.tensors.includes(x)) visit(x, stage.chain);
-    }
-    return found;
   }
 
   /** Whether a part needs no stage: its producer writes it, or it belongs to a join that is a view of another. */
@@ -163,14 +144,7 @@ class Resident {
   /** Whether a stage that writes its result twice binds neither too much nor what it reads. */
   #roomFor(maker: Stage, into: Tensor): boolean {
     const { maxStorageBuffers, maxBindingBytes } = this.given.limits;
-    const reads = new Set([...this.#reads(maker)].map((t) => this.#homes.get(t)?.into ?? t));
+    const reads = new Set([...readsOf(maker, this.given.stored)].map((t) => this.#homes.get(t)?.into ?? t));
     return into.bytes <= maxBindingBytes && reads.size + 2 <= maxStorageBuffers && !reads.has(into);
   }
-}
-
-/** The stored tensors that a stage makes; a part makes none. */
-function written(stage: Stage): readonly Tensor[] {
-  if (stage.kind === "map") return [stage.result];
-  if (stage.kind === "part") return [];
-  return stage.node.outputs.length > 1 ? stage.node.outputs : [endOf(stage.chain)];
 }
