@@ -10,41 +10,49 @@ import { type Case, type CollectOptions, SliceCollector, type SliceSet, shortSid
 import { type SplitLists, parseSplits } from "../data/split.ts";
 import { type Volume, type VoxelArray, affineDifference } from "../data/volume.ts";
 import { exists, readBytes } from "./files.ts";
-import { type CaseFiles, type Layout, pairFiles } from "./layout.ts";
+import { type CaseFiles, type ImageFile, type Layout, findImages, pairFiles } from "./layout.ts";
 
-export type { CaseFiles, Layout } from "./layout.ts";
+export type { CaseFiles, ImageFile, Layout } from "./layout.ts";
 
-export interface Dataset {
+export interface Dataset<C extends ImageFile = CaseFiles> {
   readonly folder: string;
   readonly layout: Layout;
-  readonly cases: readonly CaseFiles[];
+  readonly cases: readonly C[];
 }
 
 /** Finds the cases of a folder; no file is opened. Throws DataError: no folder, no NIfTI file, names without a pattern, an image without a mask. */
 export async function scanDataset(folder: string): Promise<Dataset> {
+  return { folder, ...(await scan(folder, pairFiles)) };
+}
+
+/** Finds the images of a folder, whether or not they have masks; no file is opened. Throws DataError: no folder, no NIfTI file. */
+export async function scanImages(folder: string): Promise<Dataset<ImageFile>> {
+  return { folder, ...(await scan(folder, findImages)) };
+}
+
+async function scan<T>(folder: string, find: (folder: string, subfolders: readonly string[], list: (path: string) => Promise<string[]>) => Promise<T>): Promise<T> {
   const found = await stat(folder).catch(() => undefined);
   if (!found) throw new DataError(folder, "folder", "does not exist", "check the path");
   if (!found.isDirectory()) throw new DataError(folder, "folder", "is a file", "name the folder that holds the images and masks");
   const list = async (path: string): Promise<string[]> => (await readdir(path)).filter((f) => /\.nii(\.gz)?$/i.test(f) && !f.startsWith(".")).sort();
   const subfolders = (await readdir(folder, { withFileTypes: true })).filter((e) => e.isDirectory() || e.isSymbolicLink()).map((e) => e.name);
-  return { folder, ...(await pairFiles(folder, subfolders, list)) };
+  return find(folder, subfolders, list);
 }
 
 /** What the headers of a case tell, before its voxels are read. */
 export interface CaseSurvey {
-  readonly files: CaseFiles;
+  readonly files: ImageFile;
   readonly image: NiftiHeader;
   /** Short side of the axial slices in mm. */
   readonly shortSideMm: number;
 }
 
-/** Reads the headers of every image and mask: types, equal shapes, equal places. Throws DataError at the first that is wrong. */
-export async function surveyCases(cases: readonly CaseFiles[]): Promise<CaseSurvey[]> {
+/** Reads the headers of every image, and of its mask where one is named: types, equal shapes, equal places. Throws DataError at the first that is wrong. */
+export async function surveyCases(cases: readonly (ImageFile | CaseFiles)[]): Promise<CaseSurvey[]> {
   const surveys: CaseSurvey[] = [];
   for (const files of cases) {
     const image = peekNifti(await readBytes(files.imagePath, peekBytes), files.imagePath);
-    const mask = peekNifti(await readBytes(files.maskPath, peekBytes), files.maskPath);
-    checkGeometry(files, image, mask);
+    if ("maskPath" in files) checkGeometry(files, image, peekNifti(await readBytes(files.maskPath, peekBytes), files.maskPath));
     const [i, j] = orientationOf(image.affine).axes;
     const [x, y] = image.oriented ? [i, j] : [0, 1];
     surveys.push({ files, image, shortSideMm: shortSideMm({ shape: [image.shape[x], image.shape[y], 1], spacingMm: [image.spacingMm[x], image.spacingMm[y], 1] }) });
@@ -71,13 +79,13 @@ function checkGeometry(files: CaseFiles, image: Placed, mask: Placed): void {
 export const readVolume = async (path: string): Promise<Volume> => parseNifti(await readBytes(path), path);
 
 export interface LoadOptions {
-  /** The mask's value that is foreground; "any" takes all but 0. Without it a mask must hold one value besides 0. */
-  readonly label?: number | "any";
+  /** The mask's values that are the classes 1, 2, …; "any": all but 0 are one. Null or without it a mask must hold one value besides 0. */
+  readonly labels?: readonly number[] | "any" | null;
   readonly onWarning?: (message: string) => void;
 }
 
 /** Image and mask of one case, both in Left-Posterior-Superior order. Throws DataError where the mask is no label mask or of another geometry. */
-export async function loadCase(files: CaseFiles, { label, onWarning }: LoadOptions = {}): Promise<Case> {
+export async function loadCase(files: CaseFiles, { labels: wanted = null, onWarning }: LoadOptions = {}): Promise<Case> {
   const image = toLps(await readVolume(files.imagePath)), mask = toLps(await readVolume(files.maskPath));
   checkGeometry(files, image, mask);
   [...image.warnings, ...mask.warnings].forEach((w) => onWarning?.(w));
@@ -85,12 +93,21 @@ export async function loadCase(files: CaseFiles, { label, onWarning }: LoadOptio
   const broken = labels.find((v) => Math.abs(v - Math.round(v)) > 1e-3);
   if (broken !== undefined) throw new DataError(files.maskPath, "labels", `holds ${broken}: labels are whole numbers`, "give a label mask, resampled by the nearest neighbour");
   const show = printable(labels.slice(0, 12).join(", ") + (labels.length > 12 ? ", …" : ""));
-  if (label === undefined && labels.length > 1) throw new DataError(files.maskPath, "labels", `holds ${labels.length} labels (${show})`, "choose one with --label N");
-  const wanted = (v: number): boolean => v !== 0 && (label === undefined || label === "any" || Math.round(v) === label);
-  if (!labels.some(wanted)) onWarning?.(`${printable(files.maskPath)}: ${labels.length ? `holds no label ${label}, only ${show}` : "the mask is empty"}.`);
-  const foreground = new Uint8Array(mask.data.length), accepted = new Set(labels.filter(wanted));
-  for (let n = 0; n < foreground.length; n++) if (mask.data[n] !== 0 && accepted.has(mask.data[n])) foreground[n] = 1;
-  return { id: files.id, patient: files.patient, image, mask: foreground };
+  if (wanted === null && labels.length > 1) throw new DataError(files.maskPath, "labels", `holds ${labels.length} labels (${show})`, "choose one with --label N, or several as classes with --labels N,N");
+  const classOf = new Map(labels.map((v) => [v, Array.isArray(wanted) ? wanted.indexOf(Math.round(v)) + 1 : 1]));
+  const found = new Set(classOf.values()), lacking = Array.isArray(wanted) ? wanted.filter((_, i) => !found.has(i + 1)) : [];
+  if (labels.length === 0) onWarning?.(`${printable(files.maskPath)}: the mask is empty.`);
+  else if (lacking.length) onWarning?.(`${printable(files.maskPath)}: holds no label ${lacking.join(", ")}, only ${show}.`);
+  const classes = new Uint8Array(mask.data.length);
+  for (let n = 0; n < classes.length; n++) if (mask.data[n] !== 0) classes[n] = classOf.get(mask.data[n])!;
+  return { id: files.id, patient: files.patient, image, mask: classes };
+}
+
+/** An image alone, in Left-Posterior-Superior order; nothing is foreground. Throws DataError. */
+export async function loadImage({ id, patient, imagePath }: ImageFile, { onWarning }: LoadOptions = {}): Promise<Case> {
+  const image = toLps(await readVolume(imagePath));
+  image.warnings.forEach((w) => onWarning?.(w));
+  return { id, patient, image, mask: new Uint8Array(image.data.length) };
 }
 
 /** The values besides 0, rising. */
@@ -117,18 +134,29 @@ export interface SliceLoadOptions extends LoadOptions, CollectOptions {
 
 /** The training slices of many cases, one volume in memory at a time. Throws DataError as loadCase, and where every mask is empty. */
 export async function loadSlices(cases: readonly CaseFiles[], name: string, options: SliceLoadOptions): Promise<SliceSet> {
-  const collector = new SliceCollector(options);
-  for (const [i, files] of cases.entries()) {
-    const loaded = await loadCase(files, options);
-    collector.add(loaded, rangeOf(options.rule, loaded.image.data, files.imagePath));
-    options.onProgress?.({ done: i + 1, total: cases.length, id: files.id });
-  }
+  const collector = await collect(cases, loadCase, options);
+  const { labels } = options;
   if (collector.foreground === 0) {
-    throw new DataError(name, "masks", `all ${cases.length} are empty${typeof options.label === "number" ? ` of label ${options.label}` : ""}`, "check the masks, or choose another --label");
+    throw new DataError(name, "masks", `all ${cases.length} are empty${Array.isArray(labels) ? ` of label ${labels.join(", ")}` : ""}`, "check the masks, or choose another --label");
   }
   const lost = collector.outsideField / collector.foreground;
   if (lost > 0.01) options.onWarning?.(`${name}: ${Math.round(100 * lost)} % of the foreground lies outside the ${Math.round(options.grid.fieldMm)} mm field: widen it with --field.`);
   return collector.finish(name);
+}
+
+/** All slices that show something of many images without masks; their masks are empty. Throws DataError. */
+export async function loadImageSlices(images: readonly ImageFile[], name: string, options: SliceLoadOptions): Promise<SliceSet> {
+  return (await collect(images, loadImage, { ...options, negatives: "shown" })).finish(name);
+}
+
+async function collect<C extends ImageFile>(cases: readonly C[], load: (files: C, options: LoadOptions) => Promise<Case>, options: SliceLoadOptions): Promise<SliceCollector> {
+  const collector = new SliceCollector(options);
+  for (const [i, files] of cases.entries()) {
+    const loaded = await load(files, options);
+    collector.add(loaded, rangeOf(options.rule, loaded.image.data, files.imagePath));
+    options.onProgress?.({ done: i + 1, total: cases.length, id: files.id });
+  }
+  return collector;
 }
 
 export interface FoundSplits {
@@ -140,7 +168,7 @@ export interface FoundSplits {
  * The splits that go with a set: `path` if given, else splits.json or splits_final.json in the folder, else beside it where they name cases
  * of the set. Undefined where there are none.
  */
-export async function findSplits({ folder, cases }: Dataset, { path, fold }: { path?: string; fold?: number } = {}): Promise<FoundSplits | undefined> {
+export async function findSplits({ folder, cases }: Dataset<ImageFile>, { path, fold }: { path?: string; fold?: number } = {}): Promise<FoundSplits | undefined> {
   const read = async (p: string): Promise<FoundSplits> => ({ path: p, lists: parseSplits(new TextDecoder().decode(await readBytes(p)), p, fold) });
   if (path) return read(path);
   const names = ["splits.json", "splits_final.json"];

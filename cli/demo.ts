@@ -6,14 +6,13 @@ import type { Device } from "../engine/index.ts";
 import { type IntensityRule, mrPercentile, rangeOf, softTissueWindow } from "../data/intensity.ts";
 import { SliceCollector, type SliceGrid, type SliceSet } from "../data/slices.ts";
 import { type Modality, phantomSet } from "../data/synthetic.ts";
-import { PAPER_WEIGHTS } from "../train/cmedl.ts";
+import type { PartialConfig, RegimeName } from "../train/config.ts";
+import { presetConfig } from "../train/presets.ts";
 import { CommandError } from "./exit.ts";
 import { exists } from "./files.ts";
 import { openDevice } from "./open-device.ts";
 import { Narrator, clock } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
-import { PAPER_TAPS } from "../models/vgg.ts";
-import type { RegimeName, TrainConfig } from "./train-config.ts";
 import { type RunResult, type RunSets, trainRun } from "./training.ts";
 
 /** Sizes at which both regimes train in a few minutes on two cores without a GPU. */
@@ -44,7 +43,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   const narrator = new Narrator();
   const out = flags.out ?? (await freeName("runs/demo"));
   const sets = phantoms(seed);
-  narrator.say(`phantoms: ${TRAIN} CT patients and ${TRAIN} MR patients with other anatomy train (${sets.student.count} and ${sets.teacher.count} slices of ${SIZE} × ${SIZE}), ${VALIDATE} CT patients validate`);
+  narrator.say(`phantoms: ${TRAIN} CT patients and ${TRAIN} MR patients with other anatomy train (${sets.student.count} and ${sets.teacher!.count} slices of ${SIZE} × ${SIZE}), ${VALIDATE} CT patients validate`);
   const results = new Map<RegimeName, RunResult>();
   const device = await openDevice(narrator, flags.device);
   for (const regime of ["ct-only", "cmedl"] as const) {
@@ -57,13 +56,14 @@ async function demo(flags: DemoFlags): Promise<void> {
 
 async function train(device: Device, regime: RegimeName, seed: number, epochs: number, sets: RunSets, path: string, narrator: Narrator): Promise<RunResult> {
   const ids = (set: SliceSet): string[] => [...new Set(set.origins.map((o) => o.id))];
-  const config: TrainConfig = {
-    version: 1, regime, student: "phantoms", teacher: "phantoms", grid: grid(), studentIntensity: softTissueWindow, teacherIntensity: mrPercentile, label: null,
-    width: { segmentor: SEGMENTOR, generator: TRANSLATOR, discriminator: TRANSLATOR, features: TRANSLATOR }, blocks: 2, layers: 2, taps: PAPER_TAPS, vgg: null,
-    batch: BATCH, epochs, steps: STEPS, seed, augment: true, rates: { G: 2e-3, D: 1e-3, S: 2e-3 },
-    weights: (({ adv, cyc, cx, hint, seg }) => ({ adv, cyc, cx, hint, seg }))(PAPER_WEIGHTS), pool: 50, saveEvery: null,
-    cases: { studentTrain: ids(sets.student), studentVal: ids(sets.validation), teacherTrain: ids(sets.teacher) },
-  };
+  const width = TRANSLATOR;
+  const config = presetConfig(regime, {
+    seed,
+    data: { student: "phantoms", teacher: "phantoms", size: SIZE, fieldMm: FIELD_MM },
+    networks: { segmentor: { width: SEGMENTOR }, generator: { width, blocks: 2 }, discriminator: { width, layers: 2 }, features: { width } },
+    optimization: { rates: { G: 2e-3, D: 1e-3, S: 2e-3 }, batch: BATCH, epochs, steps: STEPS, patience: null },
+    cases: { studentTrain: ids(sets.student), studentVal: ids(sets.validation), teacherTrain: ids(sets.teacher!) },
+  } satisfies PartialConfig);
   const run = await RunFolder.create(path);
   await run.writeConfig(config);
   return trainRun(device, config, sets, run, narrator);
@@ -87,7 +87,7 @@ function phantoms(seed: number): RunSets {
 function summary(results: ReadonlyMap<RegimeName, RunResult>, out: string, seconds: number): string {
   const dice = (regime: RegimeName): number => results.get(regime)!.best?.dice ?? NaN;
   const line = (name: string, regime: RegimeName): string => {
-    const course = results.get(regime)!.epochs.map((e) => e.dice?.mean.toFixed(2) ?? "–").join(" ");
+    const course = results.get(regime)!.epochs.map((e) => e.validation?.dice.mean.toFixed(2) ?? "–").join(" ");
     return `  ${name.padEnd(8)} ${dice(regime).toFixed(3)}   by epoch: ${course}\n`;
   };
   const gain = dice("cmedl") - dice("ct-only");

@@ -6,11 +6,11 @@ import { type OnnxModel, writeOnnx } from "../models/onnx-file.ts";
 import { type Runnable, isModelName, modelNames, networkFor, runnable } from "../models/from-state-dict.ts";
 import { exportOnnx } from "../models/onnx.ts";
 import { foreignNames, fromStateDict } from "../models/pytorch.ts";
+import { makeRegime } from "../train/make-regime.ts";
 import { CommandError } from "./exit.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
 import { Narrator } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
-import { makeRegime, parseConfig } from "./train-config.ts";
 import { inFile, isFolder, readWeights, widthOf } from "./weights.ts";
 
 interface ExportFlags {
@@ -68,10 +68,10 @@ async function networkOf(source: string, { network, model }: ExportFlags, byMode
   if (model !== undefined) return { called: byModel(model), usual: 256 };
   if (!(await isFolder(source))) throw new CommandError("usage", `${source} is a file of weights, which does not say what network they are of; name it by --model`);
   const folder = await RunFolder.open(source);
-  const config = parseConfig(await folder.readConfig(), `${folder.path}/config.json`);
+  const config = await folder.readConfig();
   const networks = makeRegime(config).networks;
   if (!Object.hasOwn(networks, network)) throw new CommandError("usage", `the run trains no network ${network}; choose one of ${Object.keys(networks).join(", ")}`);
-  return { called: runnable(networks[network]), usual: config.grid.size };
+  return { called: runnable(networks[network]), usual: config.data.size };
 }
 
 function onnxOf({ network, inputs, forward }: Runnable, dict: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, size: number, name: string): OnnxModel {

@@ -2,15 +2,18 @@
 import { join } from "node:path";
 import { DataError, printable } from "../data/errors.ts";
 
-export interface CaseFiles {
+export interface ImageFile {
   readonly id: string;
   readonly patient: string;
   readonly imagePath: string;
+}
+
+export interface CaseFiles extends ImageFile {
   readonly maskPath: string;
 }
 
 export interface Layout {
-  readonly kind: "suffix" | "prefix" | "subfolders" | "nnunet";
+  readonly kind: "suffix" | "prefix" | "subfolders" | "nnunet" | "images";
   /** In words, for the user. */
   readonly says: string;
 }
@@ -48,13 +51,32 @@ export async function pairFiles(folder: string, subfolders: readonly string[], l
   return flat;
 }
 
+/** The images of a folder whose masks, if there are any, are not asked for. Throws DataError. */
+export async function findImages(folder: string, subfolders: readonly string[], list: (path: string) => Promise<string[]>): Promise<{ layout: Layout; cases: ImageFile[] }> {
+  const inside = subfolders.find((s) => /^imagesTr$/i.test(s)) ?? subfolders.find((s) => /^images$/i.test(s));
+  const place = inside === undefined ? folder : join(folder, inside);
+  const files = (await list(place)).filter((f) => inside !== undefined || !(suffixMask.test(stem(f)) || prefixMask.test(stem(f))));
+  if (files.length === 0) throw new DataError(place, "folder", "holds no .nii or .nii.gz image", "put the images there");
+  if (inside !== undefined) refuseChannels(place, files);
+  const imageOf = index(place, files, (s) => (inside === undefined ? (suffixImage.exec(s) ?? prefixImage.exec(s))?.[1] ?? s : folderId(s)));
+  const cases = [...imageOf].map(([id, imagePath]): ImageFile => ({ id, patient: id, imagePath }));
+  return { layout: { kind: "images", says: inside === undefined ? "images" : `images in ${inside}` }, cases: cases.sort(byId) };
+}
+
+/** The id of an image in a folder of images. */
+const folderId = (s: string): string => s.replace(/_0000$/, "").replace(new RegExp(`_${imageWord}$`, "i"), "");
+const byId = (a: ImageFile, b: ImageFile): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
 function pairFolders(folder: string, imageFolder: string, maskFolder: string, images: readonly string[], masks: readonly string[]): CaseFiles[] {
   if (images.length === 0) throw new DataError(join(folder, imageFolder), "folder", "holds no .nii or .nii.gz file", "put the images there");
-  const second = images.find((f) => /_000[1-9]$/.test(stem(f)));
-  if (second) throw new DataError(join(folder, imageFolder, second), "channels", "a second channel; one image a case is read", "keep only the _0000 files");
-  const imageId = (s: string): string => s.replace(/_0000$/, "").replace(new RegExp(`_${imageWord}$`, "i"), "");
+  refuseChannels(join(folder, imageFolder), images);
   const maskId = (s: string): string => s.replace(new RegExp(`_${maskWord}$`, "i"), "");
-  return pair(index(join(folder, imageFolder), images, imageId), index(join(folder, maskFolder), masks, maskId));
+  return pair(index(join(folder, imageFolder), images, folderId), index(join(folder, maskFolder), masks, maskId));
+}
+
+function refuseChannels(folder: string, images: readonly string[]): void {
+  const second = images.find((f) => /_000[1-9]$/.test(stem(f)));
+  if (second) throw new DataError(join(folder, second), "channels", "a second channel; one image a case is read", "keep only the _0000 files");
 }
 
 /** id → path; throws where two files have one id. */
@@ -77,5 +99,5 @@ function pair(images: ReadonlyMap<string, string>, masks: ReadonlyMap<string, st
     return { id, patient: id, imagePath, maskPath };
   });
   for (const [id, maskPath] of masks) if (!images.has(id)) throw new DataError(maskPath, "image", `none is there for case ${printable(id)}`, "add its image or take the mask away");
-  return cases.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  return cases.sort(byId);
 }

@@ -14,7 +14,8 @@ interface Entry {
 }
 
 const commands: readonly Entry[] = [
-  { name: "train", summary: "train a segmentor on CT with the help of unpaired MR", load: () => import("./train.ts") },
+  { name: "train", summary: "train a segmentor with the help of another modality's unpaired images", load: () => import("./train.ts") },
+  { name: "presets", summary: "list the rows of the paper that train takes by one word", load: () => import("./presets.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
   { name: "models", summary: "list the networks: parameters, cost, figure of the paper", load: () => import("./models.ts") },

@@ -1,18 +1,20 @@
 // A run's folder. Everything in it is written whole or not at all; a resume goes on in place.
 //
-//   config.json      what the run was started with, all defaults filled in     log.jsonl     one event a line: steps, epochs
-//   results.csv      one row an epoch                                          STATUS        running, finished, interrupted, failed
+//   config.yaml      what the run was started with, all defaults filled in     log.jsonl     one event a line: steps, epochs
+//   results.csv      one row an epoch                                          STATUS        running, finished, stopped (early), interrupted, failed
 //   checkpoints/     step-00000120.safetensors (the two newest), best.safetensors
 //   pictures/        epoch-001.png …                                           curves.png    losses and Dice so far
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { DataError } from "../data/errors.ts";
 import { type Checkpoint, readCheckpoint } from "../train/checkpoint.ts";
+import type { TrainConfig } from "../train/config.ts";
+import { readWholeConfig, writeConfig } from "./config-file.ts";
 import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "./files.ts";
 
-export type Status = "running" | "finished" | "interrupted" | "failed";
+export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 
 const KEPT = 2;
+const CONFIG = "config.yaml";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
 export class RunFolder {
@@ -24,7 +26,7 @@ export class RunFolder {
       if (cause.code === "ENOENT") return [];
       throw fileError(path, cause);
     });
-    if (entries.length > 0) throw new FileError(path, entries.includes("config.json") ? "holds a run already" : "is not empty", "go on with it by --resume, or name a new folder with --out");
+    if (entries.length > 0) throw new FileError(path, entries.includes(CONFIG) ? "holds a run already" : "is not empty", "go on with it by --resume, or name a new folder with --out");
     const run = new RunFolder(path);
     try {
       await mkdir(join(path, "checkpoints"), { recursive: true });
@@ -38,26 +40,20 @@ export class RunFolder {
   /** A run that exists. Throws FileError where there is none. */
   static async open(path: string): Promise<RunFolder> {
     if (!(await exists(path))) throw new FileError(path, "does not exist", "name the folder of a run, as `cmedl train` made it");
-    if (!(await exists(join(path, "config.json")))) throw new FileError(path, "holds no run: config.json is missing", "name the folder of a run, as `cmedl train` made it");
+    if (!(await exists(join(path, CONFIG)))) throw new FileError(path, `holds no run: ${CONFIG} is missing`, "name the folder of a run, as `cmedl train` made it");
     return new RunFolder(path);
   }
 
   get bestCheckpoint(): string { return join(this.path, "checkpoints", "best.safetensors"); }
   picturePath(epoch: number): string { return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.png`); }
 
-  async writeConfig(config: unknown): Promise<void> {
-    await writeAtomic(join(this.path, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  async writeConfig(config: TrainConfig): Promise<void> {
+    await writeAtomic(join(this.path, CONFIG), writeConfig(config));
   }
 
-  /** The run's configuration as written; the caller checks its form. Throws DataError where it is no JSON. */
-  async readConfig(): Promise<unknown> {
-    const path = join(this.path, "config.json");
-    try {
-      return JSON.parse(new TextDecoder().decode(await readBytes(path)));
-    } catch (cause) {
-      if (cause instanceof FileError) throw cause;
-      throw new DataError(path, "content", "is no JSON", "put back the file that `cmedl train` wrote");
-    }
+  /** The run's configuration. Throws DataError that names line and field where it is none. */
+  readConfig(): Promise<TrainConfig> {
+    return readWholeConfig(join(this.path, CONFIG));
   }
 
   async setStatus(status: Status): Promise<void> {

@@ -1,186 +1,151 @@
-// cmedl train: CMEDL, or the CT-only baseline, on two folders of NIfTI images and label masks of different patients.
-import { resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+// cmedl train: any row of the paper on folders of NIfTI images and label masks of different patients.
+import type { Command } from "commander";
 import { printable } from "../data/errors.ts";
-import { type IntensityRule, lungWindow, mrPercentile, softTissueWindow } from "../data/intensity.ts";
-import { type SliceGrid, defaultFieldMm } from "../data/slices.ts";
+import { defaultFieldMm } from "../data/slices.ts";
 import { splitUnpaired } from "../data/split.ts";
-import { PAPER_TAPS } from "../models/vgg.ts";
-import { PAPER_WEIGHTS } from "../train/cmedl.ts";
-import { type CaseFiles, type Dataset, type SliceLoadOptions, findSplits, loadSlices, scanDataset, surveyCases } from "./dataset.ts";
+import { ConfigError } from "../train/config-check.ts";
+import type { TrainConfig } from "../train/config.ts";
+import { makeRegime } from "../train/make-regime.ts";
+import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/presets.ts";
+import { type FlagValues, addConfigFlags, flagLayers, refuseOnResume } from "./config-flags.ts";
+import { readConfigFile } from "./config-file.ts";
+import { type Dataset, type ImageFile, findSplits, scanDataset, scanImages, surveyCases } from "./dataset.ts";
 import { CommandError } from "./exit.ts";
 import { exists } from "./files.ts";
 import { openDevice } from "./open-device.ts";
 import { Narrator } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
-import { REGIMES, type RegimeName, type TrainConfig, defaultBlocks, defaultLayers, parseConfig } from "./train-config.ts";
+import { loadRunSets } from "./run-sets.ts";
 import { type RunSets, trainRun } from "./training.ts";
 import { examineVgg } from "./vgg-file.ts";
 
-interface TrainFlags {
-  student?: string;
-  teacher?: string;
+interface TrainFlags extends FlagValues {
   out?: string;
   resume?: string;
-  regime: RegimeName;
-  size: number;
-  field?: number;
-  width: number;
-  blocks?: number;
-  layers?: number;
-  batch: number;
-  epochs?: number;
-  steps?: number;
-  saveEvery?: number;
-  seed: number;
-  label?: number;
-  window: string;
-  splits?: string;
-  vgg?: string;
-  augment: boolean;
+  regime?: string;
   device?: string;
+  debugNans?: boolean;
   quiet?: boolean;
 }
 
-const DEFAULT_EPOCHS = 100;
-
-const whole = (low: number) => (text: string): number => {
-  const n = Number(text);
-  if (!Number.isInteger(n) || n < low) throw new InvalidArgumentError(`give a whole number of at least ${low}.`);
-  return n;
-};
-const positive = (text: string): number => {
-  const n = Number(text);
-  if (!(n > 0) || !Number.isFinite(n)) throw new InvalidArgumentError("give a number above 0.");
-  return n;
-};
-const imageSize = (text: string): number => {
-  const n = Number(text);
-  if (!Number.isInteger(n) || n < 32 || n % 16 !== 0) throw new InvalidArgumentError("give a multiple of 16, at least 32: the U-Net halves the image four times.");
-  return n;
-};
-
 export function register(command: Command): void {
   command
-    .option("--student <folder>", "CT images and label masks: the modality that is segmented in the end")
-    .option("--teacher <folder>", "MR images and label masks, of other patients")
+    .argument("[config]", "YAML of fields that differ from the preset's; `cmedl presets NAME` prints a whole one")
+    .option("--regime <word>", `a preset: ${Object.keys(PRESETS).join(", ")} (cmedl)`)
     .option("--out <folder>", "folder of the run; must be new or empty")
-    .option("--resume <run>", "go on with a run, bit for bit on the same adapter")
-    .addOption(new Option("--regime <name>", "what is trained").choices(REGIMES).default("cmedl"))
-    .option("--size <pixels>", "side of the training images", imageSize, 256)
-    .option("--field <mm>", "side of what is cut out round a slice's centre (default: the median short side)", positive)
-    .option("--width <channels>", "channels at full resolution of segmentors, translators and discriminators", whole(1), 64)
-    .option("--blocks <n>", "residual blocks of a translator (default: 9 at 256, 6 at 128, 4 below)", whole(0))
-    .option("--layers <n>", "stride-2 layers of a discriminator (default: 3, below 64 pixels 2)", whole(1))
-    .option("--batch <n>", "images of each modality in a step", whole(1), 2)
-    .option("--epochs <n>", `epochs (default: ${DEFAULT_EPOCHS}); a resumed run may be given more`, whole(1))
-    .option("--steps <n>", "steps of an epoch (default: one round of the longer set)", whole(1))
-    .option("--save-every <n>", "also save a checkpoint every n steps", whole(1))
-    .option("--seed <n>", "every random choice follows from it", whole(0), 0)
-    .option("--label <n>", "which label of the masks, where they hold several", whole(1))
-    .option("--window <low,high>", "CT window in HU, or \"soft\" (-160,240), or \"lung\" (-1000,500)", "soft")
-    .option("--splits <file>", "JSON of training and validation cases (default: splits.json in or beside the student's folder, else by patient from the seed)")
-    .option("--vgg <file>", "ImageNet weights of VGG19 as safetensors with torchvision's names (default: random weights from the seed)")
-    .option("--no-augment", "train on the slices as they are: no flips, rotations, scalings")
+    .option("--resume <run>", "go on with a run, bit for bit on the same adapter");
+  addConfigFlags(command);
+  command
+    .option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow")
     .option("--device <name>", "part of an adapter's name, \"software\" or \"swiftshader\" (default: CMEDL_DEVICE, else the fastest)")
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText("after", `
+Flags override the file, the file overrides the preset, the preset overrides the paper's values; whatever is not known is refused.
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with label_<id>, images/ and labels/, or imagesTr/ and labelsTr/.
-The run's folder gets checkpoints, a picture an epoch, log.jsonl, results.csv, curves.png.
+The run's folder gets config.yaml (everything, with comments), checkpoints, a picture an epoch, log.jsonl, results.csv, curves.png.
 
 Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/first
   cmedl train --student data/ct --teacher data/mr --out runs/small --size 64 --width 8 --epochs 5
-  cmedl train --student data/ct --teacher data/mr --out runs/ct --regime ct-only
+  cmedl train --regime ct-only --student data/ct --out runs/ct --segmentor mrrn
+  cmedl train --regime equal-teacher --student data/t1 --teacher data/t2 --out runs/organs --labels 1,2,3,4
+  cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --resume runs/first --epochs 120`)
-    .action((flags: TrainFlags) => (flags.resume === undefined ? start(flags) : resume(flags)));
+    .action((file: string | undefined, flags: TrainFlags) => {
+      if (flags.resume === undefined) return start(file, flags);
+      if (file !== undefined) throw new CommandError("usage", `${file} does not go with --resume: a run keeps its configuration`);
+      return resume(flags);
+    });
 }
 
-async function start(flags: TrainFlags): Promise<void> {
-  const { student, teacher, out } = flags;
-  for (const [name, value] of [["--student", student], ["--teacher", teacher], ["--out", out]] as const) {
-    if (value === undefined) throw new CommandError("usage", `${name} is missing: give --student, --teacher and --out, or --resume RUN`);
+/** The configuration that a command line asks for. Throws CommandError, or DataError with the file's line. */
+export async function configOf(file: string | undefined, flags: FlagValues & { regime?: string }): Promise<TrainConfig> {
+  const layers: Layer[] = [];
+  let name = "cmedl", blame: (error: ConfigError) => Error = (error) => error;
+  if (file !== undefined) {
+    const { value, locate } = await readConfigFile(file);
+    const { regime, ...rest } = typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : { regime: undefined };
+    if (typeof regime === "string") [name, blame] = [regime, locate];
+    // The file's word is a preset too; what else it says goes over that.
+    layers.push({ value: typeof regime === "string" ? rest : value, locate });
   }
+  if (flags.regime !== undefined) [name, blame] = [flags.regime, ({ mend }) => new CommandError("usage", `--regime ${name}: ${mend}`)];
+  try {
+    const preset = presetOf(name);
+    return layeredConfig(preset, [...layers, ...flagLayers(flags)]);
+  } catch (error) {
+    throw error instanceof ConfigError ? blame(error) : error;
+  }
+}
+
+async function start(file: string | undefined, flags: TrainFlags): Promise<void> {
+  const { out } = flags;
+  const asked = await configOf(file, flags);
+  const { inputs } = makeRegime(asked);
+  const reads = (x: (typeof inputs)[number]): boolean => inputs.includes(x);
+  const { student, teacher } = asked.data;
+  const needed: [flag: string, value: string | undefined, why: string][] = [["--student", student, ""], ["--out", out, ""]];
+  if (reads("xM")) needed.splice(1, 0, ["--teacher", teacher, ` (${flags.regime ?? asked.regime} learns from a teacher's modality)`]);
+  for (const [name, value, why] of needed) if (!value) throw new CommandError("usage", `${name} is missing${why}: give ${needed.map(([n]) => n).join(", ").replace(/, ([^,]*)$/, " and $1")}, or --resume RUN`);
   const narrator = new Narrator({ quiet: flags.quiet });
-  const studentSet = await scanDataset(student!), teacherSet = await scanDataset(teacher!);
-  const splitsOf = async (set: Dataset) => findSplits(set, flags.splits === undefined ? {} : { path: flags.splits });
-  const studentLists = await splitsOf(studentSet), teacherLists = await splitsOf(teacherSet);
-  const split = splitUnpaired(studentSet.cases, teacherSet.cases, { seed: flags.seed, lists: { student: studentLists?.lists, teacher: teacherLists?.lists } });
-  const surveys = [...(await surveyCases(studentSet.cases)), ...(await surveyCases(teacherSet.cases))];
-  const vgg = flags.vgg === undefined ? undefined : await examineVgg(flags.vgg);
-  const ids = (cases: readonly CaseFiles[]): string[] => cases.map((c) => c.id);
-  const grid: SliceGrid = { fieldMm: flags.field ?? Math.round(defaultFieldMm(surveys.map((s) => s.shortSideMm))), size: flags.size };
-  const config: TrainConfig = {
-    version: 1, regime: flags.regime, student: resolve(student!), teacher: resolve(teacher!), grid,
-    studentIntensity: windowOf(flags.window), teacherIntensity: mrPercentile, label: flags.label ?? null,
-    width: { segmentor: flags.width, generator: flags.width, discriminator: flags.width, features: vgg?.width ?? flags.width },
-    blocks: flags.blocks ?? defaultBlocks(flags.size), layers: flags.layers ?? defaultLayers(flags.size), taps: vgg?.taps ?? PAPER_TAPS, vgg: flags.vgg === undefined ? null : resolve(flags.vgg),
-    batch: flags.batch, epochs: flags.epochs ?? DEFAULT_EPOCHS, steps: flags.steps ?? null, seed: flags.seed, augment: flags.augment,
-    rates: { G: 1e-4, D: 1e-4, S: 2e-4 }, weights: (({ adv, cyc, cx, hint, seg }) => ({ adv, cyc, cx, hint, seg }))(PAPER_WEIGHTS), pool: 50, saveEvery: flags.saveEvery ?? null,
-    cases: { studentTrain: ids(split.student.train), studentVal: ids(split.student.val), teacherTrain: ids(split.teacher.train) },
-  };
-  const sets = await prepare(config, studentSet, teacherSet, narrator);
+  const studentSet = await scanDataset(student);
+  // A teacher that is named but not read still counts for the field and the split, so that runs compare.
+  const teacherSet: Dataset<ImageFile> | undefined = teacher === "" ? undefined : reads("yM") ? await scanDataset(teacher) : await scanImages(teacher);
+  const splits = asked.data.splits === null ? {} : { path: asked.data.splits };
+  const studentLists = await findSplits(studentSet, splits), teacherLists = teacherSet && await findSplits(teacherSet, splits);
+  const split = splitUnpaired<ImageFile>(studentSet.cases, teacherSet?.cases ?? [], { seed: asked.seed, lists: { student: studentLists?.lists, teacher: teacherLists?.lists } });
+  const surveys = [...(await surveyCases(studentSet.cases)), ...(await surveyCases(teacherSet?.cases ?? []))];
+  const config = await completed(asked, Math.round(defaultFieldMm(surveys.map((s) => s.shortSideMm))), split);
+  const sets = await loadRunSets(config, inputs, studentSet, teacherSet, narrator);
   const device = await openDevice(narrator, flags.device);
   // Nothing was written so far: bad input leaves no trace.
   const run = await RunFolder.create(out!);
   await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}`);
-  narrator.say(`CT: ${studentSet.layout.says}; MR: ${teacherSet.layout.says}. ${config.cases.studentTrain.length} CT and ${config.cases.teacherTrain.length} MR cases train (${sets.student.count} and ${sets.teacher.count} slices), ${config.cases.studentVal.length} CT cases validate (${sets.validation.count} slices); split ${studentLists ? `by ${studentLists.path}` : `by patient from seed ${config.seed}`}`);
-  if (config.regime === "cmedl") narrator.say(vgg ? `contextual loss: VGG19 weights of ${config.vgg}, layers ${config.taps.join(", ")}` : `contextual loss: VGG19 with random weights from seed ${config.seed} (no --vgg FILE was given)`);
-  await finish(config, sets, run, narrator, device);
+  const { cases } = config, many = (ids: readonly string[], { count }: { count: number }): string => `${ids.length} cases (${count} slices)`;
+  narrator.say(`student: ${studentSet.layout.says}, ${many(cases.studentTrain, sets.student)} train, ${many(cases.studentVal, sets.validation)} validate; split ${studentLists ? `by ${studentLists.path}` : `by patient from seed ${config.seed}`}`);
+  if (sets.teacher) narrator.say(`teacher: ${teacherSet!.layout.says}, ${many(cases.teacherTrain, sets.teacher)}${reads("yM") ? "" : "; no masks are read"}`);
+  const { features } = config.networks;
+  if (reads("xM") && config.losses.weights.cx > 0) narrator.say(`contextual loss: VGG${features.layers} ${features.file === null ? `with random weights from seed ${config.seed} (no --vgg FILE was given)` : `weights of ${features.file}, layers ${features.taps.join(", ")}`}`);
+  await finish(config, sets, run, narrator, device, { debugNans: flags.debugNans });
+}
+
+/** With what the data and the file of VGG weights decide. */
+async function completed(config: TrainConfig, fieldMm: number, split: ReturnType<typeof splitUnpaired<ImageFile>>): Promise<TrainConfig> {
+  const { data, networks } = config, { file } = networks.features;
+  const vgg = file === null ? undefined : await examineVgg(file, networks.features);
+  const ids = (cases: readonly ImageFile[]): string[] => cases.map((c) => c.id);
+  return {
+    ...config,
+    data: { ...data, fieldMm: data.fieldMm ?? fieldMm },
+    networks: { ...networks, features: { ...networks.features, ...vgg } },
+    cases: { studentTrain: ids(split.student.train), studentVal: ids(split.student.val), teacherTrain: ids(split.teacher.train) },
+  };
 }
 
 async function resume(flags: TrainFlags): Promise<void> {
+  refuseOnResume(flags);
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(flags.resume!);
-  const stored = parseConfig(await run.readConfig(), `${run.path}/config.json`);
+  const stored = await run.readConfig();
   const from = await run.latestCheckpoint((message) => narrator.say(`passed over: ${printable(message)}`));
-  const config: TrainConfig = { ...stored, epochs: flags.epochs ?? stored.epochs };
+  const config = layeredConfig({ says: "", config: stored }, flagLayers(flags));
   const { progress } = from.checkpoint;
-  if (progress.epoch >= config.epochs) throw new CommandError("usage", `${run.path} has finished its ${config.epochs} epochs; give more with --epochs`);
-  const sets = await prepare(config, await scanDataset(config.student), await scanDataset(config.teacher), narrator);
+  if (progress.epoch >= config.optimization.epochs) throw new CommandError("usage", `${run.path} has finished its ${config.optimization.epochs} epochs; give more with --epochs`);
+  const { inputs } = makeRegime(config);
+  const teacherSet = !inputs.includes("xM") ? undefined : inputs.includes("yM") ? await scanDataset(config.data.teacher) : await scanImages(config.data.teacher);
+  const sets = await loadRunSets(config, inputs, await scanDataset(config.data.student), teacherSet, narrator);
   const device = await openDevice(narrator, flags.device);
-  if (config.epochs !== stored.epochs) await run.writeConfig(config);
+  if (flags.epochs !== undefined || flags.saveEvery !== undefined) await run.writeConfig(config);
   await run.truncateLog(progress.steps);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);
-  await finish(config, sets, run, narrator, device, from);
+  await finish(config, sets, run, narrator, device, { from, debugNans: flags.debugNans });
 }
 
-async function finish(config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, device: Awaited<ReturnType<typeof openDevice>>, from?: Awaited<ReturnType<RunFolder["latestCheckpoint"]>>): Promise<void> {
-  const { best } = await trainRun(device, config, sets, run, narrator, { from });
+async function finish(config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, device: Awaited<ReturnType<typeof openDevice>>, options: Parameters<typeof trainRun>[5]): Promise<void> {
+  const { best } = await trainRun(device, config, sets, run, narrator, options);
   const path = (await exists(run.bestCheckpoint)) ? run.bestCheckpoint : `${run.path}/checkpoints`;
   narrator.say(best ? `best validation Dice ${best.dice.toFixed(3)} after epoch ${best.epoch + 1}: ${path}` : `no epoch was validated; checkpoints: ${path}`);
   narrator.say(`segment a scan with: cmedl predict ${run.path} IMAGE.nii.gz -o MASK.nii.gz`);
   process.stdout.write(`${run.path}\n`);
-}
-
-/** The slices of a run, by the ids of its configuration. */
-async function prepare(config: TrainConfig, student: Dataset, teacher: Dataset, narrator: Narrator): Promise<RunSets> {
-  const pick = (set: Dataset, ids: readonly string[]): CaseFiles[] => ids.map((id) => {
-    const found = set.cases.find((c) => c.id === id);
-    if (!found) throw new CommandError("data", `${set.folder}: case ${id} of the run is gone; put its files back or start a new run`);
-    return found;
-  });
-  const load = async (what: string, set: Dataset, ids: readonly string[], rule: IntensityRule, negatives?: "all") => {
-    const bar = narrator.bar(`reading ${what}`, ids.length);
-    const options: SliceLoadOptions = { grid: config.grid, rule, seed: config.seed, onProgress: ({ id }) => bar.advance(id), onWarning: (m) => narrator.say(m), ...(config.label === null ? {} : { label: config.label }), ...(negatives ? { negatives } : {}) };
-    try {
-      return await loadSlices(pick(set, ids), set.folder, options);
-    } finally {
-      bar.done();
-    }
-  };
-  return {
-    student: await load("CT", student, config.cases.studentTrain, config.studentIntensity),
-    teacher: await load("MR", teacher, config.cases.teacherTrain, config.teacherIntensity),
-    validation: await load("validation", student, config.cases.studentVal, config.studentIntensity, "all"),
-  };
-}
-
-function windowOf(text: string): IntensityRule {
-  if (text === "soft") return softTissueWindow;
-  if (text === "lung") return lungWindow;
-  const [low, high, ...rest] = text.split(",").map(Number);
-  if (rest.length > 0 || !Number.isFinite(low) || !Number.isFinite(high) || low >= high) throw new CommandError("usage", `--window ${printable(text)} is no window; give "soft", "lung" or two HU values such as -160,240`);
-  return { kind: "window", low, high };
 }

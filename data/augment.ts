@@ -1,58 +1,49 @@
-// Augmentation of a training slice: flip, rotation, scaling; one transform for image and mask, drawn from a key alone.
+// What augmentation draws for each slice: numbers only, from a key alone. The GPU moves the pixels (train/augment.ts).
+import { mat3d } from "wgpu-matrix";
 import { keyOf, uniform } from "./random.ts";
 
-export interface AugmentOptions {
+/** Probabilities and ranges of what is drawn anew for each slice; all 0: slices as they are. */
+export interface AugmentationConfig {
   /** Probability of a left-right flip. */
-  readonly flip: number;
+  flip: number;
   /** Rotation within ± this. */
-  readonly degrees: number;
-  /** Scaling drawn from 1 − scale … 1 + scale. */
-  readonly scale: number;
+  degrees: number;
+  /** Scaling within 1 ± this. */
+  scale: number;
+  /** Elastic deformation: displacement of a random field's points in parts of the image's side, and points along a side. */
+  elastic: number;
+  elasticGrid: number;
 }
 
-export const defaultAugment: AugmentOptions = { flip: 0.5, degrees: 10, scale: 0.1 };
+export const defaultAugmentation: AugmentationConfig = { flip: 0.5, degrees: 10, scale: 0.1, elastic: 0.02, elasticGrid: 4 };
 
-export interface Transform {
-  readonly flip: boolean;
-  readonly radians: number;
-  readonly scale: number;
+/** Of N slices: where each pixel's value comes from. */
+export interface Transforms {
+  /** [N, 6], rows (a b c; d e f): target (x, y) reads source (ax + by + c, dx + ey + f). Across and down, −1 to 1 over the image. */
+  readonly affine: Float32Array;
+  /** [N, G, G, 2], rows downward: what the points of a field move the source by, across and down, in parts of the image's side. */
+  readonly elastic: Float32Array;
 }
 
-/** The transform of sample `index` in `epoch`: the same whatever was drawn before, in whichever process. */
-export function drawTransform(options: AugmentOptions, key: number, epoch: number, index: number): Transform {
-  const k = keyOf(key, epoch, index);
-  return {
-    flip: uniform(k, 0) < options.flip,
-    radians: ((2 * uniform(k, 1) - 1) * options.degrees * Math.PI) / 180,
-    scale: 1 + (2 * uniform(k, 2) - 1) * options.scale,
-  };
+/** Numbers of a slice's stream that come before those of its field. */
+const FIELD = 3;
+
+/** The affine map [6] (as Transforms.affine) that flips an image, then scales it up by `scale`, then turns it from x towards y, round its centre. */
+export function affineOf({ flip, radians, scale }: { readonly flip: boolean; readonly radians: number; readonly scale: number }): number[] {
+  const toTarget = mat3d.multiply(mat3d.rotation(radians), mat3d.scaling([flip ? -scale : scale, scale]));
+  const m = mat3d.inverse(toTarget); // columns of 4
+  return [m[0], m[4], m[8], m[1], m[5], m[9]];
 }
 
-/**
- * image [size, size] and mask [size, size] (from `from` on) transformed round their centre into outImage and outMask (from `to` on).
- * Values bilinearly, masks by the nearest pixel; −1 (air) and 0 come in from outside.
- */
-export function transformInto(image: Float32Array, mask: Uint8Array, from: number, size: number, t: Transform, outImage: Float32Array, outMask: Float32Array, to: number): void {
-  // Each target pixel looks back: rotate by −angle, divide by the scale, flip last.
-  const c = Math.cos(t.radians) / t.scale, s = Math.sin(t.radians) / t.scale, half = size / 2;
-  for (let j = 0, o = to; j < size; j++) {
-    const v = j + 0.5 - half;
-    for (let i = 0; i < size; i++, o++) {
-      const u = i + 0.5 - half;
-      const along = c * u + s * v;
-      const x = (t.flip ? -along : along) + half - 0.5, y = c * v - s * u + half - 0.5;
-      outImage[o] = bilinear(image, from, size, x, y);
-      const nx = Math.round(x), ny = Math.round(y);
-      outMask[o] = nx >= 0 && nx < size && ny >= 0 && ny < size ? mask[from + ny * size + nx] : 0;
-    }
-  }
-}
-
-const OUTSIDE = -1;
-
-function bilinear(image: Float32Array, from: number, size: number, x: number, y: number): number {
-  const x0 = Math.floor(x), y0 = Math.floor(y), fx = x - x0, fy = y - y0;
-  const at = (px: number, py: number): number => (px >= 0 && px < size && py >= 0 && py < size ? image[from + py * size + px] : OUTSIDE);
-  const top = at(x0, y0) * (1 - fx) + (fx > 0 ? at(x0 + 1, y0) * fx : 0);
-  return fy > 0 ? top * (1 - fy) + (at(x0, y0 + 1) * (1 - fx) + (fx > 0 ? at(x0 + 1, y0 + 1) * fx : 0)) * fy : top;
+/** The transforms of the places `indices` of `epoch`: each the same whatever was drawn before or beside it, in whichever process. */
+export function drawTransforms({ flip, degrees, scale, elastic, elasticGrid }: AugmentationConfig, key: number, epoch: number, indices: readonly number[]): Transforms {
+  const field = 2 * elasticGrid ** 2;
+  const drawn: Transforms = { affine: new Float32Array(6 * indices.length), elastic: new Float32Array(field * indices.length) };
+  indices.forEach((index, i) => {
+    const k = keyOf(key, epoch, index);
+    const within = (n: number, range: number): number => (2 * uniform(k, n) - 1) * range;
+    drawn.affine.set(affineOf({ flip: uniform(k, 0) < flip, radians: (within(1, degrees) * Math.PI) / 180, scale: 1 + within(2, scale) }), 6 * i);
+    for (let p = 0; p < field; p++) drawn.elastic[field * i + p] = within(FIELD + p, elastic);
+  });
+  return drawn;
 }

@@ -1,23 +1,22 @@
 // Unpaired batches: two sets, each shuffled by its own stream. A batch follows from (seed, epoch, step) alone: a resume needs counters only.
 import { DataError } from "./errors.ts";
-import { type AugmentOptions, drawTransform, transformInto } from "./augment.ts";
+import { type AugmentationConfig, drawTransforms } from "./augment.ts";
 import { keyOf, permutation } from "./random.ts";
 import type { SliceSet } from "./slices.ts";
 
-/** One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]. */
-export interface BatchBuffers {
-  readonly xC: Float32Array;
-  readonly yC: Float32Array;
-  readonly xM: Float32Array;
-  readonly yM: Float32Array;
-}
+/**
+ * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]; with augmentation
+ * also what the GPU shall do to them, affine maps t [N, 6] and elastic fields e [N, G, G, 2] as Transforms has them.
+ */
+export type BatchBuffers = Readonly<Record<"xC" | "yC" | "xM" | "yM", Float32Array> & Partial<Record<"tC" | "eC" | "tM" | "eM", Float32Array>>>;
 
 export interface BatchOptions {
   readonly batch: number;
   readonly seed: number;
   /** Steps of an epoch. Default: what the longer set needs to be seen once; the shorter goes round again. */
   readonly steps?: number;
-  readonly augment?: AugmentOptions;
+  /** What to draw for each slice. The slices themselves stay as they are: augmentedStep in train/ transforms them. */
+  readonly augment?: AugmentationConfig;
 }
 
 type Role = "student" | "teacher";
@@ -45,10 +44,12 @@ export class UnpairedBatches {
   readonly #orders: Record<Role, Order>;
 
   constructor(readonly student: SliceSet, readonly teacher: SliceSet, readonly options: BatchOptions) {
-    const { batch, steps, seed } = options;
+    const { batch, steps, seed, augment } = options;
     if (student.size !== teacher.size) throw new DataError("batches", "size", `${student.size} and ${teacher.size} pixels do not go together`, "prepare both sets with one size");
     if (!(Number.isInteger(batch) && batch > 0)) throw new DataError("batches", "batch", `${batch} is no whole number above 0`, "give a batch size such as 4");
     if (student.count === 0 || teacher.count === 0) throw new DataError("batches", "slices", "a set is empty", "give both sets at least one slice");
+    if (augment && !(augment.scale >= 0 && augment.scale < 1)) throw new DataError("batches", "augment.scale", `${augment.scale} would let a slice vanish`, "give a number from 0 to below 1");
+    if (augment && !(Number.isInteger(augment.elasticGrid) && augment.elasticGrid > 1)) throw new DataError("batches", "augment.elasticGrid", `${augment.elasticGrid} is no whole number above 1`, "give points along a side, such as 4");
     this.size = student.size;
     this.batch = batch;
     this.stepsPerEpoch = steps ?? Math.ceil(Math.max(student.count, teacher.count) / batch);
@@ -56,10 +57,16 @@ export class UnpairedBatches {
     this.#orders = { student: new Order(student.count, keyOf(seed, "shuffle", "student")), teacher: new Order(teacher.count, keyOf(seed, "shuffle", "teacher")) };
   }
 
+  /** Shapes of a batch's buffers, by name. */
+  get shapes(): Readonly<Record<string, readonly number[]>> {
+    const { batch, size, options: { augment } } = this, image = [batch, size, size, 1];
+    const t = [batch, 6], e = augment && [batch, augment.elasticGrid, augment.elasticGrid, 2];
+    return { xC: image, yC: image, xM: image, yM: image, ...(e && { tC: t, eC: e, tM: t, eM: e }) };
+  }
+
   /** New buffers of the right size. */
   buffers(): BatchBuffers {
-    const n = this.batch * this.size * this.size;
-    return { xC: new Float32Array(n), yC: new Float32Array(n), xM: new Float32Array(n), yM: new Float32Array(n) };
+    return Object.fromEntries(Object.entries(this.shapes).map(([name, shape]) => [name, new Float32Array(shape.reduce((n, d) => n * d, 1))])) as unknown as BatchBuffers;
   }
 
   /** Which slices of a set make up the batch of `step` (0 …) in `epoch` (0 …). */
@@ -68,22 +75,22 @@ export class UnpairedBatches {
     return Array.from({ length: this.batch }, (_, i) => this.#orders[role].at(epoch, step * this.batch + i));
   }
 
-  /** Fills the buffers with the batch of `step` in `epoch`, augmented where options.augment is given. */
+  /** Fills the buffers with the batch of `step` in `epoch`. */
   fill(epoch: number, step: number, out: BatchBuffers): void {
-    this.#fill("student", this.student, epoch, step, out.xC, out.yC);
-    this.#fill("teacher", this.teacher, epoch, step, out.xM, out.yM);
+    this.#fill("student", this.student, epoch, step, out.xC, out.yC, out.tC, out.eC);
+    this.#fill("teacher", this.teacher, epoch, step, out.xM, out.yM, out.tM, out.eM);
   }
 
-  #fill(role: Role, set: SliceSet, epoch: number, step: number, x: Float32Array, y: Float32Array): void {
-    const n = set.size * set.size, { augment, seed } = this.options, key = keyOf(seed, "augment", role);
-    this.indices(role, epoch, step).forEach((index, i) => {
-      if (augment) {
-        // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.
-        transformInto(set.images, set.masks, index * n, set.size, drawTransform(augment, key, epoch, step * this.batch + i), x, y, i * n);
-      } else {
-        x.set(set.images.subarray(index * n, (index + 1) * n), i * n);
-        y.set(set.masks.subarray(index * n, (index + 1) * n), i * n);
-      }
+  #fill(role: Role, set: SliceSet, epoch: number, step: number, x: Float32Array, y: Float32Array, t?: Float32Array, e?: Float32Array): void {
+    const n = set.size * set.size, { augment, seed } = this.options, slices = this.indices(role, epoch, step);
+    slices.forEach((index, i) => {
+      x.set(set.images.subarray(index * n, (index + 1) * n), i * n);
+      y.set(set.masks.subarray(index * n, (index + 1) * n), i * n);
     });
+    if (!augment) return;
+    // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.
+    const drawn = drawTransforms(augment, keyOf(seed, "augment", role), epoch, slices.map((_, i) => step * this.batch + i));
+    t?.set(drawn.affine);
+    e?.set(drawn.elastic);
   }
 }

@@ -72,14 +72,14 @@ export function cropValues(slice: ArrayLike<number>, width: number, height: numb
   sample(slice, width, height, target, at, size, size, x, y, fill);
 }
 
-/** The same for labels: the nearest pixel, 0 outside; target gets 1 where `isForeground`. */
-export function cropLabels(slice: ArrayLike<number>, width: number, height: number, field: Field, size: number, isForeground: (label: number) => boolean, target: Uint8Array | Float32Array, at = 0): void {
+/** The same for labels: that of the nearest pixel, 0 outside. */
+export function cropLabels(slice: ArrayLike<number>, width: number, height: number, field: Field, size: number, target: Uint8Array | Float32Array, at = 0): void {
   for (let j = 0; j < size; j++) {
     const y = Math.floor(field.y + ((j + 0.5) * field.height) / size);
     for (let i = 0; i < size; i++) {
       const x = Math.floor(field.x + ((i + 0.5) * field.width) / size);
       const inside = x >= 0 && x < width && y >= 0 && y < height;
-      target[at + j * size + i] = inside && isForeground(slice[y * width + x]) ? 1 : 0;
+      target[at + j * size + i] = inside ? slice[y * width + x] : 0;
     }
   }
 }

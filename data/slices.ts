@@ -13,7 +13,7 @@ export interface SliceGrid {
   readonly size: number;
 }
 
-/** A case in Left-Posterior-Superior order: the image, and the foreground as 0 and 1. */
+/** A case in Left-Posterior-Superior order: the image, and its mask as class numbers: 0 and 1 for one structure. */
 export interface Case {
   readonly id: string;
   readonly patient: string;
@@ -27,7 +27,7 @@ export interface SliceOrigin {
   readonly z: number;
 }
 
-/** Slices ready for training: images [count, size, size] in [−1, 1] and masks [count, size, size] of 0 and 1. */
+/** Slices ready for training: images [count, size, size] in [−1, 1] and masks [count, size, size] of class numbers. */
 export interface SliceSet {
   readonly size: number;
   readonly count: number;
@@ -57,7 +57,7 @@ export function imageSlice(image: Volume, z: number, range: Range, grid: SliceGr
 
 /** The mask's slice z on the grid. */
 export function maskSlice({ image, mask }: Pick<Case, "image" | "mask">, z: number, grid: SliceGrid, target: Uint8Array, at = 0): void {
-  cropLabels(storedSlice(mask, image.shape, z), image.shape[0], image.shape[1], fieldOf(image, grid), grid.size, (v) => v !== 0, target, at);
+  cropLabels(storedSlice(mask, image.shape, z), image.shape[0], image.shape[1], fieldOf(image, grid), grid.size, target, at);
 }
 
 /** A probability map [size, size] of slice z laid back onto the volume's slice, thresholded: mask (whole volume) gets 0 and 1. */
@@ -66,6 +66,21 @@ export function placePrediction(probability: ArrayLike<number>, image: Pick<Volu
   const onSlice = new Float32Array(nx * ny);
   uncropValues(probability, grid.size, fieldOf(image, grid), nx, ny, 0, onSlice);
   for (let i = 0; i < onSlice.length; i++) mask[z * nx * ny + i] = onSlice[i] > threshold ? 1 : 0;
+}
+
+/** Class probabilities [size, size, classes] of slice z laid back onto the volume's slice: mask (whole volume) gets the most probable class. */
+export function placeClasses(probability: ArrayLike<number>, classes: number, image: Pick<Volume, "shape" | "spacingMm">, z: number, grid: SliceGrid, mask: Uint8Array): void {
+  const [nx, ny] = image.shape, field = fieldOf(image, grid), n = grid.size ** 2;
+  const plane = new Float32Array(n), onSlice = new Float32Array(nx * ny), most = new Float32Array(nx * ny);
+  for (let c = 0; c < classes; c++) {
+    for (let i = 0; i < n; i++) plane[i] = probability[i * classes + c];
+    uncropValues(plane, grid.size, field, nx, ny, c === 0 ? 1 : 0, onSlice);
+    for (let i = 0, o = z * nx * ny; i < onSlice.length; i++, o++) {
+      if (c > 0 && !(onSlice[i] > most[i])) continue;
+      most[i] = onSlice[i];
+      mask[o] = c;
+    }
+  }
 }
 
 /** Foreground voxels of each axial slice. */
@@ -86,8 +101,8 @@ export function chooseSlices(foreground: ArrayLike<number>, negatives: number, k
 
 export interface CollectOptions {
   readonly grid: SliceGrid;
-  /** Slices without foreground, as a part of those with. Default ¼; "all" takes every slice. */
-  readonly negatives?: number | "all";
+  /** Slices without foreground, as a part of those with. Default ¼; "all" takes every slice, "shown" every one that is not blank. */
+  readonly negatives?: number | "all" | "shown";
   readonly seed?: number;
 }
 
@@ -106,7 +121,7 @@ export class SliceCollector {
   add(c: Case, range: Range): number {
     const { grid, negatives = 0.25, seed = 0 } = this.options;
     const counts = foregroundPerSlice(c.mask, c.image.shape);
-    const chosen = negatives === "all" ? Array.from(counts.keys()) : chooseSlices(counts, negatives, keyOf(seed, "negatives", c.id));
+    const chosen = typeof negatives === "string" ? Array.from(counts.keys()) : chooseSlices(counts, negatives, keyOf(seed, "negatives", c.id));
     const n = grid.size * grid.size, field = fieldOf(c.image, grid), before = this.#origins.length;
     for (const z of chosen) {
       const image = new Float32Array(n), mask = new Uint8Array(n);

@@ -102,7 +102,7 @@ export interface SplitOptions {
 }
 
 /**
- * The split of both sets. No patient who validates the student trains either network: where the teacher has no lists of its own, its
+ * The split of both sets; the teacher's may be empty where none teaches. No patient who validates the student trains either network: where the teacher has no lists of its own, its
  * cases of those patients are kept for validation too. Throws DataError where a set would have nothing to train on or overlaps.
  */
 export function splitUnpaired<C extends CaseName>(student: readonly C[], teacher: readonly C[], { seed, fraction = 0.2, lists = {} }: SplitOptions): UnpairedSplit<C> {
@@ -114,7 +114,7 @@ export function splitUnpaired<C extends CaseName>(student: readonly C[], teacher
   const split = { student: s, teacher: t };
   if (s.val.length === 0) throw new DataError("student", "val", "no case validates", "name cases of the student's folder in the validation list");
   for (const [role, { train }] of Object.entries(split)) {
-    if (train.length === 0) throw new DataError(role, "train", "no case is left to train on", "add cases or validate with fewer");
+    if (train.length === 0 && (role === "student" || teacher.length > 0)) throw new DataError(role, "train", "no case is left to train on", "add cases or validate with fewer");
   }
   assertDisjoint(split);
   return split;

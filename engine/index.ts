@@ -1,15 +1,17 @@
 // The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
-export { Tensor } from "./tensor.ts";
+export { Tensor, rememberSites } from "./tensor.ts";
 export type { DType, TypedArray } from "./dtype.ts";
 export { type Shape, sizeOf, show as showShape } from "./shape.ts";
 export * from "./errors.ts";
 export { full, input, hostInput, iota, zerosLike } from "./constant.ts";
-export { Variable, type VariableOptions, arenaOf } from "./variable.ts";
+export { Variable, ARENA_BLOCK, type VariableOptions, arenaOf, substituted } from "./variable.ts";
 export { Module, Parameter } from "./module.ts";
 export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
 export { followAverage } from "./running-average.ts";
 export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
+export { RandomStream } from "./random-stream.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
+export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
 export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/activation.ts";

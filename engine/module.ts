@@ -1,6 +1,7 @@
 // A module is a class whose fields are parameters and other modules; names are the paths of the fields.
 import { type Initializer } from "./init.ts";
 import { RandomStreams } from "./random.ts";
+import { RandomStream } from "./random-stream.ts";
 import type { Shape } from "./shape.ts";
 import { Variable } from "./variable.ts";
 
@@ -39,12 +40,25 @@ export class Module {
     return this.parameters().reduce((n, v) => n + v.size, 0);
   }
 
-  /** Names every variable `name.path` and keys its initial values by (seed, "init", that path). Returns this. */
+  /** What the module and its parts draw from in training, each once, by its shortest path: "SC.random". */
+  randomStreams(prefix = ""): Map<string, RandomStream> {
+    const found = new Map<RandomStream, string>();
+    let level: (readonly [path: string, value: unknown])[] = [[prefix, this]];
+    while (level.length) {
+      for (const [path, value] of level) if (value instanceof RandomStream && !found.has(value)) found.set(value, path);
+      level = level.flatMap(([path, value]) =>
+        value instanceof Module || Array.isArray(value) ? Object.entries(value).map(([k, v]) => [path ? `${path}.${k}` : k, v] as const) : []);
+    }
+    return new Map([...found].map(([stream, path]) => [path, stream]));
+  }
+
+  /** Names every variable `name.path`, keys its initial values by (seed, "init", that path) and streams by (seed, "dropout", theirs). Returns this. */
   initialize(streams: RandomStreams, name = ""): this {
     for (const [path, v] of this.variables(name)) {
       v.name = path;
       if (v instanceof Parameter) v.key = streams.key("init", path);
     }
+    for (const [path, stream] of this.randomStreams(name)) stream.key = streams.key("dropout", path);
     return this;
   }
 }

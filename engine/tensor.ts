@@ -6,10 +6,26 @@ import { type Shape, isShape, show, sizeOf } from "./shape.ts";
 import { ShapeError } from "./errors.ts";
 
 let nodeCount = 0;
+let sites = false;
+
+/** Whether nodes made from now on remember who made them: a stack trace each, for debugging. Gives what was set before. */
+export function rememberSites(on: boolean): boolean {
+  const before = sites;
+  sites = on;
+  return before;
+}
+
+/** The functions that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
+function callers(): string {
+  const names = (new Error().stack ?? "").split("\n").map((line) => /^\s*at (?:async )?(?:new )?([\w$.#]+) /.exec(line)?.[1] ?? "").filter((name) => /^[A-Z]\w*\./.test(name) && !/^(Node|Array|Object|Function|Map|Set)\./.test(name));
+  return [...new Set(names)].slice(0, 4).join(" < ");
+}
 
 /** One application of an op. Ids grow with creation, so creation order is a topological order. */
 export class Node {
   readonly id = nodeCount++;
+  /** Who made it, where sites are remembered. */
+  readonly site = sites ? callers() : undefined;
   readonly outputs: readonly Tensor[];
 
   constructor(readonly op: Op, readonly inputs: readonly Tensor[], readonly attrs: Attrs) {

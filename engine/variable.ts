@@ -21,7 +21,7 @@ export interface VariableOptions {
 }
 
 /** Elements each member of an arena is aligned to: 256 bytes, the offset alignment every device takes. */
-const ALIGN = 64;
+export const ARENA_BLOCK = 64;
 
 /** A value of fixed shape that programs read and assign. `initial` is called when a device first needs it. */
 export class Variable {
@@ -85,6 +85,22 @@ export class Variable {
   }
 }
 
+/** What `f` gives where `value` stands for `variable`, and for what it is an arena of. Within a trace; nothing is assigned. */
+export function substituted<T>(variable: Variable, value: Tensor, f: () => T): T {
+  const { values } = requireTrace(`putting a value in place of ${variable.name || "a variable"}`);
+  const hidden = [variable, ...(variable.members ?? []).map((m) => m.variable)].map((v) => [v, values.get(v)] as const);
+  for (const [v] of hidden) values.delete(v);
+  values.set(variable, value);
+  try {
+    return f();
+  } finally {
+    for (const [v, old] of hidden) {
+      if (old) values.set(v, old);
+      else values.delete(v);
+    }
+  }
+}
+
 /** Gathers variables into one flat variable that they become slices of, so that one dispatch can update all. */
 export function arenaOf(variables: readonly Variable[], name: string): Variable {
   for (const v of variables) {
@@ -94,11 +110,11 @@ export function arenaOf(variables: readonly Variable[], name: string): Variable 
   let length = 0;
   const members = variables.map((variable) => {
     const offset = length;
-    length += Math.ceil(variable.size / ALIGN) * ALIGN;
+    length += Math.ceil(variable.size / ARENA_BLOCK) * ARENA_BLOCK;
     return { variable, offset };
   });
-  const arena = new Variable([Math.max(length, ALIGN)], () => {
-    const flat = new Float32Array(Math.max(length, ALIGN));
+  const arena = new Variable([Math.max(length, ARENA_BLOCK)], () => {
+    const flat = new Float32Array(Math.max(length, ARENA_BLOCK));
     for (const { variable, offset } of members) flat.set(variable.initialData(), offset);
     return flat;
   }, { name });

@@ -1,7 +1,7 @@
 // DenseFCN (FC-DenseNet57, Jégou et al. 2017) as Fig. 2 (b) of the paper has it: few parameters, features joined and never summed.
-import { Module, type Tensor, concat, maxPool2d, relu, slice } from "../engine/index.ts";
+import { Module, RandomStream, type Tensor, concat, maxPool2d, relu, slice } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, ConvTranspose2d } from "./blocks.ts";
-import { Dropout2d, RandomStream } from "./random-stream.ts";
+import { Dropout2d } from "./dropout.ts";
 import type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
 
 export interface DenseFcnOptions {

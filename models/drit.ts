@@ -2,10 +2,9 @@
 // an image is a content code, which both domains share, and a style vector of its domain.
 // Domains are named a and b as in the reference: a is CT and b is MR here.
 import {
-  Module, Parameter, type Tensor, add, avgPool2d, concat, constantInit, expand, instanceNorm, layerNorm, leakyRelu, mean, mode, mul, relu, reshape, tanh,
+  Module, Parameter, RandomStream, type Tensor, add, avgPool2d, concat, constantInit, expand, instanceNorm, layerNorm, leakyRelu, mean, mode, mul, relu, reshape, tanh,
 } from "../engine/index.ts";
 import { Conv2d, ConvTranspose2d, Linear } from "./blocks.ts";
-import { RandomStream } from "./random-stream.ts";
 import { ResidualBlock } from "./resnet-generator.ts";
 
 export type Domain = "a" | "b";

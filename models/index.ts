@@ -6,6 +6,7 @@ export { ContentDiscriminator, MultiScaleDiscriminator, type MultiScaleDiscrimin
 export {
   ContentEncoder, type ContentEncoderOptions, type Domain, type StyleDistribution, StyleEncoder, type StyleEncoderOptions, StyleGenerator, type StyleGeneratorOptions,
 } from "./drit.ts";
+export { Dropout2d } from "./dropout.ts";
 export { type Runnable, modelNames, networkFor } from "./from-state-dict.ts";
 export { Mrrn, type MrrnOptions } from "./mrrn.ts";
 export { type OnnxModel, writeOnnx } from "./onnx-file.ts";
@@ -13,7 +14,6 @@ export { OnnxError } from "./onnx-graph.ts";
 export { type OnnxOptions, exportOnnx } from "./onnx.ts";
 export { PatchDiscriminator, type PatchDiscriminatorOptions } from "./patch-discriminator.ts";
 export { type ForeignName, type ForeignTensor, type NamedForPyTorch, StateDictError, foreignNames, fromStateDict, loadStateDict, toStateDict } from "./pytorch.ts";
-export { Dropout2d, RandomStream } from "./random-stream.ts";
 export { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "./resnet18.ts";
 export { ResidualBlock, ResnetGenerator, type ResnetGeneratorOptions } from "./resnet-generator.ts";
 export type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";

@@ -1,8 +1,8 @@
 // MRRN, the multiple resolution residual network (Jiang et al. 2019) as Fig. 2 (c) of the paper has it: every block reads a
 // residual stream of some finer resolution and writes back to it.
-import { Module, type Tensor, add, concat, maxPool2d, relu, resize } from "../engine/index.ts";
+import { Module, RandomStream, type Tensor, add, concat, maxPool2d, relu, resize } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, DoubleConv } from "./blocks.ts";
-import { Dropout2d, RandomStream } from "./random-stream.ts";
+import { Dropout2d } from "./dropout.ts";
 import type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
 
 export interface MrrnOptions {

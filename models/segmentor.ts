@@ -1,7 +1,6 @@
 // What CMEDL asks of a segmentation network, whichever it is.
 import type { Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
-import type { RandomStream } from "./random-stream.ts";
 
 /**
  * Which features distillation ties, as the paper's ablation names them: of the first two convolutions, of the bottleneck before
@@ -18,6 +17,4 @@ export interface Segmentation {
 export interface Segmentor extends NamedForPyTorch {
   /** image [N, H, W, C] → logits at the same resolution. */
   forward(image: Tensor): Segmentation;
-  /** What its dropout draws from, where it has any: seed it, and keep its step in checkpoints. */
-  readonly random?: RandomStream;
 }

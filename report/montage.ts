@@ -52,19 +52,38 @@ export function montage(tiles: readonly (readonly Tile[])[], { size, labels, tit
   return picture;
 }
 
-/** One row of the picture of an epoch; every image [size, size] in [−1, 1], masks of 0 … 1. */
+/** One row of the picture of an epoch; every image [size, size] in [−1, 1]. */
 export interface EpochRow {
   readonly ct: ArrayLike<number>;
   readonly pseudoMr: ArrayLike<number>;
   readonly cycledCt: ArrayLike<number>;
-  /** The student's probability or mask, and the expert's mask. */
+  /** The student's mask and the expert's, of 0 and 1 or of class numbers. */
   readonly prediction: ArrayLike<number>;
   readonly expert: ArrayLike<number>;
   readonly note?: string;
 }
 
-/** CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). */
-export function epochPicture(rows: readonly EpochRow[], size: number, title: string): Picture {
+const classColours: readonly Colour[] = [colours.expert, colours.blue, colours.green, colours.orange, colours.violet, colours.algorithm];
+
+/** Contours of each class in its own colour. */
+const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] => Array.from({ length: classes }, (_, k) => ({
+  mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)), colour: classColours[k % classColours.length], side: "inside",
+}));
+
+/**
+ * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside).
+ * Of several classes, named by `classes`, the last is two: the expert's contours and the algorithm's, each class in its colour.
+ */
+export function epochPicture(rows: readonly EpochRow[], size: number, title: string, classes: readonly string[] = []): Picture {
+  if (classes.length > 1) {
+    return montage(rows.map((r): Tile[] => [
+      { values: r.ct, note: r.note }, { values: r.pseudoMr }, { values: r.cycledCt },
+      { values: r.ct, contours: byClass(r.expert, classes.length) }, { values: r.ct, contours: byClass(r.prediction, classes.length) },
+    ]), {
+      size, title, labels: ["image", "pseudo", "cycled", "expert", "algorithm"],
+      legend: classes.map((text, k) => ({ text, colour: classColours[k % classColours.length] })),
+    });
+  }
   const tiles = rows.map((r): Tile[] => [
     { values: r.ct, note: r.note }, { values: r.pseudoMr }, { values: r.cycledCt },
     {

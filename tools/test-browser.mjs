@@ -13,7 +13,7 @@ import { root, withBundle } from "./bundle.mjs";
 import { fileList, testFiles } from "./test.mjs";
 
 /** Test files that need neither node: nor a file system, as beginnings of their paths. */
-const isomorphic = ["test/kernels/", "test/engine/", "test/models/", "test/losses/", "test/golden/golden.test.ts", "test/train/ten-steps.test.ts"];
+const isomorphic = ["test/kernels/", "test/engine/", "test/models/", "test/losses/", "test/golden/golden.test.ts", "test/train/ten-steps.test.ts", "test/train/augment.test.ts"];
 
 const flags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader",
   "--enable-features=Vulkan", "--use-angle=swiftshader", "--ignore-gpu-blocklist"];

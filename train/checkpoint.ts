@@ -12,10 +12,10 @@ export interface Progress {
   step: number;
   /** Steps done since the start. */
   steps: number;
-  /** Sums of the losses over this epoch's steps so far. */
-  sums: Record<string, number>;
-  /** The epoch with the highest Dice on validation, if one was validated. */
-  best: { epoch: number; dice: number } | null;
+  /** Sum of each loss over this epoch so far, and how many steps gave it. */
+  sums: Record<string, [sum: number, steps: number]>;
+  /** The validated epoch with the lowest loss so far, and its Dice. */
+  best: { epoch: number; loss: number; dice: number } | null;
 }
 
 export const startOfRun = (): Progress => ({ epoch: 0, step: 0, steps: 0, sums: {}, best: null });
@@ -31,6 +31,8 @@ export interface Checkpoint {
 interface Counters {
   readonly optimizers: Readonly<Record<string, number>>;
   readonly pools: Readonly<Record<string, number>>;
+  /** Steps of the streams that dropout and noise draw from. */
+  readonly streams?: Readonly<Record<string, number>>;
 }
 
 const FORMAT = "cmedl-checkpoint-1";
@@ -51,13 +53,22 @@ export async function saveCheckpoint(device: Device, regime: Regime, progress: P
     if (bad > 0) throw new NumericalError(`${name} has ${bad} values of ${values.length} that are not finite; no checkpoint is written, the one before is good: go on from it with a lower learning rate`);
     tensors.push([name, { shape, data: Float32Array.from(values) }]);
   };
+  const averages = averagesOf(regime);
+  for (const v of averages.keys()) valueOf.set(v, (await device.read(v)) as Float32Array);
   for (const [name, network] of Object.entries(regime.networks)) {
     for (const [key, t] of toStateDict(network, (v) => valueOf.get(v)!)) add(`${name}.${key}`, t.shape, t.data);
+    if (!network.parameters().some((v) => averaged(v, averages))) continue;
+    const shown = (v: Variable): Float32Array => {
+      const of = averaged(v, averages);
+      return of ? valueOf.get(of.average)!.subarray(of.offset, of.offset + v.size) : valueOf.get(v)!;
+    };
+    for (const [key, t] of toStateDict(network, shown)) add(`average.${name}.${key}`, t.shape, t.data);
   }
   for (const [name, v] of rest) add(name, v.shape, valueOf.get(v)!);
   const counters: Counters = {
     optimizers: Object.fromEntries(regime.optimizers.map((o) => [o.name, o.steps])),
     pools: Object.fromEntries(Object.entries(regime.pools).map(([name, pool]) => [name, pool.seen])),
+    streams: Object.fromEntries([...regime.randomStreams()].map(([path, stream]) => [path, stream.step])),
   };
   const metadata = (sha256: string): [string, string][] => [
     ["format", FORMAT], ["regime", regime.kind], ["progress", JSON.stringify(progress)], ["counters", JSON.stringify(counters)], ["config", JSON.stringify(config)], ["sha256", sha256],
@@ -96,19 +107,40 @@ export function restoreCheckpoint(device: Device, regime: Regime, { tensors, cou
     if (t?.data.length !== v.size) throw new CorruptFileError(`${file}: ${name}: ${t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing"}; the run was started with other settings`);
     writes.push([v, t.data]);
   }
+  const averages = averagesOf(regime);
+  const flat = new Map([...averages.keys()].map((v) => [v, new Float32Array(v.size)]));
+  for (const [name, network] of Object.entries(regime.networks)) {
+    const dict = stateDictOf(tensors, `average.${name}`);
+    if (dict.size === 0) continue;
+    for (const [v, data] of fromStateDict(network, dict)) {
+      const of = averaged(v, averages);
+      if (of) flat.get(of.average)!.set(data, of.offset);
+    }
+  }
+  writes.push(...flat);
   for (const [v, data] of writes) device.write(v, data);
   for (const o of regime.optimizers) o.steps = counters.optimizers[o.name] ?? 0;
   for (const [name, pool] of Object.entries(regime.pools)) pool.seen = counters.pools[name] ?? 0;
+  for (const [path, stream] of regime.randomStreams()) stream.step = counters.streams?.[path] ?? 0;
 }
 
-/** One network's state dict out of a checkpoint. */
+/** Moving averages by the arena they are of, told apart by the average's variable. */
+const averagesOf = ({ optimizers }: Regime): Map<Variable, Variable> => new Map(optimizers.flatMap((o) => (o.average ? [[o.average, o.arenas[0]]] : [])));
+
+/** Where the moving average of a parameter is. */
+function averaged(v: Variable, averages: ReadonlyMap<Variable, Variable>): { average: Variable; offset: number } | undefined {
+  for (const [average, arena] of averages) if (v.arena?.variable === arena) return { average, offset: v.arena.offset };
+  return undefined;
+}
+
+/** One network's state dict out of a checkpoint: "SC", or "average.SC" for the moving average of its weights. */
 export const stateDictOf = (tensors: Checkpoint["tensors"], network: string): Map<string, { shape: readonly number[]; data: Float32Array }> =>
   new Map([...tensors].filter(([k]) => k.startsWith(`${network}.`)).map(([k, t]) => [k.slice(network.length + 1), t]));
 
 /** Moments and image histories, by their names in the file; the parameters themselves stand under the networks. */
 function stateVariables(regime: Regime): Map<string, Variable> {
   const found = new Map<string, Variable>();
-  for (const o of regime.optimizers) for (const v of o.state.slice(1)) found.set(`optimizer.${v.name}`, v);
+  for (const o of regime.optimizers) for (const v of o.state) found.set(`optimizer.${v.name}`, v);
   for (const [name, { store }] of Object.entries(regime.pools)) if (store) found.set(`pool.${name}`, store);
   return found;
 }

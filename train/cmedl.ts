@@ -1,188 +1,116 @@
-// Cross-modality educed distillation: one training step of all the networks of Fig. 1 of the paper.
+// Cross-modality educed distillation: one training step of all the networks of Fig. 1 of the paper. With DRIT as its translator
+// it is VAE-CMEDL.
 //
-//   xC yC    CT images, experts' masks      xM yM   MR images of other patients, their masks
-//   pM pC    pseudo MR, pseudo CT           rC rM   there and back again
-//   GCM GMC  translators      DM DC  discriminators      F  frozen VGG19
+//   xC yC    CT images, experts' masks      xM yM   MR images of other patients, their masks      pM pC   pseudo MR, pseudo CT
 //   SC       student on CT, all that is needed afterwards      SM  teacher on MR and pseudo MR
-import { Module, RandomStreams, type Tensor, UsageError, stopGradient, total, weightedSum } from "../engine/index.ts";
-import { adversarial, discrimination } from "../losses/adversarial.ts";
-import { type ContextualOptions, contextual } from "../losses/contextual.ts";
-import { cycle, identity } from "../losses/cycle.ts";
+import { Module, RandomStreams, type Tensor, stopGradient } from "../engine/index.ts";
+import { softCrossEntropy } from "../losses/distillation.ts";
 import { type HintNorm, hint } from "../losses/hint.ts";
 import { segmentation } from "../losses/segmentation.ts";
-import { PatchDiscriminator, type PatchDiscriminatorOptions } from "../models/patch-discriminator.ts";
-import { ResnetGenerator, type ResnetGeneratorOptions } from "../models/resnet-generator.ts";
 import type { Segmentor } from "../models/segmentor.ts";
-import { UNet, type UNetOptions } from "../models/unet.ts";
-import { Vgg19, type VggOptions } from "../models/vgg.ts";
 import { Adam, type AdamOptions } from "./adam.ts";
-import { ImagePool } from "./image-pool.ts";
-import type { Regime } from "./regime.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
+import type { Batch, Losses, Regime, Step } from "./regime.ts";
+import { type Terms, once, weigh } from "./terms.ts";
+import { type Translator, stepsOf } from "./translator.ts";
 
-/** λ of each term; a term of weight 0 is not computed. */
-export interface LossWeights {
-  adv: number;
-  cyc: number;
-  cx: number;
-  hint: number;
-  seg: number;
-  /** Of CycleGAN (5 there), not in the paper. */
-  identity: number;
-}
-
-/** The paper's: III-C. */
-export const PAPER_WEIGHTS: LossWeights = { adv: 1, cyc: 10, cx: 1, hint: 1, seg: 5, identity: 0 };
-
-export interface CmedlOptions {
-  /** Height and width of the images, as the image pools hold them. */
-  image: readonly [H: number, W: number];
+export interface CmedlOptions<T extends Translator = Translator> {
+  translator: T;
+  /** Makes student and teacher. */
+  segmentor: () => Segmentor;
   seed?: number;
-  generator?: ResnetGeneratorOptions;
-  discriminator?: PatchDiscriminatorOptions;
-  segmentor?: UNetOptions | (() => Segmentor);
-  features?: VggOptions;
   weights?: Partial<LossWeights>;
-  contextual?: ContextualOptions;
-  hintNorm?: HintNorm;
-  /** Learning rates of translators, discriminators and segmentors: 1e-4, 1e-4, 2e-4. */
-  rates?: { G?: number; D?: number; S?: number };
+  /** What distillation ties: features as hints, or outputs softened by a temperature. */
+  distillation?: { by?: "hints" | "outputs"; norm?: HintNorm; temperature?: number };
+  /** Learning rate of the segmentors, 2e-4. */
+  rate?: number;
   adam?: Omit<AdamOptions, "rate" | "name">;
-  /** Generated images that each discriminator's history holds, 50; 0 for none. */
-  poolSize?: number;
+  /** "student": SC of CT. "teacher": SM of pseudo MR, the paper's pMRI-CMEDL. */
+  test?: "student" | "teacher";
+  kind?: string;
 }
 
-/** xC, xM [N, H, W, 1] in [−1, 1]; yC, yM [N, H, W, 1]: 0 and 1, or class numbers. */
-export interface Batch {
-  xC: Tensor;
-  yC: Tensor;
-  xM: Tensor;
-  yM: Tensor;
-}
-
-/** Losses by name, scalars. */
-export type Losses = Record<string, Tensor>;
-
-export class Cmedl extends Module implements Regime {
-  readonly kind = "cmedl";
-  readonly GCM: ResnetGenerator;
-  readonly GMC: ResnetGenerator;
-  readonly DM: PatchDiscriminator;
-  readonly DC: PatchDiscriminator;
+export class Cmedl<T extends Translator = Translator> extends Module implements Regime {
+  readonly kind: string;
+  readonly translator: T;
   readonly SC: Segmentor;
   readonly SM: Segmentor;
-  readonly F: Vgg19;
-  readonly poolM: ImagePool;
-  readonly poolC: ImagePool;
-  /** One optimizer each for both translators, both discriminators and both segmentors. */
-  readonly optimize: { readonly G: Adam; readonly D: Adam; readonly S: Adam };
+  /** Of both segmentors. */
+  readonly optimize: { readonly S: Adam };
   readonly λ: LossWeights;
-  readonly options: CmedlOptions;
+  readonly steps: readonly Step[];
 
-  constructor(options: CmedlOptions) {
+  constructor(readonly options: CmedlOptions<T>) {
     super();
-    const { image, seed = 0, rates = {}, adam, poolSize = 50 } = options;
-    if (image.some((n) => n % 4 !== 0)) throw new UsageError(`images of ${image.join(" × ")} do not come back from the generators at their size; make both sides multiples of 4`);
-    const streams = new RandomStreams(seed);
-    this.options = options;
+    const { translator, segmentor, seed = 0, rate = 2e-4, adam, kind = "cmedl" } = options;
+    this.kind = kind;
+    this.translator = translator;
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
-    this.GCM = new ResnetGenerator(options.generator);
-    this.GMC = new ResnetGenerator(options.generator);
-    this.DM = new PatchDiscriminator(options.discriminator);
-    this.DC = new PatchDiscriminator(options.discriminator);
-    this.SC = makeSegmentor(options.segmentor);
-    this.SM = makeSegmentor(options.segmentor);
-    this.F = new Vgg19(options.features);
-    this.poolM = new ImagePool(poolSize, [...image, 1], streams.key("pool", "M"));
-    this.poolC = new ImagePool(poolSize, [...image, 1], streams.key("pool", "C"));
-    this.initialize(streams);
-    const over = (name: string, rate: number, ...networks: Module[]): Adam => new Adam(networks.flatMap((n) => n.parameters()), { ...adam, rate, name });
-    this.optimize = {
-      G: over("G", rates.G ?? 1e-4, this.GCM, this.GMC),
-      D: over("D", rates.D ?? 1e-4, this.DM, this.DC),
-      S: over("S", rates.S ?? 2e-4, this.SC, this.SM),
+    this.SC = segmentor();
+    this.SM = segmentor();
+    this.steps = stepsOf<Batch>(translator, (batch) => this.step(batch));
+    this.initialize(new RandomStreams(seed));
+    this.optimize = { S: new Adam([...this.SC.parameters(), ...this.SM.parameters()], { ...adam, rate, name: "S" }) };
+  }
+
+  get networks() { return { ...this.translator.networks, SC: this.SC, SM: this.SM }; }
+  get optimizers(): readonly Adam[] { return [...this.translator.optimizers, this.optimize.S]; }
+  get pools() { return this.translator.pools; }
+  get inputs(): readonly (keyof Batch)[] {
+    const { seg, segRM, segPC } = this.λ;
+    return seg * segRM !== 0 || seg * segPC !== 0 ? ["xC", "yC", "xM", "yM"] : ["xC", "yC", "xM"];
+  }
+
+  /** One training step, to be traced: the updates in turn, each of its own networks only. All losses by name. */
+  step(batch: Batch): Losses {
+    const { translator, λ } = this;
+    const { xC, xM } = batch;
+    const translated = translator.update(batch, (pM) => this.tie(batch, pM));
+    // Pseudo images anew, by the translator just updated.
+    const pC = λ.seg * λ.segPC !== 0 ? translator.toC(xM, xC) : undefined;
+    const S = this.distillation(batch, translator.toM(xC, xM), pC);
+    this.optimize.S.minimize(S.losses.lossS);
+    return { ...translated, ...S.losses };
+  }
+
+  /** What the segmentors ask of pseudo MR, Eq. (7) and (13). They judge, and are not moved. */
+  tie({ xC, yC }: Pick<Batch, "xC" | "yC">, pM: Tensor): Terms {
+    const { SC, SM, λ, options: { distillation = {} } } = this;
+    const teacher = once(() => SM.forward(pM));
+    return {
+      // By outputs the teacher is a constant, so there is nothing for the translator in it.
+      hintG: [distillation.by === "outputs" ? 0 : λ.hint, () => {
+        const { features } = SC.forward(xC);
+        return hint(features, teacher().features, distillation.norm);
+      }],
+      segPMG: [λ.seg * λ.segPM, () => segmentation(teacher().logits, yC)],
     };
   }
 
-  get networks() {
-    const { GCM, GMC, DM, DC, SC, SM } = this;
-    return { GCM, GMC, DM, DC, SC, SM };
+  /** What student and teacher minimize, given pseudo MR (and pseudo CT), which are detached; the hint moves both. */
+  distillation({ xC, yC, xM, yM }: Batch, pM: Tensor, pC?: Tensor) {
+    const { SC, SM, λ, options: { distillation: { by = "hints", norm, temperature } = {} } } = this;
+    const student = SC.forward(xC);
+    const pseudo = once(() => SM.forward(stopGradient(pM))), real = once(() => SM.forward(xM));
+    const losses = weigh("lossS", {
+      diceCT: [λ.seg, () => segmentation(student.logits, yC)],
+      dicePM: [λ.seg * λ.segPM, () => segmentation(pseudo().logits, yC)],
+      diceRM: [λ.seg * λ.segRM, () => segmentation(real().logits, yM)],
+      dicePC: [λ.seg * λ.segPC, () => segmentation(SC.forward(stopGradient(pC!)).logits, yM)],
+      ...(by === "hints"
+        ? { hintS: [λ.hint, () => hint(student.features, pseudo().features, norm)] as const }
+        : { distS: [λ.hint, () => softCrossEntropy(student.logits, pseudo().logits, { temperature })] as const }),
+    });
+    return { losses, student, pseudo, real };
   }
-  get optimizers(): readonly Adam[] { return Object.values(this.optimize); }
-  get pools() { return { poolM: this.poolM, poolC: this.poolC }; }
-  get student(): Segmentor { return this.SC; }
 
-  /** One training step, to be traced: three updates in turn, each of its own networks only. All losses by name. */
-  step(batch: Batch): Losses {
-    const G = this.translation(batch);
-    this.optimize.G.minimize(G.losses.lossG);
-    const D = this.λ.adv ? this.discrimination(batch, this.poolM.exchange(G.pM), this.poolC.exchange(G.pC)) : undefined;
-    if (D) this.optimize.D.minimize(total(D.lossDM, D.lossDC));
-    // Pseudo MR anew, by the translator just updated.
-    const S = this.distillation(batch, this.GCM.forward(batch.xC));
-    this.optimize.S.minimize(S.losses.lossS);
-    return { ...G.losses, ...D, ...S.losses };
+  segment(xC: Tensor): Tensor {
+    return this.options.test === "teacher" ? this.SM.forward(this.translator.toM(xC)).logits : this.SC.forward(xC).logits;
   }
 
   /** Pseudo MR of CT, and CT brought back. */
   pictures(xC: Tensor) {
-    const pM = this.GCM.forward(xC);
-    return { pM, rC: this.GMC.forward(pM) };
+    const pM = this.translator.toM(xC);
+    return { pM, rC: this.translator.toC(pM) };
   }
-
-  /** What the translators minimize: the total of Eq. (7). Segmentors and discriminators judge, and are not moved. */
-  translation({ xC, yC, xM }: Omit<Batch, "yM">) {
-    const { GCM, GMC, DM, DC, SC, SM, F, λ, options } = this;
-    const pM = GCM.forward(xC), pC = GMC.forward(xM);
-    const rC = once(() => GMC.forward(pM)), rM = once(() => GCM.forward(pC));
-    const student = once(() => SC.forward(xC)), teacher = once(() => SM.forward(pM));
-    const losses = weigh("lossG", {
-      advM: [λ.adv, () => adversarial(DM, pM)],
-      advC: [λ.adv, () => adversarial(DC, pC)],
-      cycC: [λ.cyc, () => cycle(rC(), xC)],
-      cycM: [λ.cyc, () => cycle(rM(), xM)],
-      cx: [λ.cx, () => contextual(F.forward(pM), F.forward(xM), options.contextual)],
-      hintG: [λ.hint, () => hint(student().features, teacher().features, options.hintNorm)],
-      segPMG: [λ.seg, () => segmentation(teacher().logits, yC)],
-      idM: [λ.identity, () => identity(GCM.forward(xM), xM)],
-      idC: [λ.identity, () => identity(GMC.forward(xC), xC)],
-    });
-    return { losses, pM, pC, rC, rM };
-  }
-
-  /** What the discriminators minimize, given fakes (fresh or from a pool), which are detached. */
-  discrimination({ xC, xM }: Pick<Batch, "xC" | "xM">, pM: Tensor, pC: Tensor) {
-    return { lossDM: discrimination(this.DM, xM, pM), lossDC: discrimination(this.DC, xC, pC) };
-  }
-
-  /** What student and teacher minimize, given pseudo MR, which is detached; the hint moves both. */
-  distillation({ xC, yC, xM, yM }: Batch, pM: Tensor) {
-    const { SC, SM, λ, options } = this;
-    const student = SC.forward(xC), pseudo = SM.forward(stopGradient(pM)), real = SM.forward(xM);
-    const losses = weigh("lossS", {
-      diceCT: [λ.seg, () => segmentation(student.logits, yC)],
-      dicePM: [λ.seg, () => segmentation(pseudo.logits, yC)],
-      diceRM: [λ.seg, () => segmentation(real.logits, yM)],
-      hintS: [λ.hint, () => hint(student.features, pseudo.features, options.hintNorm)],
-    });
-    return { losses, student, pseudo, real };
-  }
-}
-
-/** The segmentor that options name: U-Net, unless a function makes another. */
-export const makeSegmentor = (segmentor: CmedlOptions["segmentor"]): Segmentor => (typeof segmentor === "function" ? segmentor() : new UNet(segmentor));
-
-/** The terms whose weight is not 0, and their weighted sum under the name `sum`. */
-function weigh(sum: string, terms: Record<string, readonly [weight: number, term: () => Tensor]>): Losses {
-  const weighted = Object.entries(terms).filter(([, [weight]]) => weight !== 0).map(([name, [weight, term]]) => [name, weight, term()] as const);
-  if (weighted.length === 0) throw new UsageError(`every term of ${sum} has weight 0; give one of ${Object.keys(terms).join(", ")} a weight`);
-  return {
-    ...Object.fromEntries(weighted.map(([name, , term]) => [name, term])),
-    [sum]: weightedSum(weighted.map(([, weight, term]) => [weight, term])),
-  };
-}
-
-/** f, run at its first call only. */
-function once<T extends object>(f: () => T): () => T {
-  let value: T | undefined;
-  return () => (value ??= f());
 }

@@ -1,18 +1,11 @@
 // The training loop: steps, epochs, validation, checkpoints. Where files go and how progress is shown is the caller's.
-import { type Device, NumericalError, type Program, sigmoid } from "../engine/index.ts";
+import { type Device, NumericalError, type Program, type Tensor, type Watch, firstNotFinite, rememberSites, watchFinite } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
-import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
+import { augmentedStep } from "./augment.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
-import type { Regime } from "./regime.ts";
-
-/** Slices of validation cases: images [count, size, size] in [−1, 1], masks of 0 and 1, and each slice's case. */
-export interface ValidationSet {
-  readonly size: number;
-  readonly count: number;
-  readonly images: Float32Array;
-  readonly masks: ArrayLike<number>;
-  readonly origins: readonly { readonly id: string }[];
-}
+import type { Losses, Regime, Step } from "./regime.ts";
+import { linearDecay } from "./schedule.ts";
+import { type Validation, type ValidationSet, compileSegmenter, probabilities, segmentSlices, validate } from "./validation.ts";
 
 export interface StepReport {
   readonly epoch: number;
@@ -21,6 +14,8 @@ export interface StepReport {
   /** Steps done since the start of the run. */
   readonly steps: number;
   readonly losses: Readonly<Record<string, number>>;
+  /** Norm of each optimizer's gradient, by its name. */
+  readonly norms: Readonly<Record<string, number>>;
   readonly ms: number;
 }
 
@@ -29,12 +24,12 @@ export interface EpochReport {
   readonly steps: number;
   /** Means over the epoch. */
   readonly losses: Readonly<Record<string, number>>;
-  /** Volumetric Dice of each validation case on the training grid, and their mean; absent without validation. */
-  readonly dice?: { readonly mean: number; readonly cases: Readonly<Record<string, number>> };
+  /** On the training grid, loss and volumetric Dice; absent without validation slices. */
+  readonly validation?: Validation;
   readonly isBest: boolean;
 }
 
-/** Images of a few validation slices, each [size, size]. */
+/** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {
   readonly rows: readonly { readonly slice: number; readonly ct: Float32Array; readonly pM?: Float32Array; readonly rC?: Float32Array; readonly probability: Float32Array }[];
 }
@@ -46,6 +41,8 @@ export interface TrainingHooks {
   onEpoch?(report: EpochReport, pictures: EpochPictures | undefined): void | Promise<void>;
   /** Must not resolve before the checkpoint is safe. `isBest`: the epoch just validated is the best so far. */
   save?(bytes: Uint8Array<ArrayBuffer>, progress: Progress, isBest: boolean): Promise<void>;
+  /** The latest checkpoint that was saved: from it a step that went bad is found again. */
+  latest?(): Promise<{ checkpoint: Checkpoint; file: string } | undefined>;
 }
 
 export interface TrainingOptions {
@@ -59,48 +56,61 @@ export interface TrainingOptions {
   readonly inferenceBatch?: number;
   /** Steps between checkpoints within an epoch; at each epoch's end there is always one. */
   readonly saveEvery?: number;
+  /** Epoch from which learning rates fall linearly, to 0 after the last. */
+  readonly decayFrom?: number;
+  /** Epochs without a lower validation loss after which training stops. */
+  readonly patience?: number;
+  /** Whether each step is watched for numbers that are not finite, which costs a pass over every tensor. */
+  readonly debugNans?: boolean;
 }
 
-export type Outcome = "finished" | "interrupted";
+/** "stopped": early, for validation got no better. */
+export type Outcome = "finished" | "stopped" | "interrupted";
+
+type Values = Readonly<Record<string, ArrayLike<number>>>;
+const NORM = "norm ", COUNTS = "not finite";
 
 export class Training {
   readonly progress: Progress;
-  readonly #step: Program;
+  readonly #steps: ReadonlyMap<Step, Program>;
   readonly #segment: Program<"probability">;
   readonly #pictures: Program | undefined;
   readonly #buffers: readonly [BatchBuffers, BatchBuffers];
+  /** What the programs of watched steps watch. */
+  readonly #watches: ReadonlyMap<Step, Watch>;
 
   private constructor(readonly device: Device, readonly regime: Regime, readonly batches: UnpairedBatches, readonly options: TrainingOptions, progress: Progress,
-    programs: { step: Program; segment: Program<"probability">; pictures: Program | undefined }) {
+    programs: { steps: ReadonlyMap<Step, Program>; watches: ReadonlyMap<Step, Watch>; segment: Program<"probability">; pictures: Program | undefined }) {
     this.progress = progress;
-    this.#step = programs.step;
+    this.#steps = programs.steps;
+    this.#watches = programs.watches;
     this.#segment = programs.segment;
     this.#pictures = programs.pictures;
     this.#buffers = [batches.buffers(), batches.buffers()];
   }
 
-  /** Compiles the step and the inference programs, and restores `from` where a run goes on. */
+  /** Compiles the steps and the inference programs, and restores `from` where a run goes on. */
   static async create(device: Device, regime: Regime, batches: UnpairedBatches, options: TrainingOptions, from?: { checkpoint: Checkpoint; file: string }): Promise<Training> {
-    const { size, batch } = batches;
-    const image = [batch, size, size, 1];
-    const step = await device.compile((inputs) => regime.step(inputs), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", name: `${regime.kind} step` });
-    const n = options.inferenceBatch ?? 8;
-    const segment = await device.compile(({ x }) => ({ probability: sigmoid(regime.student.forward(x).logits) }), { x: [n, size, size, 1] }, { name: "segment" });
+    const { size } = batches;
+    const steps = new Map<Step, Program>(), watches = new Map<Step, Watch>();
+    for (const step of new Set(regime.steps)) steps.set(step, await compileStep(device, regime, batches, step, options.debugNans ? watches : undefined));
+    // Where weights have a moving average, it is the average that is judged.
+    const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
     const pictured = options.pictured?.length ?? 0;
     const pictures = pictured
-      ? await device.compile<"x", string>(({ x }) => ({ probability: sigmoid(regime.student.forward(x).logits), ...regime.pictures(x) }), { x: [pictured, size, size, 1] }, { name: "pictures" })
+      ? await device.compile<"x", string>(({ x }) => ({ probability: probabilities(segment(x)), ...withAverages(regime, () => regime.pictures(x)) }), { x: [pictured, size, size, 1] }, { name: "pictures" })
       : undefined;
+    const programs = { steps, watches, segment: await compileSegmenter(device, segment, options.inferenceBatch ?? 8, size), pictures };
     if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
-    const progress = from ? structuredClone(from.checkpoint.progress) : startOfRun();
-    return new Training(device, regime, batches, options, progress, { step, segment, pictures });
+    return new Training(device, regime, batches, options, from ? structuredClone(from.checkpoint.progress) : startOfRun(), programs);
   }
 
-  /** Counts of the step program. */
-  get stats() { return this.#step.stats(); }
-  get stepProgram(): Program { return this.#step; }
+  /** Counts of the step program; of the last where several take turns. */
+  get stats() { return this.stepProgram.stats(); }
+  get stepProgram(): Program { return this.#steps.get(this.regime.steps.at(-1)!)!; }
 
   /**
-   * Trains to the last epoch, or until `signal` aborts: then the step at hand is finished and a checkpoint saved.
+   * Trains to the last epoch or an early stop, or until `signal` aborts: then the step at hand is finished and a checkpoint saved.
    * Throws NumericalError, after which the last saved checkpoint is the last good one, and what the GPU reported.
    */
   async run(hooks: TrainingHooks = {}, signal?: AbortSignal): Promise<Outcome> {
@@ -113,19 +123,20 @@ export class Training {
       return { epoch, step, buffers };
     };
     while (progress.epoch < options.epochs) {
+      if (this.#isDone) return "stopped";
       while (progress.step < stepsPerEpoch) {
         const { epoch, step } = progress;
         const start = performance.now();
         const now = filled?.epoch === epoch && filled.step === step ? filled : fill(epoch, step);
-        this.#step.run({ ...now.buffers });
+        const running = this.#start(progress, now.buffers);
         // The next batch is made while the GPU works on this one.
         if (step + 1 < stepsPerEpoch) filled = fill(epoch, step + 1, now.buffers);
-        const losses = scalars(await this.#step.read());
-        this.#requireFinite(losses, epoch, step);
-        for (const [name, v] of Object.entries(losses)) progress.sums[name] = (progress.sums[name] ?? 0) + v;
+        const { losses, norms, found } = this.#judge(await running.read(), progress);
+        if (found.length > 0) throw await this.#notFinite(found, hooks);
+        for (const [name, v] of Object.entries(losses)) progress.sums[name] = [(progress.sums[name]?.[0] ?? 0) + v, (progress.sums[name]?.[1] ?? 0) + 1];
         progress.step++;
         progress.steps++;
-        await hooks.onStep?.({ epoch, step, stepsPerEpoch, steps: progress.steps, losses, ms: performance.now() - start });
+        await hooks.onStep?.({ epoch, step, stepsPerEpoch, steps: progress.steps, losses, norms, ms: performance.now() - start });
         if (signal?.aborted) {
           await this.#save(hooks, false);
           return "interrupted";
@@ -138,36 +149,98 @@ export class Training {
     return "finished";
   }
 
-  /** Probabilities [count, size, size] of slices [count, size, size] in [−1, 1]. */
+  /** Probabilities [count, size, size, K] of slices [count, size, size] in [−1, 1]. */
   async segment(images: Float32Array): Promise<Float32Array> {
-    const { size } = this.batches;
-    return segmentSlices(this.#segment, images, size, this.options.inferenceBatch ?? 8);
+    return segmentSlices(this.#segment, images, this.batches.size, this.options.inferenceBatch ?? 8);
   }
 
   dispose(): void {
-    this.#step.dispose();
+    for (const program of this.#steps.values()) program.dispose();
     this.#segment.dispose();
     this.#pictures?.dispose();
   }
   [Symbol.dispose](): void { this.dispose(); }
 
-  async #endEpoch(hooks: TrainingHooks): Promise<void> {
-    const { progress, options: { validation } } = this;
-    const { epoch, steps } = progress;
-    const losses = Object.fromEntries(Object.entries(progress.sums).map(([name, sum]) => [name, sum / this.batches.stepsPerEpoch]));
-    let dice: EpochReport["dice"];
-    if (validation && validation.count > 0) {
-      hooks.onValidation?.(validation.count);
-      dice = diceByCase(await this.segment(validation.images), validation);
+  /** Whether the last epochs were no better than the best one: as many as patience allows. */
+  get #isDone(): boolean {
+    const { progress: { best, epoch, step }, options: { patience } } = this;
+    return patience !== undefined && best !== null && step === 0 && epoch - 1 - best.epoch >= patience;
+  }
+
+  /** The step whose turn it is, and its program. */
+  #turn(steps: number): { step: Step; program: Program } {
+    const step = this.regime.steps[steps % this.regime.steps.length];
+    return { step, program: this.#steps.get(step)! };
+  }
+
+  #start(progress: Progress, buffers: BatchBuffers): Program {
+    const { epochs, decayFrom } = this.options;
+    for (const o of this.regime.optimizers) o.decay = decayFrom === undefined ? 1 : linearDecay(progress.epoch, decayFrom, epochs - decayFrom);
+    const { program } = this.#turn(progress.steps);
+    program.run({ ...buffers });
+    return program;
+  }
+
+  /** What a step gave, and what of it is not finite, in words. An overflow that halves a loss's scale is as it should be. */
+  #judge(values: Values, progress: Progress): { losses: Record<string, number>; norms: Record<string, number>; found: string[] } {
+    const numbers = Object.entries(values).filter(([name]) => name !== COUNTS).map(([name, v]) => [name, v[0]] as const);
+    const losses = Object.fromEntries(numbers.filter(([name]) => !name.startsWith(NORM)));
+    const norms = Object.fromEntries(numbers.filter(([name]) => name.startsWith(NORM)).map(([name, v]) => [name.slice(NORM.length), v]));
+    const scaled = new Set(this.regime.optimizers.filter((o) => o.options.scaled).map((o) => o.name));
+    const found = [
+      ...Object.entries(losses).filter(([, v]) => !Number.isFinite(v)).map(([name, v]) => `${name} is ${v}`),
+      ...Object.entries(norms).filter(([name, v]) => !Number.isFinite(v) && !scaled.has(name)).map(([name, v]) => `the gradient of optimizer ${name} has norm ${v}`),
+    ];
+    const watch = this.#watches.get(this.#turn(progress.steps).step);
+    const first = watch && scaled.size === 0 ? firstNotFinite(watch, values[COUNTS]) : undefined;
+    return { losses, norms, found: first ? [first, ...found] : found };
+  }
+
+  /** The error for a step that went bad. Finds its first bad tensor by doing the run again from the last checkpoint, watched at that step. */
+  async #notFinite(found: readonly string[], hooks: TrainingHooks): Promise<NumericalError> {
+    const { epoch, step } = this.progress;
+    const where = `epoch ${epoch + 1}, step ${step + 1}`, mend = "the last checkpoint is good: go on from it with a lower learning rate";
+    if (this.options.debugNans) return new NumericalError(`${where}: ${found.join("; ")}; ${mend}`);
+    const first = await this.#findFirst(hooks).catch(() => undefined);
+    return new NumericalError(`${where}: ${found.join(", ")}; ${first ? `first, ${first}; ` : ""}${mend}`);
+  }
+
+  async #findFirst(hooks: TrainingHooks): Promise<string | undefined> {
+    const { device, regime, batches, progress } = this;
+    const from = await hooks.latest?.();
+    const at = from ? structuredClone(from.checkpoint.progress) : progress;
+    if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
+    const buffers = batches.buffers();
+    for (; at.steps < progress.steps; at.steps++, at.step++) {
+      if (at.step === batches.stepsPerEpoch) [at.epoch, at.step] = [at.epoch + 1, 0];
+      batches.fill(at.epoch, at.step, buffers);
+      await this.#start(at, buffers).read();
     }
-    const isBest = dice !== undefined && Number.isFinite(dice.mean) && (!progress.best || dice.mean > progress.best.dice);
-    if (isBest) progress.best = { epoch, dice: dice!.mean };
+    batches.fill(progress.epoch, progress.step, buffers);
+    const { step } = this.#turn(progress.steps);
+    const watches = new Map<Step, Watch>();
+    using program = await compileStep(device, regime, batches, step, watches);
+    program.run({ ...buffers });
+    return firstNotFinite(watches.get(step)!, ((await program.read()) as Values)[COUNTS]);
+  }
+
+  async #endEpoch(hooks: TrainingHooks): Promise<void> {
+    const { progress, options: { validation: set } } = this;
+    const { epoch, steps } = progress;
+    const losses = Object.fromEntries(Object.entries(progress.sums).map(([name, [sum, n]]) => [name, sum / n]));
+    let validation: Validation | undefined;
+    if (set && set.count > 0) {
+      hooks.onValidation?.(set.count);
+      validation = validate(await this.segment(set.images), set);
+    }
+    const isBest = validation !== undefined && Number.isFinite(validation.loss) && (!progress.best || validation.loss < progress.best.loss);
+    if (isBest) progress.best = { epoch, loss: validation!.loss, dice: validation!.dice.mean };
     const pictures = await this.#picture();
     progress.epoch++;
     progress.step = 0;
     progress.sums = {};
     await this.#save(hooks, isBest);
-    await hooks.onEpoch?.({ epoch, steps, losses, dice, isBest }, pictures);
+    await hooks.onEpoch?.({ epoch, steps, losses, isBest, ...(validation ? { validation } : {}) }, pictures);
   }
 
   async #save(hooks: TrainingHooks, isBest: boolean): Promise<void> {
@@ -182,46 +255,33 @@ export class Training {
     const x = new Float32Array(pictured.length * n);
     pictured.forEach((slice, i) => x.set(validation.images.subarray(slice * n, (slice + 1) * n), i * n));
     this.#pictures.run({ x });
-    const values: Record<string, ArrayLike<number>> = await this.#pictures.read();
-    const row = (name: string, i: number): Float32Array | undefined => (values[name] as Float32Array | undefined)?.slice(i * n, (i + 1) * n);
+    const values: Values = await this.#pictures.read();
+    const row = (name: string, i: number): Float32Array | undefined => {
+      const all = values[name] as Float32Array | undefined, each = all ? all.length / pictured.length : 0;
+      return all?.slice(i * each, (i + 1) * each);
+    };
     return { rows: pictured.map((slice, i) => ({ slice, ct: x.slice(i * n, (i + 1) * n), pM: row("pM", i), rC: row("rC", i), probability: row("probability", i)! })) };
   }
+}
 
-  #requireFinite(losses: Readonly<Record<string, number>>, epoch: number, step: number): void {
-    const bad = Object.entries(losses).filter(([, v]) => !Number.isFinite(v));
-    if (bad.length === 0) return;
-    throw new NumericalError(`epoch ${epoch + 1}, step ${step + 1}: ${bad.map(([name, v]) => `${name} is ${v}`).join(", ")}; the last checkpoint is good: go on from it with a lower learning rate`);
+/** A step as a program: its losses, the norms of gradients, and where `watches` is given, a watch over all that it computes. */
+async function compileStep(device: Device, regime: Regime, batches: UnpairedBatches, step: Step, watches?: Map<Step, Watch>): Promise<Program> {
+  const augmented = augmentedStep(step);
+  const before = rememberSites(watches !== undefined);
+  try {
+    return await device.compile((inputs): Losses => {
+      for (const o of regime.optimizers) o.norm = undefined;
+      const losses = augmented(inputs);
+      const norms = Object.fromEntries(regime.optimizers.flatMap((o) => (o.norm ? [[NORM + o.name, o.norm]] : [])));
+      if (!watches) return { ...losses, ...norms };
+      const watch = watchFinite(Object.values({ ...losses, ...norms }));
+      watches.set(step, watch);
+      return { ...losses, ...norms, [COUNTS]: watch.counts };
+    }, batches.shapes, { mode: "train", name: `${regime.kind} step` });
+  } finally {
+    rememberSites(before);
   }
 }
 
-const scalars = (values: Readonly<Record<string, ArrayLike<number>>>): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, v]) => [name, v[0]]));
-
-/** Runs a program of input x [n, size, size, 1] and output probability over any number of slices. */
-export async function segmentSlices(program: Program<"probability">, images: Float32Array, size: number, n: number): Promise<Float32Array> {
-  const pixels = size * size, count = images.length / pixels;
-  const out = new Float32Array(images.length);
-  for (let first = 0; first < count; first += n) {
-    const many = Math.min(n, count - first);
-    const x = new Float32Array(n * pixels).fill(-1);
-    x.set(images.subarray(first * pixels, (first + many) * pixels));
-    program.run({ x });
-    const { probability } = await program.read();
-    out.set((probability as Float32Array).subarray(0, many * pixels), first * pixels);
-  }
-  return out;
-}
-
-/** Volumetric Dice of each case, over all its slices at once. */
-export function diceByCase(probability: Float32Array, { size, count, masks, origins }: ValidationSet): { mean: number; cases: Record<string, number> } {
-  const n = size * size;
-  const counts = new Map<string, Overlap>();
-  for (let s = 0; s < count; s++) {
-    const predicted = Uint8Array.from(probability.subarray(s * n, (s + 1) * n), (p) => (p > 0.5 ? 1 : 0));
-    const expert = Uint8Array.from({ length: n }, (_, i) => masks[s * n + i]);
-    const here = overlap(predicted, expert), { id } = origins[s];
-    const sofar = counts.get(id);
-    counts.set(id, sofar ? addOverlap(sofar, here) : here);
-  }
-  const cases = Object.fromEntries([...counts].map(([id, o]) => [id, diceOf(o)]));
-  return { mean: meanDice(Object.values(cases)), cases };
-}
+/** What `f` gives with every optimizer's moving averages in place of its parameters. Within a trace. */
+const withAverages = <T>({ optimizers }: Regime, f: () => T): T => optimizers.reduceRight<() => T>((inner, o) => () => o.averaged(inner), f)();

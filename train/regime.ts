@@ -1,23 +1,47 @@
 // What a training loop needs of whatever is trained: networks, optimizers, one traced step.
 import type { Module, Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "../models/pytorch.ts";
-import type { Segmentor } from "../models/segmentor.ts";
 import type { Adam } from "./adam.ts";
-import type { Batch, Losses } from "./cmedl.ts";
 import type { ImagePool } from "./image-pool.ts";
 
-export interface Regime extends Module {
-  /** As the command line calls it. */
-  readonly kind: string;
-  /** What is trained, by the paper's symbols. */
+/**
+ * xC, xM [N, H, W, 1] in [−1, 1]; yC, yM [N, H, W, 1]: 0 and 1, or class numbers.
+ * C is the student's modality and M the teacher's: CT and MR in the paper's main experiment.
+ */
+export interface Batch {
+  xC: Tensor;
+  yC: Tensor;
+  xM: Tensor;
+  yM: Tensor;
+}
+
+/** Unpaired images of both modalities. */
+export type Images = Pick<Batch, "xC" | "xM">;
+
+/** Losses by name, scalars. */
+export type Losses = Record<string, Tensor>;
+
+/** A training step, to be traced: updates networks, gives all losses by name. */
+export type Step = (batch: Batch) => Losses;
+
+/** What trains, wherever it stands in a regime. */
+export interface Trained extends Module {
+  /** What a checkpoint holds, by the paper's symbols. */
   readonly networks: Readonly<Record<string, NamedForPyTorch>>;
   readonly optimizers: readonly Adam[];
   /** Histories of generated images, by name. */
   readonly pools: Readonly<Record<string, ImagePool>>;
-  /** The segmentor that is used once trained. */
-  readonly student: Segmentor;
-  /** One training step, to be traced: updates all networks, gives all losses by name. */
-  step(batch: Batch): Losses;
-  /** Pictures of CT slices [N, H, W, 1] for the eye: pseudo MR `pM` and CT cycled back `rC`, where the regime translates. */
+}
+
+export interface Regime extends Trained {
+  /** As the command line calls it. */
+  readonly kind: string;
+  /** What its steps read of a batch. */
+  readonly inputs: readonly (keyof Batch)[];
+  /** Steps that take turns: the n-th run does the (n mod length)-th. Most regimes have one. */
+  readonly steps: readonly Step[];
+  /** What is used once trained: images of C [N, H, W, 1] → logits [N, H, W, K]. */
+  segment(xC: Tensor): Tensor;
+  /** Pictures of images of C [N, H, W, 1] for the eye: pseudo M `pM` and C brought back `rC`, where the regime translates. */
   pictures(xC: Tensor): Readonly<Record<string, Tensor>>;
 }

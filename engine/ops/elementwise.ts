@@ -61,6 +61,8 @@ export const less = binary("less", (a, b) => `(${a} < ${b})`, null, compares);
 export const lessEqual = binary("less-equal", (a, b) => `(${a} <= ${b})`, null, compares);
 export const greater = binary("greater", (a, b) => `(${a} > ${b})`, null, compares);
 export const greaterEqual = binary("greater-equal", (a, b) => `(${a} >= ${b})`, null, compares);
+/** Whether x is neither infinite nor NaN, by its bits: a bool tensor. */
+export const finite = unary("finite", (x) => `((bitcast<U>(${x}) & U(0x7fffffffu)) < U(0x7f800000u))`, null, { out: "bool" });
 
 const whereOp: ElementwiseOp<None> = {
   kind: "elementwise", name: "where", flops: 1,

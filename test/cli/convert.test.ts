@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readPth } from "../../data/pth.ts";
 import { readSafetensors, toFloat32, writeSafetensors } from "../../data/safetensors.ts";
-import { makeRegime, type TrainConfig } from "../../cli/train-config.ts";
+import { writeConfig } from "../../cli/config-file.ts";
 import { examineVgg } from "../../cli/vgg-file.ts";
 import { RandomStreams, type Variable } from "../../engine/index.ts";
 import { modelNames, networkFor } from "../../models/from-state-dict.ts";
@@ -16,6 +16,9 @@ import {
 import { type NamedForPyTorch, foreignNames, loadStateDict, toStateDict } from "../../models/pytorch.ts";
 import { Device } from "../../engine/compile/device.ts";
 import { saveCheckpoint, startOfRun } from "../../train/checkpoint.ts";
+import { type PartialConfig, PAPER_CONFIG } from "../../train/config.ts";
+import { makeRegime } from "../../train/make-regime.ts";
+import { presetConfig } from "../../train/presets.ts";
 import { environment } from "../helpers/environment.ts";
 import { cmedl } from "./command.ts";
 
@@ -84,15 +87,16 @@ test("every network is rebuilt from the shapes of its own state dict, whatever i
   }
 });
 
-const tiny = { version: 1, regime: "cmedl", student: "", teacher: "", grid: { fieldMm: 100, size: 16 }, width: { segmentor: 2, generator: 2, discriminator: 2, features: 2 }, blocks: 1, layers: 2,
-  taps: ["conv3_3"], vgg: null, batch: 1, epochs: 1, steps: 1, seed: 4, augment: false, rates: { G: 1e-4, D: 1e-4, S: 1e-4 }, weights: { adv: 1, cyc: 1, cx: 1, hint: 1, seg: 1 }, pool: 2, saveEvery: null,
-  label: null, studentIntensity: {}, teacherIntensity: {}, cases: {} } as unknown as TrainConfig;
+const tiny = presetConfig("cmedl", {
+  seed: 4, data: { size: 32, fieldMm: 100 }, optimization: { batch: 1, epochs: 1, steps: 1, pool: 2 },
+  networks: { segmentor: { width: 2 }, generator: { width: 2, blocks: 1 }, discriminator: { width: 2 }, features: { width: 2, taps: ["conv3_3"] } },
+} satisfies PartialConfig);
 
 test("a run's networks become plain state dicts, .pth files and ONNX models", async () => {
   const regime = makeRegime(tiny);
   using device = await Device.open((await environment().gpu()).gpu);
   await mkdir(at("run/checkpoints"), { recursive: true });
-  await writeFile(at("run/config.json"), JSON.stringify(tiny));
+  await writeFile(at("run/config.yaml"), writeConfig(tiny));
   await writeFile(at("run/checkpoints/step-00000001.safetensors"), await saveCheckpoint(device, regime, startOfRun(), tiny));
   assert.is((await cmedl(["convert", at("run"), at("student.safetensors")])).exitCode, 0);
   const student = readSafetensors(await bytesOf(at("student.safetensors"))).tensors;
@@ -108,7 +112,7 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
   assert.match(other.stderr, /holds no network SX; choose one of .*GCM/);
 
   for (const [args, said] of [
-    [[at("run"), at("student.onnx")], /image \[batch, 1, 16, 16\] → logits \[batch, 1, 16, 16\]/],
+    [[at("run"), at("student.onnx")], /image \[batch, 1, 32, 32\] → logits \[batch, 1, 32, 32\]/],
     [[at("run"), at("judge.onnx"), "--network", "DM", "--size", "32"], /image \[batch, 1, 32, 32\] → output \[batch, 1, 6, 6\]/],
     [[checkpoint, at("unet.onnx"), "--model", "unet", "--size", "8"], /logits \[batch, 1, 8, 8\]/],
   ] as const) {
@@ -128,7 +132,7 @@ test("torchvision's VGG19 as a .pth serves the contextual loss", async () => {
   vgg.initialize(new RandomStreams(1));
   await writeFile(at("vgg.safetensors"), writeSafetensors([...toStateDict(vgg, (v) => v.initialData())].map(([n, t]) => [n, { shape: t.shape, data: t.data as Float32Array<ArrayBuffer> }])));
   assert.is((await cmedl(["convert", at("vgg.safetensors"), at("vgg.pth"), "--model", "vgg19"])).exitCode, 0);
-  assert.equal(await examineVgg(at("vgg.pth")), { taps: ["conv3_3", "conv3_4", "conv4_1"], width: 2 });
+  assert.equal(await examineVgg(at("vgg.pth"), PAPER_CONFIG.networks.features), { taps: ["conv3_3", "conv3_4", "conv4_1"], width: 2 });
 });
 
 test.run();

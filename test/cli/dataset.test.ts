@@ -91,10 +91,10 @@ test("masks that do not lie on their image are refused by their headers", async 
 test("a mask of several labels needs a choice", async () => {
   const files = await first(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": maskOf(1, 2, 4) }));
   await fails(() => loadCase(files), /labels: holds 3 labels \(1, 2, 4\); choose one with --label N/);
-  assert.is((await loadCase(files, { label: 2 })).mask.reduce((s, v) => s + v, 0), 33);
-  assert.is((await loadCase(files, { label: "any" })).mask.reduce((s, v) => s + v, 0), 99);
+  assert.is((await loadCase(files, { labels: [2] })).mask.reduce((s, v) => s + v, 0), 33);
+  assert.is((await loadCase(files, { labels: "any" })).mask.reduce((s, v) => s + v, 0), 99);
   const warnings: string[] = [];
-  assert.not((await loadCase(files, { label: 3, onWarning: (w) => void warnings.push(w) })).mask.some((v) => v !== 0));
+  assert.not((await loadCase(files, { labels: [3], onWarning: (w) => void warnings.push(w) })).mask.some((v) => v !== 0));
   assert.match(warnings[0], /holds no label 3, only 1, 2, 4/);
   const soft = writeNifti(new Float32Array(384).map((_, i) => (i % 3) / 2), volume);
   await fails(async () => loadCase(await first(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": soft }))), /holds 0\.5: labels are whole numbers/);
@@ -106,7 +106,7 @@ test("a set whose masks are all empty is refused; one empty mask is a warning", 
   const warnings: string[] = [];
   const none = await scanDataset(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": empty }));
   await fails(() => loadSlices(none.cases, "ct", options), /ct: masks: all 1 are empty/);
-  await fails(async () => loadSlices((await scanDataset(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": mask }))).cases, "ct", { ...options, label: 7 }), /all 1 are empty of label 7/);
+  await fails(async () => loadSlices((await scanDataset(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": mask }))).cases, "ct", { ...options, labels: [7] }), /all 1 are empty of label 7/);
   const one = await scanDataset(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": empty, "b_image.nii.gz": image, "b_mask.nii.gz": mask }));
   warnings.length = 0;
   const seen: string[] = [];
@@ -155,7 +155,7 @@ testWith(test, ["data/chaos-t2spir-mr"], "a real multi-label set asks for a labe
   const set = await scanDataset(sharedPath("data/chaos-t2spir-mr"));
   assert.equal([set.cases.length, set.layout.kind], [8, "prefix"]);
   await fails(() => loadCase(set.cases[0]), /holds 4 labels \(1, 2, 3, 4\)/);
-  const liver = await loadCase(set.cases[0], { label: 1 });
+  const liver = await loadCase(set.cases[0], { labels: [1] });
   assert.is(liver.mask.reduce((s, v) => s + v, 0), 153742);
 });
 

@@ -39,7 +39,7 @@ test("train writes checkpoints, pictures, a log and results; predict writes a ma
   const trained = await cmedl(["train", ...data(), "--out", run, ...tiny, "--epochs", "2"]);
   assert.is(trained.exitCode, 0, trained.stderr);
   assert.is(trained.stdout, `${run}\n`);
-  for (const name of ["config.json", "results.csv", "curves.png", "pictures/epoch-001.png", "pictures/epoch-002.png", "checkpoints/best.safetensors", "checkpoints/step-00000006.safetensors"]) await readFile(join(run, name));
+  for (const name of ["config.yaml", "results.csv", "curves.png", "pictures/epoch-001.png", "pictures/epoch-002.png", "checkpoints/best.safetensors", "checkpoints/step-00000006.safetensors"]) await readFile(join(run, name));
   assert.is((await readFile(join(run, "STATUS"), "utf8")).trim(), "finished");
   const steps = await stepEvents(run);
   assert.equal(steps.map((s) => s.steps), [1, 2, 3, 4, 5, 6]);

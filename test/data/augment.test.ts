@@ -1,58 +1,77 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { defaultAugment, drawTransform, transformInto } from "../../data/augment.ts";
+import { type AugmentationConfig, affineOf, defaultAugmentation, drawTransforms } from "../../data/augment.ts";
+import { displacement } from "../reference/augment.ts";
 
 const test = suite("augment");
-const size = 32, n = size * size;
-const disc = (cx: number, cy: number, r: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => (Math.hypot((i % size) + 0.5 - cx, Math.floor(i / size) + 0.5 - cy) < r ? 1 : 0));
-const run = (mask: Uint8Array, t: Parameters<typeof transformInto>[4]): { image: Float32Array; mask: Float32Array } => {
-  const image = Float32Array.from(mask, (v) => 2 * v - 1), out = { image: new Float32Array(n), mask: new Float32Array(n) };
-  transformInto(image, mask, 0, size, t, out.image, out.mask, 0);
-  return out;
-};
-const centre = (mask: Float32Array): [number, number] => {
-  let s = 0, x = 0, y = 0;
-  mask.forEach((v, i) => { s += v; x += v * ((i % size) + 0.5); y += v * (Math.floor(i / size) + 0.5); });
-  return [x / s, y / s];
-};
+const still: AugmentationConfig = { flip: 0, degrees: 0, scale: 0, elastic: 0, elasticGrid: 4 };
+const row = (t: { affine: Float32Array; elastic: Float32Array }, i: number, grid = 4): number[] => [...t.affine.slice(6 * i, 6 * i + 6), ...t.elastic.slice(2 * grid * grid * i, 2 * grid * grid * (i + 1))];
+const places = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
+const close = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((v, i) => Math.abs(v - b[i]) < 1e-12);
 
-test("no transform changes nothing", () => {
-  const mask = disc(10, 20, 5), out = run(mask, { flip: false, radians: 0, scale: 1 });
-  assert.equal([...out.mask], [...mask]);
-  assert.equal([...out.image], [...mask].map((v) => 2 * v - 1));
+test("nothing to draw is the identity and a field of zeros", () => {
+  const { affine, elastic } = drawTransforms(still, 7, 3, places(3));
+  for (let i = 0; i < 3; i++) assert.ok(close([...affine.slice(6 * i, 6 * i + 6)], [1, 0, 0, 0, 1, 0]));
+  assert.ok(elastic.length === 3 * 4 * 4 * 2 && elastic.every((v) => Math.abs(v) === 0));
 });
 
-test("a flip mirrors left and right, and twice it is nothing", () => {
-  const mask = disc(10, 20, 5), once = run(mask, { flip: true, radians: 0, scale: 1 });
-  assert.equal(centre(once.mask).map(Math.round), [22, 20]);
-  assert.equal([...run(Uint8Array.from(once.mask), { flip: true, radians: 0, scale: 1 }).mask], [...mask]);
+test("an affine map leads from the target back to the source: turned back, scaled back, then flipped", () => {
+  const at = (m: number[], x: number, y: number): number[] => [m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5]];
+  assert.ok(close(at(affineOf({ flip: true, radians: 0, scale: 1 }), 0.5, 0.25), [-0.5, 0.25]));
+  assert.ok(close(at(affineOf({ flip: false, radians: 0, scale: 2 }), 0.5, 0.25), [0.25, 0.125]));
+  // A quarter turn from x towards y brings what was on the right to the bottom.
+  assert.ok(close(at(affineOf({ flip: false, radians: Math.PI / 2, scale: 1 }), 0, 1), [1, 0]));
+  assert.ok(close(at(affineOf({ flip: true, radians: Math.PI / 2, scale: 2 }), 0, 1), [-0.5, 0]));
 });
 
-test("a quarter turn and scaling move a disc where geometry says", () => {
-  const turned = centre(run(disc(26, 16, 4), { flip: false, radians: Math.PI / 2, scale: 1 }).mask);
-  assert.ok(Math.hypot(turned[0] - 16, turned[1] - 26) < 0.2, `at ${turned}`);
-  const grown = run(disc(16, 16, 6), { flip: false, radians: 0, scale: 1.5 }).mask.reduce((s, v) => s + v, 0);
-  assert.ok(Math.abs(grown - Math.PI * 81) < 15, `${grown} pixels`);
+test("a transform depends on key, epoch and place alone, not on what is drawn beside it", () => {
+  const all = drawTransforms(defaultAugmentation, 7, 3, places(12));
+  for (const [from, n] of [[0, 4], [4, 4], [8, 3], [11, 1]]) {
+    const some = drawTransforms(defaultAugmentation, 7, 3, places(n, from));
+    for (let i = 0; i < n; i++) assert.equal(row(some, i), row(all, from + i));
+  }
+  const backwards = drawTransforms(defaultAugmentation, 7, 3, places(12).reverse());
+  for (let i = 0; i < 12; i++) assert.equal(row(backwards, 11 - i), row(all, i));
+  assert.not.equal(row(drawTransforms(defaultAugmentation, 7, 4, [5]), 0), row(all, 5));
+  assert.not.equal(row(drawTransforms(defaultAugmentation, 8, 3, [5]), 0), row(all, 5));
+  assert.is(new Set(places(12).map((i) => row(all, i).join())).size, 12);
 });
 
-test("image and mask move together", () => {
-  for (let i = 0; i < 20; i++) {
-    const out = run(disc(13, 18, 6), drawTransform(defaultAugment, 7, 0, i));
-    let wrong = 0;
-    out.mask.forEach((v, p) => { if ((out.image[p] > 0) !== (v > 0.5)) wrong++; });
-    assert.ok(wrong <= 12, `${wrong} pixels of the border differ`);
+test("every draw keeps its bounds and reaches near them", () => {
+  const n = 500, { affine, elastic } = drawTransforms(defaultAugmentation, 7, 3, places(n));
+  const flips = places(n).filter((i) => affine[6 * i] < 0).length;
+  assert.ok(flips > 200 && flips < 300, `${flips} of ${n} flipped`);
+  const scales = places(n).map((i) => 1 / Math.hypot(affine[6 * i], affine[6 * i + 1]));
+  const angles = places(n).map((i) => (Math.atan2(-affine[6 * i + 3], affine[6 * i + 4]) * 180) / Math.PI);
+  for (const [name, values, low, high] of [["scale", scales, 0.9, 1.1], ["degrees", angles, -10, 10], ["field", [...elastic], -0.02, 0.02]] as const) {
+    const least = values.reduce((a, b) => Math.min(a, b)), most = values.reduce((a, b) => Math.max(a, b)), rim = 0.02 * (high - low);
+    assert.ok(least >= low - 1e-6 && most <= high + 1e-6, `${name} ${least} … ${most}`);
+    assert.ok(least < low + rim && most > high - rim, `${name} ${least} … ${most}`);
   }
 });
 
-test("a transform depends on key, epoch and index alone and keeps its bounds", () => {
-  const drawn = Array.from({ length: 500 }, (_, i) => drawTransform(defaultAugment, 7, 3, i));
-  assert.equal(drawTransform(defaultAugment, 7, 3, 123), drawn[123]);
-  assert.not.equal(drawTransform(defaultAugment, 7, 4, 123), drawn[123]);
-  assert.not.equal(drawTransform(defaultAugment, 8, 3, 123), drawn[123]);
-  const flips = drawn.filter((t) => t.flip).length;
-  assert.ok(flips > 200 && flips < 300, `${flips} of 500 flipped`);
-  assert.ok(drawn.every((t) => Math.abs(t.radians) <= Math.PI / 18 && t.scale >= 0.9 && t.scale <= 1.1));
-  assert.ok(drawn.some((t) => t.radians > 0.15) && drawn.some((t) => t.radians < -0.15));
+test("flip, angle, scale and field do not follow one another", () => {
+  const n = 4000, { affine, elastic } = drawTransforms(defaultAugmentation, 9, 0, places(n));
+  const series = [(i: number) => Math.sign(affine[6 * i]), (i: number) => affine[6 * i + 3], (i: number) => Math.hypot(affine[6 * i], affine[6 * i + 1]), (i: number) => elastic[32 * i], (i: number) => elastic[32 * i + 1], (i: number) => elastic[32 * i + 31]]
+    .map((f) => places(n).map(f)).map((v) => {
+      const mean = v.reduce((a, b) => a + b) / n, sd = Math.sqrt(v.reduce((a, b) => a + (b - mean) ** 2, 0) / n);
+      return v.map((x) => (x - mean) / sd);
+    });
+  series.forEach((a, i) => series.slice(i + 1).forEach((b, j) => {
+    const r = a.reduce((sum, v, k) => sum + v * b[k], 0) / n;
+    assert.ok(Math.abs(r) < 0.07, `${i} and ${i + 1 + j}: ${r}`);
+  }));
+});
+
+test("the default field folds nowhere: neighbouring places keep their order", () => {
+  const size = 64, { elastic } = drawTransforms(defaultAugmentation, 3, 0, places(20));
+  for (let s = 0; s < 20; s++) {
+    const field = elastic.slice(32 * s, 32 * s + 32);
+    for (let i = 0; i < size; i += 9) for (let j = 1; j < size; j++) {
+      assert.ok(1 / size + displacement(field, [size, size], i, j)[0] - displacement(field, [size, size], i, j - 1)[0] > 0.5 / size);
+      assert.ok(1 / size + displacement(field, [size, size], j, i)[1] - displacement(field, [size, size], j - 1, i)[1] > 0.5 / size);
+    }
+  }
 });
 
 test.run();

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { defaultAugment } from "../../data/augment.ts";
+import { defaultAugmentation } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import { keyOf, normal, permutation, uniform } from "../../data/random.ts";
 import type { SliceSet } from "../../data/slices.ts";
@@ -22,8 +22,8 @@ test("an epoch shows each slice of the longer set once and goes round the shorte
 });
 
 test("a batch follows from seed, epoch and step alone, in whatever order they are asked for", () => {
-  const a = new UnpairedBatches(set(20), set(30), { batch: 4, seed: 9, augment: defaultAugment });
-  const b = new UnpairedBatches(set(20), set(30), { batch: 4, seed: 9, augment: defaultAugment });
+  const a = new UnpairedBatches(set(20), set(30), { batch: 4, seed: 9, augment: defaultAugmentation });
+  const b = new UnpairedBatches(set(20), set(30), { batch: 4, seed: 9, augment: defaultAugmentation });
   const bufferA = a.buffers(), bufferB = b.buffers();
   for (let step = 0; step < 8; step++) a.fill(2, step, bufferA); // ends with step 7
   b.fill(2, 7, bufferB);
@@ -40,12 +40,38 @@ test("epochs, seeds and sets are shuffled apart", () => {
   assert.is(new Set([order(1, 0, "student"), order(1, 1, "student"), order(2, 0, "student"), order(1, 0, "teacher"), order(1, 1, "teacher")]).size, 5);
 });
 
-test("without augmentation images and masks are copied to their places", () => {
-  const batches = new UnpairedBatches(set(6), set(6), { batch: 2, seed: 4 }), out = batches.buffers();
-  batches.fill(0, 1, out);
-  const [i, j] = batches.indices("student", 0, 1);
-  assert.equal([out.xC[0], out.xC[15], out.xC[16], out.xC[31]], [i, i, j, j]);
-  assert.equal([out.yC[0], out.yC[16]], [i % 2, j % 2]);
+test("images and masks are copied to their places as they are, with augmentation or without", () => {
+  for (const augment of [undefined, defaultAugmentation]) {
+    const batches = new UnpairedBatches(set(6), set(6), { batch: 2, seed: 4, ...(augment && { augment }) }), out = batches.buffers();
+    batches.fill(0, 1, out);
+    const [i, j] = batches.indices("student", 0, 1);
+    assert.equal([out.xC[0], out.xC[15], out.xC[16], out.xC[31]], [i, i, j, j]);
+    assert.equal([out.yC[0], out.yC[16]], [i % 2, j % 2]);
+    assert.equal(Object.keys(out), Object.keys(batches.shapes));
+    for (const [name, shape] of Object.entries(batches.shapes)) assert.is(out[name as "xC"].length, shape.reduce((n, d) => n * d, 1), name);
+  }
+});
+
+test("the transforms are those of role and place in the epoch, whatever the batch size", () => {
+  const transforms = (batch: number): { tC: number[]; eC: number[]; tM: number[]; eM: number[] } => {
+    const batches = new UnpairedBatches(set(8), set(12), { batch, seed: 4, augment: defaultAugmentation }), out = batches.buffers();
+    const all = { tC: [] as number[], eC: [] as number[], tM: [] as number[], eM: [] as number[] };
+    for (let step = 0; step < batches.stepsPerEpoch; step++) {
+      batches.fill(1, step, out);
+      for (const name of ["tC", "eC", "tM", "eM"] as const) all[name].push(...out[name]!);
+    }
+    return all;
+  };
+  const whole = transforms(12);
+  assert.equal(transforms(2), whole);
+  assert.equal(transforms(3), whole);
+  assert.not.equal(whole.tC, whole.tM);
+  assert.not.equal(whole.eC, whole.eM);
+});
+
+test("an augmentation that cannot be is refused", () => {
+  assert.throws(() => new UnpairedBatches(set(3), set(3), { batch: 1, seed: 0, augment: { ...defaultAugmentation, scale: 1 } }), /augment.scale: 1 would let a slice vanish/);
+  assert.throws(() => new UnpairedBatches(set(3), set(3), { batch: 1, seed: 0, augment: { ...defaultAugmentation, elasticGrid: 1.5 } }), /augment.elasticGrid: 1.5 is no whole number above 1/);
 });
 
 test("sizes that differ, empty sets and a batch of 0 are refused", () => {

@@ -2,8 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device } from "../../engine/index.ts";
+import { augmentedStep } from "../../train/augment.ts";
 import { environment } from "../helpers/environment.ts";
-import { SIZE, tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
+import { tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
 
 const test = suite("determinism");
 
@@ -11,8 +12,7 @@ const test = suite("determinism");
 async function course(): Promise<number[]> {
   using device = await Device.open((await environment().gpu()).gpu);
   const cmedl = tinyCmedl(), batches = tinyBatches(3);
-  const image = [batches.batch, SIZE, SIZE, 1];
-  using step = await device.compile((inputs) => cmedl.step(inputs), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", name: "step" });
+  using step = await device.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train", name: "step" });
   const buffers = batches.buffers();
   const found: number[] = [];
   for (let s = 0; s < 3; s++) {
@@ -20,7 +20,7 @@ async function course(): Promise<number[]> {
     step.run({ ...buffers });
     for (const v of Object.values(await step.read())) found.push(v[0]);
   }
-  for (const o of cmedl.optimizers) found.push(...(await device.read(o.state[0])));
+  for (const o of cmedl.optimizers) found.push(...(await device.read(o.arenas[0])));
   return found;
 }
 

@@ -109,7 +109,8 @@ test("losses name shapes that differ, labels that are none, and weights of anoth
 
 test("adam wants flat arenas", () => {
   const a = { beta1: 0.9, beta2: 0.999, eps: 1e-8, decay: 0 };
-  says(() => engine.adamStep(t(5), t(2), [t(5), t(5), t(5)], a), "adam: p [5] and g [5] must be flat, equally long and a multiple of 4");
+  says(() => engine.adamStep(t(5), t(1), t(4), [t(5), t(5), t(5)], a), "adam: p [5] and g [5] must be flat, equally long and a multiple of 4");
+  says(() => engine.adamStep(t(8), t(1), t(2), [t(8), t(8), t(8)], a), "adam: rate [1] and control [2] must hold 1 and 4 numbers at least");
 });
 
 test.run();

@@ -2,9 +2,12 @@
 // it made; then both iterations in a chain, where Adam's first, sign-like step lets rounding grow.
 import { type Device, type Tensor, type TypedArray, total } from "../../engine/index.ts";
 import { type NamedForPyTorch, foreignNames, fromStateDict, loadStateDict, permuted } from "../../models/pytorch.ts";
-import type { UNet } from "../../models/unet.ts";
+import { UNet } from "../../models/unet.ts";
 import type { Adam } from "../../train/adam.ts";
-import { type Batch, Cmedl, PAPER_WEIGHTS } from "../../train/cmedl.ts";
+import { Cmedl } from "../../train/cmedl.ts";
+import { PAPER_WEIGHTS } from "../../train/config.ts";
+import { CycleTranslator } from "../../train/cycle-translator.ts";
+import type { Batch } from "../../train/regime.ts";
 import { type Comparison, type GoldenFile, type Stored, under } from "./comparison.ts";
 import { checkGradients, discriminatorOptions, generatorOptions, isZeroGradient, unetOptions, vggNames, vggOptions } from "./networks.ts";
 import { type Values, runOn, toNhwc } from "./stored.ts";
@@ -47,19 +50,20 @@ const NETWORKS = ["G_CM", "G_MC", "D_M", "D_C", "S_CT", "S_MR"] as const;
 type NetworkName = (typeof NETWORKS)[number];
 
 /** All networks at the stored weights, with the names that the file has for them. */
-function build(file: GoldenFile, notes: Notes): { cmedl: Cmedl; networks: Record<NetworkName, NamedForPyTorch> } {
+function build(file: GoldenFile, notes: Notes): { cmedl: Cmedl<CycleTranslator>; networks: Record<NetworkName, NamedForPyTorch> } {
   const init = (name: string): Map<string, Stored> => under(file.tensors, `init/${name}/`);
   const features = vggNames(init("VGG"));
   const [, , H, W] = file.tensors.get("in0/x_ct")!.shape;
-  const cmedl = new Cmedl({
-    image: [H, W], poolSize: 0,
-    generator: generatorOptions(init("G_CM")), discriminator: discriminatorOptions(init("D_M")), segmentor: unetOptions(init("S_CT")), features: vggOptions(features),
-    weights: { ...PAPER_WEIGHTS, ...notes.lambda }, contextual: { bandWidth: notes.cx_band_width ?? 0.5 },
-    rates: notes.lr, adam: notes.adam,
+  const weights = { ...PAPER_WEIGHTS, ...notes.lambda };
+  const translator = new CycleTranslator({
+    image: [H, W], poolSize: 0, weights, contextual: { bandWidth: notes.cx_band_width ?? 0.5 }, rates: notes.lr, adam: notes.adam,
+    generator: generatorOptions(init("G_CM")), discriminator: discriminatorOptions(init("D_M")), features: vggOptions(features),
   });
-  const networks = { G_CM: cmedl.GCM, G_MC: cmedl.GMC, D_M: cmedl.DM, D_C: cmedl.DC, S_CT: cmedl.SC as UNet, S_MR: cmedl.SM as UNet };
+  const cmedl = new Cmedl({ translator, segmentor: () => new UNet(unetOptions(init("S_CT"))), weights, rate: notes.lr?.S, adam: notes.adam });
+  const { GCM, GMC, DM, DC } = translator;
+  const networks = { G_CM: GCM, G_MC: GMC, D_M: DM, D_C: DC, S_CT: cmedl.SC as UNet, S_MR: cmedl.SM as UNet };
   for (const name of NETWORKS) loadParameters(networks[name], init(name));
-  loadStateDict(cmedl.F, features);
+  loadStateDict(translator.F!, features);
   return { cmedl, networks };
 }
 
@@ -76,15 +80,16 @@ const batchOf = (file: GoldenFile, iteration: number): Record<keyof Batch, Value
 /** Each phase of the first iteration, updates included, with the fakes that PyTorch's phase before it made. */
 async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Comparison): Promise<void> {
   const { cmedl, networks } = build(file, notes);
+  const { translator } = cmedl;
   const phases: readonly (readonly [phase: string, optimizer: Adam, names: readonly NetworkName[], given: readonly string[], program: Program])[] = [
-    ["G", cmedl.optimize.G, ["G_CM", "G_MC"], [], (batch) => {
-      const { losses, pM, pC, rC, rM } = cmedl.translation(batch);
+    ["G", translator.optimize.G, ["G_CM", "G_MC"], [], (batch) => {
+      const { losses, pM, pC, rC, rM } = translator.translation(batch, (fake) => cmedl.tie(batch, fake));
       return { losses, outputs: { fm: pM, fc: pC, rc: rC(), rm: rM() } };
     }],
-    ["D", cmedl.optimize.D, ["D_M", "D_C"], ["fm", "fc"], (batch, { fm, fc }) => ({ losses: cmedl.discrimination(batch, fm, fc), outputs: {} })],
+    ["D", translator.optimize.D, ["D_M", "D_C"], ["fm", "fc"], (batch, { fm, fc }) => ({ losses: translator.discrimination(batch, fm, fc), outputs: {} })],
     ["S", cmedl.optimize.S, ["S_CT", "S_MR"], ["fm2"], (batch, { fm2 }) => {
       const { losses, student, pseudo, real } = cmedl.distillation(batch, fm2);
-      return { losses, outputs: { logit_ct: student.logits, logit_pm: pseudo.logits, logit_rm: real.logits } };
+      return { losses, outputs: { logit_ct: student.logits, logit_pm: pseudo().logits, logit_rm: real().logits } };
     }],
   ];
   for (const [phase, optimizer, names, given, program] of phases) {
@@ -117,9 +122,10 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
 async function checkChain(file: GoldenFile, notes: Notes, device: Device, c: Comparison): Promise<void> {
   const { cmedl, networks } = build(file, notes);
   const first = batchOf(file, 0);
-  const last = { GCM: lastOutput(cmedl.GCM), SC: lastOutput(cmedl.SC) };
+  const { translator } = cmedl;
+  const last = { GCM: lastOutput(translator.GCM), SC: lastOutput(cmedl.SC) };
   using program = await device.compile((t: Batch): Record<string, Tensor> => {
-    const fm = cmedl.GCM.forward(t.xC);
+    const fm = translator.GCM.forward(t.xC);
     const losses = cmedl.step(t);
     return { ...losses, fm, fm2: last.GCM()!, logit_ct: last.SC()!.logits };
   }, { xC: first.xC.shape, yC: first.yC.shape, xM: first.xM.shape, yM: first.yM.shape }, { mode: "train", name: "cmedl-step" });
@@ -133,7 +139,7 @@ async function checkChain(file: GoldenFile, notes: Notes, device: Device, c: Com
       if (want) c.check(`chain: out${i}/${k}`, got[k], toNhwc(want).data, CHAINED.output);
     }
     for (const net of NETWORKS) {
-      const rate = (net.startsWith("G") ? cmedl.optimize.G : net.startsWith("D") ? cmedl.optimize.D : cmedl.optimize.S).rate;
+      const rate = (net.startsWith("G") ? translator.optimize.G : net.startsWith("D") ? translator.optimize.D : cmedl.optimize.S).rate;
       await checkMovement(c, device, networks[net], `after${i + 1}/${net}`, file, net, rate, CHAINED.elsewhere, "chain: ");
     }
     await checkStatistics(c, device, networks, file, i + 1, "chain: ");

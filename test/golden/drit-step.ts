@@ -1,12 +1,12 @@
 // One iteration of DRIT at the stored weights: the gradients of its discriminators, of encoders and generator, and of the
 // random-style losses, none stepped in between. The file's noise stands for what the content encoder would draw.
-import { type Device, type Tensor, add, concat, exp, grad, mul, slice, total, weightedSum } from "../../engine/index.ts";
+import { type Device, type Tensor, concat, grad, mul, slice, total } from "../../engine/index.ts";
 import { l1 } from "../../losses/cycle.ts";
-import { latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational } from "../../losses/drit.ts";
+import { multiScaleAdversarial, multiScaleDiscrimination } from "../../losses/drit.ts";
 import { codeSize, klToNormal, modeSeeking } from "../../losses/latent.ts";
-import { MultiScaleDiscriminator } from "../../models/drit-discriminators.ts";
-import { ContentEncoder, type Domain, type StyleDistribution, StyleEncoder, StyleGenerator } from "../../models/drit.ts";
 import { type NamedForPyTorch, foreignNames, loadStateDict } from "../../models/pytorch.ts";
+import { DritTranslator } from "../../train/drit-translator.ts";
+import { weigh } from "../../train/terms.ts";
 import { type Comparison, type GoldenFile, under } from "./comparison.ts";
 import { checkGradients, count, isZeroGradient, sizes } from "./networks.ts";
 import { runOn, toNhwc } from "./stored.ts";
@@ -16,74 +16,64 @@ const OUTPUT = 1e-5, LOSS = 1e-5;
 const GRADIENT = 6e-5, SINGLE = 5;
 
 const NAMES = ["enc_c", "enc_a", "gen", "disA", "disB", "disA2", "disB2"] as const;
-type Networks = ReturnType<typeof build>;
-
-function build(file: GoldenFile) {
+/** The translator at the stored weights, and its networks under the file's names. */
+function build(file: GoldenFile): { drit: DritTranslator; networks: Record<(typeof NAMES)[number], NamedForPyTorch> } {
   const of = (name: string) => under(file.tensors, `param/${name}/`);
-  const [width, inputs] = sizes(of("enc_c"), "convA.0.model.1.weight");
-  const styles = sizes(of("enc_a"), "fc_A.0.weight")[0];
   const blocks = (name: string, pattern: RegExp): number => count(of(name), pattern);
-  const critic = (name: string): MultiScaleDiscriminator => new MultiScaleDiscriminator({
-    inputs, width: sizes(of(name), "Diss.0.0.model.1.weight")[0],
-    layers: blocks(name, /^Diss\.0\.\d+\.model\.1\.weight$/), scales: blocks(name, /^Diss\.\d+\.0\.model\.1\.weight$/),
+  const [width] = sizes(of("enc_c"), "convA.0.model.1.weight");
+  const drit = new DritTranslator({
+    size: file.tensors.get("in/A")!.shape[3], width, styles: sizes(of("enc_a"), "fc_A.0.weight")[0], blocks: 1 + blocks("gen", /^decA1\.\d+\.model\.1\.weight$/),
+    discriminator: {
+      width: sizes(of("disA"), "Diss.0.0.model.1.weight")[0],
+      layers: blocks("disA", /^Diss\.0\.\d+\.model\.1\.weight$/), scales: blocks("disA", /^Diss\.\d+\.0\.model\.1\.weight$/),
+    },
+    // The content discriminator needs larger codes, and L1 of codes is the paper's alone.
+    weights: { c: 0, cc: 0 },
   });
-  const networks = {
-    enc_c: new ContentEncoder({ inputs, width, blocks: blocks("enc_c", /^convA\.\d+\.model\.5\.weight$/), sharedBlocks: blocks("enc_c", /^conv_share\.\d+\.model\.1\.weight$/) }),
-    enc_a: new StyleEncoder({ inputs, width, styles }),
-    gen: new StyleGenerator({ outputs: inputs, width, styles, blocks: 1 + blocks("gen", /^decA1\.\d+\.model\.1\.weight$/) }),
-    disA: critic("disA"), disB: critic("disB"), disA2: critic("disA2"), disB2: critic("disB2"),
-  };
+  const { Ec, Es, G, DC, DM, DCz, DMz } = drit;
+  const networks = { enc_c: Ec, enc_a: Es, gen: G, disA: DC, disB: DM, disA2: DCz, disB2: DMz };
   for (const name of NAMES) loadStateDict(networks[name], of(name));
-  return networks;
+  return { drit, networks };
 }
 
 /** Row `from` of a batch, or rows up to `to`. */
 const rows = (x: Tensor, from: number, to = from + 1): Tensor => slice(x, [[from, to], ...x.shape.slice(1).map(() => null)]);
-const sampled = ({ mu, logVariance }: StyleDistribution, ε: Tensor): Tensor => add(mu, mul(ε, exp(mul(0.5, logVariance))));
 
-function iteration({ enc_c: Ec, enc_a: Es, gen: G, disA, disB, disA2, disB2 }: Networks, t: Record<string, Tensor>) {
-  const xA = rows(t.A, 0), xB = rows(t.B, 0);
-  const cA = Ec.forward(xA, "a", t.noise0), cB = Ec.forward(xB, "b", t.noise1);
-  const sA = Es.forward(xA, "a"), sB = Es.forward(xB, "b");
-  const zA = sampled(sA, t.eps_a), zB = sampled(sB, t.eps_b);
-  const translate = (into: Domain, own: Tensor, other: Tensor, z: Tensor): Tensor =>
-    G.forward(concat([other, own, other, other], 0), concat([z, z, t.z_random, t.z_random2], 0), into);
-  const fakeA = translate("a", cA, cB, zA), fakeB = translate("b", cB, cA, zB);
-  // There and back: contents of the fakes, styles of the fakes.
-  const encodedA = rows(fakeA, 0), encodedB = rows(fakeB, 0);
-  const cB2 = Ec.forward(encodedA, "a", t.noise2), cA2 = Ec.forward(encodedB, "b", t.noise3);
-  const reconA = G.forward(cA2, sampled(Es.forward(encodedA, "a"), t.eps_ra), "a");
-  const reconB = G.forward(cB2, sampled(Es.forward(encodedB, "b"), t.eps_rb), "b");
-  const mu2A = Es.forward(rows(fakeA, 2), "a").mu, mu2B = Es.forward(rows(fakeB, 2), "b").mu;
-
-  const random = (D: MultiScaleDiscriminator, x: Tensor, fake: Tensor): Tensor =>
-    total(multiScaleDiscrimination(D, rows(x, 1), rows(fake, 2)), multiScaleDiscrimination(D, rows(x, 1), rows(fake, 3)));
+/**
+ * The translator's own iteration, with what the published code has beside the paper: random styles twice for mode seeking, a second
+ * real image for the discriminators of random styles, the size of codes, and no terms of the content discriminator.
+ */
+function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
+  const { DCz, DMz, Es, G } = drit;
+  const images = { xC: rows(t.A, 0), xM: rows(t.B, 0) };
+  const made = drit.translation(images, { sC: t.eps_a, sM: t.eps_b, rC: t.eps_ra, rM: t.eps_rb, z: t.z_random, noise: { cC: t.noise0, cM: t.noise1, pC: t.noise2, pM: t.noise3 } });
+  const second = { C: G.forward(made.cM, t.z_random2, "a"), M: G.forward(made.cC, t.z_random2, "b") };
+  const { lossDC, lossDM } = drit.discrimination(images, made);
   const D = {
-    D_A: multiScaleDiscrimination(disA, xA, encodedA), D_B: multiScaleDiscrimination(disB, xB, encodedB),
-    D_A2: random(disA2, t.A, fakeA), D_B2: random(disB2, t.B, fakeB),
+    D_A: lossDC, D_B: lossDM,
+    D_A2: total(multiScaleDiscrimination(DCz, rows(t.A, 1), made.randomC), multiScaleDiscrimination(DCz, rows(t.A, 1), second.C)),
+    D_B2: total(multiScaleDiscrimination(DMz, rows(t.B, 1), made.randomM), multiScaleDiscrimination(DMz, rows(t.B, 1), second.M)),
   };
-  const EG = {
-    adv_A: multiScaleAdversarial(disA, encodedA), adv_B: multiScaleAdversarial(disB, encodedB),
-    kl_za: mul(0.01, total(klToNormal(sA.mu, sA.logVariance), klToNormal(sB.mu, sB.logVariance))),
-    l2_zc: mul(0.01, total(codeSize(cA), codeSize(cB))),
-    cc: mul(10, total(l1(reconA, xA), l1(reconB, xB))),
-    self: mul(10, total(l1(rows(fakeA, 1), xA), l1(rows(fakeB, 1), xB))),
+  const encoded = weigh("sum", { ...drit.encodedTerms(images, made), l2: [0.01, () => total(codeSize(made.cC), codeSize(made.cM))] });
+  const random = weigh("sum", {
+    ...drit.randomTerms(made),
+    more: [1, () => total(multiScaleAdversarial(DCz, second.C), multiScaleAdversarial(DMz, second.M))],
+    ms: [1, () => total(modeSeeking(second.C, made.randomC, t.z_random2, t.z_random), modeSeeking(second.M, made.randomM, t.z_random2, t.z_random))],
+  });
+  const losses = {
+    ...D, adv_A: encoded.advC, adv_B: encoded.advM, l2_zc: mul(0.01, encoded.l2), self: mul(10, encoded.self),
+    kl_za: mul(0.01, total(klToNormal(made.sC.mu, made.sC.logVariance), klToNormal(made.sM.mu, made.sM.logVariance))),
+    cc: mul(10, total(l1(made.rC, images.xC), l1(made.rM, images.xM))),
+    adv_A2: total(random.advCz, multiScaleAdversarial(DCz, second.C)), adv_B2: total(random.advMz, multiScaleAdversarial(DMz, second.M)),
+    lr: mul(10, random.lr), ms: random.ms,
   };
-  const both = (D2: MultiScaleDiscriminator, fake: Tensor): Tensor => total(multiScaleAdversarial(D2, rows(fake, 2)), multiScaleAdversarial(D2, rows(fake, 3)));
-  const seeking = (fake: Tensor): Tensor => modeSeeking(rows(fake, 3), rows(fake, 2), t.z_random2, t.z_random);
-  const alone = {
-    adv_A2: both(disA2, fakeA), adv_B2: both(disB2, fakeB),
-    lr: mul(10, total(latentRegression(mu2A, t.z_random), latentRegression(mu2B, t.z_random))),
-    ms: total(seeking(fakeA), seeking(fakeB)),
-  };
-  // The same sum as the losses module states it.
-  const EG_without_content_adv = total(EG.adv_A, EG.adv_B, variational(sA, reconA, xA), variational(sB, reconB, xB), EG.l2_zc, EG.self);
   return {
-    D, G_alone: weightedSum(Object.values(alone).map((l) => [1, l])), EG_without_content_adv, losses: { ...D, ...EG, ...alone },
+    D, EG_without_content_adv: encoded.sum, G_alone: random.sum, losses,
     outputs: {
-      content_a: cA, content_b: cB, mu_a: sA.mu, logvar_a: sA.logVariance, mu_b: sB.mu, logvar_b: sB.logVariance,
-      fakeA, fakeB, reconA, reconB, mu2_a: mu2A, mu2_b: mu2B,
-      ...Object.fromEntries(disA.forward(xA).map((d, i) => [`disA_scale${i}`, d])),
+      content_a: made.cC, content_b: made.cM, mu_a: made.sC.mu, logvar_a: made.sC.logVariance, mu_b: made.sM.mu, logvar_b: made.sM.logVariance,
+      fakeA: concat([made.pC, made.selfC, made.randomC, second.C], 0), fakeB: concat([made.pM, made.selfM, made.randomM, second.M], 0),
+      reconA: made.rC, reconB: made.rM, mu2_a: Es.forward(made.randomC, "a").mu, mu2_b: Es.forward(made.randomM, "b").mu,
+      ...Object.fromEntries(drit.DC.forward(images.xC).map((d, i) => [`disA_scale${i}`, d])),
     },
   };
 }
@@ -91,13 +81,13 @@ function iteration({ enc_c: Ec, enc_a: Es, gen: G, disA, disB, disA2, disB2 }: N
 export async function checkDritStep(file: GoldenFile, device: Device, c: Comparison): Promise<void> {
   const notes = file.notes as Record<string, number> | undefined;
   if (!notes) throw new Error("the JSON with the losses is missing");
-  const networks = build(file);
+  const { drit, networks } = build(file);
   const inputs = Object.fromEntries([...under(file.tensors, "in/")].map(([k, x]) => [k, toNhwc(x)]));
   const groups = ["gradD", "gradEG", "gradGalone"].flatMap((group) => NAMES.map((net) => ({ group, net, key: `${group}/${net}/`, wanted: under(file.tensors, `${group}/${net}/`) })))
     .filter(({ wanted }) => wanted.size > 0);
-  const trained = (net: (typeof NAMES)[number]) => foreignNames(networks[net] as NamedForPyTorch);
+  const trained = (net: (typeof NAMES)[number]) => foreignNames(networks[net]);
   const got: Record<string, ArrayLike<number>> = await runOn(device, inputs, (t) => {
-    const { D, EG_without_content_adv, G_alone, losses, outputs } = iteration(networks, t as Record<string, Tensor>);
+    const { D, EG_without_content_adv, G_alone, losses, outputs } = iteration(drit, t as Record<string, Tensor>);
     const loss: Record<string, Tensor> = { gradD: total(...Object.values(D)), gradEG: EG_without_content_adv, gradGalone: G_alone };
     const gradients = groups.flatMap(({ group, net, key }) => {
       const names = trained(net);

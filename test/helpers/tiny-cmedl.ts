@@ -1,15 +1,26 @@
 // A CMEDL small enough for tests: 32 × 32 images, two channels wide, on slices made of noise and discs.
+import { defaultAugmentation } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import type { SliceSet } from "../../data/slices.ts";
+import { UNet } from "../../models/unet.ts";
 import { Cmedl, type CmedlOptions } from "../../train/cmedl.ts";
+import type { LossWeights } from "../../train/config.ts";
+import { CycleTranslator, type CycleTranslatorOptions } from "../../train/cycle-translator.ts";
 import { noise } from "./device.ts";
 
 export const SIZE = 32;
 
-export const tinyCmedl = (options: Partial<CmedlOptions> = {}): Cmedl => new Cmedl({
-  image: [SIZE, SIZE], seed: 3, poolSize: 3,
-  segmentor: { width: 2 }, generator: { width: 2, blocks: 1 }, discriminator: { width: 2, layers: 2 }, features: { width: 2 },
-  ...options,
+interface TinyOptions extends Partial<Omit<CmedlOptions, "translator">> {
+  translation?: Partial<CycleTranslatorOptions>;
+  weights?: Partial<LossWeights>;
+}
+
+export const tinyTranslator = (options: Partial<CycleTranslatorOptions> = {}): CycleTranslator => new CycleTranslator({
+  image: [SIZE, SIZE], seed: 3, poolSize: 3, generator: { width: 2, blocks: 1 }, discriminator: { width: 2, layers: 2 }, features: { width: 2 }, ...options,
+});
+
+export const tinyCmedl = ({ translation, ...options }: TinyOptions = {}): Cmedl<CycleTranslator> => new Cmedl({
+  seed: 3, segmentor: () => new UNet({ width: 2 }), translator: tinyTranslator({ weights: options.weights, ...translation }), ...options,
 });
 
 /** Slices with a disc that is brighter than its surroundings by `contrast`. */
@@ -28,4 +39,4 @@ export function discs(count: number, seed: number, contrast: number): SliceSet {
 }
 
 export const tinyBatches = (steps = 4): UnpairedBatches =>
-  new UnpairedBatches(discs(6, 1, 0.3), discs(6, 2, 0.8), { batch: 2, seed: 5, steps, augment: { flip: 0.5, degrees: 10, scale: 0.1 } });
+  new UnpairedBatches(discs(6, 1, 0.3), discs(6, 2, 0.8), { batch: 2, seed: 5, steps, augment: defaultAugmentation });

@@ -1,13 +1,13 @@
 // What the networks beside U-Net and the generator give, and how their dropout and noise behave.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { RandomStreams, type Tensor, input } from "../../engine/index.ts";
+import { Module, RandomStream, RandomStreams, type Tensor, input } from "../../engine/index.ts";
 import { setInferenceStatistics } from "../../models/blocks.ts";
 import { DenseFcn } from "../../models/dense-fcn.ts";
+import { Dropout2d } from "../../models/dropout.ts";
 import { ContentDiscriminator, MultiScaleDiscriminator } from "../../models/drit-discriminators.ts";
 import { ContentEncoder, StyleEncoder, StyleGenerator } from "../../models/drit.ts";
 import { Mrrn } from "../../models/mrrn.ts";
-import { Dropout2d, RandomStream } from "../../models/random-stream.ts";
 import { AlphaNetwork, weightedInput } from "../../models/resnet18.ts";
 import { UNet } from "../../models/unet.ts";
 import { Vgg } from "../../models/vgg.ts";
@@ -98,6 +98,20 @@ test("dropout drops other channels at each call and each run, the same for one k
   const layer = new Dropout2d(0.5, new RandomStream());
   const t = tensor(x, [2, 1, 1, 32]);
   assert.is(layer.forward(t), t);
+});
+
+test("a network's streams are found once each by their shortest path, and keyed by seed and path", () => {
+  class Pair extends Module {
+    readonly S = new Mrrn({ width: 2 });
+    readonly others = [new DenseFcn({ width: 4, growth: 2, layers: 1, depth: 2 }), new UNet({ width: 2 })];
+    readonly E = new ContentEncoder({ width: 2, blocks: 0 });
+  }
+  const keys = (seed: number): number[] => [...new Pair().initialize(new RandomStreams(seed)).randomStreams().values()].map((s) => s.key);
+  const pair = new Pair();
+  assert.equal([...pair.randomStreams().keys()], ["S.random", "E.random", "others.0.random"]);
+  assert.is(pair.randomStreams("net").get("net.S.random"), pair.S.random);
+  assert.equal(keys(1), keys(1));
+  assert.is(new Set([...keys(1), ...keys(2)]).size, 6);
 });
 
 test("a given mask takes the place of random numbers", async () => {

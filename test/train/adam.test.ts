@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Variable, mul, reshape, square, sum } from "../../engine/index.ts";
-import { Adam } from "../../train/adam.ts";
+import { type Tensor, Variable, mul, reshape, square, sum } from "../../engine/index.ts";
+import { Adam, type AdamOptions } from "../../train/adam.ts";
 import { device, noise, worst } from "../helpers/device.ts";
 
 const test = suite("adam");
@@ -51,6 +51,92 @@ test("a parameter belongs to one optimizer", () => {
   const a = new Variable([3], [1, 2, 3], { name: "a" });
   void new Adam([a], { rate: 1 });
   assert.throws(() => new Adam([a], { rate: 1 }), /already belongs to an optimizer/);
+});
+
+/** One parameter of three numbers whose gradient is what is fed. */
+function fed(options: Partial<AdamOptions> = {}) {
+  const w = new Variable([3], [1, 2, 3], { name: "w" });
+  const adam = new Adam([w], { rate: 0.1, ...options });
+  return { w, adam, step: ({ g }: { g: Tensor }) => {
+    adam.minimize(sum(mul(w.value, g)));
+    return { norm: adam.norm! };
+  } };
+}
+
+test("a gradient that is not finite moves nothing, and the next one goes on as if it had not been", async () => {
+  const d = await device();
+  const spoiled = fed(), clean = fed();
+  using p = await d.compile(spoiled.step, { g: [3] }, { mode: "train" });
+  using q = await d.compile(clean.step, { g: [3] }, { mode: "train" });
+  const g = [[1, -2, 0.5], [NaN, 0, 1], [0, Infinity, 1], [0.3, 0.1, -4]].map((v) => Float32Array.from(v));
+  for (const values of g) {
+    p.run({ g: values });
+    const norm = (await p.read()).norm[0];
+    assert.is(Number.isFinite(norm), values.every(Number.isFinite));
+    if (!values.every(Number.isFinite)) continue;
+    assert.ok(Math.abs(norm - Math.hypot(...values)) < 1e-5);
+    q.run({ g: values });
+  }
+  assert.equal([...await d.read(spoiled.w)], [...await d.read(clean.w)]);
+});
+
+test("clipping shortens the whole gradient to the given norm", async () => {
+  const d = await device();
+  const clipped = fed({ clip: 1 }), short = fed();
+  using p = await d.compile(clipped.step, { g: [3] }, { mode: "train" });
+  using q = await d.compile(short.step, { g: [3] }, { mode: "train" });
+  for (const g of [[3, -4, 12], [0.1, 0.2, 0.3]]) {
+    p.run({ g: Float32Array.from(g) });
+    q.run({ g: Float32Array.from(g, (v) => v / Math.max(1, Math.hypot(...g))) });
+  }
+  assert.ok(worst(await d.read(clipped.w), [...await d.read(short.w)]) < 1e-5);
+});
+
+test("gradients of several runs make one update, of their mean", async () => {
+  const d = await device();
+  const many = fed({ accumulate: 3 }), one = fed();
+  using p = await d.compile(many.step, { g: [3] }, { mode: "train" });
+  using q = await d.compile(one.step, { g: [3] }, { mode: "train" });
+  for (const round of [[[1, 2, 3], [3, 1, 0], [-1, 6, 3]], [[0, 0, 1], [3, 0, 1], [0, 9, 1]]]) {
+    for (const g of round) {
+      const before = [...await d.read(many.w)];
+      p.run({ g: Float32Array.from(g) });
+      assert.is(before.every((v, i) => v === many.w.initialData()[i]), many.adam.steps <= 3);
+    }
+    q.run({ g: Float32Array.from([0, 1, 2], (i) => (round[0][i] + round[1][i] + round[2][i]) / 3) });
+  }
+  assert.ok(worst(await d.read(many.w), [...await d.read(one.w)]) < 1e-6);
+});
+
+test("a scaled loss gives the same updates, and an overflow halves the scale", async () => {
+  const d = await device();
+  const scaled = fed({ scaled: true }), plain = fed();
+  using p = await d.compile(scaled.step, { g: [3] }, { mode: "train" });
+  using q = await d.compile(plain.step, { g: [3] }, { mode: "train" });
+  const control = scaled.adam.state.find((v) => v.name.endsWith(".control"))!;
+  for (const g of [[1, 2, 3], [1e35, 0, 0], [4, -5, 6]]) {
+    p.run({ g: Float32Array.from(g) });
+    if (g[0] < 1e30) q.run({ g: Float32Array.from(g) });
+  }
+  assert.ok(worst(await d.read(scaled.w), [...await d.read(plain.w)]) < 1e-6);
+  assert.is((await d.read(control))[4], 2 ** 15);
+});
+
+test("the moving average follows the parameters, and stands for them where asked", async () => {
+  const d = await device();
+  const { w, adam, step } = fed({ ema: 0.5 });
+  using p = await d.compile(step, { g: [3] }, { mode: "train" });
+  using shown = await d.compile(() => ({ average: adam.averaged(() => mul(w.value, 1)), now: mul(w.value, 1) }));
+  const average = [1, 2, 3];
+  for (let i = 0; i < 4; i++) {
+    p.run({ g: Float32Array.from([1, -1, 2]) });
+    const now = await d.read(w);
+    average.forEach((a, k) => (average[k] = 0.5 * a + 0.5 * now[k]));
+  }
+  shown.run();
+  const values = await shown.read();
+  assert.ok(worst(values.average, average) < 1e-6);
+  assert.equal([...values.now], [...await d.read(w)]);
 });
 
 test.run();

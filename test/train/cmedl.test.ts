@@ -1,8 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Module, Tensor } from "../../engine/index.ts";
-import { type Batch, Cmedl } from "../../train/cmedl.ts";
+import { UNet } from "../../models/unet.ts";
 import { CtOnly } from "../../train/ct-only.ts";
+import { CycleTranslator } from "../../train/cycle-translator.ts";
+import type { Batch, Regime } from "../../train/regime.ts";
 import { device, noise } from "../helpers/device.ts";
 import { SIZE, tinyCmedl } from "../helpers/tiny-cmedl.ts";
 
@@ -14,7 +16,7 @@ const mask = (seed: number): Float32Array => noise(2 * SIZE * SIZE, seed).map((v
 const batch = { xC: noise(2 * SIZE * SIZE, 1), yC: mask(2), xM: noise(2 * SIZE * SIZE, 3), yM: mask(4) };
 
 /** Names of the losses that a step with these weights gives, all of them finite. */
-async function lossesOf(cmedl: Cmedl, f: (batch: Batch) => Record<string, Tensor> = (b) => cmedl.step(b)): Promise<string[]> {
+async function lossesOf(cmedl: Regime, f: (batch: Batch) => Record<string, Tensor> = cmedl.steps[0]): Promise<string[]> {
   using program = await (await device()).compile(f, shapes, { mode: "train" });
   program.run(batch);
   const losses = await program.read();
@@ -42,12 +44,12 @@ test("weights that leave nothing to minimize are refused", async () => {
     await lossesOf(cmedl);
     assert.unreachable();
   } catch (error) {
-    assert.match((error as Error).message, /every term of lossS has weight 0; give one of diceCT, dicePM, diceRM, hintS a weight/);
+    assert.match((error as Error).message, /every term of lossS has weight 0; give one of diceCT, dicePM, diceRM, dicePC, hintS a weight/);
   }
 });
 
 /** Which networks' trained parameters a step moved. */
-async function movedBy(cmedl: Cmedl, f: (batch: Batch) => Record<string, Tensor>): Promise<string[]> {
+async function movedBy(cmedl: Regime, f: (batch: Batch) => Record<string, Tensor>): Promise<string[]> {
   const d = await device();
   const networks: Record<string, Module> = cmedl.networks;
   const before = Object.entries(networks).map(([name, n]) => [name, n.parameters(), n.parameters().map((p) => Float32Array.from(p.initialData()))] as const);
@@ -63,19 +65,19 @@ async function movedBy(cmedl: Cmedl, f: (batch: Batch) => Record<string, Tensor>
 test("each phase moves its own networks only", async () => {
   const g = tinyCmedl();
   assert.equal(await movedBy(g, (b) => {
-    const { losses } = g.translation(b);
-    g.optimize.G.minimize(losses.lossG);
+    const { losses } = g.translator.translation(b, (pM) => g.tie(b, pM));
+    g.translator.optimize.G.minimize(losses.lossG);
     return { loss: losses.lossG };
   }), ["GCM", "GMC"]);
   const c = tinyCmedl();
   assert.equal(await movedBy(c, (b) => {
-    const { lossDM, lossDC } = c.discrimination(b, c.GCM.forward(b.xC), c.GMC.forward(b.xM));
-    c.optimize.D.minimize(lossDM);
+    const { lossDM, lossDC } = c.translator.discrimination(b, c.translator.toM(b.xC), c.translator.toC(b.xM));
+    c.translator.optimize.D.minimize(lossDM);
     return { lossDM, lossDC };
   }), ["DM"]);
   const s = tinyCmedl();
   assert.equal(await movedBy(s, (b) => {
-    const { losses } = s.distillation(b, s.GCM.forward(b.xC));
+    const { losses } = s.distillation(b, s.translator.toM(b.xC));
     s.optimize.S.minimize(losses.lossS);
     return { loss: losses.lossS };
   }), ["SC", "SM"]);
@@ -99,12 +101,12 @@ test("a step is one submit, and makes nothing new after its first run", async ()
 test("the CT-only baseline starts from CMEDL's student", () => {
   const values = (m: Module): [string, number[]][] => [...m.variables("SC")].map(([path, v]) => [path, Array.from(v.initialData())]);
   const cmedl = tinyCmedl({ seed: 9 });
-  assert.equal(values(new CtOnly({ seed: 9, segmentor: { width: 2 } }).SC), values(cmedl.SC));
+  assert.equal(values(new CtOnly({ seed: 9, segmentor: () => new UNet({ width: 2 }) }).SC), values(cmedl.SC));
   assert.not.equal(values(cmedl.SC), values(cmedl.SM));
 });
 
 test("the CT-only baseline lowers its Dice loss", async () => {
-  const baseline = new CtOnly({ seed: 9, segmentor: { width: 4, depth: 2 }, rates: { S: 1e-2 } });
+  const baseline = new CtOnly({ seed: 9, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2 });
   using program = await (await device()).compile((b: Pick<Batch, "xC" | "yC">) => baseline.step(b), { xC: shape, yC: shape }, { mode: "train" });
   const run = async (): Promise<number> => {
     program.run({ xC: batch.yC.map((v) => 2 * v - 1), yC: batch.yC });
@@ -117,7 +119,7 @@ test("the CT-only baseline lowers its Dice loss", async () => {
 });
 
 test("images that would not come back at their size are refused", () => {
-  assert.throws(() => new Cmedl({ image: [30, 32] }), /images of 30 × 32 do not come back .* multiples of 4/);
+  assert.throws(() => new CycleTranslator({ image: [30, 32] }), /images of 30 × 32 do not come back .* multiples of 4/);
 });
 
 test.run();

@@ -2,8 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device } from "../../engine/index.ts";
+import { augmentedStep } from "../../train/augment.ts";
 import { environment } from "../helpers/environment.ts";
-import { SIZE, tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
+import { tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
 
 const test = suite("memory");
 const STEPS = 60;
@@ -11,8 +12,7 @@ const STEPS = 60;
 test(`${STEPS} steps of CMEDL: the counters stand still, one submit each, and disposing frees everything`, async () => {
   const device = await Device.open((await environment().gpu()).gpu);
   const cmedl = tinyCmedl(), batches = tinyBatches(STEPS);
-  const image = [batches.batch, SIZE, SIZE, 1];
-  const step = await device.compile((inputs) => cmedl.step(inputs), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", name: "step" });
+  const step = await device.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train", name: "step" });
   const buffers = batches.buffers();
   const next = async (s: number): Promise<void> => {
     batches.fill(0, s, buffers);

@@ -1,8 +1,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, NumericalError } from "../../engine/index.ts";
+import { DenseFcn } from "../../models/dense-fcn.ts";
+import { Mrrn } from "../../models/mrrn.ts";
+import { UNet } from "../../models/unet.ts";
+import type { Segmentor } from "../../models/segmentor.ts";
 import { type Checkpoint, readCheckpoint, restoreCheckpoint } from "../../train/checkpoint.ts";
+import { CtOnly } from "../../train/ct-only.ts";
 import { Training, type StepReport } from "../../train/loop.ts";
+import type { Regime } from "../../train/regime.ts";
 import { environment } from "../helpers/environment.ts";
 import { discs, tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
 
@@ -11,20 +17,22 @@ const test = suite("resume");
 const newDevice = async (): Promise<Device> => Device.open((await environment().gpu()).gpu);
 const STEPS = 4, EPOCHS = 7;
 
+/** What is trained: by default CMEDL. */
+type Make = () => Regime;
 interface Course { losses: Map<number, StepReport["losses"]>; dice: number[]; checkpoint?: Uint8Array<ArrayBuffer> }
 
 /** Trains from the start or from a checkpoint; stops after `until` steps. */
-async function course(until: number, from?: Checkpoint): Promise<Course> {
+async function course(until: number, from?: Checkpoint, make: Make = tinyCmedl): Promise<Course> {
   using device = await newDevice();
   const controller = new AbortController();
   const found: Course = { losses: new Map(), dice: [] };
-  using training = await Training.create(device, tinyCmedl(), tinyBatches(STEPS), { epochs: EPOCHS, validation: discs(4, 9, 0.3), config: { any: 1 } }, from && { checkpoint: from, file: "memory" });
+  using training = await Training.create(device, make(), tinyBatches(STEPS), { epochs: EPOCHS, validation: discs(4, 9, 0.3), config: { any: 1 } }, from && { checkpoint: from, file: "memory" });
   const outcome = await training.run({
     onStep: (r) => {
       found.losses.set(r.steps, r.losses);
       if (r.steps === until && until < STEPS * EPOCHS) controller.abort();
     },
-    onEpoch: (r) => void found.dice.push(r.dice!.mean),
+    onEpoch: (r) => void found.dice.push(r.validation!.dice.mean),
     save: async (bytes) => void (found.checkpoint = bytes),
   }, controller.signal);
   assert.is(outcome, until < STEPS * EPOCHS ? "interrupted" : "finished");
@@ -46,6 +54,26 @@ test("twenty steps after a resume are those of the uninterrupted run, bit for bi
   assert.equal(second.dice, straight.dice.slice(1));
 });
 
+const dropping: Readonly<Record<string, (dropout?: number) => Segmentor>> = {
+  DenseFCN: (dropout) => new DenseFcn({ width: 4, growth: 4, layers: 2, depth: 2, dropout }),
+  MRRN: (dropout) => new Mrrn({ width: 2, units: 1, dropout }),
+};
+for (const [name, segmentor] of Object.entries(dropping)) {
+  test(`${name} drops the same channels after a resume: bit for bit the uninterrupted run`, async () => {
+    const make = (dropout?: number): Make => () => new CtOnly({ seed: 3, segmentor: () => segmentor(dropout) });
+    const last = 12;
+    const straight = await course(last, undefined, make());
+    const checkpoint = await readCheckpoint((await course(7, undefined, make())).checkpoint!, "memory");
+    assert.equal(checkpoint.counters.streams, { "SC.random": 7 });
+    const second = await course(last, checkpoint, make());
+    assert.is(second.losses.size, last - 7);
+    for (const [steps, losses] of second.losses) assert.equal(losses, straight.losses.get(steps), `step ${steps}`);
+    assert.equal(second.dice, straight.dice.slice(1));
+    // Without dropout the first step, from the same values, is another.
+    assert.not.equal((await course(1, undefined, make(0))).losses.get(1), straight.losses.get(1));
+  });
+}
+
 test("a checkpoint of one changed byte is refused", async () => {
   const { checkpoint } = await first();
   const bytes = checkpoint!.slice();
@@ -57,7 +85,7 @@ test("a checkpoint of another width is refused with the tensor named", async () 
   const { checkpoint } = await first();
   using device = await newDevice();
   const parsed = await readCheckpoint(checkpoint!, "memory");
-  assert.throws(() => restoreCheckpoint(device, tinyCmedl({ segmentor: { width: 4 } }), parsed, "memory"), /not those of this network/);
+  assert.throws(() => restoreCheckpoint(device, tinyCmedl({ segmentor: () => new UNet({ width: 4 }) }), parsed, "memory"), /not those of this network/);
 });
 
 test("a loss that is not finite stops training, is named, and is never saved", async () => {

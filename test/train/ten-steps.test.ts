@@ -1,17 +1,17 @@
 // Ten steps of a tiny CMEDL. On SwiftShader the losses are the same bits in Node and in a page: `npm run test:browser` compares.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { augmentedStep } from "../../train/augment.ts";
 import { device } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
-import { SIZE, tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
+import { tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
 
 const test = suite("ten steps");
 
 test("ten steps of CMEDL give finite losses, and the same bits wherever they run", async () => {
   const d = await device();
   const cmedl = tinyCmedl(), batches = tinyBatches(10);
-  const image = [batches.batch, SIZE, SIZE, 1];
-  using step = await d.compile((inputs) => cmedl.step(inputs), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", name: "ten steps" });
+  using step = await d.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train", name: "ten steps" });
   const buffers = batches.buffers();
   const bits: number[] = [];
   const names: string[] = [];

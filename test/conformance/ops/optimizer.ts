@@ -13,8 +13,8 @@ const adam: Adapter<Adam> = ({ lr, betas: [beta1, beta2], eps, weight_decay: dec
   const flat = (t: Tensor): Tensor => pack([t], [0], length);
   let state: readonly Tensor[] = [flat(x), full([length], 0), full([length], 0)];
   for (let t = 1; t <= g.shape[0]; t++) {
-    const hyper = concat([full([1], lr / (1 - beta1 ** t)), full([1], 1 / Math.sqrt(1 - beta2 ** t))], 0);
-    state = adamStep(flat(gradientOf(g, t - 1, x)), hyper, state, { beta1, beta2, eps, decay });
+    const control = concat([1 - beta1 ** t, 1 - beta2 ** t, 1, 1].map((v) => full([1], v)), 0);
+    state = adamStep(flat(gradientOf(g, t - 1, x)), full([1], lr), control, state, { beta1, beta2, eps, decay });
   }
   const [y, m, v] = state.map((s) => reshape(slice(s, [[0, x.size]]), x.shape));
   return { y, m, v };
