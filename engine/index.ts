@@ -35,5 +35,6 @@ export * from "./ops/grid-sample.ts";
 export * from "./ops/contextual.ts";
 export { Device, type CompileOptions, type Estimate, type InputSpec } from "./compile/device.ts";
 export { type Feeds, Program, type ProgramStats, type Values } from "./compile/program.ts";
+export { type ExplainedDispatch, Explanation } from "./compile/explain.ts";
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";

@@ -11,6 +11,8 @@ import type { Expression } from "./expression.ts";
 export class HookContext {
   readonly bindings: { readonly memory: Memory; readonly name: string; readonly type: string }[] = [];
   readonly functions: Record<string, string> = {};
+  /** Names of the ops whose expressions are in the hooks. */
+  readonly fused: string[] = [];
   readonly #numbers: number[] = [];
 
   /** `runs`: for tensors that are not bound whole, the run that is. */
@@ -214,6 +216,7 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
       }
       case "op":
         Object.assign(context.functions, step.op.functions);
+        context.fused.push(step.op.name);
         lines.push(`let ${name} = ${step.op.wgsl(step.args.map((a) => names[a]), step.attrs)};`);
     }
     names.push(name);
