@@ -55,6 +55,8 @@ export interface Estimate {
   /** `flops` over those of the same run without a memory budget. */
   readonly flopsRatio: number;
   readonly dispatches: number;
+  /** Distinct pipelines. */
+  readonly pipelines: number;
 }
 
 interface Attempt {
@@ -119,5 +121,6 @@ function estimateOf(p: Plan, leastFlops: number): Estimate {
   return {
     activationBytes, variableBytes, bytes: activationBytes + sumOf(p.storages, (s) => s.bytes), lowerBoundBytes: p.lowerBoundBytes,
     flops, flopsRatio: leastFlops ? flops / leastFlops : 1, dispatches: sumOf(p.stages, (s) => s.dispatches.length) + 1,
+    pipelines: new Set(p.stages.flatMap((s) => s.dispatches.map((d) => d.code))).size + 1,
   };
 }

@@ -78,7 +78,7 @@ function cut({ traits, chain, tail }: ReduceStage, op: ReduceOp, kept: readonly 
   const byFours = (columns || op.combine !== "moments") && tailFits && vectorizes(domain, loop, columns ? 0 : 1, expressions.flatMap((e) => e.views));
   const s = cutAt(byFours ? 4 : 1);
   // A row's lanes are joined before its epilogue, which is scalar: it needs a pass of its own, or a scalar walk.
-  return !columns && s.width === 4 && (s.splits === 1 || groupOf(traits, outs, count)) && tail ? cutAt(1) : s;
+  return !columns && s.width === 4 && (s.splits === 1 || groupOf(traits, outs, count / 4)) && tail ? cutAt(1) : s;
 }
 
 type First = Omit<DispatchParts, "kernel" | "buffers">;

@@ -1,11 +1,12 @@
 // A memory budget changes what is kept, not what is computed; what can't be planned is told before it is made.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MemoryBudgetError, RandomStreams, type Tensor } from "../../engine/index.ts";
+import { Device, MemoryBudgetError, RandomStreams, type Tensor } from "../../engine/index.ts";
 import { segmentation } from "../../losses/index.ts";
 import { UNet } from "../../models/index.ts";
 import { Adam } from "../../train/adam.ts";
 import { device, noise, worst } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
 
 const test = suite("memory budget");
 
@@ -44,14 +45,24 @@ test("a U-Net step at 70 and 55 % of its memory has the same losses and paramete
   }
 });
 
+test("a U-Net step of base 16 at 64 × 64, batch 2, is at most 150 dispatches of 40 pipelines in 25 MB", async () => {
+  const step = await Device.open((await environment().gpu()).gpu, { traits: { cpu: true } });
+  const net = new UNet({ width: 16 }).initialize(new RandomStreams(4), "net"), adam = new Adam(net.parameters(), { rate: 1e-3 });
+  const image = [2, 64, 64, 1];
+  const e = step.estimate(({ x, y }) => { const loss = segmentation(net.forward(x).logits, y); adam.minimize(loss); return { loss }; }, { x: image, y: image }, { mode: "train" });
+  step.dispose();
+  assert.ok(e.dispatches <= 150 && e.pipelines <= 40 && e.bytes <= 25e6, JSON.stringify(e));
+  assert.ok(e.activationBytes <= 1.15 * e.lowerBoundBytes);
+});
+
 test("an estimate makes nothing and agrees with the program", async () => {
   const d = await device();
   const before = { ...d.counters };
   const e = d.estimate(unetStep().f, inputs, { mode: "train" });
   assert.equal({ ...d.counters }, before);
   using step = await d.compile(unetStep().f, inputs, { mode: "train" });
-  const { activationBytes, dispatches, variableBytes, lowerBoundBytes } = step.stats();
-  assert.equal([e.activationBytes, e.dispatches, e.variableBytes, e.lowerBoundBytes], [activationBytes, dispatches, variableBytes, lowerBoundBytes]);
+  const { activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes } = step.stats();
+  assert.equal([e.activationBytes, e.dispatches, e.pipelines, e.variableBytes, e.lowerBoundBytes], [activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes]);
   assert.is(e.flopsRatio, 1);
   const tight = d.estimate(unetStep().f, inputs, { mode: "train", memoryBudget: 0.7 * activationBytes });
   assert.ok(tight.flopsRatio >= 1 && tight.flopsRatio < 1.5, `${tight.flopsRatio} times the operations`);
