@@ -4,21 +4,30 @@ import { add, mul } from "./ops/elementwise.ts";
 import { pack, reshape, split } from "./ops/movement.ts";
 import { stopGradient } from "./grad.ts";
 import type { Tensor } from "./tensor.ts";
-import { type Trace, requireTrace } from "./trace.ts";
+import { type RunningAverage, type Trace, requireTrace } from "./trace.ts";
 import { Variable, arenaOf } from "./variable.ts";
 
-/** `running` ← (1 − momentum) · running + momentum · scale · batch, at the end of the step; of one size. Several in one step follow each other. */
+/** `running` ← (1 − momentum) · running + momentum · scale · batch, at the end of the step or when it is read within; of one size. Several in one step follow each other. */
 export function followAverage(running: Variable, batch: Tensor, momentum: number, scale = 1): void {
   if (batch.size !== running.size) throw new UsageError(`followAverage: ${running.name || "a variable"} holds ${running.size} numbers, the batch's average ${batch.size}`);
-  requireTrace("following an average").averages.push({ running, batch: stopGradient(batch), momentum, scale });
+  const trace = requireTrace("following an average");
+  const average: RunningAverage = { running, batch: stopGradient(batch), momentum, scale, settle: () => assign([average]) };
+  // Who has read it in this step holds it as a variable of its own: it can't move any more.
+  if (trace.values.has(running) && !running.arena) average.settle();
+  else trace.averages.push(average);
 }
 
 /** Turns the averages that a trace noted into assignments: of an arena where their variables can still move into one. */
 export function settleAverages(trace: Trace): void {
   const { averages } = trace;
+  trace.averages = [];
   const free = [...new Set(averages.map((a) => a.running))].filter((v) => !v.arena && !v.bound);
   if (free.length > 1) arenaOf(free, "averages");
-  const arenas = new Map<Variable, typeof averages[number][]>();
+  assign(averages);
+}
+
+function assign(averages: readonly RunningAverage[]): void {
+  const arenas = new Map<Variable, RunningAverage[]>();
   for (const a of averages) {
     const { running, batch, momentum, scale } = a;
     const home = running.arena?.variable;
@@ -27,7 +36,7 @@ export function settleAverages(trace: Trace): void {
   }
   for (const [arena, list] of arenas) {
     // The first average of every variable, then the second of those that have one, …
-    const rounds: typeof averages[number][][] = [];
+    const rounds: RunningAverage[][] = [];
     for (const a of list) {
       const round = rounds.find((r) => r.every((b) => b.running !== a.running));
       if (round) round.push(a);
@@ -43,7 +52,7 @@ export function settleAverages(trace: Trace): void {
 const known = new WeakMap<Variable, Map<string, Variable>>();
 
 /** For each element of an arena what is kept of it, then what is taken of the batch's: programs of one arena share these. */
-function ratesOf(arena: Variable, round: Trace["averages"]): Variable {
+function ratesOf(arena: Variable, round: readonly RunningAverage[]): Variable {
   const tables = known.get(arena) ?? new Map<string, Variable>();
   known.set(arena, tables);
   const key = round.map((a) => [a.running.arena!.offset, a.momentum, a.scale].join()).join(";");

@@ -11,6 +11,8 @@ export interface RunningAverage {
   readonly batch: Tensor;
   readonly momentum: number;
   readonly scale: number;
+  /** Assigns it now: who reads the variable within the step gets the new value. */
+  settle(): void;
 }
 
 /** One trace in progress: the current symbolic value of each variable it touched. */
@@ -18,7 +20,7 @@ export class Trace {
   readonly values = new Map<Variable, Tensor>();
   readonly assigned = new Set<Variable>();
   /** Settled at the trace's end. */
-  readonly averages: RunningAverage[] = [];
+  averages: RunningAverage[] = [];
   /** Called after each run of the traced program, in order: host counters of optimizers. */
   readonly afterRun: (() => void)[] = [];
   constructor(readonly mode: Mode) {}
