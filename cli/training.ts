@@ -40,7 +40,7 @@ export interface TrainRunOptions {
 /** Trains a run to its end. Throws CommandError "interrupted" after Ctrl-C, once a checkpoint is safe. */
 export async function trainRun(device: Device, config: TrainConfig, sets: RunSets, run: RunFolder, narrator: Narrator, { from, signal, debugNans = false }: TrainRunOptions = {}): Promise<RunResult> {
   const regime = makeRegime(config);
-  const { optimization: { batch, steps: stepsGiven, epochs: lastEpoch, decayFrom, patience, statistics }, augmentation, networks: { features }, data: { size, labels } } = config;
+  const { optimization: { batch, steps: stepsGiven, epochs: lastEpoch, decayFrom, patience, precision, statistics }, augmentation, networks: { features }, data: { size, labels } } = config;
   const vgg = featuresOf(regime);
   if (vgg && features.file !== null) await loadVgg(vgg, features.file);
   const { flip, degrees, scale, elastic } = augmentation;
@@ -52,7 +52,7 @@ export async function trainRun(device: Device, config: TrainConfig, sets: RunSet
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${size} × ${size}, batch ${batch}) …`);
   using training = await Training.create(device, regime, batches, {
-    epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans,
+    epochs: lastEpoch, config, validation: sets.validation, pictured: mostForeground(sets.validation, PICTURED), debugNans, precision,
     ...(config.saveEvery === null ? {} : { saveEvery: config.saveEvery }), ...(decayFrom === null ? {} : { decayFrom }), ...(patience === null ? {} : { patience }),
   }, from);
   const { dispatches, pipelines, bytes } = training.stats;

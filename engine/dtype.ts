@@ -1,10 +1,14 @@
-// Element types. A bool is stored as a u32 of 0 or 1: WGSL has no storable bool. Half precision is storage only: arithmetic is f32.
+// Element types. A bool is stored as a u32 of 0 or 1: WGSL has no storable bool. Half precision is storage only: arithmetic is f32
+// (docs/numerics.md, "Half precision", has the rules).
 
 export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
 export type TypedArray = Float32Array | Int32Array | Uint32Array;
 
 export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 4);
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
+
+/** The dtype of what is made of values of these dtypes: f16 beside f32 gives f32, others don't mix (undefined). */
+export const promote = (a: DType, b: DType): DType | undefined => (a === b ? a : isFloat(a) && isFloat(b) ? "f32" : undefined);
 
 /** WGSL type of a stored element. */
 export const wgslType = (dtype: DType): string => (dtype === "bool" ? "u32" : dtype);
@@ -26,7 +30,11 @@ export function decode(dtype: DType, bytes: ArrayBuffer, size: number): TypedArr
   switch (dtype) {
     case "f32": return new Float32Array(bytes, 0, size);
     case "i32": return new Int32Array(bytes, 0, size);
-    case "f16": return Float32Array.from(new Uint16Array(bytes, 0, size), fromHalf);
+    case "f16": {
+      const halves = new Uint16Array(bytes, 0, size), data = new Float32Array(size);
+      for (let i = 0; i < size; i++) data[i] = fromHalf(halves[i]);
+      return data;
+    }
     default: return new Uint32Array(bytes, 0, size);
   }
 }
@@ -36,7 +44,7 @@ const single = new Float32Array(1), bits = new Uint32Array(single.buffer);
 /** Bits of the half-precision number nearest to v, ties to even; infinite beyond 65,520. */
 export function toHalf(v: number): number {
   single[0] = v;
-  const [b] = bits;
+  const b = bits[0];
   const sign = (b >>> 16) & 0x8000, magnitude = b & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
@@ -52,7 +60,9 @@ export function toHalf(v: number): number {
 
 /** The number that half-precision bits stand for. */
 export function fromHalf(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1, exponent = (h >> 10) & 31, fraction = h & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : (fraction / 1024) * 2 ** -14);
+  const exponent = (h >> 10) & 31, fraction = h & 1023;
+  if (exponent === 0) return (h & 0x8000 ? -fraction : fraction) * 2 ** -24;
+  // The same number with an exponent of 8 bits, its bias 112 more, and 13 bits of fraction more.
+  bits[0] = ((h & 0x8000) << 16) | (exponent === 31 ? 0x7f800000 : (exponent + 112) << 23) | (fraction << 13);
+  return single[0];
 }

@@ -4,7 +4,7 @@ import { UsageError } from "./errors.ts";
 import { show } from "./shape.ts";
 import type { PassOp } from "./op.ts";
 import { type Node, type Tensor, apply } from "./tensor.ts";
-import { add } from "./ops/elementwise.ts";
+import { add, cast } from "./ops/elementwise.ts";
 
 /** Nodes that `of` depends on, in creation (topological) order. */
 export function ancestors(of: readonly Tensor[]): Node[] {
@@ -21,7 +21,8 @@ export function ancestors(of: readonly Tensor[]): Node[] {
 
 /**
  * d loss / d x for each x of `xs`, each of its x's shape; zeros where the loss does not depend on x.
- * `loss` is a scalar, or `seed` gives its cotangent (same shape).
+ * `loss` is a scalar, or `seed` gives its cotangent (same shape). Gradients are of their x's dtype; what several uses of an f16
+ * tensor send back is summed in f32 where one of them is.
  */
 export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor[] {
   if (!seed && loss.size !== 1) throw new UsageError(`grad: the loss has shape ${show(loss.shape)}; reduce it to a scalar with sum() or mean(), or pass a cotangent`);
@@ -33,8 +34,13 @@ export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor
     if (node.op.vjp && node.inputs.some((t) => carries.has(t))) node.outputs.forEach((t) => carries.add(t));
   }
   const cotangent = new Map<Tensor, Tensor>([[loss, seed ?? full(loss.shape, 1, loss.dtype)]]);
+  // f32 for an f16 tensor where an op's gradient is: it is cast once it is asked for.
+  const cotangentOf = (t: Tensor): Tensor | null => {
+    const dy = cotangent.get(t);
+    return dy ? cast(dy, t.dtype) : null;
+  };
   for (const node of order.reverse()) {
-    const dys = node.outputs.map((t) => cotangent.get(t) ?? null);
+    const dys = node.outputs.map((t) => cotangentOf(t));
     if (!node.op.vjp || !dys.some((d) => d) || !node.inputs.some((t) => carries.has(t))) continue;
     const dxs = node.op.vjp(dys, node.inputs, node.outputs, node.attrs);
     node.inputs.forEach((x, i) => {
@@ -45,7 +51,7 @@ export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor
     });
     for (const t of node.outputs) if (!wanted.has(t)) cotangent.delete(t);
   }
-  return xs.map((x) => cotangent.get(x) ?? full(x.shape, 0, x.dtype));
+  return xs.map((x) => cotangentOf(x) ?? full(x.shape, 0, x.dtype));
 }
 
 interface PassAttrs { vjp: ((dy: Tensor) => readonly (Tensor | null)[]) | null }

@@ -10,6 +10,7 @@ export { type Initializer, constantInit, normalInit, uniformInit } from "./init.
 export { followAverage } from "./running-average.ts";
 export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
 export { RandomStream } from "./random-stream.ts";
+export { autocast } from "./autocast.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
 export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";

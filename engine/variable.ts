@@ -110,6 +110,7 @@ export function substituted<T>(variable: Variable, value: Tensor, f: () => T): T
 export function arenaOf(variables: readonly Variable[], name: string): Variable {
   for (const v of variables) {
     if (v.arena) throw new UsageError(`${v.name || "a variable"} already belongs to an optimizer; give each parameter to one only`);
+    if (v.dtype !== "f32") throw new UsageError(`${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, which autocast() or cast() gives to ops as f16`);
     if (v.bound) throw new UsageError(`${v.name || "a variable"} is on a device already; make the optimizer before the first program that uses its parameters`);
   }
   let length = 0;

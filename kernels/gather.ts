@@ -1,6 +1,6 @@
 // Looking elements up by index, and the transposes. Scatters find each target's sources first (how many and which, then links in order), so
 // that every output sums its own in a fixed order: no float atomics.
-import { type Params, defineKernel } from "./kernel.ts";
+import { type Params, defineKernel, specialize } from "./kernel.ts";
 import { lanes } from "./lanes.ts";
 import gatherSource from "./gather.wgsl";
 import dotsSource from "./gather-dots.wgsl";
@@ -19,6 +19,11 @@ const targets = (p: Params): number => p.outer * p.n * p.inner;
 const taps = (p: Params): number => p.outer * p.points * p.taps;
 
 export const gather = defineKernel("gather", { source: gatherSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
+/** The same for floats, which may be stored in half precision. */
+export const gatherFloats = defineKernel("gather-floats", {
+  source: specialize(gatherSource, { aliases: { Word: "f32" }, hooks: { outside: "fn outside() -> Word { return Word(bitcast<f32>(params.outside)); }" } }),
+  threads: sources, cost: (p) => ({ flops: 0, bytes: 8 * sources(p) }),
+});
 export const scatterClear = defineKernel("scatter-clear", { source: clearSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 4 * p.count }) });
 export const scatterBounds = defineKernel("scatter-bounds", { source: boundsSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
 export const scatterRooms = defineKernel("scatter-rooms", { source: roomsSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 8 * p.count }) });

@@ -1,6 +1,6 @@
 // Contextual loss (Mechrez et al. 2018): two images are alike where each feature of one finds its like anywhere in the other.
 // No matrix of all pairs is ever stored, in either direction: contextualMatch() walks it tile by tile.
-import { type Tensor, add, concat, contextualMatch, div, full, log, maximum, mean, mul, neg, norm2, reshape, square, sub, sum, total } from "../engine/index.ts";
+import { type Tensor, add, concat, contextualMatch, div, full, log, maximum, mean, mul, neg, norm2, reshape, square, sub, sum, total, wide } from "../engine/index.ts";
 
 export interface ContextualOptions {
   /** h of w = exp((1 − d̄) / h): smaller bands tell matches apart more sharply. */
@@ -39,8 +39,8 @@ export function contextualSimilarity(x: Tensor, y: Tensor, { bandWidth = 0.5, di
 
 const listOf = (x: Tensor | readonly Tensor[]): readonly Tensor[] => ("shape" in x ? [x] : x);
 
-/** [N, H, W, C] → [N, H·W, C]. */
-const points = (x: Tensor): Tensor => reshape(x, [x.shape[0], -1, x.shape[3]]);
+/** [N, H, W, C] → [N, H·W, C], f32. */
+const points = (x: Tensor): Tensor => reshape(wide(x), [x.shape[0], -1, x.shape[3]]);
 
 /** Each point divided by its length; the zero vector stays zero. */
 const unit = (x: Tensor): Tensor => div(x, maximum(norm2(x, 2, { keepDims: true }), 1e-12));

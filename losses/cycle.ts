@@ -1,8 +1,8 @@
 // Losses between an image and its reconstruction.
-import { type Tensor, abs, mean, sub } from "../engine/index.ts";
+import { type Tensor, l1Loss } from "../engine/index.ts";
 
-/** mean |a − b|. Same shapes → scalar. */
-export const l1 = (a: Tensor, b: Tensor): Tensor => mean(abs(sub(a, b)));
+/** mean |a − b|. Same shapes → scalar. Throws ShapeError. */
+export const l1 = (a: Tensor, b: Tensor): Tensor => l1Loss(a, b);
 
 /** Eq. (6), one direction: mean ‖reconstructed − x‖₁, x there and back through both generators. Scalar. */
 export const cycle = (reconstructed: Tensor, x: Tensor): Tensor => l1(reconstructed, x);

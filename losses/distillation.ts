@@ -1,5 +1,5 @@
 // Distillation by outputs (Hinton et al. 2015): what the paper's hints are compared with.
-import { type Tensor, add, div, logSoftmax, mean, mul, neg, sigmoid, softmax, softplus, stopGradient, sub, sum } from "../engine/index.ts";
+import { type Tensor, add, div, logSoftmax, mean, mul, neg, sigmoid, softmax, softplus, stopGradient, sub, sum, wide } from "../engine/index.ts";
 
 export interface DistillationOptions {
   /** T: larger ones show more of what the teacher thinks of the classes it does not choose. */
@@ -14,7 +14,7 @@ export interface DistillationOptions {
  */
 export function softCrossEntropy(student: Tensor, teacher: Tensor, { temperature: T = 1, moveTeacher = false }: DistillationOptions = {}): Tensor {
   if (!(T > 0)) throw new RangeError(`the temperature is ${T}; it must be above 0`);
-  const s = div(student, T), t = div(moveTeacher ? teacher : stopGradient(teacher), T);
+  const s = div(wide(student), T), t = div(wide(moveTeacher ? teacher : stopGradient(teacher)), T);
   if (student.shape[student.rank - 1] === 1) {
     // −p log σ(s) − (1 − p) log(1 − σ(s)) = softplus(s) − p·s
     return mul(T * T, mean(sub(softplus(s), mul(sigmoid(t), s))));

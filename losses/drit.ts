@@ -58,24 +58,3 @@ export const multiScaleDiscrimination = (D: MultiScaleCritic, real: Tensor, fake
 
 /** Eq. (12), one domain: mean ‖z − E_s(G(E_c(x), z))‖₁, where the style encoder's μ is what it says of the fake. [N, Z] → scalar. */
 export const latentRegression = (mu: Tensor, z: Tensor): Tensor => l1(mu, z);
-
-/** λ of each term of the total; a term that is not given counts 0. */
-export interface DritWeights {
-  adv: number;
-  c: number;
-  vae: number;
-  lr: number;
-  cc: number;
-  hint: number;
-  seg: number;
-}
-
-/** The paper's: III-C. */
-export const DRIT_WEIGHTS: DritWeights = { adv: 1, c: 1, vae: 1, lr: 10, cc: 10, hint: 1, seg: 5 };
-
-/** Eq. (13): L_adv + λ_c L_adv^c + λ_vae L_VAE + λ_lr L_lr + λ_cc L_cc + λ_hint L_hint + λ_seg L_seg of the terms given. Scalars → scalar. */
-export function dritTotal(terms: Partial<Record<keyof DritWeights, Tensor>>, λ: DritWeights = DRIT_WEIGHTS): Tensor {
-  const given = (Object.keys(λ) as (keyof DritWeights)[]).flatMap((name) => (terms[name] && λ[name] !== 0 ? [[λ[name], terms[name]] as const] : []));
-  if (given.length === 0) throw new RangeError(`the total has no term; give one of ${Object.keys(λ).join(", ")}`);
-  return weightedSum(given);
-}

@@ -1,6 +1,6 @@
-// Segmentation losses. Logits are [N, H, W, K]; a target is a mask [N, H, W, 1] of 0 and 1, or of class numbers for K > 1.
+// Segmentation losses, in f32 whatever a network computes in. Logits are [N, H, W, K]; a target is a mask [N, H, W, 1] of 0 and 1, or of class numbers for K > 1.
 import {
-  type Tensor, add, cast, div, equal, iota, logSoftmax, mean, mul, neg, sigmoid, slice, softmax, square, sub, sum,
+  type Tensor, add, cast, crossEntropyLoss, div, equal, iota, mean, mul, sigmoid, slice, softmax, square, sub, sum, wide,
 } from "../engine/index.ts";
 
 /**
@@ -9,7 +9,7 @@ import {
  */
 export function segmentation(logits: Tensor, mask: Tensor): Tensor {
   const classes = logits.shape[3];
-  if (classes === 1) return dice(sigmoid(logits), mask);
+  if (classes === 1) return dice(sigmoid(wide(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
 }
 
@@ -26,10 +26,7 @@ export const softDice = (p: Tensor, t: Tensor, smooth = 1e-3): Tensor =>
   mean(sub(1, div(mul(2, add(sum(mul(p, t), [1, 2]), smooth)), add(add(sum(p, [1, 2]), sum(t, [1, 2])), smooth))));
 
 /** Mean over pixels of −log softmax(logits)[label]. logits [N, H, W, K], labels [N, H, W, 1] → scalar. */
-export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  const [N, H, W, K] = logits.shape;
-  return neg(div(sum(mul(oneHot(labels, K), logSoftmax(logits))), N * H * W));
-}
+export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => crossEntropyLoss(logits, cast(labels, "i32"));
 
 /** Class numbers [N, H, W, 1] as indicators f32 [N, H, W, K]. */
 export const oneHot = (labels: Tensor, classes: number): Tensor =>

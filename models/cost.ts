@@ -2,17 +2,17 @@
 import type { Tensor } from "../engine/index.ts";
 
 export interface Cost {
-  /** Multiply–adds of all convolutions and matrix products. */
+  /** Multiply–adds of all convolutions and matrix products, their biases being where they start; and one an element of sums (residuals, noise, a layer norm's gain and bias). */
   macs: number;
-  /** Bytes of all layers' outputs in f32, were each stored: convolutions, norms, activations, pools, resizes, dropout, noise. Joins and sums are not counted. */
+  /** Bytes of all layers' outputs in f32, were each stored: convolutions, norms, activations, pools, resizes, dropout, noise. Joins and sums are not. */
   activationBytes: number;
   /** Convolutions and matrix products. */
   layers: number;
 }
 
-type Node = Tensor["node"];
+export type Node = Tensor["node"];
 
-/** Multiply–adds of a node that has any; sizes are those of its operands, whatever its strides. */
+/** Multiply–adds of a convolution or product; sizes are those of its operands, whatever its strides. */
 function macsOf({ op, inputs, outputs, attrs }: Node): number | undefined {
   const product = (shape: readonly number[]): number => shape.reduce((n, m) => n * m, 1);
   const [x, w] = inputs, y = outputs[0];
@@ -38,8 +38,15 @@ const isConstant = ({ node }: Tensor): boolean => node.op.kind === "source" ? no
 const isNoisy = ({ op, inputs }: Node): boolean =>
   (op.name === "mul" || op.name === "add") && inputs.some(isRandom) && inputs.some((t) => !isRandom(t) && !isConstant(t));
 
-/** Cost of what these tensors need. Trace the network in training mode: a batch norm is a layer only there. */
-export function costOf(outputs: readonly Tensor[]): Cost {
+/** Whether a node sums what the network computed; a convolution's bias is no sum of its own. */
+const isSum = ({ op, inputs }: Node): boolean => op.name === "add" && !inputs.some((t) => macsOf(t.node) !== undefined && isBias(inputs.find((o) => o !== t)));
+const isBias = (t: Tensor | undefined): boolean => t !== undefined && (t.node.op.kind === "movement" ? isBias(t.node.inputs[0]) : t.node.op.name === "variable");
+
+/**
+ * Cost of what these tensors need. Trace the network in training mode: a batch norm is a layer only there. Outputs of nodes that are
+ * `uncounted` are no layer's.
+ */
+export function costOf(outputs: readonly Tensor[], uncounted: (node: Node) => boolean = () => false): Cost {
   const cost: Cost = { macs: 0, activationBytes: 0, layers: 0 };
   const seen = new Set<Node>();
   const stack = outputs.map((t) => t.node);
@@ -51,8 +58,8 @@ export function costOf(outputs: readonly Tensor[]): Cost {
     if (macs !== undefined) {
       cost.macs += macs;
       cost.layers++;
-    }
-    if (macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) cost.activationBytes += node.outputs[0].bytes;
+    } else if (isSum(node)) cost.macs += node.outputs[0].size;
+    if ((macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) && !uncounted(node)) cost.activationBytes += node.outputs[0].bytes;
     // Behind a norm stand the ops it is written in; its first input is its value, the second what it normalises.
     for (const t of node.op.name === "pass" ? node.inputs.slice(1) : node.inputs) stack.push(t.node);
   }

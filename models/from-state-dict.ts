@@ -5,7 +5,7 @@ import { ContentDiscriminator, MultiScaleDiscriminator } from "./drit-discrimina
 import { ContentEncoder, StyleEncoder, StyleGenerator } from "./drit.ts";
 import { Mrrn } from "./mrrn.ts";
 import { PatchDiscriminator } from "./patch-discriminator.ts";
-import { type ForeignTensor, type NamedForPyTorch, StateDictError } from "./pytorch.ts";
+import { type ForeignTensor, type NamedForPyTorch, StateDictError, foreignNames } from "./pytorch.ts";
 import { ResnetGenerator } from "./resnet-generator.ts";
 import { AlphaNetwork } from "./resnet18.ts";
 import { UNet } from "./unet.ts";
@@ -169,9 +169,14 @@ export function networkFor(model: string, dict: Dict, width?: number): Runnable 
   return entry.make(new Probe(dict), dict.get(entry.first)!.shape, width);
 }
 
-/** A trained network of a run as it is called: one image of `channels` channels in. */
+/** What DRIT is made of takes more than one image; all of it is in the shapes. */
+const DRIT = [[ContentEncoder, "drit-content-encoder"], [StyleEncoder, "drit-style-encoder"], [StyleGenerator, "drit-generator"], [MultiScaleDiscriminator, "drit-discriminator"], [ContentDiscriminator, "drit-content-discriminator"]] as const;
+
+/** A trained network of a run as it is called: one image of `channels` channels in, but for DRIT's. */
 export function runnable(network: NamedForPyTorch, channels = 1): Runnable {
   if (network instanceof Vgg) return tapped(network, channels);
+  const drit = DRIT.find(([part]) => network instanceof part);
+  if (drit) return networkFor(drit[1], new Map(foreignNames(network).map(({ name, shape }) => [name, { shape, data: [] }])));
   const { forward } = network as unknown as { forward(x: Tensor): Tensor | { logits: Tensor } };
   return {
     network, inputs: image(channels),

@@ -1,6 +1,6 @@
 // The networks: segmentors, translators, discriminators, the perceptual trunk, and their exchange with PyTorch.
 export { BatchNorm2d, Conv2d, type ConvOptions, ConvTranspose2d, DoubleConv, Linear, modulesOf, setInferenceStatistics } from "./blocks.ts";
-export { type Cost, costOf } from "./cost.ts";
+export { type Cost, type Node, costOf } from "./cost.ts";
 export { DenseFcn, type DenseFcnOptions } from "./dense-fcn.ts";
 export { ContentDiscriminator, MultiScaleDiscriminator, type MultiScaleDiscriminatorOptions } from "./drit-discriminators.ts";
 export {

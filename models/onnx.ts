@@ -26,17 +26,19 @@ const OPSET = 18;
  * where the graph does not depend on it). Throws OnnxError naming an op that ONNX has no form for, and what `forward` throws.
  */
 export function exportOnnx(forward: Forward, inputs: Inputs, options: OnnxOptions = {}): OnnxModel {
-  // The batch is free if two sizes of it give the same nodes and weights; else it is as the caller says.
-  const [two, three] = [2, 3].map((n) => {
-    try {
-      return new Exporter(options).run(forward, Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, s.length === 4 ? [n, ...s.slice(1)] : s])));
-    } catch {
-      return undefined;
+  // The batch is free if two sizes of it give the same nodes and weights; else it is as the caller says. Vectors [N, Z] beside images may have it too.
+  for (const least of [2, 4]) {
+    const [two, three] = [2, 3].map((n) => {
+      try {
+        return new Exporter(options).run(forward, Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, s.length >= least ? [n, ...s.slice(1)] : s])));
+      } catch {
+        return undefined;
+      }
+    });
+    if (two && three && sameButForSizes(two, three)) {
+      const free = (m: OnnxModel["inputs"], other: OnnxModel["inputs"]): OnnxModel["inputs"] => m.map((v, i) => ({ ...v, shape: v.shape.map((d, j) => (d === other[i].shape[j] ? d : "batch")) }));
+      return { ...two, inputs: free(two.inputs, three.inputs), outputs: free(two.outputs, three.outputs) };
     }
-  });
-  if (two && three && sameButForSizes(two, three)) {
-    const free = (m: OnnxModel["inputs"], other: OnnxModel["inputs"]): OnnxModel["inputs"] => m.map((v, i) => ({ ...v, shape: v.shape.map((d, j) => (d === other[i].shape[j] ? d : "batch")) }));
-    return { ...two, inputs: free(two.inputs, three.inputs), outputs: free(two.outputs, three.outputs) };
   }
   return new Exporter(options).run(forward, inputs);
 }

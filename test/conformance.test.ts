@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device } from "../engine/index.ts";
+import { halfTolerance, withoutHalf } from "./conformance/half.ts";
 import { closing, knownOps, runSuite } from "./conformance/run.ts";
 import { Suite, compare } from "./conformance/suite.ts";
 import { markdownTable, table, toleranceText } from "./conformance/table.ts";
@@ -33,6 +34,32 @@ test("the canary: results that are off by 1 % fail", async () => {
   assert.match(add!, /y: 6 of 6 wrong, the worst at \d: .*, expected .* × tolerance/);
   assert.match(add!, /da: /);
   assert.match(lines.find((l) => l.includes("mini/generated"))!, /of 3 wrong, the worst at (0|150|299):/);
+});
+
+test("in half precision the same cases pass, at f16's tolerances, and perturbed they fail; without shader-f16 they are counted as skipped", async () => {
+  using d = await open();
+  const half = await runSuite(await load(), open, { half: true }), off = await runSuite(await load(), open, { half: true, perturb: true });
+  if (!d.gpu.traits.f16) {
+    assert.is(closing(half), "0 passed, 0 failed, 10 skipped");
+    assert.equal(Object.fromEntries(half.reasons), { "no adapter for the op": 1, "the device has no shader-f16": 9 });
+    return;
+  }
+  assert.equal(half.ops.flatMap((r) => r.failures), []);
+  assert.is(half.failed, 0);
+  assert.is(half.passed + half.skipped, 10);
+  assert.is(off.failed, half.passed);
+});
+
+test("f16 tolerances: the suite's own and a rounding, more where a gradient reads what was rounded", () => {
+  const tol = { rtol: 1e-5, atol: 1e-6 }, eps = 2 ** -11, tiny = 2 ** -25;
+  assert.equal(halfTolerance("relu", { exact: true }, [1], []), { exact: true });
+  assert.equal(halfTolerance("conv2d", tol, [3, -5], []), { rtol: 1e-5 + eps, atol: 1e-6 + tiny });
+  assert.equal(halfTolerance("tanh", tol, [3, -5], [[7]]), { rtol: 1e-5 + 2 * eps, atol: 1e-6 + 14 * eps + tiny });
+  const [add] = (new Suite([{ id: "a", src: "own", op: "add", attrs: {}, inputs: {}, outputs: {} }], new Map())).cases;
+  assert.is(withoutHalf(add, [[65504, NaN, Infinity]]), undefined);
+  assert.match(withoutHalf(add, [[1], [-65505]])!, /beyond/);
+  assert.match(withoutHalf(add, [])!, /no float/);
+  assert.match(withoutHalf({ ...add, op: "adam_steps" }, [[1]])!, /optimizers/);
 });
 
 test("cases are chosen by op or by a part of their id", async () => {

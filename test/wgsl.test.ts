@@ -78,8 +78,11 @@ function widths(source: string): [string, Specialization][] {
       hooks: hooks.includes("lanes") ? { lanes: "fn lanes(v : F) -> f32 { return v.x + v.y + v.z + v.w; }" } : {},
     }]);
   }
-  const elem = [...aliases.keys()].find((name) => name === "Elem" || name === "Elem4");
-  if (elem) variants.push(["f16", { aliases: { [elem]: elem === "Elem4" ? "vec4<f16>" : "f16" } }]);
+  // Storage in f16, at each width.
+  for (const [width, base] of [...variants]) {
+    const half = [...aliases.keys()].filter((name) => /^Elem4?$/.test(name)).map((name) => [name, name === "Elem4" || (width === "vec4" && !aliases.get(name)!.includes("storage type")) ? "vec4<f16>" : "f16"]);
+    if (half.length) variants.push([`${width}, f16`, { ...base, aliases: { ...base.aliases, ...Object.fromEntries(half) } }]);
+  }
   return variants;
 }
 
@@ -91,7 +94,7 @@ for (const file of files) {
       const values = [...seamsOf(source)].flatMap(([name, set]) => [...set].map((value): Consts => ({ [name]: value })));
       for (const consts of [{}, ...values]) {
         const code = specialize(source, { ...base, consts: { ...base.consts, ...consts } });
-        const why = await complaints(width === "f16" ? `enable f16;\n${code}` : code);
+        const why = await complaints(width.endsWith("f16") ? `enable f16;\n${code}` : code);
         if (why) failures.push(`${file} ${width} ${JSON.stringify(consts)}: ${why}`);
       }
     }

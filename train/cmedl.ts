@@ -73,7 +73,7 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
     return { ...translated, ...S.losses };
   }
 
-  /** What the segmentors ask of pseudo MR, Eq. (7) and (13). They judge, and are not moved. */
+  /** What the segmentors add to the translator's total. They judge, and are not moved. */
   tie({ xC, yC }: Pick<Batch, "xC" | "yC">, pM: Tensor): Terms {
     const { SC, SM, λ, options: { distillation = {} } } = this;
     const teacher = once(() => SM.forward(pM));

@@ -112,13 +112,12 @@ export function shown(value: unknown): string {
 
 /** Values that do not go together. Throws ConfigError. */
 export function checkTogether(config: TrainConfig): void {
-  const { regime, data, networks: { segmentor, discriminator, features }, optimization } = config;
+  const { data, networks: { segmentor, discriminator, features }, optimization } = config;
   const refuse = (when: boolean, path: string, problem: string, mend: string): void => {
     if (when) throw new ConfigError(path.split("."), problem, mend);
   };
   const halvings = segmentor.kind === "dense-fcn" ? 32 : 16, nearby = Math.max(halvings, Math.round(data.size / halvings) * halvings);
   refuse(data.size % halvings !== 0, "data.size", `is ${data.size}`, `give a multiple of ${halvings}, such as ${nearby}: the ${segmentor.kind} halves the image ${Math.log2(halvings)} times`);
-  refuse(["vae-cmedl", "pmri-drit"].includes(regime) && data.size < 64, "data.size", `is ${data.size}`, "give at least 64: DRIT judges images at a quarter of their size");
   const layers = Math.floor(Math.log2(data.size / 3));
   refuse(discriminator.layers > layers, "networks.discriminator.layers", `is ${discriminator.layers}`, `give at most ${layers}: nothing is left to judge of ${data.size} × ${data.size} images`);
   for (const [name, rule] of [["studentIntensity", data.studentIntensity], ["teacherIntensity", data.teacherIntensity]] as const) {

@@ -143,7 +143,7 @@ export class DritTranslator extends Module implements Translator {
     };
   }
 
-  /** The terms of Eq. (13) on encoded styles, with what segmentors add. */
+  /** Eq. (13): its terms on encoded styles, with what segmentors add; those on random styles are in `randomTerms`. */
   encodedTerms({ xC, xM }: Images, t: ReturnType<DritTranslator["translation"]>, tied: Terms = {}): Terms {
     const { λ, options: { variational: weights = DRIT_VARIATIONAL } } = this;
     return {

@@ -1,5 +1,5 @@
 // The training loop: steps, epochs, validation, checkpoints. Where files go and how progress is shown is the caller's.
-import { type Device, NumericalError, type Program, type Tensor, type Watch, firstNotFinite, rememberSites, watchFinite } from "../engine/index.ts";
+import { type Device, NumericalError, type Program, type Tensor, type Watch, autocast, firstNotFinite, rememberSites, watchFinite } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
 import { augmentedStep } from "./augment.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
@@ -60,6 +60,8 @@ export interface TrainingOptions {
   readonly decayFrom?: number;
   /** Epochs without a lower validation loss after which training stops. */
   readonly patience?: number;
+  /** "mixed": products in half precision, for which the device needs shader-f16. */
+  readonly precision?: "f32" | "mixed";
   /** Whether each step is watched for numbers that are not finite, which costs a pass over every tensor. */
   readonly debugNans?: boolean;
 }
@@ -93,7 +95,7 @@ export class Training {
   static async create(device: Device, regime: Regime, batches: UnpairedBatches, options: TrainingOptions, from?: { checkpoint: Checkpoint; file: string }): Promise<Training> {
     const { size } = batches;
     const steps = new Map<Step, Program>(), watches = new Map<Step, Watch>();
-    for (const step of new Set(regime.steps)) steps.set(step, await compileStep(device, regime, batches, step, options.debugNans ? watches : undefined));
+    for (const step of new Set(regime.steps)) steps.set(step, await compileStep(device, regime, batches, step, options, options.debugNans ? watches : undefined));
     // Where weights have a moving average, it is the average that is judged.
     const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
     const pictured = options.pictured?.length ?? 0;
@@ -219,7 +221,7 @@ export class Training {
     batches.fill(progress.epoch, progress.step, buffers);
     const { step } = this.#turn(progress.steps);
     const watches = new Map<Step, Watch>();
-    using program = await compileStep(device, regime, batches, step, watches);
+    using program = await compileStep(device, regime, batches, step, this.options, watches);
     program.run({ ...buffers });
     return firstNotFinite(watches.get(step)!, ((await program.read()) as Values)[COUNTS]);
   }
@@ -265,8 +267,8 @@ export class Training {
 }
 
 /** A step as a program: its losses, the norms of gradients, and where `watches` is given, a watch over all that it computes. */
-async function compileStep(device: Device, regime: Regime, batches: UnpairedBatches, step: Step, watches?: Map<Step, Watch>): Promise<Program> {
-  const augmented = augmentedStep(step);
+async function compileStep(device: Device, regime: Regime, batches: UnpairedBatches, step: Step, { precision }: TrainingOptions, watches?: Map<Step, Watch>): Promise<Program> {
+  const augmented = augmentedStep(precision === "mixed" ? (batch) => autocast("f16", () => step(batch)) : step);
   const before = rememberSites(watches !== undefined);
   try {
     return await device.compile((inputs): Losses => {

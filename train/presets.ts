@@ -18,13 +18,13 @@ const weakTeacher = { studentIntensity: mrPercentile, teacherIntensity: softTiss
 
 export const PRESETS = {
   "ct-only": { says: "the segmentor alone, on CT: Tables I and III", config: { regime: "ct-only" } },
-  "cmedl": { says: "CMEDL, Eq. (1) to (7): CT taught by unpaired MR: Table I", config: { regime: "cmedl" } },
-  "vae-cmedl": { says: "CMEDL with DRIT as translator, Eq. (8) to (13): Table I", config: { regime: "vae-cmedl" } },
+  "cmedl": { says: "CMEDL, equations 1 to 7: CT taught by unpaired MR: Table I", config: { regime: "cmedl" } },
+  "vae-cmedl": { says: "CMEDL with DRIT as translator, equations 8 to 13: Table I", config: { regime: "vae-cmedl" } },
   "pmri-cycle": { says: "pseudo MR segmented, by CycleGAN without segmentation: Table III", config: { regime: "pmri-cycle" } },
   "pmri-drit": { says: "pseudo MR segmented, by DRIT without segmentation: Table III", config: { regime: "pmri-drit" } },
   "pmri-cmedl": { says: "CMEDL's teacher on pseudo MR, at test too: Table III", config: { regime: "pmri-cmedl" } },
   "ct+pmri": { says: "CT and pseudo MR as two channels: Table III", config: { regime: "ct+pmri" } },
-  "weighted-ct+pmri": { says: "the same, weighted by an α that ResNet18 gives, Eq. (14): Table III", config: { regime: "weighted-ct+pmri" } },
+  "weighted-ct+pmri": { says: "the same, weighted by an α that ResNet18 gives, equation 14: Table III", config: { regime: "weighted-ct+pmri" } },
   "mutual": { says: "online mutual knowledge distillation of outputs, [13]: Table III", config: { regime: "mutual" } },
   "mri-only": { says: "the segmentor alone, on MR: Table VI; the student's folder holds MR", config: { regime: "ct-only", data: { studentIntensity: mrPercentile }, networks: mrrn } },
   "weak-teacher": { says: "CT teaches MR by hints only: CMEDL of Table VI; the student's folder holds MR, the teacher's CT", config: { regime: "cmedl", data: weakTeacher, networks: mrrn } },

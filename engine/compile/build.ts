@@ -58,7 +58,7 @@ export async function build(parts: ProgramParts): Promise<Built> {
   const dispatches = plan.stages.flatMap((s) => s.dispatches);
   for (const d of dispatches) {
     const large = d.memory.find(({ memory }) => memory.bytes > gpu.maxBindingBytes);
-    if (large) throw new LimitExceededError(`${name}: ${d.label} reads or writes ${large.memory.bytes} bytes at once, this device binds at most ${gpu.maxBindingBytes}; make the batch or the image smaller`);
+    if (large) throw new LimitExceededError(`${name}: ${d.label} ${large.access === "read" ? "reads" : "writes"} ${"scratch" in large.memory.of ? "scratch memory" : large.memory.of} of ${large.memory.bytes} bytes at once, this device binds at most ${gpu.maxBindingBytes}; make the batch or the image smaller, or keep it as several tensors`);
     const groups = d.workgroups.find((n) => n > gpu.device.limits.maxComputeWorkgroupsPerDimension);
     if (groups) throw new LimitExceededError(`${name}: ${d.label} needs ${show(d.workgroups)} workgroups, a dimension holds at most ${gpu.device.limits.maxComputeWorkgroupsPerDimension}`);
   }

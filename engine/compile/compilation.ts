@@ -2,7 +2,7 @@
 import type { Traits } from "../../kernels/kernel.ts";
 import { input } from "../constant.ts";
 import type { DType } from "../dtype.ts";
-import { MemoryBudgetError } from "../errors.ts";
+import { LimitExceededError, MemoryBudgetError } from "../errors.ts";
 import { copy } from "../ops/elementwise.ts";
 import { settleAverages } from "../running-average.ts";
 import type { Shape } from "../shape.ts";
@@ -97,6 +97,8 @@ export function compile(f: (inputs: Inputs<string>) => Outputs<string>, specs: R
   };
 
   let graph = simplify([...names.map((n) => traced[n]), ...assigned.map((a) => a.value)]);
+  const half = graph.nodes.flatMap((n) => n.outputs).find((t) => t.dtype === "f16");
+  if (half && !traits.f16) throw new LimitExceededError(`${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`);
   let made = attempt(graph);
   const least = { flops: flopsOf(made.plan), bytes: slotBytes(made.plan) };
   for (let round = 0; slotBytes(made.plan) > memoryBudget; round++) {

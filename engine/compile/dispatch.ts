@@ -51,6 +51,24 @@ export const typeAliases = (width: 1 | 4): Record<string, string> =>
 
 export const storageType = (dtype: DType, width: 1 | 4): string => (width === 4 ? `vec4<${wgslType(dtype)}>` : wgslType(dtype));
 
+/**
+ * The storage aliases of a kernel (`Elem`, `Elem4`, `Word`) as f16 where the buffers that they type hold half precision.
+ * `dtypeOf` tells a binding's dtype; scratch has none, and is never f16.
+ */
+export function storageAliases({ name, source, bindings }: Kernel, dtypeOf: (binding: string) => DType | undefined): Record<string, string> {
+  const half = new Map<string, boolean>(), aliases: Record<string, string> = {};
+  for (const b of bindings) {
+    if (b.access === "uniform") continue;
+    const isHalf = dtypeOf(b.name) === "f16";
+    const alias = /^array<(Elem4?|Word)>$/.exec(b.type)?.[1];
+    if (isHalf !== (alias ? half.get(alias) ?? isHalf : false)) throw new Error(`internal: kernel ${name} can't ${isHalf ? "store" : "mix"} f16 in ${b.name}`);
+    if (!alias) continue;
+    half.set(alias, isHalf);
+    if (isHalf) aliases[alias] = new RegExp(`^alias ${alias}\\s*=\\s*([^;]+);`, "m").exec(source)![1].trim().replace("f32", "f16");
+  }
+  return aliases;
+}
+
 export interface DispatchParts {
   readonly label: string;
   readonly kernel: Kernel;

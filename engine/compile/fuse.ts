@@ -11,7 +11,7 @@ import { bytesPerElement } from "../dtype.ts";
 import { type Alias, aliasOf, mergesOnly } from "./access.ts";
 import { reside } from "./residence.ts";
 import type { Graph } from "./simplify.ts";
-import { type BindingLimits, type Chain, type Fusion, type KernelSeams, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "./stage.ts";
+import { type BindingLimits, type Chain, type Fusion, COPY_ALIGNMENT, type KernelSeams, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "./stage.ts";
 
 interface Cost {
   /** Stored tensors that a reader must read. */
@@ -55,7 +55,7 @@ class Fuser {
 
   run(): Fusion {
     for (const node of this.graph.nodes) this.#decide(node);
-    for (const root of this.#roots) this.#store(this.#view(root).base);
+    for (const root of this.#roots) this.#storeAligned(root, COPY_ALIGNMENT);
     for (;;) {
       while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
       const stages = this.#stages();
@@ -74,7 +74,7 @@ class Fuser {
         else outputs.forEach((t) => this.#costs.set(t, { leaves: new Set(), flops: 0, ops: 0 }));
         return;
       case "kernel":
-        for (const x of inputs) this.#storeForKernel(x);
+        for (const x of inputs) this.#storeAligned(x, OFFSET_ALIGNMENT);
         this.#openChain(node, this.seams.epilogueRoom(node));
         return;
       case "reduce":
@@ -106,7 +106,7 @@ class Fuser {
         this.#costs.set(y, cost);
         const uses = this.#uses(y);
         const full = [...leaves].filter((t) => t.size * 2 >= y.size).length;
-        if (uses > 1 && (cost.flops > 12 || uses * full > full + 1 + uses)) this.#store(y);
+        if (uses > 1 && (cost.flops > 12 || uses * full > full + 1 + uses)) this.#storeNarrow(y);
       }
     }
   }
@@ -145,10 +145,18 @@ class Fuser {
     if (!this.#stored.has(t)) this.#markStored(t);
   }
 
-  /** Makes `t` readable by a kernel: contiguous, at an offset that a binding can have. */
-  #storeForKernel(t: Tensor): void {
+  /** Stores y, or what y is an f32 cast of where that is f16: half the bytes. */
+  #storeNarrow(y: Tensor): void {
+    const [x] = y.node.inputs;
+    if (y.node.op.name !== "cast" || x.dtype !== "f16" || this.#isStoredView(x)) return this.#store(y);
+    this.#store(x);
+    this.#costs.set(y, { leaves: new Set([x]), flops: 1, ops: 1 });
+  }
+
+  /** Makes `t` readable by a kernel or a copy: contiguous, at an offset that a binding or copy can have. */
+  #storeAligned(t: Tensor, alignment: number): void {
     const { base, offset } = this.#view(t);
-    if ((offset * bytesPerElement(t.dtype)) % OFFSET_ALIGNMENT === 0) this.#store(base);
+    if ((offset * bytesPerElement(t.dtype)) % alignment === 0) this.#store(base);
     else {
       if (base.node.op.kind !== "movement") this.#store(base);
       this.#store(t);

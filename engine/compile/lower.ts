@@ -5,7 +5,7 @@ import type { KernelOp, Slot, View } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Memories, type Residence, aliasOf, isContiguous, reshapeAccess } from "./access.ts";
-import { type Dispatch, type Memory, makeDispatch, wholeLoop } from "./dispatch.ts";
+import { type Dispatch, type Memory, makeDispatch, storageAliases, wholeLoop } from "./dispatch.ts";
 import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
 import { Expression } from "./expression.ts";
 import { type Chain, type Fusion, type Stage, endOf, rawOf } from "./stage.ts";
@@ -125,7 +125,9 @@ export class Lowerer {
       if (d === last && tail) hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
       if (d === last && strided) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", end.shape, strided.view, context, wholeLoop(end.shape), 0);
       const buffers = Object.fromEntries(Object.entries(d.buffers).map(([name, slot]) => [name, memory(slot)]));
-      return makeDispatch({ label, kernel: d.kernel, params: d.params, buffers, consts: d.consts, aliases: storageAliases(d.kernel, node), context, hooks, cost: d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 } });
+      const dtypeOf = ({ role, index }: RecordedSlot) => (role === "input" ? node.inputs[index].dtype : role === "output" ? node.outputs[index].dtype : undefined);
+      const aliases = storageAliases(d.kernel, (name) => dtypeOf(d.buffers[name]));
+      return makeDispatch({ label, kernel: d.kernel, params: d.params, buffers, consts: d.consts, aliases, context, hooks, cost: d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 } });
     });
   }
 
@@ -168,10 +170,4 @@ export class Lowerer {
   #newScratch(bytes: number): Memory {
     return { of: { scratch: this.#scratch++ }, offset: 0, bytes };
   }
-}
-
-/** The storage types of a kernel whose op works on half precision: its `Elem…` aliases with f16 for f32. */
-function storageAliases({ source, aliases }: Kernel, { inputs: [x] }: Node): Record<string, string> {
-  if (x?.dtype !== "f16") return {};
-  return Object.fromEntries(aliases.filter((a) => /^Elem\d?$/.test(a)).map((a) => [a, new RegExp(`^alias ${a}\\s*=\\s*([^;]+);`, "m").exec(source)![1].trim().replace("f32", "f16")]));
 }

@@ -6,6 +6,8 @@ import { type Residence, aliasOf } from "./access.ts";
 
 /** Offsets of bindings are multiples of this many bytes on every device. */
 export const OFFSET_ALIGNMENT = 256;
+/** Offsets of copies are multiples of this many bytes: an f16 tensor may begin between two. */
+export const COPY_ALIGNMENT = 4;
 
 export type Stage =
   /** Computes `result` elementwise, and writes it a second time into its view of a joined tensor. */

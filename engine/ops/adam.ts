@@ -33,6 +33,7 @@ const plainOp = adamOp(false), amsgradOp = adamOp(true);
 export function adamStep(g: Tensor, rate: Tensor, control: Tensor, state: readonly Tensor[], attrs: AdamAttrs): readonly Tensor[] {
   const [p] = state;
   if (p.rank !== 1 || p.size % 4 !== 0 || g.size !== p.size) throw new ShapeError("adam", `p ${show(p.shape)} and g ${show(g.shape)} must be flat, equally long and a multiple of 4`);
+  for (const t of [g, rate, control, ...state]) if (t.dtype !== "f32") throw new ShapeError("adam", `a tensor of it is ${t.dtype}${show(t.shape)}; parameters, gradients and moments are f32`);
   if (rate.size < 1 || control.size < 4) throw new ShapeError("adam", `rate ${show(rate.shape)} and control ${show(control.shape)} must hold 1 and 4 numbers at least`);
   return applyAll(state.length === 4 ? amsgradOp : plainOp, [g, rate, control, ...state], attrs);
 }

@@ -1,5 +1,6 @@
 // Where along an axis the largest or smallest elements stand.
 import { argExtreme, argExtremeMerge } from "../../kernels/arg-extreme.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { normalizeAxis, show, sizeOf } from "../shape.ts";
@@ -29,7 +30,7 @@ const argOp: KernelOp<ArgAttrs> = {
 
 const along = (name: string, least: boolean) => (x: Tensor, axis: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
   const d = normalizeAxis(name, axis, x.rank);
-  if (x.dtype !== "f32") throw new ShapeError(name, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
+  if (!isFloat(x.dtype)) throw new ShapeError(name, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
   if (x.shape[d] === 0) throw new ShapeError(name, `${show(x.shape)} is empty along axis ${d}, and an empty set has no ${least ? "smallest" : "largest"} element`);
   const before = x.shape.slice(0, d), after = x.shape.slice(d + 1);
   const at = apply(argOp, [reshape(x, [sizeOf(before), x.shape[d], sizeOf(after)])], { least });

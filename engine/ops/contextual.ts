@@ -5,11 +5,12 @@ import {
   KIND, contextualGrad, contextualGradQuad, contextualMergeLargest, contextualMergeLeast, contextualMergeSums, contextualOrder, contextualPull, contextualReduce, splitsOf, windows,
 } from "../../kernels/contextual.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply, applyAll } from "../tensor.ts";
-import { mul } from "./elementwise.ts";
+import { mul, wide } from "./elementwise.ts";
 import { pad } from "./pad.ts";
 
 export interface ContextualAttrs {
@@ -131,11 +132,11 @@ export function contextualMatch(x: Tensor, y: Tensor, { bandWidth = 0.5, best = 
   const op = "contextualMatch";
   for (const [name, t] of [["x", x], ["y", y]] as const) {
     if (t.rank !== 3) throw new ShapeError(op, `${name} is ${show(t.shape)}; it must be points [N, S, C]`);
-    if (t.dtype !== "f32") throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
+    if (!isFloat(t.dtype)) throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
     if (t.shape[1] === 0) throw new ShapeError(op, `${name} is ${show(t.shape)}; it needs at least one point`);
   }
   if (x.shape[0] !== y.shape[0] || x.shape[2] !== y.shape[2]) throw new ShapeError(op, `x is ${show(x.shape)} and y ${show(y.shape)}; N and C must be equal`);
   if (!(bandWidth > 0)) throw new ShapeError(op, `bandWidth is ${bandWidth}; it must be above 0`);
-  const by4 = (t: Tensor): Tensor => (t.shape[2] % 4 === 0 ? t : pad(t, [[0, 0], [0, 0], [0, 4 - (t.shape[2] % 4)]]));
+  const by4 = (t: Tensor): Tensor => (t.shape[2] % 4 === 0 ? wide(t) : pad(wide(t), [[0, 0], [0, 0], [0, 4 - (t.shape[2] % 4)]]));
   return applyAll(contextualOp, [by4(x), by4(y)], { bandWidth, best, bias, scale, least })[0];
 }

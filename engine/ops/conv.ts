@@ -5,11 +5,13 @@ import { conv2dKernels, turned } from "../../kernels/conv2d.ts";
 import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { add } from "./elementwise.ts";
+import { alike, operands } from "../autocast.ts";
+import { addBias } from "./elementwise.ts";
 import { pad as padTensor } from "./pad.ts";
 
 export interface ConvAttrs {
@@ -86,10 +88,10 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   },
 };
 
-/** x [N, H, W, C], dy [N, P, Q, K] → dw [R, S, C/groups, K]. */
+/** x [N, H, W, C], dy [N, P, Q, K] → dw [R, S, C/groups, K], f32: its sums are long. */
 export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   kind: "kernel", name: "conv2d-weight-grad",
-  infer: ([x, dy], a) => [{ shape: [...a.filter, x.shape[3] / a.groups, dy.shape[3]], dtype: x.dtype }],
+  infer: ([x, dy], a) => [{ shape: [...a.filter, x.shape[3] / a.groups, dy.shape[3]], dtype: "f32" }],
   vjp: ([ddw], [x, dy], _, a) => [
     conv2dInputGrad(dy, ddw!, { ...a, size: [x.shape[1], x.shape[2]] }),
     conv2dRaw(x, ddw!, a),
@@ -108,7 +110,7 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   },
 };
 
-const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, [x, w], { stride, pad, dilation, groups });
+const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, dilation, groups });
 
 /** Gradient of conv2d to its image: dy [N, P, Q, K], w [R, S, C/groups, K] → [N, H, W, C] with [H, W] = `size`. Throws ShapeError. */
 export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, groups, size }: ConvInputGradAttrs): Tensor {
@@ -119,7 +121,7 @@ export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, 
   if (dy.shape[3] !== w.shape[3]) throw new ShapeError(name, `dy ${show(dy.shape)} has K = ${dy.shape[3]}, w ${show(w.shape)} has K = ${w.shape[3]}; they must be equal`);
   const [p, q] = outputSize(name, size, w.shape, a);
   if (dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not come from an image of ${size[0]} × ${size[1]}: P × Q would be ${p} × ${q}`);
-  return apply(conv2dInputGradOp, [dy, w], a);
+  return apply(conv2dInputGradOp, alike(dy, w), a);
 }
 
 /** Gradient of conv2d to its filter: x [N, H, W, C], dy [N, P, Q, K] → [R, S, C/groups, K] with [R, S] = `filter`. Throws ShapeError. */
@@ -130,7 +132,7 @@ export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, dilation,
   needsRank4(name, "dy", dy, "[N, P, Q, K]");
   const [p, q] = outputSize(name, x.shape.slice(1, 3), filter, a);
   if (dy.shape[0] !== x.shape[0] || dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not belong to x ${show(x.shape)}; N × P × Q would be ${x.shape[0]} × ${p} × ${q}`);
-  return apply(conv2dWeightGradOp, [x, dy], a);
+  return apply(conv2dWeightGradOp, alike(x, dy), a);
 }
 
 type Pair = number | readonly [y: number, x: number];
@@ -155,8 +157,9 @@ export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padMode"> {
  * x [N, H, W, C], w [R, S, C/groups, K] → [N, P, Q, K], P = ⌊(H + padTop + padBottom − dil·(R−1) − 1) / stride⌋ + 1.
  * Channel k belongs to group ⌊k / (K/groups)⌋. Throws ShapeError.
  */
-export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
+export function conv2d(image: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
   const name = "conv2d";
+  const [x, w] = operands(image, filter);
   const a = attrsOf(name, options);
   needsRank4(name, "x", x, "[N, H, W, C]");
   needsRank4(name, "w", w, "[R, S, C/groups, K]");
@@ -172,7 +175,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
   const y = mirrored
     ? conv2dRaw(padTensor(x, [[0, 0], [top, bottom], [left, right], [0, 0]], { mode: "reflect" }), w, { ...a, pad: [0, 0, 0, 0] })
     : conv2dRaw(x, w, a);
-  return options.bias ? add(y, options.bias) : y;
+  return options.bias ? addBias(y, options.bias) : y;
 }
 
 /**
@@ -180,8 +183,9 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
  * x [N, P, Q, Cin], w [R, S, Cout/groups, Cin] → [N, H, W, Cout],
  * H = (P − 1)·stride − padTop − padBottom + dil·(R − 1) + 1 + outputPad; bias [Cout]. Throws ShapeError.
  */
-export function convTranspose2d(x: Tensor, w: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
+export function convTranspose2d(image: Tensor, filter: Tensor, options: ConvTranspose2dOptions = {}): Tensor {
   const name = "convTranspose2d";
+  const [x, w] = operands(image, filter);
   const a = attrsOf(name, options);
   const more = pairOf(name, "outputPad", options.outputPad ?? 0, 0);
   needsRank4(name, "x", x, "[N, P, Q, Cin]");
@@ -199,7 +203,7 @@ export function convTranspose2d(x: Tensor, w: Tensor, options: ConvTranspose2dOp
   // outputPad is cropping less at the end.
   const pad = [a.pad[0], a.pad[1], a.pad[2] - more[0], a.pad[3] - more[1]] as const;
   const y = conv2dInputGrad(x, w, { ...a, pad, size });
-  return options.bias ? add(y, options.bias) : y;
+  return options.bias ? addBias(y, options.bias) : y;
 }
 
 function attrsOf(op: string, { stride = 1, pad = 0, dilation = 1, groups = 1 }: Conv2dOptions): ConvAttrs {
@@ -217,7 +221,7 @@ function pairOf(op: string, what: string, value: Pair, least: number): readonly 
 
 function needsRank4(op: string, name: string, t: Tensor, layout: string): void {
   if (t.rank !== 4) throw new ShapeError(op, `${name} is ${show(t.shape)}, of rank ${t.rank}; it must be ${layout}`);
-  if (t.dtype !== "f32") throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
+  if (!isFloat(t.dtype)) throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
 }
 
 function needsGroups(op: string, dim: string, channels: number, groups: number): void {

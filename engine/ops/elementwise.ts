@@ -1,12 +1,13 @@
 // y[i] = f(x[i], …). Each op is one WGSL expression and one derivative line; chains of them fuse.
 import { constantValue, full, zerosLike } from "../constant.ts";
-import type { DType } from "../dtype.ts";
+import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { type None, type Operand, binary, broadcast, needs, unary } from "./expression.ts";
+import { type None, type Operand, binary, broadcast, dtypeOf, needs, unary } from "./expression.ts";
 import { expand } from "./movement.ts";
+import { keepZeroSum } from "./zero-sum.ts";
 
 export { type Operand, broadcast };
 
@@ -22,14 +23,17 @@ function simplified(name: string, raw: (a: Operand, b: Operand) => Tensor, leftU
     const [a, b] = broadcast(name, x, y);
     const p = constantValue(a), q = constantValue(b);
     if (p !== undefined && q !== undefined && a.dtype === "f32") return full(a.shape, Math.fround(fold(p, q)), a.dtype);
-    if (p !== undefined && p === leftUnit) return b;
-    if (q !== undefined && q === rightUnit) return a;
+    if (p !== undefined && p === leftUnit) return cast(b, dtypeOf(name, [a, b]));
+    if (q !== undefined && q === rightUnit) return cast(a, dtypeOf(name, [a, b]));
     return raw(a, b);
   };
 }
 
 /** a + b, broadcasting. */
 export const add = simplified("add", addRaw, 0, 0, (a, b) => a + b);
+const biasRaw = binary("add", (a, b) => `(${a} + ${b})`, (dy) => [dy, dy], { out: "first" });
+/** y + bias, broadcasting, of y's dtype whatever the bias's is. */
+export const addBias = (y: Tensor, bias: Tensor): Tensor => (y.dtype === bias.dtype ? add(y, bias) : biasRaw(y, bias));
 /** a − b, broadcasting. */
 export const sub = simplified("sub", subRaw, null, 0, (a, b) => a - b);
 /** a · b, broadcasting. */
@@ -67,7 +71,7 @@ export const finite = unary("finite", (x) => `((bitcast<U>(${x}) & U(0x7fffffffu
 const whereOp: ElementwiseOp<None> = {
   kind: "elementwise", name: "where", flops: 1,
   wgsl: ([c, a, b]) => `select(${b}, ${a}, ${c})`,
-  infer: ([, a]) => [{ shape: a.shape, dtype: a.dtype }],
+  infer: ([, a, b]) => [{ shape: a.shape, dtype: dtypeOf("where", [a, b]) }],
   vjp: ([dy], [c]) => [null, where(c, dy!, 0), where(c, 0, dy!)],
 };
 /** a where the bool tensor `condition` holds, else b; broadcasting. */
@@ -83,10 +87,24 @@ const castOp: ElementwiseOp<CastAttrs> = {
   kind: "elementwise", name: "cast", flops: 1,
   wgsl: ([x], { dtype }) => ({ f32: `F(${x})`, f16: `F(${x})`, i32: `I(${x})`, u32: `U(${x})`, bool: `B(${x})` })[dtype],
   infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
-  vjp: ([dy], [x], _, { dtype }) => [dtype === "f32" || dtype === "f16" ? (x.dtype === "f32" || x.dtype === "f16" ? cast(dy!, x.dtype) : null) : null],
+  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? cast(dy!, x.dtype) : null],
 };
-/** x as another dtype; floats to integers truncate, numbers to bool test for non-zero. */
-export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : apply(castOp, [x], { dtype }));
+/**
+ * x as another dtype; floats to integers truncate, numbers to bool test for non-zero. f16 is a storage type: values are rounded
+ * where they are stored, so an f32 tensor that is cast to f16 and back is itself.
+ */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  if (x.dtype === dtype) return x;
+  if (isFloat(x.dtype) && isFloat(dtype)) {
+    const value = constantValue(x);
+    if (value !== undefined) return full(x.shape, value, dtype);
+    const [from] = x.node.inputs;
+    if (x.node.op === castOp && from.dtype === dtype) return from;
+  }
+  return keepZeroSum(x, apply(castOp, [x], { dtype }));
+}
+/** x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. */
+export const wide = (x: Tensor): Tensor => (x.dtype === "f16" ? cast(x, "f32") : x);
 
 /** x computed anew: a stored value of its own. */
 export const copy = unary("copy", (x) => x, (dy) => dy, { flops: 0, integers: "same", bools: true });
@@ -139,7 +157,7 @@ const clampOp: ElementwiseOp<None> = {
 };
 /** x limited to [min, max], max where they cross; NaN stays NaN, and a NaN bound gives NaN. Bounds are inside for the gradient. */
 export function clamp(x: Tensor, { min = -Infinity, max = Infinity }: Bounds): Tensor {
-  if (x.dtype === "f32" || x.dtype === "f16") return apply(clampOp, [x, full(x.shape, min, x.dtype), full(x.shape, max, x.dtype)], {});
+  if (isFloat(x.dtype)) return apply(clampOp, [x, full(x.shape, min, x.dtype), full(x.shape, max, x.dtype)], {});
   const least = min === -Infinity ? x : maximum(x, Math.ceil(min));
   return max === Infinity ? least : minimum(least, Math.floor(max));
 }

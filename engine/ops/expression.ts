@@ -1,7 +1,7 @@
 // Declares ops that are one WGSL expression an element. In expressions F, I, U, B stand for f32, i32, u32, bool or their vec4:
 // an expression must hold for both.
 import { full } from "../constant.ts";
-import type { DType } from "../dtype.ts";
+import { type DType, isFloat, promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
@@ -25,8 +25,6 @@ export function needs(...names: (keyof typeof functions)[]): Record<string, stri
   return found;
 }
 
-function isFloat(dtype: DType): boolean { return dtype === "f32" || dtype === "f16"; }
-
 /** What an op is made of beside its expression. */
 export interface ExpressionOptions {
   /** Rough operations an element. */
@@ -38,7 +36,8 @@ export interface ExpressionOptions {
   bools?: boolean;
   /** Has no meaning for u32. */
   signed?: boolean;
-  out?: DType;
+  /** Dtype of the result; "first": that of the first operand. Absent: what the operands' promote to. */
+  out?: DType | "first";
 }
 
 /** Throws a ShapeError where an op can't take the dtype of x. */
@@ -52,7 +51,7 @@ function declare(name: string, wgsl: (...x: string[]) => string, vjp: Elementwis
   const floats: ElementwiseOp<None> = {
     kind: "elementwise", name, flops, functions: uses, vjp,
     wgsl: (xs) => wgsl(...xs),
-    infer: ([x]) => [{ shape: x.shape, dtype: out ?? x.dtype }],
+    infer: (xs) => [{ shape: xs[0].shape, dtype: out === "first" ? xs[0].dtype : out ?? dtypeOf(name, xs) }],
   };
   if (!integers || integers === "same") return { floats, others: floats };
   return { floats, others: { ...floats, wgsl: (xs) => integers(...xs) } };
@@ -79,15 +78,19 @@ export function binary(name: string, wgsl: (a: string, b: string) => string, d: 
   };
 }
 
-/** Operands as tensors of one shape; numbers become constants of the tensors' dtype. Throws ShapeError. */
+/** The dtype that the operands' promote to. Throws ShapeError. */
+export const dtypeOf = (name: string, xs: readonly Tensor[]): DType => xs.map((x) => x.dtype).reduce((a, b) => {
+  const both = promote(a, b);
+  if (!both) throw new ShapeError(name, `operands are ${a} and ${b}; cast one of them`);
+  return both;
+});
+
+/** Operands as tensors of one shape; numbers become constants of the dtype that the tensors' promote to. Throws ShapeError. */
 export function broadcast(name: string, ...xs: Operand[]): Tensor[] {
   const shape = xs.reduce<readonly number[]>((s, x) => (x instanceof Tensor ? broadcastShapes(name, s, x.shape) : s), []);
-  const dtype = xs.find((x): x is Tensor => x instanceof Tensor)?.dtype ?? "f32";
-  return xs.map((x) => {
-    if (!(x instanceof Tensor)) return full(shape, x, dtype);
-    if (x.dtype !== dtype) throw new ShapeError(name, `operands are ${dtype} and ${x.dtype}; cast one of them`);
-    return expand(x, shape);
-  });
+  const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
+  const dtype = tensors.length ? dtypeOf(name, tensors) : "f32";
+  return xs.map((x) => (x instanceof Tensor ? expand(x, shape) : full(shape, x, dtype)));
 }
 
 /** A JS number as a WGSL f32 literal. */

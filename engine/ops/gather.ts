@@ -1,7 +1,8 @@
 // Elements looked up by index along an axis, and the transpose: each target sums its sources in a fixed order, from the last to the first.
 import type { Params } from "../../kernels/kernel.ts";
-import { gather as gatherKernel, gatherDots, gatherTaps, scatterAdd, scatterBounds, scatterClear, scatterLast, scatterLinks, scatterList, scatterRooms, scatterTaps } from "../../kernels/gather.ts";
+import { gather as gatherKernel, gatherDots, gatherFloats, gatherTaps, scatterAdd, scatterBounds, scatterClear, scatterLast, scatterLinks, scatterList, scatterRooms, scatterTaps } from "../../kernels/gather.ts";
 import { full } from "../constant.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";
 import { type Shape, normalizeAxis, show, sizeOf } from "../shape.ts";
@@ -14,15 +15,16 @@ interface LookupAttrs { readonly outer: number; readonly n: number; readonly inn
 
 const NAN_BITS = 0x7fc00000;
 
-/** (x, index) → y [outer, m, inner], of any dtype of 32 bits. */
+/** (x, index) → y [outer, m, inner], of any dtype. */
 const gatherOp: KernelOp<LookupAttrs> = {
   kind: "kernel", name: "gather",
   infer: ([x], { outer, m, inner }) => [{ shape: [outer, m, inner], dtype: x.dtype }],
-  vjp: ([dy], [x, index], _, a) => [x.dtype === "f32" ? scattered(scatterAddOp, dy!, index, a) : null, null],
+  vjp: ([dy], [x, index], _, a) => [isFloat(x.dtype) ? scattered(scatterAddOp, dy!, index, a) : null, null],
   lower(l, a) {
     const [, { shape: [outer, , inner] }] = l.inputs;
     const strides = { strideO: outer === 1 ? 0 : a.m * inner, strideJ: inner, strideI: inner === 1 ? 0 : 1 };
-    l.dispatch(gatherKernel, { ...a, ...strides, wrap: 1, outside: l.inputs[0].dtype === "f32" ? NAN_BITS : 0 }, { x: l.input(0), index: l.input(1), y: l.output(0) });
+    const { dtype } = l.inputs[0];
+    l.dispatch(dtype === "f16" ? gatherFloats : gatherKernel, { ...a, ...strides, wrap: 1, outside: isFloat(dtype) ? NAN_BITS : 0 }, { x: l.input(0), index: l.input(1), y: l.output(0) });
   },
 };
 
@@ -71,7 +73,7 @@ const scatterLastOp: KernelOp<LookupAttrs> = {
 
 /** No source: zeros, and no kernel has an empty buffer to read. */
 const scattered = (op: typeof scatterAddOp, x: Tensor, index: Tensor, a: LookupAttrs): Tensor =>
-  a.m === 0 ? full([a.outer, a.n, a.inner], 0) : apply(op, [x, index], a);
+  a.m === 0 ? full([a.outer, a.n, a.inner], 0, x.dtype) : apply(op, [x, index], a);
 
 /** y [outer, n, inner] with x [outer, m, inner] written where index (same shape, ≥ 0) says along the middle axis, the last of several; zeros elsewhere. */
 export const scatterAlong = (x: Tensor, index: Tensor, n: number): Tensor => {
@@ -81,7 +83,6 @@ export const scatterAlong = (x: Tensor, index: Tensor, n: number): Tensor => {
 
 function checkIndex(op: string, x: Tensor, index: Tensor, axis: number): Tensor {
   if (index.dtype !== "i32" && index.dtype !== "u32") throw new ShapeError(op, `the index is ${index.dtype}${show(index.shape)}; it must hold whole numbers: cast(index, "i32")`);
-  if (x.dtype === "f16") throw new ShapeError(op, `x is f16${show(x.shape)}; cast(x, "f32") first`);
   if (x.shape[axis] === 0 && index.size > 0) throw new ShapeError(op, `x ${show(x.shape)} is empty along axis ${axis}, so the index ${show(index.shape)} has nothing to point to`);
   return cast(index, "i32");
 }
@@ -145,17 +146,17 @@ const spreadOp: KernelOp<TapAttrs> = {
   },
 };
 
-/** (x, index, dy) → dw. */
+/** (x, index, dy) → dw, f32. */
 const tapGradOp: KernelOp<TapAttrs> = {
   kind: "kernel", name: "gather-dots",
-  infer: ([x], a) => [{ shape: tapShapes.w(a), dtype: x.dtype }],
+  infer: (_, a) => [{ shape: tapShapes.w(a), dtype: "f32" }],
   vjp: ([u], [x, index, dy], _, a) => [apply(spreadOp, [dy, index, u!], a), null, apply(mixOp, [x, index, u!], a)],
   lower: (l, a) => l.dispatch(gatherDots, a, { x: l.input(0), index: l.input(1), dy: l.input(2), dw: l.output(0) }),
 };
 
-/** y[o,p,c] = Σ_k w[o,p,k] · x[o, index[o,p,k], c]; x [O, n, C], index i32 and w [O, P, K]. A negative index adds nothing. */
+/** y[o,p,c] = Σ_k w[o,p,k] · x[o, index[o,p,k], c]; x [O, n, C], index i32 and w f32 [O, P, K]. A negative index adds nothing. */
 export function mixTaps(x: Tensor, index: Tensor, w: Tensor): Tensor {
   const [outer, n, c] = x.shape, [, points, taps] = index.shape;
-  if (outer * points * c === 0) return full([outer, points, c], 0);
+  if (outer * points * c === 0) return full([outer, points, c], 0, x.dtype);
   return apply(mixOp, [x, index, w], { outer, n, c, points, taps });
 }

@@ -1,10 +1,11 @@
 // Sampling an image at given points, by PyTorch's rules. Positions and weights are elementwise, so that their gradients follow; the
 // mixing of pixels is one op with kernels.
 import { full, iota } from "../constant.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, cast, div, equal, floor, less, lessEqual, mul, neg, round, sub, where } from "./elementwise.ts";
+import { abs, add, cast, div, equal, floor, less, lessEqual, mul, neg, round, sub, where, wide } from "./elementwise.ts";
 import { mixTaps } from "./gather.ts";
 import { expand, reshape, slice } from "./movement.ts";
 
@@ -63,19 +64,19 @@ function tapsAlong(u: Tensor, size: number, mode: GridSampleOptions["mode"], pad
 
 /**
  * y[n,p,q,c] = x at the point (grid[n,p,q,0], grid[n,p,q,1]) = (across, down), each from −1 to 1 over the image.
- * x [N, H, W, C], grid [N, P, Q, 2] → [N, P, Q, C]. Gradients to both, those to x summed in a fixed order. Throws ShapeError.
+ * x [N, H, W, C], grid [N, P, Q, 2] → [N, P, Q, C]. Coordinates and weights are f32. Gradients to both, those to x summed in a fixed order. Throws ShapeError.
  */
 export function gridSample(x: Tensor, grid: Tensor, { mode = "bilinear", padding = "zeros", alignCorners = false }: GridSampleOptions = {}): Tensor {
   const fail = (message: string): never => { throw new ShapeError("gridSample", message); };
   if (x.rank !== 4) fail(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
   if (grid.rank !== 4 || grid.shape[3] !== 2) fail(`grid is ${show(grid.shape)}; it must be [N, P, Q, 2], two coordinates a point`);
   if (x.shape[0] !== grid.shape[0]) fail(`x ${show(x.shape)} has N = ${x.shape[0]}, grid ${show(grid.shape)} has N = ${grid.shape[0]}; they must be equal`);
-  for (const [name, t] of [["x", x], ["grid", grid]] as const) if (t.dtype !== "f32") fail(`${name} is ${t.dtype}${show(t.shape)}; it must be f32: cast(${name}, "f32") first`);
+  for (const [name, t] of [["x", x], ["grid", grid]] as const) if (!isFloat(t.dtype)) fail(`${name} is ${t.dtype}${show(t.shape)}; it must be f32: cast(${name}, "f32") first`);
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (!paddings.includes(padding)) fail(`padding is ${String(padding)}; use one of ${paddings.join(", ")}`);
   const [n, h, w, c] = x.shape, [, p, q] = grid.shape;
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
-  const along = (k: number): Tensor => reshape(slice(grid, [null, null, null, [k, k + 1]]), [n, p * q]);
+  const along = (k: number): Tensor => reshape(slice(wide(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
   const [column, across] = tapsAlong(along(0), w, mode, padding, alignCorners);
   const [row, down] = tapsAlong(along(1), h, mode, padding, alignCorners);
   // Every row tap with every column tap.

@@ -2,11 +2,13 @@
 // gradients need no transposed copies.
 import type { Params } from "../../kernels/kernel.ts";
 import { countsVec4s, matmulKernels } from "../../kernels/matmul.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { type Shape, broadcastShapes, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { add } from "./elementwise.ts";
+import { alike, operands } from "../autocast.ts";
+import { addBias } from "./elementwise.ts";
 import { expand, reshape, sumTo } from "./movement.ts";
 
 export interface MatmulAttrs {
@@ -48,7 +50,7 @@ export const matmulOp: KernelOp<MatmulAttrs> = {
   },
 };
 
-const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor => apply(matmulOp, [a, b], { transposeA, transposeB });
+const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor => apply(matmulOp, alike(a, b), { transposeA, transposeB });
 
 export interface MatmulOptions {
   /** Reads a as if its last two dimensions were exchanged. */
@@ -62,10 +64,11 @@ export interface MatmulOptions {
  * Leading dimensions broadcast as in numpy. A vector a stands for one row, a vector b for one column, and that dimension is
  * dropped from y: two vectors give a scalar. Throws ShapeError.
  */
-export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+export function matmul(left: Tensor, right: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+  const [a, b] = operands(left, right);
   for (const [name, t] of [["a", a], ["b", b]] as const) {
     if (t.rank === 0) throw new ShapeError("matmul", `${name} is a scalar; use mul() to scale a tensor`);
-    if (t.dtype !== "f32") throw new ShapeError("matmul", `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
+    if (!isFloat(t.dtype)) throw new ShapeError("matmul", `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
   }
   const attrs = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
   const x = a.rank > 1 ? a : reshape(a, [1, a.size]);
@@ -97,5 +100,5 @@ export function linear(x: Tensor, w: Tensor, bias?: Tensor): Tensor {
   if (x.rank === 0 || x.shape[x.rank - 1] !== w.shape[0]) throw new ShapeError("linear", `x ${show(x.shape)} must end in I = ${w.shape[0]} features, for w is ${show(w.shape)} (I, O)`);
   if (bias && (bias.rank !== 1 || bias.shape[0] !== w.shape[1])) throw new ShapeError("linear", `bias is ${show(bias.shape)}; with O = ${w.shape[1]} it must be [${w.shape[1]}]`);
   const y = matmul(x, w);
-  return bias ? add(y, bias) : y;
+  return bias ? addBias(y, bias) : y;
 }

@@ -1,9 +1,11 @@
 // Moving elements: reshape, transpose, expand, slice, flip are views that their readers follow; concat is written in place.
 import { full, constantValue } from "../constant.ts";
+import { promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ConcatOp, MovementOp } from "../op.ts";
 import { type Shape, isShape, normalizeAxis, sameShape, show, sizeOf, stridesOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
+import { wide } from "./elementwise.ts";
 import { sum } from "./reduce.ts";
 import { isZeroSum } from "./zero-sum.ts";
 
@@ -164,9 +166,10 @@ const concatOp: ConcatOp<ConcatAttrs> = {
   },
 };
 
-/** Joins tensors along `axis`; all other sizes and the dtypes must agree. */
-export function concat(xs: readonly Tensor[], axis: number): Tensor {
-  if (xs.length === 0) throw new ShapeError("concat", "needs at least one tensor");
+/** Joins tensors along `axis`; all other sizes and the dtypes must agree, but that f16 beside f32 becomes f32. */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  if (parts.length === 0) throw new ShapeError("concat", "needs at least one tensor");
+  const xs = parts.some((x) => x.dtype === "f32") ? parts.map(wide) : parts;
   const a = normalizeAxis("concat", axis, xs[0].rank);
   for (const x of xs) {
     if (x.rank !== xs[0].rank || x.dtype !== xs[0].dtype || !x.shape.every((n, d) => d === a || n === xs[0].shape[d])) {
@@ -181,7 +184,7 @@ export const stack = (xs: readonly Tensor[], axis = 0): Tensor => {
   if (xs.length === 0) throw new ShapeError("stack", "needs at least one tensor");
   const a = normalizeAxis("stack", axis, xs[0].rank + 1);
   for (const x of xs) {
-    if (!sameShape(x.shape, xs[0].shape) || x.dtype !== xs[0].dtype) throw new ShapeError("stack", `${x.dtype}${show(x.shape)} does not stack with ${xs[0].dtype}${show(xs[0].shape)}; shapes and dtypes must be equal`);
+    if (!sameShape(x.shape, xs[0].shape) || !promote(x.dtype, xs[0].dtype)) throw new ShapeError("stack", `${x.dtype}${show(x.shape)} does not stack with ${xs[0].dtype}${show(xs[0].shape)}; shapes and dtypes must be equal`);
   }
   return concat(xs.map((x) => reshape(x, [...x.shape.slice(0, a), 1, ...x.shape.slice(a)])), a);
 };

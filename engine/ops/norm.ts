@@ -1,10 +1,10 @@
-// Normalisation: one reduction for the moments, then elementwise work that fuses with what follows. The gradient is written as
-// a whole, for it needs two sums where the chain of its parts would take four.
+// Normalisation, by f32 statistics and to the dtype of x: one reduction for the moments, then elementwise work that fuses with
+// what follows. The gradient is written as a whole, for it needs two sums where the chain of its parts would take four.
 import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, broadcast, div, maximum, mul, pow, rsqrt, sub } from "./elementwise.ts";
+import { abs, add, broadcast, cast, div, maximum, mul, pow, rsqrt, sub, wide } from "./elementwise.ts";
 import { reshape, sumTo } from "./movement.ts";
 import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
 import { markZeroSum } from "./zero-sum.ts";
@@ -18,10 +18,11 @@ const affine = (x: Tensor, { weight, bias }: Affine): Tensor => {
 
 /** (x − mean) / √(variance + eps) · weight + bias, all broadcasting against x: given statistics, as at inference. */
 export const normalize = (x: Tensor, mean: Tensor, variance: Tensor, eps: number, weight?: Tensor, bias?: Tensor): Tensor =>
-  affine(mul(sub(x, mean), rsqrt(add(variance, eps))), { weight, bias });
+  cast(affine(mul(sub(wide(x), mean), rsqrt(add(wide(variance), eps))), { weight, bias }), x.dtype);
 
-/** x normalised by its own moments over `axes`, then weight and bias; with those moments. */
-function normalizeOver(x: Tensor, axes: readonly number[], eps: number, { weight, bias }: Affine): { y: Tensor; mean: Tensor; variance: Tensor } {
+/** Given x normalised by its own moments over `axes`, then weight and bias; with those moments. All f32. */
+function normalizeOver(given: Tensor, axes: readonly number[], eps: number, { weight, bias }: Affine): { y: Tensor; mean: Tensor; variance: Tensor } {
+  const x = wide(given);
   const { mean, variance } = moments(x, axes);
   const root = rsqrt(add(variance, eps));
   const unit = mul(sub(x, mean), root);
@@ -62,14 +63,15 @@ interface NormOptions extends Affine { eps?: number }
 /** Instance norm of x [N, …, C], as [N, H, W, C], over the space of each sample and channel, biased variance; weight and bias [C]. Throws ShapeError. */
 export function instanceNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): Tensor {
   needsChannels("instanceNorm", x, 3, rest);
-  return normalizeOver(x, x.shape.map((_, d) => d).slice(1, -1), eps, rest).y;
+  const { y } = normalizeOver(x, x.shape.map((_, d) => d).slice(1, -1), eps, rest);
+  return cast(y, x.dtype);
 }
 
 /** Batch norm of x [N, …, C] with the statistics of this batch; also those statistics, [C] each. Weight and bias [C]. Throws ShapeError. */
 export function batchNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): { y: Tensor; mean: Tensor; variance: Tensor; count: number } {
   const channels = needsChannels("batchNorm", x, 2, rest);
   const { y, mean, variance } = normalizeOver(x, x.shape.map((_, d) => d).slice(0, -1), eps, rest);
-  return { y, mean: reshape(mean, [channels]), variance: reshape(variance, [channels]), count: x.size / channels };
+  return { y: cast(y, x.dtype), mean: reshape(mean, [channels]), variance: reshape(variance, [channels]), count: x.size / channels };
 }
 
 /** Layer norm over the last `rank` axes; weight and bias of those axes' shape. Throws ShapeError. */
@@ -81,7 +83,7 @@ export function layerNorm(x: Tensor, rank: number, { eps = 1e-5, ...rest }: Norm
       throw new ShapeError("layerNorm", `${name} is ${show(t.shape)}; with x ${show(x.shape)} and ${rank} axes it must be ${show(want)} or broadcast to it`);
     }
   }
-  return normalizeOver(x, Array.from({ length: rank }, (_, i) => x.rank - rank + i), eps, rest).y;
+  return cast(normalizeOver(x, Array.from({ length: rank }, (_, i) => x.rank - rank + i), eps, rest).y, x.dtype);
 }
 
 /** Group norm of x [N, …, C]: each of `groups` runs of channels is normalised with the space of its sample. Weight and bias [C]. Throws ShapeError. */
@@ -90,7 +92,7 @@ export function groupNorm(x: Tensor, groups: number, { eps = 1e-5, weight, bias 
   if (channels % groups !== 0) throw new ShapeError("groupNorm", `C = ${channels} channels do not split into ${groups} groups; choose a divisor of C`);
   const split = reshape(x, [...x.shape.slice(0, -1), groups, channels / groups]);
   const axes = split.shape.map((_, d) => d).filter((d) => d !== 0 && d !== split.rank - 2);
-  return affine(reshape(normalizeOver(split, axes, eps, {}).y, x.shape), { weight, bias });
+  return cast(affine(reshape(normalizeOver(split, axes, eps, {}).y, x.shape), { weight, bias }), x.dtype);
 }
 
 interface LengthOptions { p?: number; eps?: number }
@@ -104,11 +106,14 @@ function lengthAlong(x: Tensor, axis: number, p: number): Tensor {
 }
 
 /** x / max(‖x‖_p, eps) along `axis`. */
-export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthOptions = {}): Tensor => div(x, maximum(lengthAlong(x, axis, p), eps));
+export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthOptions = {}): Tensor => {
+  const w = wide(x);
+  return cast(div(w, maximum(lengthAlong(w, axis, p), eps)), x.dtype);
+};
 
-/** Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`; a and b broadcast. The gradient takes the norms as they are, even below eps. */
+/** Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`, f32; a and b broadcast. The gradient takes the norms as they are, even below eps. */
 export function cosineSimilarity(a: Tensor, b: Tensor, axis = -1, { eps = 1e-8 }: { eps?: number } = {}): Tensor {
-  const [x, z] = broadcast("cosineSimilarity", a, b);
+  const [x, z] = broadcast("cosineSimilarity", wide(a), wide(b));
   const unit = (t: Tensor): Tensor => {
     const length = norm2(t, axis, { keepDims: true });
     return div(t, withGradient(maximum(length, eps), [length], (dy) => [dy]));

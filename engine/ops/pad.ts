@@ -3,6 +3,7 @@
 import type { Params } from "../../kernels/kernel.ts";
 import { padImage, padImageGrad } from "../../kernels/pad-image.ts";
 import { full } from "../constant.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
@@ -126,7 +127,7 @@ export function pad(x: Tensor, pads: readonly Pads[], { mode = "constant", value
   let y = cropped;
   for (let d = 0; d < x.rank; d++) {
     if (!padded(d)) continue;
-    if (x.dtype !== "f32") y = padByJoining(y, d, grow[d], mode, value);
+    if (!isFloat(x.dtype)) y = padByJoining(y, d, grow[d], mode, value);
     else if (padded(d + 1)) y = padPair(y, d, grow[d], grow[++d], mode, value);
     else y = padPair(y, d, grow[d], undefined, mode, value);
   }

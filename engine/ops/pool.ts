@@ -3,10 +3,12 @@
 import { avgPool, avgPoolGrad } from "../../kernels/avg-pool.ts";
 import type { Params } from "../../kernels/kernel.ts";
 import { maxPool, maxPoolGather, maxPoolGrad, maxPoolGradWindows, maxPoolIndex } from "../../kernels/max-pool.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering } from "../op.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
+import { cast } from "./elementwise.ts";
 import { scatterAlong } from "./gather.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
@@ -35,7 +37,7 @@ interface PoolAttrs extends Params {
 
 function checkImage(op: string, x: Tensor): void {
   if (x.rank !== 4) throw new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
-  if (x.dtype !== "f32") throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
+  if (!isFloat(x.dtype)) throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
 }
 
 function pair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
@@ -183,7 +185,7 @@ export function avgPool2d(x: Tensor, { countIncludePad = true, divisorOverride, 
 export function maxUnpool2d(x: Tensor, indices: Tensor, size: Pair): Tensor {
   const op = "maxUnpool2d";
   checkImage(op, x);
-  if (indices.dtype !== "i32" || !sameShape(indices.shape, x.shape)) throw new ShapeError(op, `indices are ${indices.dtype}${show(indices.shape)}; they must be i32${show(x.shape)}, as x is f32${show(x.shape)}`);
+  if (indices.dtype !== "i32" || !sameShape(indices.shape, x.shape)) throw new ShapeError(op, `indices are ${indices.dtype}${show(indices.shape)}; they must be i32${show(x.shape)}, as x is ${x.dtype}${show(x.shape)}`);
   const [h, w] = pair(op, "size", size, 1), [n, p, q, c] = x.shape;
   return reshape(scatterAlong(reshape(x, [n, p * q, c]), reshape(indices, [n, p * q, c]), h * w), [n, h, w, c]);
 }
@@ -196,7 +198,7 @@ export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   const [, h, w] = x.shape;
   if (h === 0 || w === 0) throw new ShapeError(op, `x is ${show(x.shape)}; H and W must be ≥ 1, for an empty window has no mean`);
   if (p === h && q === w) return x;
-  if (p === 1 && q === 1) return mean(x, [1, 2], { keepDims: true });
+  if (p === 1 && q === 1) return cast(mean(x, [1, 2], { keepDims: true }), x.dtype);
   if (Math.max((h + 1) * (p + 1), (w + 1) * (q + 1)) >= 2 ** 32) throw new ShapeError(op, `H·P = ${h}·${p} or W·Q = ${w}·${q} is 2³² or more, which index arithmetic can't hold; pool in two steps`);
   return apply(avgPoolOp, [x], { h, w, p, q, kernelY: 0, kernelX: 0, strideY: 1, strideX: 1, padY: 0, padX: 0, adaptive: 1, countPad: 0, divisor: 0 });
 }

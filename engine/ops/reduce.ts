@@ -1,10 +1,11 @@
-// Reductions over any axes. Partial results are combined in a fixed order: the same bits run after run.
+// Reductions over any axes, of floats in f32 and to f32, however they are stored. Partial results are combined in a fixed order: the same bits run after run.
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ReduceOp } from "../op.ts";
 import { full } from "../constant.ts";
 import { normalizeAxes, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply, applyAll } from "../tensor.ts";
-import { add, cast, div, equal, maximum, minimum, mul, square, sqrt, sub, where } from "./elementwise.ts";
+import { add, cast, div, equal, maximum, minimum, mul, square, sqrt, sub, where, wide } from "./elementwise.ts";
 import { concat, expand, reshape, slice, transpose } from "./movement.ts";
 
 interface ReduceAttrs { axes: readonly number[] }
@@ -50,7 +51,7 @@ const sumsOp: ReduceOp<ReduceAttrs> = {
 /** Sums of a and b, of one shape, over the same axes, sizes kept as 1: one walk where the last axis is not among them. */
 export function sumPair(a: Tensor, b: Tensor, axes: readonly number[]): [Tensor, Tensor] {
   if (axes.includes(a.rank - 1) || a.shape[a.rank - 1] === 1) return [sum(a, axes, { keepDims: true }), sum(b, axes, { keepDims: true })];
-  const [p, q] = applyAll(sumsOp, [a, b], { axes: normalizeAxes("sumPair", axes, a.rank) });
+  const [p, q] = applyAll(sumsOp, [wide(a), wide(b)], { axes: normalizeAxes("sumPair", axes, a.rank) });
   return [p, q];
 }
 
@@ -99,7 +100,7 @@ function reduce(op: ReduceOp<ReduceAttrs>, x: Tensor, axes: Axes | undefined, ke
   if (x.dtype === "bool") throw new ShapeError(op.name, `x is bool${show(x.shape)}; cast it to i32 or f32`);
   // A dimension of size 1 is its own sum and its own largest element.
   const long = list.filter((d) => x.shape[d] !== 1);
-  const y = long.length === 0 ? x : x.dtype === "i32" || x.dtype === "u32" ? reduceIntegers(op, x, long) : apply(op, [x], { axes: long });
+  const y = long.length === 0 ? wide(x) : x.dtype === "i32" || x.dtype === "u32" ? reduceIntegers(op, x, long) : apply(op, [wide(x)], { axes: long });
   return keepDims ? y : reshape(y, x.shape.filter((_, d) => !list.includes(d)));
 }
 
@@ -129,7 +130,7 @@ export const min = extreme(minOp);
 /** Mean and biased variance over `axes`, sizes kept as 1, in one pass that survives a large mean. */
 export function moments(x: Tensor, axes: Axes): { mean: Tensor; variance: Tensor } {
   needsFloats("moments", x);
-  const [m, v] = applyAll(momentsOp, [x], { axes: normalizeAxes("moments", axes, x.rank) });
+  const [m, v] = applyAll(momentsOp, [wide(x)], { axes: normalizeAxes("moments", axes, x.rank) });
   return { mean: m, variance: v };
 }
 
@@ -148,8 +149,8 @@ const rootOrZero = (s: Tensor): Tensor => where(equal(s, 0), 0, sqrt(where(equal
 export const std = (x: Tensor, axes?: Axes, options: ReduceOptions & { correction?: number } = {}): Tensor => rootOrZero(variance(x, axes, options));
 
 /** √Σx² over `axes`; the gradient at 0 is 0. */
-export const norm2 = (x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor => rootOrZero(sum(square(x), axes, options));
+export const norm2 = (x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor => rootOrZero(sum(square(wide(x)), axes, options));
 
 function needsFloats(op: string, x: Tensor): void {
-  if (x.dtype !== "f32" && x.dtype !== "f16") throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; cast it to f32`);
+  if (!isFloat(x.dtype)) throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; cast it to f32`);
 }

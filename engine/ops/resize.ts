@@ -4,6 +4,7 @@ import type { Params } from "../../kernels/kernel.ts";
 import { resizeBilinear, resizeBilinearGrad } from "../../kernels/resize-bilinear.ts";
 import { resizeNearest, resizeNearestGrad } from "../../kernels/resize-nearest.ts";
 import { ratio } from "../../kernels/resize-ratio.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { show } from "../shape.ts";
@@ -57,7 +58,7 @@ const resizeGradOp: KernelOp<ResizeAttrs> = {
 export function resize(x: Tensor, size: readonly [number, number], { mode, alignCorners = false }: ResizeOptions): Tensor {
   const fail = (message: string): never => { throw new ShapeError("resize", message); };
   if (x.rank !== 4) fail(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
-  if (x.dtype !== "f32") fail(`x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
+  if (!isFloat(x.dtype)) fail(`x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
   if (mode !== "nearest" && mode !== "bilinear") fail(`mode is ${String(mode)}; use "nearest" or "bilinear"`);
   if (mode === "nearest" && alignCorners) fail(`alignCorners has no meaning with mode "nearest"; use mode "bilinear" or leave it out`);
   if (size.length !== 2 || !size.every((n) => Number.isInteger(n) && n >= 1)) fail(`size is ${show(size)}; give two whole numbers ≥ 1 as [H, W]`);

@@ -1,5 +1,6 @@
 // Running sums along an axis.
 import { scan, scanChunks, scanTotals } from "../../kernels/scan.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { normalizeAxis, show, sizeOf } from "../shape.ts";
@@ -14,7 +15,7 @@ const ALONE = 128;
 /** x [outer, n, c] summed along n. */
 const scanOp: KernelOp<ScanAttrs> = {
   kind: "kernel", name: "cumulative-sum",
-  infer: ([{ shape, dtype }]) => [{ shape, dtype }],
+  infer: ([{ shape }]) => [{ shape, dtype: "f32" }],
   vjp: ([dy], _, __, { reverse }) => [apply(scanOp, [dy!], { reverse: !reverse })],
   lower(l, { reverse }) {
     const [outer, n, c] = l.inputs[0].shape;
@@ -33,10 +34,10 @@ const scanOp: KernelOp<ScanAttrs> = {
   },
 };
 
-/** y[…, j, …] = Σ_{k ≤ j} x[…, k, …] along `axis`; with `reverse` over k ≥ j. Sums go in a fixed order. Throws ShapeError. */
+/** y[…, j, …] = Σ_{k ≤ j} x[…, k, …] along `axis`, f32; with `reverse` over k ≥ j. Sums go in a fixed order. Throws ShapeError. */
 export function cumSum(x: Tensor, axis: number, { reverse = false }: { reverse?: boolean } = {}): Tensor {
   const d = normalizeAxis("cumSum", axis, x.rank);
-  if (x.dtype !== "f32") throw new ShapeError("cumSum", `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
+  if (!isFloat(x.dtype)) throw new ShapeError("cumSum", `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
   const lines = reshape(x, [sizeOf(x.shape.slice(0, d)), x.shape[d], sizeOf(x.shape.slice(d + 1))]);
   return reshape(apply(scanOp, [lines], { reverse }), x.shape);
 }

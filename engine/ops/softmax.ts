@@ -1,17 +1,18 @@
-// Softmax and its relatives, shifted by the maximum so that exp cannot overflow. Their gradients are written as a whole: one sum each.
+// Softmax and its relatives, in f32 and to f32, shifted by the maximum so that exp cannot overflow. Their gradients are written as a whole: one sum each.
 import { full } from "../constant.ts";
 import { stopGradient, withGradient } from "../grad.ts";
 import { normalizeAxes } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, div, exp, less, log, mul, sub, where } from "./elementwise.ts";
+import { abs, add, div, exp, less, log, mul, sub, where, wide } from "./elementwise.ts";
 import { expand, reshape } from "./movement.ts";
 import { type ReduceOptions, max, sum } from "./reduce.ts";
 
 const keepDims = { keepDims: true };
 const shifted = (x: Tensor, axis: number): Tensor => sub(x, stopGradient(max(x, axis, keepDims)));
 
-/** exp(x) / Σ exp(x) along `axis`. */
-export function softmax(x: Tensor, axis = -1): Tensor {
+/** exp(x) / Σ exp(x) of x = logits along `axis`. */
+export function softmax(logits: Tensor, axis = -1): Tensor {
+  const x = wide(logits);
   normalizeAxes("softmax", axis, x.rank);
   if (x.size === 0) return x;
   const e = exp(shifted(x, axis));
@@ -22,8 +23,9 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   });
 }
 
-/** x − log Σ exp(x) along `axis`. */
-export function logSoftmax(x: Tensor, axis = -1): Tensor {
+/** x − log Σ exp(x) of x = logits along `axis`. */
+export function logSoftmax(logits: Tensor, axis = -1): Tensor {
+  const x = wide(logits);
   normalizeAxes("logSoftmax", axis, x.rank);
   if (x.size === 0) return x;
   const s = shifted(x, axis);
@@ -31,8 +33,9 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
   return withGradient(y, [x], (dy) => [sub(dy, mul(exp(y), sum(dy, axis, keepDims)))]);
 }
 
-/** log Σ exp(x) over `axes`. An empty sum gives −∞. */
-export function logSumExp(x: Tensor, axes: number | readonly number[] = -1, { keepDims: keeps = false }: ReduceOptions = {}): Tensor {
+/** log Σ exp(x) of the terms x over `axes`. An empty sum gives −∞. */
+export function logSumExp(terms: Tensor, axes: number | readonly number[] = -1, { keepDims: keeps = false }: ReduceOptions = {}): Tensor {
+  const x = wide(terms);
   const list = normalizeAxes("logSumExp", axes, x.rank);
   const shape = x.shape.filter((_, d) => !list.includes(d));
   const kept = x.shape.map((n, d) => (list.includes(d) ? 1 : n));

@@ -9,5 +9,11 @@ export function markZeroSum(t: Tensor, axes: readonly number[]): Tensor {
   return t;
 }
 
+/** Notes of `to` what is known of `from`, of which it is a cast; gives it back. */
+export function keepZeroSum(from: Tensor, to: Tensor): Tensor {
+  const axes = axesOf.get(from);
+  return axes ? markZeroSum(to, axes) : to;
+}
+
 /** Whether t is known to sum to zero over `axes`. */
 export const isZeroSum = (t: Tensor, axes: readonly number[]): boolean => axesOf.get(t)?.every((d) => axes.includes(d)) ?? false;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findSplits, loadCase, loadSlices, scanDataset, surveyCases } from "../../cli/dataset.ts";
+import { findSplits, loadCase, loadImageSlices, loadSlices, scanDataset, scanImages, surveyCases } from "../../cli/dataset.ts";
 import { softTissueWindow } from "../../data/intensity.ts";
 import { writeNifti } from "../../data/nifti.ts";
 import { phantomCase } from "../../data/synthetic.ts";
@@ -98,6 +98,25 @@ test("a mask of several labels needs a choice", async () => {
   assert.match(warnings[0], /holds no label 3, only 1, 2, 4/);
   const soft = writeNifti(new Float32Array(384).map((_, i) => (i % 3) / 2), volume);
   await fails(async () => loadCase(await first(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": soft }))), /holds 0\.5: labels are whole numbers/);
+});
+
+test("several labels become classes in their order", async () => {
+  const files = await first(folder({ "a_image.nii.gz": image, "a_mask.nii.gz": maskOf(1, 2, 4) }));
+  const { mask } = await loadCase(files, { labels: [4, 1] });
+  assert.equal([0, 1, 2].map((c) => mask.filter((v) => v === c).length), [384 - 66, 33, 33]);
+  const set = await loadSlices([files], "ct", { grid: { size: 8, fieldMm: 16 }, rule: softTissueWindow, labels: [4, 1] });
+  assert.equal([...new Set(set.masks)].sort(), [0, 1, 2]);
+});
+
+test("images without masks are a set where no mask is read: every slice that shows something", async () => {
+  const path = folder({ "a_image.nii.gz": image, "b.nii.gz": image, "b_mask.nii.gz": mask });
+  const set = await scanImages(path);
+  assert.equal(set.cases.map((c) => c.id), ["a", "b"]);
+  await surveyCases(set.cases);
+  const slices = await loadImageSlices(set.cases, "mr", { grid: { size: 8, fieldMm: 16 }, rule: softTissueWindow });
+  assert.is(slices.count, 12);
+  assert.not(slices.masks.some((v) => v !== 0));
+  assert.equal((await scanImages(folder({ "imagesTr/a_0000.nii.gz": image }))).cases.map((c) => c.id), ["a"]);
 });
 
 test("a set whose masks are all empty is refused; one empty mask is a warning", async () => {

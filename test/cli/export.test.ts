@@ -2,7 +2,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BatchNorm2d, modulesOf } from "../../models/blocks.ts";
+import { modelRows } from "../../cli/models.ts";
 import { DenseFcn } from "../../models/dense-fcn.ts";
+import { ContentDiscriminator, MultiScaleDiscriminator } from "../../models/drit-discriminators.ts";
+import { ContentEncoder, StyleEncoder, StyleGenerator } from "../../models/drit.ts";
+import { networkFor, runnable } from "../../models/from-state-dict.ts";
 import { Mrrn } from "../../models/mrrn.ts";
 import { PatchDiscriminator } from "../../models/patch-discriminator.ts";
 import { ResnetGenerator } from "../../models/resnet-generator.ts";
@@ -16,7 +20,7 @@ import {
 } from "../../engine/index.ts";
 import { writeOnnx } from "../../models/onnx-file.ts";
 import { type OnnxOptions, exportOnnx } from "../../models/onnx.ts";
-import { type NamedForPyTorch, foreignNames } from "../../models/pytorch.ts";
+import { type NamedForPyTorch, foreignNames, loadStateDict, toStateDict } from "../../models/pytorch.ts";
 import { device, noise } from "../helpers/device.ts";
 
 const test = suite("onnx");
@@ -112,6 +116,37 @@ test("the discriminator, the perceptual trunk and the other networks agree as we
     mrrn: mrrn.forward(x).logits, dense: dense.forward(x).logits,
   }), { x: [1, 32, 32, 1], pair: [1, 32, 32, 2] }, { batch: 2 });
   assert.equal(model.outputs.find((o) => o.name === "alpha")!.shape, ["batch", 1]);
+});
+
+/** A small one of every network that `cmedl models` lists, and the size of its images: the content discriminator needs codes of 53 × 53. */
+const zoo: Readonly<Record<string, readonly [() => NamedForPyTorch, number]>> = {
+  unet: [() => new UNet({ width: 2, depth: 2 }), 16], "dense-fcn": [() => new DenseFcn({ width: 4, growth: 2, layers: 1, depth: 2 }), 16], mrrn: [() => new Mrrn({ width: 2, units: 1 }), 32],
+  "resnet-generator": [() => new ResnetGenerator({ width: 2, blocks: 1 }), 16], "patch-discriminator": [() => new PatchDiscriminator({ width: 2 }), 32],
+  vgg19: [() => new Vgg({ width: 2 }), 32], vgg16: [() => new Vgg({ layers: 16, width: 2 }), 32], "alpha-network": [() => new AlphaNetwork({ width: 2 }), 32],
+  "drit-content-encoder": [() => new ContentEncoder({ width: 2, blocks: 1 }), 16], "drit-style-encoder": [() => new StyleEncoder({ width: 2 }), 32],
+  "drit-generator": [() => new StyleGenerator({ width: 4, blocks: 2 }), 16], "drit-discriminator": [() => new MultiScaleDiscriminator({ width: 2, layers: 2 }), 32],
+  "drit-content-discriminator": [() => new ContentDiscriminator({ channels: 4 }), 212],
+};
+for (const { name } of modelRows(32)) {
+  test(`${name} exports as \`cmedl export\` builds it from its state dict, at any batch`, async () => {
+    const [make, size] = zoo[name];
+    const trained = filled(make());
+    const { network, inputs, forward } = networkFor(name, toStateDict(trained, (v) => v.initialData()));
+    loadStateDict(network, toStateDict(trained, (v) => v.initialData()));
+    const model = await agrees(forward, inputs(size), { names: namesOf(network), batch: 2 });
+    for (const { shape } of [...model.inputs, ...model.outputs]) assert.is(shape[0], "batch");
+    const again = runnable(trained, name === "alpha-network" ? 2 : 1);
+    assert.equal(again.inputs(size), inputs(size));
+    assert.equal(foreignNames(again.network).map((f) => f.name), foreignNames(network).map((f) => f.name));
+  });
+}
+
+test("DRIT translates CT to MR in a style that is an input", async () => {
+  const Ec = filled(new ContentEncoder({ width: 4, blocks: 1 })), Es = filled(new StyleEncoder({ width: 4 })), G = filled(new StyleGenerator({ width: 4, blocks: 2 }));
+  const model = await agrees(({ ct, style }) => ({ pM: G.forward(Ec.forward(ct, "a"), style, "b") }), { ct: [1, 32, 32, 1], style: [1, 8] }, { batch: 3 });
+  assert.equal(model.inputs.map((i) => i.shape), [["batch", 1, 32, 32], ["batch", 8]]);
+  // Or in the mean style of an MR image.
+  await agrees(({ ct, mr }) => ({ pM: G.forward(Ec.forward(ct, "a"), Es.forward(mr, "b").mu, "b") }), { ct: [1, 32, 32, 1], mr: [1, 32, 32, 1] }, { batch: 2 });
 });
 
 const w = (shape: Shape, seed = 2): Tensor => new Variable(shape, noise(shape.reduce((n, d) => n * d, 1), seed), { name: `w${shape.join("x")}` }).value;

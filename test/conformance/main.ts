@@ -1,4 +1,4 @@
-// npm run conformance -- DIR [op or id part …] [--device NAME] [--perturb] [--markdown]: drives a conformance suite through
+// npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]: drives a conformance suite through
 // the engine, forward and gradients, and says which ops are wrong, where and by how much.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,10 +14,10 @@ const flag = (name: string): boolean => args.includes(name) && args.splice(args.
 const option = (name: string): string | undefined => (args.includes(name) ? args.splice(args.indexOf(name), 2)[1] : undefined);
 const name = option("--device");
 if (name) process.env.CMEDL_DEVICE = name;
-const perturb = flag("--perturb"), markdown = flag("--markdown");
+const half = flag("--f16"), perturb = flag("--perturb"), markdown = flag("--markdown");
 const [folder, ...only] = args;
 if (!folder || args.some((a) => a.startsWith("--"))) {
-  console.error("usage: npm run conformance -- DIR [op or id part …] [--device NAME] [--perturb] [--markdown]");
+  console.error("usage: npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]");
   process.exit(2);
 }
 let suite: Suite;
@@ -28,10 +28,11 @@ try {
   process.exit(2);
 }
 const { gpu, adapter } = await environment().gpu();
-console.log(`${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${perturb ? ", all results perturbed by 1 %" : ""}`);
+console.log(`${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${half ? ", floats stored in f16" : ""}${perturb ? ", all results perturbed by 1 %" : ""}`);
 const start = performance.now();
-const report = await runSuite(suite, () => Device.open(gpu), { only, perturb, print: console.log });
+const report = await runSuite(suite, () => Device.open(gpu), { only, half, perturb, print: console.log });
 console.log(markdown ? markdownTable(report) : table(report));
 console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);
+for (const [reason, n] of report.reasons) console.log(`${n} skipped: ${reason}`);
 console.log(closing(report));
 process.exit(report.failed > 0 || report.passed + report.skipped === 0 ? 1 : 0);

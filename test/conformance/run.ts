@@ -1,7 +1,8 @@
 // Drives a suite through the public API: one program a case gives its outputs and gradients, which the suite judges.
-import { type Device, EngineError, type InputSpec, type Tensor, grad, mul, sum, total } from "../../engine/index.ts";
+import { type DType, type Device, EngineError, type InputSpec, type Tensor, grad, mul, sum, total } from "../../engine/index.ts";
 import { type Adapter, type Adapters, type Named } from "./adapter.ts";
-import { type Case, type ExpectedRef, type InputRef, type Suite, type Tolerance, type Values } from "./suite.ts";
+import { halfTolerance, resultBeyondHalf, rounded, withoutHalf } from "./half.ts";
+import { type Case, type ExpectedRef, type InputRef, type Suite, type Tolerance, type Values, type Verdict, compare } from "./suite.ts";
 import { conv } from "./ops/conv.ts";
 import { elementwise } from "./ops/elementwise.ts";
 import { index } from "./ops/index.ts";
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly only?: readonly string[];
   /** Multiplies all that the engine gives by 1.01: the run must then fail. */
   readonly perturb?: boolean;
+  /** Stores all floats in f16, judged as half.ts says. */
+  readonly half?: boolean;
   readonly print?: (line: string) => void;
 }
 
@@ -44,33 +47,45 @@ export interface SuiteReport {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** How many were skipped for which reason. */
+  readonly reasons: ReadonlyMap<string, number>;
 }
 
 /** The closing line. */
 export const closing = ({ passed, failed, skipped }: SuiteReport): string => `${passed} passed, ${failed} failed, ${skipped} skipped`;
 
 /** Runs the cases in turn on a device that `open` gives; a device that reported an error is replaced by a new one. */
-export async function runSuite(suite: Suite, open: () => Promise<Device>, { only = [], perturb = false, print = () => {} }: RunOptions = {}): Promise<SuiteReport> {
+export async function runSuite(suite: Suite, open: () => Promise<Device>, { only = [], perturb = false, half = false, print = () => {} }: RunOptions = {}): Promise<SuiteReport> {
   const reports = new Map<string, OpReport>();
   const ops = new Set(suite.cases.map((c) => c.op));
   const chosen = suite.cases.filter((c) => only.length === 0 || only.some((part) => (ops.has(part) ? c.op === part : c.id.includes(part))));
+  const reasons = new Map<string, number>();
   let device = await open();
   for (const c of chosen) {
     let report = reports.get(c.op);
     if (!report) reports.set(c.op, (report = { op: c.op, cases: 0, failed: 0, skipped: 0, worst: 0, sources: new Set(), tolerances: [], failures: [] }));
     report.cases++;
     report.sources.add(c.src);
-    report.tolerances.push(...[...Object.values(c.outputs), ...Object.values(c.grads ?? {})].map((r) => r.tol));
     const adapter = adapters[c.op] as Adapter | undefined;
-    if (!adapter) {
+    const skip = (reason: string): void => {
       report.skipped++;
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    };
+    const why = !adapter ? "no adapter for the op" : half ? (device.gpu.traits.f16 ? withoutHalf(c, floatsOf(suite, c)) : "the device has no shader-f16") : undefined;
+    if (!adapter || why) {
+      skip(why!);
       continue;
     }
     const messages: string[] = [];
     try {
-      const got = await runCase(device, suite, c, adapter);
-      for (const [name, { ref, values }] of got) {
-        const verdict = suite.check(ref, perturb ? perturbed(values) : values);
+      const judge = half ? await halfJudge(device, suite, c, adapter) : (_: string, ref: ExpectedRef, values: Values): Judged => ({ tol: ref.tol, verdict: suite.check(ref, values) });
+      if (typeof judge === "string") {
+        skip(judge);
+        continue;
+      }
+      for (const [name, { ref, values }] of await runCase(device, suite, c, adapter, half ? "f16" : "f32", half)) {
+        const { tol, verdict } = judge(name, ref, perturb ? perturbed(values) : values);
+        report.tolerances.push(tol);
         report.worst = Math.max(report.worst, verdict.worst);
         if (verdict.message) messages.push(`${name}: ${verdict.message}`);
       }
@@ -93,19 +108,37 @@ export async function runSuite(suite: Suite, open: () => Promise<Device>, { only
   device.dispose();
   const list = [...reports.values()].sort((a, b) => (a.op < b.op ? -1 : 1));
   const count = (f: (r: OpReport) => number): number => list.reduce((n, r) => n + f(r), 0);
-  return { ops: list, failed: count((r) => r.failed), skipped: count((r) => r.skipped), passed: count((r) => r.cases - r.failed - r.skipped) };
+  return { ops: list, reasons, failed: count((r) => r.failed), skipped: count((r) => r.skipped), passed: count((r) => r.cases - r.failed - r.skipped) };
 }
 
 interface Got { readonly ref: ExpectedRef; readonly values: Values }
 
-/** Outputs and gradients of one case by name, as the engine gives them. */
-async function runCase(device: Device, suite: Suite, c: Case, adapter: Adapter): Promise<[string, Got][]> {
+interface Judged { readonly tol: Tolerance; readonly verdict: Verdict }
+
+/** Runs a case in f32 on what f16 holds of its inputs, and gives what judges an f16 run by that; or why none can be judged. */
+async function halfJudge(device: Device, suite: Suite, c: Case, adapter: Adapter): Promise<string | ((name: string, ref: ExpectedRef, values: Values) => Judged)> {
+  const want = new Map((await runCase(device, suite, c, adapter, "f32", true)).map(([name, { values }]) => [name, values]));
+  const reason = resultBeyondHalf([...want.values()].map((v) => v.data));
+  return reason ?? ((name, ref, { shape, data }) => {
+    const { data: wanted, shape: as } = want.get(name)!;
+    const tol = halfTolerance(c.op, ref.tol, wanted, name in c.outputs ? [] : Object.values(c.grad_outputs ?? {}).map((r) => suite.values(r).data));
+    return { tol, verdict: shape.join() === as.join() ? compare(data, wanted, tol) : { worst: Infinity, message: `shape [${shape.join(", ")}], in f32 [${as.join(", ")}]` } };
+  });
+}
+
+/** The float inputs and cotangents of a case. */
+const floatsOf = (suite: Suite, c: Case): ArrayLike<number>[] =>
+  [...Object.values(c.inputs), ...Object.values(c.grad_outputs ?? {})].filter((ref) => ref.dtype === "f32").map((ref) => suite.values(ref).data);
+
+/** Outputs and gradients of one case by name, as the engine gives them with floats stored in `float`; inputs may be rounded to f16 before. */
+async function runCase(device: Device, suite: Suite, c: Case, adapter: Adapter, float: DType, rounds: boolean): Promise<[string, Got][]> {
   const inputs = entriesOf(c.inputs), cotangents = c.grads ? entriesOf(c.grad_outputs) : [];
   const specs: Record<string, InputSpec> = {}, feeds: Record<string, ArrayLike<number>> = {};
   for (const [prefix, refs] of [["", inputs], ["cotangent of ", cotangents]] as const) {
     for (const [name, ref] of refs) {
-      specs[prefix + name] = { shape: ref.shape, dtype: ref.dtype === "u8" ? "u32" : ref.dtype };
-      feeds[prefix + name] = suite.values(ref).data;
+      specs[prefix + name] = { shape: ref.shape, dtype: ref.dtype === "u8" ? "u32" : ref.dtype === "f32" ? float : ref.dtype };
+      const { data } = suite.values(ref);
+      feeds[prefix + name] = rounds && ref.dtype === "f32" ? rounded(data) : data;
     }
   }
   const wanted: [string, ExpectedRef][] = [];

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { dice } from "../../metrics/dice.ts";
-import { type Case, SliceCollector, chooseSlices, defaultFieldMm, fieldOf, foregroundPerSlice, maskSlice, placePrediction } from "../../data/slices.ts";
+import { type Case, SliceCollector, chooseSlices, defaultFieldMm, fieldOf, foregroundPerSlice, maskSlice, placeClasses, placePrediction } from "../../data/slices.ts";
 import { makeVolume } from "../../data/volume.ts";
 
 const test = suite("slices");
@@ -65,6 +65,15 @@ test("masks laid back as predictions cover the original (3-D Dice above 0.9 at h
     placePrediction(small, c.image, z, grid, out);
   }
   assert.ok(dice(out, c.mask) > 0.9, `${dice(out, c.mask)}`);
+});
+
+test("class probabilities laid back give the most probable class, background outside the field", () => {
+  const { image, mask } = ball(), grid = { size: 30, fieldMm: 30 }, out = new Uint8Array(mask.length);
+  const p = Float32Array.from({ length: 900 * 3 }, (_, i) => [0.2, i < 1350 ? 0.7 : 0.1, i < 1350 ? 0.1 : 0.7][i % 3]);
+  placeClasses(p, 3, image, 2, grid, out);
+  const at = (x: number, y: number): number => out[2 * 1200 + y * 40 + x];
+  assert.equal([at(20, 3), at(20, 26), at(1, 3), at(38, 26)], [1, 2, 0, 0]);
+  assert.not(out.subarray(0, 2400).some((v) => v !== 0));
 });
 
 test("both sets share one field in millimetres", () => {

@@ -31,14 +31,30 @@ test("rows, broadcasts, transposes, slices and joins are windowed too", async ()
   for (const name of ["y", "turned", "part", "joined"] as const) assert.is(worst(got[name], want[name]), 0, name);
 });
 
-test("a kernel that needs more than one binding is refused before anything is submitted", async () => {
-  using d = await narrow();
-  const before = d.counters.submits;
-  await d.compile(() => ({ y: matmul(tensor(noise(64 * 64), [64, 64]), tensor(noise(64 * 64), [64, 64])) })).then(() => assert.unreachable(), (e: unknown) => {
-    assert.instance(e, LimitExceededError);
-    assert.match((e as Error).message, /matmul .* reads or writes 16384 bytes at once, this device binds at most 4096/);
+// Only elementwise stages and the parts of a join are windowed; the rest says which tensor is too large, and by how much.
+const big = () => tensor(noise(64 * 64), [64, 64]);
+for (const [kind, build, message] of [
+  ["kernel", () => matmul(big(), big()), /matmul \[1, 64, 64\] .* reads variable f32\[64, 64\] of 16384 bytes at once, this device binds at most 4096; make the batch or the image smaller, or keep it as several tensors/],
+  ["reduction", () => sum(mul(big(), 2)), /reduce-sum \[64, 64\] over \[0, 1\] reads variable f32\[64, 64\] of 16384 bytes at once/],
+  ["reader of a join", () => sum(concat([tensor(noise(768), [12, 64]), tensor(noise(768, 2), [12, 64])], 0), 1), /reduce-sum .* reads concat f32\[24, 64\] of 6144 bytes at once/],
+] as const) {
+  test(`a ${kind} that needs more than one binding is refused before anything is submitted`, async () => {
+    using d = await narrow();
+    const before = d.counters.submits;
+    await d.compile(() => ({ y: build() })).then(() => assert.unreachable(), (e: unknown) => {
+      assert.instance(e, LimitExceededError);
+      assert.match((e as Error).message, message);
+    });
+    assert.is(d.counters.submits, before);
   });
-  assert.is(d.counters.submits, before);
+}
+
+test("a join of halves is windowed by their bytes", async () => {
+  using d = await narrow();
+  if (!d.gpu.traits.f16) return; // SwiftShader has none
+  const x = noise(3001, 6), y = noise(2003, 7);
+  const build = () => ({ joined: concat([mul(tensor(x, [3001], "f16"), 2), tensor(y, [2003], "f16")], 0) });
+  assert.is(worst((await d.evaluate(build())).joined, (await (await device()).evaluate(build())).joined), 0);
 });
 
 test("more than 65,535 workgroups go on in a second dimension", async () => {

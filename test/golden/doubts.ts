@@ -1,11 +1,13 @@
 // ReLU decisions within rounding of 0. Where a normalised value stands 10⁻⁶ from 0, PyTorch's f64 and our f32 may decide otherwise, and
 // every gradient below that layer differs by the one element. Whether that is all is found out: the value is moved to the other
 // side by its norm's bias, by at most a few 10⁻⁶, and the gradients must then agree as tightly as everywhere.
-import type { Module, Tensor, Variable } from "../../engine/index.ts";
+import type { Device, Module, Tensor, Variable } from "../../engine/index.ts";
 import { BatchNorm2d, modulesOf } from "../../models/blocks.ts";
+import { Comparison } from "./comparison.ts";
+import type { Check } from "./rounding.ts";
 
 /** A bias to move, by how much. */
-export interface Doubt {
+interface Doubt {
   /** Layer, channel and value, for the report. */
   readonly name: string;
   readonly bias: Variable;
@@ -15,6 +17,11 @@ export interface Doubt {
 
 /** Values farther than this from 0 are decided; below it lies f32's rounding of the whole network. */
 const DOUBTFUL = 3e-6;
+
+/** Runs that a check may spend on values in doubt. */
+const MOST = 8;
+
+type Values = Record<string, ArrayLike<number>>;
 
 /** Keeps what every batch norm of a network gives, by path, while `run` traces it. */
 export function normsDuring<T>(network: Module, run: () => T): { result: T; norms: Record<string, Tensor> } {
@@ -30,7 +37,7 @@ export function normsDuring<T>(network: Module, run: () => T): { result: T; norm
 }
 
 /** What is in doubt, closest to 0 first. */
-export function doubtsOf(network: Module, norms: Readonly<Record<string, ArrayLike<number>>>): Doubt[] {
+function doubtsOf(network: Module, norms: Readonly<Record<string, ArrayLike<number>>>): Doubt[] {
   const found: Doubt[] = [];
   for (const [path, values] of Object.entries(norms)) {
     const { bias } = modulesOf(network).get(path) as BatchNorm2d;
@@ -42,4 +49,32 @@ export function doubtsOf(network: Module, norms: Readonly<Record<string, ArrayLi
 }
 
 /** The step that takes a doubtful value over 0: twice its size, and not less than a hundredth of the doubt. */
-export const step = ({ by }: Doubt): number => -Math.sign(by || 1) * Math.max(2 * Math.abs(by), DOUBTFUL / 100);
+const step = ({ by }: Doubt): number => -Math.sign(by || 1) * Math.max(2 * Math.abs(by), DOUBTFUL / 100);
+
+/**
+ * Values of a run in which the ReLUs in doubt are decided as `checks` want them: where some fail, each doubt in turn is moved over 0,
+ * and stays there if fewer fail. `got` holds what norms give under "norm/"; biases stay as they were decided, so that `again` repeats it.
+ */
+export async function settled(c: Comparison, device: Device, network: Module, got: Values, checks: (check: Check) => void, again: () => Promise<Values>): Promise<Values> {
+  const failing = (values: Values): number => {
+    const trial = new Comparison();
+    checks((key, want, tolerance, floor) => trial.check(key, values[key] ?? [], want, tolerance, floor));
+    return trial.failures.length;
+  };
+  const norms = Object.fromEntries(Object.entries(got).filter(([k]) => k.startsWith("norm/")).map(([k, v]) => [k.slice("norm/".length), v]));
+  for (const doubt of failing(got) > 0 ? doubtsOf(network, norms).slice(0, MOST) : []) {
+    const values = Float32Array.from(await device.read(doubt.bias));
+    values[doubt.channel] += step(doubt);
+    device.write(doubt.bias, values);
+    const other = await again();
+    if (failing(other) < failing(got)) {
+      got = other;
+      c.notes.push(`a ReLU decided otherwise than PyTorch's at ${doubt.name}`);
+      if (failing(got) === 0) break;
+    } else {
+      values[doubt.channel] -= step(doubt);
+      device.write(doubt.bias, values);
+    }
+  }
+  return got;
+}

@@ -8,12 +8,13 @@ import { type NamedForPyTorch, foreignNames, loadStateDict } from "../../models/
 import { DritTranslator } from "../../train/drit-translator.ts";
 import { weigh } from "../../train/terms.ts";
 import { type Comparison, type GoldenFile, under } from "./comparison.ts";
-import { checkGradients, count, isZeroGradient, sizes } from "./networks.ts";
-import { runOn, toNhwc } from "./stored.ts";
+import { count, eachGradient, isZeroGradient, sizes } from "./networks.ts";
+import { checkRounded } from "./rounding.ts";
+import { toNhwc } from "./stored.ts";
 
 const OUTPUT = 1e-5, LOSS = 1e-5;
-/** Of the median over a network's gradients; one ReLU that f32 decides otherwise moves single ones by up to five times as much. */
-const GRADIENT = 6e-5, SINGLE = 5;
+/** Of each gradient, and of the median over a network's whatever rounding does; single ones below an undecided ReLU may differ by what rounding moves them. */
+const GRADIENT = 6e-5;
 
 const NAMES = ["enc_c", "enc_a", "gen", "disA", "disB", "disA2", "disB2"] as const;
 /** The translator at the stored weights, and its networks under the file's names. */
@@ -86,22 +87,27 @@ export async function checkDritStep(file: GoldenFile, device: Device, c: Compari
   const groups = ["gradD", "gradEG", "gradGalone"].flatMap((group) => NAMES.map((net) => ({ group, net, key: `${group}/${net}/`, wanted: under(file.tensors, `${group}/${net}/`) })))
     .filter(({ wanted }) => wanted.size > 0);
   const trained = (net: (typeof NAMES)[number]) => foreignNames(networks[net]);
-  const got: Record<string, ArrayLike<number>> = await runOn(device, inputs, (t) => {
-    const { D, EG_without_content_adv, G_alone, losses, outputs } = iteration(drit, t as Record<string, Tensor>);
+  using program = await device.compile((t: Record<string, Tensor>) => {
+    const { D, EG_without_content_adv, G_alone, losses, outputs } = iteration(drit, t);
     const loss: Record<string, Tensor> = { gradD: total(...Object.values(D)), gradEG: EG_without_content_adv, gradGalone: G_alone };
     const gradients = groups.flatMap(({ group, net, key }) => {
       const names = trained(net);
       return grad(loss[group], names.map(({ variable }) => variable.value)).map((g, i) => [key + names[i].name, g] as const);
     });
     return { ...losses, EG_without_content_adv, G_alone, ...outputs, ...Object.fromEntries(gradients) } as Record<string, Tensor>;
-  }, "train");
+  }, Object.fromEntries(Object.entries(inputs).map(([k, { shape }]) => [k, shape])), { mode: "train" });
+  const feeds = Object.fromEntries(Object.entries(inputs).map(([k, { data }]) => [k, data]));
+  const run = async (): Promise<Record<string, ArrayLike<number>>> => (program.run(feeds), await program.read());
+  const got = await run();
   for (const [name, want] of Object.entries(notes)) {
     if (got[name]) c.check(`loss ${name}`, got[name], [want], LOSS);
     else c.skip(name);
   }
   for (const [k, x] of under(file.tensors, "out/")) c.check(`out/${k}`, got[k] ?? [], toNhwc(x).data, OUTPUT);
-  for (const { net, key, wanted } of groups) {
-    checkGradients(c, networks[net], key, (name) => got[key + name], wanted, SINGLE * GRADIENT);
+  await checkRounded(c, device, got, (check) => {
+    for (const { net, key, wanted } of groups) eachGradient(networks[net], wanted, GRADIENT, (name, ...rest) => check(key + name, ...rest));
+  }, NAMES.flatMap((net) => trained(net).map(({ variable }) => variable)), run);
+  for (const { key, wanted } of groups) {
     const errors = [...wanted.keys()].filter((name) => !isZeroGradient(name, wanted)).map((name) => c.errors.get(key + name)!).sort((a, b) => a - b);
     c.checkAtMost(`median of ${key}*`, errors[errors.length >> 1], GRADIENT);
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import "../helpers/node.ts";
 import { parseGolden, show } from "./comparison.ts";
 import { checkFor, checkGolden } from "./run.ts";
+import { type Schedules, checkSchedules } from "./schedules.ts";
 
 const [folder, ...names] = process.argv.slice(2);
 const verbose = process.env.GOLDEN_ERRORS !== undefined;
@@ -18,14 +19,24 @@ try {
   console.error(`cannot read the folder ${folder}: ${error instanceof Error ? error.message : error}; give one that holds *.safetensors`);
   process.exit(2);
 }
+/** Files of numbers alone, in JSON. */
+const SCHEDULES = "schedules";
 const files = entries.filter((f) => f.endsWith(".safetensors")).map((f) => f.slice(0, -".safetensors".length)).filter((f) => names.length === 0 || names.includes(f)).sort();
-if (files.length === 0) {
+const schedules = entries.includes(`${SCHEDULES}.json`) && (names.length === 0 || names.includes(SCHEDULES));
+if (files.length === 0 && !schedules) {
   console.error(`${folder} holds no ${names.length ? names.join(", ") : "*.safetensors"}`);
   process.exit(2);
 }
 
 let passed = 0, failed = 0;
 const unknown: string[] = [];
+if (schedules) {
+  const c = checkSchedules(JSON.parse(await readFile(join(folder, `${SCHEDULES}.json`), "utf8")) as Schedules);
+  passed += c.checked - c.failures.length;
+  failed += c.failures.length;
+  console.log(`${c.failures.length ? "FAIL" : "ok  "} ${SCHEDULES}: ${c.checked} lists, worst relative error ${show(c.worst)}`);
+  for (const f of c.failures) console.log(`       ${f}`);
+}
 for (const name of files) {
   if (!checkFor(name)) {
     unknown.push(name);

@@ -1,7 +1,8 @@
 // Runs one kernel, or the kernels that one op lowers to, straight on a GPUDevice: no compiler in between.
 import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
-import { type TypedArray, bytesPerElement, decode, encode } from "../../engine/dtype.ts";
+import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../../engine/dtype.ts";
 import type { Attrs, KernelOp, Slot, Spec } from "../../engine/op.ts";
+import { storageAliases } from "../../engine/compile/dispatch.ts";
 import { sizeOf } from "../../engine/shape.ts";
 import { type Tensor } from "../../engine/tensor.ts";
 import { input } from "../../engine/constant.ts";
@@ -15,7 +16,7 @@ export function rawDevice(): Promise<{ device: GPUDevice; adapter: GPUAdapter }>
   return (shared ??= (async () => {
     const { gpu } = await environment().gpu();
     const adapter = (await gpu.requestAdapter())!;
-    const wanted: GPUFeatureName[] = ["timestamp-query", "subgroups"];
+    const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
     const device = await adapter.requestDevice({ requiredFeatures: wanted.filter((f) => adapter.features.has(f)) });
     device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
     return { device, adapter };
@@ -38,9 +39,10 @@ export const defaultConsts = (kernel: Kernel, params: Params, traits: Traits, co
   ...consts,
 });
 
-/** Encodes one dispatch with buffers by binding name; also what a bench may time. */
-export function encodeKernel(device: GPUDevice, pass: GPUComputePassEncoder, kernel: Kernel, params: Params, consts: Consts, buffers: Readonly<Record<string, GPUBuffer>>): void {
-  const code = specialize(kernel.source, { consts });
+/** Encodes one dispatch with buffers by binding name; also what a bench may time. `aliases`: storage types that are not f32. */
+export function encodeKernel(device: GPUDevice, pass: GPUComputePassEncoder, kernel: Kernel, params: Params, consts: Consts, buffers: Readonly<Record<string, GPUBuffer>>, aliases: Readonly<Record<string, string>> = {}): void {
+  const text = specialize(kernel.source, { consts, aliases });
+  const code = Object.keys(aliases).length > 0 ? `enable f16;\n${text}` : text;
   let pipeline = pipelines.get(code);
   if (!pipeline) {
     const layout = device.createBindGroupLayout({
@@ -71,31 +73,34 @@ export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: 
   const outputs = op.infer(tensors, attrs);
   const buffer = (bytes: number): GPUBuffer => device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
   const made: GPUBuffer[] = [];
-  const slot = (bytes: number): Slot & { buffer: GPUBuffer } => {
+  const slot = (bytes: number, dtype?: DType): Slot & { buffer: GPUBuffer; dtype?: DType } => {
     const b = buffer(bytes);
     // Poison: a kernel that reads what it did not write is found out.
     device.queue.writeBuffer(b, 0, new Uint32Array(b.size / 4).fill(0x7fc12345));
     made.push(b);
-    return { bytes, buffer: b };
+    return { bytes, buffer: b, dtype };
   };
   const ins = tensors.map((t, i) => {
-    const s = slot(t.bytes);
+    const s = slot(t.bytes, t.dtype);
     device.queue.writeBuffer(s.buffer, 0, encode(t.dtype, inputs[i].data));
     return s;
   });
-  const outs = outputs.map((o) => slot(sizeOf(o.shape) * bytesPerElement(o.dtype)));
+  const outs = outputs.map((o) => slot(sizeOf(o.shape) * bytesPerElement(o.dtype), o.dtype));
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   op.lower({
     traits, inputs: tensors, outputs,
-    input: (i) => ins[i], output: (i) => outs[i], scratch: slot,
+    input: (i) => ins[i], output: (i) => outs[i], scratch: (bytes) => slot(bytes),
     select: (kernels, params) => {
       const found = kernels.find((k) => !k.fits || k.fits(params, traits));
       if (!found) throw new Error(`${op.name}: no kernel fits`);
       return found;
     },
-    dispatch: (kernel, params, buffers, consts) =>
-      encodeKernel(device, pass, kernel, params, defaultConsts(kernel, params, traits, consts), Object.fromEntries(Object.entries(buffers).map(([n, s]) => [n, (s as ReturnType<typeof slot>).buffer]))),
+    dispatch: (kernel, params, slots, consts) => {
+      const given = slots as Readonly<Record<string, ReturnType<typeof slot>>>;
+      const buffers = Object.fromEntries(Object.entries(given).map(([n, s]) => [n, s.buffer]));
+      encodeKernel(device, pass, kernel, params, defaultConsts(kernel, params, traits, consts), buffers, storageAliases(kernel, (n) => given[n].dtype));
+    },
   }, attrs);
   pass.end();
   const results = outs.map((o) => {

@@ -5,7 +5,7 @@ import { type Tensor, grad, mul } from "../../engine/index.ts";
 import { adversarial, discrimination } from "../../losses/adversarial.ts";
 import { mutualDistillation, softCrossEntropy } from "../../losses/distillation.ts";
 import {
-  contentAdversarial, contentDiscrimination, contentReconstruction, dritTotal, latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational,
+  contentAdversarial, contentDiscrimination, contentReconstruction, latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational,
 } from "../../losses/drit.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
 
@@ -16,7 +16,6 @@ const near = (got: number, want: number, by = 1e-6): void => assert.ok(Math.abs(
 const mean = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0) / x.length;
 const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
 const bce = (x: ArrayLike<number>, t: number): number => mean(Array.from(x, (v) => -t * Math.log(sigmoid(v)) - (1 - t) * Math.log(1 - sigmoid(v))));
-const scalar = (v: number): Tensor => tensor([v], []);
 
 const a = noise(8, 1), b = noise(8, 2);
 const A = tensor(a, [1, 2, 4, 1]), B = tensor(b, [1, 2, 4, 1]);
@@ -52,12 +51,6 @@ test("codes, styles and images are compared by mean |a − b|; the divergence is
   const style = { mu: tensor(a, [1, 8]), logVariance: tensor(b, [1, 8]) };
   near(await value(variational(style, A, B)), 0.01 * kl + 10 * l1);
   near(await value(variational(style, A, B, { kl: 1, l1: 1 })), kl + l1);
-});
-
-test("the total weighs the terms that are given by the paper's λ", async () => {
-  near(await value(dritTotal({ adv: scalar(1), c: scalar(2), vae: scalar(3), lr: scalar(4), cc: scalar(5), hint: scalar(6), seg: scalar(7) })), 1 + 2 + 3 + 40 + 50 + 6 + 35);
-  near(await value(dritTotal({ lr: scalar(4) })), 40);
-  assert.throws(() => dritTotal({}), /give one of adv, c, vae/);
 });
 
 /** −Σ p log q of softmaxes at temperature T, times T². */

@@ -1,0 +1,117 @@
+// Which cases there are: gathered from the networks, not listed.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { matches } from "../../bench/case.ts";
+import { kernelCases } from "../../bench/kernel-cases.ts";
+import { type ConvLayer, convOutput, isConv, kindOf, layerFlops, nameOf, outputShape, shrunk } from "../../bench/layers.ts";
+import { networkCases } from "../../bench/network-cases.ts";
+import { paperLayers } from "../../bench/networks.ts";
+import { PEER_CASES, unetParameters } from "../../bench/peer-cases.ts";
+import { convSpots, spotsOf, worstSpot } from "../../bench/spots.ts";
+import { uniform } from "../../bench/statistics.ts";
+import { conv2d, conv2dInputGrad, conv2dWeightGrad } from "../reference/conv.ts";
+
+const test = suite("bench cases");
+const found = paperLayers();
+const named = (pattern: RegExp) => found.filter((f) => pattern.test(nameOf(f.layer)));
+
+test("the paper's networks have 150 distinct convolutions at full width, 256 × 256, batch 2", () => {
+  const convs = found.map((f) => f.layer).filter(isConv);
+  assert.is(convs.length, 150);
+  assert.is(convs.filter((l) => l.op === "conv-transpose").length, 10);
+  assert.is(convs.filter((l) => l.padMode === "reflect").length, 27);
+});
+
+test("and norms, pools and resizes", () => {
+  const count = (op: string): number => found.filter((f) => f.layer.op === op).length;
+  assert.equal(["batch-norm", "instance-norm", "layer-norm", "max-pool", "avg-pool", "resize"].map(count), [58, 7, 2, 19, 8, 17]);
+});
+
+test("the generator's layers are found with what is special about them", () => {
+  const of = (name: string): string[] => found.filter((f) => f.networks.has("generator")).map((f) => nameOf(f.layer)).filter((n) => n.startsWith(name));
+  assert.equal(of("conv 7"), ["conv 7×7 1→64 reflect @256×256 ×2", "conv 7×7 64→1 reflect @256×256 ×2"]);
+  assert.equal(of("convT"), ["convT 3×3 256→128 /2 p1 @64×64 ×2", "convT 3×3 128→64 /2 p1 @128×128 ×2"]);
+  assert.ok(named(/^conv 3×3 256→256 reflect @64×64 ×2$/)[0].count >= 18);
+});
+
+test("names tell layers of one scale apart", () => assert.is(new Set(found.map((f) => nameOf(f.layer))).size, found.length));
+
+test("a transposed convolution that doubles gives twice the size, and its flops are those of its input's pixels", () => {
+  const layer = named(/^convT 3×3 256→128/)[0].layer as ConvLayer;
+  assert.equal(convOutput(layer), [128, 128]);
+  assert.equal(outputShape(layer), [2, 128, 128, 128]);
+  assert.is(layerFlops(layer), 2 * 9 * 256 * 128 * 2 * 64 * 64);
+});
+
+test("shrunk layers keep channels and stay within their limits, or stop at 8 pixels", () => {
+  for (const { layer } of found) {
+    const small = shrunk(layer, 1.6e8, 1 << 20);
+    assert.is(small.x[3], layer.x[3]);
+    assert.is(kindOf(small), kindOf(layer));
+    assert.ok(layerFlops(small) <= 1.6e8 || Math.min(small.x[1], small.x[2]) <= 8, nameOf(small));
+  }
+});
+
+test("each convolution has three passes; a quick run has one layer of each kind", () => {
+  const cases = kernelCases(found), kinds = new Set(found.map((f) => kindOf(f.layer))).size;
+  assert.is(cases.filter((c) => c.name.startsWith("conv")).length, 450);
+  assert.is(cases.length, 450 + 2 * 111);
+  assert.is(new Set(cases.filter((c) => c.quick).map((c) => c.name.replace(/ \S+$/, ""))).size, kinds);
+});
+
+test("networks: inference and training of four, and the two methods' steps, with their flops", () => {
+  const cases = networkCases({ size: 32, batch: 1, share: 0.25 });
+  assert.is(cases.filter((c) => c.group === "network").length, 8);
+  assert.equal(cases.filter((c) => c.group === "step").map((c) => c.name.split(" ")[0]), ["cmedl", "vae-cmedl"]);
+  assert.ok(cases.every((c) => c.flops > 0 && c.bytes > 0));
+  const [inference, training] = cases.filter((c) => c.name.startsWith("unet"));
+  assert.ok(training.flops > 2.9 * inference.flops && training.flops < 3 * inference.flops, `${training.flops / inference.flops}`);
+});
+
+test("filters take every word, and plain letters for signs", () => {
+  const c = { group: "kernel", name: "conv 3×3 64→128 @64×64 dw" } as const;
+  assert.ok(matches(c, ["3x3", "64>128", "dw"]) && matches(c, ["kernel"]) && matches(c, []));
+  assert.not.ok(matches(c, ["3x3", "dx"]));
+});
+
+test("the peers' U-Net has 50 parameters, their cases names of their own", () => {
+  assert.is(Object.keys(unetParameters()).length, 50);
+  assert.is(new Set(PEER_CASES.map((c) => c.name)).size, PEER_CASES.length);
+  const step = PEER_CASES.find((c) => c.name === "unet step")!;
+  assert.ok(step.flops > 2.2e9 && step.flops < 2.5e9, `${step.flops}`);
+});
+
+for (const [stride, dilation, padMode] of [[1, 1, "zero"], [2, 1, "zero"], [1, 2, "zero"], [2, 1, "reflect"]] as const) {
+  test(`spots of a convolution are those of whole loops: stride ${stride}, dilation ${dilation}, ${padMode}`, () => {
+    const [n, h, w, c, k, r] = [2, 7, 6, 4, 6, 3], groups = 2, pad = 2;
+    const layer: ConvLayer = { op: "conv", x: [n, h, w, c], w: [r, r, c / groups, k], stride: [stride, stride], pad: [pad, pad, pad, pad], dilation: [dilation, dilation], groups, padMode };
+    const out = outputShape(layer), [, p, q] = out, spots = convSpots(layer, layer.x, out);
+    const x = uniform(n * h * w * c, 1), f = uniform(r * r * (c / groups) * k, 2), dy = uniform(n * p * q * k, 3);
+    // The loops know zeros only: they are given the mirrored image, whose gradient is gathered back.
+    const mirror = (t: number, size: number): number => (t < 0 ? -t : t >= size ? 2 * (size - 1) - t : t);
+    const around = padMode === "reflect" ? pad : 0, [hh, ww] = [h + 2 * around, w + 2 * around];
+    const from = Array.from({ length: n * hh * ww * c }, (_, i) => {
+      const pixel = Math.floor(i / c), row = Math.floor(pixel / ww);
+      return ((Math.floor(row / hh) * h + mirror(row % hh - around, h)) * w + mirror(pixel % ww - around, w)) * c + i % c;
+    });
+    const padded = from.map((i) => x[i]), zeros = pad - around;
+    const o = { n, h: hh, w: ww, c, p, q, k, r, s: r, stride: layer.stride, pad: [zeros, zeros, zeros, zeros] as const, dilation: layer.dilation, groups };
+    const dPadded = conv2dInputGrad(dy, f, o), dx = new Float64Array(x.length);
+    from.forEach((i, at) => (dx[i] += dPadded[at]));
+    const all = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
+    assert.ok(worstSpot(conv2d(padded, f, o), all(dy.length), (i) => spots.out(x, f, i)) < 1e-12);
+    assert.ok(worstSpot(dx, all(x.length), (i) => spots.image(dy, f, i)) < 1e-12);
+    assert.ok(worstSpot(conv2dWeightGrad(padded, dy, o), all(f.length), (i) => spots.filter(x, dy, i)) < 1e-12);
+  });
+}
+
+test("spots hold both ends and are distinct; one wrong value among them is seen", () => {
+  const spots = spotsOf(100000);
+  assert.ok(spots.length > 150 && spots.includes(0) && spots.includes(99999));
+  assert.is(new Set(spots).size, spots.length);
+  assert.equal(spotsOf(3).sort(), [0, 1, 2]);
+  const got = Float64Array.from({ length: 10 }, (_, i) => (i === 9 ? NaN : i));
+  assert.is(worstSpot(got, [1, 9], (i) => i), Infinity);
+});
+
+test.run();
