@@ -5,10 +5,22 @@ import type { Variable } from "./variable.ts";
 
 export type Mode = "train" | "infer";
 
+/** A variable that follows the average of what each run computes. */
+export interface RunningAverage {
+  readonly running: Variable;
+  readonly batch: Tensor;
+  readonly momentum: number;
+  readonly scale: number;
+  /** Assigns it now: who reads the variable within the step gets the new value. */
+  settle(): void;
+}
+
 /** One trace in progress: the current symbolic value of each variable it touched. */
 export class Trace {
   readonly values = new Map<Variable, Tensor>();
   readonly assigned = new Set<Variable>();
+  /** Settled at the trace's end. */
+  averages: RunningAverage[] = [];
   /** Called after each run of the traced program, in order: host counters of optimizers. */
   readonly afterRun: (() => void)[] = [];
   constructor(readonly mode: Mode) {}

@@ -62,6 +62,11 @@ export class Variable {
   /** The current value: within a trace, what was last assigned there. */
   get value(): Tensor {
     const trace = currentTrace();
+    const pending = trace?.averages.filter((a) => a.running === this) ?? [];
+    if (trace && pending.length) {
+      trace.averages = trace.averages.filter((a) => a.running !== this);
+      for (const a of pending) a.settle();
+    }
     const known = trace ? trace.values.get(this) : this.#unbound;
     if (known) return known;
     const t = this.arena

@@ -6,6 +6,9 @@ import momentColumns from "./moments-columns.wgsl";
 import momentRows from "./moments-rows.wgsl";
 import merge from "./moments-merge.wgsl";
 import sums from "./sums-columns.wgsl";
+import group from "./reduce-group.wgsl";
+import momentsThen from "./moments-then-map.wgsl";
+import sumsThen from "./sums-then-map.wgsl";
 
 const threads = (p: Readonly<Record<string, number>>): number => p.outs * p.splits;
 
@@ -15,3 +18,9 @@ export const momentsColumns = defineKernel("moments-columns", { source: momentCo
 export const momentsRows = defineKernel("moments-rows", { source: momentRows, threads });
 export const momentsMerge = defineKernel("moments-merge", { source: merge, threads: (p) => p.outs });
 export const sumsColumns = defineKernel("sums-columns", { source: sums, threads });
+
+/** One workgroup for `wide` columns, or for one row. */
+const workgroups = (p: Readonly<Record<string, number>>): readonly [number, number, number] => [Math.ceil(p.outs / p.wide), 1, 1];
+export const reduceGroup = defineKernel("reduce-group", { source: group, workgroups });
+export const momentsThenMap = defineKernel("moments-then-map", { source: momentsThen, workgroups });
+export const sumsThenMap = defineKernel("sums-then-map", { source: sumsThen, workgroups });

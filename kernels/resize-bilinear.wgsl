@@ -16,6 +16,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y : array<Elem>;
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
+// hook: where output i is stored
+fn place(i : u32) -> u32 { return i; }
 
 // The two elements an output lies between along an axis, and the weight of the second.
 struct Pair { a : u32, b : u32, weight : f32 }
@@ -40,5 +42,5 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let bottom = (image * params.h + h.b) * params.w;
   let upper = (1.0 - w.weight) * F(x[(top + w.a) * depth + c]) + w.weight * F(x[(top + w.b) * depth + c]);
   let lower = (1.0 - w.weight) * F(x[(bottom + w.a) * depth + c]) + w.weight * F(x[(bottom + w.b) * depth + c]);
-  y[t] = Elem(epilogue((1.0 - h.weight) * upper + h.weight * lower, t));
+  y[place(t)] = Elem(epilogue((1.0 - h.weight) * upper + h.weight * lower, t));
 }

@@ -12,6 +12,8 @@ struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, mulY : u32
 @group(0) @binding(2) var<storage, read_write> y : array<Elem>;
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
+// hook: where output i is stored
+fn place(i : u32) -> u32 { return i; }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
@@ -23,5 +25,5 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let image = row / params.p;
   let h = (row - image * params.p) * params.mulY / params.denY;
   let w = (column - row * params.q) * params.mulX / params.denX;
-  y[t] = Elem(epilogue(F(x[((image * params.h + h) * params.w + w) * depth + (t - column * depth)]), t));
+  y[place(t)] = Elem(epilogue(F(x[((image * params.h + h) * params.w + w) * depth + (t - column * depth)]), t));
 }

@@ -1,7 +1,7 @@
 // The layers that networks are built from. Images are NHWC, weights RSCK; initial values as the CycleGAN code draws them.
 import {
-  Module, Parameter, type Tensor, Variable, add, batchNorm, constantInit, conv2d, convTranspose2d, linear, mode, mul, normalInit, normalize, relu,
-  stopGradient, uniformInit,
+  Module, Parameter, type Tensor, Variable, batchNorm, constantInit, conv2d, convTranspose2d, followAverage, linear, mode, normalInit, normalize, relu,
+  uniformInit,
 } from "../engine/index.ts";
 
 export interface ConvOptions {
@@ -87,13 +87,10 @@ export class BatchNorm2d extends Module {
     }
     const { y, mean, variance, count } = batchNorm(x, affine);
     if (mode() === "train") {
-      this.#follow(this.runningMean, mean);
-      this.#follow(this.runningVariance, mul(variance, count / Math.max(1, count - 1)));
+      followAverage(this.runningMean, mean, this.momentum);
+      followAverage(this.runningVariance, variance, this.momentum, count / Math.max(1, count - 1));
     }
     return y;
-  }
-  #follow(running: Variable, batch: Tensor): void {
-    running.assign(add(mul(running.value, 1 - this.momentum), mul(stopGradient(batch), this.momentum)));
   }
 }
 

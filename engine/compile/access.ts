@@ -21,9 +21,11 @@ const combine = (offset: number, terms: readonly (readonly [number, Row])[], ran
 });
 
 /** The flat row-major index of the element, as a view over the domain. */
-export function flatView(access: Access, shape: Shape, rank: number): View {
-  const strides = stridesOf(shape);
-  const { offset, coefficients } = combine(0, access.map((row, e) => [strides[e], row] as const), rank);
+export const flatView = (access: Access, shape: Shape, rank: number): View => viewThrough(access, { offset: 0, strides: stridesOf(shape) }, rank);
+
+/** Where the element stands if the tensor's own elements stand as `view` says. */
+export function viewThrough(access: Access, view: View, rank: number): View {
+  const { offset, coefficients } = combine(view.offset, access.map((row, e) => [view.strides[e], row] as const), rank);
   return { offset, strides: coefficients };
 }
 
@@ -91,6 +93,18 @@ export function aliasOf(t: Tensor, stored?: (t: Tensor) => boolean): Alias {
     base = x;
   }
   return { base, offset };
+}
+
+/** A stored tensor's elements within another one's memory: a view over its own shape. */
+export interface Residence {
+  readonly into: Tensor;
+  readonly view: View;
+}
+
+/** Which tensors are read from memory, and which of them stand within others. */
+export interface Memories {
+  has(t: Tensor): boolean;
+  home(t: Tensor): Residence | undefined;
 }
 
 /** Whether a view walks memory in row-major order of `shape`. */

@@ -14,7 +14,7 @@ export const finishLayout: GPUBindGroupLayoutEntry[] = [
   { binding: 0, visibility: 4, buffer: { type: "read-only-storage" } },
   { binding: 1, visibility: 4, buffer: { type: "storage" } },
 ];
-export const finishDispatch: Dispatch = { label: "finish", kernel: finish, params: {}, consts: {}, code: finish.source, memory: [], uniforms: [], workgroups: [1, 1, 1], cost: { flops: 0, bytes: 0 } };
+export const finishDispatch: Dispatch = { label: "finish", kernel: finish, params: {}, consts: {}, code: finish.source, memory: [], uniforms: [], workgroups: [1, 1, 1], cost: { flops: 0, bytes: 0 }, fused: [] };
 
 /** The uniforms of all dispatches in one buffer, equal contents once. */
 export class UniformArena {

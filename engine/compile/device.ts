@@ -1,32 +1,13 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
-import { input } from "../constant.ts";
-import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
-import { LimitExceededError, ShapeError, UsageError } from "../errors.ts";
+import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
+import { ShapeError, UsageError } from "../errors.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
-import { copy } from "../ops/elementwise.ts";
-import type { Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { type Mode, Trace, withTrace } from "../trace.ts";
 import type { Variable } from "../variable.ts";
-import { aliasOf } from "./access.ts";
-import { fuse } from "./fuse.ts";
-import { Lowerer } from "./lower.ts";
-import { type Assignment, plan } from "./plan.ts";
+import { type CompileOptions, type Estimate, type InputSpec, type Inputs, type Outputs, compile } from "./compilation.ts";
 import { Program, type Values } from "./program.ts";
-import { simplify } from "./simplify.ts";
 
-/** Shape of a program's input (f32), or shape and dtype. */
-export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
-
-export interface CompileOptions {
-  /** "train": batch norm uses the batch and dropout is on; "infer" (default) otherwise. */
-  mode?: Mode;
-  /** For messages and labels. */
-  name?: string;
-}
-
-type Inputs<I extends string> = { readonly [K in I]: Tensor };
-type Outputs<O extends string> = { readonly [K in O]: Tensor };
+export type { CompileOptions, Estimate, InputSpec } from "./compilation.ts";
 
 export class Device implements Disposable {
   readonly #variables = new Map<Variable, GPUBuffer>();
@@ -43,39 +24,20 @@ export class Device implements Disposable {
 
   /**
    * Traces `f` once on symbolic inputs and makes a program of it: outputs by name, and effects on variables.
-   * Throws what `f` throws, LimitExceededError, OutOfMemoryError, ShaderCompileError.
+   * Throws what `f` throws, LimitExceededError, MemoryBudgetError, OutOfMemoryError, ShaderCompileError.
    */
-  async compile<I extends string, O extends string>(f: (inputs: Inputs<I>) => Outputs<O>, inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>, { mode = "infer", name = "program" }: CompileOptions = {}): Promise<Program<O>> {
+  async compile<I extends string, O extends string>(f: (inputs: Inputs<I>) => Outputs<O>, inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>, options: CompileOptions = {}): Promise<Program<O>> {
     this.gpu.check();
-    const trace = new Trace(mode);
-    const symbols = new Map<string, Tensor>();
-    for (const [key, spec] of Object.entries(inputs) as [string, InputSpec][]) {
-      const { shape, dtype } = "shape" in spec ? spec : { shape: spec, dtype: "f32" as const };
-      symbols.set(key, input(key, shape, dtype));
-    }
-    const outputs = withTrace(trace, () => f(Object.fromEntries(symbols) as Inputs<I>));
-    const assigned = [...trace.assigned].map((variable): Assignment => {
-      const value = trace.values.get(variable)!;
-      // One variable's old value may be another's new one: it is set aside before anything is overwritten.
-      return { variable, value: aliasOf(value).base.node.op.kind === "source" ? copy(value) : value };
-    });
-    const names = Object.keys(outputs) as O[];
-    const graph = simplify([...names.map((n) => outputs[n]), ...assigned.map((a) => a.value)]);
-    const half = graph.nodes.flatMap((n) => n.outputs).find((t) => t.dtype === "f16");
-    if (half && !this.gpu.traits.f16) throw new LimitExceededError(`${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`);
-    const outputTensors = graph.roots.slice(0, names.length);
-    const assignments = assigned.map(({ variable }, i) => ({ variable, value: graph.roots[names.length + i] }));
-    const lowerer = new Lowerer(this.gpu.traits, this.gpu);
-    const fusion = fuse(graph, this.gpu.maxStorageBuffers, lowerer.epilogueRoom);
-    lowerer.stored = fusion.stored;
+    const { plan, lowerer, inputs: symbols, outputs, afterRun, estimate } = compile(f, inputs, options, this.gpu.traits, this.gpu);
     return Program.create<O>({
-      name, gpu: this.gpu, lowerer,
-      plan: plan(fusion, lowerer, outputTensors, assignments),
-      inputs: symbols,
-      outputs: new Map(names.map((n, i) => [n as string, outputTensors[i]])),
-      afterRun: trace.afterRun,
+      name: options.name ?? "program", gpu: this.gpu, lowerer, plan, inputs: symbols, outputs, afterRun, estimate,
       variableBuffer: (variable) => this.#bufferOf(variable),
     });
+  }
+
+  /** What a program of `f` would take on this device: plans it, makes nothing. Throws as `compile` does. */
+  estimate<I extends string>(f: (inputs: Inputs<I>) => Outputs<string>, inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>, options: CompileOptions = {}): Estimate {
+    return compile(f, inputs, options, this.gpu.traits, this.gpu).estimate;
   }
 
   /** The value of a tensor, or of each of a record: one compile and one run. */

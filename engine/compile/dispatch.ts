@@ -31,6 +31,8 @@ export interface Dispatch {
   readonly uniforms: readonly { readonly binding: number; readonly data: ArrayBuffer }[];
   readonly workgroups: readonly [number, number, number];
   readonly cost: Cost;
+  /** Elementwise ops computed in its hooks. */
+  readonly fused: readonly string[];
 }
 
 export interface Cost {
@@ -107,7 +109,7 @@ export function makeDispatch({ label, kernel, params, buffers, consts = {}, alia
   const text = specialize(kernel.source, { consts, aliases, hooks, append: append.length ? append.join("\n") : undefined });
   // The directive stands only where half precision is stored: other devices refuse it.
   const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
-  return { label, kernel, params, consts, code, memory, uniforms, workgroups: workgroupsOf(kernel, params, consts), cost };
+  return { label, kernel, params, consts, code, memory, uniforms, workgroups: workgroupsOf(kernel, params, consts), cost, fused: context.fused };
 }
 
 /** Workgroup counts; invocations beyond 65,535 groups go on in y. */

@@ -1,99 +1,18 @@
-// WGSL for an expression: a fused tree of elementwise ops and views over stored tensors, as the body of a kernel's hook.
+// WGSL for an expression, as the body of a kernel's hook.
 // Numbers that depend on shapes go into a uniform array `k`, so expressions of one structure share one pipeline.
-import { constantOp, iotaOp } from "../constant.ts";
-import type { DType } from "../dtype.ts";
-import type { ElementwiseOp, View } from "../op.ts";
+import { type DType, wgslType } from "../dtype.ts";
+import type { View } from "../op.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { wgslType } from "../dtype.ts";
 import type { Memory } from "./dispatch.ts";
-import { type Access, aliasOf, flatView, reshapeAccess, throughMovement } from "./access.ts";
-
-type Step =
-  | { readonly kind: "leaf"; readonly tensor: Tensor; readonly view: View }
-  | { readonly kind: "iota"; readonly view: View }
-  | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
-  | { readonly kind: "op"; readonly op: ElementwiseOp; readonly attrs: object; readonly args: readonly number[] }
-  | { readonly kind: "raw" };
-
-/** A tensor's value over a domain, flattened into steps; leaves are stored tensors. */
-export class Expression {
-  steps: Step[] = [];
-  readonly dtype: DType;
-  readonly root: number;
-  #memo = new Map<string, number>();
-
-  /**
-   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `stored` tells what is read
-   * from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the kernel's own value,
-   * which is at hand, to `t`: all are walked in the order of the loop.
-   */
-  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly stored: (t: Tensor) => boolean, readonly chain: readonly Tensor[] = []) {
-    this.dtype = t.dtype;
-    this.root = this.#visit(t, access);
-  }
-
-  /** Views of all that is read, over the domain. */
-  get views(): View[] {
-    return this.steps.flatMap((s) => (s.kind === "leaf" || s.kind === "iota" ? [s.view] : []));
-  }
-
-  /** Stored tensors that are read. */
-  get leaves(): Tensor[] {
-    return [...new Set(this.steps.flatMap((s) => (s.kind === "leaf" ? [s.tensor] : [])))];
-  }
-
-  /** Views through which one leaf is read. */
-  viewsOf(leaf: Tensor): View[] {
-    return this.steps.flatMap((s) => (s.kind === "leaf" && s.tensor === leaf ? [s.view] : []));
-  }
-
-  /** Counts a leaf's elements from `first`: only a run of it is bound. */
-  rebase(leaf: Tensor, first: number): void {
-    if (first === 0) return;
-    this.steps = this.steps.map((s) => (s.kind === "leaf" && s.tensor === leaf ? { ...s, view: { offset: s.view.offset - first, strides: s.view.strides } } : s));
-  }
-
-  #visit(t: Tensor, access: Access): number {
-    const key = `${t.node.id}.${t.index}|${JSON.stringify(access)}`;
-    const known = this.#memo.get(key);
-    if (known !== undefined) return known;
-    const at = this.steps.push(this.#step(t, access)) - 1;
-    this.#memo.set(key, at);
-    return at;
-  }
-
-  #step(t: Tensor, access: Access): Step {
-    if (t === this.chain[0]) return { kind: "raw" };
-    const rank = this.domain.length;
-    const { base, offset } = aliasOf(t, this.stored);
-    if (this.stored(base)) {
-      const view = flatView(access, t.shape, rank);
-      return { kind: "leaf", tensor: base, view: { offset: view.offset + offset, strides: view.strides } };
-    }
-    const { node } = t;
-    if (node.op === constantOp) {
-      const { value } = node.attrs as { value: number };
-      return { kind: "constant", value, dtype: t.dtype };
-    }
-    if (node.op === iotaOp) return { kind: "iota", view: flatView(access, t.shape, rank) };
-    if (node.op.kind === "elementwise") {
-      return { kind: "op", op: node.op, attrs: node.attrs, args: node.inputs.map((x) => this.#visit(x, access)) };
-    }
-    if (node.op.kind === "movement") {
-      const [x] = node.inputs;
-      const inner = this.chain.includes(x) ? reshapeAccess(this.domain, x.shape) : throughMovement(node, access, rank);
-      if (!inner) throw new Error(`internal: ${t} can't be followed as a view of ${x}`);
-      return this.#step(x, inner);
-    }
-    throw new Error(`internal: ${t} is neither stored nor an expression`);
-  }
-}
+import type { Expression } from "./expression.ts";
 
 /** What the hooks of one dispatch share: extra bindings, numbers and functions. */
 export class HookContext {
   readonly bindings: { readonly memory: Memory; readonly name: string; readonly type: string }[] = [];
   readonly functions: Record<string, string> = {};
+  /** Names of the ops whose expressions are in the hooks. */
+  readonly fused: string[] = [];
   readonly #numbers: number[] = [];
 
   /** `runs`: for tensors that are not bound whole, the run that is. */
@@ -282,6 +201,7 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
     const name = `v${s}`;
     switch (step.kind) {
       case "raw": names.push(raw!); return;
+      case "given": names.push(step.name); return;
       case "constant": names.push(constantText(step.value, step.dtype, context)); return;
       case "iota": {
         const i = v++, stride = indexer.innerStride(i);
@@ -296,6 +216,7 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
       }
       case "op":
         Object.assign(context.functions, step.op.functions);
+        context.fused.push(step.op.name);
         lines.push(`let ${name} = ${step.op.wgsl(step.args.map((a) => names[a]), step.attrs)};`);
     }
     names.push(name);

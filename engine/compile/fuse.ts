@@ -4,42 +4,14 @@
 // and views live inside the stages that read them, unless several readers would repeat too much. An elementwise chain that
 // is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's end is stored.
 import { constantOp, constantValue, iotaOp } from "../constant.ts";
-import type { ConcatOp, ElementwiseOp, View } from "../op.ts";
+import type { ConcatOp, ElementwiseOp } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { bytesPerElement } from "../dtype.ts";
-import { type Alias, aliasOf, isContiguous, mergesOnly } from "./access.ts";
+import { type Alias, aliasOf, mergesOnly } from "./access.ts";
+import { reside } from "./residence.ts";
 import type { Graph } from "./simplify.ts";
-
-/** Offsets of bindings are multiples of this many bytes on every device. */
-export const OFFSET_ALIGNMENT = 256;
-/** Offsets of copies are multiples of this many bytes: an f16 tensor may begin between two. */
-const COPY_ALIGNMENT = 4;
-
-export type Stage =
-  /** Computes `result` elementwise. */
-  | { readonly kind: "map"; readonly result: Tensor; readonly order: number }
-  /** Writes `value` into its view of the joined tensor `into`. */
-  | { readonly kind: "part"; readonly value: Tensor; readonly into: Tensor; readonly view: View; readonly order: number }
-  /** A reduction or an op with its own kernels, and the chain of its result. */
-  | { readonly kind: "reduce" | "kernel"; readonly node: Node; readonly chain: Chain; readonly order: number };
-
-/** What becomes of a kernel's result before it is stored: raw, …, end; of one size all. Without an epilogue raw is the end. */
-export interface Chain {
-  readonly tensors: readonly Tensor[];
-  /** The shape among theirs that all others are merges of: an epilogue loops over it. */
-  readonly domain: Shape;
-}
-export const rawOf = (chain: Chain): Tensor => chain.tensors[0];
-export const endOf = (chain: Chain): Tensor => chain.tensors[chain.tensors.length - 1];
-
-export interface Fusion {
-  /** In the order of execution. */
-  readonly stages: readonly Stage[];
-  readonly stored: ReadonlySet<Tensor>;
-  /** Tensors that their producer writes straight into a part of a joined tensor, at an element offset. */
-  readonly within: ReadonlyMap<Tensor, { readonly into: Tensor; readonly offset: number }>;
-}
+import { type BindingLimits, type Chain, type Fusion, COPY_ALIGNMENT, type KernelSeams, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "./stage.ts";
 
 interface Cost {
   /** Stored tensors that a reader must read. */
@@ -49,11 +21,8 @@ interface Cost {
   readonly ops: number;
 }
 
-/** Storage bindings an op's kernels take for themselves, leaving the rest of the device's limit to an epilogue; 0 forbids one. */
-export type EpilogueRoom = (node: Node) => number;
-
-export function fuse(graph: Graph, maxStorageBuffers: number, epilogueRoom: EpilogueRoom): Fusion {
-  return new Fuser(graph, maxStorageBuffers, epilogueRoom).run();
+export function fuse(graph: Graph, limits: BindingLimits, seams: KernelSeams): Fusion {
+  return new Fuser(graph, limits, seams).run();
 }
 
 const MAX_OPS = 64;
@@ -68,20 +37,33 @@ class Fuser {
   /** Chains of kernels and reductions by their raw result, and by what they store. */
   readonly #chains = new Map<Tensor, Chain>();
   readonly #ends = new Set<Tensor>();
-  readonly #within = new Map<Tensor, { into: Tensor; offset: number }>();
+  readonly maxBuffers: number;
+  /** Both results of a reduction that a join takes: they will stand in it, and readers bind it once. */
+  readonly #kin = new Map<Tensor, Tensor>();
 
-  constructor(readonly graph: Graph, readonly maxBuffers: number, readonly epilogueRoom: EpilogueRoom) {
+  constructor(readonly graph: Graph, readonly limits: BindingLimits, readonly seams: KernelSeams) {
+    this.maxBuffers = limits.maxStorageBuffers;
     for (const node of graph.nodes) {
       for (const x of new Set(node.inputs)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), node]);
     }
     this.#roots = new Set(graph.roots);
+    for (const { op, inputs, outputs } of graph.nodes) {
+      if (op.kind !== "concat" || outputs[0].bytes > limits.maxBindingBytes) continue;
+      for (const { base } of inputs.map((x) => aliasOf(x))) if (base.node.op.kind === "reduce" && base.node.outputs.length > 1 && !this.#kin.has(base)) this.#kin.set(base, outputs[0]);
+    }
   }
 
   run(): Fusion {
     for (const node of this.graph.nodes) this.#decide(node);
     for (const root of this.#roots) this.#storeAligned(root, COPY_ALIGNMENT);
-    while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
-    return { stages: this.#stages(), stored: this.#stored, within: this.#within };
+    for (;;) {
+      while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
+      const stages = this.#stages();
+      const { residences, kept } = reside({ graph: this.graph, stages, stored: this.#stored, readers: this.#readers, limits: this.limits, canPlace: this.seams.canPlace });
+      const strangers = [...this.#kin].filter(([t, into]) => residences.get(t)?.into !== into);
+      if (strangers.length === 0) return { stages: kept, stored: this.#stored, residences };
+      for (const [t] of strangers) this.#kin.delete(t);
+    }
   }
 
   #decide(node: Node): void {
@@ -93,14 +75,14 @@ class Fuser {
         return;
       case "kernel":
         for (const x of inputs) this.#storeAligned(x, OFFSET_ALIGNMENT);
-        this.#openChain(node, this.epilogueRoom(node));
+        this.#openChain(node, this.seams.epilogueRoom(node));
         return;
       case "reduce":
         this.#fitLeaves(inputs, this.maxBuffers - outputs.length);
         this.#openChain(node, this.maxBuffers - 1 - this.#cost(inputs[0]).leaves.size);
         return;
       case "concat":
-        this.#join(node, op as ConcatOp);
+        this.#join(node);
         return;
       case "movement": {
         const [x] = inputs, [y] = outputs;
@@ -108,15 +90,15 @@ class Fuser {
         const small = x.size * 4 <= y.size;
         const cost = this.#cost(x);
         // Repeating a small tensor's arithmetic for every element of a large one.
-        if (small && !this.#isStoredView(x) && (cost.flops > 4 || cost.leaves.size > 1)) this.#store(x);
+        if (small && !this.#isStoredView(x) && (cost.flops > 8 || cost.leaves.size > 2)) this.#store(x);
         if (!("view" in op && op.view) && !this.#isStoredView(x) && !mergesOnly(y.shape, x.shape)) this.#store(x);
-        this.#costs.set(y, this.#isStoredView(x) ? { leaves: new Set([this.#view(x).base]), flops: 0, ops: 0 } : this.#cost(x));
+        this.#costs.set(y, this.#isStoredView(x) ? { leaves: this.#leaf(this.#view(x).base), flops: 0, ops: 0 } : this.#cost(x));
         return;
       }
       case "elementwise": {
         const [y] = outputs;
         if (this.#grows(node, y)) return;
-        this.#fitLeaves(inputs, this.maxBuffers - 2);
+        this.#fitLeaves(inputs, this.maxBuffers - 1);
         const parts = inputs.map((x) => this.#cost(x));
         const leaves = new Set(parts.flatMap((c) => [...c.leaves]));
         const own = (op as ElementwiseOp).flops;
@@ -144,13 +126,18 @@ class Fuser {
     return this.#costs.get(t)!;
   }
 
+  /** What a reader of a stored tensor binds. */
+  #leaf(t: Tensor): ReadonlySet<Tensor> {
+    return new Set([this.#kin.get(t) ?? t]);
+  }
+
   #isStoredView(t: Tensor): boolean {
     return this.#stored.has(this.#view(t).base);
   }
 
   #markStored(t: Tensor): void {
     this.#stored.add(t);
-    this.#costs.set(t, { leaves: new Set([t]), flops: 0, ops: 0 });
+    this.#costs.set(t, { leaves: this.#leaf(t), flops: 0, ops: 0 });
   }
 
   #store(t: Tensor): void {
@@ -235,23 +222,13 @@ class Fuser {
     return tensors.every((t) => mergesOnly(y.shape, t.shape)) ? y.shape : undefined;
   }
 
-  #join(node: Node, op: ConcatOp): void {
-    const [into] = node.outputs;
-    this.#markStored(into);
-    op.views(node.inputs, node.attrs).forEach((view, i) => {
-      const x = node.inputs[i];
-      const { base, offset } = this.#view(x);
-      const fromKernel = this.#ends.has(base) && offset === 0 && base.size === x.size;
-      const alone = base === x || this.#readers.get(base)?.length === 1;
-      if (fromKernel && alone && this.#uses(base) === 1 && !this.#roots.has(base) && !this.#within.has(base) && node.inputs.indexOf(x) === node.inputs.lastIndexOf(x)
-        && isContiguous(view, x.shape) && (view.offset * bytesPerElement(x.dtype)) % OFFSET_ALIGNMENT === 0) {
-        this.#open.delete(base);
-        this.#within.set(base, { into, offset: view.offset });
-      } else {
-        this.#open.delete(x);
-        this.#fitLeaves([x], this.maxBuffers - 1);
-      }
-    });
+  #join({ inputs, outputs }: Node): void {
+    this.#markStored(outputs[0]);
+    for (const x of inputs) {
+      const { base } = this.#view(x);
+      this.#open.delete(base);
+      if (!this.#ends.has(base)) this.#fitLeaves([x], this.maxBuffers - 1);
+    }
   }
 
   /**
@@ -262,7 +239,7 @@ class Fuser {
     const known = new Map<Tensor, ReadonlySet<Tensor>>();
     const leaves = (t: Tensor): ReadonlySet<Tensor> => {
       const base = this.#view(t).base;
-      if (this.#stored.has(base)) return new Set([base]);
+      if (this.#stored.has(base)) return this.#leaf(base);
       let found = known.get(t);
       if (!found) known.set(t, (found = new Set(t.node.inputs.flatMap((x) => [...leaves(x)]))));
       return found;
@@ -284,7 +261,7 @@ class Fuser {
       const tail = chain.tensors.slice(1).flatMap((t) => t.node.inputs.filter((x) => !chain.tensors.includes(x)));
       const reads = stage.kind === "reduce" ? node.inputs : [];
       if (all(reads) > this.maxBuffers - node.outputs.length && storeOneOf(reads)) return true;
-      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - all(reads) : this.epilogueRoom(node);
+      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - all(reads) : this.seams.epilogueRoom(node);
       if (tail.length && all(tail) > room) {
         if (!storeOneOf(tail)) this.#shorten(chain);
         return true;
@@ -309,11 +286,11 @@ class Fuser {
         const chain = this.#chains.get(outputs[0]) ?? { tensors: [outputs[0]], domain: outputs[0].shape };
         stages.push({ kind: op.kind, node, chain, order: endOf(chain).node.id });
       } else if (op.kind === "concat") {
-        op.views(node.inputs, node.attrs).forEach((view, i) => {
+        (op as ConcatOp).views(node.inputs, node.attrs).forEach((view, i) => {
           const value = node.inputs[i];
           // What nothing writes stays zero where gaps are zero.
           const isGap = op.zeroFill === true && constantValue(value) === 0;
-          if (isGap || this.#within.get(this.#view(value).base)?.into === outputs[0] || value.size === 0) return;
+          if (isGap || value.size === 0) return;
           stages.push({ kind: "part", value, into: outputs[0], view, order: node.id });
         });
       } else {

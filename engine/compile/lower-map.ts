@@ -1,14 +1,15 @@
 // Elementwise stages. A tensor larger than one binding may be is walked in windows, each of which binds the runs it needs.
-import { map } from "../../kernels/map.ts";
+import { map, mapTwice } from "../../kernels/map.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { LimitExceededError } from "../errors.ts";
 import type { View } from "../op.ts";
 import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { accessFrom } from "./access.ts";
+import { type Memories, type Residence, accessFrom } from "./access.ts";
 import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases, wholeLoop } from "./dispatch.ts";
-import { Expression, HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
-import { OFFSET_ALIGNMENT } from "./fuse.ts";
+import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
+import { Expression } from "./expression.ts";
+import { OFFSET_ALIGNMENT } from "./stage.ts";
 
 export interface MapStage {
   readonly value: Tensor;
@@ -16,8 +17,10 @@ export interface MapStage {
   readonly into: Tensor;
   /** Where value's elements stand in `into`; in order from the start if absent. */
   readonly view?: View;
+  /** Where the value is written a second time. */
+  readonly also?: Residence;
   /** What is read from memory. */
-  readonly stored: (t: Tensor) => boolean;
+  readonly memories: Memories;
   readonly maxBindingBytes: number;
 }
 
@@ -29,14 +32,18 @@ interface Window {
 
 export function lowerMap(stage: MapStage): Dispatch[] {
   const { shape } = stage.value;
-  return lowerWindow(stage, { start: shape.map(() => 0), sizes: shape });
+  const whole: Window = { start: shape.map(() => 0), sizes: shape };
+  const { also, ...once } = stage;
+  if (!also) return lowerWindow(stage, whole);
+  if (stage.value.bytes <= stage.maxBindingBytes) return lowerWindow(stage, whole);
+  return [...lowerWindow(once, whole), ...lowerWindow({ ...once, into: also.into, view: also.view }, whole)];
 }
 
 function lowerWindow(stage: MapStage, window: Window): Dispatch[] {
-  const { value, into, stored, maxBindingBytes } = stage;
+  const { value, into, also, memories, maxBindingBytes } = stage;
   const { start, sizes } = window;
   const whole = sizeOf(sizes) === value.size;
-  const e = new Expression(value, sizes, accessFrom(start), stored);
+  const e = new Expression(value, sizes, accessFrom(start), memories);
   const target = stage.view ?? { offset: 0, strides: stridesOf(value.shape) };
   const place: View = { offset: start.reduce((o, s, d) => o + s * target.strides[d], target.offset), strides: target.strides };
   const memory = (t: Tensor, views: readonly View[]): Memory | undefined => {
@@ -52,21 +59,23 @@ function lowerWindow(stage: MapStage, window: Window): Dispatch[] {
     if (m) bound.set(leaf, m);
     else fits = false;
   }
+  if (!fits && also) return lowerMap({ ...stage, also: undefined }).concat(lowerMap({ ...stage, also: undefined, into: also.into, view: also.view }));
   if (!fits) return halves(window, value, maxBindingBytes).flatMap((w) => lowerWindow(stage, w));
 
   for (const [leaf, m] of bound) e.rebase(leaf, m.offset / bytesPerElement(leaf.dtype));
   const placed: View = { offset: place.offset - y!.offset / bytesPerElement(into.dtype), strides: place.strides };
   const inOrder = !stage.view && whole;
   const loop = wholeLoop(sizes);
-  const width = vectorizes(sizes, loop, 0, inOrder ? e.views : [...e.views, placed]) ? 4 : 1;
+  const width = vectorizes(sizes, loop, 0, [...e.views, ...(inOrder ? [] : [placed]), ...(also ? [also.view] : [])]) ? 4 : 1;
   const context = new HookContext(width, bound);
   const hooks: Record<string, string> = { value: emitFunction("fn value(i : u32) -> Y", e, context, loop, 0, { store: true }) };
   if (!inOrder) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", sizes, placed, context, loop, 0);
+  if (also) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", sizes, also.view, context, loop, 0);
   const n = sizeOf(sizes), bytes = n * bytesPerElement(value.dtype);
   return [makeDispatch({
-    label: `${value.node.op.name} ${show(value.shape)}${whole ? "" : ` from ${show(start)}`}`, kernel: map, params: { n: n / width },
-    buffers: { y: y! }, aliases: { ...typeAliases(width), Y: storageType(value.dtype, width) }, context, hooks,
-    cost: { flops: e.steps.length * n, bytes: bytes + e.leaves.reduce((sum, t) => sum + Math.min(t.bytes, bytes), 0) },
+    label: `${value.node.op.name} ${show(value.shape)}${whole ? "" : ` from ${show(start)}`}`, kernel: also ? mapTwice : map, params: { n: n / width },
+    buffers: { y: y!, ...(also ? { z: { of: also.into, offset: 0, bytes: also.into.bytes } } : {}) }, aliases: { ...typeAliases(width), Y: storageType(value.dtype, width) }, context, hooks,
+    cost: { flops: e.steps.length * n, bytes: bytes * (also ? 2 : 1) + e.leaves.reduce((sum, t) => sum + Math.min(t.bytes, bytes), 0) },
   })];
 }
 

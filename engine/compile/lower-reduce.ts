@@ -1,14 +1,16 @@
 // Reductions: over outer axes (columns: neighbouring threads read neighbouring columns) or inner axes (rows), elementwise
 // producers fused into the read, an epilogue into the write. Long ones are summed in chunks that a second pass joins in order.
 import type { Params, Traits } from "../../kernels/kernel.ts";
-import { momentsColumns, momentsMerge, momentsRows, reduceColumns, reduceRows, sumsColumns } from "../../kernels/reduce.ts";
+import { momentsColumns, momentsMerge, momentsRows, reduceColumns, reduceGroup, reduceRows, sumsColumns } from "../../kernels/reduce.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { identityAccess } from "./access.ts";
+import { type Memories, identityAccess } from "./access.ts";
 import { type Dispatch, type DispatchParts, type Memory, makeDispatch, typeAliases, wholeLoop } from "./dispatch.ts";
-import { Expression, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
-import { type Chain, endOf } from "./fuse.ts";
+import { HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
+import { Expression } from "./expression.ts";
+import { type Chain, endOf } from "./stage.ts";
+import { groupOf } from "./lower-norm.ts";
 
 export interface ReduceStage {
   readonly node: Node;
@@ -16,7 +18,7 @@ export interface ReduceStage {
   /** The chain's epilogue, where there is one. */
   readonly tail: Expression | undefined;
   readonly traits: Traits;
-  readonly stored: (t: Tensor) => boolean;
+  readonly memories: Memories;
   memoryOf(t: Tensor): Memory;
   newScratch(bytes: number): Memory;
 }
@@ -33,13 +35,13 @@ interface Shape2 {
 }
 
 export function lowerReduce(stage: ReduceStage): Dispatch[] {
-  const { node, chain, tail, stored } = stage;
+  const { node, chain, tail, memories } = stage;
   const op = node.op as ReduceOp;
   const [x] = node.inputs;
   const axes = op.axes(node.attrs);
   const kept = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
   if (kept.some((d) => x.shape[d] === 0)) return [];
-  const expressions = node.inputs.map((t) => new Expression(t, t.shape, identityAccess(t.shape), stored));
+  const expressions = node.inputs.map((t) => new Expression(t, t.shape, identityAccess(t.shape), memories));
   const loop: LoopVariable[] = [{ name: "o", dims: kept }, { name: "r", dims: axes }];
   const s = cut(stage, op, kept, axes, loop, expressions);
   const inner = s.columns ? 0 : 1;
@@ -76,7 +78,7 @@ function cut({ traits, chain, tail }: ReduceStage, op: ReduceOp, kept: readonly 
   const byFours = (columns || op.combine !== "moments") && tailFits && vectorizes(domain, loop, columns ? 0 : 1, expressions.flatMap((e) => e.views));
   const s = cutAt(byFours ? 4 : 1);
   // A row's lanes are joined before its epilogue, which is scalar: it needs a pass of its own, or a scalar walk.
-  return !columns && s.width === 4 && s.splits === 1 && tail ? cutAt(1) : s;
+  return !columns && s.width === 4 && (s.splits === 1 || groupOf(traits, outs, count / 4)) && tail ? cutAt(1) : s;
 }
 
 type First = Omit<DispatchParts, "kernel" | "buffers">;
@@ -112,7 +114,7 @@ function sums({ node, memoryOf, newScratch }: ReduceStage, s: Shape2, first: Fir
   ];
 }
 
-function single({ memoryOf, newScratch }: ReduceStage, combine: "sum" | "max" | "min" | "prod", s: Shape2, first: First, hooks: Record<string, string>, tail: Expression | undefined, chain: Chain): Dispatch[] {
+function single({ memoryOf, newScratch, traits }: ReduceStage, combine: "sum" | "max" | "min" | "prod", s: Shape2, first: First, hooks: Record<string, string>, tail: Expression | undefined, chain: Chain): Dispatch[] {
   const consts = { COMBINE: { sum: 0, max: 1, min: 2, prod: 3 }[combine] };
   const kernel = s.columns ? reduceColumns : reduceRows;
   if (!s.columns && s.width === 4) hooks.lanes = lanesHook(combine);
@@ -121,6 +123,15 @@ function single({ memoryOf, newScratch }: ReduceStage, combine: "sum" | "max" | 
   const epilogue = (context: HookContext): Record<string, string> =>
     tail ? { epilogue: emitFunction(`fn epilogue(v : ${type}, i : u32) -> ${type}`, tail, context, wholeLoop(chain.domain), 0, { raw: "v" }) } : {};
   if (s.splits === 1) return [makeDispatch({ ...first, kernel, consts, buffers: { y }, hooks: { ...hooks, ...epilogue(first.context) } })];
+  const group = groupOf(traits, s.columns ? s.outs / s.width : s.outs, s.columns ? s.count : s.count / s.width);
+  if (group) {
+    const wide = s.columns ? group.wide : 1;
+    return [makeDispatch({
+      ...first, kernel: reduceGroup, params: { outs: s.columns ? s.outs / s.width : s.outs, count: s.columns ? s.count : s.count / s.width, wide }, consts: { ...consts, THREADS: group.threads },
+      aliases: { ...first.aliases, Y: s.columns ? first.aliases!.F : "f32" }, buffers: { y },
+      hooks: { ...hooks, ...epilogue(first.context) },
+    })];
+  }
   // The second pass walks the partial results: contiguous [outs, splits] or [splits, outs].
   const part = newScratch(s.outs * s.splits * 4);
   const context = new HookContext(1);

@@ -1,14 +1,16 @@
 // From stages to dispatches.
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { bytesPerElement } from "../dtype.ts";
-import type { KernelOp, Slot } from "../op.ts";
+import type { KernelOp, Slot, View } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { aliasOf, reshapeAccess } from "./access.ts";
+import { type Memories, type Residence, aliasOf, isContiguous, reshapeAccess } from "./access.ts";
 import { type Dispatch, type Memory, makeDispatch, storageAliases, wholeLoop } from "./dispatch.ts";
-import { Expression, HookContext, emitFunction } from "./emit.ts";
-import { type Chain, type Stage, endOf, rawOf } from "./fuse.ts";
+import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
+import { Expression } from "./expression.ts";
+import { type Chain, type Fusion, type Stage, endOf, rawOf } from "./stage.ts";
 import { lowerMap } from "./lower-map.ts";
+import { lowerNorm } from "./lower-norm.ts";
 import { lowerReduce } from "./lower-reduce.ts";
 
 export type { BoundMemory, Dispatch, Memory } from "./dispatch.ts";
@@ -34,8 +36,8 @@ export interface DeviceLimits {
 export class Lowerer {
   readonly #recorded = new Map<Node, Recorded[]>();
   #scratch = 0;
-  /** Which tensors are read from memory; set once the graph is fused. */
-  stored: ReadonlySet<Tensor> = new Set();
+  #stored: ReadonlySet<Tensor> = new Set();
+  #residences: ReadonlyMap<Tensor, Residence> = new Map();
 
   constructor(readonly traits: Traits, readonly limits: DeviceLimits) {}
 
@@ -46,28 +48,53 @@ export class Lowerer {
     return this.limits.maxStorageBuffers - last.kernel.bindings.filter((b) => b.access !== "uniform").length;
   };
 
+  /** Whether the dispatch that writes a kernel op's result can write it at a view of a larger tensor. */
+  readonly canPlace = (node: Node, view: View): boolean => {
+    const last = this.#lastWriter(this.#record(node));
+    const { shape } = node.outputs[0];
+    return last !== undefined && last.kernel.hooks.includes("place") && (last.kernel.width === 1 || vectorizes(shape, wholeLoop(shape), 0, [view]));
+  };
+
+  /** Takes what fusion decided: from now on `lower` knows what is read from memory, and where that stands. */
+  adopt({ stored, residences }: Pick<Fusion, "stored" | "residences">): void {
+    this.#stored = stored;
+    this.#residences = residences;
+  }
+
+  /** What is read from memory, but for a tensor that is just being computed. */
+  #memories(computed?: Tensor): Memories {
+    return { has: (t) => t !== computed && this.#stored.has(t), home: (t) => this.#residences.get(t) };
+  }
+
   lower(stage: Stage): Dispatch[] {
     const { maxBindingBytes } = this.limits;
-    const isStored = (t: Tensor): boolean => this.stored.has(t);
     switch (stage.kind) {
       case "map": {
-        const { result } = stage;
-        return result.size === 0 ? [] : lowerMap({ value: result, into: result, stored: (t) => t !== result && isStored(t), maxBindingBytes });
+        const { result, also } = stage;
+        const home = this.#residences.get(result);
+        return result.size === 0 ? [] : lowerMap({ value: result, into: home?.into ?? result, view: home?.view, also, memories: this.#memories(result), maxBindingBytes });
       }
-      case "part": return lowerMap({ value: stage.value, into: stage.into, view: stage.view, stored: isStored, maxBindingBytes });
+      case "part": return lowerMap({ value: stage.value, into: stage.into, view: stage.view, memories: this.#memories(), maxBindingBytes });
       case "reduce":
-        return lowerReduce({ node: stage.node, chain: stage.chain, tail: this.#tail(stage.chain), traits: this.traits, stored: isStored, memoryOf: (t) => this.memoryOf(t), newScratch: (bytes) => this.#newScratch(bytes) });
+        return lowerReduce({ node: stage.node, chain: stage.chain, tail: this.#tail(stage.chain), traits: this.traits, memories: this.#memories(), memoryOf: (t) => this.memoryOf(t), newScratch: (bytes) => this.#newScratch(bytes) });
       case "kernel": return this.#kernel(stage.node, stage.chain);
     }
   }
 
+  /** Two statistics and the elementwise stage behind them as one dispatch; undefined where that can't be. */
+  norm(node: Node, { result, also }: Extract<Stage, { kind: "map" }>): Dispatch | undefined {
+    const { maxStorageBuffers } = this.limits;
+    if (also || result.shape.join() !== node.inputs[0].shape.join() || result.bytes > this.limits.maxBindingBytes) return undefined;
+    return lowerNorm({ node, result, home: this.#residences.get(result), traits: this.traits, memories: this.#memories(result), maxStorageBuffers, memoryOf: (t) => this.memoryOf(t) });
+  }
+
   /** Dispatches that copy a stored tensor into another of the same shape. */
   copy(from: Tensor, to: Tensor): Dispatch[] {
-    return lowerMap({ value: from, into: to, stored: (t) => this.stored.has(t), maxBindingBytes: this.limits.maxBindingBytes });
+    return lowerMap({ value: from, into: to, memories: this.#memories(), maxBindingBytes: this.limits.maxBindingBytes });
   }
 
   memoryOf(t: Tensor): Memory {
-    const { base, offset } = aliasOf(t, (x) => this.stored.has(x));
+    const { base, offset } = aliasOf(t, (x) => this.#stored.has(x));
     return { of: base, offset: offset * bytesPerElement(t.dtype), bytes: t.bytes };
   }
 
@@ -75,16 +102,19 @@ export class Lowerer {
   #tail(chain: Chain): Expression | undefined {
     const end = endOf(chain);
     if (chain.tensors.length === 1) return undefined;
-    return new Expression(end, chain.domain, reshapeAccess(chain.domain, end.shape)!, (t) => t !== end && this.stored.has(t), chain.tensors);
+    return new Expression(end, chain.domain, reshapeAccess(chain.domain, end.shape)!, this.#memories(end), chain.tensors);
   }
 
   #kernel(node: Node, chain: Chain): Dispatch[] {
     const recorded = this.#record(node);
     const last = this.#lastWriter(recorded);
     const scratches = new Map<number, Memory>();
+    const end = endOf(chain), home = this.#residences.get(end);
+    const strided = home && !isContiguous(home.view, end.shape) ? home : undefined;
+    const target: Memory = strided ? { of: strided.into, offset: 0, bytes: strided.into.bytes } : this.memoryOf(end);
     const memory = (slot: RecordedSlot): Memory => {
       if (slot.role === "input") return this.memoryOf(node.inputs[slot.index]);
-      if (slot.role === "output") return this.memoryOf(slot.index === 0 ? endOf(chain) : node.outputs[slot.index]);
+      if (slot.role === "output") return slot.index === 0 ? target : this.memoryOf(node.outputs[slot.index]);
       let m = scratches.get(slot.index);
       if (!m) scratches.set(slot.index, (m = this.#newScratch(slot.bytes)));
       return m;
@@ -95,6 +125,7 @@ export class Lowerer {
       const context = new HookContext(d.kernel.width);
       const hooks: Record<string, string> = {};
       if (d === last && tail) hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
+      if (d === last && strided) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", end.shape, strided.view, context, wholeLoop(end.shape), 0);
       const buffers = Object.fromEntries(Object.entries(d.buffers).map(([name, slot]) => [name, memory(slot)]));
       const dtypeOf = ({ role, index }: RecordedSlot) => (role === "input" ? node.inputs[index].dtype : role === "output" ? node.outputs[index].dtype : undefined);
       const aliases = storageAliases(d.kernel, (name) => dtypeOf(d.buffers[name]));

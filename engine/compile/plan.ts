@@ -5,7 +5,7 @@ import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOp } from "../variable.ts";
-import type { Fusion, Stage } from "./fuse.ts";
+import type { Fusion, Stage } from "./stage.ts";
 import type { Dispatch, Lowerer, Memory } from "./lower.ts";
 
 export interface Storage {
@@ -36,6 +36,8 @@ export interface HostInput {
 
 export interface PlannedStage {
   readonly stage: Stage;
+  /** A stage that became part of this one's dispatch. */
+  readonly with?: Stage;
   readonly dispatches: readonly Dispatch[];
 }
 
@@ -79,7 +81,7 @@ class Planner {
 
   run(): Plan {
     const lowered = this.fusion.stages.map((stage) => ({ stage, dispatches: this.lowerer.lower(stage) }));
-    const stages = this.#placeInPlace(lowered);
+    const stages = this.#placeInPlace(this.#joinNorms(lowered));
     stages.forEach(({ dispatches }, s) => {
       for (const d of dispatches) for (const { memory } of d.memory) this.#touch(this.place(memory).storage, s);
     });
@@ -102,11 +104,41 @@ class Planner {
     };
   }
 
+  /** Puts statistics and the stage that uses them first into one dispatch, where a workgroup can hold what it needs of both. */
+  #joinNorms(lowered: readonly PlannedStage[]): PlannedStage[] {
+    const stages: (PlannedStage | undefined)[] = [...lowered];
+    const owner = (m: Memory): Memory["of"] => ("scratch" in m.of ? m.of : this.fusion.residences.get(m.of)?.into ?? m.of);
+    const memories = ({ dispatches }: PlannedStage, access: "read" | "read_write"): Set<Memory["of"]> =>
+      new Set(dispatches.flatMap((d) => d.memory.filter((m) => m.access === access).map((m) => owner(m.memory))));
+    lowered.forEach((statistics, s) => {
+      const { stage } = statistics;
+      if (stage.kind !== "reduce" || stage.node.outputs.length !== 2) return;
+      const made = memories(statistics, "read_write");
+      const between = new Set<Memory["of"]>();
+      for (let u = s + 1; u < Math.min(lowered.length, s + 12); u++) {
+        const user = stages[u];
+        if (!user) continue;
+        const reads = memories(user, "read");
+        if (user.stage.kind === "map" && [...reads].some((m) => made.has(m)) && ![...reads].some((m) => between.has(m))) {
+          const joint = this.lowerer.norm(stage.node, user.stage);
+          if (joint) {
+            stages[s] = { stage, with: user.stage, dispatches: [joint] };
+            stages[u] = undefined;
+            return;
+          }
+        }
+        for (const m of memories(user, "read_write")) between.add(m);
+      }
+    });
+    return stages.filter((p) => p !== undefined);
+  }
+
   /** Lets ops overwrite their inputs where nothing needs the old value later; elsewhere puts a copy before them. */
   #placeInPlace(lowered: readonly PlannedStage[]): PlannedStage[] {
     const lastRead = new Map<Tensor, number>();
+    const owner = (t: Tensor): Tensor => this.fusion.residences.get(t)?.into ?? t;
     lowered.forEach(({ dispatches }, s) => {
-      for (const d of dispatches) for (const { memory, access } of d.memory) if (access === "read" && !("scratch" in memory.of)) lastRead.set(memory.of, s);
+      for (const d of dispatches) for (const { memory, access } of d.memory) if (access === "read" && !("scratch" in memory.of)) lastRead.set(owner(memory.of), s);
     });
     const kept = new Set(this.outputs.map((t) => this.lowerer.memoryOf(t).of));
     const finals = new Map(this.assignments.map(({ variable, value }) => [variable, this.lowerer.memoryOf(value).of]));
@@ -121,7 +153,7 @@ class Planner {
         const source = base.node.op.kind === "source";
         const variable = base.node.op === variableOp ? (base.node.attrs as { variable: Variable }).variable : undefined;
         const free = (lastRead.get(base) ?? -1) <= s && !kept.has(base) && offset === 0 && base.size === y.size;
-        if (free && (variable ? finals.get(variable) === y : !source && !this.fusion.within.has(base))) {
+        if (free && (variable ? finals.get(variable) === y : !source && !this.fusion.residences.has(base))) {
           const place = this.#placeOf(base);
           this.#places.set(y, place);
           this.#touch(place.storage, s);
@@ -152,10 +184,10 @@ class Planner {
 
   #newPlace(t: Tensor): Place {
     const { op, attrs } = t.node;
-    const part = this.fusion.within.get(t);
-    if (part) {
-      const { storage, offset } = this.#placeOf(part.into);
-      return { storage, offset: offset + part.offset * bytesPerElement(t.dtype) };
+    const home = this.fusion.residences.get(t);
+    if (home) {
+      const { storage, offset } = this.#placeOf(home.into);
+      return { storage, offset: offset + home.view.offset * bytesPerElement(t.dtype) };
     }
     if (op === variableOp) return { storage: this.#variable((attrs as { variable: Variable }).variable), offset: 0 };
     if (op === inputOp) {

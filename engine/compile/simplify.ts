@@ -26,12 +26,14 @@ export function simplify(roots: readonly Tensor[]): Graph {
   const nodes: Node[] = [];
   const resolve = (t: Tensor): Tensor => stands.get(t) ?? t;
   for (const node of ancestors(roots)) {
-    const inputs = node.inputs.map(resolve);
+    const { op } = node;
+    // Joins of joins along one axis are one join.
+    const inputs = node.inputs.map(resolve).flatMap((t) => (op.kind === "concat" && !op.zeroFill && t.node.op === op && attrsKey(t.node) === attrsKey(node) ? t.node.inputs : [t]));
     if (node.op.kind === "pass") {
       stands.set(node.outputs[0], inputs[0]);
       continue;
     }
-    const changed = inputs.some((t, i) => t !== node.inputs[i]);
+    const changed = inputs.length !== node.inputs.length || inputs.some((t, i) => t !== node.inputs[i]);
     // An input or variable is itself; an op that overwrites its input happens once for each time it is written.
     const unique = node.op === inputOp || node.op === variableOp || node.op.inPlace;
     const key = unique ? `${node.id}` : `${idOf(node.op)}|${inputs.map((t) => `${t.node.id}.${t.index}`).join(",")}|${attrsKey(node)}`;

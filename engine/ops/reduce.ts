@@ -98,7 +98,9 @@ function reduceIntegers(op: ReduceOp<ReduceAttrs>, x: Tensor, axes: readonly num
 function reduce(op: ReduceOp<ReduceAttrs>, x: Tensor, axes: Axes | undefined, keepDims: boolean): Tensor {
   const list = normalizeAxes(op.name, axes, x.rank);
   if (x.dtype === "bool") throw new ShapeError(op.name, `x is bool${show(x.shape)}; cast it to i32 or f32`);
-  const y = list.length === 0 ? wide(x) : x.dtype === "i32" || x.dtype === "u32" ? reduceIntegers(op, x, list) : apply(op, [wide(x)], { axes: list });
+  // A dimension of size 1 is its own sum and its own largest element.
+  const long = list.filter((d) => x.shape[d] !== 1);
+  const y = long.length === 0 ? wide(x) : x.dtype === "i32" || x.dtype === "u32" ? reduceIntegers(op, x, long) : apply(op, [wide(x)], { axes: long });
   return keepDims ? y : reshape(y, x.shape.filter((_, d) => !list.includes(d)));
 }
 

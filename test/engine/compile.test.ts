@@ -4,6 +4,7 @@ import { add, div, exp, mul, square, sub, where, greater } from "../../engine/op
 import { relu, tanh } from "../../engine/ops/activation.ts";
 import { concat, expand, flip, reshape, slice, transpose } from "../../engine/ops/movement.ts";
 import { max, mean, moments, sum, prod } from "../../engine/ops/reduce.ts";
+import { conv2d } from "../../engine/ops/conv.ts";
 import { instanceNorm } from "../../engine/ops/norm.ts";
 import { grad } from "../../engine/grad.ts";
 import { iota, full } from "../../engine/constant.ts";
@@ -102,6 +103,12 @@ for (const [shape, axes] of [[[7, 9], [1]], [[7, 9], [0]], [[2, 5, 6, 8], [1, 2]
   });
 }
 
+test("rows longer than a workgroup takes, with an epilogue", async () => {
+  const d = await device(), x = noise(2 * 66000, 5), w = noise(2, 9);
+  const got = await d.evaluate(mul(sum(square(tensor(x, [2, 66000])), 1), tensor(w)));
+  close(got, [0, 1].map((o) => w[o] * x.slice(o * 66000, (o + 1) * 66000).reduce((a, v) => a + v * v, 0)), 1e-5);
+});
+
 test("an empty sum is 0, an empty product 1", async () => {
   const d = await device();
   const got = await d.evaluate({ s: sum(full([0, 3], 1), 0), p: prod(tensor([], [3, 0]), 1) });
@@ -191,6 +198,81 @@ test("wrong feeds are named", async () => {
   assert.throws(() => p.run({ x: [1, 2, 3, 4], z: [1] }), /no input "z"/);
   await p.read().then(() => assert.unreachable(), (e: Error) => assert.match(e.message, /has not run yet/));
 });
+
+test("earlier runs are read from a ring, and ready() bounds how many are under way", async () => {
+  const d = await device();
+  using p = await d.compile(({ x }) => ({ y: mul(x, 2), large: expand(x, [4096, 1]) }), { x: [1] });
+  for (let i = 0; i < 5; i++) {
+    await p.ready();
+    p.run({ x: [i] });
+  }
+  assert.equal([...(await p.readEarlier(2, "y")).y, ...(await p.readEarlier(1)).y, ...(await p.readEarlier(0)).y], [4, 6, 8]);
+  await p.readEarlier(3).then(() => assert.unreachable(), (e: Error) => assert.match(e.message, /3 runs before the latest are gone/));
+  await p.readEarlier(1, "large").then(() => assert.unreachable(), (e: Error) => assert.match(e.message, /"large" is kept of the latest run only/));
+  const before = d.counters.buffers;
+  for (let i = 0; i < 8; i++) {
+    await p.ready();
+    p.run({ x: [i] });
+  }
+  assert.is(d.counters.buffers, before);
+  assert.is((await p.read()).y[0], 14);
+});
+
+test("a program explains each dispatch, and what it fused", async () => {
+  const d = await device();
+  using p = await d.compile(({ x, y }) => ({ z: relu(add(mul(x, y), 0.3)) }), { x: [10, 100], y: [10, 100] }, { name: "chain" });
+  const { dispatches } = p.explain();
+  assert.is(dispatches.length, 2);
+  const [{ kernel, fused, flops, bytes, memory }] = dispatches;
+  assert.equal([kernel, fused, bytes], ["map", ["mul", "add", "relu"], 12000]);
+  assert.ok(flops >= 3000);
+  assert.equal(memory.map((m) => m.access), ["read_write", "read", "read"]);
+  assert.match(`${p.explain()}`, /^chain: 2 dispatches, .*\n {3}0 {2}map .*relu \[10, 100\] ← mul, add, relu/);
+});
+
+test("dense joins are written once, in place: layer after layer reads a view of the last join", async () => {
+  const d = await device();
+  const data = noise(2 * 6 * 6 * 4, 3), w = [0, 1, 2, 3].map((i) => noise(9 * (4 + 4 * i) * 4, 11 + i, 0.2));
+  const dense = ({ x }: { x: ReturnType<typeof tensor> }) => {
+    let all = x;
+    for (let i = 0; i < 4; i++) all = concat([all, conv2d(tanh(all), tensor(w[i], [3, 3, 4 + 4 * i, 4]), { pad: 1 })], 3);
+    return { y: sum(square(all), [1, 2]) };
+  };
+  using p = await d.compile(dense, { x: [2, 6, 6, 4] });
+  p.run({ x: data });
+  const got = (await p.read()).y;
+  // The same in f64 from what each layer gives by itself.
+  const parts: Float32Array[] = [data];
+  for (let i = 0; i < 4; i++) {
+    const all = concat(parts.map((v) => tensor(v, [2, 6, 6, 4])), 3);
+    parts.push((await d.evaluate(conv2d(tanh(i ? all : tensor(data, [2, 6, 6, 4])), tensor(w[i], [3, 3, 4 + 4 * i, 4]), { pad: 1 }))) as Float32Array);
+  }
+  const want = Array.from({ length: 2 * 20 }, (_, o) => {
+    let s = 0;
+    for (let q = 0; q < 36; q++) s += parts[(o % 20) >> 2][((o >= 20 ? 36 : 0) + q) * 4 + (o % 4)] ** 2;
+    return s;
+  });
+  close(got, want, 1e-5);
+  const copies = p.explain().dispatches.filter((e) => e.kernel === "map" && e.fused.length === 0).length;
+  assert.ok(copies <= 5, `${copies} copies for 4 joins of 5 parts`);
+});
+
+for (const [shape, axes] of [[[2, 8, 8, 16], [0, 1, 2]], [[2, 5, 7, 8], [1, 2]], [[3, 9, 9, 3], [1, 2]], [[2, 24, 24, 64], [0, 1, 2]], [[200, 5], [0]]]) {
+  test(`a norm of ${shape} over ${axes} and its gradient, statistics and all, in one dispatch each`, async () => {
+    const d = await device();
+    const n = shape.reduce((a, b) => a * b, 1), x = noise(n, 3), c = shape.at(-1)!, count = axes.reduce((m, k) => m * shape[k], 1);
+    const t = tensor(x, shape), { mean: mu, variance } = moments(t, axes);
+    const got = await d.evaluate({ y: relu(div(sub(t, mu), add(variance, 1))), mu, variance });
+    // Which group an element belongs to: its sample, where that is kept, and its channel.
+    const group = (i: number): number => (axes.includes(0) ? 0 : Math.floor(i / (n / shape[0]))) * c + (i % c);
+    const groups = n / count, sums = new Float64Array(groups), squares = new Float64Array(groups);
+    x.forEach((v, i) => (sums[group(i)] += v / count));
+    x.forEach((v, i) => (squares[group(i)] += (v - sums[group(i)]) ** 2 / count));
+    close(got.mu, sums, 1e-5);
+    close(got.variance, squares, 1e-5);
+    close(got.y, Array.from(x, (v, i) => Math.max(0, (v - sums[group(i)]) / (squares[group(i)] + 1))), 1e-5);
+  });
+}
 
 test("no buffer, pipeline or bind group is made after the first run", async () => {
   const d = await device();

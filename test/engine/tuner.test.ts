@@ -33,7 +33,7 @@ test("each kernel's values come from its tunables, and a device that takes them 
     using retuned = await device.compile(layer, shapes);
     retuned.run(feeds);
     assert.ok(worst((await retuned.read()).y, want) < 1e-5, `${kernel.name} at ${JSON.stringify(choice)}`);
-    dispatches.add(retuned.explain());
+    dispatches.add(String(retuned.explain()));
   }
   assert.ok(dispatches.size > 1, "other values make other dispatches");
 });

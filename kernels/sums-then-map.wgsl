@@ -1,0 +1,56 @@
+// Sums of value(o, r) and of other(o, r) over r, then y[at(o, r)] = after(o, r, sum, other sum): a norm's gradient in one dispatch. One
+// workgroup holds `wide` neighbouring columns o; lane l of a column takes r = l, l + lanes, …, and every thread joins the lanes in order.
+alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
+alias I = i32;               // seam
+alias U = u32;               // seam
+alias B = bool;              // seam
+alias Y = f32;               // seam: what is stored of `after`
+const THREADS = 64u;         // seam
+struct Params { outs : u32, count : u32, wide : u32 }
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read_write> first : array<F>;
+@group(0) @binding(2) var<storage, read_write> second : array<F>;
+@group(0) @binding(3) var<storage, read_write> y : array<Y>;
+// hook: the r-th element of column o
+fn value(o : u32, r : u32) -> F { return F(); }
+// hook: and that of the second sum
+fn other(o : u32, r : u32) -> F { return F(); }
+// hook: what is made of it, given both sums of the column
+fn after(o : u32, r : u32, a : F, b : F) -> Y { return Y(a + b); }
+// hook: where that is stored, in units of F
+fn at(o : u32, r : u32) -> u32 { return r * params.outs + o; }
+
+var<workgroup> partA : array<F, THREADS>;
+var<workgroup> partB : array<F, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
+  let wide = params.wide;
+  let o = (group.x + group.y * groups.x) * wide + t % wide;
+  let lane = t / wide;
+  let step = THREADS / wide;
+  let live = o < params.outs;
+  var a = F();
+  var b = F();
+  if (live) {
+    for (var r = lane; r < params.count; r += step) {
+      a += value(o, r);
+      b += other(o, r);
+    }
+  }
+  partA[t] = a;
+  partB[t] = b;
+  workgroupBarrier();
+  if (!live) { return; }
+  a = F();
+  b = F();
+  for (var l = 0u; l < step; l += 1u) {
+    a += partA[l * wide + t % wide];
+    b += partB[l * wide + t % wide];
+  }
+  if (lane == 0u) {
+    first[o] = a;
+    second[o] = b;
+  }
+  for (var r = lane; r < params.count; r += step) { y[at(o, r)] = after(o, r, a, b); }
+}

@@ -1,0 +1,85 @@
+// A memory budget changes what is kept, not what is computed; what can't be planned is told before it is made.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Device, MemoryBudgetError, RandomStreams, type Tensor } from "../../engine/index.ts";
+import { segmentation } from "../../losses/index.ts";
+import { UNet } from "../../models/index.ts";
+import { Adam } from "../../train/adam.ts";
+import { device, noise, worst } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
+
+const test = suite("memory budget");
+
+const shape = [2, 32, 32, 1];
+const inputs = { x: shape, y: shape };
+
+function unetStep(): { adam: Adam; f: (i: { x: Tensor; y: Tensor }) => { loss: Tensor } } {
+  const net = new UNet({ width: 4 }).initialize(new RandomStreams(4), "net");
+  const adam = new Adam(net.parameters(), { rate: 1e-3 });
+  return { adam, f: ({ x, y }) => { const loss = segmentation(net.forward(x).logits, y); adam.minimize(loss); return { loss }; } };
+}
+
+async function course(memoryBudget?: number): Promise<{ losses: number[]; p: Float32Array; activationBytes: number; dispatches: number }> {
+  const d = await device();
+  const { adam, f } = unetStep();
+  using step = await d.compile(f, inputs, { mode: "train", memoryBudget });
+  const x = noise(2048, 3), y = x.map((v) => Number(v > 0.5));
+  const losses: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    step.run({ x, y });
+    losses.push((await step.read()).loss[0]);
+  }
+  const { activationBytes, dispatches } = step.stats();
+  return { losses, p: (await d.read(adam.state[0])) as Float32Array, activationBytes, dispatches };
+}
+
+test("a U-Net step at 70 and 55 % of its memory has the same losses and parameters", async () => {
+  const whole = await course();
+  for (const share of [0.7, 0.55]) {
+    const budget = Math.floor(whole.activationBytes * share);
+    const tight = await course(budget);
+    assert.ok(tight.activationBytes <= budget, `${tight.activationBytes} bytes for a budget of ${budget}`);
+    assert.ok(tight.dispatches > whole.dispatches);
+    assert.ok(worst(tight.losses, whole.losses) < 1e-6);
+    assert.ok(worst(tight.p, whole.p) < 1e-5, `parameters differ by ${worst(tight.p, whole.p)}`);
+  }
+});
+
+test("a U-Net step of base 16 at 64 × 64, batch 2, is at most 150 dispatches of 40 pipelines in 25 MB", async () => {
+  const step = await Device.open((await environment().gpu()).gpu, { traits: { cpu: true } });
+  const net = new UNet({ width: 16 }).initialize(new RandomStreams(4), "net"), adam = new Adam(net.parameters(), { rate: 1e-3 });
+  const image = [2, 64, 64, 1];
+  const e = step.estimate(({ x, y }) => { const loss = segmentation(net.forward(x).logits, y); adam.minimize(loss); return { loss }; }, { x: image, y: image }, { mode: "train" });
+  step.dispose();
+  assert.ok(e.dispatches <= 150 && e.pipelines <= 40 && e.bytes <= 25e6, JSON.stringify(e));
+  assert.ok(e.activationBytes <= 1.15 * e.lowerBoundBytes);
+});
+
+test("an estimate makes nothing and agrees with the program", async () => {
+  const d = await device();
+  const before = { ...d.counters };
+  const e = d.estimate(unetStep().f, inputs, { mode: "train" });
+  assert.equal({ ...d.counters }, before);
+  using step = await d.compile(unetStep().f, inputs, { mode: "train" });
+  const { activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes } = step.stats();
+  assert.equal([e.activationBytes, e.dispatches, e.pipelines, e.variableBytes, e.lowerBoundBytes], [activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes]);
+  assert.is(e.flopsRatio, 1);
+  const tight = d.estimate(unetStep().f, inputs, { mode: "train", memoryBudget: 0.7 * activationBytes });
+  assert.ok(tight.flopsRatio >= 1 && tight.flopsRatio < 1.5, `${tight.flopsRatio} times the operations`);
+});
+
+test("a budget that nothing can meet is an error with the bytes and what would help", async () => {
+  const d = await device();
+  try {
+    d.estimate(unetStep().f, inputs, { mode: "train", memoryBudget: 20000, name: "step" });
+    assert.unreachable();
+  } catch (e) {
+    assert.instance(e, MemoryBudgetError);
+    const { bytes, message } = e as MemoryBudgetError;
+    assert.is(bytes.budget, 20000);
+    assert.ok(bytes.reached > 20000 && bytes.reached <= bytes.whole);
+    assert.match(message, /^step needs .* raise the budget .* batch .* smaller/);
+  }
+});
+
+test.run();
