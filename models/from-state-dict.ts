@@ -178,7 +178,7 @@ const channelsOf = (network: NamedForPyTorch): number => [...network.variables()
 /** A trained network of a run as it is called: one image in, but for DRIT's. */
 export function runnable(network: NamedForPyTorch): Runnable {
   const channels = channelsOf(network);
-  if (network instanceof Vgg) return tapped(network, channels);
+  if (network instanceof Vgg) return tapped(network, 1); // which it repeats
   const drit = DRIT.find(([part]) => network instanceof part);
   if (drit) return networkFor(drit[1], new Map(foreignNames(network).map(({ name, shape }) => [name, { shape, data: [] }])));
   const { forward } = network as unknown as { forward(x: Tensor): Tensor | { logits: Tensor } };
