@@ -1,5 +1,5 @@
-// Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot that tensors with
-// disjoint lifetimes share. Slots are whole buffers: one buffer can't be read and written by one dispatch.
+// Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that tensors
+// share one after the other, or side by side where no dispatch reads one and writes the other: it could not bind both.
 import { inputOp } from "../constant.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
