@@ -25,7 +25,7 @@ export function register(command: Command): void {
     .option("--model <name>", `check that they are the weights of this network: ${modelNames.join(", ")} (generator and patchgan will do too)`)
     .option("--width <channels>", "channels of the network at full resolution (default: as the tensors' shapes tell)")
     .option("--key <name>", "where in a .pth file the state dict stands, e.g. model.generator (default: found if there is one)")
-    .option("--network <name>", "which network of a checkpoint or run: SC, SM, GCM, GMC, DC, DM (default: SC, the student)")
+    .option("--network <name>", "which network of a checkpoint or run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)")
     .option("--force", "overwrite the output if it exists")
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText("after", `

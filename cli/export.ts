@@ -11,10 +11,10 @@ import { CommandError } from "./exit.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
 import { Narrator } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
-import { inFile, isFolder, readWeights, widthOf } from "./weights.ts";
+import { inFile, isFolder, readWeights, segmentorAmong, widthOf } from "./weights.ts";
 
 interface ExportFlags {
-  network: string;
+  network?: string;
   model?: string;
   width?: string;
   key?: string;
@@ -27,7 +27,7 @@ export function register(command: Command): void {
   command
     .argument("<source>", "folder of a run, or a file of weights with --model")
     .argument("<onnx>", "file to write (.onnx)")
-    .option("--network <name>", "which network of the run: SC, SM, GCM, GMC, DC, DM", "SC")
+    .option("--network <name>", "which network of the run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)")
     .option("--model <name>", `the network that a file of weights is of: ${modelNames.join(", ")}`)
     .option("--width <channels>", "channels of the network at full resolution (default: as the tensors' shapes tell)")
     .option("--key <name>", "where in a .pth file the state dict stands (default: found if there is one)")
@@ -55,8 +55,8 @@ async function run(source: string, output: string, flags: ExportFlags): Promise<
   const narrator = new Narrator({ quiet });
   const { tensors, from } = await readWeights(source, { key: flags.key, network: flags.network }, (text) => narrator.say(text));
   const dict = new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
-  const { called, usual } = await networkOf(source, flags, (name) => inFile(source, () => networkFor(name, dict, width)));
-  const onnx = inFile(source, () => onnxOf(called, dict, size ?? usual, model ?? flags.network));
+  const { called, name, usual } = await networkOf(source, flags, (wanted) => inFile(source, () => networkFor(wanted, dict, width)));
+  const onnx = inFile(source, () => onnxOf(called, dict, size ?? usual, name));
   await writeAtomic(output, writeOnnx(onnx, { name: "cmedl", version }));
   const shown = (values: OnnxModel["inputs"]): string => values.map((v) => `${v.name} [${v.shape.join(", ")}]`).join(", ");
   narrator.say(`${from}: ${onnx.nodes.length} nodes, ${shown(onnx.inputs)} → ${shown(onnx.outputs)}`);
@@ -64,14 +64,15 @@ async function run(source: string, output: string, flags: ExportFlags): Promise<
 }
 
 /** The network, and the size of image it is used at. */
-async function networkOf(source: string, { network, model }: ExportFlags, byModel: (name: string) => Runnable): Promise<{ called: Runnable; usual: number }> {
-  if (model !== undefined) return { called: byModel(model), usual: 256 };
+async function networkOf(source: string, { network: asked, model }: ExportFlags, byModel: (name: string) => Runnable): Promise<{ called: Runnable; name: string; usual: number }> {
+  if (model !== undefined) return { called: byModel(model), name: model, usual: 256 };
   if (!(await isFolder(source))) throw new CommandError("usage", `${source} is a file of weights, which does not say what network they are of; name it by --model`);
   const folder = await RunFolder.open(source);
   const config = await folder.readConfig();
   const networks = makeRegime(config).networks;
+  const network = asked ?? segmentorAmong(Object.keys(networks));
   if (!Object.hasOwn(networks, network)) throw new CommandError("usage", `the run trains no network ${network}; choose one of ${Object.keys(networks).join(", ")}`);
-  return { called: runnable(networks[network]), usual: config.data.size };
+  return { called: runnable(networks[network]), name: network, usual: config.data.size };
 }
 
 function onnxOf({ network, inputs, forward }: Runnable, dict: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, size: number, name: string): OnnxModel {

@@ -46,11 +46,16 @@ export async function readWeights(path: string, options: WeightsOptions = {}, sa
   const { tensors, metadata } = readSafetensors(bytes, path);
   if (!metadata.get("format")?.startsWith("cmedl-checkpoint")) return { tensors: withoutModule(tensors), from: path };
   await readCheckpoint(bytes, path); // verifies its digest
-  const network = options.network ?? "SC";
-  const names = [...new Set([...tensors.keys()].map((n) => n.split(".")[0]))].filter((n) => n !== "optimizer" && n !== "pool");
+  const names = [...new Set([...tensors.keys()].map((n) => n.split(".")[0]))].filter((n) => !["optimizer", "pool", "average"].includes(n));
+  const network = options.network ?? segmentorAmong(names);
   if (!names.includes(network)) throw new CommandError("usage", `${path} holds no network ${network}; choose one of ${names.join(", ")}`);
-  return { tensors: new Map([...tensors].filter(([n]) => n.startsWith(`${network}.`)).map(([n, t]) => [n.slice(network.length + 1), t])), from: `${path}, ${network}` };
+  // Where weights have a moving average, that is what was validated.
+  const average = `average.${network}.`, prefix = [...tensors.keys()].some((n) => n.startsWith(average)) ? average : `${network}.`;
+  return { tensors: new Map([...tensors].filter(([n]) => n.startsWith(prefix)).map(([n, t]) => [n.slice(prefix.length), t])), from: `${path}, ${prefix.slice(0, -1)}` };
 }
+
+/** The network of a run that segments: its student, or the one segmentor of pseudo MR. */
+export const segmentorAmong = (names: readonly string[]): string => (names.includes("SC") ? "SC" : "S");
 
 function withoutModule(tensors: ReadonlyMap<string, SafetensorsTensor>): ReadonlyMap<string, SafetensorsTensor> {
   const prefix = "module.";

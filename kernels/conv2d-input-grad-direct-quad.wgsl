@@ -91,12 +91,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   if (!live) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  for (var v = 0u; v <= min(last, CV - 1u); v += 1u) {
-    for (var j = 0u; j < 4u; j += 1u) {
-      let x = phaseX + (j0 + j) * params.strideX;
-      if (x >= params.w) { break; }
-      let i = ((n * params.h + h) * params.w + x) * cRow + g * cs + c + v;
-      dx[i] = Elem4(epilogue(out[v][j], i));
+  let columns = (params.w + params.strideX - 1u - phaseX) / params.strideX;
+  for (var cv = c; cv < min(c + CV, cs); cv += 1u) {
+    for (var j = j0; j < min(j0 + 4u, columns); j += 1u) {
+      let i = ((n * params.h + h) * params.w + phaseX + j * params.strideX) * cRow + g * cs + cv;
+      dx[i] = Elem4(epilogue(out[cv - c][j - j0], i));
     }
   }
 }

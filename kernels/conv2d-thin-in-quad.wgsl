@@ -83,11 +83,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   if (!live) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  let pixels = min(4u, params.q - q);
-  for (var v = 0u; v <= min(last, KV - 1u); v += 1u) {
-    for (var j = 0u; j < pixels; j += 1u) {
-      let i = ((n * params.p + p) * params.q + q + j) * kRow + k + v;
-      y[i] = Elem4(epilogue(out[v][j], i));
+  for (var kv = k; kv < min(k + KV, kRow); kv += 1u) {
+    for (var px = q; px < min(q + 4u, params.q); px += 1u) {
+      let i = ((n * params.p + p) * params.q + px) * kRow + kv;
+      y[i] = Elem4(epilogue(out[kv - k][px - q], i));
     }
   }
 }

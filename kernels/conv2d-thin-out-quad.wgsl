@@ -75,8 +75,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   if (!live) { return; }
   let one = vec4<f32>(1.0);
   var out = array<vec4<f32>, 2>(one * a0, one * a1);
-  for (var j = 0u; j < min(8u, params.q - q); j += 1u) {
-    let i = (n * params.p + p) * params.q + q + j;
-    y[i] = Elem(epilogue(out[j / 4u][j % 4u], i));
+  for (var px = q; px < min(q + 8u, params.q); px += 1u) {
+    let i = (n * params.p + p) * params.q + px;
+    y[i] = Elem(epilogue(out[(px - q) / 4u][(px - q) % 4u], i));
   }
 }

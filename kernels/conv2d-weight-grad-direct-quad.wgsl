@@ -83,10 +83,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   }
   if (!live) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  for (var v = 0u; v <= min(last, KV - 1u); v += 1u) {
-    for (var j = 0u; j < 4u; j += 1u) {
-      let i = ((part * params.r * params.s * cs + m) * 4u + j) * kRow + k + v;
-      dw[i] = epilogue(out[v][j], i);
+  let row = (part * params.r * params.s * cs + m) * 4u;
+  for (var kv = k; kv <= min(k + KV - 1u, k + last); kv += 1u) {
+    for (var j = row; j < row + 4u; j += 1u) {
+      let i = j * kRow + kv;
+      dw[i] = epilogue(out[kv - k][j - row], i);
     }
   }
 }

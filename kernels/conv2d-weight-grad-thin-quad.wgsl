@@ -101,11 +101,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   }
   if (!live) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  for (var v = 0u; v <= min(last, KV - 1u); v += 1u) {
-    for (var j = 0u; j < min(4u, length - first); j += 1u) {
-      let tap = r * length + first + j;
-      let i = (group.y * params.r * length + select(tap, params.r * length - 1u - tap, params.flip == 1u)) * kRow + k + v;
-      dw[i] = epilogue(out[v][j], i);
+  for (var kv = k; kv < min(k + KV, kRow); kv += 1u) {
+    for (var j = first; j < min(first + 4u, length); j += 1u) {
+      let tap = r * length + j;
+      let i = (group.y * params.r * length + select(tap, params.r * length - 1u - tap, params.flip == 1u)) * kRow + kv;
+      dw[i] = epilogue(out[kv - k][j - first], i);
     }
   }
 }

@@ -172,9 +172,13 @@ export function networkFor(model: string, dict: Dict, width?: number): Runnable 
 /** What DRIT is made of takes more than one image; all of it is in the shapes. */
 const DRIT = [[ContentEncoder, "drit-content-encoder"], [StyleEncoder, "drit-style-encoder"], [StyleGenerator, "drit-generator"], [MultiScaleDiscriminator, "drit-discriminator"], [ContentDiscriminator, "drit-content-discriminator"]] as const;
 
-/** A trained network of a run as it is called: one image of `channels` channels in, but for DRIT's. */
-export function runnable(network: NamedForPyTorch, channels = 1): Runnable {
-  if (network instanceof Vgg) return tapped(network, channels);
+/** Channels of the image that a network's first convolution [R, S, C, K] takes. */
+const channelsOf = (network: NamedForPyTorch): number => [...network.variables().values()].find(({ shape }) => shape.length === 4)?.shape[2] ?? 1;
+
+/** A trained network of a run as it is called: one image in, but for DRIT's. */
+export function runnable(network: NamedForPyTorch): Runnable {
+  const channels = channelsOf(network);
+  if (network instanceof Vgg) return tapped(network, 1); // which it repeats
   const drit = DRIT.find(([part]) => network instanceof part);
   if (drit) return networkFor(drit[1], new Map(foreignNames(network).map(({ name, shape }) => [name, { shape, data: [] }])));
   const { forward } = network as unknown as { forward(x: Tensor): Tensor | { logits: Tensor } };

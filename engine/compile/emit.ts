@@ -181,7 +181,9 @@ class Indexer {
     const scale = quads ? 4 : 1;
     const terms: string[] = [];
     const { offset } = this.views[v];
-    if (offset !== 0) terms.push(context.number(offset / scale));
+    // What is read for several places, parameters and statistics, may be part of an arena: also where it is the first part, so that layers share a pipeline.
+    const repeats = this.#groups.some(({ sizes, strides }) => strides[v].some((s, d) => s === 0 && sizes[d] > 1));
+    if (offset !== 0 || repeats) terms.push(context.number(offset / scale));
     this.#groups.forEach(({ strides }, g) => strides[v].forEach((stride, d) => {
       if (stride === 0) return;
       const isInner = g === this.inner && d === strides[v].length - 1;

@@ -1,11 +1,11 @@
-// Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot that tensors with
-// disjoint lifetimes share. Slots are whole buffers: one buffer can't be read and written by one dispatch.
+// Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that tensors
+// share one after the other, or side by side where no dispatch reads one and writes the other: it could not bind both.
 import { inputOp } from "../constant.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOp } from "../variable.ts";
-import type { Fusion, Stage } from "./stage.ts";
+import { type Fusion, OFFSET_ALIGNMENT, type Stage } from "./stage.ts";
 import type { Dispatch, Lowerer, Memory } from "./lower.ts";
 
 export interface Storage {
@@ -18,8 +18,9 @@ export interface Storage {
   /** Stages between which the contents matter. */
   first: number;
   last: number;
-  /** Index into `Plan.slotBytes`. */
+  /** Index into `Plan.slotBytes`, and where in that slot it starts. */
   slot?: number;
+  start?: number;
 }
 
 export interface Place {
@@ -87,21 +88,45 @@ class Planner {
     });
     const end = stages.length;
     for (const t of this.outputs) this.#touch(this.place(this.lowerer.memoryOf(t)).storage, end);
-    const copies = this.assignments.flatMap(({ variable, value }) => {
+    const copied = this.assignments.flatMap(({ variable, value }) => {
       const from = this.place(this.lowerer.memoryOf(value));
       const to: Place = { storage: this.#variable(variable), offset: 0 };
       if (from.storage === to.storage && from.offset === 0) return [];
       this.#touch(from.storage, end);
-      return [{ from, to, bytes: Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4 }];
+      return [{ value, to, bytes: Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4 }];
     });
     const slots = this.#storages.filter((s) => s.kind === "slot" && s.last >= 0);
-    return {
-      stages, copies, hostInputs: this.#hostInputs,
-      storages: this.#storages.filter((s) => s.kind !== "slot"),
-      slotBytes: assignSlots(slots),
-      lowerBoundBytes: largestLiveBytes(slots, end),
-      place: (memory) => this.place(memory),
+    const slotBytes = assignSlots(slots, this.#rivals(stages));
+    const place = (memory: Memory): Place => {
+      const { storage, offset } = this.place(memory);
+      return { storage, offset: offset + (storage.start ?? 0) };
     };
+    return {
+      stages, hostInputs: this.#hostInputs,
+      copies: copied.map(({ value, to, bytes }) => ({ from: place(this.lowerer.memoryOf(value)), to, bytes })),
+      storages: this.#storages.filter((s) => s.kind !== "slot"),
+      slotBytes, place,
+      lowerBoundBytes: largestLiveBytes(slots, end),
+    };
+  }
+
+  /** For each storage those that one dispatch binds with it while it writes either: they can't be in one buffer. */
+  #rivals(stages: readonly PlannedStage[]): ReadonlyMap<Storage, ReadonlySet<Storage>> {
+    const rivals = new Map<Storage, Set<Storage>>();
+    const add = (a: Storage, b: Storage): void => {
+      if (!rivals.has(a)) rivals.set(a, new Set());
+      rivals.get(a)!.add(b);
+    };
+    for (const { dispatches } of stages) {
+      for (const { memory } of dispatches) {
+        const bound = memory.map(({ memory: m, access }) => ({ storage: this.place(m).storage, access }));
+        for (const { storage: written, access } of bound) {
+          if (access === "read") continue;
+          for (const { storage } of bound) if (storage !== written) { add(written, storage); add(storage, written); }
+        }
+      }
+    }
+    return rivals;
   }
 
   /** Puts statistics and the stage that uses them first into one dispatch, where a workgroup can hold what it needs of both. */
@@ -223,14 +248,29 @@ class Planner {
   }
 }
 
-/** Gives storages slots, largest first, each the first slot that is free over its lifetime; bytes of each slot. */
-function assignSlots(storages: readonly Storage[]): number[] {
-  const slots: { bytes: number; taken: Storage[] }[] = [];
+/**
+ * Gives storages slots, largest first, each the first slot that has room for it over its lifetime; bytes of each slot. What lives in a
+ * slot at one time lies side by side, unless one dispatch would bind both and write one.
+ */
+function assignSlots(storages: readonly Storage[], rivals: ReadonlyMap<Storage, ReadonlySet<Storage>>): number[] {
+  const slots: { readonly bytes: number; readonly taken: Storage[] }[] = [];
+  const roomIn = ({ bytes, taken }: { bytes: number; taken: readonly Storage[] }, s: Storage): number | undefined => {
+    const alive = taken.filter((t) => t.last >= s.first && s.last >= t.first);
+    if (alive.some((t) => rivals.get(s)?.has(t))) return undefined;
+    let start = 0;
+    for (const t of alive.sort((a, b) => a.start! - b.start!)) {
+      if (t.start! >= start + s.bytes) break;
+      start = Math.max(start, Math.ceil((t.start! + t.bytes) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT);
+    }
+    return start + s.bytes <= bytes ? start : undefined;
+  };
   for (const s of [...storages].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    let at = slots.findIndex(({ taken }) => taken.every((t) => t.last < s.first || s.last < t.first));
-    if (at < 0) at = slots.push({ bytes: s.bytes, taken: [] }) - 1;
-    slots[at].taken.push(s);
-    s.slot = at;
+    s.slot = slots.findIndex((slot) => (s.start = roomIn(slot, s)) !== undefined);
+    if (s.slot < 0) {
+      s.slot = slots.push({ bytes: s.bytes, taken: [] }) - 1;
+      s.start = 0;
+    }
+    slots[s.slot].taken.push(s);
   }
   return slots.map((s) => s.bytes);
 }

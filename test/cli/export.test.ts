@@ -135,7 +135,7 @@ for (const { name } of modelRows(32)) {
     loadStateDict(network, toStateDict(trained, (v) => v.initialData()));
     const model = await agrees(forward, inputs(size), { names: namesOf(network), batch: 2 });
     for (const { shape } of [...model.inputs, ...model.outputs]) assert.is(shape[0], "batch");
-    const again = runnable(trained, name === "alpha-network" ? 2 : 1);
+    const again = runnable(trained);
     assert.equal(again.inputs(size), inputs(size));
     assert.equal(foreignNames(again.network).map((f) => f.name), foreignNames(network).map((f) => f.name));
   });

@@ -5,6 +5,8 @@ import { Device, MemoryBudgetError, RandomStreams, type Tensor } from "../../eng
 import { segmentation } from "../../losses/index.ts";
 import { UNet } from "../../models/index.ts";
 import { Adam } from "../../train/adam.ts";
+import { Cmedl } from "../../train/cmedl.ts";
+import { CycleTranslator } from "../../train/cycle-translator.ts";
 import { device, noise, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 
@@ -53,6 +55,19 @@ test("a U-Net step of base 16 at 64 × 64, batch 2, is at most 150 dispatches of
   step.dispose();
   assert.ok(e.dispatches <= 150 && e.pipelines <= 40 && e.bytes <= 25e6, JSON.stringify(e));
   assert.ok(e.activationBytes <= 1.15 * e.lowerBoundBytes);
+});
+
+test("a full CMEDL step, U-Net, 256 × 256, batch 2, plans at most 4 GB; with a budget of 2 GB it costs at most 1.5 times the operations", async () => {
+  // As a GPU would run it: planned, never made.
+  const step = await Device.open((await environment().gpu()).gpu, { traits: { cpu: false } });
+  const width = 64, image = [2, 256, 256, 1];
+  const translator = new CycleTranslator({ image: [256, 256], seed: 1, generator: { width }, discriminator: { width }, features: { width } });
+  const regime = new Cmedl({ seed: 1, segmentor: () => new UNet({ width }), translator });
+  const plan = (memoryBudget?: number) => step.estimate((batch) => regime.step(batch), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", memoryBudget });
+  const whole = plan(), tight = plan(2e9);
+  step.dispose();
+  assert.ok(whole.activationBytes <= 4e9 && whole.activationBytes <= 1.02 * whole.lowerBoundBytes, JSON.stringify(whole));
+  assert.ok(tight.activationBytes <= 2e9 && tight.flopsRatio <= 1.5, JSON.stringify(tight));
 });
 
 test("an estimate makes nothing and agrees with the program", async () => {
