@@ -5,18 +5,21 @@ enable subgroups;
 // One invocation keeps 8 of p against NV·4 of q as 4×4 matrices; the four of a quad share each load of q. No barriers: for CPU
 // adapters. Points first … first + count − 1 of each image, q in spans of one split.
 // Layouts: own [batch, P, C], other [batch, Q, C] in vec4s · rows [batch, N] as bits of m, r, ln s and the nearest point's index ·
-// partial [splits, batch, P], the two results' bits. Needs: C and span multiples of 4, span of 4·NV; subgroups.
+// partial [splits, batch, P], the two results' bits. KEEP: dots holds all p·q as 4×4 blocks, rows of images × columns: KIND 0 writes what
+// the others read, 2 exchanged. Needs: C and span multiples of 4, span of 4·NV; subgroups.
 alias F = vec4<f32>;
 alias U = vec4<u32>;
 alias M = mat4x4<f32>;
 const KIND = 0u;             // seam: 0 least, 1 sums, 2 largest
 const NV = 4u;               // seam: vec4s of other points per invocation, 1, 2, 4 or 8
+const KEEP = false;          // seam: products are kept; without, dots is not touched
 struct Params { batch : u32, own : u32, other : u32, c : u32, first : u32, count : u32, splits : u32, span : u32, bias : f32, scale : f32, least : f32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> own : array<F>;
 @group(0) @binding(2) var<storage, read> other : array<F>;
 @group(0) @binding(3) var<storage, read> rows : array<U>;
 @group(0) @binding(4) var<storage, read_write> partial : array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read_write> dots : array<M>;
 
 var<private> best : array<F, 8>;     // of each own point, over q by their residue modulo 4
 var<private> at : array<U, 8>;
@@ -27,7 +30,7 @@ var<private> mine : array<U, 8>;     // the own rows of KIND 1
 fn four(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
 
 // Takes in four other points from q on. row: the row that this lane loaded, for KIND 2.
-fn take(dots : M, q : u32, row : U, p : u32, first : u32) {
+fn take(products : M, q : u32, row : U, p : u32, first : u32) {
   let ids = q + U(0u, 1u, 2u, 3u);
   let ok = ids < U(params.other);
   var m = F();
@@ -43,12 +46,12 @@ fn take(dots : M, q : u32, row : U, p : u32, first : u32) {
   }
   for (var l = 0u; l < 4u; l += 1u) {
     let o = first + l;
-    let d = max(F(params.bias) - params.scale * dots[l], F(params.least));
+    let d = max(F(params.bias) - params.scale * products[l], F(params.least));
     if (KIND == 0u) {
       let wins = ok & (d < best[o]);
       best[o] = select(best[o], d, wins);
       at[o] = select(at[o], ids, wins);
-      second[o] += dots[l];
+      second[o] += products[l];
     } else if (KIND == 1u) {
       let t = select(max((d - bitcast<f32>(mine[o].x)) * bitcast<f32>(mine[o].y), F()), F(), ids == U(mine[o].w));
       let w = select(F(), exp(-t), ok);
@@ -62,6 +65,17 @@ fn take(dots : M, q : u32, row : U, p : u32, first : u32) {
       second[o] += u;
     }
   }
+}
+
+// Where the products of four own points p and four others q stand.
+fn place(batch : u32, p : u32, q : u32) -> u32 {
+  let size = (vec2<u32>(params.own, params.other) + 3u) / 4u;
+  let i = min(vec2<u32>(p, q) / 4u, size - 1u);
+  return select((batch * size.x + i.x) * size.y + i.y, (batch * size.y + i.y) * size.x + i.x, KIND == 2u);
+}
+fn recall(i : u32) -> M {
+  if (KIND == 2u) { return transpose(dots[i]); }
+  return dots[i];
 }
 
 fn result(o : u32) -> vec2<u32> {
@@ -105,7 +119,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     for (var v = 0u; v < NV; v += 1u) { points[v] = min(base + q + 4u * v + (lane & 3u), last); }
     var low = array<M, NV>();            // columns: own points 0 … 3; rows: four others
     var high = array<M, NV>();           // own points 4 … 7
-    for (var k = 0u; k < cRow; k += 1u) {
+    for (var k = 0u; k < select(cRow, 0u, KEEP && KIND != 0u); k += 1u) {
       let v0 = M(own[at0.x + k], own[at0.y + k], own[at0.z + k], own[at0.w + k]);
       let v4 = M(own[at4.x + k], own[at4.y + k], own[at4.z + k], own[at4.w + k]);
       for (var v = 0u; v < NV; v += 1u) {
@@ -115,6 +129,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       }
     }
     for (var v = 0u; v < NV; v += 1u) {
+      if (KEEP && KIND == 0u) {
+        if (p < end && q + 4u * v < stop) { dots[place(batch, p, q + 4u * v)] = low[v]; }
+        if (p + 4u < end && q + 4u * v < stop) { dots[place(batch, p + 4u, q + 4u * v)] = high[v]; }
+      }
+      if (KEEP && KIND != 0u) {
+        low[v] = recall(place(batch, p, q + 4u * v));
+        high[v] = recall(place(batch, p + 4u, q + 4u * v));
+      }
       var row = U();
       if (KIND == 2u) { row = rows[points[v]]; }
       take(low[v], q + 4u * v, row, p, 0u);

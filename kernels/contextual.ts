@@ -1,4 +1,4 @@
-// Contextual similarity of two sets of points: passes over all pairs, of which none is stored.
+// Contextual similarity of two sets of points: passes over all pairs, which are stored only where they are few and a CPU works.
 import { ceilDiv, fold, quads } from "./conv2d.ts";
 import { type Consts, type KernelSpec, type Params, defineKernel } from "./kernel.ts";
 import gradQuad from "./contextual-grad-quad.wgsl";
@@ -26,6 +26,8 @@ const gradCost: KernelSpec["cost"] = (p) => ({ flops: 4 * pairs(p) * p.c, bytes:
 /** Adapters on a CPU with subgroups. */
 export const contextualReduceQuad = defineKernel("contextual-reduce-quad", {
   ...reduce, source: reduceQuad,
+  consts: (p) => ({ KIND: p.kind, KEEP: p.keep === 1 }),
+  cost: (p) => (p.keep === 1 && p.kind !== KIND.least ? { flops: 4 * pairs(p), bytes: 4 * pairs(p) } : reduce.cost!(p)),
   tunables: { NV: [4, 8, 2] },
   fits: (_, t) => quads(t),
   workgroups: (p) => fold(ceilDiv(p.count, 128), p.batch * p.splits),
@@ -35,6 +37,10 @@ export const contextualReduceTiled = defineKernel("contextual-reduce-tiled", {
   workgroups: (p) => fold(ceilDiv(p.count, 64), p.batch * p.splits),
 });
 export const contextualReduce = [contextualReduceQuad, contextualReduceTiled];
+
+/** Bytes of all products of points of two images: kept between the passes where they are at most `MOST_KEPT`. */
+export const productBytes = (batch: number, n: number, m: number): number => 64 * batch * ceilDiv(n, 4) * ceilDiv(m, 4);
+export const MOST_KEPT = 2 ** 24;
 
 /** Adds what it finds to its own output, so takes all other points at once. */
 export const contextualGradQuad = defineKernel("contextual-grad-quad", {

@@ -12,8 +12,12 @@ struct Params { outs : u32, count : u32, wide : u32 }
 @group(0) @binding(1) var<storage, read_write> first : array<F>;
 @group(0) @binding(2) var<storage, read_write> second : array<F>;
 @group(0) @binding(3) var<storage, read_write> y : array<Y>;
+// hook: what `value` needs of column o, kept in private variables
+fn before(o : u32) {}
 // hook: the r-th element of column o
 fn value(o : u32, r : u32) -> F { return F(); }
+// hook: the same for `after`
+fn between(o : u32, a : F, b : F) {}
 // hook: what is made of it, given mean and variance of the column
 fn after(o : u32, r : u32, a : F, b : F) -> Y { return Y(a + b); }
 // hook: where that is stored, in units of F
@@ -30,6 +34,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let step = THREADS / wide;
   let live = o < params.outs;
   if (live && lane < params.count) {
+    before(o);
     let x0 = value(o, lane);
     var s = F();
     var q = F();
@@ -60,5 +65,6 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     first[o] = mean;
     second[o] = variance;
   }
+  between(o, mean, variance);
   for (var r = lane; r < params.count; r += step) { y[at(o, r)] = after(o, r, mean, variance); }
 }

@@ -11,10 +11,14 @@ struct Params { outs : u32, count : u32, wide : u32 }
 @group(0) @binding(1) var<storage, read_write> first : array<F>;
 @group(0) @binding(2) var<storage, read_write> second : array<F>;
 @group(0) @binding(3) var<storage, read_write> y : array<Y>;
+// hook: what `value` and `other` need of column o, kept in private variables
+fn before(o : u32) {}
 // hook: the r-th element of column o
 fn value(o : u32, r : u32) -> F { return F(); }
 // hook: and that of the second sum
 fn other(o : u32, r : u32) -> F { return F(); }
+// hook: the same for `after`
+fn between(o : u32, a : F, b : F) {}
 // hook: what is made of it, given both sums of the column
 fn after(o : u32, r : u32, a : F, b : F) -> Y { return Y(a + b); }
 // hook: where that is stored, in units of F
@@ -33,6 +37,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var a = F();
   var b = F();
   if (live) {
+    before(o);
     for (var r = lane; r < params.count; r += step) {
       a += value(o, r);
       b += other(o, r);
@@ -52,5 +57,6 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     first[o] = a;
     second[o] = b;
   }
+  between(o, a, b);
   for (var r = lane; r < params.count; r += step) { y[at(o, r)] = after(o, r, a, b); }
 }

@@ -48,7 +48,7 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
     this.SC = segmentor();
     this.SM = segmentor();
-    this.steps = stepsOf<Batch>(translator, (batch) => this.step(batch));
+    this.steps = stepsOf(translator, (batch) => this.translate(batch), (batch) => this.learn(batch));
     this.initialize(new RandomStreams(seed));
     this.optimize = { S: new Adam([...this.SC.parameters(), ...this.SM.parameters()], { ...adam, rate, name: "S" }) };
   }
@@ -62,15 +62,20 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
   }
 
   /** One training step, to be traced: the updates in turn, each of its own networks only. All losses by name. */
-  step(batch: Batch): Losses {
-    const { translator, λ } = this;
-    const { xC, xM } = batch;
-    const translated = translator.update(batch, (pM) => this.tie(batch, pM));
-    // Pseudo images anew, by the translator just updated.
+  step(batch: Batch): Losses { return this.steps.at(-1)!(batch); }
+
+  /** The translator's update, which its segmentors guide. */
+  translate(batch: Batch): Losses {
+    return this.translator.update(batch, (pM) => this.tie(batch, pM));
+  }
+
+  /** The segmentors' update, on pseudo images made anew by the translator as it is now. */
+  learn(batch: Batch): Losses {
+    const { translator, λ } = this, { xC, xM } = batch;
     const pC = λ.seg * λ.segPC !== 0 ? translator.toC(xM, xC) : undefined;
-    const S = this.distillation(batch, translator.toM(xC, xM), pC);
-    this.optimize.S.minimize(S.losses.lossS);
-    return { ...translated, ...S.losses };
+    const { losses } = this.distillation(batch, translator.toM(xC, xM), pC);
+    this.optimize.S.minimize(losses.lossS);
+    return losses;
   }
 
   /** What the segmentors add to the translator's total. They judge, and are not moved. */

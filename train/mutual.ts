@@ -39,7 +39,7 @@ export class Mutual extends Module implements Regime {
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
     this.SC = segmentor();
     this.SM = segmentor();
-    this.steps = stepsOf<Batch>(translator, (batch) => this.step(batch));
+    this.steps = stepsOf(translator, (batch) => translator.update(batch), (batch) => this.learn(batch));
     this.initialize(new RandomStreams(seed));
     this.optimize = { S: new Adam([...this.SC.parameters(), ...this.SM.parameters()], { ...adam, rate, name: "S" }) };
   }
@@ -48,10 +48,9 @@ export class Mutual extends Module implements Regime {
   get optimizers(): readonly Adam[] { return [...this.translator.optimizers, this.optimize.S]; }
   get pools() { return this.translator.pools; }
 
-  step(batch: Batch): Losses {
+  /** The segmentors' update. */
+  learn({ xC, yC, xM, yM }: Batch): Losses {
     const { translator, SC, SM, λ, options: { temperature } } = this;
-    const { xC, yC, xM, yM } = batch;
-    const translated = translator.update(batch);
     const pC = stopGradient(translator.toC(xM, xC));
     // Each segmentor on both images: one call for its own masks, one for what the other thinks.
     const ofC = [SC.forward(xC).logits, SM.forward(xC).logits] as const;
@@ -62,7 +61,7 @@ export class Mutual extends Module implements Regime {
       mutual: [λ.hint, () => total(mutualDistillation(...ofC, { temperature }), mutualDistillation(...ofPC, { temperature }))],
     });
     this.optimize.S.minimize(losses.lossS);
-    return { ...translated, ...losses };
+    return losses;
   }
 
   /** Both segmentors together: the mean of their logits. */

@@ -45,7 +45,7 @@ export class PseudoMr extends Module implements Regime {
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
     this.S = segmentor();
     if (input === "weighted-ct+pmri") this.A = new AlphaNetwork(alpha);
-    this.steps = stepsOf<Batch>(translator, (batch) => this.step(batch));
+    this.steps = stepsOf(translator, (batch) => translator.update(batch), (batch) => this.learn(batch));
     this.initialize(new RandomStreams(seed));
     this.optimize = { S: new Adam([...this.S.parameters(), ...(this.A?.parameters() ?? [])], { ...adam, rate, name: "S" }) };
   }
@@ -57,10 +57,9 @@ export class PseudoMr extends Module implements Regime {
   get inputs(): readonly (keyof Batch)[] { return this.#learnsRealMr ? ["xC", "yC", "xM", "yM"] : ["xC", "yC", "xM"]; }
   get #learnsRealMr(): boolean { return this.options.input === "pmri" && this.λ.seg * this.λ.segRM !== 0; }
 
-  step(batch: Batch): Losses {
+  /** The segmentor's update, on pseudo MR of the translator as it is now. */
+  learn({ xC, yC, xM, yM }: Batch): Losses {
     const { translator, λ, S } = this;
-    const { xC, yC, xM, yM } = batch;
-    const translated = translator.update(batch);
     const pM = stopGradient(translator.toM(xC, xM));
     const terms: Terms = {
       dicePM: [λ.seg, () => segmentation(this.#logits(xC, pM), yC)],
@@ -68,7 +67,7 @@ export class PseudoMr extends Module implements Regime {
     };
     const losses = weigh("lossS", terms);
     this.optimize.S.minimize(losses.lossS);
-    return { ...translated, ...losses };
+    return losses;
   }
 
   segment(xC: Tensor): Tensor { return this.#logits(xC, this.translator.toM(xC)); }

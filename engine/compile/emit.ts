@@ -14,6 +14,7 @@ export class HookContext {
   /** Names of the ops whose expressions are in the hooks. */
   readonly fused: string[] = [];
   readonly #numbers: number[] = [];
+  #kept = 0;
 
   /** `runs`: for tensors that are not bound whole, the run that is. */
   constructor(readonly width: 1 | 4, readonly runs: ReadonlyMap<Tensor, Memory> = new Map()) {}
@@ -53,6 +54,14 @@ export class HookContext {
   #buffer(tensor: Tensor, byFours: boolean): string {
     const element = wgslType(tensor.dtype);
     return this.#bound(tensor, byFours) ?? this.#bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, byFours ? `vec4<${element}>` : element);
+  }
+
+  /** Adds a statement that keeps a value in a private variable, whose name it gives. */
+  keep(lines: string[], value: string, dtype: DType): string {
+    const name = `h${this.#kept++}`;
+    this.functions[name] = `var<private> ${name} : ${registerType(dtype)};`;
+    lines.push(`${name} = ${value};`);
+    return name;
   }
 
   /** A buffer of floats that an earlier dispatch of the same stage wrote. */
@@ -126,13 +135,15 @@ export function vectorizes(domain: Shape, loop: readonly LoopVariable[], inner: 
 
 /** Places values of views over loop variables: index expressions, each coordinate computed once. */
 class Indexer {
-  readonly lines: string[] = [];
+  /** Statements that compute the coordinates, by loop variable. */
+  readonly lines: string[][];
   readonly #coordinates: string[][] = [];
   readonly #groups: Collapsed[];
 
   /** `inner`: the loop variable whose innermost dimension counts in steps of the context's width. */
   constructor(readonly context: HookContext, domain: Shape, readonly loop: readonly LoopVariable[], readonly inner: number, readonly views: readonly View[], prefix = "c") {
     this.#groups = loop.map((l) => collapse(domain, l.dims, views));
+    this.lines = loop.map(() => []);
     this.#groups.forEach(({ sizes }, g) => {
       let rest = loop[g].name;
       const names = new Array<string>(sizes.length);
@@ -140,12 +151,12 @@ class Indexer {
         const name = `${prefix}${g}_${d}`;
         names[d] = name;
         if (d === 0) {
-          this.lines.push(`let ${name} = ${rest};`);
+          this.lines[g].push(`let ${name} = ${rest};`);
           break;
         }
         const count = d === sizes.length - 1 && g === inner ? sizes[d] / context.width : sizes[d];
         const n = context.number(count);
-        this.lines.push(`let ${name}q = ${rest} / ${n};`, `let ${name} = ${rest} - ${name}q * ${n};`);
+        this.lines[g].push(`let ${name}q = ${rest} / ${n};`, `let ${name} = ${rest} - ${name}q * ${n};`);
         rest = `${name}q`;
       }
       this.#coordinates.push(names);
@@ -184,13 +195,31 @@ class Indexer {
   }
 }
 
+/**
+ * What of hooks stays the same while a loop variable runs: computed once, ahead of the loop, into private variables. `lines` go
+ * into a hook that has the loop variables before `moving`.
+ */
+export interface Ahead { readonly moving: number; readonly lines: string[] }
+
+/** Which steps do not depend on a loop variable. */
+function stillSteps(e: Expression, { dims }: LoopVariable): boolean[] {
+  const still: boolean[] = [];
+  for (const step of e.steps) {
+    still.push(step.kind === "op" ? step.args.every((a) => still[a]) : step.kind === "leaf" || step.kind === "iota" ? dims.every((d) => e.domain[d] === 1 || step.view.strides[d] === 0) : step.kind !== "raw");
+  }
+  return still;
+}
+
 /** Statements that compute an expression, and the name of its value; a stored bool is still a WGSL bool. */
-function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, raw?: string): { lines: string[]; value: string } {
+function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, { raw, ahead }: { raw?: string; ahead?: Ahead }): { lines: string[]; value: string } {
   const { width } = context;
   const views = e.views;
   const indexer = new Indexer(context, e.domain, loop, inner, views);
-  const lines: string[] = [...indexer.lines];
+  const running: string[] = indexer.lines.flat();
   const names: string[] = [];
+  const still = ahead ? stillSteps(e, loop[ahead.moving]) : [];
+  const wanted = new Set([e.root, ...e.steps.flatMap((step, s) => (step.kind === "op" && !still[s] ? step.args : []))]);
+  const once = ahead ? indexer.lines.slice(0, ahead.moving).flat() : [];
   if (width === 4) {
     let view = 0;
     for (const step of e.steps) {
@@ -200,7 +229,7 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
   }
   let v = 0;
   e.steps.forEach((step, s) => {
-    const name = `v${s}`;
+    const name = `v${s}`, lines = still[s] ? once : running;
     switch (step.kind) {
       case "raw": names.push(raw!); return;
       case "given": names.push(step.name); return;
@@ -221,10 +250,14 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
         context.fused.push(step.op.name);
         lines.push(`let ${name} = ${step.op.wgsl(step.args.map((a) => names[a]), step.attrs)};`);
     }
-    names.push(name);
+    names.push(still[s] && wanted.has(s) ? context.keep(once, name, step.dtype) : name);
   });
-  return { lines, value: names[e.root] };
+  if (once.some((line) => !line.startsWith("let c"))) ahead!.lines.push("{", ...once, "}");
+  return { lines: running, value: names[e.root] };
 }
+
+/** Alias of what a value is in a register. */
+const registerType = (dtype: DType): string => (dtype === "bool" ? "B" : dtype === "i32" ? "I" : dtype === "u32" ? "U" : "F");
 
 function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, context: HookContext): string[] {
   const stride = indexer.innerStride(view);
@@ -232,7 +265,7 @@ function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, 
   const convert = (x: string, zero: string): string => (dtype === "bool" ? `(${x} != ${zero})` : dtype === "f16" ? `F(${x})` : x);
   if (context.width === 1) return [`let ${name} = ${convert(context.element(tensor, indexer.index(view)), "0u")};`];
   if (stride === 0) {
-    const cast = dtype === "bool" ? "B" : dtype === "i32" ? "I" : dtype === "u32" ? "U" : "F";
+    const cast = registerType(dtype);
     const one = context.element(tensor, indexer.index(view));
     return [`let ${name} = ${cast}(${dtype === "bool" ? `${one} != 0u` : dtype === "f16" ? `f32(${one})` : one});`];
   }
@@ -253,8 +286,8 @@ function constantText(value: number, dtype: DType, context: HookContext): string
 const commonConstants = new Set([0, 1, -1, 2, 0.5, -0.5]);
 
 /** `fn name(parameters) -> result { …; return value; }` for an expression over the loop variables. */
-export function emitFunction(signature: string, e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, options: { raw?: string; store?: boolean } = {}): string {
-  const { lines, value } = emitSteps(e, context, loop, inner, options.raw);
+export function emitFunction(signature: string, e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, options: { raw?: string; ahead?: Ahead; store?: boolean } = {}): string {
+  const { lines, value } = emitSteps(e, context, loop, inner, options);
   const result = options.store && e.dtype === "bool" ? `select(U(0u), U(1u), ${value})` : options.store && e.dtype === "f16" ? `Y(${value})` : value;
   return `${signature} {\n  ${[...lines, `return ${result};`].join("\n  ")}\n}`;
 }
@@ -262,5 +295,5 @@ export function emitFunction(signature: string, e: Expression, context: HookCont
 /** A hook that gives the index of a view, in units of the context's width. */
 export function emitIndexFunction(signature: string, domain: Shape, view: View, context: HookContext, loop: readonly LoopVariable[], inner: number): string {
   const indexer = new Indexer(context, domain, loop, inner, [view]);
-  return `${signature} {\n  ${[...indexer.lines, `return ${indexer.index(0, context.width === 4)};`].join("\n  ")}\n}`;
+  return `${signature} {\n  ${[...indexer.lines.flat(), `return ${indexer.index(0, context.width === 4)};`].join("\n  ")}\n}`;
 }

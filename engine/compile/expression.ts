@@ -7,10 +7,10 @@ import type { Tensor } from "../tensor.ts";
 import { type Access, type Memories, aliasOf, flatView, isContiguous, reshapeAccess, throughMovement, viewThrough } from "./access.ts";
 
 type Step =
-  | { readonly kind: "leaf"; readonly tensor: Tensor; readonly view: View }
-  | { readonly kind: "iota"; readonly view: View }
+  | { readonly kind: "leaf"; readonly dtype: DType; readonly tensor: Tensor; readonly view: View }
+  | { readonly kind: "iota"; readonly dtype: DType; readonly view: View }
   | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
-  | { readonly kind: "op"; readonly op: ElementwiseOp; readonly attrs: object; readonly args: readonly number[] }
+  | { readonly kind: "op"; readonly dtype: DType; readonly op: ElementwiseOp; readonly attrs: object; readonly args: readonly number[] }
   | { readonly kind: "raw" }
   | { readonly kind: "given"; readonly name: string };
 
@@ -79,10 +79,10 @@ export class Expression {
     }
     if (this.memories.has(base)) {
       const home = this.memories.home(base);
-      if (home && t === base) return { kind: "leaf", tensor: home.into, view: viewThrough(access, home.view, rank) };
+      if (home && t === base) return { kind: "leaf", dtype: t.dtype, tensor: home.into, view: viewThrough(access, home.view, rank) };
       if (!home || isContiguous(home.view, base.shape)) {
         const view = flatView(access, t.shape, rank);
-        return { kind: "leaf", tensor: home?.into ?? base, view: { offset: view.offset + offset + (home?.view.offset ?? 0), strides: view.strides } };
+        return { kind: "leaf", dtype: t.dtype, tensor: home?.into ?? base, view: { offset: view.offset + offset + (home?.view.offset ?? 0), strides: view.strides } };
       }
     }
     const { node } = t;
@@ -90,9 +90,9 @@ export class Expression {
       const { value } = node.attrs as { value: number };
       return { kind: "constant", value, dtype: t.dtype };
     }
-    if (node.op === iotaOp) return { kind: "iota", view: flatView(access, t.shape, rank) };
+    if (node.op === iotaOp) return { kind: "iota", dtype: t.dtype, view: flatView(access, t.shape, rank) };
     if (node.op.kind === "elementwise") {
-      return { kind: "op", op: node.op, attrs: node.attrs, args: node.inputs.map((x) => this.#visit(x, access)) };
+      return { kind: "op", dtype: t.dtype, op: node.op, attrs: node.attrs, args: node.inputs.map((x) => this.#visit(x, access)) };
     }
     if (node.op.kind === "movement") {
       const [x] = node.inputs;

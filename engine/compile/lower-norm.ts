@@ -7,7 +7,7 @@ import { show, sizeOf, stridesOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Memories, type Residence, identityAccess } from "./access.ts";
 import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases } from "./dispatch.ts";
-import { HookContext, type LoopVariable, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
+import { type Ahead, HookContext, type LoopVariable, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
 import { Expression } from "./expression.ts";
 
 export interface NormStage {
@@ -53,10 +53,13 @@ export function lowerNorm({ node, result, home, traits, memories, maxStorageBuff
   const y: Memory = home ? { of: home.into, offset: 0, bytes: home.into.bytes } : { of: result, offset: 0, bytes: result.bytes };
   const [first, second] = node.outputs.map(memoryOf);
   const moments = op.combine === "moments";
+  const [before, between]: Ahead[] = [{ moving: 1, lines: [] }, { moving: 1, lines: [] }];
   const hooks: Record<string, string> = {
-    value: emitFunction("fn value(o : u32, r : u32) -> F", reads[0], context, loop, 0),
-    ...(moments ? {} : { other: emitFunction("fn other(o : u32, r : u32) -> F", reads[1], context, loop, 0) }),
-    after: emitFunction("fn after(o : u32, r : u32, a : F, b : F) -> Y", after, context, loop, 0, { store: true }),
+    value: emitFunction("fn value(o : u32, r : u32) -> F", reads[0], context, loop, 0, { ahead: before }),
+    ...(moments ? {} : { other: emitFunction("fn other(o : u32, r : u32) -> F", reads[1], context, loop, 0, { ahead: before }) }),
+    after: emitFunction("fn after(o : u32, r : u32, a : F, b : F) -> Y", after, context, loop, 0, { store: true, ahead: between }),
+    before: `fn before(o : u32) {\n  ${before.lines.join("\n  ")}\n}`,
+    between: `fn between(o : u32, a : F, b : F) {\n  ${between.lines.join("\n  ")}\n}`,
     at: emitIndexFunction("fn at(o : u32, r : u32) -> u32", domain, target, context, loop, 0),
   };
   // What is written here is read here by nothing but the threads that hold it.

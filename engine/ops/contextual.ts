@@ -1,8 +1,10 @@
 // Contextual similarity without the matrix of all pairs: every pass computes distances anew, tile by tile, and keeps a few numbers
-// a point. Each similarity that counts is chosen by an extreme, so the gradient carries one chosen pair a point, plus the sums.
+// a point; on a CPU the passes of the forward share their products where these are few. Each similarity that counts is chosen by an
+// extreme, so the gradient carries one chosen pair a point, plus the sums.
 import type { Kernel, Params } from "../../kernels/kernel.ts";
 import {
-  KIND, contextualGrad, contextualGradQuad, contextualMergeLargest, contextualMergeLeast, contextualMergeSums, contextualOrder, contextualPull, contextualReduce, splitsOf, windows,
+  KIND, MOST_KEPT, contextualGrad, contextualGradQuad, contextualMergeLargest, contextualMergeLeast, contextualMergeSums, contextualOrder, contextualPull, contextualReduce, contextualReduceQuad,
+  productBytes, splitsOf, windows,
 } from "../../kernels/contextual.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
@@ -58,14 +60,16 @@ export const contextualOp: KernelOp<ContextualAttrs> = {
     const [x, y] = l.inputs, source = a.best === "source";
     const [batch, n] = x.shape, m = y.shape[1];
     const [c, rows, spread] = [l.output(0), l.output(1), l.output(2)];
+    const keep = l.select(contextualReduce, problem(x, y, "x", a)) === contextualReduceQuad && productBytes(batch, n, m) <= MOST_KEPT;
+    const dots = l.scratch(keep ? productBytes(batch, n, m) : 64);
     const pass = (kind: keyof typeof KIND, own: "x" | "y"): { partial: Slot; splits: number } => {
       const p = problem(x, y, own, a);
       const { splits, span } = splitsOf(batch, p.own, p.other, Infinity);
       const partial = l.scratch(8 * splits * batch * p.own);
-      const params = { ...p, splits, span, kind: KIND[kind], first: 0, count: p.own };
+      const params = { ...p, splits, span, kind: KIND[kind], keep: Number(keep), first: 0, count: p.own };
       const [mine, others] = own === "x" ? [l.input(0), l.input(1)] : [l.input(1), l.input(0)];
       // The first pass knows no rows yet: it reads none, and is given points for them.
-      inWindows(l, l.select(contextualReduce, params), params, 2 * p.c, { own: mine, other: others, rows: kind === "least" ? mine : rows, partial });
+      inWindows(l, l.select(contextualReduce, params), params, 2 * p.c, { own: mine, other: others, rows: kind === "least" ? mine : rows, partial, dots });
       return { partial, splits };
     };
     const nearest = pass("least", "x");
@@ -126,7 +130,7 @@ export interface ContextualMatchOptions {
 /**
  * Largest similarities max_i CX[i,j] [N, T] ("source") or max_j CX[i,j] [N, S] ("target") of points x [N, S, C] and y [N, T, C], where
  * CX[i,j] = w[i,j] / Σ_j w[i,j], w = exp((1 − d[i,j] / (min_j d[i,j] + 1e-5)) / h). Mechrez et al. 2018, Eq. 2–4.
- * Memory is O(S + T) per sample, either way; the first of equal extremes takes the gradient. Throws ShapeError.
+ * Memory is O(S + T) per sample, either way, beside at most 16 MiB on a CPU; the first of equal extremes takes the gradient. Throws ShapeError.
  */
 export function contextualMatch(x: Tensor, y: Tensor, { bandWidth = 0.5, best = "source", bias = 1, scale = 1, least = -3e38 }: ContextualMatchOptions = {}): Tensor {
   const op = "contextualMatch";
