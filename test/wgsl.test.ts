@@ -72,15 +72,21 @@ function widths(source: string): [string, Specialization][] {
   const variants: [string, Specialization][] = [["as it is", {}]];
   if (aliases.get("F")?.includes("seam: float, or vec4")) {
     const { hooks } = reflect(source);
+    const wide = (names: readonly string[]): Record<string, string> =>
+      Object.fromEntries(names.map((name) => [name, name === "I" ? "vec4<i32>" : name === "U" ? "vec4<u32>" : name === "B" ? "vec4<bool>" : "vec4<f32>"]));
+    const typed = [...aliases.keys()].filter((name) => !aliases.get(name)!.includes("storage type"));
+    const consts: Consts = /^const LANES\b/m.test(source) ? { LANES: 4 } : {};
+    // Joined lanes make one number: what is stored, where that is a seam of its own, stays f32.
+    const joins = hooks.includes("lanes");
     variants.push(["vec4", {
-      aliases: Object.fromEntries([...aliases.keys()].filter((name) => !aliases.get(name)!.includes("storage type")).map((name) => [name, name === "I" ? "vec4<i32>" : name === "U" ? "vec4<u32>" : name === "B" ? "vec4<bool>" : "vec4<f32>"])),
-      consts: /^const LANES\b/m.test(source) ? { LANES: 4 } : {},
-      hooks: hooks.includes("lanes") ? { lanes: "fn lanes(v : F) -> f32 { return v.x + v.y + v.z + v.w; }" } : {},
+      aliases: wide(typed.filter((name) => !(joins && name === "Y"))), consts,
+      hooks: joins ? { lanes: "fn lanes(v : F) -> f32 { return v.x + v.y + v.z + v.w; }" } : {},
     }]);
+    if (joins && typed.includes("Y")) variants.push(["vec4 lane by lane", { aliases: wide(typed), consts, hooks: {} }]);
   }
   // Storage in f16, at each width.
   for (const [width, base] of [...variants]) {
-    const half = [...aliases.keys()].filter((name) => /^Elem4?$/.test(name)).map((name) => [name, name === "Elem4" || (width === "vec4" && !aliases.get(name)!.includes("storage type")) ? "vec4<f16>" : "f16"]);
+    const half = [...aliases.keys()].filter((name) => /^Elem4?$/.test(name)).map((name) => [name, name === "Elem4" || (width.startsWith("vec4") && !aliases.get(name)!.includes("storage type")) ? "vec4<f16>" : "f16"]);
     if (half.length) variants.push([`${width}, f16`, { ...base, aliases: { ...base.aliases, ...Object.fromEntries(half) } }]);
   }
   return variants;
