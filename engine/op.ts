@@ -101,6 +101,6 @@ export interface Lowering {
   scratch(bytes: number): Slot;
   /** First kernel of the list that fits (or the tuned one). */
   select(kernels: readonly Kernel[], params: Params): Kernel;
-  /** One dispatch: `buffers` by the names of the kernel's bindings. The last dispatch that writes output 0 may take an epilogue. */
+  /** One dispatch: `buffers` by the names of the kernel's bindings. The kernel that writes output 0 last may take an epilogue: each of its dispatches writes a part of its own. */
   dispatch(kernel: Kernel, params: Params, buffers: Readonly<Record<string, Slot>>, consts?: Consts): void;
 }

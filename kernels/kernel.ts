@@ -7,6 +7,8 @@ export interface Traits {
   readonly cpu: boolean;
   readonly f16: boolean;
   readonly subgroups: boolean;
+  /** 3 × 3 convolutions by Winograd wherever it can do them (true) or nowhere (false); if absent, where it pays. */
+  readonly winograd?: boolean;
 }
 
 /** Values of the fields of a kernel's `Params` struct, by name. Also the problem that `fits` judges. */

@@ -43,14 +43,14 @@ export class Lowerer {
 
   /** Bindings left for an epilogue on the dispatch that writes a kernel op's result; 0 where no kernel takes one. */
   readonly epilogueRoom = (node: Node): number => {
-    const last = this.#lastWriter(this.#record(node));
+    const last = this.#writers(this.#record(node)).at(-1);
     if (!last?.kernel.hooks.includes("epilogue")) return 0;
     return this.limits.maxStorageBuffers - last.kernel.bindings.filter((b) => b.access !== "uniform").length;
   };
 
   /** Whether the dispatch that writes a kernel op's result can write it at a view of a larger tensor. */
   readonly canPlace = (node: Node, view: View): boolean => {
-    const last = this.#lastWriter(this.#record(node));
+    const last = this.#writers(this.#record(node)).at(-1);
     const { shape } = node.outputs[0];
     return last !== undefined && last.kernel.hooks.includes("place") && (last.kernel.width === 1 || vectorizes(shape, wholeLoop(shape), 0, [view]));
   };
@@ -107,7 +107,7 @@ export class Lowerer {
 
   #kernel(node: Node, chain: Chain): Dispatch[] {
     const recorded = this.#record(node);
-    const last = this.#lastWriter(recorded);
+    const writers = this.#writers(recorded);
     const scratches = new Map<number, Memory>();
     const end = endOf(chain), home = this.#residences.get(end);
     const strided = home && !isContiguous(home.view, end.shape) ? home : undefined;
@@ -124,8 +124,8 @@ export class Lowerer {
     return recorded.map((d) => {
       const context = new HookContext(d.kernel.width);
       const hooks: Record<string, string> = {};
-      if (d === last && tail) hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
-      if (d === last && strided) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", end.shape, strided.view, context, wholeLoop(end.shape), 0);
+      if (tail && writers.includes(d)) hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
+      if (strided && writers.includes(d)) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", end.shape, strided.view, context, wholeLoop(end.shape), 0);
       const buffers = Object.fromEntries(Object.entries(d.buffers).map(([name, slot]) => [name, memory(slot)]));
       const dtypeOf = ({ role, index }: RecordedSlot) => (role === "input" ? node.inputs[index].dtype : role === "output" ? node.outputs[index].dtype : undefined);
       const aliases = storageAliases(d.kernel, (name) => dtypeOf(d.buffers[name]));
@@ -162,11 +162,13 @@ export class Lowerer {
     return recorded;
   }
 
-  #lastWriter(recorded: readonly Recorded[]): Recorded | undefined {
-    return recorded.findLast((d) => d.kernel.bindings.some((b) => {
+  /** The last dispatch that writes output 0, and before it those of the same kernel that write other parts of it. */
+  #writers(recorded: readonly Recorded[]): Recorded[] {
+    const all = recorded.filter((d) => d.kernel.bindings.some((b) => {
       const slot = d.buffers[b.name];
       return b.access === "read_write" && slot?.role === "output" && slot.index === 0;
     }));
+    return all.filter((d) => d.kernel === all.at(-1)!.kernel);
   }
 
   #newScratch(bytes: number): Memory {

@@ -5,6 +5,7 @@ import { ceilDiv, conv2dKernels, splitDepth, turned } from "../../kernels/conv2d
 import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
+import { winogradInputGradOutput, winogradOutput } from "../../kernels/winograd.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";
@@ -13,6 +14,7 @@ import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
 import { addBias } from "./elementwise.ts";
 import { pad as padTensor } from "./pad.ts";
+import { winograd } from "./winograd.ts";
 
 export interface ConvAttrs {
   readonly stride: readonly [y: number, x: number];
@@ -75,7 +77,10 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a);
-    inChunks(l, l.select(conv2dKernels, p), p, p.r * p.s * p.c, (y) => ({ x: l.input(0), w: l.input(1), y }));
+    const kernel = l.select([winogradOutput, ...conv2dKernels], p);
+    const [x, w] = [l.input(0), l.input(1)];
+    if (kernel === winogradOutput) winograd(l, kernel, p, x, w);
+    else inChunks(l, kernel, p, p.r * p.s * p.c, (y) => ({ x, w, y }));
   },
 };
 
@@ -90,9 +95,10 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
-    const kernel = l.select(conv2dInputGradKernels, p);
+    const kernel = l.select([winogradInputGradOutput, ...conv2dInputGradKernels], p);
     const [dy, w] = [l.input(0), l.input(1)];
-    if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: l.output(0) });
+    if (kernel === winogradInputGradOutput) winograd(l, kernel, turned(p), dy, w);
+    else if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: l.output(0) });
     else inChunks(l, kernel, p, ceilDiv(p.r, p.periodY) * ceilDiv(p.s, p.periodX) * p.k, (dx) => ({ dy, w, dx }));
   },
 };

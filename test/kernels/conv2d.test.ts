@@ -51,6 +51,13 @@ const cases: Readonly<Record<string, reference.Conv>> = {
   "deep, stride 2: residues of unequal depth in chunks": problem([1, 9, 10, 132], [3, 3, 132], { stride: [2, 2], pad: [1, 1, 1, 1] }),
   "2 groups, stride 2 × 1": problem([1, 7, 8, 8], [3, 3, 16], { stride: [2, 1], pad: [1, 1, 1, 1], groups: 2 }),
   "3 groups of 2 to 3 channels": problem([2, 5, 6, 6], [3, 3, 9], { pad: [1, 1, 1, 1], groups: 3 }),
+  "3×3, one pixel": problem([1, 1, 1, 4], [3, 3, 8], { pad: [1, 1, 1, 1] }),
+  "3×3, whole tiles": problem([1, 12, 8, 12], [3, 3, 4]),
+  "3×3, no tile whole, pads of each side their own": problem([3, 7, 11, 4], [3, 3, 20], { pad: [0, 2, 1, 0] }),
+  "3×3, negative pads crop": problem([2, 13, 12, 8], [3, 3, 12], { pad: [-2, 1, -1, -3] }),
+  "3×3, 4 to 64 channels": problem([1, 10, 15, 4], [3, 3, 64], { pad: [1, 1, 1, 1] }),
+  "3×3, 64 to 4 channels": problem([1, 15, 10, 64], [3, 3, 4], { pad: [2, 2, 2, 2] }),
+  "3×3, pads wider than the filter": problem([1, 3, 5, 8], [3, 3, 4], { pad: [4, 3, 5, 6] }),
   "depthwise": problem([1, 6, 7, 6], [3, 3, 6], { pad: [1, 1, 1, 1], groups: 6 }),
 };
 
@@ -63,7 +70,9 @@ interface Variant { readonly name: string; readonly traits: Partial<Traits>; rea
 const variants: readonly Variant[] = [
   { name: "CPU with subgroups", traits: { cpu: true, subgroups: true }, direct: false },
   { name: "CPU", traits: { cpu: true, subgroups: false }, direct: false },
+  { name: "CPU by Winograd", traits: { cpu: true, subgroups: true, winograd: true }, direct: false },
   { name: "GPU", traits: { cpu: false }, direct: false },
+  { name: "GPU by Winograd", traits: { cpu: false, winograd: true }, direct: false },
   { name: "GPU with subgroups", traits: { cpu: false, subgroups: true }, direct: false },
   { name: "direct", traits: {}, direct: true },
 ];

@@ -12,7 +12,7 @@ import { noise } from "../helpers/device.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
 
 const test = suite("half-precision kernels");
-const variants: readonly Partial<Traits>[] = [{ cpu: true, subgroups: true }, { cpu: true, subgroups: false }, { cpu: false }];
+const variants: readonly Partial<Traits>[] = [{ cpu: true, subgroups: true }, { cpu: true, winograd: true }, { cpu: true, subgroups: false }, { cpu: false }];
 
 /** Numbers that f16 holds; places to look up. */
 const data = (t: Tensor, seed: number): ArrayLike<number> =>
@@ -82,7 +82,7 @@ test("convolutions and their gradients", async () => {
   for (const [c, k, r, stride, groups] of [[8, 16, 3, 1, 1], [3, 5, 3, 2, 1], [1, 8, 7, 1, 1], [8, 1, 7, 1, 1], [8, 8, 3, 1, 2]]) {
     for (const s of await agrees(`${c} → ${k}`, [[2, 9, 10, c], [r, r, c / groups, k]], ([x, w]) => conv2d(x, w, { stride, pad: r >> 1, groups }))) seen.add(s);
   }
-  covers(seen, "implicit-gemm", "direct-quad", "direct-vec4", "thin-in", "thin-out", "weight-grad", "input-grad");
+  covers(seen, "implicit-gemm", "direct-quad", "direct-vec4", "thin-in", "thin-out", "weight-grad", "input-grad", "winograd-output", "winograd-input-grad");
 });
 
 test("matrix products", async () => {

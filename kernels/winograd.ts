@@ -1,0 +1,57 @@
+// conv2d of 3 × 3 by Winograd's F(4×4, 3×3): a tile of 4 × 4 pixels takes 36 products instead of 144, between transforms of the
+// filter, the image and the products. The products are a batch of 36 matrix products, tiles × C times C × K.
+import { type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
+import { canTurn, ceilDiv, turned } from "./conv2d.ts";
+import filter from "./winograd-filter.wgsl";
+import image from "./winograd-image.wgsl";
+import output from "./winograd-output.wgsl";
+
+const tilesOf = (p: Params): number => p.n * ceilDiv(p.p, 4) * ceilDiv(p.q, 4);
+/** Bytes that transformed image and products of one strip may take. */
+const STRIP_BYTES = 2 ** 25;
+
+/** Runs of tiles, whole 64s but for the last, of which transformed image and products are kept at a time. */
+export function winogradStrips(p: Params): { first: number; tiles: number }[] {
+  const all = tilesOf(p), most = 64 * Math.max(1, Math.floor(STRIP_BYTES / (4 * 36 * 64 * (p.c + p.k))));
+  const tiles = 64 * ceilDiv(all, 64 * ceilDiv(all, most));
+  return Array.from({ length: ceilDiv(all, tiles) }, (_, i) => ({ first: i * tiles, tiles: Math.min(tiles, all - i * tiles) }));
+}
+
+/** 3 × 3 with steps of one pixel, channels in fours. */
+const suitsWinograd = (p: Params): boolean =>
+  p.r === 3 && p.s === 3 && canTurn(p) && p.dilY === 1 && p.dilX === 1 && p.groups === 1 && p.c % 4 === 0 && p.k % 4 === 0 && p.c * p.k > 0;
+
+/**
+ * Whether Winograd is worth its three more dispatches and its scratch. Multiplications must be halved, rows of tiles that fill up
+ * a workgroup's 64 counted, and transformed filters fit in 64 MiB.
+ * On a CPU adapter measured (docs/kernels.md): 1.2 to 3 times as fast from 16 channels on; under 0.1 GFLOP the gain is a few milliseconds.
+ * On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above
+ * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50.
+ */
+export function winogradPays(p: Params, { cpu, subgroups }: Traits): boolean {
+  const { c, k } = p, pixels = p.n * p.p * p.q, flops = 18 * pixels * c * k;
+  const halves = 4 * 64 * ceilDiv(tilesOf(p), 64) <= pixels / 2;
+  if (!halves || 4 * 36 * c * k > 2 ** 26) return false;
+  return cpu ? subgroups && Math.min(c, k) >= 16 && flops >= 1e8 : (c * k) / (c + k) >= 64 && flops >= 1e9;
+}
+
+const outputSpec: KernelSpec = {
+  source: output,
+  fits: (p, t) => suitsWinograd(p) && (t.winograd ?? winogradPays(p, t)),
+  threads: (p) => p.tiles * (p.k / 4),
+  cost: (p) => ({ flops: 130 * p.tiles * p.k, bytes: 4 * p.k * (36 + 16) * p.tiles }),
+};
+/** The last of the four, and what stands for them in a list of kernels. */
+export const winogradOutput = defineKernel("winograd-output", outputSpec);
+/** The same for conv2dInputGrad, whose problem it judges as it stands and does `turned`. */
+export const winogradInputGradOutput = defineKernel("winograd-input-grad-output", { ...outputSpec, fits: (p, t) => canTurn(p) && outputSpec.fits!(turned(p), t) });
+export const winogradFilter = defineKernel("winograd-filter", {
+  source: filter,
+  threads: (p) => p.size,
+  cost: (p) => ({ flops: 4 * 81 * p.size, bytes: 16 * (9 + 36) * p.size }),
+});
+export const winogradImage = defineKernel("winograd-image", {
+  source: image,
+  threads: (p) => p.tiles * p.c,
+  cost: (p) => ({ flops: 144 * p.tiles * p.c, bytes: 4 * p.c * (16 + 36) * p.tiles }),
+});

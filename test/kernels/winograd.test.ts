@@ -1,0 +1,56 @@
+// Winograd convolutions in whole programs: what is fused into their strips, and which problems they are chosen for.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Device, type Tensor, concat, conv2d, grad, relu, sizeOf, sub } from "../../engine/index.ts";
+import type { Params, Traits } from "../../kernels/kernel.ts";
+import { winogradPays, winogradStrips } from "../../kernels/winograd.ts";
+import { noise, tensor, worst } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
+
+const test = suite("winograd");
+
+test("bias, activation and the place in a join are written by every strip", async () => {
+  // 6000 tiles of 32 + 16 channels: more than one strip.
+  const shape = [3000, 5, 1, 32];
+  const x = tensor(noise(sizeOf(shape), 1), shape), w = tensor(noise(4608, 2), [3, 3, 32, 16]), b = tensor(noise(16, 3));
+  assert.is(winogradStrips({ n: 3000, p: 5, q: 1, c: 32, k: 16 }).length, 2);
+  const f = (): Record<string, Tensor> => {
+    const y = relu(conv2d(x, w, { bias: b, pad: 1 }));
+    const joined = concat([y, x], 3);
+    return { joined, dx: grad(y, [x], sub(y, 1))[0] };
+  };
+  const run = async (winograd: boolean) => {
+    using device = await Device.open((await environment().gpu()).gpu, { traits: { winograd } });
+    using program = await device.compile(f);
+    program.run();
+    return { values: await program.read(), told: String(program.explain()) };
+  };
+  const direct = await run(false), got = await run(true);
+  assert.ok(!direct.told.includes("winograd") && got.told.includes("winograd-output") && got.told.includes("winograd-input-grad-output"), got.told);
+  for (const name of ["joined", "dx"]) assert.ok(worst(got.values[name], direct.values[name]) < 1e-5, `${name} is off by ${worst(got.values[name], direct.values[name])}`);
+});
+
+const layer = (n: number, size: number, c: number, k: number): Params => ({ n, h: size, w: size, c, k, p: size, q: size });
+const gpu: Traits = { cpu: false, f16: false, subgroups: true }, cpu: Traits = { ...gpu, cpu: true };
+
+test("strips cover every tile once, in order, in at most 32 MiB", () => {
+  for (const p of [layer(1, 1, 4, 4), layer(2, 256, 64, 64), layer(1, 128, 192, 64), layer(3, 75, 20, 36), layer(2, 64, 512, 512)]) {
+    let next = 0;
+    for (const { first, tiles } of winogradStrips(p)) {
+      assert.is(first, next);
+      assert.ok(tiles > 0 && (tiles === 64 || 4 * 36 * tiles * (p.c + p.k) <= 2 ** 25), `${tiles} tiles of ${p.c} → ${p.k}`);
+      next += tiles;
+    }
+    assert.is(next, p.n * Math.ceil(p.p / 4) * Math.ceil(p.q / 4));
+  }
+});
+
+test("small images, few channels and CPU adapters without subgroups stay with other kernels", () => {
+  for (const p of [layer(1, 128, 64, 64), layer(1, 64, 128, 128), layer(1, 32, 256, 256), layer(1, 128, 192, 64), layer(2, 16, 512, 512)]) assert.ok(winogradPays(p, cpu), JSON.stringify(p));
+  for (const p of [layer(1, 16, 512, 512), layer(2, 64, 16, 16), layer(1, 128, 8, 64), layer(2, 9, 512, 512)]) assert.not.ok(winogradPays(p, cpu), JSON.stringify(p));
+  assert.not.ok(winogradPays(layer(1, 128, 64, 64), { ...cpu, subgroups: false }));
+  assert.ok(winogradPays(layer(1, 64, 128, 128), gpu));
+  assert.not.ok(winogradPays(layer(1, 128, 64, 64), gpu));
+});
+
+test.run();
