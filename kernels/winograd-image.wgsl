@@ -1,5 +1,5 @@
 // v = Bᵀ·d·B of each 6 × 6 window d of x that a 4 × 4 tile of y = conv2d(x, w) of 3 × 3 meets: Winograd's F(4×4, 3×3)
-// over the points 0, ±5/8, ±3/2, ∞. Windows step by 4 from (−padTop, −padLeft); outside x they are zero.
+// over the points 0, ±5/8, ±3/2, ∞; also of F(3×3, 4×4). Windows step by 4 from (−padTop, −padLeft); outside x they are zero.
 // One invocation transforms one window of one channel; of the tiles in order those from `first` on, `tiles` many.
 // Layouts: x NHWC · v [36][tiles][C]; tiles [N, ⌈P/4⌉, ⌈Q/4⌉]. Needs: stride and dilation 1, one group.
 alias Elem = f32;            // seam: storage type of x
@@ -8,7 +8,7 @@ const A = 0.625;             // the points and their squares
 const B = 1.5;
 const A2 = 0.390625;
 const B2 = 2.25;
-struct Params { first : u32, tiles : u32, h : u32, w : u32, c : u32, p : u32, q : u32, padTop : i32, padLeft : i32 }
+struct Params { first : u32, tiles : u32, n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, padTop : i32, padLeft : i32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem>;
 @group(0) @binding(2) var<storage, read_write> v : array<F>;
@@ -25,7 +25,7 @@ fn transformed(d0 : F, d1 : F, d2 : F, d3 : F, d4 : F, d5 : F) -> array<F, 6> {
 // Six pixels of image n from (h, w) on, transformed.
 fn line(n : u32, h : i32, w : i32, c : u32) -> array<F, 6> {
   let row = (n * params.h + u32(h)) * params.w;
-  let width = select(0u, params.w, u32(h) < params.h);
+  let width = select(0u, params.w, n < params.n && u32(h) < params.h);
   var d = array<F, 6>();
   for (var j = 0; j < 6; j += 1) {
     let ok = u32(w + j) < width;

@@ -3,8 +3,10 @@
 import { type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
 import { canTurn, ceilDiv, turned } from "./conv2d.ts";
 import filter from "./winograd-filter.wgsl";
+import gradient from "./winograd-gradient.wgsl";
 import image from "./winograd-image.wgsl";
 import output from "./winograd-output.wgsl";
+import weightGradOutput from "./winograd-weight-grad-output.wgsl";
 
 const tilesOf = (p: Params): number => p.n * ceilDiv(p.p, 4) * ceilDiv(p.q, 4);
 /** Bytes that transformed image and products of one strip may take. */
@@ -22,18 +24,21 @@ const suitsWinograd = (p: Params): boolean =>
   p.r === 3 && p.s === 3 && canTurn(p) && p.dilY === 1 && p.dilX === 1 && p.groups === 1 && p.c % 4 === 0 && p.k % 4 === 0 && p.c * p.k > 0;
 
 /**
- * Whether Winograd is worth its three more dispatches and its scratch. Multiplications must be halved, rows of tiles that fill up
- * a workgroup's 64 counted, and transformed filters fit in 64 MiB.
- * On a CPU adapter measured (docs/kernels.md): 1.2 to 3 times as fast from 16 channels on; under 0.1 GFLOP the gain is a few milliseconds.
+ * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have `rows` of which
+ * a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and 36 matrices [C, K] fit in 64 MiB.
+ * On a CPU adapter measured (docs/kernels.md): 1.2 to 4 times as fast from 16 channels on; under 0.1 GFLOP that is a few milliseconds.
  * On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above
  * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50.
  */
-export function winogradPays(p: Params, { cpu, subgroups }: Traits): boolean {
+function pays(p: Params, rows: number, { cpu, subgroups }: Traits): boolean {
   const { c, k } = p, pixels = p.n * p.p * p.q, flops = 18 * pixels * c * k;
-  const halves = 4 * 64 * ceilDiv(tilesOf(p), 64) <= pixels / 2;
-  if (!halves || 4 * 36 * c * k > 2 ** 26) return false;
+  const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
+  if (share > 0.5 || 4 * 36 * c * k > 2 ** 26) return false;
   return cpu ? subgroups && Math.min(c, k) >= 16 && flops >= 1e8 : (c * k) / (c + k) >= 64 && flops >= 1e9;
 }
+/** For conv2d, and for conv2dInputGrad of the `turned` problem. */
+export const winogradPays = (p: Params, t: Traits): boolean => pays(p, tilesOf(p), t);
+export const winogradWeightGradPays = (p: Params, t: Traits): boolean => pays(p, p.c, t);
 
 const outputSpec: KernelSpec = {
   source: output,
@@ -54,4 +59,16 @@ export const winogradImage = defineKernel("winograd-image", {
   source: image,
   threads: (p) => p.tiles * p.c,
   cost: (p) => ({ flops: 144 * p.tiles * p.c, bytes: 4 * p.c * (16 + 36) * p.tiles }),
+});
+export const winogradGradient = defineKernel("winograd-gradient", {
+  source: gradient,
+  threads: (p) => p.tiles * p.k,
+  cost: (p) => ({ flops: 140 * p.tiles * p.k, bytes: 4 * p.k * (16 + 36) * p.tiles }),
+});
+/** The last of the weight gradient's, and what stands for them in a list of kernels. */
+export const winogradWeightGradOutput = defineKernel("winograd-weight-grad-output", {
+  source: weightGradOutput,
+  fits: (p, t) => suitsWinograd(p) && (t.winograd ?? winogradWeightGradPays(p, t)),
+  threads: (p) => p.size,
+  cost: (p) => ({ flops: 4 * 90 * p.size, bytes: 16 * (36 + 9) * p.size }),
 });

@@ -5,7 +5,7 @@ import { ceilDiv, conv2dKernels, splitDepth, turned } from "../../kernels/conv2d
 import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
-import { winogradInputGradOutput, winogradOutput } from "../../kernels/winograd.ts";
+import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";
@@ -14,7 +14,7 @@ import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
 import { addBias } from "./elementwise.ts";
 import { pad as padTensor } from "./pad.ts";
-import { winograd } from "./winograd.ts";
+import { winograd, winogradWeightGrad } from "./winograd.ts";
 
 export interface ConvAttrs {
   readonly stride: readonly [y: number, x: number];
@@ -115,7 +115,8 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
     const size = sizeOf(l.outputs[0].shape);
     if (size === 0) return;
     const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a);
-    const kernel = l.select(conv2dWeightGradKernels, p);
+    const kernel = l.select([winogradWeightGradOutput, ...conv2dWeightGradKernels], p);
+    if (kernel === winogradWeightGradOutput) return winogradWeightGrad(l, p, l.input(0), l.input(1));
     const turns = turnsWeightGrad(kernel);
     const own = turns ? turned(p) : p;
     const { chunk, chunks } = splitWeightGrad(kernel, own, l.traits);

@@ -82,7 +82,7 @@ test("convolutions and their gradients", async () => {
   for (const [c, k, r, stride, groups] of [[8, 16, 3, 1, 1], [3, 5, 3, 2, 1], [1, 8, 7, 1, 1], [8, 1, 7, 1, 1], [8, 8, 3, 1, 2]]) {
     for (const s of await agrees(`${c} → ${k}`, [[2, 9, 10, c], [r, r, c / groups, k]], ([x, w]) => conv2d(x, w, { stride, pad: r >> 1, groups }))) seen.add(s);
   }
-  covers(seen, "implicit-gemm", "direct-quad", "direct-vec4", "thin-in", "thin-out", "weight-grad", "input-grad", "winograd-output", "winograd-input-grad");
+  covers(seen, "implicit-gemm", "direct-quad", "direct-vec4", "thin-in", "thin-out", "weight-grad", "input-grad", "winograd-output", "winograd-input-grad", "winograd-weight-grad");
 });
 
 test("matrix products", async () => {

@@ -1,23 +1,24 @@
-// Winograd convolutions in whole programs: what is fused into their strips, and which problems they are chosen for.
+// Winograd convolutions in whole programs: strips, what is fused into them, and which problems they are chosen for.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, type Tensor, concat, conv2d, grad, relu, sizeOf, sub } from "../../engine/index.ts";
 import type { Params, Traits } from "../../kernels/kernel.ts";
-import { winogradPays, winogradStrips } from "../../kernels/winograd.ts";
+import { winogradPays, winogradStrips, winogradWeightGradPays } from "../../kernels/winograd.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 
 const test = suite("winograd");
 
-test("bias, activation and the place in a join are written by every strip", async () => {
-  // 6000 tiles of 32 + 16 channels: more than one strip.
-  const shape = [3000, 5, 1, 32];
+test("bias, activation and the place in a join are written by every strip, and the weight gradient sums over all", async () => {
+  // 6002 tiles of 32 + 16 channels: more than one strip.
+  const shape = [3001, 5, 1, 32];
   const x = tensor(noise(sizeOf(shape), 1), shape), w = tensor(noise(4608, 2), [3, 3, 32, 16]), b = tensor(noise(16, 3));
-  assert.is(winogradStrips({ n: 3000, p: 5, q: 1, c: 32, k: 16 }).length, 2);
+  assert.is(winogradStrips({ n: 3001, p: 5, q: 1, c: 32, k: 16 }).length, 2);
   const f = (): Record<string, Tensor> => {
     const y = relu(conv2d(x, w, { bias: b, pad: 1 }));
     const joined = concat([y, x], 3);
-    return { joined, dx: grad(y, [x], sub(y, 1))[0] };
+    const [dx, dw] = grad(y, [x, w], sub(y, 1));
+    return { joined, dx, dw };
   };
   const run = async (winograd: boolean) => {
     using device = await Device.open((await environment().gpu()).gpu, { traits: { winograd } });
@@ -26,8 +27,9 @@ test("bias, activation and the place in a join are written by every strip", asyn
     return { values: await program.read(), told: String(program.explain()) };
   };
   const direct = await run(false), got = await run(true);
-  assert.ok(!direct.told.includes("winograd") && got.told.includes("winograd-output") && got.told.includes("winograd-input-grad-output"), got.told);
-  for (const name of ["joined", "dx"]) assert.ok(worst(got.values[name], direct.values[name]) < 1e-5, `${name} is off by ${worst(got.values[name], direct.values[name])}`);
+  assert.not.match(direct.told, /winograd/);
+  for (const kernel of ["winograd-output", "winograd-input-grad-output", "winograd-weight-grad-output"]) assert.ok(got.told.includes(kernel), got.told);
+  for (const name of ["joined", "dx", "dw"]) assert.ok(worst(got.values[name], direct.values[name]) < 1e-5, `${name} is off by ${worst(got.values[name], direct.values[name])}`);
 });
 
 const layer = (n: number, size: number, c: number, k: number): Params => ({ n, h: size, w: size, c, k, p: size, q: size });
@@ -50,6 +52,9 @@ test("small images, few channels and CPU adapters without subgroups stay with ot
   for (const p of [layer(1, 16, 512, 512), layer(2, 64, 16, 16), layer(1, 128, 8, 64), layer(2, 9, 512, 512)]) assert.not.ok(winogradPays(p, cpu), JSON.stringify(p));
   assert.not.ok(winogradPays(layer(1, 128, 64, 64), { ...cpu, subgroups: false }));
   assert.ok(winogradPays(layer(1, 64, 128, 128), gpu));
+  // The weight gradient's rows are channels, not tiles.
+  assert.ok(winogradWeightGradPays(layer(1, 16, 512, 512), cpu));
+  assert.not.ok(winogradWeightGradPays(layer(2, 128, 16, 64), cpu));
   assert.not.ok(winogradPays(layer(1, 128, 64, 64), gpu));
 });
 
