@@ -1,5 +1,5 @@
 // Runs a case: compile, check, warm up, many short samples, and what the program says of itself.
-import { Device, type GpuSource } from "../engine/index.ts";
+import { Device, type GpuOptions, type GpuSource } from "../engine/index.ts";
 import type { Case, Prepared } from "./case.ts";
 import { type Samples, noSamples, settled, take } from "./clock.ts";
 import type { Peaks } from "./peaks.ts";
@@ -18,9 +18,9 @@ export const QUICK: Effort = { samples: 3, most: 15, ms: 250 };
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim().split("\n").slice(0, 2).join(" ");
 
 /** A device for each case, so that nothing of one is held while another runs. A case that fails has no time and says why. */
-export async function runCase(source: GpuSource, c: Case, effort: Effort, peaks: Peaks | undefined, gpuClock: boolean): Promise<Row> {
+export async function runCase(source: GpuSource, c: Case, effort: Effort, peaks: Peaks | undefined, gpuClock: boolean, options?: GpuOptions): Promise<Row> {
   const { name, group, flops, bytes } = c;
-  const device = await Device.open(source);
+  const device = await Device.open(source, options);
   const clock = gpuClock && group === "kernel" ? "gpu" : "wall";
   const row = { name, group, clock, flops, bytes } as const;
   try {

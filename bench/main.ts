@@ -96,7 +96,7 @@ async function main(args: readonly string[]): Promise<number> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => { stopped = true; });
     for (const c of cases) {
       if (stopped) break;
-      rows.push(await runCase(gpu, c, options.quick ? QUICK : FULL, peaks, gpuClock));
+      rows.push(await runCase(gpu, c, options.quick ? QUICK : FULL, peaks, gpuClock, options.winograd && { traits: { winograd: options.winograd === "always" } }));
       say(rowLine(rows.at(-1)!));
     }
     return { ...common, peaks, rows };

@@ -1,5 +1,5 @@
 // The bench's command line.
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 export interface Options {
   quick?: boolean;
@@ -16,6 +16,7 @@ export interface Options {
   plan?: boolean;
   budget?: number;
   cases?: string;
+  winograd?: "always" | "never";
 }
 
 const about = `
@@ -36,7 +37,7 @@ How
   them; else, and for whole networks, wall time from run() until the queue is idle. On software adapters the process first sleeps for
   90 % of the time expected: in Node a pending promise polls and takes a core from the adapter. Peers are timed by the same code.
   GFLOP/s and GB/s count the least work: 2 flops a multiply–add, each operand moved once. "% peak" is the time that this device's own
-  peaks, of fused multiply–adds and of a copy, both measured at the start, would need for that, as a share of the time taken.
+  peaks, of fused multiply–adds and of a copy, both measured at the start, would need for that, as a share of the time taken. A convolution by Winograd does with a quarter of the multiplications that are counted.
 
 --compare FILE exits with 1 on a regression: the new median is above 1.15 × the old one and above the old p90, and the old median is
 below the new p10; or a case that had a time has none.
@@ -71,5 +72,6 @@ export function command(): Command {
     .option("--budget <MB>", "with --plan: most megabytes of activations; what does not fit is computed again", positive)
     .option("--list", "print the cases, run nothing")
     .option("--cases <file>", "write the shapes of all cases as JSON for bench/torch, run nothing")
+    .addOption(new Option("--winograd <when>", "3 × 3 convolutions by Winograd wherever they can, or nowhere; if absent, where it pays").choices(["always", "never"]))
     .addHelpText("after", about);
 }

@@ -11,6 +11,8 @@ import weightGradOutput from "./winograd-weight-grad-output.wgsl";
 const tilesOf = (p: Params): number => p.n * ceilDiv(p.p, 4) * ceilDiv(p.q, 4);
 /** Bytes that transformed image and products of one strip may take. */
 const STRIP_BYTES = 2 ** 25;
+/** Bytes that 36 matrices [C, K] may take: 512 × 512 fits. */
+const MATRIX_BYTES = 40 * 2 ** 20;
 
 /** Runs of tiles, whole 64s but for the last, of which transformed image and products are kept at a time. */
 export function winogradStrips(p: Params): { first: number; tiles: number }[] {
@@ -25,7 +27,7 @@ const suitsWinograd = (p: Params): boolean =>
 
 /**
  * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have `rows` of which
- * a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and 36 matrices [C, K] fit in 64 MiB.
+ * a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and the matrices [C, K] be small.
  * On a CPU adapter measured (docs/kernels.md): 1.2 to 4 times as fast from 16 channels on; under 0.1 GFLOP that is a few milliseconds.
  * On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above
  * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50.
@@ -33,7 +35,7 @@ const suitsWinograd = (p: Params): boolean =>
 function pays(p: Params, rows: number, { cpu, subgroups }: Traits): boolean {
   const { c, k } = p, pixels = p.n * p.p * p.q, flops = 18 * pixels * c * k;
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
-  if (share > 0.5 || 4 * 36 * c * k > 2 ** 26) return false;
+  if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
   return cpu ? subgroups && Math.min(c, k) >= 16 && flops >= 1e8 : (c * k) / (c + k) >= 64 && flops >= 1e9;
 }
 /** For conv2d, and for conv2dInputGrad of the `turned` problem. */
