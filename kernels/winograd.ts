@@ -28,7 +28,7 @@ const suitsWinograd = (p: Params): boolean =>
 /**
  * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have `rows` of which
  * a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and the matrices [C, K] be small.
- * On a CPU adapter measured (docs/kernels.md): 1.2 to 4 times as fast from 16 channels on; under 0.1 GFLOP that is a few milliseconds.
+ * On a CPU adapter measured (docs/kernels.md): 1.3 to 4 times as fast from 32 channels on; under 0.1 GFLOP that is a few milliseconds.
  * On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above
  * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50.
  */
@@ -36,7 +36,7 @@ function pays(p: Params, rows: number, { cpu, subgroups }: Traits): boolean {
   const { c, k } = p, pixels = p.n * p.p * p.q, flops = 18 * pixels * c * k;
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
   if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
-  return cpu ? subgroups && Math.min(c, k) >= 16 && flops >= 1e8 : (c * k) / (c + k) >= 64 && flops >= 1e9;
+  return cpu ? subgroups && Math.min(c, k) >= 32 && flops >= 1e8 : (c * k) / (c + k) >= 64 && flops >= 1e9;
 }
 /** For conv2d, and for conv2dInputGrad of the `turned` problem. */
 export const winogradPays = (p: Params, t: Traits): boolean => pays(p, tilesOf(p), t);
