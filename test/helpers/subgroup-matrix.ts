@@ -27,7 +27,7 @@ export function emulate(source: string, lanes: number): string {
   lane = local % ${lanes}u;
   let zero = group.z / 65536u;`);
   // A count that a software driver can see is unrolled by it, and compiles for minutes.
-  text = replaced(text, /for \(var (\w+) = 0u;/g, "for (var $1 = zero;");
+  text = replaced(text, /fn main[^]*/, (main) => main.replaceAll(/for \(var (\w+) = 0u;/g, "for (var $1 = zero;"));
   text = replaced(text, /subgroupMatrixLoad<(\w+), (\w+)>\(&\w+, ([^;]*), (\w+)\);/g, (_, type, order, at, stride) => `${type}(${at}, ${place(order).replace("stride", stride)});`);
   text = replaced(text, /subgroupMatrixMultiplyAccumulate/g, "multiplyAccumulate");
   text = replaced(text, /subgroupMatrixStore<row_major>\(&\w+/g, "store(0u");

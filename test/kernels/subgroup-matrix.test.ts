@@ -109,7 +109,7 @@ for (const name of Object.keys(cases)) {
 for (const v of others) {
   test(`products and convolutions: ${v.what}`, async () => {
     await multiplies(v, { batch: 1, m: 65, k: 20, n: 68 });
-    await convolves(v, "3×3, odd sizes");
+    if (v.lanes === 64) await convolves(v, "3×3, odd sizes");
   });
 }
 
