@@ -1,33 +1,8 @@
-// What the kernels on tensor cores (WGSL's subgroup matrices, experimental in Dawn and Chrome) share: which small products a
-// device offers, and how the blocks of a workgroup's tile go round its subgroups.
-import { type Consts, type Kernel, type KernelSpec, type MatrixSize, type Traits, defineKernel, specialize } from "./kernel.ts";
-
-/** The WebGPU feature that the kernels' `enable chromium_experimental_subgroup_matrix` asks for. */
-export const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
-
-/** One entry of GPUAdapterInfo.subgroupMatrixConfigs: M × K times K × N. */
-export interface MatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-}
+// What the kernels on tensor cores (WGSL's subgroup matrices) share: when they are taken, and how the blocks of a workgroup's tile
+// go round its subgroups.
+import { type Consts, type Kernel, type KernelSpec, type MatrixSize, defineKernel, specialize } from "./kernel.ts";
 
 const WORKGROUP = 128;
-
-/**
- * The largest product with sums in f32 of those that a device reports, for factors in f16 and in f32; undefined without any.
- * Only sizes that cut the kernels' tiles: 8 or 16 each way.
- */
-export function matrixOf(configs: Iterable<MatrixConfig>, lanes: readonly [min: number, max: number]): Traits["matrix"] {
-  const largest = (type: string): MatrixSize | undefined => [...configs]
-    .filter((c) => c.componentType === type && c.resultComponentType === "f32" && [c.M, c.N, c.K].every((n) => n === 8 || n === 16))
-    .map((c) => ({ m: c.M, n: c.N, k: c.K }))
-    .sort((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)[0];
-  const f16 = largest("f16"), f32 = largest("f32");
-  return f16 || f32 ? { f16, f32, lanes } : undefined;
-}
 
 /** Seams of the kernels: a block for each of as many subgroups as there may be, and no subgroup with more than its share. */
 function seams({ m, n, k }: MatrixSize, [min, max]: readonly [number, number]): Consts {

@@ -5,9 +5,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
+import { MATRIX_FEATURE } from "../engine/gpu/matrix.ts";
 import { combinations } from "../engine/gpu/tuner.ts";
 import { type Consts, type Kernel, type Params, type Specialization, type Traits, reflect, specialize } from "../kernels/kernel.ts";
-import { MATRIX_FEATURE } from "../kernels/subgroup-matrix.ts";
 
 const test = suite("wgsl");
 Object.assign(globalThis, globals);

@@ -1,7 +1,7 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
 import { DeviceLostError, type EngineError, GpuValidationError, LimitExceededError, OutOfMemoryError, ShaderCompileError, UsageError } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
-import { MATRIX_FEATURE, type MatrixConfig, matrixOf } from "../../kernels/subgroup-matrix.ts";
+import { MATRIX_FEATURE, adapterMatrix } from "./matrix.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
@@ -58,10 +58,12 @@ export class Gpu {
     const adapter = "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new UsageError("no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on");
     const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
-    const device = await adapter.requestDevice({
-      requiredFeatures: wanted.filter((f) => adapter.features.has(f)),
+    const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> => adapter.requestDevice({
+      requiredFeatures: features.filter((f) => adapter.features.has(f)),
       requiredLimits: { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize },
     });
+    // What is experimental must not keep a device from being opened.
+    const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== MATRIX_FEATURE as string)));
     return new Gpu(device, adapter.info, false, options);
   }
 
@@ -188,13 +190,6 @@ export class Gpu {
     this.#pipelines.clear();
     if (!this.borrowed) this.device.destroy();
   }
-}
-
-/** What products of small matrices an adapter with MATRIX_FEATURE offers, those of f16 where it is stored too. */
-export function adapterMatrix(info: GPUAdapterInfo, f16: boolean): Traits["matrix"] {
-  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
-  const configs = [...subgroupMatrixConfigs].filter((c) => f16 || c.componentType !== "f16");
-  return matrixOf(configs, [info.subgroupMinSize ?? 4, info.subgroupMaxSize ?? 128]);
 }
 
 /** Adapters that compute on the processor, by what they say of themselves. */

@@ -3,15 +3,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type DType, fromHalf, toHalf } from "../../engine/dtype.ts";
+import { matrixOf } from "../../engine/gpu/matrix.ts";
 import { Device, add, relu } from "../../engine/index.ts";
 import type { Attrs, KernelOp } from "../../engine/op.ts";
 import { type ConvAttrs, conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from "../../engine/ops/conv.ts";
 import { matmulOp } from "../../engine/ops/matmul.ts";
 import { apply } from "../../engine/tensor.ts";
 import { conv2dKernels } from "../../kernels/conv2d.ts";
-import type { MatrixSize, Traits } from "../../kernels/kernel.ts";
-import { matmulKernels } from "../../kernels/matmul.ts";
-import { matrixOf } from "../../kernels/subgroup-matrix.ts";
+import type { MatrixSize, Params, Traits } from "../../kernels/kernel.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
@@ -112,5 +111,52 @@ for (const v of others) {
     if (v.lanes === 64) await convolves(v, "3×3, odd sizes");
   });
 }
+
+test("of what a device reports, the largest product with sums in f32 is taken for each type of factor", () => {
+  const config = (componentType: string, resultComponentType: string, M: number, N: number, K: number) => ({ componentType, resultComponentType, M, N, K });
+  const lanes = [32, 32] as const;
+  const tensorCores = [config("f16", "f16", 16, 16, 16), config("f16", "f32", 16, 8, 8), config("f16", "f32", 16, 16, 16), config("f16", "f32", 16, 8, 16), config("i8", "i32", 16, 16, 32)];
+  assert.equal(matrixOf(tensorCores, lanes), { f16: size(16, 16, 16), f32: undefined, lanes });
+  assert.equal(matrixOf([config("f32", "f32", 8, 8, 8), config("f16", "f16", 8, 8, 8)], lanes), { f16: undefined, f32: size(8, 8, 8), lanes });
+  assert.is(matrixOf([config("f16", "f16", 8, 16, 16), config("f16", "f32", 64, 16, 16)], lanes), undefined);
+  assert.is(matrixOf([], lanes), undefined);
+});
+
+test("f32 tensors are never multiplied in f16; small, grouped and odd problems go elsewhere", () => {
+  const chosen = (matrix: Traits["matrix"], more: Params = {}, traits: Partial<Traits> = {}): string => {
+    const p = { n: 2, h: 16, w: 16, c: 32, p: 16, q: 16, k: 32, r: 3, s: 3, strideY: 1, strideX: 1, dilY: 1, dilX: 1, padTop: 1, padLeft: 1, groups: 1, flip: 0, half: 0, ...more };
+    return conv2dKernels.find((k) => !k.fits || k.fits(p, { cpu: false, f16: true, subgroups: false, matrix, ...traits }))!.name;
+  };
+  const lanes = [32, 32] as const;
+  const [f16, f32] = [{ f16: size(16, 16, 16), lanes }, { f32: size(8, 8, 8), lanes }];
+  assert.is(chosen(f16), "conv2d-implicit-gemm");
+  assert.is(chosen(f16, { half: 1 }), "conv2d-subgroup-matrix-f16");
+  assert.is(chosen(f32), "conv2d-subgroup-matrix");
+  assert.is(chosen(f32, { half: 1 }), "conv2d-subgroup-matrix");
+  assert.is(chosen({ ...f16, ...f32 }), "conv2d-subgroup-matrix");
+  assert.is(chosen({ ...f16, ...f32 }, { half: 1 }), "conv2d-subgroup-matrix-f16");
+  assert.is(chosen(undefined, { half: 1 }), "conv2d-implicit-gemm");
+  for (const more of [{ groups: 2 }, { k: 8 }, { n: 1, p: 5, q: 5 }] as Params[]) assert.is(chosen(f32, more), "conv2d-direct-vec4", JSON.stringify(more));
+  assert.is(chosen(f32, { c: 30 }), chosen(undefined, { c: 30 }));
+  assert.not.ok(chosen(f32, {}, { cpu: true, subgroups: true }).includes("subgroup-matrix"));
+});
+
+test("what is fused into a convolution and into a product is computed as they are written", async () => {
+  using d = await Device.open((await environment().gpu()).gpu, { traits: { cpu: false, subgroups: true, matrix: { f32: size(8, 8, 8), lanes: [32, 32] } } });
+  const o = cases["3×3, odd sizes"];
+  const [x, w, b] = [noise(o.n * o.h * o.w * o.c, 1), noise(o.r * o.s * o.c * o.k, 2), noise(o.k, 3, 4)];
+  const ran = new Set<string>();
+  const attrs: ConvAttrs = { stride: o.stride, pad: o.pad, dilation: o.dilation, groups: 1 };
+  using program = await d.compile(() => {
+    const y = apply(emulating(conv2dOp, 32, ran), [tensor(x, [o.n, o.h, o.w, o.c]), tensor(w, [o.r, o.s, o.c, o.k])], attrs);
+    return { y: relu(add(y, tensor(b))) };
+  });
+  assert.equal([...ran], ["conv2d-subgroup-matrix"]);
+  assert.equal(program.explain().dispatches.find((e) => e.kernel === "conv2d-subgroup-matrix")!.fused, ["add", "relu"]);
+  program.run();
+  const want = reference.conv2d(x, w, o).map((v, i) => Math.max(0, v + b[i % o.k]));
+  const error = worst((await program.read()).y, want);
+  assert.ok(error < 1e-5, `off by ${error} of the largest value`);
+});
 
 test.run();
