@@ -105,6 +105,22 @@ for (const name of Object.keys(cases)) {
   });
 }
 
+test("a NaN outside what the filter meets stays outside", async () => {
+  // 3×3 windows at stride 4 leave every fourth row and column unread; their depth of 180 ends within what is staged at a time.
+  const o = conv({ n: 2, h: 16, w: 16, c: 20, k: 16, r: 3, s: 3, stride: [4, 4], pad: [0, 0, 0, 0] });
+  const attrs: ConvAttrs = { stride: o.stride, pad: o.pad, dilation: o.dilation, groups: 1 };
+  const x = { shape: [o.n, o.h, o.w, o.c], data: noise(o.n * o.h * o.w * o.c, 1) };
+  const w = { shape: [o.r, o.s, o.c, o.k], data: noise(o.r * o.s * o.c * o.k, 2) };
+  const dy = { shape: [o.n, o.p, o.q, o.k], data: noise(o.n * o.p * o.q * o.k, 3) };
+  const unread = (i: number): boolean => Math.floor(i / o.c) % o.w % 4 === 3 || Math.floor(i / o.c / o.w) % o.h % 4 === 3;
+  x.data.forEach((_, i) => { if (unread(i)) x.data[i] = NaN; });
+  const zeroed = (a: Float32Array): Float32Array => a.map((value) => (Number.isNaN(value) ? 0 : value));
+  for (const v of [apple, nvidia]) {
+    await agrees(conv2dOp, attrs, [x, w], ([a, b]) => reference.conv2d(zeroed(a), b, o), v, "an image with unread NaNs");
+    await agrees(conv2dWeightGradOp, { ...attrs, filter: [3, 3] as const }, [x, dy], ([a, b]) => reference.conv2dWeightGrad(zeroed(a), b, o), v, "an image with unread NaNs");
+  }
+});
+
 for (const v of others) {
   test(`products and convolutions: ${v.what}`, async () => {
     await multiplies(v, { batch: 1, m: 65, k: 20, n: 68 });
