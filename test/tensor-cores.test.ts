@@ -58,17 +58,31 @@ test("where the driver refuses a device with the feature, one without it is open
   assert.not.ok(d.gpu.device.features.has(MATRIX_FEATURE));
 });
 
+/** What an NVIDIA card says of itself. */
+const info = {
+  vendor: "nvidia", architecture: "", device: "", description: "", isFallbackAdapter: false, subgroupMinSize: 32, subgroupMaxSize: 32,
+  subgroupMatrixConfigs: [{ componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 }],
+};
+
 test("what the adapter reports is what the device believes", async () => {
   const adapter = (await nullGpu.requestAdapter())!;
-  const { info } = adapter;
-  Object.defineProperty(adapter, "info", {
-    value: {
-      vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, isFallbackAdapter: false, subgroupMinSize: 32, subgroupMaxSize: 32,
-      subgroupMatrixConfigs: [{ componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 }],
-    },
-  });
+  Object.defineProperty(adapter, "info", { value: info });
   using d = await Device.open(adapter);
   assert.equal(d.gpu.traits.matrix, { f32: undefined, ...matrix });
+});
+
+test("where the compiler has another dialect of the feature, it is left alone, and nothing is reported as an error", async () => {
+  const adapter = (await nullGpu.requestAdapter())!;
+  const device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[] });
+  Object.defineProperty(device, "adapterInfo", { value: info });
+  using d = await Device.open(device);
+  assert.equal(d.gpu.traits.matrix, { f32: undefined, ...matrix });
+  const create = device.createShaderModule.bind(device);
+  Object.defineProperty(device, "createShaderModule", { value: ({ code }: GPUShaderModuleDescriptor) => create({ code: code.replaceAll("row_major", "by_rows") }) });
+  using e = await Device.open(device);
+  assert.is(e.gpu.traits.matrix, undefined);
+  e.gpu.check();
+  device.destroy();
 });
 
 test.run();

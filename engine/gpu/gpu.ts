@@ -1,7 +1,7 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
 import { DeviceLostError, type EngineError, GpuValidationError, LimitExceededError, OutOfMemoryError, ShaderCompileError, UsageError } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
-import { MATRIX_FEATURE, adapterMatrix } from "./matrix.ts";
+import { MATRIX_FEATURE, deviceMatrix } from "./matrix.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
@@ -41,7 +41,6 @@ export class Gpu {
       cpu: info ? isSoftwareAdapter(info) : false,
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
-      matrix: device.features.has(MATRIX_FEATURE) && info ? adapterMatrix(info, device.features.has("shader-f16")) : undefined,
       ...options.traits,
     };
     this.adapterName = info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ") : "unknown";
@@ -54,7 +53,9 @@ export class Gpu {
   }
 
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
-    if ("createBuffer" in source) return new Gpu(source, source.adapterInfo, true, options);
+    const made = async (device: GPUDevice, info: GPUAdapterInfo | undefined, borrowed: boolean): Promise<Gpu> =>
+      new Gpu(device, info, borrowed, { ...options, traits: { matrix: await deviceMatrix(device, info), ...options.traits } });
+    if ("createBuffer" in source) return made(source, source.adapterInfo, true);
     const adapter = "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new UsageError("no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on");
     const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
@@ -64,7 +65,7 @@ export class Gpu {
     });
     // What is experimental must not keep a device from being opened.
     const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== MATRIX_FEATURE as string)));
-    return new Gpu(device, adapter.info, false, options);
+    return made(device, adapter.info, false);
   }
 
   get maxStorageBuffers(): number { return this.device.limits.maxStorageBuffersPerShaderStage; }

@@ -32,3 +32,28 @@ export function adapterMatrix(info: GPUAdapterInfo, f16: boolean): Traits["matri
   const configs = [...subgroupMatrixConfigs].filter((c) => f16 || c.componentType !== "f16");
   return matrixOf(configs, [info.subgroupMinSize ?? 4, info.subgroupMaxSize ?? 128]);
 }
+
+/** What the kernels' text needs of the language, which changes while the feature is experimental. */
+const probe = `
+enable chromium_experimental_subgroup_matrix;
+enable subgroups;
+var<workgroup> x : array<f32, 64>;
+@compute @workgroup_size(128)
+fn main(@builtin(subgroup_id) subgroup : u32, @builtin(num_subgroups) subgroups : u32) {
+  if (subgroup + 1u == subgroups) {
+    let left = subgroupMatrixLoad<subgroup_matrix_left<f32, 8, 8>, col_major>(&x, 0u, 8u);
+    let right = subgroupMatrixLoad<subgroup_matrix_right<f32, 8, 8>, row_major>(&x, 0u, 8u);
+    var sum : subgroup_matrix_result<f32, 8, 8>;
+    sum = subgroupMatrixMultiplyAccumulate(left, right, sum);
+    subgroupMatrixStore<row_major>(&x, 0u, sum, 8u);
+  }
+}`;
+
+/** The same of a device: undefined also where its compiler does not take the WGSL that the kernels are written in. */
+export async function deviceMatrix(device: GPUDevice, info: GPUAdapterInfo | undefined): Promise<Traits["matrix"]> {
+  const matrix = info && device.features.has(MATRIX_FEATURE) ? adapterMatrix(info, device.features.has("shader-f16")) : undefined;
+  if (!matrix) return undefined;
+  device.pushErrorScope("validation");
+  device.createShaderModule({ code: probe, label: "tensor cores?" });
+  return (await device.popErrorScope()) === null ? matrix : undefined;
+}
