@@ -4,8 +4,10 @@ import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-implicit-gemm.wgsl";
+import subgroupMatrix from "./conv2d-subgroup-matrix.wgsl";
 import thinIn from "./conv2d-thin-in-quad.wgsl";
 import thinOut from "./conv2d-thin-out-quad.wgsl";
+import { onTensorCores } from "./subgroup-matrix.ts";
 
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
@@ -91,14 +93,16 @@ export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * num(c, "KV"))),
   cost: convCost,
 });
-export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
+const tiledSpec = {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
   consts: (p) => ({ NB: columnBlocks(p.n * p.p * p.q, p.k) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, p.n * p.p * p.q, p.k, p.r * p.s * p.c),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), p.chunks * ceilDiv(p.k, 32 * num(c, "NB"))),
   cost: convCost,
-});
+} satisfies KernelSpec;
+export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", tiledSpec);
+export const conv2dSubgroupMatrix = onTensorCores("conv2d-subgroup-matrix", { ...tiledSpec, source: subgroupMatrix });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
   source: directVec4,
   tunables: { KV: [2, 1, 3, 4] },
@@ -115,4 +119,4 @@ export const conv2dDirect = defineKernel("conv2d-direct", {
   cost: convCost,
 });
 
-export const conv2dKernels = [conv2dDirectQuad, conv2dThinInQuad, conv2dThinOutQuad, conv2dImplicitGemm, conv2dDirectVec4, conv2dDirect];
+export const conv2dKernels = [...conv2dSubgroupMatrix, conv2dDirectQuad, conv2dThinInQuad, conv2dThinOutQuad, conv2dImplicitGemm, conv2dDirectVec4, conv2dDirect];

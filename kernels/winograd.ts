@@ -30,13 +30,16 @@ const suitsWinograd = (p: Params): boolean =>
  * a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and the matrices [C, K] be small.
  * On a CPU adapter measured (docs/kernels.md): 1.3 to 4 times as fast from 32 channels on; under 0.1 GFLOP that is a few milliseconds.
  * On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above
- * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50.
+ * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50. Tensor cores do
+ * many more: what they can take stays with them.
  */
-function pays(p: Params, rows: number, { cpu, subgroups }: Traits): boolean {
+function pays(p: Params, rows: number, { cpu, subgroups, matrix }: Traits): boolean {
   const { c, k } = p, pixels = p.n * p.p * p.q, flops = 18 * pixels * c * k;
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
   if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
-  return cpu ? subgroups && Math.min(c, k) >= 32 && flops >= 1e8 : (c * k) / (c + k) >= 64 && flops >= 1e9;
+  if (cpu) return subgroups && Math.min(c, k) >= 32 && flops >= 1e8;
+  const tensorCores = matrix?.f32 ?? (p.half === 1 ? matrix?.f16 : undefined);
+  return !tensorCores && (c * k) / (c + k) >= 64 && flops >= 1e9;
 }
 /** For conv2d, and for conv2dInputGrad of the `turned` problem. */
 export const winogradPays = (p: Params, t: Traits): boolean => pays(p, tilesOf(p), t);

@@ -6,7 +6,7 @@ import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-inp
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
 import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd.ts";
-import { isFloat } from "../dtype.ts";
+import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
@@ -50,11 +50,11 @@ const period = (stride: number, dil: number): number => {
   return m;
 };
 
-/** The numbers all kernels of the family take. */
-const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, dilation, groups }: ConvAttrs): Params => ({
+/** The numbers all kernels of the family take, and what they are chosen by: flip, half (x and w are f16). */
+const problem = (x: Shape, w: Shape, y: Shape, dtype: DType, { stride, pad, dilation, groups }: ConvAttrs): Params => ({
   n: x[0], h: x[1], w: x[2], c: x[3], p: y[1], q: y[2], k: y[3], r: w[0], s: w[1],
   strideY: stride[0], strideX: stride[1], padTop: pad[0], padLeft: pad[1], dilY: dilation[0], dilX: dilation[1], groups,
-  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0,
+  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0, half: Number(dtype === "f16"),
 });
 
 /** Dispatches `kernel`, its sum of `depth` terms cut into chunks that a second dispatch joins where one does not fill the device. */
@@ -76,7 +76,7 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
   ],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a);
+    const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, l.inputs[0].dtype, a);
     const kernel = l.select([winogradOutput, ...conv2dKernels], p);
     const [x, w] = [l.input(0), l.input(1)];
     if (kernel === winogradOutput) winograd(l, kernel, p, x, w);
@@ -94,7 +94,7 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   ],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
+    const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, l.inputs[0].dtype, a);
     const kernel = l.select([winogradInputGradOutput, ...conv2dInputGradKernels], p);
     const [dy, w] = [l.input(0), l.input(1)];
     if (kernel === winogradInputGradOutput) winograd(l, kernel, turned(p), dy, w);
@@ -114,7 +114,7 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   lower(l, a) {
     const size = sizeOf(l.outputs[0].shape);
     if (size === 0) return;
-    const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a);
+    const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].dtype, a);
     const kernel = l.select([winogradWeightGradOutput, ...conv2dWeightGradKernels], p);
     if (kernel === winogradWeightGradOutput) return winogradWeightGrad(l, p, l.input(0), l.input(1));
     const turns = turnsWeightGrad(kernel);

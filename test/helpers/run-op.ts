@@ -42,7 +42,7 @@ export const defaultConsts = (kernel: Kernel, params: Params, traits: Traits, co
 /** Encodes one dispatch with buffers by binding name; also what a bench may time. `aliases`: storage types that are not f32. */
 export function encodeKernel(device: GPUDevice, pass: GPUComputePassEncoder, kernel: Kernel, params: Params, consts: Consts, buffers: Readonly<Record<string, GPUBuffer>>, aliases: Readonly<Record<string, string>> = {}): void {
   const text = specialize(kernel.source, { consts, aliases });
-  const code = Object.keys(aliases).length > 0 ? `enable f16;\n${text}` : text;
+  const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
   let pipeline = pipelines.get(code);
   if (!pipeline) {
     const layout = device.createBindGroupLayout({

@@ -56,6 +56,10 @@ test("small images, few channels and CPU adapters without subgroups stay with ot
   assert.ok(winogradWeightGradPays(layer(1, 16, 512, 512), cpu));
   assert.not.ok(winogradWeightGradPays(layer(2, 9, 32, 64), cpu));
   assert.not.ok(winogradPays(layer(1, 128, 64, 64), gpu));
+  // Tensor cores that multiply f16 leave f32 tensors to Winograd.
+  const matrix = { f16: { m: 16, n: 16, k: 16 }, lanes: [32, 32] } as const;
+  assert.ok(winogradPays(layer(1, 64, 128, 128), { ...gpu, matrix }));
+  assert.not.ok(winogradPays({ ...layer(1, 64, 128, 128), half: 1 }, { ...gpu, matrix }));
 });
 
 test.run();
