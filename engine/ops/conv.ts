@@ -1,7 +1,7 @@
 // Convolutions: y = x ∗ w and its two gradients, three bilinear ops of which each one's gradients are the other two.
 //   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
 import type { Kernel, Params } from "../../kernels/kernel.ts";
-import { ceilDiv, conv2dKernels, splitDepth, turned } from "../../kernels/conv2d.ts";
+import { ceilDiv, conv2dKernels, mirrors, splitDepth, turned } from "../../kernels/conv2d.ts";
 import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
@@ -12,12 +12,15 @@ import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
 import { addBias } from "./elementwise.ts";
-import { pad as padTensor } from "./pad.ts";
+import { checkPads, mirroredCopy, unmirror } from "./pad.ts";
 
+type Pads = readonly [top: number, left: number, bottom: number, right: number];
 export interface ConvAttrs {
   readonly stride: readonly [y: number, x: number];
-  /** Zeros around the image; negative pads crop. */
-  readonly pad: readonly [top: number, left: number, bottom: number, right: number];
+  /** Rows and columns around the image; negative pads crop. */
+  readonly pad: Pads;
+  /** What stands there: zeros (if absent), or the image's mirror image without the edge. */
+  readonly padMode?: "zero" | "reflect";
   readonly dilation: readonly [y: number, x: number];
   readonly groups: number;
 }
@@ -49,11 +52,25 @@ const period = (stride: number, dil: number): number => {
 };
 
 /** The numbers all kernels of the family take. */
-const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, dilation, groups }: ConvAttrs): Params => ({
+const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, padMode, dilation, groups }: ConvAttrs): Params => ({
   n: x[0], h: x[1], w: x[2], c: x[3], p: y[1], q: y[2], k: y[3], r: w[0], s: w[1],
   strideY: stride[0], strideX: stride[1], padTop: pad[0], padLeft: pad[1], dilY: dilation[0], dilX: dilation[1], groups,
-  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0,
+  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0, reflect: padMode === "reflect" ? 1 : 0,
 });
+
+const grows = (pad: Pads): Pads => [Math.max(pad[0], 0), Math.max(pad[1], 0), Math.max(pad[2], 0), Math.max(pad[3], 0)];
+const crops = (pad: Pads): Pads => [Math.min(pad[0], 0), Math.min(pad[1], 0), Math.min(pad[2], 0), Math.min(pad[3], 0)];
+/** [H, W] of the image with its mirror image around it. */
+const grown = (h: number, w: number, [top, left, bottom, right]: Pads): [number, number] => [h + top + bottom, w + left + right];
+
+/** The kernel for the problem, and x for it: the first input or, for a kernel that can't mirror, a copy that does. */
+function selectMirroring(l: Lowering, kernels: readonly Kernel[], p: Params, pad: Pads, able: (k: Kernel) => boolean): { kernel: Kernel; p: Params; x: Slot } {
+  const kernel = l.select(kernels, p);
+  if (p.reflect === 0 || able(kernel)) return { kernel, p, x: l.input(0) };
+  const [h, w] = grown(p.h, p.w, grows(pad)), [padTop, padLeft] = crops(pad);
+  const padded = { ...p, h, w, padTop, padLeft, reflect: 0 };
+  return { kernel: l.select(kernels, padded), p: padded, x: mirroredCopy(l, l.input(0), l.inputs[0], grows(pad)) };
+}
 
 /** Dispatches `kernel`, its sum of `depth` terms cut into chunks that a second dispatch joins where one does not fill the device. */
 function inChunks(l: Lowering, kernel: Kernel, p: Params, depth: number, buffers: (out: Slot) => Readonly<Record<string, Slot>>): void {
@@ -74,12 +91,12 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
   ],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a);
-    inChunks(l, l.select(conv2dKernels, p), p, p.r * p.s * p.c, (y) => ({ x: l.input(0), w: l.input(1), y }));
+    const { kernel, p, x } = selectMirroring(l, conv2dKernels, problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a), a.pad, mirrors);
+    inChunks(l, kernel, p, p.r * p.s * p.c, (y) => ({ x, w: l.input(1), y }));
   },
 };
 
-/** dy [N, P, Q, K], w [R, S, C/groups, K] → dx [N, H, W, C]. */
+/** dy [N, P, Q, K], w [R, S, C/groups, K] → dx [N, H, W, C] of an image among zeros. */
 export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   kind: "kernel", name: "conv2d-input-grad",
   infer: ([dy, w], a) => [{ shape: [dy.shape[0], ...a.size, w.shape[2] * a.groups], dtype: dy.dtype }],
@@ -108,21 +125,20 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   lower(l, a) {
     const size = sizeOf(l.outputs[0].shape);
     if (size === 0) return;
-    const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a);
-    const kernel = l.select(conv2dWeightGradKernels, p);
+    const { kernel, p, x } = selectMirroring(l, conv2dWeightGradKernels, problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a), a.pad, (k) => mirrors(k) && !turnsWeightGrad(k));
     const turns = turnsWeightGrad(kernel);
     const own = turns ? turned(p) : p;
     const { chunk, chunks } = splitWeightGrad(kernel, own, l.traits);
     const dw = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * size);
-    l.dispatch(kernel, { ...own, chunk, chunks }, { x: l.input(turns ? 1 : 0), dy: l.input(turns ? 0 : 1), dw });
+    l.dispatch(kernel, { ...own, chunk, chunks }, { x: turns ? l.input(1) : x, dy: turns ? x : l.input(1), dw });
     if (chunks > 1) l.dispatch(sumPartials, { n: size, splits: chunks }, { x: dw, y: l.output(0) });
   },
 };
 
-const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, dilation, groups });
+const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, padMode, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, padMode, dilation, groups });
 
 /** Gradient of conv2d to its image: dy [N, P, Q, K], w [R, S, C/groups, K] → [N, H, W, C] with [H, W] = `size`. Throws ShapeError. */
-export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, groups, size }: ConvInputGradAttrs): Tensor {
+export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, padMode, dilation, groups, size }: ConvInputGradAttrs): Tensor {
   const a = { stride, pad, dilation, groups, size };
   const name = "conv2dInputGrad";
   needsRank4(name, "dy", dy, "[N, P, Q, K]");
@@ -130,12 +146,15 @@ export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, 
   if (dy.shape[3] !== w.shape[3]) throw new ShapeError(name, `dy ${show(dy.shape)} has K = ${dy.shape[3]}, w ${show(w.shape)} has K = ${w.shape[3]}; they must be equal`);
   const [p, q] = outputSize(name, size, w.shape, a);
   if (dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not come from an image of ${size[0]} × ${size[1]}: P × Q would be ${p} × ${q}`);
-  return apply(conv2dInputGradOp, alike(dy, w), a);
+  if (padMode !== "reflect") return apply(conv2dInputGradOp, alike(dy, w), a);
+  // That of the grown image, folded back at its edges.
+  const around = grows(pad);
+  return unmirror(apply(conv2dInputGradOp, alike(dy, w), { ...a, pad: crops(pad), size: grown(size[0], size[1], around) }), size, around);
 }
 
 /** Gradient of conv2d to its filter: x [N, H, W, C], dy [N, P, Q, K] → [R, S, C/groups, K] with [R, S] = `filter`. Throws ShapeError. */
-export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
-  const a = { stride, pad, dilation, groups, filter };
+export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, padMode, dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
+  const a = { stride, pad, padMode, dilation, groups, filter };
   const name = "conv2dWeightGrad";
   needsRank4(name, "x", x, "[N, H, W, C]");
   needsRank4(name, "dy", dy, "[N, P, Q, K]");
@@ -150,7 +169,7 @@ export interface Conv2dOptions {
   bias?: Tensor;
   stride?: Pair;
   /** One number, [y, x] or [top, left, bottom, right]; negative pads crop. */
-  pad?: Pair | readonly [top: number, left: number, bottom: number, right: number];
+  pad?: Pair | Pads;
   dilation?: Pair;
   groups?: number;
   /** What surrounds the image: zeros (default), or its mirror image without the edge. */
@@ -180,10 +199,10 @@ export function conv2d(image: Tensor, filter: Tensor, options: Conv2dOptions = {
   }
   if (options.bias) needsBias(name, options.bias, "K", k);
   const [top, left, bottom, right] = a.pad;
-  const mirrored = options.padMode === "reflect" && a.pad.some((n) => n !== 0);
-  const y = mirrored
-    ? conv2dRaw(padTensor(x, [[0, 0], [top, bottom], [left, right], [0, 0]], { mode: "reflect" }), w, { ...a, pad: [0, 0, 0, 0] })
-    : conv2dRaw(x, w, a);
+  if (options.padMode === "reflect") checkPads(x, [[0, 0], [top, bottom], [left, right], [0, 0]], "reflect");
+  // What nothing surrounds is the same in either mode.
+  const padMode = a.pad.some((n) => n > 0) ? options.padMode : "zero";
+  const y = conv2dRaw(x, w, { ...a, padMode });
   return options.bias ? addBias(y, options.bias) : y;
 }
 
