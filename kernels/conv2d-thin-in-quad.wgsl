@@ -2,7 +2,7 @@ enable subgroups;
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s − padLeft, c] · w[r,s,c,k] for C that is no multiple of 4
 // One invocation makes 4 pixels of a row × KV·4 channels as 4×4 matrices over four neighbours of a filter row's run of s·c;
 // the quad shares each row of weights. flip: the taps are met in reverse, which makes this the input gradient of a head (K = 1).
-// Layouts: x NHWC · w RSCK · y NPQK, w and y in vec4s. Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip; subgroups.
+// Layouts: x NHWC · w RSCK · y NPQK, w and y in vec4s. Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
 alias Elem = f32;            // seam: storage type of x
 alias Elem4 = vec4<f32>;     // seam: storage type of w, y
 alias F = vec4<f32>;
@@ -30,17 +30,9 @@ fn mirror(i : I, size : u32) -> I {
   let last = I(i32(size) - 1);
   return last - abs(last - abs(i));
 }
-// Where element `at` of a row's w·c stands.
-fn inRow(at : I) -> I {
-  if (!REFLECT) { return at; }
-  if (params.c == 1u) { return mirror(at, params.w); }
-  let c = i32(params.c);
-  let past = at + params.padLeft * c;      // from the first pixel's window on, not negative
-  return mirror(past / c - params.padLeft, params.w) * c + past % c;
-}
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
-  let place = U(inRow(at));
+  let place = U(mirror(at, params.w));
   let ok = place < U(limit);
   let j = select(U(), row + place, ok);
   return select(vec4<f32>(), vec4<f32>(f32(x[j.x]), f32(x[j.y]), f32(x[j.z]), f32(x[j.w])), ok);

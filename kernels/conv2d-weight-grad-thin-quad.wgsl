@@ -4,7 +4,7 @@ enable subgroups;
 // One invocation makes four neighbours of a filter row's run of s·c × KV·4 filters as 4×4 matrices, 4 pixels at a time; the quad
 // shares each load of dy. flip: the taps are met in reverse, which with x and dy exchanged makes this the gradient of a head (K = 1).
 // Layouts: x NHWC · dy NPQK · dw RSCK, dy and dw in vec4s. chunk = tiles of 4 pixels of a row, per chunk.
-// Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip; subgroups.
+// Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
 alias Elem = f32;            // seam: storage type of x
 alias Elem4 = vec4<f32>;     // seam: storage type of dy
 alias F = vec4<f32>;
@@ -31,17 +31,9 @@ fn mirror(i : I, size : u32) -> I {
   let last = I(i32(size) - 1);
   return last - abs(last - abs(i));
 }
-// Where element `at` of a row's w·c stands.
-fn inRow(at : I) -> I {
-  if (!REFLECT) { return at; }
-  if (params.c == 1u) { return mirror(at, params.w); }
-  let c = i32(params.c);
-  let past = at + params.padLeft * c;      // from the first pixel's window on, not negative
-  return mirror(past / c - params.padLeft, params.w) * c + past % c;
-}
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
-  let place = U(inRow(at));
+  let place = U(mirror(at, params.w));
   let ok = place < U(limit);
   let j = select(U(), row + place, ok);
   return select(vec4<f32>(), vec4<f32>(f32(x[j.x]), f32(x[j.y]), f32(x[j.z]), f32(x[j.w])), ok);

@@ -58,8 +58,8 @@ export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1;
 
 /** Whether x is surrounded by its mirror image. */
 export const reflects = (p: Params): boolean => p.reflect === 1;
-/** Whether the kernel itself mirrors x at its edges where the problem `reflects`; any other is given a copy that is. */
-export const mirrors = (k: Kernel): boolean => k.constNames.includes("REFLECT");
+/** Whether the kernel itself mirrors x at its edges. Others, and the thin ones whose runs are of several channels, are given a mirrored copy. */
+export const mirrors = (k: Kernel, p: Params): boolean => k.constNames.includes("REFLECT") && (p.c === 1 || !k.constNames.includes("SLIDES"));
 
 /** With stride 1, the gradients as the convolution (or weight gradient) that they are: dy in x's role, c and k exchanged, taps in reverse. */
 export const turned = (p: Params): Params => ({

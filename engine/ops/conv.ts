@@ -64,9 +64,9 @@ const crops = (pad: Pads): Pads => [Math.min(pad[0], 0), Math.min(pad[1], 0), Ma
 const grown = (h: number, w: number, [top, left, bottom, right]: Pads): [number, number] => [h + top + bottom, w + left + right];
 
 /** The kernel for the problem, and x for it: the first input or, for a kernel that can't mirror, a copy that does. */
-function selectMirroring(l: Lowering, kernels: readonly Kernel[], p: Params, pad: Pads, able: (k: Kernel) => boolean): { kernel: Kernel; p: Params; x: Slot } {
+function selectMirroring(l: Lowering, kernels: readonly Kernel[], p: Params, pad: Pads): { kernel: Kernel; p: Params; x: Slot } {
   const kernel = l.select(kernels, p);
-  if (p.reflect === 0 || able(kernel)) return { kernel, p, x: l.input(0) };
+  if (p.reflect === 0 || mirrors(kernel, p)) return { kernel, p, x: l.input(0) };
   const [h, w] = grown(p.h, p.w, grows(pad)), [padTop, padLeft] = crops(pad);
   const padded = { ...p, h, w, padTop, padLeft, reflect: 0 };
   return { kernel: l.select(kernels, padded), p: padded, x: mirroredCopy(l, l.input(0), l.inputs[0], grows(pad)) };
@@ -91,7 +91,7 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
   ],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const { kernel, p, x } = selectMirroring(l, conv2dKernels, problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a), a.pad, mirrors);
+    const { kernel, p, x } = selectMirroring(l, conv2dKernels, problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a), a.pad);
     inChunks(l, kernel, p, p.r * p.s * p.c, (y) => ({ x, w: l.input(1), y }));
   },
 };
@@ -125,7 +125,7 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   lower(l, a) {
     const size = sizeOf(l.outputs[0].shape);
     if (size === 0) return;
-    const { kernel, p, x } = selectMirroring(l, conv2dWeightGradKernels, problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a), a.pad, (k) => mirrors(k) && !turnsWeightGrad(k));
+    const { kernel, p, x } = selectMirroring(l, conv2dWeightGradKernels, problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a), a.pad);
     const turns = turnsWeightGrad(kernel);
     const own = turns ? turned(p) : p;
     const { chunk, chunks } = splitWeightGrad(kernel, own, l.traits);
