@@ -21,11 +21,11 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four rows of weights from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), I());
 }
 
 @compute @workgroup_size(16)
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     for (var run = 0u; run < runs; run += 1u) {
       var at = mirror(I(i32(q * params.strideX + run * params.dilX) - params.padLeft) + step, params.w) * i32(cRow) + i32(g * cs);
       for (var i = 0u; i < length; i += 1u) {
-        let ok = U(at) < limit;
+        let ok = B(REFLECT) | (U(at) < limit);
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w));
         a0 += rows(F(w[wi])) * v;

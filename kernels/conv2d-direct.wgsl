@@ -18,15 +18,15 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
-  let ok = vec4<u32>(at) < vec4<u32>(limit);
+  let ok = vec4<bool>(REFLECT) | (vec4<u32>(at) < vec4<u32>(limit));
   let j = select(vec4<u32>(), row + vec4<u32>(at), ok);
   return select(vec4<f32>(), vec4<f32>(F(x[j.x]), F(x[j.y]), F(x[j.z]), F(x[j.w])), ok);
 }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : vec4<i32>, size : u32) -> vec4<i32> {
   if (!REFLECT) { return i; }
   let last = vec4<i32>(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), vec4<i32>());
 }
 
 @compute @workgroup_size(64)

@@ -22,11 +22,11 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 var<workgroup> xs : array<F, 320>;         // [64 pixels][4 + 1 that avoids bank conflicts]
 var<workgroup> ws : array<F, 128u * NB>;   // [16][8·NB]
 
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : i32, size : u32) -> i32 {
   if (!REFLECT) { return i; }
   let last = i32(size) - 1;
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), 0);
 }
 
 @compute @workgroup_size(64)

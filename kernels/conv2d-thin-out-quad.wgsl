@@ -22,16 +22,16 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 // The quad's four weights from the one that each invocation loads.
 fn quad(v : f32) -> vec4<f32> { return vec4<f32>(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
 
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), I());
 }
 // x at a column of a row; zero where there is none.
 fn load(row : u32, at : i32, limit : u32) -> vec4<f32> {
   let column = u32(mirror(at, params.w));
-  let ok = column < limit;
+  let ok = REFLECT || column < limit;
   return select(vec4<f32>(), vec4<f32>(x[select(0u, row + column * (params.c / 4u), ok)]), ok);
 }
 

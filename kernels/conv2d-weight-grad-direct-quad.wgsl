@@ -23,11 +23,11 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four vec4s from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), I());
 }
 
 @compute @workgroup_size(8)
@@ -67,13 +67,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     let limit = U(select(0u, params.w * cRow, live && u32(h) < params.h));
     let count = min(end - at, tiles - column);
     var q = column * 4u;
-    var xi = I(i32(q * params.strideX) + tapX) + step;
+    var columns = I(i32(q * params.strideX) + tapX) + step;
+    var xi = columns * i32(cRow) + i32(g * cs + c);
     var di = ((n * params.p + p) * params.q + q + (lane & 3u)) * kRow + k;
     for (var i = 0u; i < count; i += 1u) {
       let inside = q + (lane & 3u) < params.q;
       let d = select(0u, di, inside);
-      let place = mirror(xi, params.w) * i32(cRow) + i32(g * cs + c);
-      let ok = (U(place) < limit) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
+      let place = select(xi, mirror(columns, params.w) * i32(cRow) + i32(g * cs + c), REFLECT);
+      let ok = (B(REFLECT) | (U(place) < limit)) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
       let j = select(U(), row + U(place), ok);
       let v = transpose(M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w)));
       a0 += rows(select(F(), F(dy[d]), inside)) * v;
@@ -81,7 +82,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       if (KV > 2u) { a2 += rows(select(F(), F(dy[d + k2]), inside)) * v; }
       if (KV > 3u) { a3 += rows(select(F(), F(dy[d + k3]), inside)) * v; }
       q += 4u;
-      xi += I(4 * i32(params.strideX));
+      columns += I(4 * i32(params.strideX));
+      xi += I(4 * i32(params.strideX * cRow));
       di += 4u * kRow;
     }
     at += count;

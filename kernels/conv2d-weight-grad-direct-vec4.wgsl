@@ -23,11 +23,11 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 fn rows(d : U, ok : B) -> M {
   return M(select(F(), F(dy[d.x]), ok.x), select(F(), F(dy[d.y]), ok.y), select(F(), F(dy[d.z]), ok.z), select(F(), F(dy[d.w]), ok.w));
 }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), I());
 }
 
 @compute @workgroup_size(64)
@@ -68,13 +68,14 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
     let limit = U(select(0u, params.w * cRow, u32(h) < params.h));
     let count = min(end - at, tiles - column);
     var q = column * 4u;
-    var xi = I(i32(q * params.strideX) + tapX) + step;
+    var columns = I(i32(q * params.strideX) + tapX) + step;
+    var xi = columns * i32(cRow) + i32(g * cs + c);
     var di = ((n * params.p + p) * params.q + q) * kRow + k;
     for (var i = 0u; i < count; i += 1u) {
       let inside = U(q, q + 1u, q + 2u, q + 3u) < U(params.q);
       let d = select(U(di), di + U(0u, 1u, 2u, 3u) * kRow, inside);
-      let place = mirror(xi, params.w) * i32(cRow) + i32(g * cs + c);
-      let ok = (U(place) < limit) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
+      let place = select(xi, mirror(columns, params.w) * i32(cRow) + i32(g * cs + c), REFLECT);
+      let ok = (B(REFLECT) | (U(place) < limit)) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
       let j = select(U(), row + U(place), ok);
       let v = transpose(M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w)));
       a0 += rows(d, inside) * v;
@@ -82,7 +83,8 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
       if (KV > 2u) { a2 += rows(d + k2, inside) * v; }
       if (KV > 3u) { a3 += rows(d + k3, inside) * v; }
       q += 4u;
-      xi += I(4 * i32(params.strideX));
+      columns += I(4 * i32(params.strideX));
+      xi += I(4 * i32(params.strideX * cRow));
       di += 4u * kRow;
     }
     at += count;

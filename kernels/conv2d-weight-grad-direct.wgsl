@@ -17,16 +17,16 @@ struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
 
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : vec4<i32>, size : u32) -> vec4<i32> {
   if (!REFLECT) { return i; }
   let last = vec4<i32>(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), vec4<i32>());
 }
 // x at column `at` of four rows of which `limit` columns exist.
 fn load(base : vec4<u32>, at : vec4<i32>, limit : vec4<u32>) -> vec4<f32> {
   let column = mirror(at, params.w);
-  let ok = vec4<u32>(column) < limit;
+  let ok = vec4<bool>(REFLECT) | (vec4<u32>(column) < limit);
   let j = select(vec4<u32>(), base + vec4<u32>(column) * params.c, ok);
   return select(vec4<f32>(), vec4<f32>(F(x[j.x]), F(x[j.y]), F(x[j.z]), F(x[j.w])), ok);
 }

@@ -23,11 +23,11 @@ var<workgroup> xs : array<F, 256>;         // [16 pixels][16]
 var<workgroup> ds : array<F, 128u * NB>;   // [16 pixels][8·NB]
 
 fn outer(d : F, v : F) -> M { return M(d * v.x, d * v.y, d * v.z, d * v.w); }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), I());
 }
 
 @compute @workgroup_size(64)

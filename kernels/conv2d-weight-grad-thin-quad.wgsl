@@ -25,16 +25,16 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four vec4s from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return max(last - abs(last - abs(i)), I());
 }
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
   let place = U(mirror(at, params.w));
-  let ok = place < U(limit);
+  let ok = B(REFLECT) | (place < U(limit));
   let j = select(U(), row + place, ok);
   return select(vec4<f32>(), vec4<f32>(f32(x[j.x]), f32(x[j.y]), f32(x[j.z]), f32(x[j.w])), ok);
 }
