@@ -58,8 +58,14 @@ export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1;
 
 /** Whether x is surrounded by its mirror image. */
 export const reflects = (p: Params): boolean => p.reflect === 1;
-/** Whether the kernel itself mirrors x at its edges. Others, and the thin ones whose runs are of several channels, are given a mirrored copy. */
-export const mirrors = (k: Kernel, p: Params): boolean => k.constNames.includes("REFLECT") && (p.c === 1 || !k.constNames.includes("SLIDES"));
+/**
+ * Whether the kernel mirrors x at its edges itself; else it is given a mirrored copy. Thin kernels mirror pixels of one channel, for
+ * their runs of several would need a division; scalar ones pixels of several, for runs of one element take longer than the copy.
+ */
+export const mirrors = (k: Kernel, p: Params): boolean => {
+  const has = (name: string): boolean => k.constNames.includes(name);
+  return has("REFLECT") && (has("SLIDES") ? p.c === 1 : has("KT") ? p.c > 1 : true);
+};
 
 /** With stride 1, the gradients as the convolution (or weight gradient) that they are: dy in x's role, c and k exchanged, taps in reverse. */
 export const turned = (p: Params): Params => ({
