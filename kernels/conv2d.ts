@@ -53,8 +53,8 @@ export const tilesOf = (p: Params, size: number, tile: number): number => p.grou
 
 /** Whether invocations can share loads by fours, and gain by it. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
-/** One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. */
-export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1;
+/** One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory, long enough to go by fours (1 × 1 with one channel is not). */
+export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1 && p.s * Math.min(p.c, p.k) > 2;
 
 /** Whether x is surrounded by its mirror image. */
 export const reflects = (p: Params): boolean => p.reflect === 1;

@@ -2,8 +2,9 @@
 //   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
 import type { Kernel, Params } from "../../kernels/kernel.ts";
 import { ceilDiv, conv2dKernels, mirrors, splitDepth, turned } from "../../kernels/conv2d.ts";
-import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
+import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
+import { matmulKernels } from "../../kernels/matmul.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
@@ -107,8 +108,11 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
     const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
-    const kernel = l.select(conv2dInputGradKernels, p);
     const [dy, w] = [l.input(0), l.input(1)];
+    // A CPU is faster by the matrix product's kernels; on a GPU the implicit product is one.
+    const product = l.traits.cpu ? productOf(p) : undefined;
+    if (product) return l.dispatch(l.select(matmulKernels, product), product, { a: dy, b: w, y: l.output(0) });
+    const kernel = l.select(conv2dInputGradKernels, p);
     if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: l.output(0) });
     else inChunks(l, kernel, p, ceilDiv(p.r, p.periodY) * ceilDiv(p.s, p.periodX) * p.k, (dx) => ({ dy, w, dx }));
   },
