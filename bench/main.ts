@@ -15,7 +15,7 @@ import { type Options, command } from "./options.ts";
 import { measurePeaks } from "./peaks.ts";
 import { runPeers } from "./peers.ts";
 import { type Report, type Row, fileNameOf } from "./report.ts";
-import { comparisonLines, head, rowLine, sideBySide } from "./table.ts";
+import { comparisonLines, head, planLines, rowLine, sideBySide } from "./table.ts";
 
 const say = (line = ""): void => void process.stdout.write(`${line}\n`);
 const readReport = async (file: string): Promise<Report> => JSON.parse(await readFile(file, "utf8")) as Report;
@@ -42,8 +42,15 @@ async function main(args: readonly string[]): Promise<number> {
   const { gpu, choice } = await openNodeGpu({ quiet: true, dawnFeatures: profilingFeatures });
   const { software } = choice;
   const limits = software ? { flops: options.quick ? 1.6e8 : 6.5e8, elements: options.quick ? 1 << 20 : 1 << 22 } : undefined;
-  const scale = { size: options.size ?? (software ? 64 : 256), batch: 2, share: software ? 0.25 : 1 };
+  const small = software && !options.plan;
+  const scale = { size: options.size ?? (small ? 64 : 256), batch: 2, share: small ? 0.25 : 1 };
   const cases: Case[] = [...kernelCases(paperLayers(), limits), ...networkCases(scale)].filter((c) => matches(c, words) && (!options.quick || c.quick));
+  if (options.plan) {
+    using device = await Device.open(gpu);
+    const planned = cases.filter((c) => c.estimate).map((c) => ({ name: c.name, ...c.estimate!(device, options.budget === undefined ? {} : { memoryBudget: 1e6 * options.budget }) }));
+    for (const line of planLines(planned)) say(line);
+    return 0;
+  }
   if (options.list) {
     for (const c of cases) say(`${c.group.padEnd(8)} ${c.name}`);
     return 0;

@@ -41,6 +41,7 @@ function inference(network: TimedNetwork, scale: Scale): Case {
   return {
     name, group: "network", quick: network.name === "unet" || network.name === "generator", torch: { network: network.name, pass: "inference" }, bytes: 4 * 2 * pixels(scale) + bytesOf(network.make(scale.share)),
     flops: traced("infer", () => [network.forward(network.make(scale.share), input("image", imageShape(scale)))]),
+    estimate: (device, options) => { const module = make(); return device.estimate(({ image }) => ({ y: network.forward(module, image) }), { image: imageShape(scale) }, { ...options, name }); },
     async prepare(device): Promise<Prepared> {
       const module = make(), data = images(scale, 5);
       const of = (batch: number) => device.compile(({ image }) => ({ y: network.forward(module, image) }), { image: imageShape({ ...scale, batch }) }, { name });
@@ -96,6 +97,7 @@ function training(network: TimedNetwork, scale: Scale): Case {
   return {
     name, group: "network", quick: network.name === "unet", torch: { network: network.name, pass: "training" }, bytes: 4 * 2 * pixels(scale) + 7 * bytesOf(network.make(scale.share)),
     flops: traced("train", () => [trained(make(), input("x", shape), input("t", shape))]),
+    estimate: (device, options) => { const made = make(); return device.estimate(({ x, t }) => ({ loss: trained(made, x, t) }), { x: shape, t: shape }, { ...options, mode: "train", name }); },
     async prepare(device) {
       const made = make(), feeds = { x: images(scale, 5), t: network.name === "generator" ? images(scale, 6) : masks(scale, 6) };
       const program = await device.compile(({ x, t }) => ({ loss: trained(made, x, t) }), { x: shape, t: shape }, { mode: "train", name });
@@ -152,6 +154,7 @@ function step({ name: method, make, losses }: Method, scale: Scale): Case {
   return {
     name, group: "step", quick: false, torch: { network: method, pass: "training" }, bytes: 4 * 4 * pixels(scale) + 7 * bytesOf(make(scale)),
     flops: traced("train", () => Object.values(whole(make(scale))(symbols()))),
+    estimate: (device, options) => { const f = whole(make(scale)); return device.estimate((x) => f(x), inputs, { ...options, mode: "train", name }); },
     async prepare(device) {
       const feeds = { xC: images(scale, 5), yC: masks(scale, 6), xM: images(scale, 7), yM: masks(scale, 8) };
       const compiled = () => { const f = whole(make(scale)); return device.compile((x) => f(x), inputs, { mode: "train", name }); };

@@ -13,6 +13,8 @@ export interface Options {
   rounds: number;
   size?: number;
   list?: boolean;
+  plan?: boolean;
+  budget?: number;
   cases?: string;
 }
 
@@ -40,6 +42,8 @@ How
 below the new p10; or a case that had a time has none.
 --peers runs the cases of bench/peer-cases.ts in TensorFlow.js and jax-js (installed into bench/peers/node_modules on first use), each
 engine in its own process on the same adapter, one after the other, round by round; results must agree within relative L2 1e-3.
+--plan needs no GPU of that size: it prints activations (the plan, and the least that any plan of that order holds), variables, flops
+(with a budget also as a multiple of those without), dispatches, pipelines, and the dispatch that computes most.
 --torch FILE prints a result of bench/torch/bench.py beside this run; it takes its shapes from --cases FILE.`;
 
 const positive = (text: string): number => {
@@ -63,6 +67,8 @@ export function command(): Command {
     .option("--cold", "with --peers: also the first run of the U-Net step with an empty shader cache")
     .option("--rounds <n>", "with --peers: rounds over all engines", positive, 5)
     .option("--size <pixels>", "image size of the networks", positive)
+    .option("--plan", "what networks and steps take at full size: bytes, flops, dispatches; run nothing")
+    .option("--budget <MB>", "with --plan: most megabytes of activations; what does not fit is computed again", positive)
     .option("--list", "print the cases, run nothing")
     .option("--cases <file>", "write the shapes of all cases as JSON for bench/torch, run nothing")
     .addHelpText("after", about);

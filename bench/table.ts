@@ -1,4 +1,5 @@
 // Results as text: a line a case, so that it can be printed as it comes.
+import type { Estimate } from "../engine/index.ts";
 import type { Comparison } from "./compare.ts";
 import type { Report, Row } from "./report.ts";
 
@@ -12,18 +13,26 @@ export function columns(cells: readonly (readonly string[])[]): string[] {
   return cells.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ").trimEnd());
 }
 
-const WIDTHS = [44, 9, 15, 8, 7, 7, 5, 5, 9, 9, 9];
-const HEADS = ["case", "median ms", "p10–p90", "GFLOP/s", "GB/s", "% peak", "disp", "pipe", "planned", "peak MB", "first ms"];
+const WIDTHS = [44, 9, 15, 8, 7, 7, 5, 5, 9, 9, 9, 8];
+const HEADS = ["case", "median ms", "p10–p90", "GFLOP/s", "GB/s", "% peak", "disp", "pipe", "planned", "peak MB", "first ms", "host µs"];
 const line = (cells: readonly string[]): string => cells.map((c, i) => (i === 0 ? c.padEnd(WIDTHS[i]) : c.padStart(WIDTHS[i]))).join(" ").trimEnd();
 
 export const head = (): string => line(HEADS);
 
-export function rowLine({ name, ms, wrong, flops = 0, bytes = 0, ofPeak, dispatches, pipelines, plannedBytes, peakBytes, firstMs }: Row): string {
+export function rowLine({ name, ms, wrong, flops = 0, bytes = 0, ofPeak, dispatches, pipelines, plannedBytes, peakBytes, firstMs, hostUsPerDispatch }: Row): string {
   if (!ms) return `${name.padEnd(WIDTHS[0])} WRONG: ${wrong}`;
   return line([
     name, digits(ms.median), `${digits(ms.p10)}–${digits(ms.p90)}`, optional(flops / ms.median / 1e6), optional(bytes / ms.median / 1e6),
-    optional(ofPeak, (p) => `${(100 * p).toFixed(0)} %`), optional(dispatches, String), optional(pipelines, String), mega(plannedBytes), mega(peakBytes), optional(firstMs),
+    optional(ofPeak, (p) => `${(100 * p).toFixed(0)} %`), optional(dispatches, String), optional(pipelines, String), mega(plannedBytes), mega(peakBytes), optional(firstMs), optional(hostUsPerDispatch),
   ]);
+}
+
+/** What programs would take, one a line. */
+export function planLines(all: readonly (Estimate & { readonly name: string })[]): string[] {
+  const giga = (n: number): string => (n / 1e9).toFixed(3);
+  return columns([["case", "activations GB", "at least", "variables GB", "TFLOP", "× without a budget", "disp", "pipe", "heaviest dispatch"], ...all.map((e) => [
+    e.name, giga(e.activationBytes), giga(e.lowerBoundBytes), giga(e.variableBytes), (e.flops / 1e12).toFixed(3), e.flopsRatio.toFixed(3), `${e.dispatches}`, `${e.pipelines}`, `${(e.heaviest.flops / 1e9).toFixed(1)} GFLOP, ${e.heaviest.label}`,
+  ])]);
 }
 
 /** Those that changed beyond noise, the worst first. */

@@ -57,6 +57,8 @@ export interface Estimate {
   readonly dispatches: number;
   /** Distinct pipelines. */
   readonly pipelines: number;
+  /** The dispatch that computes most: what a watchdog that ends long dispatches would meet. */
+  readonly heaviest: { readonly label: string; readonly flops: number };
 }
 
 interface Attempt {
@@ -120,9 +122,10 @@ const flopsOf = (p: Plan): number => sumOf(p.stages, (s) => sumOf(s.dispatches, 
 function estimateOf(p: Plan, leastFlops: number): Estimate {
   const variableBytes = sumOf(p.storages, (s) => (s.kind === "variable" ? s.bytes : 0));
   const activationBytes = slotBytes(p), flops = flopsOf(p);
+  const heaviest = p.stages.flatMap((s) => s.dispatches).reduce((most, { label, cost }) => (cost.flops > most.flops ? { label, flops: cost.flops } : most), { label: "", flops: 0 });
   return {
     activationBytes, variableBytes, bytes: activationBytes + sumOf(p.storages, (s) => s.bytes), lowerBoundBytes: p.lowerBoundBytes,
     flops, flopsRatio: leastFlops ? flops / leastFlops : 1, dispatches: sumOf(p.stages, (s) => s.dispatches.length) + 1,
-    pipelines: new Set(p.stages.flatMap((s) => s.dispatches.map((d) => d.code))).size + 1,
+    pipelines: new Set(p.stages.flatMap((s) => s.dispatches.map((d) => d.code))).size + 1, heaviest,
   };
 }
