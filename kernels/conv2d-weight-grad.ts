@@ -48,7 +48,7 @@ const thinSpec: KernelSpec = {
   source: thin,
   tunables: { KV: [2, 1, 3, 4] },
   consts: (p) => ({ KV: kvOf(p), SLIDES: p.c === 1 && p.strideX === 1, REFLECT: reflects(p) }),
-  fits: (p, t) => quads(t) && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
+  fits: (p, t) => quads(t) && hasRuns(p, t) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => [ceilDiv(thinRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
   cost: convCost,
 };

@@ -53,8 +53,11 @@ export const tilesOf = (p: Params, size: number, tile: number): number => p.grou
 
 /** Whether invocations can share loads by fours, and gain by it. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
-/** One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory, long enough to go by fours (1 × 1 with one channel is not). */
-export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1 && p.s * Math.min(p.c, p.k) > 2;
+/**
+ * One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. On a CPU it must be long enough to
+ * go by fours, which that of 1 × 1 with one channel is not.
+ */
+export const hasRuns = (p: Params, t: Traits): boolean => p.groups === 1 && p.dilX === 1 && (!t.cpu || p.s * Math.min(p.c, p.k) > 2);
 
 /** Whether x is surrounded by its mirror image. */
 export const reflects = (p: Params): boolean => p.reflect === 1;
@@ -79,7 +82,7 @@ export const thinInSpec: KernelSpec = {
   source: thinIn,
   tunables: { KV: [2, 1, 3, 4] },
   consts: (p, t) => ({ WG: t.cpu ? 16 : 64, KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1, REFLECT: reflects(p) }),
-  fits: (p, t) => t.subgroups && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
+  fits: (p, t) => t.subgroups && hasRuns(p, t) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), num(c, "WG")), ceilDiv(p.k, 4 * num(c, "KV"))),
   cost: convCost,
 };
@@ -87,7 +90,7 @@ export const thinInSpec: KernelSpec = {
 export const thinOutSpec: KernelSpec = {
   source: thinOut,
   consts: (p, t) => ({ WG: t.cpu ? 8 : 64, REFLECT: reflects(p) }),
-  fits: (p, t) => t.subgroups && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
+  fits: (p, t) => t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), num(c, "WG"))),
   cost: convCost,
 };

@@ -139,7 +139,7 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   },
 };
 
-const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, padMode, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, padMode, dilation, groups });
+const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, padMode = "zero", dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, padMode, dilation, groups });
 
 /** Gradient of conv2d to its image: dy [N, P, Q, K], w [R, S, C/groups, K] → [N, H, W, C] with [H, W] = `size`. Throws ShapeError. */
 export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, padMode, dilation, groups, size }: ConvInputGradAttrs): Tensor {
@@ -151,18 +151,20 @@ export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, padMode, d
   const [p, q] = outputSize(name, size, w.shape, a);
   if (dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not come from an image of ${size[0]} × ${size[1]}: P × Q would be ${p} × ${q}`);
   if (padMode !== "reflect") return apply(conv2dInputGradOp, alike(dy, w), a);
+  checkMirror([dy.shape[0], ...size, w.shape[2] * groups], pad, padMode);
   // That of the grown image, folded back at its edges.
   const around = grows(pad);
   return unmirror(apply(conv2dInputGradOp, alike(dy, w), { ...a, pad: crops(pad), size: grown(size[0], size[1], around) }), size, around);
 }
 
 /** Gradient of conv2d to its filter: x [N, H, W, C], dy [N, P, Q, K] → [R, S, C/groups, K] with [R, S] = `filter`. Throws ShapeError. */
-export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, padMode, dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
+export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, padMode = "zero", dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
   const a = { stride, pad, padMode, dilation, groups, filter };
   const name = "conv2dWeightGrad";
   needsRank4(name, "x", x, "[N, H, W, C]");
   needsRank4(name, "dy", dy, "[N, P, Q, K]");
   const [p, q] = outputSize(name, x.shape.slice(1, 3), filter, a);
+  checkMirror(x.shape, pad, padMode);
   if (dy.shape[0] !== x.shape[0] || dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not belong to x ${show(x.shape)}; N × P × Q would be ${x.shape[0]} × ${p} × ${q}`);
   return apply(conv2dWeightGradOp, alike(x, dy), a);
 }
@@ -202,11 +204,9 @@ export function conv2d(image: Tensor, filter: Tensor, options: Conv2dOptions = {
     throw new ShapeError(name, `x ${show(x.shape)} has C = ${c} channels, w ${show(w.shape)} takes ${cs * a.groups}${a.groups > 1 ? ` in ${a.groups} groups` : ""}; w should be ${show([r, s, c / a.groups, k])} (R, S, C/groups, K)`);
   }
   if (options.bias) needsBias(name, options.bias, "K", k);
-  const [top, left, bottom, right] = a.pad;
-  if (options.padMode === "reflect") checkPads(x, [[0, 0], [top, bottom], [left, right], [0, 0]], "reflect");
+  checkMirror(x.shape, a.pad, options.padMode);
   // What nothing surrounds is the same in either mode.
-  const padMode = a.pad.some((n) => n > 0) ? options.padMode : "zero";
-  const y = conv2dRaw(x, w, { ...a, padMode });
+  const y = conv2dRaw(x, w, { ...a, padMode: a.pad.some((n) => n > 0) ? options.padMode : "zero" });
   return options.bias ? addBias(y, options.bias) : y;
 }
 
@@ -249,6 +249,11 @@ function pairOf(op: string, what: string, value: Pair, least: number): readonly 
   const pair = typeof value === "number" ? [value, value] as const : value;
   if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n >= least)) throw new ShapeError(op, `${what} is ${show(pair)}; it must be a whole number ≥ ${least}, or [y, x] of such`);
   return pair;
+}
+
+/** A mirror image is smaller than the image. */
+function checkMirror(shape: Shape, [top, left, bottom, right]: Pads, padMode: ConvAttrs["padMode"]): void {
+  if (padMode === "reflect") checkPads({ shape, rank: 4 }, [[0, 0], [top, bottom], [left, right], [0, 0]], "reflect");
 }
 
 function needsRank4(op: string, name: string, t: Tensor, layout: string): void {

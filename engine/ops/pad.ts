@@ -109,7 +109,7 @@ function padByJoining(x: Tensor, d: number, [low, high]: Pads, mode: PadMode, va
 const cropsFirst = (mode: PadMode): boolean => mode === "constant" || mode === "circular";
 
 /** Throws ShapeError, naming the dimension, where `pad` can't. */
-export function checkPads(x: Tensor, pads: readonly Pads[], mode: PadMode): void {
+export function checkPads(x: Pick<Tensor, "shape" | "rank">, pads: readonly Pads[], mode: PadMode): void {
   const fail = (message: string): never => { throw new ShapeError("pad", message); };
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (pads.length !== x.rank) fail(`${pads.length} pads for x ${show(x.shape)}; give ${x.rank}, one [low, high] for each dimension`);

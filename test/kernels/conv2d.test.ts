@@ -7,7 +7,7 @@ import { input } from "../../engine/constant.ts";
 import { ShapeError } from "../../engine/errors.ts";
 import { grad } from "../../engine/grad.ts";
 import type { KernelOp } from "../../engine/op.ts";
-import { type Conv2dOptions, type ConvAttrs, conv2d, conv2dInputGradOp, conv2dOp, conv2dWeightGradOp, convTranspose2d } from "../../engine/ops/conv.ts";
+import { type Conv2dOptions, type ConvAttrs, conv2d, conv2dInputGrad, conv2dInputGradOp, conv2dOp, conv2dWeightGrad, conv2dWeightGradOp, convTranspose2d } from "../../engine/ops/conv.ts";
 import type { TypedArray } from "../../engine/dtype.ts";
 import type { Consts, Kernel, Traits } from "../../kernels/kernel.ts";
 import { device, noise, worst } from "../helpers/device.ts";
@@ -46,6 +46,9 @@ const cases: Readonly<Record<string, reference.Conv>> = {
   "stride 3, dilation 2": problem([1, 12, 13, 4], [3, 3, 4], { stride: [3, 3], dilation: [2, 2], pad: [1, 1, 1, 1] }),
   "stride 2, dilation 2: residues that meet no tap": problem([1, 11, 12, 4], [3, 3, 16], { stride: [2, 2], dilation: [2, 2], pad: [2, 1, 2, 1] }),
   "1×1 to 2 channels": problem([2, 6, 7, 8], [1, 1, 2]),
+  "1×1 to one channel": problem([2, 6, 7, 8], [1, 1, 1]),
+  "1×1, 8 to 12 channels": problem([1, 6, 7, 8], [1, 1, 12]),
+  "1×1 that crops": problem([1, 6, 7, 8], [1, 1, 4], { pad: [0, 0, -1, 0] }),
   "1×1 stride 2": problem([1, 7, 8, 8], [1, 1, 4], { stride: [2, 2] }),
   "pads of each side their own": problem([1, 8, 9, 3], [3, 2, 4], { pad: [0, 2, 1, 3] }),
   "negative pads crop": problem([1, 11, 12, 8], [3, 3, 4], { pad: [-1, 1, -2, -3] }),
@@ -272,6 +275,9 @@ test("errors name the dimension and what would be right", () => {
   fails(conv({ pad: [1, -3] }), "W = 8", "is 2 long", "S = 3");
   fails(conv({}, input("x", [2, 8, 8, 3], "i32")), "x is i32[2, 8, 8, 3]", "cast it to f32");
   fails(conv({ pad: 8, padMode: "reflect" }), "reflect padding 8", "at most 7");
+  const mirror = { stride: [1, 1], pad: [8, 0, 0, 0], dilation: [1, 1], groups: 1, padMode: "reflect" } as const;
+  fails(() => conv2dInputGrad(input("dy", [2, 14, 6, 8]), w, { ...mirror, size: [8, 8] }), "reflect padding 8", "at most 7");
+  fails(() => conv2dWeightGrad(x, input("dy", [2, 14, 6, 8]), { ...mirror, filter: [3, 3] }), "reflect padding 8", "at most 7");
   fails(() => convTranspose2d(x, w), "convTranspose2d", "Cin = 3", "takes 8", "[3, 3, 3, 3]");
   fails(() => convTranspose2d(x, input("w", [3, 3, 4, 3]), { bias: input("b", [3]) }), "bias is [3]", "Cout = 4");
   fails(() => convTranspose2d(x, input("w", [3, 3, 4, 3]), { pad: 5 }), "0 × 0", "crops too much");
