@@ -8,6 +8,12 @@ import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
 import subgroupMatrix from "./conv2d-input-grad-subgroup-matrix.wgsl";
 import { onTensorCores } from "./subgroup-matrix.ts";
 
+/** The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is; undefined for any other. */
+export const productOf = (p: Params): Params | undefined =>
+  p.r * p.s !== 1 || !canTurn(p) || p.padTop !== 0 || p.padLeft !== 0 || p.h !== p.p || p.w !== p.q || p.groups !== 1 ? undefined : {
+    batch: 1, m: p.n * p.h * p.w, n: p.c, k: p.k, aBatch: 0, bBatch: 0, aRow: p.k, aColumn: 1, bRow: 1, bColumn: p.k, transposeA: 0, transposeB: 1,
+  };
+
 /** Residues of a pixel modulo the stride: each meets taps of its own. */
 const phases = (p: Params): number => p.strideY * p.strideX;
 const rowsOfPhase = (p: Params): number => p.n * ceilDiv(p.h, p.strideY);

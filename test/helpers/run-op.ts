@@ -90,7 +90,7 @@ export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: 
   const pass = encoder.beginComputePass();
   op.lower({
     traits, inputs: tensors, outputs,
-    input: (i) => ins[i], output: (i) => outs[i], scratch: (bytes) => slot(bytes),
+    input: (i) => ins[i], output: (i) => outs[i], scratch: slot,
     select: (kernels, params) => {
       const found = kernels.find((k) => !k.fits || k.fits(params, traits));
       if (!found) throw new Error(`${op.name}: no kernel fits`);
