@@ -98,6 +98,7 @@ export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
   fits: (p, t) => !t.cpu && suitsTiles(p, p.n * p.p * p.q, p.k, p.r * p.s * p.c),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), p.chunks * ceilDiv(p.k, 32 * num(c, "NB"))),
   cost: convCost,
+  tally: 64,
 });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
   source: directVec4,
