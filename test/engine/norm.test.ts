@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, type Tensor, batchNorm, conv2d, grad, instanceNorm, layerNorm, maxPool2d, mul, relu, sum } from "../../engine/index.ts";
+import { BatchNorm2d } from "../../models/blocks.ts";
 import { moments } from "../../engine/ops/reduce.ts";
 import { noise, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
@@ -109,6 +110,33 @@ for (const { n, size: [h, w], c, k, over, tallies, bias = 0, stride = 1 } of con
     assert.ok(behind <= (tallies ? 1 : 2), `${behind} dispatches behind the convolution`);
   });
 }
+
+test("a training step through convolution, batch norm and rectifier moves the running statistics and gives all gradients", async () => {
+  using d = await open();
+  const [n, h, w, c, k] = [2, 36, 35, 4, 32], shape = [n, h, w, k], pixels = n * h * w;
+  const bn = new BatchNorm2d(k);
+  const x = noise(n * h * w * c, 7), f = noise(9 * c * k, 8), dy = noise(pixels * k, 9);
+  using step = await d.compile(({ x, f, dy }) => {
+    const z = conv2d(x, f, { pad: 1 }), y = bn.forward(z);
+    const [dz, dw, db] = grad(sum(mul(y, dy)), [z, bn.weight.value, bn.bias.value]);
+    return { z, y, dz, dw, db };
+  }, { x: [n, h, w, c], f: [3, 3, c, k], dy: shape }, { mode: "train" });
+  const gain = (await d.read(bn.weight)).slice() as Float32Array, shift = (await d.read(bn.bias)).slice() as Float32Array;
+  const mean = new Float64Array(k), variance = new Float64Array(k).fill(1);
+  for (const scale of [1, 3]) {
+    step.run({ x: x.map((v) => v * scale), f, dy });
+    const got = await step.read() as Record<string, Float32Array>;
+    const want = normLoops(got.z, dy, shape, "batch", { w: gain, b: shift }, EPS);
+    mean.forEach((v, i) => (mean[i] = 0.9 * v + 0.1 * want.mean[i]));
+    variance.forEach((v, i) => (variance[i] = 0.9 * v + (0.1 * want.variance[i] * pixels) / (pixels - 1)));
+    for (const [name, values] of [["y", want.y], ["dz", want.dx], ["dw", want.dw], ["db", want.db]] as const) assert.ok(worst(got[name], values) < 1e-5, `${name} ${worst(got[name], values)}`);
+  }
+  assert.ok(gap(await d.read(bn.runningMean), mean) < 1e-6 && worst(await d.read(bn.runningVariance), variance) < 1e-5);
+  const kernels = step.explain().dispatches.map((e) => e.kernel);
+  assert.equal(kernels.slice(0, 2), ["conv2d-implicit-gemm", "merge-then-map"]);
+  const backward = kernels.filter((name) => /^(sums|merge)|^map$/.test(name)).slice(1);
+  assert.ok(backward.length <= 4, `${kernels}`); // one of them moves the running statistics
+});
 
 test("a NaN and an infinity reach what their statistics reach, and no more", async () => {
   for (const bad of [NaN, Infinity]) {
