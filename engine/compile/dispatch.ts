@@ -112,6 +112,13 @@ export function makeDispatch({ label, kernel, params, buffers, consts = {}, alia
   return { label, kernel, params, consts, code, memory, uniforms, workgroups: workgroupsOf(kernel, params, consts), cost, fused: context.fused };
 }
 
+/** The dispatch with these bindings writable: what one buffer holds for it is bound in one way only, read or written. */
+export function writable(d: Dispatch, bindings: ReadonlySet<number>): Dispatch {
+  let { code } = d;
+  for (const b of bindings) code = code.replace(new RegExp(`(@binding\\(${b}\\)\\s*var<storage)(\\s*,\\s*read)?>`), "$1, read_write>");
+  return { ...d, code, memory: d.memory.map((m) => (bindings.has(m.binding) ? { ...m, access: "read_write" } : m)) };
+}
+
 /** Workgroup counts; invocations beyond 65,535 groups go on in y. */
 export function workgroupsOf(kernel: Kernel, params: Params, consts: Consts): readonly [number, number, number] {
   if (kernel.workgroups) return kernel.workgroups(params, consts);

@@ -1,13 +1,15 @@
 // Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that tensors
-// share one after the other, or side by side where no dispatch reads one and writes the other: it could not bind both.
+// share one after the other, or side by side (slots.ts).
 import { inputOp } from "../constant.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOp } from "../variable.ts";
-import { type Fusion, OFFSET_ALIGNMENT, type Stage } from "./stage.ts";
+import type { Fusion, Stage } from "./stage.ts";
+import { writable } from "./dispatch.ts";
 import type { Dispatch, Lowerer, Memory } from "./lower.ts";
 import { joinNorms } from "./join-norms.ts";
+import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
 export interface Storage {
   readonly kind: "slot" | "own" | "variable" | "input" | "host";
@@ -97,37 +99,52 @@ class Planner {
       return [{ value, to, bytes: Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4 }];
     });
     const slots = this.#storages.filter((s) => s.kind === "slot" && s.last >= 0);
-    const slotBytes = assignSlots(slots, this.#rivals(stages));
+    const lowerBoundBytes = largestLiveBytes(slots, end);
+    const slotBytes = assignSlots(slots, this.#rivals(stages), lowerBoundBytes, this.lowerer.limits.maxBindingBytes);
     const place = (memory: Memory): Place => {
       const { storage, offset } = this.place(memory);
       return { storage, offset: offset + (storage.start ?? 0) };
     };
     return {
-      stages, hostInputs: this.#hostInputs,
+      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => this.#boundAlike(d)) })), hostInputs: this.#hostInputs,
       copies: copied.map(({ value, to, bytes }) => ({ from: place(this.lowerer.memoryOf(value)), to, bytes })),
       storages: this.#storages.filter((s) => s.kind !== "slot"),
-      slotBytes, place,
-      lowerBoundBytes: largestLiveBytes(slots, end),
+      slotBytes, place, lowerBoundBytes,
     };
   }
 
-  /** For each storage those that one dispatch binds with it while it writes either: they can't be in one buffer. */
-  #rivals(stages: readonly PlannedStage[]): ReadonlyMap<Storage, ReadonlySet<Storage>> {
-    const rivals = new Map<Storage, Set<Storage>>();
-    const add = (a: Storage, b: Storage): void => {
+  /**
+   * For each storage those that one dispatch binds with it while it writes either; and of these the ones that can't be in one buffer even
+   * if it could write both: where it binds a storage more than once, the two bindings may overlap.
+   */
+  #rivals(stages: readonly PlannedStage[]): { apart: Rivals; never: Rivals } {
+    const apart = new Map<Storage, Set<Storage>>(), never = new Map<Storage, Set<Storage>>();
+    const add = (rivals: Map<Storage, Set<Storage>>, a: Storage, b: Storage): void => {
       if (!rivals.has(a)) rivals.set(a, new Set());
       rivals.get(a)!.add(b);
     };
     for (const { dispatches } of stages) {
       for (const { memory } of dispatches) {
         const bound = memory.map(({ memory: m, access }) => ({ storage: this.place(m).storage, access }));
+        const twice = new Set(bound.map((b) => b.storage)).size < bound.length;
         for (const { storage: written, access } of bound) {
           if (access === "read") continue;
-          for (const { storage } of bound) if (storage !== written) { add(written, storage); add(storage, written); }
+          for (const { storage } of bound) {
+            if (storage === written) continue;
+            for (const rivals of twice ? [apart, never] : [apart]) { add(rivals, written, storage); add(rivals, storage, written); }
+          }
         }
       }
     }
-    return rivals;
+    return { apart, never };
+  }
+
+  /** WebGPU forbids a dispatch to bind a buffer once to be read and once to be written: such bindings of a slot are all writable. */
+  #boundAlike(d: Dispatch): Dispatch {
+    const slotOf = (m: Memory): number | undefined => this.place(m).storage.slot;
+    const written = new Set(d.memory.flatMap(({ access, memory }) => (access === "read_write" ? slotOf(memory) ?? [] : [])));
+    const mixed = d.memory.filter(({ access, memory }) => access === "read" && written.has(slotOf(memory) ?? -1));
+    return mixed.length > 0 ? writable(d, new Set(mixed.map((m) => m.binding))) : d;
   }
 
   /** Lets ops overwrite their inputs where nothing needs the old value later; elsewhere puts a copy before them. */
@@ -219,42 +236,4 @@ class Planner {
     storage.first = Math.min(storage.first, stage);
     storage.last = Math.max(storage.last, stage);
   }
-}
-
-/**
- * Gives storages slots, largest first, each the first slot that has room for it over its lifetime; bytes of each slot. What lives in a
- * slot at one time lies side by side, unless one dispatch would bind both and write one.
- */
-function assignSlots(storages: readonly Storage[], rivals: ReadonlyMap<Storage, ReadonlySet<Storage>>): number[] {
-  const slots: { readonly bytes: number; readonly taken: Storage[] }[] = [];
-  const roomIn = ({ bytes, taken }: { bytes: number; taken: readonly Storage[] }, s: Storage): number | undefined => {
-    const alive = taken.filter((t) => t.last >= s.first && s.last >= t.first);
-    if (alive.some((t) => rivals.get(s)?.has(t))) return undefined;
-    let start = 0;
-    for (const t of alive.sort((a, b) => a.start! - b.start!)) {
-      if (t.start! >= start + s.bytes) break;
-      start = Math.max(start, Math.ceil((t.start! + t.bytes) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT);
-    }
-    return start + s.bytes <= bytes ? start : undefined;
-  };
-  for (const s of [...storages].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    s.slot = slots.findIndex((slot) => (s.start = roomIn(slot, s)) !== undefined);
-    if (s.slot < 0) {
-      s.slot = slots.push({ bytes: s.bytes, taken: [] }) - 1;
-      s.start = 0;
-    }
-    slots[s.slot].taken.push(s);
-  }
-  return slots.map((s) => s.bytes);
-}
-
-function largestLiveBytes(storages: readonly Storage[], end: number): number {
-  const change = new Array<number>(end + 2).fill(0);
-  for (const s of storages) {
-    change[s.first] += s.bytes;
-    change[s.last + 1] -= s.bytes;
-  }
-  let live = 0, most = 0;
-  for (const c of change) most = Math.max(most, (live += c));
-  return most;
 }
