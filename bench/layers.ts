@@ -1,6 +1,7 @@
 // The distinct layers of networks, read from their traced graphs: convolutions, norms, pools and resizes with their geometry.
 import { type Shape, type Tensor, sizeOf } from "../engine/index.ts";
 import { simplify } from "../engine/compile/simplify.ts";
+import type { ConvAttrs } from "../engine/ops/conv.ts";
 
 type Pair = readonly [y: number, x: number];
 type Pads = readonly [top: number, left: number, bottom: number, right: number];
@@ -46,10 +47,8 @@ function layerOf({ op, inputs, outputs, attrs }: Node): Layer | undefined {
   const [x, w] = inputs;
   switch (op.name) {
     case "conv2d": {
-      const a = attrs as Omit<ConvLayer, "op" | "x" | "w" | "padMode">;
-      const { stride, dilation, groups } = a;
-      const mirror = mirrorBefore(x);
-      return { op: "conv", x: mirror?.x ?? x.shape, w: w.shape, stride, pad: mirror?.pad ?? a.pad, dilation, groups, padMode: mirror ? "reflect" : "zero" };
+      const { stride, pad, dilation, groups, padMode = "zero" } = attrs as ConvAttrs;
+      return { op: "conv", x: x.shape, w: w.shape, stride, pad, dilation, groups, padMode };
     }
     case "conv2d-input-grad": {
       const { stride, pad, dilation, groups } = attrs as ConvLayer;
@@ -69,15 +68,6 @@ function layerOf({ op, inputs, outputs, attrs }: Node): Layer | undefined {
       return { op: axes === "0,1,2" ? "batch-norm" : axes === "1,2" ? "instance-norm" : "layer-norm", x: x.shape };
     }
   }
-}
-
-/** What a convolution's input mirrors at its edges, where a reflecting pad stands before it. */
-function mirrorBefore(x: Tensor): { x: Shape; pad: Pads } | undefined {
-  let t = x;
-  while (t.node.op.name === "reshape") t = t.node.inputs[0];
-  if (t.node.op.name !== "pad") return undefined;
-  const { h, w, y: [top, bottom], x: [left, right], mode } = t.node.attrs as { h: number; w: number; y: Pair; x: Pair; mode: string };
-  return mode === "reflect" ? { x: [x.shape[0], h, w, x.shape[3]], pad: [top, left, bottom, right] } : undefined;
 }
 
 /** A layer, how often the networks have it, and which do. */

@@ -3,6 +3,8 @@
 import { createRequire } from "node:module";
 import type { Command } from "commander";
 import { version } from "../package.json";
+import { MATRIX_FEATURE, adapterMatrix } from "../engine/gpu/matrix.ts";
+import type { Traits } from "../kernels/kernel.ts";
 import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "./node-gpu.ts";
 import { type InstallHint, installHint, readSystem } from "./install-hint.ts";
 
@@ -17,10 +19,13 @@ const limitDefaults = {
   maxComputeWorkgroupsPerDimension: 65_535,
 } as const;
 
+/** Products of small matrices that the kernels can use, by the type of their factors; null without the feature. */
+type TensorCores = NonNullable<Traits["matrix"]> | null;
+
 export interface Report {
   versions: { cmedl: string; node: string; webgpu: string; platform: string };
   /** Null where no GPU was found; `tried` then tells why. */
-  gpu: (GpuChoice & { f16: boolean; timestamps: boolean; subgroups: false | [min: number, max: number]; features: string[]; limits: Record<string, { here: number; default: number }> }) | null;
+  gpu: (GpuChoice & { f16: boolean; timestamps: boolean; subgroups: false | [min: number, max: number]; tensorCores: TensorCores; features: string[]; limits: Record<string, { here: number; default: number }> }) | null;
   tried: GpuChoice["tried"];
   /** For speed, or for running at all. */
   hint: InstallHint | null;
@@ -49,6 +54,7 @@ export async function examine(device?: string): Promise<{ report: Report; error?
       f16: adapter.features.has("shader-f16"),
       timestamps: adapter.features.has("timestamp-query"),
       subgroups: adapter.features.has("subgroups") && [info.subgroupMinSize!, info.subgroupMaxSize!],
+      tensorCores: (adapter.features.has(MATRIX_FEATURE as GPUFeatureName) && adapterMatrix(info, adapter.features.has("shader-f16"))) || null,
       features: [...adapter.features].sort(),
       limits: Object.fromEntries(Object.entries(limitDefaults).map(([name, value]) => [name, { here: limits[name as keyof typeof limitDefaults], default: value }])),
     };
@@ -65,6 +71,12 @@ function webgpuVersion(): string {
   } catch {
     return "not installed";
   }
+}
+
+/** "tensor cores (f16 16 × 16 × 16)". */
+export function describeTensorCores(cores: TensorCores): string {
+  const sizes = (["f16", "f32"] as const).flatMap((type) => (cores?.[type] ? [`${type} ${cores[type].m} × ${cores[type].n} × ${cores[type].k}`] : []));
+  return sizes.length > 0 ? `tensor cores (${sizes.join(", ")})` : "no tensor cores";
 }
 
 /** The report for people: one fact a line. */
@@ -85,6 +97,7 @@ export function describeReport({ versions, gpu, tried, hint }: Report): string {
       ...rows("can do", [[
         gpu.f16 ? "f16" : "no f16",
         gpu.subgroups ? `subgroups of ${gpu.subgroups[0] === gpu.subgroups[1] ? gpu.subgroups[0] : gpu.subgroups.join(" to ")}` : "no subgroups",
+        describeTensorCores(gpu.tensorCores),
         gpu.timestamps ? "timestamps" : "no timestamps",
       ].join(", ")]),
       ...rows("limits", Object.entries(gpu.limits).map(([name, l]) => `${name.padEnd(34)}${number(l.here).padStart(14)}   (WebGPU's default ${number(l.default)})`)),

@@ -22,6 +22,7 @@ const commands: readonly Entry[] = [
   { name: "models", summary: "list the networks: parameters, cost, figure of the paper", load: () => import("./models.ts") },
   { name: "convert", summary: "convert weights: PyTorch files, safetensors, the networks of a run", load: () => import("./convert.ts") },
   { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },
+  { name: "tune", summary: "find the fastest tile sizes of the kernels on this GPU, for all later commands", load: () => import("./tune.ts") },
   { name: "doctor", summary: "show the GPU that is used here, why, and what would make it faster", load: () => import("./doctor.ts") },
 ];
 

@@ -17,7 +17,7 @@ import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";
 export interface NodeGpuOptions {
   /** Substring of an adapter's name, "software" or "swiftshader". Default: CMEDL_DEVICE, else the fastest. */
   device?: string;
-  /** Dawn toggles to switch on; with a leading "-", off. See `knownDawnFeatures`. */
+  /** Dawn toggles to switch on beside `tensorCoreFeatures`; with a leading "-", off. See `knownDawnFeatures`. */
   dawnFeatures?: readonly string[];
   /** Keep what Dawn says while it looks for drivers off stderr (Linux; for a process that does nothing else yet). */
   quiet?: boolean;
@@ -61,6 +61,9 @@ export const knownDawnFeatures = [
   "disable_robustness", "disable_workgroup_init", "use_vulkan_memory_model",
   "nonzero_clear_resources_on_creation_for_testing", "lazy_clear_resource_on_first_use",
 ] as const;
+
+/** Without the first Dawn offers no subgroup matrices, which are experimental, without the second no f16 on NVIDIA's Vulkan driver. */
+export const tensorCoreFeatures: readonly string[] = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
 
 /** Timestamps in nanoseconds instead of multiples of 65.536 µs. */
 export const profilingFeatures: readonly string[] = ["-timestamp_quantization"];
@@ -229,8 +232,8 @@ export function describeChoice(choice: GpuChoice): string {
 function dawnFlags(features: readonly string[]): string[] {
   const unknown = features.find((f) => !(knownDawnFeatures as readonly string[]).includes(f.replace(/^-/, "")));
   if (unknown) throw new UsageError(`Dawn feature "${unknown}" is not known here; known are ${knownDawnFeatures.join(", ")}`);
-  const on = features.filter((f) => !f.startsWith("-"));
   const off = features.filter((f) => f.startsWith("-")).map((f) => f.slice(1));
+  const on = [...new Set([...tensorCoreFeatures, ...features])].filter((f) => !f.startsWith("-") && !off.includes(f));
   return [
     ...(on.length > 0 ? [`enable-dawn-features=${on.join(",")}`] : []),
     ...(off.length > 0 ? [`disable-dawn-features=${off.join(",")}`] : []),

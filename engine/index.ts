@@ -39,4 +39,4 @@ export { type Feeds, Program, type ProgramStats, type Values } from "./compile/p
 export { type ExplainedDispatch, Explanation } from "./compile/explain.ts";
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
-export type { Tuned } from "./gpu/tuner.ts";
+export type { Tuned, TunedKernel } from "./gpu/tuner.ts";

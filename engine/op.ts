@@ -97,8 +97,8 @@ export interface Lowering {
   /** Buffer of the i-th input (contiguous, row-major) or output. */
   input(i: number): Slot;
   output(i: number): Slot;
-  /** Memory that lives from the dispatch that writes it to the last that reads it. */
-  scratch(bytes: number): Slot;
+  /** Memory that lives from the dispatch that writes it to the last that reads it; f16 only where `dtype` says so. */
+  scratch(bytes: number, dtype?: DType): Slot;
   /** First kernel of the list that fits (or the tuned one). */
   select(kernels: readonly Kernel[], params: Params): Kernel;
   /** One dispatch: `buffers` by the names of the kernel's bindings. The last dispatch that writes output 0 may take an epilogue. */

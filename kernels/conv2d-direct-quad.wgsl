@@ -10,6 +10,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const KV = 2u;               // seam: vec4s of output channels per invocation, 1 … 4
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -20,6 +21,12 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four rows of weights from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>,
@@ -42,23 +49,23 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let p = t / tiles % params.p;
   let live = n < params.n;
   // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
-  let flat = params.dilX == 1u && params.groups == 1u;
+  let flat = !REFLECT && params.dilX == 1u && params.groups == 1u;
   let runs = select(params.s, 1u, flat);
   let length = select(cs, params.s * cs, flat);
-  let step = I(0, 1, 2, 3) * i32(params.strideX * cRow);
+  let step = I(0, 1, 2, 3) * i32(params.strideX);
   var a0 = M();
   var a1 = M();
   var a2 = M();
   var a3 = M();
   var wi = (lane & 3u) * kRow + k;
   for (var r = 0u; r < params.r; r += 1u) {
-    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
+    let h = mirror(I(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
     let row = (n * params.h + u32(h)) * params.w * cRow;
     let limit = U(select(0u, params.w * cRow, live && u32(h) < params.h));
     for (var run = 0u; run < runs; run += 1u) {
-      var at = I((i32(q * params.strideX + run * params.dilX) - params.padLeft) * i32(cRow) + i32(g * cs)) + step;
+      var at = mirror(I(i32(q * params.strideX + run * params.dilX) - params.padLeft) + step, params.w) * i32(cRow) + i32(g * cs);
       for (var i = 0u; i < length; i += 1u) {
-        let ok = U(at) < limit;
+        let ok = B(REFLECT) | (U(at) < limit);
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w));
         a0 += rows(F(w[wi])) * v;

@@ -8,6 +8,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const KV = 2u;               // seam: vec4s of output channels per invocation, 1 … 4
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -18,6 +19,12 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // Rows c … c+3 of the weights, 4 channels each.
 fn rows(at : u32, row : u32) -> M { return M(F(w[at]), F(w[at + row]), F(w[at + 2u * row]), F(w[at + 3u * row])); }
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
@@ -41,24 +48,24 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let p = pixel / tiles % params.p;
   if (n >= params.n) { return; }
   // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
-  let flat = params.dilX == 1u && params.groups == 1u;
+  let flat = !REFLECT && params.dilX == 1u && params.groups == 1u;
   let runs = select(params.s, 1u, flat);
   let length = select(cs, params.s * cs, flat);
-  let step = I(0, 1, 2, 3) * i32(params.strideX * cRow);
+  let step = I(0, 1, 2, 3) * i32(params.strideX);
   let limit = U(params.w * cRow);
   var a0 = M();
   var a1 = M();
   var a2 = M();
   var a3 = M();
   for (var r = 0u; r < params.r; r += 1u) {
-    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
+    let h = mirror(I(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
     if (u32(h) >= params.h) { continue; }
     let row = (n * params.h + u32(h)) * params.w * cRow;
     var wi = r * params.s * cs * 4u * kRow + k;
     for (var run = 0u; run < runs; run += 1u) {
-      var at = I((i32(q * params.strideX + run * params.dilX) - params.padLeft) * i32(cRow) + i32(g * cs)) + step;
+      var at = mirror(I(i32(q * params.strideX + run * params.dilX) - params.padLeft) + step, params.w) * i32(cRow) + i32(g * cs);
       for (var i = 0u; i < length; i += 1u) {
-        let ok = U(at) < limit;
+        let ok = B(REFLECT) | (U(at) < limit);
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w));
         a0 += rows(wi, kRow) * v;

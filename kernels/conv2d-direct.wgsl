@@ -7,6 +7,7 @@ alias I = i32;
 alias U = u32;
 alias B = bool;
 const KT = 4u;               // seam: output channels per invocation, 4 or 1
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem>;
@@ -17,9 +18,15 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
-  let ok = vec4<u32>(at) < vec4<u32>(limit);
+  let ok = vec4<bool>(REFLECT) | (vec4<u32>(at) < vec4<u32>(limit));
   let j = select(vec4<u32>(), row + vec4<u32>(at), ok);
   return select(vec4<f32>(), vec4<f32>(F(x[j.x]), F(x[j.y]), F(x[j.z]), F(x[j.w])), ok);
+}
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : vec4<i32>, size : u32) -> vec4<i32> {
+  if (!REFLECT) { return i; }
+  let last = vec4<i32>(i32(size) - 1);
+  return max(last - abs(last - abs(i)), vec4<i32>());
 }
 
 @compute @workgroup_size(64)
@@ -40,23 +47,25 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let p = pixel / tiles % params.p;
   if (n >= params.n) { return; }
   // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
-  let flat = params.dilX == 1u && params.groups == 1u;
+  let flat = !REFLECT && params.dilX == 1u && params.groups == 1u;
   let runs = select(params.s, 1u, flat);
   let length = select(cs, params.s * cs, flat);
-  let step = vec4<i32>(0, 1, 2, 3) * i32(params.strideX * params.c);
+  let step = vec4<i32>(0, 1, 2, 3) * i32(params.strideX);
   let limit = params.w * params.c;
   var a0 = mat4x4<f32>();                  // column: channel; row: pixel
   var a1 = mat4x4<f32>();
   for (var r = 0u; r < params.r; r += 1u) {
-    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
+    let h = mirror(vec4<i32>(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
     if (u32(h) >= params.h) { continue; }
     let row = (n * params.h + u32(h)) * limit;
     var wi = r * params.s * cs * params.k + k;
     for (var run = 0u; run < runs; run += 1u) {
-      var at = vec4<i32>((i32(q * params.strideX + run * params.dilX) - params.padLeft) * i32(params.c) + i32(g * cs)) + step;
+      let column = vec4<i32>(i32(q * params.strideX + run * params.dilX) - params.padLeft) + step;
+      var at = mirror(column, params.w) * i32(params.c) + i32(g * cs);
+      let far = mirror(column + 4 * i32(params.strideX), params.w) * i32(params.c) + i32(g * cs) - at;
       for (var i = 0u; i < length; i += 1u) {
         let v0 = load(row, at, limit);
-        let v1 = load(row, at + vec4<i32>(4 * i32(params.strideX * params.c)), limit);
+        let v1 = load(row, at + far, limit);
         let b0 = F(w[wi]);
         if (KT == 1u) {
           a0[0] += v0 * b0;

@@ -10,6 +10,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const NB = 2u;               // seam: vec4s of channels per invocation, 1 or 2
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 const TALLY = false;         // seam: whether `tally` is called
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
@@ -23,6 +24,13 @@ fn tally(tile : u32, c : u32, mean : F, spread : F) {}
 
 var<workgroup> xs : array<F, 320>;         // [64 pixels][4 + 1 that avoids bank conflicts]
 var<workgroup> ws : array<F, 128u * NB>;   // [16][8·NB]
+
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : i32, size : u32) -> i32 {
+  if (!REFLECT) { return i; }
+  let last = i32(size) - 1;
+  return max(last - abs(last - abs(i)), 0);
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) local : u32) {
@@ -52,8 +60,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var a11 = M();
   for (var step = begin; step < end; step += 4u) {
     for (var i = 0u; i < 4u; i += 1u) {
-      let h = h0 + i32(r * params.dilY);
-      let v = w0 + i32(s * params.dilX);
+      let h = mirror(h0 + i32(r * params.dilY), params.h);
+      let v = mirror(w0 + i32(s * params.dilX), params.w);
       let ok = pixel < pixels && u32(h) < params.h && u32(v) < params.w && r < params.r;
       let at = select(0u, ((n * params.h + u32(h)) * params.w + u32(v)) * cRow + c, ok);
       xs[local * 5u + i] = select(F(), F(x[at]), ok);

@@ -2,7 +2,7 @@ enable subgroups;
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s − padLeft, c] · w[r,s,c,k] for C that is no multiple of 4
 // One invocation makes 4 pixels of a row × KV·4 channels as 4×4 matrices over four neighbours of a filter row's run of s·c;
 // the quad shares each row of weights. flip: the taps are met in reverse, which makes this the input gradient of a head (K = 1).
-// Layouts: x NHWC · w RSCK · y NPQK, w and y in vec4s. Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip; subgroups.
+// Layouts: x NHWC · w RSCK · y NPQK, w and y in vec4s. Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
 alias Elem = f32;            // seam: storage type of x
 alias Elem4 = vec4<f32>;     // seam: storage type of w, y
 alias F = vec4<f32>;
@@ -13,6 +13,7 @@ alias M = mat4x4<f32>;
 const WG = 16u;              // seam: invocations of a workgroup, 16 or 64
 const KV = 2u;               // seam: vec4s of output channels per invocation, 1 … 4
 const SLIDES = false;        // seam: neighbouring pixels' runs are one element apart and overlap
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, flip : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem>;
@@ -23,10 +24,17 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four vec4s from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
-  let ok = vec4<u32>(at) < vec4<u32>(limit);
-  let j = select(vec4<u32>(), row + vec4<u32>(at), ok);
+  let place = U(mirror(at, params.w));
+  let ok = place < U(limit);
+  let j = select(U(), row + place, ok);
   return select(vec4<f32>(), vec4<f32>(f32(x[j.x]), f32(x[j.y]), f32(x[j.z]), f32(x[j.w])), ok);
 }
 
@@ -66,7 +74,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var a2 = M();
   var a3 = M();
   for (var r = 0u; r < params.r; r += 1u) {
-    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
+    let h = mirror(I(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
     let row = (n * params.h + u32(h)) * params.w * params.c;
     let limit = select(0u, params.w * params.c, live && u32(h) < params.h);
     for (var i = 0u; i < length; i += 4u) {

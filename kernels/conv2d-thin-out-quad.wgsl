@@ -10,6 +10,7 @@ alias I = i32;
 alias U = u32;
 alias B = bool;
 const WG = 8u;               // seam: invocations of a workgroup, 8 or 64
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, flip : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -21,10 +22,17 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 // The quad's four weights from the one that each invocation loads.
 fn quad(v : f32) -> vec4<f32> { return vec4<f32>(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
 
-// x at an offset of a row; zero where the offset leaves it.
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
+// x at a column of a row; zero where there is none.
 fn load(row : u32, at : i32, limit : u32) -> vec4<f32> {
-  let ok = u32(at) < limit;
-  return select(vec4<f32>(), vec4<f32>(x[select(0u, row + u32(at), ok)]), ok);
+  let column = u32(mirror(at, params.w));
+  let ok = REFLECT || column < limit;
+  return select(vec4<f32>(), vec4<f32>(x[select(0u, row + column * (params.c / 4u), ok)]), ok);
 }
 
 @compute @workgroup_size(WG)
@@ -38,23 +46,22 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let p = t / tiles % params.p;
   let live = n < params.n;
   let taps = params.r * params.s;
-  let step = i32(cRow);
   var a0 = mat4x4<f32>();                  // a pixel a column, summed over its rows at the end
   var a1 = mat4x4<f32>();
   for (var r = 0u; r < params.r; r += 1u) {
-    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
-    let row = (n * params.h + u32(h)) * params.w * cRow;
-    let limit = select(0u, params.w * cRow, live && u32(h) < params.h);
+    let h = mirror(i32(p * params.strideY + r * params.dilY) - params.padTop, params.h);
+    let limit = select(0u, params.w, live && u32(h) < params.h);
     for (var c = 0u; c < cRow; c += 1u) {
-      var at = (i32(q) - params.padLeft) * step + i32(c);
+      let row = (n * params.h + u32(h)) * params.w * cRow + c;
+      var at = i32(q) - params.padLeft;
       var v0 = load(row, at, limit);
-      var v1 = load(row, at + step, limit);
-      var v2 = load(row, at + 2 * step, limit);
-      var v3 = load(row, at + 3 * step, limit);
-      var v4 = load(row, at + 4 * step, limit);
-      var v5 = load(row, at + 5 * step, limit);
-      var v6 = load(row, at + 6 * step, limit);
-      at += 7 * step;
+      var v1 = load(row, at + 1, limit);
+      var v2 = load(row, at + 2, limit);
+      var v3 = load(row, at + 3, limit);
+      var v4 = load(row, at + 4, limit);
+      var v5 = load(row, at + 5, limit);
+      var v6 = load(row, at + 6, limit);
+      at += 7;
       for (var s = 0u; s < params.s; s += 1u) {
         let v7 = load(row, at, limit);
         let tap = r * params.s + s;
@@ -68,7 +75,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         v4 = v5;
         v5 = v6;
         v6 = v7;
-        at += step;
+        at += 1;
       }
     }
   }

@@ -12,6 +12,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const KV = 2u;               // seam: vec4s of filters per invocation, 1 … 4
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -22,6 +23,12 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four vec4s from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32, @builtin(subgroup_invocation_id) lane : u32) {
@@ -49,30 +56,33 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var column = at % tiles;
   var p = at / tiles % params.p;
   var n = at / tiles / params.p;
-  let step = I(0, 1, 2, 3) * i32(params.strideX * cRow);
+  let step = I(0, 1, 2, 3) * i32(params.strideX);
   var a0 = M();
   var a1 = M();
   var a2 = M();
   var a3 = M();
   while (at < end) {
-    let h = i32(p * params.strideY) + tapY;
+    let h = mirror(I(i32(p * params.strideY) + tapY), params.h).x;
     let row = (n * params.h + u32(h)) * params.w * cRow;
     let limit = U(select(0u, params.w * cRow, live && u32(h) < params.h));
     let count = min(end - at, tiles - column);
     var q = column * 4u;
-    var xi = I((i32(q * params.strideX) + tapX) * i32(cRow) + i32(g * cs + c)) + step;
+    var columns = I(i32(q * params.strideX) + tapX) + step;
+    var xi = columns * i32(cRow) + i32(g * cs + c);
     var di = ((n * params.p + p) * params.q + q + (lane & 3u)) * kRow + k;
     for (var i = 0u; i < count; i += 1u) {
       let inside = q + (lane & 3u) < params.q;
       let d = select(0u, di, inside);
-      let ok = (U(xi) < limit) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
-      let j = select(U(), row + U(xi), ok);
+      let place = select(xi, mirror(columns, params.w) * i32(cRow) + i32(g * cs + c), REFLECT);
+      let ok = (B(REFLECT) | (U(place) < limit)) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
+      let j = select(U(), row + U(place), ok);
       let v = transpose(M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w)));
       a0 += rows(select(F(), F(dy[d]), inside)) * v;
       if (KV > 1u) { a1 += rows(select(F(), F(dy[d + k1]), inside)) * v; }
       if (KV > 2u) { a2 += rows(select(F(), F(dy[d + k2]), inside)) * v; }
       if (KV > 3u) { a3 += rows(select(F(), F(dy[d + k3]), inside)) * v; }
       q += 4u;
+      columns += I(4 * i32(params.strideX));
       xi += I(4 * i32(params.strideX * cRow));
       di += 4u * kRow;
     }

@@ -8,6 +8,7 @@ alias I = i32;
 alias U = u32;
 alias B = bool;
 const KT = 4u;               // seam: filters per invocation, 4 or 1
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem>;
@@ -16,10 +17,17 @@ struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
 
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : vec4<i32>, size : u32) -> vec4<i32> {
+  if (!REFLECT) { return i; }
+  let last = vec4<i32>(i32(size) - 1);
+  return max(last - abs(last - abs(i)), vec4<i32>());
+}
 // x at column `at` of four rows of which `limit` columns exist.
 fn load(base : vec4<u32>, at : vec4<i32>, limit : vec4<u32>) -> vec4<f32> {
-  let ok = vec4<u32>(at) < limit;
-  let j = select(vec4<u32>(), base + vec4<u32>(at) * params.c, ok);
+  let column = mirror(at, params.w);
+  let ok = vec4<bool>(REFLECT) | (vec4<u32>(column) < limit);
+  let j = select(vec4<u32>(), base + vec4<u32>(column) * params.c, ok);
   return select(vec4<f32>(), vec4<f32>(F(x[j.x]), F(x[j.y]), F(x[j.z]), F(x[j.w])), ok);
 }
 
@@ -53,8 +61,8 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   var a0 = mat4x4<f32>();                  // column: filter; row: one of (r,s,c)
   var a1 = mat4x4<f32>();
   while (at < end) {
-    let h0 = vec4<i32>(i32(p * params.strideY)) + y0;
-    let h1 = vec4<i32>(i32(p * params.strideY)) + y1;
+    let h0 = mirror(vec4<i32>(i32(p * params.strideY)) + y0, params.h);
+    let h1 = mirror(vec4<i32>(i32(p * params.strideY)) + y1, params.h);
     let b0 = (n * params.h + vec4<u32>(h0)) * params.w * params.c + g * cs + m0 % cs;
     let b1 = (n * params.h + vec4<u32>(h1)) * params.w * params.c + g * cs + m1 % cs;
     let limit0 = select(vec4<u32>(), vec4<u32>(params.w), (vec4<u32>(h0) < vec4<u32>(params.h)) & (m0 < vec4<u32>(size)));

@@ -10,6 +10,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const NB = 2u;               // seam: vec4s of filters per invocation, 1 or 2
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -22,6 +23,12 @@ var<workgroup> xs : array<F, 256>;         // [16 pixels][16]
 var<workgroup> ds : array<F, 128u * NB>;   // [16 pixels][8·NB]
 
 fn outer(d : F, v : F) -> M { return M(d * v.x, d * v.y, d * v.z, d * v.w); }
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {
@@ -49,8 +56,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var a10 = M();                           // vec4 tm + 8 of (r,s,c)
   var a11 = M();
   for (var step = group.y * params.chunk; step < end; step += 16u) {
-    let h = I(i32(p * params.strideY)) + tapY;
-    let v = I(i32(q * params.strideX)) + tapX;
+    let h = mirror(I(i32(p * params.strideY)) + tapY, params.h);
+    let v = mirror(I(i32(q * params.strideX)) + tapX, params.w);
     let ok = live & (U(h) < U(params.h)) & (U(v) < U(params.w)) & B(pixel < end);
     let at = select(U(), ((n * params.h + U(h)) * params.w + U(v)) * cRow + c, ok);
     let to = local / 4u * 16u + sub;

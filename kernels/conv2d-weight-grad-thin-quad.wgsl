@@ -4,7 +4,7 @@ enable subgroups;
 // One invocation makes four neighbours of a filter row's run of s·c × KV·4 filters as 4×4 matrices, 4 pixels at a time; the quad
 // shares each load of dy. flip: the taps are met in reverse, which with x and dy exchanged makes this the gradient of a head (K = 1).
 // Layouts: x NHWC · dy NPQK · dw RSCK, dy and dw in vec4s. chunk = tiles of 4 pixels of a row, per chunk.
-// Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip; subgroups.
+// Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
 alias Elem = f32;            // seam: storage type of x
 alias Elem4 = vec4<f32>;     // seam: storage type of dy
 alias F = vec4<f32>;
@@ -14,6 +14,7 @@ alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const KV = 2u;               // seam: vec4s of filters per invocation, 1 … 4
 const SLIDES = false;        // seam: neighbouring pixels' runs are one element apart and overlap
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, flip : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem>;
@@ -24,10 +25,17 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four vec4s from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : I, size : u32) -> I {
+  if (!REFLECT) { return i; }
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
+}
 // x at four offsets of a row; zero where the offset leaves it.
 fn load(row : u32, at : vec4<i32>, limit : u32) -> vec4<f32> {
-  let ok = vec4<u32>(at) < vec4<u32>(limit);
-  let j = select(vec4<u32>(), row + vec4<u32>(at), ok);
+  let place = U(mirror(at, params.w));
+  let ok = B(REFLECT) | (place < U(limit));
+  let j = select(U(), row + place, ok);
   return select(vec4<f32>(), vec4<f32>(f32(x[j.x]), f32(x[j.y]), f32(x[j.z]), f32(x[j.w])), ok);
 }
 
@@ -71,7 +79,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var a2 = M();
   var a3 = M();
   while (at < end) {
-    let h = i32(p * params.strideY + r * params.dilY) - params.padTop;
+    let h = mirror(I(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
     let row = (n * params.h + u32(h)) * params.w * params.c;
     let limit = select(0u, params.w * params.c, live && u32(h) < params.h);
     let count = min(end - at, tiles - column);

@@ -4,8 +4,10 @@ import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-implicit-gemm.wgsl";
+import subgroupMatrix from "./conv2d-subgroup-matrix.wgsl";
 import thinIn from "./conv2d-thin-in-quad.wgsl";
 import thinOut from "./conv2d-thin-out-quad.wgsl";
+import { onTensorCores } from "./subgroup-matrix.ts";
 
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
@@ -53,8 +55,22 @@ export const tilesOf = (p: Params, size: number, tile: number): number => p.grou
 
 /** Whether invocations can share loads by fours, and gain by it. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
-/** One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. */
-export const hasRuns = (p: Params): boolean => p.groups === 1 && p.dilX === 1;
+/**
+ * One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. On a CPU it must be long enough to
+ * go by fours, which that of 1 × 1 with one channel is not.
+ */
+export const hasRuns = (p: Params, t: Traits): boolean => p.groups === 1 && p.dilX === 1 && (!t.cpu || p.s * Math.min(p.c, p.k) > 2);
+
+/** Whether x is surrounded by its mirror image. */
+export const reflects = (p: Params): boolean => p.reflect === 1;
+/**
+ * Whether the kernel mirrors x at its edges itself; else it is given a mirrored copy. Thin kernels mirror pixels of one channel, for
+ * their runs of several would need a division; scalar ones pixels of several, for runs of one element take longer than the copy.
+ */
+export const mirrors = (k: Kernel, p: Params): boolean => {
+  const has = (name: string): boolean => k.constNames.includes(name);
+  return has("REFLECT") && (has("SLIDES") ? p.c === 1 : has("KT") ? p.c > 1 : true);
+};
 
 /** With stride 1, the gradients as the convolution (or weight gradient) that they are: dy in x's role, c and k exchanged, taps in reverse. */
 export const turned = (p: Params): Params => ({
@@ -67,16 +83,16 @@ export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 
 export const thinInSpec: KernelSpec = {
   source: thinIn,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ WG: t.cpu ? 16 : 64, KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1 }),
-  fits: (p, t) => t.subgroups && hasRuns(p) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
+  consts: (p, t) => ({ WG: t.cpu ? 16 : 64, KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1, REFLECT: reflects(p) }),
+  fits: (p, t) => t.subgroups && hasRuns(p, t) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), num(c, "WG")), ceilDiv(p.k, 4 * num(c, "KV"))),
   cost: convCost,
 };
 /** C in fours to one channel: a head, and the input gradient of a first layer. */
 export const thinOutSpec: KernelSpec = {
   source: thinOut,
-  consts: (_, t) => ({ WG: t.cpu ? 8 : 64 }),
-  fits: (p, t) => t.subgroups && hasRuns(p) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
+  consts: (p, t) => ({ WG: t.cpu ? 8 : 64, REFLECT: reflects(p) }),
+  fits: (p, t) => t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), num(c, "WG"))),
   cost: convCost,
 };
@@ -86,24 +102,25 @@ export const conv2dThinOutQuad = defineKernel("conv2d-thin-out-quad", thinOutSpe
 export const conv2dDirectQuad = defineKernel("conv2d-direct-quad", {
   source: directQuad,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
+  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups), REFLECT: reflects(p) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * num(c, "KV"))),
   cost: convCost,
 });
-export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", {
+const tiledSpec = {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
-  consts: (p) => ({ NB: columnBlocks(p.n * p.p * p.q, p.k) }),
+  consts: (p) => ({ NB: columnBlocks(p.n * p.p * p.q, p.k), REFLECT: reflects(p) }),
   fits: (p, t) => !t.cpu && suitsTiles(p, p.n * p.p * p.q, p.k, p.r * p.s * p.c),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), p.chunks * ceilDiv(p.k, 32 * num(c, "NB"))),
   cost: convCost,
-  tally: 64,
-});
+} satisfies KernelSpec;
+export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", { ...tiledSpec, tally: 64 });
+export const conv2dSubgroupMatrix = onTensorCores("conv2d-subgroup-matrix", { ...tiledSpec, source: subgroupMatrix });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
   source: directVec4,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups) }),
+  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups), REFLECT: reflects(p) }),
   fits: channelsBy4,
   threads: (p, c) => p.n * p.p * ceilDiv(p.q, 4) * tilesOf(p, p.k, 4 * num(c, "KV")),
   cost: convCost,
@@ -111,9 +128,9 @@ export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
 export const conv2dDirect = defineKernel("conv2d-direct", {
   source: direct,
   tunables: { KT: [4, 1] },
-  consts: (p) => ({ KT: scalarTile(p.k / p.groups) }),
+  consts: (p) => ({ KT: scalarTile(p.k / p.groups), REFLECT: reflects(p) }),
   threads: (p, c) => p.n * p.p * ceilDiv(p.q, 8) * tilesOf(p, p.k, num(c, "KT")),
   cost: convCost,
 });
 
-export const conv2dKernels = [conv2dDirectQuad, conv2dThinInQuad, conv2dThinOutQuad, conv2dImplicitGemm, conv2dDirectVec4, conv2dDirect];
+export const conv2dKernels = [...conv2dSubgroupMatrix, conv2dDirectQuad, conv2dThinInQuad, conv2dThinOutQuad, conv2dImplicitGemm, conv2dDirectVec4, conv2dDirect];

@@ -7,7 +7,11 @@ export interface Traits {
   readonly cpu: boolean;
   readonly f16: boolean;
   readonly subgroups: boolean;
+  /** Products of small matrices by subgroups of `lanes` invocations (tensor cores), sums in f32, by the type of their factors. */
+  readonly matrix?: { readonly f16?: MatrixSize; readonly f32?: MatrixSize; readonly lanes: readonly [min: number, max: number] };
 }
+/** m × k times k × n. */
+export interface MatrixSize { readonly m: number; readonly n: number; readonly k: number }
 
 /** Values of the fields of a kernel's `Params` struct, by name. Also the problem that `fits` judges. */
 export type Params = Readonly<Record<string, number>>;

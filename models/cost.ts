@@ -23,6 +23,12 @@ function macsOf({ op, inputs, outputs, attrs }: Node): number | undefined {
   return undefined;
 }
 
+/** Bytes of the mirrored image that a reflecting convolution reads: a layer of its own in the paper's classes, though never stored here. */
+function mirroredBytes({ inputs: [x], attrs }: Node): number {
+  const { pad: [top, left, bottom, right], padMode } = attrs as { pad: readonly number[]; padMode?: string };
+  return padMode === "reflect" ? (x.bytes / x.shape[1] / x.shape[2]) * (x.shape[1] + top + bottom) * (x.shape[2] + left + right) : 0;
+}
+
 /** Nodes whose outputs are a layer's, beside convolutions and products; a norm in training is one "pass". */
 const LAYERS = new Set(["pass", "relu", "leaky-relu", "tanh", "sigmoid", "max-pool-2d", "avg-pool-2d", "resize", "pad"]);
 
@@ -58,6 +64,7 @@ export function costOf(outputs: readonly Tensor[], uncounted: (node: Node) => bo
     if (macs !== undefined) {
       cost.macs += macs;
       cost.layers++;
+      if (node.op.name === "conv2d") cost.activationBytes += mirroredBytes(node);
     } else if (isSum(node)) cost.macs += node.outputs[0].size;
     if ((macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) && !uncounted(node)) cost.activationBytes += node.outputs[0].bytes;
     // Behind a norm stand the ops it is written in; its first input is its value, the second what it normalises.

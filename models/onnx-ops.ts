@@ -28,17 +28,20 @@ const inOnnxOrder = (e: Exporter, name: string, rank: number): string => (rank =
 
 const identity = (perm: readonly number[]): boolean => perm.every((d, i) => d === i);
 
-interface Conv { stride: readonly number[]; pad: readonly number[]; dilation: readonly number[]; groups: number; size?: readonly [number, number] }
+interface Conv { stride: readonly number[]; pad: readonly number[]; dilation: readonly number[]; groups: number; padMode?: string; size?: readonly [number, number] }
 
 /** A convolution or its transpose, with a bias. */
 export function convolution(e: Exporter, { op, inputs: [x, w], outputs: [y], attrs }: Node, bias?: string): string {
-  const { stride, pad, dilation, groups, size } = attrs as Conv;
+  const { stride, pad, padMode, dilation, groups, size } = attrs as Conv;
   const more = bias === undefined ? [] : [bias];
   const common = { strides: stride, dilations: dilation, group: groups, kernel_shape: w.shape.slice(0, 2) };
   if (op.name === "conv2d") {
-    const crops = pad.some((n) => n < 0);
-    const image = crops ? padded(e, e.value(x), pad, "constant") : e.value(x);
-    return e.node("Conv", [image, e.filter(w), ...more], { ...common, pads: crops ? [0, 0, 0, 0] : pad });
+    // A mirrored border and a crop are pads of their own, one after the other; ONNX's convolution knows zeros.
+    const reflects = padMode === "reflect", crops = pad.some((n) => n < 0);
+    let image = e.value(x);
+    if (reflects) image = padded(e, image, pad.map((n) => Math.max(n, 0)), "reflect");
+    if (crops) image = padded(e, image, reflects ? pad.map((n) => Math.min(n, 0)) : pad, "constant");
+    return e.node("Conv", [image, e.filter(w), ...more], { ...common, pads: reflects || crops ? [0, 0, 0, 0] : pad });
   }
   if (pad[0] < 0 || pad[1] < 0) throw new OnnxError(`a transposed convolution that pads by ${pad.join(", ")} has no form in ONNX; pad its result instead`);
   // What the end is padded less than the beginning is ONNX's output padding, as in PyTorch.

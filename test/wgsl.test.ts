@@ -1,10 +1,13 @@
-// Every kernel's WGSL compiles as it stands in its file, and with every value of its seams. Dawn's null back end validates like a
-// real one and runs nothing, so this needs no driver.
+// Every kernel's WGSL compiles as it stands in its file, with every value of its seams, and as its host would run it, at every
+// combination of its tunables. Dawn's null back end validates like a real one and runs nothing, so this needs no driver, and its
+// tensor cores are of any size. `npm run lint:kernels` runs this file alone.
 import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
-import { type Consts, type Kernel, type Specialization, reflect, specialize } from "../kernels/kernel.ts";
+import { MATRIX_FEATURE } from "../engine/gpu/matrix.ts";
+import { combinations } from "../engine/gpu/tuner.ts";
+import { type Consts, type Kernel, type Params, type Specialization, type Traits, reflect, specialize } from "../kernels/kernel.ts";
 
 const test = suite("wgsl");
 Object.assign(globalThis, globals);
@@ -12,13 +15,13 @@ Object.assign(globalThis, globals);
 const files = readdirSync("kernels").filter((f) => f.endsWith(".wgsl")).sort();
 const text = (file: string): string => readFileSync(`kernels/${file}`, "utf8");
 
-const nullGpu = create(["backend=null"]);
+const nullGpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
 let device: GPUDevice;
 let kernels: Kernel[] = [];
 
 test.before(async () => {
   const adapter = (await nullGpu.requestAdapter())!;
-  device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] });
+  device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[] });
   for (const f of readdirSync("kernels").filter((f) => f.endsWith(".ts") && !f.endsWith(".d.ts"))) {
     const module = await import(`../kernels/${f.slice(0, -3)}.ts`) as Record<string, unknown>;
     kernels.push(...Object.values(module).flat().filter(isKernel));
@@ -29,7 +32,8 @@ test.after(() => device.destroy());
 const isKernel = (x: unknown): x is Kernel => typeof x === "object" && x !== null && "source" in x && "bindings" in x;
 
 /** The compiler's or the pipeline's complaints; the layout is what reflect() read, so a binding it missed is one. */
-async function complaints(code: string): Promise<string> {
+async function complaints(text: string): Promise<string> {
+  const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
@@ -92,6 +96,12 @@ function widths(source: string): [string, Specialization][] {
   return variants;
 }
 
+/** Storage types of a kernel: as it stands, and half precision where it has the seam. */
+function storages({ source }: Kernel): Record<string, string>[] {
+  const half = [...source.matchAll(/^alias (Elem4?|Word)\s*=\s*([^;]+);/gm)].map(([, name, type]) => [name, type.replace("f32", "f16")]);
+  return half.length > 0 ? [{}, Object.fromEntries(half)] : [{}];
+}
+
 for (const file of files) {
   test(`${file} compiles alone and with every value of its seams`, async () => {
     const source = text(file);
@@ -100,7 +110,7 @@ for (const file of files) {
       const values = [...seamsOf(source)].flatMap(([name, set]) => [...set].map((value): Consts => ({ [name]: value })));
       for (const consts of [{}, ...values]) {
         const code = specialize(source, { ...base, consts: { ...base.consts, ...consts } });
-        const why = await complaints(width.endsWith("f16") ? `enable f16;\n${code}` : code);
+        const why = await complaints(code);
         if (why) failures.push(`${file} ${width} ${JSON.stringify(consts)}: ${why}`);
       }
     }
@@ -108,12 +118,35 @@ for (const file of files) {
   });
 }
 
-test("every exported kernel compiles as its host would first run it", async () => {
+test("every exported kernel compiles at every combination of its tunables, in each type of its storage", async () => {
   assert.ok(kernels.length > 0);
-  for (const k of kernels) {
-    const first = Object.fromEntries(Object.entries(k.tunables ?? {}).map(([name, [value]]) => [name, value]));
-    assert.is(await complaints(specialize(k.source, { consts: first })), "", `kernel ${k.name}`);
+  for (const k of new Set(kernels)) {
+    for (const aliases of storages(k)) for (const consts of combinations(k)) {
+      assert.is(await complaints(specialize(k.source, { aliases, consts })), "", `kernel ${k.name}, ${JSON.stringify({ ...aliases, ...consts })}`);
+    }
   }
+});
+
+test("kernels on tensor cores compile at any size of these and of subgroups", async () => {
+  const onTensorCores = [...new Set(kernels)].filter((k) => k.source.includes(MATRIX_FEATURE.replaceAll("-", "_")));
+  assert.is(onTensorCores.length, 8);
+  const some: Params = new Proxy({}, { get: () => 64 });
+  for (const k of onTensorCores) for (const [m, n, kk] of [[8, 8, 8], [16, 8, 8], [16, 8, 16], [8, 16, 16], [16, 16, 8], [16, 16, 16]]) {
+    for (const lanes of [[4, 4], [8, 32], [32, 32], [32, 64], [64, 64], [4, 128]] as const) {
+      const size = { m, n, k: kk };
+      const traits: Traits = { cpu: false, f16: true, subgroups: true, matrix: { f16: size, f32: size, lanes } };
+      for (const aliases of storages(k)) for (const choice of combinations(k)) {
+        const consts = { ...k.consts!(some, traits), ...choice };
+        assert.is(await complaints(specialize(k.source, { aliases, consts })), "", `kernel ${k.name}, ${JSON.stringify({ ...aliases, ...consts })}`);
+      }
+    }
+  }
+});
+
+test("a product of small matrices where a subgroup's invocations may part is refused", async () => {
+  const code = text("matmul-subgroup-matrix.wgsl");
+  assert.match(await complaints(code.replace("if (block < BLOCKS_M * BLOCKS_N) {", "if (local % 3u == 0u) {")), /uniform/);
+  assert.match(await complaints(code.replace("@workgroup_size(128)", "@workgroup_size(64)")), /multiple of the device maxSubgroupSize/);
 });
 
 test("every .wgsl file is the source of an exported kernel, and kernels' names differ", () => {

@@ -54,7 +54,7 @@ export const storageType = (dtype: DType, width: 1 | 4): string => (width === 4 
 
 /**
  * The storage aliases of a kernel (`Elem`, `Elem4`, `Word`) as f16 where the buffers that they type hold half precision.
- * `dtypeOf` tells a binding's dtype; scratch has none, and is never f16.
+ * `dtypeOf` tells a binding's dtype; scratch need not have one, and is then not f16.
  */
 export function storageAliases({ name, source, bindings }: Kernel, dtypeOf: (binding: string) => DType | undefined): Record<string, string> {
   const half = new Map<string, boolean>(), aliases: Record<string, string> = {};

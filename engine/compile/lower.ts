@@ -1,6 +1,6 @@
 // From stages to dispatches.
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
-import { bytesPerElement } from "../dtype.ts";
+import { type DType, bytesPerElement } from "../dtype.ts";
 import type { KernelOp, Slot, View } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
@@ -26,6 +26,7 @@ interface Recorded {
 interface RecordedSlot extends Slot {
   readonly role: "input" | "output" | "scratch";
   readonly index: number;
+  readonly dtype?: DType;
 }
 
 export interface DeviceLimits {
@@ -152,8 +153,7 @@ export class Lowerer {
       const tallies = d === last && tally;
       if (tallies) hooks.tally = tally(context);
       const buffers = Object.fromEntries(Object.entries(d.buffers).map(([name, slot]) => [name, memory(slot)]));
-      const dtypeOf = ({ role, index }: RecordedSlot) => (role === "input" ? node.inputs[index].dtype : role === "output" ? node.outputs[index].dtype : undefined);
-      const aliases = storageAliases(d.kernel, (name) => dtypeOf(d.buffers[name]));
+      const aliases = storageAliases(d.kernel, (name) => d.buffers[name].dtype);
       return makeDispatch({ label, kernel: d.kernel, params: d.params, buffers, consts: tallies ? { ...d.consts, TALLY: true } : d.consts, aliases, context, hooks, cost: d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 } });
     });
   }
@@ -163,16 +163,16 @@ export class Lowerer {
     const known = this.#recorded.get(node);
     if (known) return known;
     const recorded: Recorded[] = [];
-    const slot = (role: RecordedSlot["role"], index: number, bytes: number): RecordedSlot => ({ role, index, bytes });
+    const slot = (role: RecordedSlot["role"], index: number, bytes: number, dtype?: DType): RecordedSlot => ({ role, index, bytes, dtype });
     let scratches = 0;
     const op = node.op as KernelOp;
     op.lower({
       traits: this.traits,
       inputs: node.inputs,
       outputs: node.outputs,
-      input: (i) => slot("input", i, node.inputs[i].bytes),
-      output: (i) => slot("output", i, node.outputs[i].bytes),
-      scratch: (bytes) => slot("scratch", scratches++, bytes),
+      input: (i) => slot("input", i, node.inputs[i].bytes, node.inputs[i].dtype),
+      output: (i) => slot("output", i, node.outputs[i].bytes, node.outputs[i].dtype),
+      scratch: (bytes, dtype) => slot("scratch", scratches++, bytes, dtype),
       select: (kernels, params) => {
         const kernel = kernels.find((k) => !k.fits || k.fits(params, this.traits));
         if (!kernel) throw new Error(`internal: no kernel of ${op.name} fits ${JSON.stringify(params)}`);

@@ -3,7 +3,7 @@ import type { Consts } from "../../kernels/kernel.ts";
 import { type TypedArray, decode, encode } from "../dtype.ts";
 import { GpuValidationError, ShapeError, UsageError } from "../errors.ts";
 import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
-import { type Tuned, tuneCase, tuningKey } from "../gpu/tuner.ts";
+import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import { show } from "../shape.ts";
 import { layoutOf } from "./bindings.ts";
 import { workgroupsOf } from "./dispatch.ts";
@@ -196,15 +196,20 @@ export class Program<O extends string = string> {
     return [...this.#times];
   }
 
-  /** The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what `Device.open` takes as `tuned`. */
-  async tune(): Promise<Tuned> {
+  /**
+   * The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what `Device.open` takes as
+   * `tuned`. Classes in `known` are not timed again; `onKernel` hears of each that was. Throws UsageError without timestamp-query.
+   */
+  async tune({ known = {}, onKernel }: { known?: Tuned; onKernel?: (found: TunedKernel) => void } = {}): Promise<Tuned> {
     const { gpu } = this.#parts;
-    const found: Record<string, Consts> = {};
+    const found: Record<string, Consts> = { ...known };
     for (const { dispatch: d } of this.#replays) {
       const key = tuningKey(gpu.adapterName, d.kernel, d.params);
       if (key in found) continue;
       const best = await tuneCase(gpu, { ...d, layout: layoutOf(d), memory: d.memory.map(({ binding, memory }) => ({ binding, bytes: memory.bytes })), workgroups: (choice) => workgroupsOf(d.kernel, d.params, { ...d.consts, ...choice }) });
-      if (best) found[key] = best;
+      if (!best) continue;
+      found[key] = best.consts;
+      onKernel?.(best);
     }
     return found;
   }

@@ -1,6 +1,7 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
 import { DeviceLostError, type EngineError, GpuValidationError, LimitExceededError, OutOfMemoryError, ShaderCompileError, UsageError } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
+import { MATRIX_FEATURE, deviceMatrix } from "./matrix.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
@@ -52,15 +53,19 @@ export class Gpu {
   }
 
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
-    if ("createBuffer" in source) return new Gpu(source, source.adapterInfo, true, options);
+    const made = async (device: GPUDevice, info: GPUAdapterInfo | undefined, borrowed: boolean): Promise<Gpu> =>
+      new Gpu(device, info, borrowed, { ...options, traits: { matrix: await deviceMatrix(device, info), ...options.traits } });
+    if ("createBuffer" in source) return made(source, source.adapterInfo, true);
     const adapter = "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new UsageError("no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on");
-    const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
-    const device = await adapter.requestDevice({
-      requiredFeatures: wanted.filter((f) => adapter.features.has(f)),
+    const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
+    const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> => adapter.requestDevice({
+      requiredFeatures: features.filter((f) => adapter.features.has(f)),
       requiredLimits: { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize },
     });
-    return new Gpu(device, adapter.info, false, options);
+    // What is experimental must not keep a device from being opened.
+    const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== MATRIX_FEATURE as string)));
+    return made(device, adapter.info, false);
   }
 
   get maxStorageBuffers(): number { return this.device.limits.maxStorageBuffersPerShaderStage; }

@@ -17,6 +17,8 @@ export function tuningKey(adapter: string, kernel: Kernel, params: Params): stri
 export interface TunedCase {
   readonly label: string;
   readonly kernel: Kernel;
+  /** Its values now, tunables among them. */
+  readonly consts: Consts;
   readonly code: string;
   readonly layout: readonly GPUBindGroupLayoutEntry[];
   readonly memory: readonly { readonly binding: number; readonly bytes: number }[];
@@ -28,14 +30,25 @@ export interface TunedCase {
 
 /** Cases larger than this are left as they are: their buffers are made once more to be timed. */
 const MOST_BYTES = 2 ** 29;
-const REPEATS = 5;
+const REPEATS = 7;
+/** Values that take more than this share of the time of those at hand are no gain beyond noise. */
+const WORTH = 0.97;
 
 /** Every combination of a kernel's tunables. */
 export const combinations = (kernel: Kernel): Consts[] =>
   Object.entries(kernel.tunables ?? {}).reduce<Consts[]>((all, [name, values]) => all.flatMap((c) => values.map((v) => ({ ...c, [name]: v }))), [{}]);
 
-/** The fastest values of a case's tunables, by the median of five runs; undefined where there is nothing to choose. Throws UsageError without timestamp-query. */
-export async function tuneCase(gpu: Gpu, { label, kernel, code, layout, memory, uniforms, cost, workgroups }: TunedCase): Promise<Consts | undefined> {
+/** What was found for one case: the fastest values, and the medians at these and at those that it had. */
+export interface TunedKernel {
+  readonly label: string;
+  readonly kernel: string;
+  readonly consts: Consts;
+  readonly timeUs: number;
+  readonly beforeUs: number;
+}
+
+/** The fastest values of a case's tunables, by medians of runs in turns; undefined where there is nothing to choose. Throws UsageError without timestamp-query. */
+export async function tuneCase(gpu: Gpu, { label, kernel, consts, code, layout, memory, uniforms, cost, workgroups }: TunedCase): Promise<TunedKernel | undefined> {
   const choices = combinations(kernel);
   if (choices.length < 2 || memory.reduce((n, m) => n + m.bytes, 0) > MOST_BYTES) return undefined;
   const buffers: GPUBuffer[] = [];
@@ -50,18 +63,19 @@ export async function tuneCase(gpu: Gpu, { label, kernel, code, layout, memory, 
         entries.push(entry(binding, data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST));
         gpu.device.queue.writeBuffer(buffers.at(-1)!, 0, data);
       }
-      let best: { consts: Consts; timeUs: number } | undefined;
-      for (const choice of choices) {
-        const groups = workgroups(choice);
-        if (groups.some((n) => n > gpu.device.limits.maxComputeWorkgroupsPerDimension)) continue;
+      const fitting = choices.map((choice) => ({ choice, groups: workgroups(choice) })).filter(({ groups }) => groups.every((n) => n <= gpu.device.limits.maxComputeWorkgroupsPerDimension));
+      const dispatches = await Promise.all(fitting.map(async ({ choice, groups }) => {
         const pipeline = await gpu.pipeline(specialize(code, { consts: choice }), layout, kernel.name);
-        const bindGroup = gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-        // The first run is not counted: drivers compile in it.
-        const runs = await timeDispatches(gpu, Array.from({ length: REPEATS + 1 }, () => ({ label, kernel: kernel.name, cost, pipeline, bindGroup, workgroups: groups })));
-        const timeUs = runs.slice(1).map((r) => r.timeUs).sort((a, b) => a - b)[REPEATS >> 1];
-        if (!best || timeUs < best.timeUs) best = { consts: choice, timeUs };
-      }
-      return best?.consts;
+        return { label, kernel: kernel.name, cost, pipeline, bindGroup: gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }), workgroups: groups };
+      }));
+      // In turns, so that what slows the device for a while slows all of them. The first round is not counted: drivers compile in it.
+      const times = await timeDispatches(gpu, Array.from({ length: REPEATS + 1 }, () => dispatches).flat());
+      const median = (c: number): number => Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c].timeUs).sort((x, y) => x - y)[REPEATS >> 1];
+      const timed = fitting.map(({ choice }, c) => ({ consts: choice, timeUs: median(c) }));
+      const before = timed.find((t) => Object.entries(t.consts).every(([name, value]) => consts[name] === value));
+      const fastest = timed.reduce((x, y) => (y.timeUs < x.timeUs ? y : x));
+      const best = before && fastest.timeUs > WORTH * before.timeUs ? before : fastest;
+      return { label, kernel: kernel.name, ...best, beforeUs: before?.timeUs ?? NaN };
     });
   } finally {
     for (const buffer of buffers) gpu.destroyBuffer(buffer);

@@ -1,23 +1,27 @@
 // Convolutions: y = x ∗ w and its two gradients, three bilinear ops of which each one's gradients are the other two.
 //   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
 import type { Kernel, Params } from "../../kernels/kernel.ts";
-import { ceilDiv, conv2dKernels, splitDepth, turned } from "../../kernels/conv2d.ts";
-import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
+import { ceilDiv, conv2dKernels, mirrors, splitDepth, turned } from "../../kernels/conv2d.ts";
+import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
+import { matmulKernels } from "../../kernels/matmul.ts";
 import { sumPartials } from "../../kernels/sum-partials.ts";
-import { isFloat } from "../dtype.ts";
+import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
 import { addBias } from "./elementwise.ts";
-import { pad as padTensor } from "./pad.ts";
+import { checkPads, mirroredCopy, unmirror } from "./pad.ts";
 
+type Pads = readonly [top: number, left: number, bottom: number, right: number];
 export interface ConvAttrs {
   readonly stride: readonly [y: number, x: number];
-  /** Zeros around the image; negative pads crop. */
-  readonly pad: readonly [top: number, left: number, bottom: number, right: number];
+  /** Rows and columns around the image; negative pads crop. */
+  readonly pad: Pads;
+  /** What stands there: zeros (if absent), or the image's mirror image without the edge. */
+  readonly padMode?: "zero" | "reflect";
   readonly dilation: readonly [y: number, x: number];
   readonly groups: number;
 }
@@ -48,12 +52,26 @@ const period = (stride: number, dil: number): number => {
   return m;
 };
 
-/** The numbers all kernels of the family take. */
-const problem = (x: Shape, w: Shape, y: Shape, { stride, pad, dilation, groups }: ConvAttrs): Params => ({
+/** The numbers all kernels of the family take, and what they are chosen by: flip, reflect, half (x and w are f16). */
+const problem = (x: Shape, w: Shape, y: Shape, dtype: DType, { stride, pad, padMode, dilation, groups }: ConvAttrs): Params => ({
   n: x[0], h: x[1], w: x[2], c: x[3], p: y[1], q: y[2], k: y[3], r: w[0], s: w[1],
   strideY: stride[0], strideX: stride[1], padTop: pad[0], padLeft: pad[1], dilY: dilation[0], dilX: dilation[1], groups,
-  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0,
+  periodY: period(stride[0], dilation[0]), periodX: period(stride[1], dilation[1]), flip: 0, reflect: padMode === "reflect" ? 1 : 0, half: Number(dtype === "f16"),
 });
+
+const grows = (pad: Pads): Pads => [Math.max(pad[0], 0), Math.max(pad[1], 0), Math.max(pad[2], 0), Math.max(pad[3], 0)];
+const crops = (pad: Pads): Pads => [Math.min(pad[0], 0), Math.min(pad[1], 0), Math.min(pad[2], 0), Math.min(pad[3], 0)];
+/** [H, W] of the image with its mirror image around it. */
+const grown = (h: number, w: number, [top, left, bottom, right]: Pads): [number, number] => [h + top + bottom, w + left + right];
+
+/** The kernel for the problem, and x for it: the first input or, for a kernel that can't mirror, a copy that does. */
+function selectMirroring(l: Lowering, kernels: readonly Kernel[], p: Params, pad: Pads): { kernel: Kernel; p: Params; x: Slot } {
+  const kernel = l.select(kernels, p);
+  if (p.reflect === 0 || mirrors(kernel, p)) return { kernel, p, x: l.input(0) };
+  const [h, w] = grown(p.h, p.w, grows(pad)), [padTop, padLeft] = crops(pad);
+  const padded = { ...p, h, w, padTop, padLeft, reflect: 0 };
+  return { kernel: l.select(kernels, padded), p: padded, x: mirroredCopy(l, l.input(0), l.inputs[0], grows(pad)) };
+}
 
 /** Dispatches `kernel`, its sum of `depth` terms cut into chunks that a second dispatch joins where one does not fill the device. */
 function inChunks(l: Lowering, kernel: Kernel, p: Params, depth: number, buffers: (out: Slot) => Readonly<Record<string, Slot>>): void {
@@ -74,12 +92,12 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
   ],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const p = problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, a);
-    inChunks(l, l.select(conv2dKernels, p), p, p.r * p.s * p.c, (y) => ({ x: l.input(0), w: l.input(1), y }));
+    const { kernel, p, x } = selectMirroring(l, conv2dKernels, problem(l.inputs[0].shape, l.inputs[1].shape, l.outputs[0].shape, l.inputs[0].dtype, a), a.pad);
+    inChunks(l, kernel, p, p.r * p.s * p.c, (y) => ({ x, w: l.input(1), y }));
   },
 };
 
-/** dy [N, P, Q, K], w [R, S, C/groups, K] → dx [N, H, W, C]. */
+/** dy [N, P, Q, K], w [R, S, C/groups, K] → dx [N, H, W, C] of an image among zeros. */
 export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   kind: "kernel", name: "conv2d-input-grad",
   infer: ([dy, w], a) => [{ shape: [dy.shape[0], ...a.size, w.shape[2] * a.groups], dtype: dy.dtype }],
@@ -89,9 +107,12 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
   ],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, a);
-    const kernel = l.select(conv2dInputGradKernels, p);
+    const p = problem(l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].shape, l.inputs[0].dtype, a);
     const [dy, w] = [l.input(0), l.input(1)];
+    // A CPU is faster by the matrix product's kernels; on a GPU the implicit product is one.
+    const product = l.traits.cpu ? productOf(p) : undefined;
+    if (product) return l.dispatch(l.select(matmulKernels, product), product, { a: dy, b: w, y: l.output(0) });
+    const kernel = l.select(conv2dInputGradKernels, p);
     if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: l.output(0) });
     else inChunks(l, kernel, p, ceilDiv(p.r, p.periodY) * ceilDiv(p.s, p.periodX) * p.k, (dx) => ({ dy, w, dx }));
   },
@@ -108,21 +129,20 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   lower(l, a) {
     const size = sizeOf(l.outputs[0].shape);
     if (size === 0) return;
-    const p = problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, a);
-    const kernel = l.select(conv2dWeightGradKernels, p);
+    const { kernel, p, x } = selectMirroring(l, conv2dWeightGradKernels, problem(l.inputs[0].shape, l.outputs[0].shape, l.inputs[1].shape, l.inputs[0].dtype, a), a.pad);
     const turns = turnsWeightGrad(kernel);
     const own = turns ? turned(p) : p;
     const { chunk, chunks } = splitWeightGrad(kernel, own, l.traits);
     const dw = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * size);
-    l.dispatch(kernel, { ...own, chunk, chunks }, { x: l.input(turns ? 1 : 0), dy: l.input(turns ? 0 : 1), dw });
+    l.dispatch(kernel, { ...own, chunk, chunks }, { x: turns ? l.input(1) : x, dy: turns ? x : l.input(1), dw });
     if (chunks > 1) l.dispatch(sumPartials, { n: size, splits: chunks }, { x: dw, y: l.output(0) });
   },
 };
 
-const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, dilation, groups });
+const conv2dRaw = (x: Tensor, w: Tensor, { stride, pad, padMode = "zero", dilation, groups }: ConvAttrs): Tensor => apply(conv2dOp, alike(x, w), { stride, pad, padMode, dilation, groups });
 
 /** Gradient of conv2d to its image: dy [N, P, Q, K], w [R, S, C/groups, K] → [N, H, W, C] with [H, W] = `size`. Throws ShapeError. */
-export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, groups, size }: ConvInputGradAttrs): Tensor {
+export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, padMode, dilation, groups, size }: ConvInputGradAttrs): Tensor {
   const a = { stride, pad, dilation, groups, size };
   const name = "conv2dInputGrad";
   needsRank4(name, "dy", dy, "[N, P, Q, K]");
@@ -130,16 +150,21 @@ export function conv2dInputGrad(dy: Tensor, w: Tensor, { stride, pad, dilation, 
   if (dy.shape[3] !== w.shape[3]) throw new ShapeError(name, `dy ${show(dy.shape)} has K = ${dy.shape[3]}, w ${show(w.shape)} has K = ${w.shape[3]}; they must be equal`);
   const [p, q] = outputSize(name, size, w.shape, a);
   if (dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not come from an image of ${size[0]} × ${size[1]}: P × Q would be ${p} × ${q}`);
-  return apply(conv2dInputGradOp, alike(dy, w), a);
+  if (padMode !== "reflect") return apply(conv2dInputGradOp, alike(dy, w), a);
+  checkMirror([dy.shape[0], ...size, w.shape[2] * groups], pad, padMode);
+  // That of the grown image, folded back at its edges.
+  const around = grows(pad);
+  return unmirror(apply(conv2dInputGradOp, alike(dy, w), { ...a, pad: crops(pad), size: grown(size[0], size[1], around) }), size, around);
 }
 
 /** Gradient of conv2d to its filter: x [N, H, W, C], dy [N, P, Q, K] → [R, S, C/groups, K] with [R, S] = `filter`. Throws ShapeError. */
-export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
-  const a = { stride, pad, dilation, groups, filter };
+export function conv2dWeightGrad(x: Tensor, dy: Tensor, { stride, pad, padMode = "zero", dilation, groups, filter }: ConvWeightGradAttrs): Tensor {
+  const a = { stride, pad, padMode, dilation, groups, filter };
   const name = "conv2dWeightGrad";
   needsRank4(name, "x", x, "[N, H, W, C]");
   needsRank4(name, "dy", dy, "[N, P, Q, K]");
   const [p, q] = outputSize(name, x.shape.slice(1, 3), filter, a);
+  checkMirror(x.shape, pad, padMode);
   if (dy.shape[0] !== x.shape[0] || dy.shape[1] !== p || dy.shape[2] !== q) throw new ShapeError(name, `dy ${show(dy.shape)} does not belong to x ${show(x.shape)}; N × P × Q would be ${x.shape[0]} × ${p} × ${q}`);
   return apply(conv2dWeightGradOp, alike(x, dy), a);
 }
@@ -150,7 +175,7 @@ export interface Conv2dOptions {
   bias?: Tensor;
   stride?: Pair;
   /** One number, [y, x] or [top, left, bottom, right]; negative pads crop. */
-  pad?: Pair | readonly [top: number, left: number, bottom: number, right: number];
+  pad?: Pair | Pads;
   dilation?: Pair;
   groups?: number;
   /** What surrounds the image: zeros (default), or its mirror image without the edge. */
@@ -179,11 +204,9 @@ export function conv2d(image: Tensor, filter: Tensor, options: Conv2dOptions = {
     throw new ShapeError(name, `x ${show(x.shape)} has C = ${c} channels, w ${show(w.shape)} takes ${cs * a.groups}${a.groups > 1 ? ` in ${a.groups} groups` : ""}; w should be ${show([r, s, c / a.groups, k])} (R, S, C/groups, K)`);
   }
   if (options.bias) needsBias(name, options.bias, "K", k);
-  const [top, left, bottom, right] = a.pad;
-  const mirrored = options.padMode === "reflect" && a.pad.some((n) => n !== 0);
-  const y = mirrored
-    ? conv2dRaw(padTensor(x, [[0, 0], [top, bottom], [left, right], [0, 0]], { mode: "reflect" }), w, { ...a, pad: [0, 0, 0, 0] })
-    : conv2dRaw(x, w, a);
+  checkMirror(x.shape, a.pad, options.padMode);
+  // What nothing surrounds is the same in either mode.
+  const y = conv2dRaw(x, w, { ...a, padMode: a.pad.some((n) => n > 0) ? options.padMode : "zero" });
   return options.bias ? addBias(y, options.bias) : y;
 }
 
@@ -226,6 +249,11 @@ function pairOf(op: string, what: string, value: Pair, least: number): readonly 
   const pair = typeof value === "number" ? [value, value] as const : value;
   if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n >= least)) throw new ShapeError(op, `${what} is ${show(pair)}; it must be a whole number ≥ ${least}, or [y, x] of such`);
   return pair;
+}
+
+/** A mirror image is smaller than the image. */
+function checkMirror(shape: Shape, [top, left, bottom, right]: Pads, padMode: ConvAttrs["padMode"]): void {
+  if (padMode === "reflect") checkPads({ shape, rank: 4 }, [[0, 0], [top, bottom], [left, right], [0, 0]], "reflect");
 }
 
 function needsRank4(op: string, name: string, t: Tensor, layout: string): void {

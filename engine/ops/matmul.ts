@@ -42,7 +42,7 @@ export const matmulOp: KernelOp<MatmulAttrs> = {
     const p: Params = {
       batch, m, n, k, aBatch: a.shape[0] > 1 ? m * k : 0, bBatch: b.shape[0] > 1 ? k * n : 0,
       aRow: transposeA ? 1 : k, aColumn: transposeA ? m : 1, bRow: transposeB ? 1 : n, bColumn: transposeB ? k : 1,
-      transposeA: Number(transposeA), transposeB: Number(transposeB),
+      transposeA: Number(transposeA), transposeB: Number(transposeB), half: Number(a.dtype === "f16"),
     };
     const kernel = l.select(matmulKernels, p);
     const unit = countsVec4s(kernel) ? 4 : 1;

@@ -3,10 +3,10 @@
 import type { Params } from "../../kernels/kernel.ts";
 import { padImage, padImageGrad } from "../../kernels/pad-image.ts";
 import { full } from "../constant.ts";
-import { isFloat } from "../dtype.ts";
+import { bytesPerElement, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp } from "../op.ts";
-import { show, sizeOf } from "../shape.ts";
+import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";
+import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { concat, expand, flip, place, reshape, slice } from "./movement.ts";
 
@@ -60,6 +60,22 @@ const padGradOp: KernelOp<PadAttrs> = {
   },
 };
 
+/** Rows and columns around an image, none of them negative. */
+type Around = readonly [top: number, left: number, bottom: number, right: number];
+const mirrored = ([, h, w]: Shape, [top, left, bottom, right]: Around): PadAttrs => ({ h, w, y: [top, bottom], x: [left, right], mode: "reflect", value: 0 });
+
+/** Dispatches a copy of the image at `from`, NHWC, and its mirror image around it, into scratch of its own. */
+export function mirroredCopy(l: Lowering, from: Slot, { shape, dtype }: Spec, around: Around): Slot {
+  const params = problem(shape[0], shape[3], mirrored(shape, around));
+  const to = l.scratch(bytesPerElement(dtype) * params.a * params.p * params.q * params.c, dtype);
+  l.dispatch(l.select(padImage, params), params, { x: from, y: to });
+  return to;
+}
+
+/** The transpose of reflect padding: the gradient du [N, P, Q, C] of the padded image → [N, H, W, C] with [H, W] = `size`. */
+export const unmirror = (du: Tensor, [h, w]: readonly [h: number, w: number], around: Around): Tensor =>
+  apply(padGradOp, [du], mirrored([0, h, w, 0], around));
+
 /** Pads axis `d`, and axis d + 1 where `next` is given, by the kernel. */
 function padPair(x: Tensor, d: number, own: Pads, next: Pads | undefined, mode: PadMode, value: number): Tensor {
   const end = d + (next ? 2 : 1);
@@ -92,7 +108,8 @@ function padByJoining(x: Tensor, d: number, [low, high]: Pads, mode: PadMode, va
 /** Whether negative counts crop before the rest is padded (a crop then changes what is repeated) or after, as in PyTorch. */
 const cropsFirst = (mode: PadMode): boolean => mode === "constant" || mode === "circular";
 
-function checkPads(x: Tensor, pads: readonly Pads[], mode: PadMode): void {
+/** Throws ShapeError, naming the dimension, where `pad` can't. */
+export function checkPads(x: Pick<Tensor, "shape" | "rank">, pads: readonly Pads[], mode: PadMode): void {
   const fail = (message: string): never => { throw new ShapeError("pad", message); };
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (pads.length !== x.rank) fail(`${pads.length} pads for x ${show(x.shape)}; give ${x.rank}, one [low, high] for each dimension`);

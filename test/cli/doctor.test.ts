@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type SystemFacts, describeMend, installHint, parseOsRelease, readSystem } from "../../cli/install-hint.ts";
-import type { Report } from "../../cli/doctor.ts";
+import { type Report, describeTensorCores } from "../../cli/doctor.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("doctor");
@@ -14,7 +14,7 @@ if (process.platform === "linux" && process.arch === "x64") {
   test("on SwiftShader it says so, why, what it can do and what to install", async () => {
     const { exitCode, stdout } = await cmedl(["doctor"], swiftshader);
     assert.is(exitCode, 0);
-    for (const part of ["software GPU: SwiftShader", "asked for by \"swiftshader\"", "no f16", "maxStorageBuffersPerShaderStage", "WebGPU's default 134,217,728", "for speed"]) {
+    for (const part of ["software GPU: SwiftShader", "asked for by \"swiftshader\"", "no f16", "no tensor cores", "maxStorageBuffersPerShaderStage", "WebGPU's default 134,217,728", "for speed"]) {
       assert.ok(stdout.includes(part), `${part} is not in\n${stdout}`);
     }
   });
@@ -26,6 +26,7 @@ if (process.platform === "linux" && process.arch === "x64") {
     assert.is(gpu!.how, "swiftshader");
     assert.is(gpu!.software, true);
     assert.is(gpu!.f16, false);
+    assert.is(gpu!.tensorCores, null);
     assert.equal(gpu!.limits.maxStorageBuffersPerShaderStage.default, 8);
     assert.ok(gpu!.features.includes("timestamp-query"));
     assert.is(hint!.possible, true);
@@ -94,6 +95,13 @@ test("the mend is the command, the reason why nothing helps, or a fresh install"
 
 test("os-release values may be quoted", () => {
   assert.equal(parseOsRelease("ID=debian\nNAME=\"Debian GNU/Linux\"\n# note\nEMPTY=\"\"\nV='12'\n"), { ID: "debian", NAME: "Debian GNU/Linux", EMPTY: "", V: "12" });
+});
+
+test("tensor cores are told with the sizes of their products", () => {
+  const size = (n: number) => ({ m: n, n, k: n });
+  assert.is(describeTensorCores(null), "no tensor cores");
+  assert.is(describeTensorCores({ f16: size(16), lanes: [32, 32] }), "tensor cores (f16 16 × 16 × 16)");
+  assert.is(describeTensorCores({ f16: size(16), f32: size(8), lanes: [32, 32] }), "tensor cores (f16 16 × 16 × 16, f32 8 × 8 × 8)");
 });
 
 test("this system can be read", () => {

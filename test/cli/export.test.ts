@@ -153,6 +153,8 @@ const w = (shape: Shape, seed = 2): Tensor => new Variable(shape, noise(shape.re
 const cases: Record<string, readonly [Shape, (x: Tensor) => Tensor]> = {
   "convolution with stride, dilation, groups and uneven pads": [[1, 9, 8, 4], (x) => conv2d(x, w([3, 3, 2, 6]), { stride: [2, 1], dilation: [1, 2], groups: 2, pad: [1, 0, 2, 3], bias: w([6]) })],
   "convolution that crops": [[1, 9, 8, 2], (x) => conv2d(x, w([3, 3, 2, 3]), { pad: [-1, 1, -2, 0] })],
+  "convolution with mirrored borders": [[1, 6, 5, 2], (x) => conv2d(x, w([3, 3, 2, 3]), { stride: 2, pad: [5, 0, 2, 4], padMode: "reflect", bias: w([3]) })],
+  "convolution that mirrors and crops": [[1, 9, 8, 2], (x) => conv2d(x, w([3, 3, 2, 3]), { pad: [-1, 3, 2, -2], padMode: "reflect" })],
   "convolution by computed weights": [[1, 6, 6, 2], (x) => conv2d(x, mul(square(w([3, 3, 2, 3])), 0.5))],
   "transposed convolution with output padding and groups": [[1, 5, 4, 4], (x) => convTranspose2d(x, w([3, 3, 3, 4]), { stride: 2, pad: 1, outputPad: 1, groups: 2, bias: w([6]) })],
   "transposed convolution that grows": [[2, 5, 4, 2], (x) => convTranspose2d(x, w([4, 2, 3, 2]), { stride: [3, 2], pad: [0, 0, 1, 1] })],

@@ -118,7 +118,7 @@ for (const [name, { f, shapes, at = (v: number) => v, step = 1 / 128 }] of Objec
   });
 }
 
-for (const name of ["mul", "tanh", "sigmoid", "matmul", "instance norm", "conv2d", "convTranspose2d"]) {
+for (const name of ["mul", "tanh", "sigmoid", "matmul", "instance norm", "conv2d", "conv2d, reflect", "convTranspose2d"]) {
   test(`${name}: the second derivative is the slope of the first`, async () => {
     const d = await device();
     const { f, shapes, at = (v: number) => v } = cases[name];

@@ -42,7 +42,7 @@ export const defaultConsts = (kernel: Kernel, params: Params, traits: Traits, co
 /** Encodes one dispatch with buffers by binding name; also what a bench may time. `aliases`: storage types that are not f32. */
 export function encodeKernel(device: GPUDevice, pass: GPUComputePassEncoder, kernel: Kernel, params: Params, consts: Consts, buffers: Readonly<Record<string, GPUBuffer>>, aliases: Readonly<Record<string, string>> = {}): void {
   const text = specialize(kernel.source, { consts, aliases });
-  const code = Object.keys(aliases).length > 0 ? `enable f16;\n${text}` : text;
+  const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
   let pipeline = pipelines.get(code);
   if (!pipeline) {
     const layout = device.createBindGroupLayout({
@@ -90,7 +90,7 @@ export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: 
   const pass = encoder.beginComputePass();
   op.lower({
     traits, inputs: tensors, outputs,
-    input: (i) => ins[i], output: (i) => outs[i], scratch: (bytes) => slot(bytes),
+    input: (i) => ins[i], output: (i) => outs[i], scratch: slot,
     select: (kernels, params) => {
       const found = kernels.find((k) => !k.fits || k.fits(params, traits));
       if (!found) throw new Error(`${op.name}: no kernel fits`);

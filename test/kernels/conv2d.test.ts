@@ -2,13 +2,16 @@
 // messages of what can't be convolved.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Device } from "../../engine/compile/device.ts";
 import { input } from "../../engine/constant.ts";
 import { ShapeError } from "../../engine/errors.ts";
+import { grad } from "../../engine/grad.ts";
 import type { KernelOp } from "../../engine/op.ts";
-import { type Conv2dOptions, type ConvAttrs, conv2d, conv2dInputGradOp, conv2dOp, conv2dWeightGradOp, convTranspose2d } from "../../engine/ops/conv.ts";
+import { type Conv2dOptions, type ConvAttrs, conv2d, conv2dInputGrad, conv2dInputGradOp, conv2dOp, conv2dWeightGrad, conv2dWeightGradOp, convTranspose2d } from "../../engine/ops/conv.ts";
 import type { TypedArray } from "../../engine/dtype.ts";
 import type { Consts, Kernel, Traits } from "../../kernels/kernel.ts";
-import { noise, worst } from "../helpers/device.ts";
+import { device, noise, worst } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
 import * as reference from "../reference/conv.ts";
 
@@ -16,8 +19,8 @@ const test = suite("conv2d");
 
 type Image = readonly [n: number, h: number, w: number, c: number];
 type Filter = readonly [r: number, s: number, k: number];
-const problem = ([n, h, w, c]: Image, [r, s, k]: Filter, { stride = [1, 1], pad = [0, 0, 0, 0], dilation = [1, 1], groups = 1 }: Partial<ConvAttrs> = {}): reference.Conv => ({
-  n, h, w, c, r, s, k, stride, pad, dilation, groups,
+const problem = ([n, h, w, c]: Image, [r, s, k]: Filter, { stride = [1, 1], pad = [0, 0, 0, 0], dilation = [1, 1], groups = 1, padMode }: Partial<ConvAttrs> = {}): reference.Conv => ({
+  n, h, w, c, r, s, k, stride, pad, dilation, groups, ...(padMode && { padMode }),
   p: Math.floor((h + pad[0] + pad[2] - dilation[0] * (r - 1) - 1) / stride[0]) + 1,
   q: Math.floor((w + pad[1] + pad[3] - dilation[1] * (s - 1) - 1) / stride[1]) + 1,
 });
@@ -43,6 +46,9 @@ const cases: Readonly<Record<string, reference.Conv>> = {
   "stride 3, dilation 2": problem([1, 12, 13, 4], [3, 3, 4], { stride: [3, 3], dilation: [2, 2], pad: [1, 1, 1, 1] }),
   "stride 2, dilation 2: residues that meet no tap": problem([1, 11, 12, 4], [3, 3, 16], { stride: [2, 2], dilation: [2, 2], pad: [2, 1, 2, 1] }),
   "1×1 to 2 channels": problem([2, 6, 7, 8], [1, 1, 2]),
+  "1×1 to one channel": problem([2, 6, 7, 8], [1, 1, 1]),
+  "1×1, 8 to 12 channels": problem([1, 6, 7, 8], [1, 1, 12]),
+  "1×1 that crops": problem([1, 6, 7, 8], [1, 1, 4], { pad: [0, 0, -1, 0] }),
   "1×1 stride 2": problem([1, 7, 8, 8], [1, 1, 4], { stride: [2, 2] }),
   "pads of each side their own": problem([1, 8, 9, 3], [3, 2, 4], { pad: [0, 2, 1, 3] }),
   "negative pads crop": problem([1, 11, 12, 8], [3, 3, 4], { pad: [-1, 1, -2, -3] }),
@@ -52,6 +58,32 @@ const cases: Readonly<Record<string, reference.Conv>> = {
   "2 groups, stride 2 × 1": problem([1, 7, 8, 8], [3, 3, 16], { stride: [2, 1], pad: [1, 1, 1, 1], groups: 2 }),
   "3 groups of 2 to 3 channels": problem([2, 5, 6, 6], [3, 3, 9], { pad: [1, 1, 1, 1], groups: 3 }),
   "depthwise": problem([1, 6, 7, 6], [3, 3, 6], { pad: [1, 1, 1, 1], groups: 6 }),
+};
+
+const reflect = { padMode: "reflect" } as const;
+/** Mirrored borders: these join the cases above, but for the input gradient, which is of several ops. */
+const mirrored: Readonly<Record<string, reference.Conv>> = {
+  "3×3": problem([2, 8, 9, 8], [3, 3, 12], { ...reflect, pad: [1, 1, 1, 1] }),
+  "a sum in chunks": problem([1, 6, 7, 64], [3, 3, 48], { ...reflect, pad: [1, 1, 1, 1] }),
+  "pads of size − 1": problem([1, 5, 6, 4], [7, 7, 4], { ...reflect, pad: [4, 5, 4, 5] }),
+  "pads of each side their own": problem([1, 8, 9, 5], [3, 2, 4], { ...reflect, pad: [0, 2, 3, 1] }),
+  "a crop beside a mirrored border": problem([1, 11, 12, 8], [3, 3, 4], { ...reflect, pad: [-1, 3, 2, -2] }),
+  "a crop beside a mirrored border, 1 channel": problem([1, 11, 12, 1], [3, 3, 8], { ...reflect, pad: [2, -2, -1, 3] }),
+  "7×7 first layer": problem([2, 9, 10, 1], [7, 7, 8], { ...reflect, pad: [3, 3, 3, 3] }),
+  "7×7, 1 to 6 channels": problem([1, 10, 9, 1], [7, 7, 6], { ...reflect, pad: [3, 3, 3, 3] }),
+  "7×7 head": problem([2, 9, 7, 8], [7, 7, 1], { ...reflect, pad: [3, 3, 3, 3] }),
+  "7×7 head of 5 channels": problem([1, 8, 8, 5], [7, 7, 1], { ...reflect, pad: [3, 3, 3, 3] }),
+  "4×4 stride 2 first layer": problem([1, 9, 12, 1], [4, 4, 8], { ...reflect, stride: [2, 2], pad: [1, 1, 1, 1] }),
+  "stride 2, 3 to 8 channels": problem([2, 9, 8, 3], [3, 3, 8], { ...reflect, stride: [2, 2], pad: [1, 1, 1, 1] }),
+  "stride 2, 3 to 5 channels": problem([2, 7, 8, 3], [3, 3, 5], { ...reflect, stride: [2, 2], pad: [1, 1, 1, 1] }),
+  "stride 2, 20 to 36 channels": problem([1, 13, 14, 20], [3, 3, 36], { ...reflect, stride: [2, 2], pad: [1, 1, 1, 1] }),
+  "7×7 stride 2 on 8 × 8": problem([1, 8, 8, 16], [7, 7, 16], { ...reflect, stride: [2, 2], pad: [3, 3, 3, 3] }),
+  "dilation 2": problem([1, 11, 10, 4], [3, 3, 4], { ...reflect, dilation: [2, 2], pad: [2, 2, 2, 2] }),
+  "dilation 2, head": problem([1, 11, 10, 4], [3, 3, 1], { ...reflect, dilation: [2, 1], pad: [2, 1, 2, 1] }),
+  "2 groups, stride 2 × 1": problem([1, 7, 8, 8], [3, 3, 16], { ...reflect, stride: [2, 1], pad: [1, 1, 1, 1], groups: 2 }),
+  "3 groups of 2 to 3 channels": problem([2, 5, 6, 6], [3, 3, 9], { ...reflect, pad: [1, 1, 1, 1], groups: 3 }),
+  "one row": problem([2, 1, 9, 4], [1, 5, 4], { ...reflect, pad: [0, 2, 0, 2] }),
+  "one column, 1 channel": problem([1, 9, 1, 1], [5, 1, 4], { ...reflect, pad: [2, 0, 2, 0] }),
 };
 
 /** The same op with the last and most general of its kernels. */
@@ -88,6 +120,41 @@ for (const [name, o] of Object.entries(cases)) {
     await agrees(conv2dOp, o, [x, w], reference.conv2d(x.data, w.data, o), name);
     await agrees(conv2dInputGradOp, { ...o, size: [o.h, o.w] as const }, [dy, w], reference.conv2dInputGrad(dy.data, w.data, o), name);
     await agrees(conv2dWeightGradOp, { ...o, filter: [o.r, o.s] as const }, [x, dy], reference.conv2dWeightGrad(x.data, dy.data, o), name);
+  });
+}
+
+let gpuLike: Promise<Device> | undefined;
+const likeGpu = (): Promise<Device> => (gpuLike ??= environment().gpu().then(({ gpu }) => Device.open(gpu, { traits: { cpu: false } })));
+
+for (const [name, o] of Object.entries(mirrored)) {
+  const options: Conv2dOptions = { stride: o.stride, pad: o.pad, dilation: o.dilation, groups: o.groups, padMode: "reflect" };
+  test(`reflect, ${name}: forward and weight gradient agree with f64 loops`, async () => {
+    const x = image(o), w = filter(o), dy = output(o);
+    await agrees(conv2dOp, o, [x, w], reference.conv2d(x.data, w.data, o), name);
+    await agrees(conv2dWeightGradOp, { ...o, filter: [o.r, o.s] as const }, [x, dy], reference.conv2dWeightGrad(x.data, dy.data, o), name);
+  });
+  test(`reflect, ${name}: both gradients and their gradients agree with f64 loops`, async () => {
+    const x = image(o), w = filter(o), dy = output(o), v = { ...x, data: noise(x.data.length, 4) }, u = { ...w, data: noise(w.data.length, 5) };
+    for (const d of [await device(), await likeGpu()]) {
+      using program = await d.compile((t) => {
+        const y = conv2d(t.x, t.w, options);
+        const [dx, dw] = grad(y, [t.x, t.w], t.dy);
+        // ⟨dx, v⟩ is bilinear in dy and w, ⟨dw, u⟩ in x and dy.
+        const [vdy, vw] = grad(dx, [t.dy, t.w], t.v), [ux, udy] = grad(dw, [t.x, t.dy], t.u);
+        return { y, dx, dw, vdy, vw, ux, udy };
+      }, { x: x.shape, w: w.shape, dy: dy.shape, v: v.shape, u: u.shape }, { mode: "train" });
+      program.run({ x: x.data, w: w.data, dy: dy.data, v: v.data, u: u.data });
+      const got = await program.read();
+      const want = {
+        y: reference.conv2d(x.data, w.data, o), dx: reference.conv2dInputGrad(dy.data, w.data, o), dw: reference.conv2dWeightGrad(x.data, dy.data, o),
+        vdy: reference.conv2d(v.data, w.data, o), vw: reference.conv2dWeightGrad(v.data, dy.data, o),
+        ux: reference.conv2dInputGrad(dy.data, u.data, o), udy: reference.conv2d(x.data, u.data, o),
+      };
+      for (const [what, values] of Object.entries(want)) {
+        const error = worst(got[what as keyof typeof want] as Float32Array, values);
+        assert.ok(error < 1e-5, `${what}, ${JSON.stringify(d.gpu.traits)}: off by ${error} of the largest value`);
+      }
+    }
   });
 }
 
@@ -170,14 +237,14 @@ for (const { x, filter: [r, s, cout], stride = 1, pad = 0, dilation = 1, outputP
   });
 }
 
-test("bias is an addition after the kernel, and mirrored borders are padding before it", () => {
+test("bias is an addition after the kernel, and mirrored borders are read by it", () => {
   const x = input("x", [1, 8, 8, 4]), w = input("w", [3, 3, 4, 8]);
   const y = conv2d(x, w, { bias: input("b", [8]), pad: 1 });
   assert.is(y.node.op.name, "add");
   assert.ok(y.node.inputs.some((t) => t.node.op === conv2dOp));
   const z = conv2d(x, w, { pad: [1, 2], padMode: "reflect" });
   assert.is(z.node.op, conv2dOp);
-  assert.equal(z.node.inputs[0].shape, [1, 10, 12, 4]);
+  assert.is(z.node.inputs[0], x);
   assert.equal(z.shape, [1, 8, 10, 8]);
 });
 
@@ -208,6 +275,9 @@ test("errors name the dimension and what would be right", () => {
   fails(conv({ pad: [1, -3] }), "W = 8", "is 2 long", "S = 3");
   fails(conv({}, input("x", [2, 8, 8, 3], "i32")), "x is i32[2, 8, 8, 3]", "cast it to f32");
   fails(conv({ pad: 8, padMode: "reflect" }), "reflect padding 8", "at most 7");
+  const mirror = { stride: [1, 1], pad: [8, 0, 0, 0], dilation: [1, 1], groups: 1, padMode: "reflect" } as const;
+  fails(() => conv2dInputGrad(input("dy", [2, 14, 6, 8]), w, { ...mirror, size: [8, 8] }), "reflect padding 8", "at most 7");
+  fails(() => conv2dWeightGrad(x, input("dy", [2, 14, 6, 8]), { ...mirror, filter: [3, 3] }), "reflect padding 8", "at most 7");
   fails(() => convTranspose2d(x, w), "convTranspose2d", "Cin = 3", "takes 8", "[3, 3, 3, 3]");
   fails(() => convTranspose2d(x, input("w", [3, 3, 4, 3]), { bias: input("b", [3]) }), "bias is [3]", "Cout = 4");
   fails(() => convTranspose2d(x, input("w", [3, 3, 4, 3]), { pad: 5 }), "0 × 0", "crops too much");

@@ -80,9 +80,11 @@ const covers = (seen: ReadonlySet<string>, ...names: string[]): void => {
 test("convolutions and their gradients", async () => {
   const seen = new Set<string>();
   for (const [c, k, r, stride, groups] of [[8, 16, 3, 1, 1], [3, 5, 3, 2, 1], [1, 8, 7, 1, 1], [8, 1, 7, 1, 1], [8, 8, 3, 1, 2]]) {
-    for (const s of await agrees(`${c} → ${k}`, [[2, 9, 10, c], [r, r, c / groups, k]], ([x, w]) => conv2d(x, w, { stride, pad: r >> 1, groups }))) seen.add(s);
+    for (const padMode of ["zero", "reflect"] as const) {
+      for (const s of await agrees(`${c} → ${k}, ${padMode}`, [[2, 9, 10, c], [r, r, c / groups, k]], ([x, w]) => conv2d(x, w, { stride, pad: r >> 1, groups, padMode }))) seen.add(s);
+    }
   }
-  covers(seen, "implicit-gemm", "direct-quad", "direct-vec4", "thin-in", "thin-out", "weight-grad", "input-grad");
+  covers(seen, "implicit-gemm", "direct-quad", "direct-vec4", "thin-in", "thin-out", "weight-grad", "input-grad", "pad-image");
 });
 
 test("matrix products", async () => {

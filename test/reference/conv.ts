@@ -1,4 +1,5 @@
 // Convolutions in plain f64 loops: what the kernels must give. Layouts: x NHWC · w RSCK · y NPQK.
+import { source } from "./pad.ts";
 
 export interface Conv {
   readonly n: number; readonly h: number; readonly w: number; readonly c: number;
@@ -7,6 +8,7 @@ export interface Conv {
   readonly pad: readonly [top: number, left: number, bottom: number, right: number];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  readonly padMode?: "zero" | "reflect";
 }
 
 /** Calls `visit` with the flat indices of x, w and y of each product y += x·w. */
@@ -14,8 +16,9 @@ function eachProduct(o: Conv, visit: (x: number, w: number, y: number) => void):
   const cs = o.c / o.groups, ks = o.k / o.groups;
   for (let n = 0; n < o.n; n++) for (let p = 0; p < o.p; p++) for (let q = 0; q < o.q; q++)
     for (let r = 0; r < o.r; r++) for (let s = 0; s < o.s; s++) {
-      const h = p * o.stride[0] + r * o.dilation[0] - o.pad[0], w = q * o.stride[1] + s * o.dilation[1] - o.pad[1];
-      if (h < 0 || h >= o.h || w < 0 || w >= o.w) continue;
+      const mode = o.padMode === "reflect" ? "reflect" : "constant";
+      const h = source(p * o.stride[0] + r * o.dilation[0] - o.pad[0], o.h, mode), w = source(q * o.stride[1] + s * o.dilation[1] - o.pad[1], o.w, mode);
+      if (h < 0 || w < 0) continue;
       for (let k = 0; k < o.k; k++) for (let c = 0; c < cs; c++) {
         visit(((n * o.h + h) * o.w + w) * o.c + Math.floor(k / ks) * cs + c, ((r * o.s + s) * cs + c) * o.k + k, ((n * o.p + p) * o.q + q) * o.k + k);
       }

@@ -1,0 +1,73 @@
+// cmedl tune: times the tile sizes of the kernels that a configuration's steps use, and keeps the fastest for all later commands.
+import type { Command } from "commander";
+import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
+import { makeRegime } from "../train/make-regime.ts";
+import { compileSegmenter } from "../train/validation.ts";
+import { type FlagValues, addConfigFlags } from "./config-flags.ts";
+import { profilingFeatures } from "./node-gpu.ts";
+import { openDevice } from "./open-device.ts";
+import { Narrator } from "./progress.ts";
+import { configOf } from "./train.ts";
+import { readTuning, tuningFile, writeTuning } from "./tuning-file.ts";
+
+interface TuneFlags extends FlagValues {
+  regime?: string;
+  again?: boolean;
+  device?: string;
+  quiet?: boolean;
+}
+
+export function register(command: Command): void {
+  command
+    .argument("[config]", "YAML of a run, as train takes it")
+    .option("--regime <word>", "a preset, as train takes it (cmedl)");
+  addConfigFlags(command);
+  command
+    .option("--again", "time what was timed before, too")
+    .option("--device <name>", "part of an adapter's name (default: CMEDL_DEVICE, else the fastest)")
+    .option("-q, --quiet", "say nothing but errors")
+    .addHelpText("after", `
+Every combination of a kernel's tile sizes is timed on this GPU, at each class of shapes (rounded up to powers of two) that the training step and
+prediction have. What is fastest is kept in ${tuningFile()}, by adapter, and used by every command from then on. It needs GPU timestamps.
+A run that is resumed after tuning sums in another order: it goes on, but not bit for bit.
+
+Examples:
+  cmedl tune                                       the paper's CMEDL step, 256 × 256, batch 2
+  cmedl tune --regime ct-only --segmentor mrrn
+  cmedl tune my.yaml --again`)
+    .action(tune);
+}
+
+async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
+  const config = await configOf(file, flags), { data: { size }, optimization: { batch, precision } } = config;
+  const regime = makeRegime(config);
+  const narrator = new Narrator({ quiet: flags.quiet });
+  const kept = await readTuning();
+  using device = await openDevice(narrator, flags.device, profilingFeatures);
+  const image = [batch, size, size, 1], shapes = { xC: image, yC: image, xM: image, yM: image };
+  let tuned: Tuned = kept.tuned, known: Tuned = flags.again ? {} : kept.tuned;
+  const found: TunedKernel[] = [];
+  const onKernel = (k: TunedKernel): void => {
+    found.push(k);
+    process.stdout.write(`${line(k)}\n`);
+  };
+  const timeAll = async (name: string, compile: () => Promise<Program>): Promise<void> => {
+    narrator.say(`compiling ${name} …`);
+    using program = await compile();
+    known = await program.tune({ known, onKernel });
+    // Kept at once: what an interrupt leaves is not timed again.
+    await writeTuning((tuned = { ...tuned, ...known }));
+  };
+  for (const step of new Set(regime.steps)) {
+    await timeAll(`${regime.kind} step (${size} × ${size}, batch ${batch})`, () => device.compile((b) => (precision === "mixed" ? autocast("f16", () => step(b)) : step(b)), shapes, { mode: "train", name: "step" }));
+  }
+  await timeAll("prediction", () => compileSegmenter(device, (x) => regime.segment(x), batch, size));
+  const gained = found.filter((k) => k.timeUs < k.beforeUs);
+  process.stdout.write(`${found.length} kernels timed, ${gained.length} of them faster than as they ship; ${Object.keys(tuned).length} kept in ${tuningFile()}\n`);
+}
+
+/** "conv2d-direct-quad  KV 3 (1.24×)  812.0 µs, 1007.0 before  conv2d [2, …] → […]" */
+function line({ label, kernel, consts, timeUs, beforeUs }: TunedKernel): string {
+  const values = Object.entries(consts).map(([name, v]) => `${name} ${v}`).join(" ");
+  return `${kernel.padEnd(36)} ${values.padEnd(8)} ${`${(beforeUs / timeUs).toFixed(2)}×`.padStart(6)}  ${`${timeUs.toFixed(0)} µs`.padStart(10)}, ${`${beforeUs.toFixed(0)} as it was`.padEnd(18)} ${label}`;
+}
