@@ -11,6 +11,7 @@ alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const NB = 2u;               // seam: vec4s of channels per invocation, 1 or 2
 const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
+const TALLY = false;         // seam: whether `tally` is called
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
@@ -18,6 +19,8 @@ struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r
 @group(0) @binding(3) var<storage, read_write> y : array<Elem4>;
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
+// hook: mean and Σ(y − mean)² over a tile, 64 pixels of y or what is left, of the four channels c; called once for each
+fn tally(tile : u32, c : u32, mean : F, spread : F) {}
 
 var<workgroup> xs : array<F, 320>;         // [64 pixels][4 + 1 that avoids bank conflicts]
 var<workgroup> ws : array<F, 128u * NB>;   // [16][8·NB]
@@ -98,8 +101,42 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       let k = k0 + tn + b * 8u;
       if (m < pixels && k < kRow) {
         let i = (part * pixels + m) * kRow + k;
-        y[i] = Elem4(epilogue(out[b * 2u + j / 4u][j % 4u], i));
+        let v = Elem4(epilogue(out[b * 2u + j / 4u][j % 4u], i));
+        y[i] = v;
+        if (TALLY) { out[b * 2u + j / 4u][j % 4u] = F(v); }
       }
     }
+  }
+  if (!TALLY) { return; }
+  // Each invocation's pixels, then those of the eight that have its channels, joined in order by Chan, Golub & LeVeque (1983).
+  let left = min(64u, pixels - min(pixels, pixel0));
+  let own = (left + 7u - min(tm, left)) / 8u;
+  for (var b = 0u; b < NB; b += 1u) {
+    let v0 = out[b * 2u][0];
+    var sum = F();
+    var spread = F();
+    for (var j = 1u; j < 8u; j += 1u) { sum += select(F(), out[b * 2u + j / 4u][j % 4u] - v0, j < own); }
+    let mean = v0 + sum / f32(max(own, 1u));
+    for (var j = 0u; j < 8u; j += 1u) {
+      let d = select(F(), out[b * 2u + j / 4u][j % 4u] - mean, j < own);
+      spread += d * d;
+    }
+    xs[(b * 2u) * 64u + local] = mean;
+    xs[(b * 2u + 1u) * 64u + local] = spread;
+  }
+  workgroupBarrier();
+  for (var b = tm; b < NB; b += 8u) {
+    var n = f32((left + 7u) / 8u);
+    var mean = xs[(b * 2u) * 64u + tn];
+    var spread = xs[(b * 2u + 1u) * 64u + tn];
+    for (var i = 1u; i < min(8u, left); i += 1u) {
+      let m = f32((left + 7u - i) / 8u);
+      let d = xs[(b * 2u) * 64u + i * 8u + tn] - mean;
+      let share = m / (n + m);
+      mean += d * share;
+      spread += xs[(b * 2u + 1u) * 64u + i * 8u + tn] + d * d * n * share;
+      n += m;
+    }
+    if (left > 0u && k0 + tn + b * 8u < kRow) { tally(pixel0 / 64u, k0 + tn + b * 8u, mean, spread); }
   }
 }

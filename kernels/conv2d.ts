@@ -115,7 +115,7 @@ const tiledSpec = {
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), p.chunks * ceilDiv(p.k, 32 * num(c, "NB"))),
   cost: convCost,
 } satisfies KernelSpec;
-export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", tiledSpec);
+export const conv2dImplicitGemm = defineKernel("conv2d-implicit-gemm", { ...tiledSpec, tally: 64 });
 export const conv2dSubgroupMatrix = onTensorCores("conv2d-subgroup-matrix", { ...tiledSpec, source: subgroupMatrix });
 export const conv2dDirectVec4 = defineKernel("conv2d-direct-vec4", {
   source: directVec4,

@@ -54,6 +54,8 @@ export interface KernelSpec {
   readonly workgroups?: (p: Params, c: Consts) => readonly [number, number, number];
   /** Least work: floating-point operations and bytes moved, for the roofline. */
   readonly cost?: (p: Params) => { flops: number; bytes: number };
+  /** Where TALLY is set, its hook `tally` is given statistics of so many pixels at a time, tiles in order, the last what is left. */
+  readonly tally?: number;
 }
 
 export interface Kernel extends KernelSpec, Reflection {

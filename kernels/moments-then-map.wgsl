@@ -22,6 +22,8 @@ fn between(o : u32, a : F, b : F) {}
 fn after(o : u32, r : u32, a : F, b : F) -> Y { return Y(a + b); }
 // hook: where that is stored, in units of F
 fn at(o : u32, r : u32) -> u32 { return r * params.outs + o; }
+// hook: where else
+fn also(o : u32, r : u32, v : Y) {}
 
 var<workgroup> partMean : array<F, THREADS>;
 var<workgroup> partSpread : array<F, THREADS>;
@@ -66,5 +68,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     second[o] = variance;
   }
   between(o, mean, variance);
-  for (var r = lane; r < params.count; r += step) { y[at(o, r)] = after(o, r, mean, variance); }
+  for (var r = lane; r < params.count; r += step) {
+    let v = after(o, r, mean, variance);
+    y[at(o, r)] = v;
+    also(o, r, v);
+  }
 }

@@ -1,4 +1,5 @@
 // Reductions and moments, over outer axes (columns) or inner axes (rows).
+import { fold } from "./conv2d.ts";
 import { defineKernel } from "./kernel.ts";
 import columns from "./reduce-columns.wgsl";
 import rows from "./reduce-rows.wgsl";
@@ -9,6 +10,9 @@ import sums from "./sums-columns.wgsl";
 import group from "./reduce-group.wgsl";
 import momentsThen from "./moments-then-map.wgsl";
 import sumsThen from "./sums-then-map.wgsl";
+import momentGroup from "./moments-group.wgsl";
+import sumGroup from "./sums-group.wgsl";
+import mergeThen from "./merge-then-map.wgsl";
 
 const threads = (p: Readonly<Record<string, number>>): number => p.outs * p.splits;
 
@@ -24,3 +28,9 @@ const workgroups = (p: Readonly<Record<string, number>>): readonly [number, numb
 export const reduceGroup = defineKernel("reduce-group", { source: group, workgroups });
 export const momentsThenMap = defineKernel("moments-then-map", { source: momentsThen, workgroups });
 export const sumsThenMap = defineKernel("sums-then-map", { source: sumsThen, workgroups });
+
+/** One workgroup for `wide` columns and one part of their elements: a chunk, or `rows` of them. */
+const byParts = (p: Readonly<Record<string, number>>): readonly [number, number, number] => fold(Math.ceil(p.outs / p.wide) * (p.rows ? Math.ceil(p.count / p.rows) : p.splits));
+export const momentsGroup = defineKernel("moments-group", { source: momentGroup, workgroups: byParts });
+export const sumsGroup = defineKernel("sums-group", { source: sumGroup, workgroups: byParts });
+export const mergeThenMap = defineKernel("merge-then-map", { source: mergeThen, workgroups: byParts });

@@ -23,6 +23,8 @@ fn between(o : u32, a : F, b : F) {}
 fn after(o : u32, r : u32, a : F, b : F) -> Y { return Y(a + b); }
 // hook: where that is stored, in units of F
 fn at(o : u32, r : u32) -> u32 { return r * params.outs + o; }
+// hook: where else
+fn also(o : u32, r : u32, v : Y) {}
 
 var<workgroup> partA : array<F, THREADS>;
 var<workgroup> partB : array<F, THREADS>;
@@ -58,5 +60,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     second[o] = b;
   }
   between(o, a, b);
-  for (var r = lane; r < params.count; r += step) { y[at(o, r)] = after(o, r, a, b); }
+  for (var r = lane; r < params.count; r += step) {
+    let v = after(o, r, a, b);
+    y[at(o, r)] = v;
+    also(o, r, v);
+  }
 }

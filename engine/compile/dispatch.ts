@@ -101,9 +101,9 @@ export function makeDispatch({ label, kernel, params, buffers, consts = {}, alia
     append.push(`@group(0) @binding(${next}) var<uniform> k : array<vec4<u32>, ${data.length / 4}>;`);
     uniforms.push({ binding: next++, data: data.buffer });
   }
-  for (const { memory: m, name, type } of context.bindings) {
-    append.push(`@group(0) @binding(${next}) var<storage, read> ${name} : array<${type}>;`);
-    memory.push({ binding: next++, access: "read", memory: m });
+  for (const { memory: m, name, type, access } of context.bindings) {
+    append.push(`@group(0) @binding(${next}) var<storage, ${access}> ${name} : array<${type}>;`);
+    memory.push({ binding: next++, access, memory: m });
   }
   append.push(...Object.values(context.functions));
   const text = specialize(kernel.source, { consts, aliases, hooks, append: append.length ? append.join("\n") : undefined });

@@ -9,7 +9,7 @@ import type { Expression } from "./expression.ts";
 
 /** What the hooks of one dispatch share: extra bindings, numbers and functions. */
 export class HookContext {
-  readonly bindings: { readonly memory: Memory; readonly name: string; readonly type: string }[] = [];
+  readonly bindings: { readonly memory: Memory; readonly name: string; readonly type: string; readonly access: "read" | "read_write" }[] = [];
   readonly functions: Record<string, string> = {};
   /** Names of the ops whose expressions are in the hooks. */
   readonly fused: string[] = [];
@@ -53,7 +53,7 @@ export class HookContext {
 
   #buffer(tensor: Tensor, byFours: boolean): string {
     const element = wgslType(tensor.dtype);
-    return this.#bound(tensor, byFours) ?? this.#bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, byFours ? `vec4<${element}>` : element);
+    return this.#bound(tensor, byFours) ?? this.bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, byFours ? `vec4<${element}>` : element);
   }
 
   /** Adds a statement that keeps a value in a private variable, whose name it gives. */
@@ -64,14 +64,10 @@ export class HookContext {
     return name;
   }
 
-  /** A buffer of floats that an earlier dispatch of the same stage wrote. */
-  scratch(memory: Memory): string {
-    return this.#bind(memory, "f32");
-  }
-
-  #bind(memory: Memory, type: string): string {
+  /** Binds a buffer that a hook of the host reads or writes itself: its elements' WGSL type; the name. */
+  bind(memory: Memory, type: string, access: "read" | "read_write" = "read"): string {
     const name = `x${this.bindings.length}`;
-    this.bindings.push({ memory, name, type });
+    this.bindings.push({ memory, name, type, access });
     return name;
   }
 

@@ -1,16 +1,17 @@
 // Reductions: over outer axes (columns: neighbouring threads read neighbouring columns) or inner axes (rows), elementwise
 // producers fused into the read, an epilogue into the write. Long ones are summed in chunks that a second pass joins in order.
 import type { Params, Traits } from "../../kernels/kernel.ts";
-import { momentsColumns, momentsMerge, momentsRows, reduceColumns, reduceGroup, reduceRows, sumsColumns } from "../../kernels/reduce.ts";
+import { reduceColumns, reduceGroup, reduceRows } from "../../kernels/reduce.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Memories, identityAccess } from "./access.ts";
 import { type Dispatch, type DispatchParts, type Memory, makeDispatch, typeAliases, wholeLoop } from "./dispatch.ts";
-import { HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
+import { type Ahead, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
 import { Expression } from "./expression.ts";
 import { type Chain, endOf } from "./stage.ts";
 import { groupOf } from "./lower-norm.ts";
+import { type Parts, lowerStatistics, statisticsOfParts } from "./lower-statistics.ts";
 
 export interface ReduceStage {
   readonly node: Node;
@@ -24,7 +25,7 @@ export interface ReduceStage {
 }
 
 /** How the loops of a reduction are cut. */
-interface Shape2 {
+export interface Shape2 {
   readonly columns: boolean;
   readonly width: 1 | 4;
   /** Outputs, and elements of each. */
@@ -34,31 +35,47 @@ interface Shape2 {
   readonly chunk: number;
 }
 
-export function lowerReduce(stage: ReduceStage): Dispatch[] {
-  const { node, chain, tail, memories } = stage;
+/** A reduction's loops and expressions, and the parts that every dispatch that walks them has. */
+export interface Walk {
+  readonly shape: Shape2;
+  readonly context: HookContext;
+  readonly first: Omit<DispatchParts, "kernel" | "buffers" | "params">;
+  /** The hook that gives an element of the i-th input. */
+  hook(name: string, i: number, ahead?: Ahead): string;
+}
+
+function walk(stage: ReduceStage): Walk | undefined {
+  const { node, memories } = stage;
   const op = node.op as ReduceOp;
   const [x] = node.inputs;
   const axes = op.axes(node.attrs);
   const kept = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
-  if (kept.some((d) => x.shape[d] === 0)) return [];
+  if (kept.some((d) => x.shape[d] === 0)) return undefined;
   const expressions = node.inputs.map((t) => new Expression(t, t.shape, identityAccess(t.shape), memories));
   const loop: LoopVariable[] = [{ name: "o", dims: kept }, { name: "r", dims: axes }];
-  const s = cut(stage, op, kept, axes, loop, expressions);
-  const inner = s.columns ? 0 : 1;
-  const context = new HookContext(s.width);
-  const hooks: Record<string, string> = { value: emitFunction("fn value(o : u32, r : u32) -> F", expressions[0], context, loop, inner) };
-  const first: Omit<DispatchParts, "kernel" | "buffers"> = {
-    label: `${op.name} ${show(x.shape)} over ${show(axes)}`, context, hooks, aliases: typeAliases(s.width),
-    params: { outs: s.columns ? s.outs / s.width : s.outs, count: s.columns ? s.count : s.count / s.width, chunk: s.chunk, splits: s.splits },
-    cost: { flops: expressions.reduce((n, e) => n + e.steps.length, 0) * x.size, bytes: expressions.flatMap((e) => e.leaves).reduce((n, t) => n + Math.min(t.bytes, x.bytes), 0) },
+  const shape = cut(stage, op, kept, axes, loop, expressions);
+  const context = new HookContext(shape.width);
+  return {
+    shape, context,
+    hook: (name, i, ahead) => emitFunction(`fn ${name}(o : u32, r : u32) -> F`, expressions[i], context, loop, shape.columns ? 0 : 1, { ahead }),
+    first: {
+      label: `${op.name} ${show(x.shape)} over ${show(axes)}`, context, aliases: typeAliases(shape.width),
+      cost: { flops: expressions.reduce((n, e) => n + e.steps.length, 0) * x.size, bytes: expressions.flatMap((e) => e.leaves).reduce((n, t) => n + Math.min(t.bytes, x.bytes), 0) },
+    },
   };
-  switch (op.combine) {
-    case "moments": return moments(stage, s, first);
-    case "sums":
-      hooks.other = emitFunction("fn other(o : u32, r : u32) -> F", expressions[1], context, loop, inner);
-      return sums(stage, s, first);
-    default: return single(stage, op.combine, s, first, hooks, tail, chain);
-  }
+}
+
+export function lowerReduce(stage: ReduceStage): Dispatch[] {
+  const w = walk(stage);
+  if (!w) return [];
+  const { combine } = stage.node.op as ReduceOp;
+  return combine === "moments" || combine === "sums" ? lowerStatistics(stage, w) : single(stage, combine, w);
+}
+
+/** Two statistics by parts of each column, for a dispatch that joins them; undefined where columns are not cut. */
+export function lowerParts(stage: ReduceStage): { dispatch: Dispatch; parts: Parts } | undefined {
+  const w = walk(stage);
+  return w && w.shape.columns && w.shape.splits > 1 ? statisticsOfParts(stage, w) : undefined;
 }
 
 function cut({ traits, chain, tail }: ReduceStage, op: ReduceOp, kept: readonly number[], axes: readonly number[], loop: readonly LoopVariable[], expressions: readonly Expression[]): Shape2 {
@@ -81,70 +98,39 @@ function cut({ traits, chain, tail }: ReduceStage, op: ReduceOp, kept: readonly 
   return !columns && s.width === 4 && (s.splits === 1 || groupOf(traits, outs, count / 4)) && tail ? cutAt(1) : s;
 }
 
-type First = Omit<DispatchParts, "kernel" | "buffers">;
-
-function moments({ node, memoryOf, newScratch }: ReduceStage, s: Shape2, first: First): Dispatch[] {
-  const [mean, variance] = node.outputs.map((t) => memoryOf(t));
-  const kernel = s.columns ? momentsColumns : momentsRows;
-  const parts = { ...first, kernel, aliases: s.columns ? first.aliases : {} };
-  if (s.splits === 1) return [makeDispatch({ ...parts, buffers: { mean, spread: variance } })];
-  const { outs, splits, count, chunk, columns } = s;
-  const partMean = newScratch(outs * splits * 4), partSpread = newScratch(outs * splits * 4);
-  return [
-    makeDispatch({ ...parts, buffers: { mean: partMean, spread: partSpread } }),
-    makeDispatch({
-      label: `${first.label}, joined`, kernel: momentsMerge, params: { outs, splits, count, chunk, strideO: columns ? 1 : splits, strideS: columns ? outs : 1 },
-      buffers: { partMean, partSpread, mean, variance }, consts: { CHUNKED: columns }, context: new HookContext(1), cost: { flops: 8 * outs * splits, bytes: 8 * outs * (splits + 1) },
-    }),
-  ];
-}
-
-function sums({ node, memoryOf, newScratch }: ReduceStage, s: Shape2, first: First): Dispatch[] {
-  const [y0, y1] = node.outputs.map((t) => memoryOf(t));
-  if (s.splits === 1) return [makeDispatch({ ...first, kernel: sumsColumns, buffers: { y0, y1 } })];
-  const parts = [newScratch(s.outs * s.splits * 4), newScratch(s.outs * s.splits * 4)];
-  const context = new HookContext(1);
-  const [a, b] = parts.map((m) => context.scratch(m));
-  return [
-    makeDispatch({ ...first, kernel: sumsColumns, buffers: { y0: parts[0], y1: parts[1] } }),
-    makeDispatch({
-      label: `${first.label}, joined`, kernel: sumsColumns, params: joined(s), buffers: { y0, y1 }, context, aliases: typeAliases(1), cost: joinCost(s, 2),
-      hooks: { value: `fn value(o : u32, r : u32) -> F { return ${a}[r * params.outs + o]; }`, other: `fn other(o : u32, r : u32) -> F { return ${b}[r * params.outs + o]; }` },
-    }),
-  ];
-}
-
-function single({ memoryOf, newScratch, traits }: ReduceStage, combine: "sum" | "max" | "min" | "prod", s: Shape2, first: First, hooks: Record<string, string>, tail: Expression | undefined, chain: Chain): Dispatch[] {
+function single({ memoryOf, newScratch, traits, tail, chain }: ReduceStage, combine: "sum" | "max" | "min" | "prod", { shape: s, context: own, first: given, hook }: Walk): Dispatch[] {
   const consts = { COMBINE: { sum: 0, max: 1, min: 2, prod: 3 }[combine] };
   const kernel = s.columns ? reduceColumns : reduceRows;
+  const hooks: Record<string, string> = { value: hook("value", 0) };
+  const first = { ...given, params: walkParams(s), hooks };
   if (!s.columns && s.width === 4) hooks.lanes = lanesHook(combine);
   const y = memoryOf(endOf(chain));
   const type = s.columns ? "F" : "f32";
   const epilogue = (context: HookContext): Record<string, string> =>
     tail ? { epilogue: emitFunction(`fn epilogue(v : ${type}, i : u32) -> ${type}`, tail, context, wholeLoop(chain.domain), 0, { raw: "v" }) } : {};
-  if (s.splits === 1) return [makeDispatch({ ...first, kernel, consts, buffers: { y }, hooks: { ...hooks, ...epilogue(first.context) } })];
+  if (s.splits === 1) return [makeDispatch({ ...first, kernel, consts, buffers: { y }, hooks: { ...hooks, ...epilogue(own) } })];
   const group = groupOf(traits, s.columns ? s.outs / s.width : s.outs, s.columns ? s.count : s.count / s.width);
   if (group) {
     const wide = s.columns ? group.wide : 1;
     return [makeDispatch({
       ...first, kernel: reduceGroup, params: { outs: s.columns ? s.outs / s.width : s.outs, count: s.columns ? s.count : s.count / s.width, wide }, consts: { ...consts, THREADS: group.threads },
       aliases: { ...first.aliases, Y: s.columns ? first.aliases!.F : "f32" }, buffers: { y },
-      hooks: { ...hooks, ...epilogue(first.context) },
+      hooks: { ...hooks, ...epilogue(own) },
     })];
   }
   // The second pass walks the partial results: contiguous [outs, splits] or [splits, outs].
   const part = newScratch(s.outs * s.splits * 4);
   const context = new HookContext(1);
-  const name = context.scratch(part);
+  const name = context.bind(part, "f32");
   const value = `fn value(o : u32, r : u32) -> F { return ${name}[${s.columns ? "r * params.outs + o" : "o * params.count + r"}]; }`;
   return [
     makeDispatch({ ...first, kernel, consts, buffers: { y: part } }),
-    makeDispatch({ label: `${first.label}, joined`, kernel, params: joined(s), buffers: { y }, consts, context, hooks: { value, ...epilogue(context) }, aliases: typeAliases(1), cost: joinCost(s, 1) }),
+    makeDispatch({ label: `${first.label}, joined`, kernel, params: { outs: s.outs, count: s.splits, chunk: s.splits, splits: 1 }, buffers: { y }, consts, context, hooks: { value, ...epilogue(context) }, aliases: typeAliases(1), cost: { flops: s.outs * s.splits, bytes: 4 * s.outs * (s.splits + 1) } }),
   ];
 }
 
-const joined = ({ outs, splits }: Shape2): Params => ({ outs, count: splits, chunk: splits, splits: 1 });
-const joinCost = ({ outs, splits }: Shape2, n: number) => ({ flops: n * outs * splits, bytes: 4 * n * outs * (splits + 1) });
+/** Numbers of the kernels that walk columns or rows with an invocation each. */
+export const walkParams = ({ columns, width, outs, count, chunk, splits }: Shape2): Params => ({ outs: columns ? outs / width : outs, count: columns ? count : count / width, chunk, splits });
 
 function lanesHook(combine: "sum" | "max" | "min" | "prod"): string {
   const signature = "fn lanes(v : F) -> f32";

@@ -11,7 +11,9 @@ import { Expression } from "./expression.ts";
 import { type Chain, type Fusion, type Stage, endOf, rawOf } from "./stage.ts";
 import { lowerMap } from "./lower-map.ts";
 import { lowerNorm } from "./lower-norm.ts";
-import { lowerReduce } from "./lower-reduce.ts";
+import { type ReduceStage, lowerParts, lowerReduce } from "./lower-reduce.ts";
+import { type Parts, mergeParts, newParts } from "./lower-statistics.ts";
+import { tallied, tallyHook } from "./tally.ts";
 
 export type { BoundMemory, Dispatch, Memory } from "./dispatch.ts";
 
@@ -33,6 +35,8 @@ export interface DeviceLimits {
   /** Values of tunables that were found fastest for this kernel and problem. */
   tuned?(kernel: Kernel, params: Params): Consts | undefined;
 }
+
+type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
 
 export class Lowerer {
   readonly #recorded = new Map<Node, Recorded[]>();
@@ -77,16 +81,35 @@ export class Lowerer {
       }
       case "part": return lowerMap({ value: stage.value, into: stage.into, view: stage.view, memories: this.#memories(), maxBindingBytes });
       case "reduce":
-        return lowerReduce({ node: stage.node, chain: stage.chain, tail: this.#tail(stage.chain), traits: this.traits, memories: this.#memories(), memoryOf: (t) => this.memoryOf(t), newScratch: (bytes) => this.#newScratch(bytes) });
+        return lowerReduce(this.#reduceStage(stage));
       case "kernel": return this.#kernel(stage.node, stage.chain);
     }
   }
 
-  /** Two statistics and the elementwise stage behind them as one dispatch; undefined where that can't be. */
-  norm(node: Node, { result, also }: Extract<Stage, { kind: "map" }>): Dispatch | undefined {
-    const { maxStorageBuffers } = this.limits;
-    if (also || result.shape.join() !== node.inputs[0].shape.join() || result.bytes > this.limits.maxBindingBytes) return undefined;
-    return lowerNorm({ node, result, home: this.#residences.get(result), traits: this.traits, memories: this.#memories(result), maxStorageBuffers, memoryOf: (t) => this.memoryOf(t) });
+  #reduceStage({ node, chain }: NodeStage): ReduceStage {
+    return { node, chain, tail: this.#tail(chain), traits: this.traits, memories: this.#memories(), memoryOf: (t) => this.memoryOf(t), newScratch: (bytes) => this.#newScratch(bytes) };
+  }
+
+  /** Two statistics, of `parts` where these are known, and the elementwise stage behind them, as one dispatch or two; undefined where that can't be. */
+  norm(stage: NodeStage, { result, also }: Extract<Stage, { kind: "map" }>, parts?: Parts): Dispatch[] | undefined {
+    const { maxStorageBuffers, maxBindingBytes } = this.limits;
+    if (result.shape.join() !== stage.node.inputs[0].shape.join() || Math.max(result.bytes, also?.into.bytes ?? 0) > maxBindingBytes) return undefined;
+    return lowerNorm({
+      node: stage.node, result, also, home: this.#residences.get(result), traits: this.traits, memories: this.#memories(result), maxStorageBuffers, memoryOf: (t) => this.memoryOf(t),
+      parts, cut: () => lowerParts(this.#reduceStage(stage)),
+    });
+  }
+
+  /** A kernel's dispatches where they tally the moments that `statistics` takes of what they write; their parts, and a dispatch that joins these. Undefined where they can't. */
+  tally({ node, chain }: NodeStage, statistics: Node): { dispatches: Dispatch[]; parts: Parts; merge: Dispatch } | undefined {
+    const pixels = this.#writers(this.#record(node)).at(-1)?.kernel.tally;
+    const of = pixels && tallied(statistics, pixels);
+    if (!of) return undefined;
+    const outs = of.images * of.channels;
+    const parts = newParts(outs, of.splits, pixels, (bytes) => this.#newScratch(bytes));
+    const dispatches = this.#kernel(node, chain, (context) => tallyHook(of, parts, context));
+    if (dispatches.some((d) => d.memory.length > this.limits.maxStorageBuffers)) return undefined;
+    return { dispatches, parts, merge: mergeParts({ node: statistics, memoryOf: (t) => this.memoryOf(t) }, parts, outs, of.count, of.label) };
   }
 
   /** Dispatches that copy a stored tensor into another of the same shape. */
@@ -106,7 +129,7 @@ export class Lowerer {
     return new Expression(end, chain.domain, reshapeAccess(chain.domain, end.shape)!, this.#memories(end), chain.tensors);
   }
 
-  #kernel(node: Node, chain: Chain): Dispatch[] {
+  #kernel(node: Node, chain: Chain, tally?: (context: HookContext) => string): Dispatch[] {
     const recorded = this.#record(node);
     const writers = this.#writers(recorded);
     const scratches = new Map<number, Memory>();
@@ -127,9 +150,11 @@ export class Lowerer {
       const hooks: Record<string, string> = {};
       if (tail && writers.includes(d)) hooks.epilogue = emitFunction("fn epilogue(v : F, i : u32) -> F", tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
       if (strided && writers.includes(d)) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", end.shape, strided.view, context, wholeLoop(end.shape), 0);
+      const tallies = d === writers.at(-1) && tally;
+      if (tallies) hooks.tally = tally(context);
       const buffers = Object.fromEntries(Object.entries(d.buffers).map(([name, slot]) => [name, memory(slot)]));
       const aliases = storageAliases(d.kernel, (name) => d.buffers[name].dtype);
-      return makeDispatch({ label, kernel: d.kernel, params: d.params, buffers, consts: d.consts, aliases, context, hooks, cost: d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 } });
+      return makeDispatch({ label, kernel: d.kernel, params: d.params, buffers, consts: tallies ? { ...d.consts, TALLY: true } : d.consts, aliases, context, hooks, cost: d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 } });
     });
   }
 

@@ -8,6 +8,7 @@ import { type Variable, variableOp } from "../variable.ts";
 import type { Fusion, Stage } from "./stage.ts";
 import { writable } from "./dispatch.ts";
 import type { Dispatch, Lowerer, Memory } from "./lower.ts";
+import { joinNorms } from "./join-norms.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
 export interface Storage {
@@ -39,7 +40,7 @@ export interface HostInput {
 
 export interface PlannedStage {
   readonly stage: Stage;
-  /** A stage that became part of this one's dispatch. */
+  /** A stage that became part of this one's dispatches. */
   readonly with?: Stage;
   readonly dispatches: readonly Dispatch[];
 }
@@ -84,7 +85,7 @@ class Planner {
 
   run(): Plan {
     const lowered = this.fusion.stages.map((stage) => ({ stage, dispatches: this.lowerer.lower(stage) }));
-    const stages = this.#placeInPlace(this.#joinNorms(lowered));
+    const stages = this.#placeInPlace(joinNorms(lowered, this.fusion, this.lowerer));
     stages.forEach(({ dispatches }, s) => {
       for (const d of dispatches) for (const { memory } of d.memory) this.#touch(this.place(memory).storage, s);
     });
@@ -146,35 +147,6 @@ class Planner {
     return mixed.length > 0 ? writable(d, new Set(mixed.map((m) => m.binding))) : d;
   }
 
-  /** Puts statistics and the stage that uses them first into one dispatch, where a workgroup can hold what it needs of both. */
-  #joinNorms(lowered: readonly PlannedStage[]): PlannedStage[] {
-    const stages: (PlannedStage | undefined)[] = [...lowered];
-    const owner = (m: Memory): Memory["of"] => ("scratch" in m.of ? m.of : this.fusion.residences.get(m.of)?.into ?? m.of);
-    const memories = ({ dispatches }: PlannedStage, access: "read" | "read_write"): Set<Memory["of"]> =>
-      new Set(dispatches.flatMap((d) => d.memory.filter((m) => m.access === access).map((m) => owner(m.memory))));
-    lowered.forEach((statistics, s) => {
-      const { stage } = statistics;
-      if (stage.kind !== "reduce" || stage.node.outputs.length !== 2) return;
-      const made = memories(statistics, "read_write");
-      const between = new Set<Memory["of"]>();
-      for (let u = s + 1; u < Math.min(lowered.length, s + 12); u++) {
-        const user = stages[u];
-        if (!user) continue;
-        const reads = memories(user, "read");
-        if (user.stage.kind === "map" && [...reads].some((m) => made.has(m)) && ![...reads].some((m) => between.has(m))) {
-          const joint = this.lowerer.norm(stage.node, user.stage);
-          if (joint) {
-            stages[s] = { stage, with: user.stage, dispatches: [joint] };
-            stages[u] = undefined;
-            return;
-          }
-        }
-        for (const m of memories(user, "read_write")) between.add(m);
-      }
-    });
-    return stages.filter((p) => p !== undefined);
-  }
-
   /** Lets ops overwrite their inputs where nothing needs the old value later; elsewhere puts a copy before them. */
   #placeInPlace(lowered: readonly PlannedStage[]): PlannedStage[] {
     const lastRead = new Map<Tensor, number>();
@@ -211,7 +183,8 @@ class Planner {
     if ("scratch" in memory.of) {
       const { scratch } = memory.of;
       let storage = this.#scratch.get(scratch);
-      if (!storage) this.#scratch.set(scratch, (storage = this.#add({ kind: "slot", label: `scratch ${scratch}`, bytes: memory.bytes })));
+      if (!storage) this.#scratch.set(scratch, (storage = this.#add({ kind: "slot", label: `scratch ${scratch}`, bytes: 0 })));
+      storage.bytes = Math.max(storage.bytes, memory.offset + memory.bytes);
       return { storage, offset: memory.offset };
     }
     const { storage, offset } = this.#placeOf(memory.of);

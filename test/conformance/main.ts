@@ -28,9 +28,9 @@ try {
   process.exit(2);
 }
 const { gpu, adapter } = await environment().gpu();
-console.log(`${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${half ? ", floats stored in f16" : ""}${perturb ? ", all results perturbed by 1 %" : ""}`);
+console.log(`${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${environment().traits?.cpu === false ? ", as on a GPU" : ""}${half ? ", floats stored in f16" : ""}${perturb ? ", all results perturbed by 1 %" : ""}`);
 const start = performance.now();
-const report = await runSuite(suite, () => Device.open(gpu), { only, half, perturb, print: console.log });
+const report = await runSuite(suite, () => Device.open(gpu, { traits: environment().traits }), { only, half, perturb, print: console.log });
 console.log(markdown ? markdownTable(report) : table(report));
 console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);
 for (const [reason, n] of report.reasons) console.log(`${n} skipped: ${reason}`);

@@ -30,7 +30,7 @@ export async function checkGolden(name: string, load: () => Promise<GoldenFile>,
     if (shared) return check(await load(), shared, c);
     const { gpu } = await environment().gpu();
     // A device frees its variables only when it is disposed, and networks of full width are large.
-    using device = await Device.open(gpu);
+    using device = await Device.open(gpu, { traits: environment().traits });
     await check(await load(), device, c);
   });
   return c;

@@ -6,7 +6,7 @@ import type { DType } from "../../engine/dtype.ts";
 import { environment } from "./environment.ts";
 
 let shared: Promise<Device> | undefined;
-export const device = (): Promise<Device> => (shared ??= environment().gpu().then(({ gpu }) => Device.open(gpu)));
+export const device = (): Promise<Device> => (shared ??= environment().gpu().then(({ gpu }) => Device.open(gpu, { traits: environment().traits })));
 
 /** A tensor that holds given values. */
 export const tensor = (data: ArrayLike<number>, shape: readonly number[] = [data.length], dtype: DType = "f32"): Tensor =>

@@ -1,4 +1,4 @@
-// The test environment in Node.
+// The test environment in Node. CMEDL_TRAITS=gpu (or cpu) makes devices choose kernels as on a GPU, on whatever adapter there is.
 import { readFile } from "node:fs/promises";
 import { openNodeGpu } from "../../cli/node-gpu.ts";
 import { setEnvironment } from "./environment.ts";
@@ -10,6 +10,7 @@ export const records: RecordedBits[] = [];
 let opened: ReturnType<typeof openNodeGpu> | undefined;
 setEnvironment({
   where: "node",
+  traits: process.env.CMEDL_TRAITS ? { cpu: process.env.CMEDL_TRAITS === "cpu" } : {},
   gpu: () => (opened ??= openNodeGpu({ quiet: true })),
   readFile: async (path) => new Uint8Array(await readFile(path)),
   record: (name, data) => void records.push(recordOf(name, data)),
