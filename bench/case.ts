@@ -1,5 +1,5 @@
 // What a bench runs.
-import type { CompileOptions, Device, Estimate, Feeds, Program } from "../engine/index.ts";
+import type { Device, Estimate, Feeds, Program } from "../engine/index.ts";
 import type { Group } from "./report.ts";
 
 /** A compiled case, ready to be timed. */
@@ -20,8 +20,8 @@ export interface Case {
   readonly bytes: number;
   /** What bench/torch needs to build the same. */
   readonly torch: object;
-  /** What the program would take, nothing made; of networks and steps. */
-  estimate?(device: Device, options?: CompileOptions): Estimate;
+  /** What the program would take, nothing made; of networks and steps. Throws MemoryBudgetError. */
+  estimate?(device: Device, memoryBudget?: number): Estimate;
   prepare(device: Device): Promise<Prepared>;
 }
 

@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { CommanderError } from "commander";
 import { describeChoice, openNodeGpu, profilingFeatures } from "../cli/node-gpu.ts";
-import { Device } from "../engine/index.ts";
+import { Device, type GpuOptions, MemoryBudgetError } from "../engine/index.ts";
 import { type Case, matches } from "./case.ts";
 import { compareReports, isRegression } from "./compare.ts";
 import { FULL, QUICK, runCase } from "./harness.ts";
@@ -15,7 +15,7 @@ import { type Options, command } from "./options.ts";
 import { measurePeaks } from "./peaks.ts";
 import { runPeers } from "./peers.ts";
 import { type Report, type Row, fileNameOf } from "./report.ts";
-import { comparisonLines, head, planLines, rowLine, sideBySide } from "./table.ts";
+import { type Planned, comparisonLines, head, planLines, rowLine, sideBySide } from "./table.ts";
 
 const say = (line = ""): void => void process.stdout.write(`${line}\n`);
 const readReport = async (file: string): Promise<Report> => JSON.parse(await readFile(file, "utf8")) as Report;
@@ -27,6 +27,9 @@ async function write(file: string, report: Report): Promise<void> {
   const top = JSON.stringify(rest, null, 2).slice(0, -2);
   await writeFile(file, `${top},\n  "rows": [\n${rows.map((r) => `    ${JSON.stringify(r)}`).join(",\n")}\n  ]\n}\n`);
 }
+
+/** The command line without what says only where results go or what they are held against: those are paths of one machine. */
+const measuring = (args: readonly string[]): string => args.filter((a, i) => !/^--(json|save|compare|torch)(=|$)/.test(a) && !/^--(json|compare|torch)$/.test(args[i - 1] ?? "")).join(" ");
 
 /** Rows of both, the new ones in place of the old of the same name. */
 const merged = (old: readonly Row[], now: readonly Row[]): Row[] => {
@@ -45,9 +48,19 @@ async function main(args: readonly string[]): Promise<number> {
   const small = software && !options.plan;
   const scale = { size: options.size ?? (small ? 64 : 256), batch: 2, share: small ? 0.25 : 1 };
   const cases: Case[] = [...kernelCases(paperLayers(), limits), ...networkCases(scale)].filter((c) => matches(c, words) && (!options.quick || c.quick));
+  const deviceOptions: GpuOptions = options.winograd ? { traits: { winograd: options.winograd === "always" } } : {};
   if (options.plan) {
-    using device = await Device.open(gpu);
-    const planned = cases.filter((c) => c.estimate).map((c) => ({ name: c.name, ...c.estimate!(device, options.budget === undefined ? {} : { memoryBudget: 1e6 * options.budget }) }));
+    using device = await Device.open(gpu, deviceOptions);
+    const memoryBudget = options.budget && 1e6 * options.budget;
+    const planned = cases.flatMap(({ name, estimate }): Planned[] => {
+      if (!estimate) return [];
+      try {
+        return [{ name, estimate: estimate(device, memoryBudget) }];
+      } catch (error) {
+        if (!(error instanceof MemoryBudgetError)) throw error;
+        return [{ name, least: error.bytes.reached }];
+      }
+    });
     for (const line of planLines(planned)) say(line);
     return 0;
   }
@@ -61,7 +74,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   say(describeChoice(choice));
   if (software && !options.peers) say(`A software adapter: kernels up to ${limits!.flops / 1e9} GFLOP, networks a quarter as wide at ${scale.size} × ${scale.size}; wall time.`);
-  const common = { engine: "cmedl", adapter: choice.name, software, date: new Date().toISOString(), command: `npm run bench -- ${args.join(" ")}`.trim(), host: `${cpus()[0].model} × ${cpus().length}, Node ${process.version}` };
+  const common = { engine: "cmedl", adapter: choice.name, software, date: new Date().toISOString(), command: `npm run bench -- ${measuring(args)}`.trim().replace(/ --$/, ""), host: `${cpus()[0].model} × ${cpus().length}, Node ${process.version}` };
   const report: Report = options.peers ? { ...common, rows: await runPeers(words, options, say) } : await runOwn();
   if (report.rows.length === 0) {
     say(`no case has ${words.join(" and ")}; --list prints them`);
@@ -96,7 +109,7 @@ async function main(args: readonly string[]): Promise<number> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => { stopped = true; });
     for (const c of cases) {
       if (stopped) break;
-      rows.push(await runCase(gpu, c, options.quick ? QUICK : FULL, peaks, gpuClock, options.winograd && { traits: { winograd: options.winograd === "always" } }));
+      rows.push(await runCase(gpu, c, options.quick ? QUICK : FULL, peaks, gpuClock, deviceOptions));
       say(rowLine(rows.at(-1)!));
     }
     return { ...common, peaks, rows };

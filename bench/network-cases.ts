@@ -38,13 +38,14 @@ const bytesOf = (module: Module): number => [...module.variables().values()].red
 
 function inference(network: TimedNetwork, scale: Scale): Case {
   const name = `${network.name} inference ${at(scale)}`, make = () => seeded(network.make(scale.share));
+  const forward = (module: Module) => ({ image }: { image: Tensor }) => ({ y: network.forward(module, image) });
   return {
     name, group: "network", quick: network.name === "unet" || network.name === "generator", torch: { network: network.name, pass: "inference" }, bytes: 4 * 2 * pixels(scale) + bytesOf(network.make(scale.share)),
     flops: traced("infer", () => [network.forward(network.make(scale.share), input("image", imageShape(scale)))]),
-    estimate: (device, options) => { const module = make(); return device.estimate(({ image }) => ({ y: network.forward(module, image) }), { image: imageShape(scale) }, { ...options, name }); },
+    estimate: (device, memoryBudget) => device.estimate(forward(make()), { image: imageShape(scale) }, { name, memoryBudget }),
     async prepare(device): Promise<Prepared> {
       const module = make(), data = images(scale, 5);
-      const of = (batch: number) => device.compile(({ image }) => ({ y: network.forward(module, image) }), { image: imageShape({ ...scale, batch }) }, { name });
+      const of = (batch: number) => device.compile(forward(module), { image: imageShape({ ...scale, batch }) }, { name });
       const program = await of(scale.batch), feeds = { image: data };
       return {
         program, feeds,
@@ -94,18 +95,20 @@ function training(network: TimedNetwork, scale: Scale): Case {
     adam.minimize(loss);
     return loss;
   };
+  const inputs = { x: shape, t: shape };
+  const whole = (made: ReturnType<typeof make>) => ({ x, t }: { x: Tensor; t: Tensor }) => ({ loss: trained(made, x, t) });
   return {
     name, group: "network", quick: network.name === "unet", torch: { network: network.name, pass: "training" }, bytes: 4 * 2 * pixels(scale) + 7 * bytesOf(network.make(scale.share)),
     flops: traced("train", () => [trained(make(), input("x", shape), input("t", shape))]),
-    estimate: (device, options) => { const made = make(); return device.estimate(({ x, t }) => ({ loss: trained(made, x, t) }), { x: shape, t: shape }, { ...options, mode: "train", name }); },
+    estimate: (device, memoryBudget) => device.estimate(whole(make()), inputs, { mode: "train", name, memoryBudget }),
     async prepare(device) {
-      const made = make(), feeds = { x: images(scale, 5), t: network.name === "generator" ? images(scale, 6) : masks(scale, 6) };
-      const program = await device.compile(({ x, t }) => ({ loss: trained(made, x, t) }), { x: shape, t: shape }, { mode: "train", name });
+      const feeds = { x: images(scale, 5), t: network.name === "generator" ? images(scale, 6) : masks(scale, 6) };
+      const program = await device.compile(whole(make()), inputs, { mode: "train", name });
       return { program, feeds, async check() {
-        const twin = make(), own = make();
-        using alone = await device.compile(({ x, t }) => ({ loss: network.loss(network.forward(twin.module, x), t) }), { x: shape, t: shape }, { mode: "train" });
-        using whole = await device.compile(({ x, t }) => ({ loss: trained(own, x, t) }), { x: shape, t: shape }, { mode: "train" });
-        return await checkTraining(whole, alone, feeds, "loss");
+        const twin = make();
+        using alone = await device.compile(({ x, t }) => ({ loss: network.loss(network.forward(twin.module, x), t) }), inputs, { mode: "train" });
+        using own = await device.compile(whole(make()), inputs, { mode: "train" });
+        return await checkTraining(own, alone, feeds, "loss");
       } };
     },
   };
@@ -154,7 +157,7 @@ function step({ name: method, make, losses }: Method, scale: Scale): Case {
   return {
     name, group: "step", quick: false, torch: { network: method, pass: "training" }, bytes: 4 * 4 * pixels(scale) + 7 * bytesOf(make(scale)),
     flops: traced("train", () => Object.values(whole(make(scale))(symbols()))),
-    estimate: (device, options) => { const f = whole(make(scale)); return device.estimate((x) => f(x), inputs, { ...options, mode: "train", name }); },
+    estimate: (device, memoryBudget) => { const f = whole(make(scale)); return device.estimate((x) => f(x), inputs, { mode: "train", name, memoryBudget }); },
     async prepare(device) {
       const feeds = { xC: images(scale, 5), yC: masks(scale, 6), xM: images(scale, 7), yM: masks(scale, 8) };
       const compiled = () => { const f = whole(make(scale)); return device.compile((x) => f(x), inputs, { mode: "train", name }); };

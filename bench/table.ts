@@ -27,12 +27,19 @@ export function rowLine({ name, ms, wrong, flops = 0, bytes = 0, ofPeak, dispatc
   ]);
 }
 
+/** What a program would take; or the least bytes of activations that were reached, where the budget was too small. */
+export interface Planned {
+  readonly name: string;
+  readonly estimate?: Estimate;
+  readonly least?: number;
+}
+
 /** What programs would take, one a line. */
-export function planLines(all: readonly (Estimate & { readonly name: string })[]): string[] {
+export function planLines(all: readonly Planned[]): string[] {
   const giga = (n: number): string => (n / 1e9).toFixed(3);
-  return columns([["case", "activations GB", "at least", "variables GB", "TFLOP", "× without a budget", "disp", "pipe", "heaviest dispatch"], ...all.map((e) => [
-    e.name, giga(e.activationBytes), giga(e.lowerBoundBytes), giga(e.variableBytes), (e.flops / 1e12).toFixed(3), e.flopsRatio.toFixed(3), `${e.dispatches}`, `${e.pipelines}`, `${(e.heaviest.flops / 1e9).toFixed(1)} GFLOP, ${e.heaviest.label}`,
-  ])]);
+  return columns([["case", "activations GB", "at least", "variables GB", "TFLOP", "× without a budget", "disp", "pipe", "heaviest dispatch"], ...all.map(({ name, estimate: e, least }) => (e ? [
+    name, giga(e.activationBytes), giga(e.lowerBoundBytes), giga(e.variableBytes), (e.flops / 1e12).toFixed(3), e.flopsRatio.toFixed(3), `${e.dispatches}`, `${e.pipelines}`, `${(e.heaviest.flops / 1e9).toFixed(1)} GFLOP, ${e.heaviest.label}`,
+  ] : [name, `over: ${giga(least!)}`, "", "", "", "", "", "", ""]))]);
 }
 
 /** Those that changed beyond noise, the worst first. */

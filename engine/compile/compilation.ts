@@ -103,9 +103,11 @@ export function compile(f: (inputs: Inputs<string>) => Outputs<string>, specs: R
   if (half && !traits.f16) throw new LimitExceededError(`${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`);
   let made = attempt(graph);
   const least = { flops: flopsOf(made.plan), bytes: slotBytes(made.plan) };
+  let reached = least.bytes;
   for (let round = 0; slotBytes(made.plan) > memoryBudget; round++) {
+    reached = Math.min(reached, slotBytes(made.plan));
     const next = round < ROUNDS ? recompute(graph, made.fusion, made.plan, slotBytes(made.plan) - memoryBudget) : undefined;
-    if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached: slotBytes(made.plan), whole: least.bytes });
+    if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached, whole: least.bytes });
     made = attempt((graph = next));
   }
   return {
