@@ -7,7 +7,7 @@ import { isGroup } from "../train/config-fields.ts";
 import { SEGMENTORS } from "../train/config.ts";
 import type { Layer } from "../train/presets.ts";
 import { parseValue } from "./config-file.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 
 interface FieldFlag {
   readonly flags: string;

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import type { Device } from "../engine/index.ts";
 import type { PartialConfig, RegimeName, TrainConfig } from "../train/config.ts";
 import { presetConfig } from "../train/presets.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { ExperimentData } from "./experiment-data.ts";
 import { exists } from "./files.ts";
 import { openDevice } from "./open-device.ts";

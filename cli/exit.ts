@@ -2,14 +2,6 @@
 
 import { CommanderError } from "commander";
 
-/** A mistake of the user's that a command found: an unusable option, input or file. `message` is one sentence with the mend. */
-export class CommandError extends Error {
-  constructor(readonly code: "usage" | "data" | "config" | "file" | "interrupted", message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "CommandError";
-  }
-}
-
 /** Exit codes by an error's `code`; what is not named here is unexpected: 1. */
 export const exitCodes: Readonly<Record<string, number>> = {
   usage: 2,

@@ -8,7 +8,7 @@ import { type CaseName, type SplitLists, splitUnpaired } from "../data/split.ts"
 import { type Modality, phantomCase } from "../data/synthetic.ts";
 import type { PartialConfig, TrainConfig } from "../train/config.ts";
 import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "./dataset.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { exists } from "./files.ts";
 import type { Narrator } from "./progress.ts";
 import type { RunSets } from "./training.ts";

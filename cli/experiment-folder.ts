@@ -8,7 +8,7 @@ import { DataError } from "../data/errors.ts";
 import type { Length } from "../train/experiments.ts";
 import type { TrainConfig } from "../train/config.ts";
 import type { Evaluation } from "./evaluate-run.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { FileError, exists, readBytes, writeAtomic } from "./files.ts";
 import { RunFolder } from "./run-folder.ts";
 

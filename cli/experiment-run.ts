@@ -5,7 +5,7 @@ import { type Cost, type Job, type Length, costKey } from "../train/experiments.
 import { type Evaluation, evaluateRun } from "./evaluate-run.ts";
 import type { ExperimentData } from "./experiment-data.ts";
 import type { ExperimentFolder } from "./experiment-folder.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { Narrator } from "./progress.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { trainRun } from "./training.ts";

@@ -12,7 +12,7 @@ import { ExperimentFolder } from "./experiment-folder.ts";
 import { lengthText, writeTables } from "./experiment-report.ts";
 import { Pace, type Planned, calibrate, runJob } from "./experiment-run.ts";
 import type { Evaluation } from "./evaluate-run.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { deviceOpener } from "./open-device.ts";
 import { Narrator, clock } from "./progress.ts";
 import { examineVgg } from "./vgg-file.ts";

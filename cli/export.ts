@@ -7,7 +7,7 @@ import { type Runnable, isModelName, modelNames, networkFor, runnable } from "..
 import { exportOnnx } from "../models/onnx.ts";
 import { foreignNames, fromStateDict } from "../models/pytorch.ts";
 import { makeRegime } from "../train/make-regime.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
 import { Narrator } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";

@@ -5,7 +5,7 @@ import { rangeOf } from "../data/intensity.ts";
 import { writeNifti } from "../data/nifti.ts";
 import { outputsOf } from "../train/config.ts";
 import { readVolume } from "./dataset.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { refuseOverwrite, writeAtomic } from "./files.ts";
 import { openDevice } from "./open-device.ts";
 import { Narrator } from "./progress.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { ConfigError } from "../train/config-check.ts";
 import { PRESETS, presetConfig } from "../train/presets.ts";
 import { writeConfig } from "./config-file.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 
 export function register(command: Command): void {
   command

@@ -4,7 +4,7 @@ import type { SliceSet } from "../data/slices.ts";
 import type { TrainConfig } from "../train/config.ts";
 import type { Regime } from "../train/regime.ts";
 import { type CaseFiles, type Dataset, type ImageFile, type SliceLoadOptions, loadImageSlices, loadSlices } from "./dataset.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import type { Narrator } from "./progress.ts";
 import type { RunSets } from "./training.ts";
 

@@ -10,7 +10,7 @@ import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/presets.t
 import { type FlagValues, addConfigFlags, flagLayers, refuseOnResume } from "./config-flags.ts";
 import { readConfigFile } from "./config-file.ts";
 import { type Dataset, type ImageFile, findSplits, scanDataset, scanImages, surveyCases } from "./dataset.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { exists } from "./files.ts";
 import { openDevice } from "./open-device.ts";
 import { Narrator } from "./progress.ts";

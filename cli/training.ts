@@ -12,7 +12,7 @@ import { type EpochPictures, type EpochReport, Training } from "../train/loop.ts
 import { setInferenceStatistics } from "../models/blocks.ts";
 import { featuresOf, makeRegime } from "../train/make-regime.ts";
 import { classesOf } from "../train/validation.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import type { Narrator } from "./progress.ts";
 import type { RunFolder } from "./run-folder.ts";
 

@@ -5,7 +5,7 @@ import { readPth } from "../data/pth.ts";
 import { type SafetensorsTensor, readSafetensors } from "../data/safetensors.ts";
 import { isZip } from "../data/zip.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError } from "./errors.ts";
 import { readBytes } from "./files.ts";
 import { RunFolder } from "./run-folder.ts";
 
