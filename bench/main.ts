@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { CommanderError } from "commander";
-import { describeChoice, openNodeGpu, profilingFeatures } from "../cli/node-gpu.ts";
+import { describeChoice, openNodeGpu, profilingFeatures } from "../node/gpu/open.ts";
 import { Device, type GpuOptions, MemoryBudgetError } from "../engine/index.ts";
 import { type Case, matches } from "./case.ts";
 import { compareReports, isRegression } from "./compare.ts";

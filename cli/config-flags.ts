@@ -6,8 +6,8 @@ import { ConfigError, type Path, nodeAt } from "../train/config-check.ts";
 import { isGroup } from "../train/config-fields.ts";
 import { SEGMENTORS } from "../train/config.ts";
 import type { Layer } from "../train/presets.ts";
-import { parseValue } from "./config-file.ts";
-import { CommandError } from "./errors.ts";
+import { parseValue } from "../node/config-file.ts";
+import { CommandError } from "../node/errors.ts";
 
 interface FieldFlag {
   readonly flags: string;

@@ -4,10 +4,10 @@ import { type TensorToWrite, toFloat32, writeSafetensors } from "../data/safeten
 import { writePth } from "../data/pth-write.ts";
 import { isModelName, modelNames, networkFor } from "../models/from-state-dict.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
-import { CommandError } from "./errors.ts";
-import { refuseOverwrite, writeAtomic } from "./files.ts";
-import { Narrator } from "./progress.ts";
-import { inFile, readWeights, widthOf } from "./weights.ts";
+import { CommandError } from "../node/errors.ts";
+import { refuseOverwrite, writeAtomic } from "../node/files.ts";
+import { Narrator } from "../node/narrator.ts";
+import { inFile, readWeights, widthOf } from "../node/run/weights.ts";
 
 interface ConvertFlags {
   model?: string;

@@ -5,13 +5,13 @@ import type { Command } from "commander";
 import type { Device } from "../engine/index.ts";
 import type { PartialConfig, RegimeName, TrainConfig } from "../train/config.ts";
 import { presetConfig } from "../train/presets.ts";
-import { CommandError } from "./errors.ts";
-import { ExperimentData } from "./experiment-data.ts";
-import { exists } from "./files.ts";
+import { CommandError } from "../node/errors.ts";
+import { ExperimentData } from "../node/experiment/data.ts";
+import { exists } from "../node/files.ts";
 import { openDevice } from "./open-device.ts";
-import { Narrator, clock } from "./progress.ts";
-import { RunFolder } from "./run-folder.ts";
-import { type RunResult, type RunSets, trainRun } from "./training.ts";
+import { Narrator, clock } from "../node/narrator.ts";
+import { RunFolder } from "../node/run/folder.ts";
+import { type RunResult, type RunSets, trainRun } from "../node/run/train.ts";
 
 /** Sizes at which both regimes train in a few minutes on two cores without a GPU. */
 const SIZE = 32, STEPS = 32;

@@ -5,8 +5,8 @@ import type { Command } from "commander";
 import { version } from "../package.json";
 import { MATRIX_FEATURE, adapterMatrix } from "../engine/gpu/matrix.ts";
 import type { Traits } from "../kernels/kernel.ts";
-import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "./node-gpu.ts";
-import { type InstallHint, installHint, readSystem } from "./install-hint.ts";
+import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
+import { type InstallHint, installHint, readSystem } from "../node/gpu/install-hint.ts";
 
 /** Limits that decide what can be run, with the values that WebGPU promises everywhere. */
 const limitDefaults = {

@@ -7,15 +7,15 @@ import { type PartialConfig, SEGMENTORS, type SegmentorName, type TrainConfig } 
 import { EXPERIMENTS, type Experiment, type ExperimentName, type Job, type Length, jobsOf, lengthFor, secondsOf, trainedJobs } from "../train/experiments.ts";
 import { type Layer, layeredConfig, presetOf } from "../train/presets.ts";
 import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
-import { ExperimentData, PHANTOM_SIZE } from "./experiment-data.ts";
-import { ExperimentFolder } from "./experiment-folder.ts";
-import { lengthText, writeTables } from "./experiment-report.ts";
-import { Pace, type Planned, calibrate, runJob } from "./experiment-run.ts";
-import type { Evaluation } from "./evaluate-run.ts";
-import { CommandError } from "./errors.ts";
+import { ExperimentData, PHANTOM_SIZE } from "../node/experiment/data.ts";
+import { ExperimentFolder } from "../node/experiment/folder.ts";
+import { lengthText, writeTables } from "../node/experiment/report.ts";
+import { Pace, type Planned, calibrate, runJob } from "../node/experiment/run.ts";
+import type { Evaluation } from "../node/run/evaluate.ts";
+import { CommandError } from "../node/errors.ts";
 import { deviceOpener } from "./open-device.ts";
-import { Narrator, clock } from "./progress.ts";
-import { examineVgg } from "./vgg-file.ts";
+import { Narrator, clock } from "../node/narrator.ts";
+import { examineVgg } from "../node/run/vgg.ts";
 
 interface ExperimentFlags extends FlagValues {
   data?: string;

@@ -7,11 +7,11 @@ import { type Runnable, isModelName, modelNames, networkFor, runnable } from "..
 import { exportOnnx } from "../models/onnx.ts";
 import { foreignNames, fromStateDict } from "../models/pytorch.ts";
 import { makeRegime } from "../train/make-regime.ts";
-import { CommandError } from "./errors.ts";
-import { refuseOverwrite, writeAtomic } from "./files.ts";
-import { Narrator } from "./progress.ts";
-import { RunFolder } from "./run-folder.ts";
-import { inFile, isFolder, readWeights, segmentorAmong, widthOf } from "./weights.ts";
+import { CommandError } from "../node/errors.ts";
+import { refuseOverwrite, writeAtomic } from "../node/files.ts";
+import { Narrator } from "../node/narrator.ts";
+import { RunFolder } from "../node/run/folder.ts";
+import { inFile, isFolder, readWeights, segmentorAmong, widthOf } from "../node/run/weights.ts";
 
 interface ExportFlags {
   network?: string;

@@ -1,8 +1,8 @@
 // The engine's device in Node, with the tile sizes that were found for it, and one line on stderr about what it runs on.
 import { Device } from "../engine/index.ts";
-import { describeChoice, openNodeGpu } from "./node-gpu.ts";
-import type { Narrator } from "./progress.ts";
-import { readTuning } from "./tuning-file.ts";
+import { describeChoice, openNodeGpu } from "../node/gpu/open.ts";
+import type { Narrator } from "../node/narrator.ts";
+import { readTuning } from "../node/gpu/tuning-file.ts";
 
 /** Opens the GPU that `device` names, or the fastest; `dawnFeatures` as openNodeGpu takes them. Throws GpuUnavailableError. */
 export const openDevice = (narrator: Narrator, device?: string, dawnFeatures?: readonly string[]): Promise<Device> => deviceOpener(narrator, device, dawnFeatures)();

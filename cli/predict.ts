@@ -4,13 +4,13 @@ import { fromLps, toLps } from "../data/orientation.ts";
 import { rangeOf } from "../data/intensity.ts";
 import { writeNifti } from "../data/nifti.ts";
 import { outputsOf } from "../train/config.ts";
-import { readVolume } from "./dataset.ts";
-import { CommandError } from "./errors.ts";
-import { refuseOverwrite, writeAtomic } from "./files.ts";
+import { readVolume } from "../node/dataset/scan.ts";
+import { CommandError } from "../node/errors.ts";
+import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { openDevice } from "./open-device.ts";
-import { Narrator } from "./progress.ts";
-import { RunFolder } from "./run-folder.ts";
-import { VolumeSegmenter } from "./segment-volume.ts";
+import { Narrator } from "../node/narrator.ts";
+import { RunFolder } from "../node/run/folder.ts";
+import { VolumeSegmenter } from "../node/run/segment.ts";
 
 interface PredictFlags {
   output: string;

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { ConfigError } from "../train/config-check.ts";
 import { PRESETS, presetConfig } from "../train/presets.ts";
-import { writeConfig } from "./config-file.ts";
-import { CommandError } from "./errors.ts";
+import { writeConfig } from "../node/config-file.ts";
+import { CommandError } from "../node/errors.ts";
 
 export function register(command: Command): void {
   command

@@ -8,16 +8,16 @@ import type { TrainConfig } from "../train/config.ts";
 import { featuresOf, makeRegime } from "../train/make-regime.ts";
 import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/presets.ts";
 import { type FlagValues, addConfigFlags, flagLayers, refuseOnResume } from "./config-flags.ts";
-import { readConfigFile } from "./config-file.ts";
-import { type Dataset, type ImageFile, findSplits, scanDataset, scanImages, surveyCases } from "./dataset.ts";
-import { CommandError } from "./errors.ts";
-import { exists } from "./files.ts";
+import { readConfigFile } from "../node/config-file.ts";
+import { type Dataset, type ImageFile, findSplits, scanDataset, scanImages, surveyCases } from "../node/dataset/scan.ts";
+import { CommandError } from "../node/errors.ts";
+import { exists } from "../node/files.ts";
 import { openDevice } from "./open-device.ts";
-import { Narrator } from "./progress.ts";
-import { RunFolder } from "./run-folder.ts";
-import { loadRunSets } from "./run-sets.ts";
-import { type RunSets, trainRun } from "./training.ts";
-import { examineVgg } from "./vgg-file.ts";
+import { Narrator } from "../node/narrator.ts";
+import { RunFolder } from "../node/run/folder.ts";
+import { loadRunSets } from "../node/run/sets.ts";
+import { type RunSets, trainRun } from "../node/run/train.ts";
+import { examineVgg } from "../node/run/vgg.ts";
 
 interface TrainFlags extends FlagValues {
   out?: string;

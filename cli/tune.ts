@@ -4,11 +4,11 @@ import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/
 import { makeRegime } from "../train/make-regime.ts";
 import { compileSegmenter } from "../train/validation.ts";
 import { type FlagValues, addConfigFlags } from "./config-flags.ts";
-import { profilingFeatures } from "./node-gpu.ts";
+import { profilingFeatures } from "../node/gpu/open.ts";
 import { openDevice } from "./open-device.ts";
-import { Narrator } from "./progress.ts";
+import { Narrator } from "../node/narrator.ts";
 import { configOf } from "./train.ts";
-import { readTuning, tuningFile, writeTuning } from "./tuning-file.ts";
+import { readTuning, tuningFile, writeTuning } from "../node/gpu/tuning-file.ts";
 
 interface TuneFlags extends FlagValues {
   regime?: string;

@@ -26,10 +26,10 @@ const serveOnly = args[0] === "--serve" && args.shift() !== undefined;
 const files = (await testFiles()).filter((f) => isomorphic.some((i) => f.startsWith(i)) && (args.length === 0 || args.some((part) => f.includes(part))));
 if (files.length === 0) fail(`no isomorphic test file matches ${args.join(", ")}; they begin with ${isomorphic.join(", ")}`);
 
-const entry = `import { runInPage } from "./web/test-page.ts";\nvoid runInPage(${fileList(files)});`;
+const entry = `import { runInPage } from "./test/page/page.ts";\nvoid runInPage(${fileList(files)});`;
 const outcome = await withBundle({ contents: entry, platform: "browser" }, async (bundlePath) => {
   const bundle = await readFile(bundlePath, "utf8");
-  const server = await serve({ "/": ["text/html", await readFile(join(root, "web/test-page.html"))], "/tests.mjs": ["text/javascript", bundle] });
+  const server = await serve({ "/": ["text/html", await readFile(join(root, "test/page/page.html"))], "/tests.mjs": ["text/javascript", bundle] });
   const url = `http://127.0.0.1:${server.address().port}/`;
   if (serveOnly) {
     console.log(`open ${url} in a browser with WebGPU; Ctrl-C ends`);

@@ -1,6 +1,6 @@
 // One engine in a process of its own, driven by messages: prepare a case, take samples, release it.
 import { isSoftwareAdapter } from "../../engine/index.ts";
-import { openNodeGpu } from "../../cli/node-gpu.ts";
+import { openNodeGpu } from "../../node/gpu/open.ts";
 import { type Samples, noSamples, settled, take } from "../clock.ts";
 import { CHECKED_STEPS, PEER_CASES } from "../peer-cases.ts";
 import { type Counts, countWebGpu } from "./counting.ts";

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readPth } from "../../data/pth.ts";
 import { readSafetensors, toFloat32, writeSafetensors } from "../../data/safetensors.ts";
-import { writeConfig } from "../../cli/config-file.ts";
-import { examineVgg } from "../../cli/vgg-file.ts";
+import { writeConfig } from "../../node/config-file.ts";
+import { examineVgg } from "../../node/run/vgg.ts";
 import { RandomStreams, type Variable } from "../../engine/index.ts";
 import { modelNames, networkFor } from "../../models/from-state-dict.ts";
 import {

@@ -1,7 +1,7 @@
 // What the doctor says, and what it tells to install on each system.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type SystemFacts, describeMend, installHint, parseOsRelease, readSystem } from "../../cli/install-hint.ts";
+import { type SystemFacts, describeMend, installHint, parseOsRelease, readSystem } from "../../node/gpu/install-hint.ts";
 import { type Report, describeTensorCores } from "../../cli/doctor.ts";
 import { cmedl } from "./command.ts";
 

@@ -3,9 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { CommandError } from "../../cli/errors.ts";
+import { CommandError } from "../../node/errors.ts";
 import { exitOf } from "../../cli/exit.ts";
-import { GpuUnavailableError } from "../../cli/node-gpu.ts";
+import { GpuUnavailableError } from "../../node/gpu/open.ts";
 import { NumericalError, OutOfMemoryError, ShapeError } from "../../engine/errors.ts";
 import { cmedl } from "./command.ts";
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseNifti, writeNifti } from "../../data/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
-import { readVolume } from "../../cli/dataset.ts";
+import { readVolume } from "../../node/dataset/scan.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("train and predict");

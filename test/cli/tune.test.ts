@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Report } from "../../cli/doctor.ts";
-import { readTuning, tuningFile, writeTuning } from "../../cli/tuning-file.ts";
+import { readTuning, tuningFile, writeTuning } from "../../node/gpu/tuning-file.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("cmedl tune");

@@ -4,13 +4,13 @@
 //   runs/<job>/       one training run each, with evaluation-<row>.json once it was tested
 import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { DataError } from "../data/errors.ts";
-import type { Length } from "../train/experiments.ts";
-import type { TrainConfig } from "../train/config.ts";
-import type { Evaluation } from "./evaluate-run.ts";
-import { CommandError } from "./errors.ts";
-import { FileError, exists, readBytes, writeAtomic } from "./files.ts";
-import { RunFolder } from "./run-folder.ts";
+import { DataError } from "../../data/errors.ts";
+import type { Length } from "../../train/experiments.ts";
+import type { TrainConfig } from "../../train/config.ts";
+import type { Evaluation } from "../run/evaluate.ts";
+import { CommandError } from "../errors.ts";
+import { FileError, exists, readBytes, writeAtomic } from "../files.ts";
+import { RunFolder } from "../run/folder.ts";
 
 /** What experiment.json holds. `settings` are all that change numbers; segmentors and seeds may be added later. */
 export interface Decided {

@@ -1,17 +1,17 @@
 // What an experiment trains and tests on: two folders of scans, or phantoms made on the spot. Splits are by patient and the same for
 // every row and seed.
 import { join, resolve } from "node:path";
-import { type IntensityRule, type Range, mrPercentile, rangeOf, softTissueWindow } from "../data/intensity.ts";
-import { keyOf, permutation } from "../data/random.ts";
-import { type Case, SliceCollector, type SliceSet, defaultFieldMm } from "../data/slices.ts";
-import { type CaseName, type SplitLists, splitUnpaired } from "../data/split.ts";
-import { type Modality, phantomCase } from "../data/synthetic.ts";
-import type { PartialConfig, TrainConfig } from "../train/config.ts";
-import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "./dataset.ts";
-import { CommandError } from "./errors.ts";
-import { exists } from "./files.ts";
-import type { Narrator } from "./progress.ts";
-import type { RunSets } from "./training.ts";
+import { type IntensityRule, type Range, mrPercentile, rangeOf, softTissueWindow } from "../../data/intensity.ts";
+import { keyOf, permutation } from "../../data/random.ts";
+import { type Case, SliceCollector, type SliceSet, defaultFieldMm } from "../../data/slices.ts";
+import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
+import { type Modality, phantomCase } from "../../data/synthetic.ts";
+import type { PartialConfig, TrainConfig } from "../../train/config.ts";
+import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "../dataset/scan.ts";
+import { CommandError } from "../errors.ts";
+import { exists } from "../files.ts";
+import type { Narrator } from "../narrator.ts";
+import type { RunSets } from "../run/train.ts";
 
 /** One modality's cases. */
 interface Source {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FileError, pathInside, readBytes, refuseOverwrite, writeAtomic } from "../../cli/files.ts";
+import { FileError, pathInside, readBytes, refuseOverwrite, writeAtomic } from "../../node/files.ts";
 
 const test = suite<{ dir: string }>("files");
 test.before((c) => void (c.dir = mkdtempSync(join(tmpdir(), "cmedl-files-"))));

@@ -6,10 +6,10 @@
 //   pictures/        epoch-001.png …                                           curves.png    losses and Dice so far
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Checkpoint, readCheckpoint } from "../train/checkpoint.ts";
-import type { TrainConfig } from "../train/config.ts";
-import { readWholeConfig, writeConfig } from "./config-file.ts";
-import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "./files.ts";
+import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";
+import type { TrainConfig } from "../../train/config.ts";
+import { readWholeConfig, writeConfig } from "../config-file.ts";
+import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "../files.ts";
 
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 

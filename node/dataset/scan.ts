@@ -1,15 +1,15 @@
 // A folder of NIfTI images and label masks as a set of cases: finds the layout, checks geometry before any voxel is read, loads one volume at a time.
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { DataError, printable } from "../data/errors.ts";
-import { type IntensityRule, rangeOf } from "../data/intensity.ts";
-import type { NiftiHeader } from "../data/nifti-header.ts";
-import { parseNifti, peekBytes, peekNifti } from "../data/nifti.ts";
-import { orientationOf, toLps } from "../data/orientation.ts";
-import { type Case, type CollectOptions, SliceCollector, type SliceSet, shortSideMm } from "../data/slices.ts";
-import { type SplitLists, parseSplits } from "../data/split.ts";
-import { type Volume, type VoxelArray, affineDifference } from "../data/volume.ts";
-import { exists, readBytes } from "./files.ts";
+import { DataError, printable } from "../../data/errors.ts";
+import { type IntensityRule, rangeOf } from "../../data/intensity.ts";
+import type { NiftiHeader } from "../../data/nifti-header.ts";
+import { parseNifti, peekBytes, peekNifti } from "../../data/nifti.ts";
+import { orientationOf, toLps } from "../../data/orientation.ts";
+import { type Case, type CollectOptions, SliceCollector, type SliceSet, shortSideMm } from "../../data/slices.ts";
+import { type SplitLists, parseSplits } from "../../data/split.ts";
+import { type Volume, type VoxelArray, affineDifference } from "../../data/volume.ts";
+import { exists, readBytes } from "../files.ts";
 import { type CaseFiles, type ImageFile, type Layout, findImages, pairFiles } from "./layout.ts";
 
 export type { CaseFiles, ImageFile, Layout } from "./layout.ts";

@@ -1,12 +1,12 @@
 // What a trained run is worth on cases it has not seen: each case as a whole volume on its own grid, in millimetres.
-import type { Device } from "../engine/index.ts";
-import { overlap, diceOf } from "../metrics/dice.ts";
-import { hausdorff, surfaceDice, surfaceDistances } from "../metrics/surface.ts";
-import type { CaseValues } from "../report/comparison.ts";
-import { type TrainConfig, structuresOf } from "../train/config.ts";
-import type { TestCase } from "./experiment-data.ts";
-import type { RunFolder } from "./run-folder.ts";
-import { VolumeSegmenter } from "./segment-volume.ts";
+import type { Device } from "../../engine/index.ts";
+import { overlap, diceOf } from "../../metrics/dice.ts";
+import { hausdorff, surfaceDice, surfaceDistances } from "../../metrics/surface.ts";
+import type { CaseValues } from "../../report/comparison.ts";
+import { type TrainConfig, structuresOf } from "../../train/config.ts";
+import type { TestCase } from "../experiment/data.ts";
+import type { RunFolder } from "./folder.ts";
+import { VolumeSegmenter } from "./segment.ts";
 
 export type Evaluation = Record<string, CaseValues>;
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { findSplits, loadCase, loadImageSlices, loadSlices, scanDataset, scanImages, surveyCases } from "../../cli/dataset.ts";
+import { findSplits, loadCase, loadImageSlices, loadSlices, scanDataset, scanImages, surveyCases } from "../../node/dataset/scan.ts";
 import { softTissueWindow } from "../../data/intensity.ts";
 import { writeNifti } from "../../data/nifti.ts";
 import { phantomCase } from "../../data/synthetic.ts";

@@ -8,8 +8,8 @@
 // A VK_DRIVER_FILES or VK_ICD_FILENAMES that the user set is never overridden.
 
 import { isMainThread } from "node:worker_threads";
-import { EngineError, UsageError } from "../engine/errors.ts";
-import { isSoftwareAdapter, isSoftwareName } from "../engine/gpu/gpu.ts";
+import { EngineError, UsageError } from "../../engine/errors.ts";
+import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/gpu.ts";
 import { describeMend } from "./install-hint.ts";
 import { overhear } from "./quiet-stderr.ts";
 import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";

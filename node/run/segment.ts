@@ -1,14 +1,14 @@
 // A run's best networks on whole volumes: slice by slice, each laid back onto the volume's own grid.
-import type { Device, Program } from "../engine/index.ts";
-import type { Range } from "../data/intensity.ts";
-import { imageSlice, placeClasses, placePrediction } from "../data/slices.ts";
-import type { Volume } from "../data/volume.ts";
-import { setInferenceStatistics } from "../models/blocks.ts";
-import { fromStateDict } from "../models/pytorch.ts";
-import { type Checkpoint, stateDictOf } from "../train/checkpoint.ts";
-import { type TrainConfig, outputsOf } from "../train/config.ts";
-import { makeRegime } from "../train/make-regime.ts";
-import { compileSegmenter, segmentSlices } from "../train/validation.ts";
+import type { Device, Program } from "../../engine/index.ts";
+import type { Range } from "../../data/intensity.ts";
+import { imageSlice, placeClasses, placePrediction } from "../../data/slices.ts";
+import type { Volume } from "../../data/volume.ts";
+import { setInferenceStatistics } from "../../models/blocks.ts";
+import { fromStateDict } from "../../models/pytorch.ts";
+import { type Checkpoint, stateDictOf } from "../../train/checkpoint.ts";
+import { type TrainConfig, outputsOf } from "../../train/config.ts";
+import { makeRegime } from "../../train/make-regime.ts";
+import { compileSegmenter, segmentSlices } from "../../train/validation.ts";
 
 const BATCH = 4;
 

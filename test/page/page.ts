@@ -1,8 +1,8 @@
 // The page in which the isomorphic tests run: gives them the page's GPU and its files, shows every line, and tells the runner
 // (tools/test-browser.mjs), where one listens. Opened by hand it works in any browser with WebGPU.
-import { setEnvironment } from "../test/helpers/environment.ts";
-import { recordOf, type RecordedBits } from "../test/helpers/records.ts";
-import { closing, type Outcome, runFilesQuietly } from "../test/run.ts";
+import { setEnvironment } from "../helpers/environment.ts";
+import { recordOf, type RecordedBits } from "../helpers/records.ts";
+import { closing, type Outcome, runFilesQuietly } from "../run.ts";
 
 /** What the page tells its runner. */
 export type Message = { line: string } | { record: RecordedBits } | { adapter: string } | { unusable: string } | { done: Outcome };

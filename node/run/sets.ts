@@ -1,12 +1,12 @@
 // The slices of a run, by the ids of its configuration: what its regime reads, and nothing else.
-import type { IntensityRule } from "../data/intensity.ts";
-import type { SliceSet } from "../data/slices.ts";
-import type { TrainConfig } from "../train/config.ts";
-import type { Regime } from "../train/regime.ts";
-import { type CaseFiles, type Dataset, type ImageFile, type SliceLoadOptions, loadImageSlices, loadSlices } from "./dataset.ts";
-import { CommandError } from "./errors.ts";
-import type { Narrator } from "./progress.ts";
-import type { RunSets } from "./training.ts";
+import type { IntensityRule } from "../../data/intensity.ts";
+import type { SliceSet } from "../../data/slices.ts";
+import type { TrainConfig } from "../../train/config.ts";
+import type { Regime } from "../../train/regime.ts";
+import { type CaseFiles, type Dataset, type ImageFile, type SliceLoadOptions, loadImageSlices, loadSlices } from "../dataset/scan.ts";
+import { CommandError } from "../errors.ts";
+import type { Narrator } from "../narrator.ts";
+import type { RunSets } from "./train.ts";
 
 /** Throws CommandError where a case is gone, DataError as loadSlices. `teacher` is needed where `inputs` names xM, its masks where yM. */
 export async function loadRunSets(config: TrainConfig, inputs: Regime["inputs"], student: Dataset, teacher: Dataset<ImageFile> | undefined, narrator: Narrator): Promise<RunSets> {

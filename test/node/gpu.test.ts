@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Report } from "../../cli/doctor.ts";
-import { type ListedAdapter, bestMatch, describeChoice, openNodeGpu, parseAdapterList } from "../../cli/node-gpu.ts";
-import { linesOf, overhear } from "../../cli/quiet-stderr.ts";
-import { fromSparticuz, swiftShaderIn, tarFiles } from "../../cli/swiftshader.ts";
+import { type ListedAdapter, bestMatch, describeChoice, openNodeGpu, parseAdapterList } from "../../node/gpu/open.ts";
+import { linesOf, overhear } from "../../node/gpu/quiet-stderr.ts";
+import { fromSparticuz, swiftShaderIn, tarFiles } from "../../node/gpu/swiftshader.ts";
 import { UsageError } from "../../engine/errors.ts";
-import { cmedl } from "./command.ts";
+import { cmedl } from "../cli/command.ts";
 
 const test = suite("node-gpu");
 

@@ -1,20 +1,20 @@
 // One training run on prepared slices: programs, pictures, log, checkpoints, progress, Ctrl-C. `train` and `demo` both are this.
 import { join } from "node:path";
-import type { Device } from "../engine/index.ts";
-import { UnpairedBatches } from "../data/batches.ts";
-import type { SliceSet } from "../data/slices.ts";
-import { loadVgg } from "./vgg-file.ts";
-import { type Series, curvesPicture } from "../report/curves.ts";
-import { epochPicture } from "../report/montage.ts";
-import type { Checkpoint } from "../train/checkpoint.ts";
-import type { TrainConfig } from "../train/config.ts";
-import { type EpochPictures, type EpochReport, Training } from "../train/loop.ts";
-import { setInferenceStatistics } from "../models/blocks.ts";
-import { featuresOf, makeRegime } from "../train/make-regime.ts";
-import { classesOf } from "../train/validation.ts";
-import { CommandError } from "./errors.ts";
-import type { Narrator } from "./progress.ts";
-import type { RunFolder } from "./run-folder.ts";
+import type { Device } from "../../engine/index.ts";
+import { UnpairedBatches } from "../../data/batches.ts";
+import type { SliceSet } from "../../data/slices.ts";
+import { loadVgg } from "./vgg.ts";
+import { type Series, curvesPicture } from "../../report/curves.ts";
+import { epochPicture } from "../../report/montage.ts";
+import type { Checkpoint } from "../../train/checkpoint.ts";
+import type { TrainConfig } from "../../train/config.ts";
+import { type EpochPictures, type EpochReport, Training } from "../../train/loop.ts";
+import { setInferenceStatistics } from "../../models/blocks.ts";
+import { featuresOf, makeRegime } from "../../train/make-regime.ts";
+import { classesOf } from "../../train/validation.ts";
+import { CommandError } from "../errors.ts";
+import type { Narrator } from "../narrator.ts";
+import type { RunFolder } from "./folder.ts";
 
 export interface RunSets {
   readonly student: SliceSet;

@@ -1,9 +1,9 @@
 // An experiment's findings as files and text: table.md, table.csv, results.json, and the table for the terminal.
-import { type Compared, type Method, type Metric, compareMethods, comparisonCsv, comparisonNotes, comparisonTables, meanOfRuns } from "../report/comparison.ts";
-import { tableMarkdown, tableText } from "../report/table.ts";
-import { type Experiment, type Job, type Length, NETWORK_NAMES } from "../train/experiments.ts";
-import type { Evaluation } from "./evaluate-run.ts";
-import type { ExperimentFolder } from "./experiment-folder.ts";
+import { type Compared, type Method, type Metric, compareMethods, comparisonCsv, comparisonNotes, comparisonTables, meanOfRuns } from "../../report/comparison.ts";
+import { tableMarkdown, tableText } from "../../report/table.ts";
+import { type Experiment, type Job, type Length, NETWORK_NAMES } from "../../train/experiments.ts";
+import type { Evaluation } from "../run/evaluate.ts";
+import type { ExperimentFolder } from "./folder.ts";
 
 export interface About {
   readonly toleranceMm: number;

@@ -2,9 +2,9 @@
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { mkdir, readFile } from "node:fs/promises";
-import type { Tuned } from "../engine/index.ts";
-import { version } from "../package.json";
-import { writeAtomic } from "./files.ts";
+import type { Tuned } from "../../engine/index.ts";
+import { version } from "../../package.json";
+import { writeAtomic } from "../files.ts";
 
 /** Kernels change between versions, and with them what is fastest: what another version found does not count. */
 interface Kept {

@@ -4,13 +4,13 @@ import * as assert from "uvu/assert";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseConfigFile, readWholeConfig, writeConfig } from "../../cli/config-file.ts";
+import { parseConfigFile, readWholeConfig, writeConfig } from "../../node/config-file.ts";
 import { presetList } from "../../cli/presets.ts";
 import { configOf } from "../../cli/train.ts";
 import { readConfig } from "../../train/config-check.ts";
 import { PAPER_CONFIG } from "../../train/config.ts";
 import { PRESETS, presetConfig } from "../../train/presets.ts";
-import { cmedl } from "./command.ts";
+import { cmedl } from "../cli/command.ts";
 
 const test = suite("configuration files");
 let folder = "";

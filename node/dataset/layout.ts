@@ -1,6 +1,6 @@
 // Which file is whose mask: the folder layouts that are understood, told apart by names alone.
 import { join } from "node:path";
-import { DataError, printable } from "../data/errors.ts";
+import { DataError, printable } from "../../data/errors.ts";
 
 export interface ImageFile {
   readonly id: string;

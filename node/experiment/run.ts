@@ -1,14 +1,14 @@
 // The jobs of an experiment: each is trained once, goes on where it stopped, and is tested.
-import type { Device } from "../engine/index.ts";
-import type { TrainConfig } from "../train/config.ts";
-import { type Cost, type Job, type Length, costKey } from "../train/experiments.ts";
-import { type Evaluation, evaluateRun } from "./evaluate-run.ts";
-import type { ExperimentData } from "./experiment-data.ts";
-import type { ExperimentFolder } from "./experiment-folder.ts";
-import { CommandError } from "./errors.ts";
-import { Narrator } from "./progress.ts";
-import type { RunFolder } from "./run-folder.ts";
-import { trainRun } from "./training.ts";
+import type { Device } from "../../engine/index.ts";
+import type { TrainConfig } from "../../train/config.ts";
+import { type Cost, type Job, type Length, costKey } from "../../train/experiments.ts";
+import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
+import type { ExperimentData } from "./data.ts";
+import type { ExperimentFolder } from "./folder.ts";
+import { CommandError } from "../errors.ts";
+import { Narrator } from "../narrator.ts";
+import type { RunFolder } from "../run/folder.ts";
+import { trainRun } from "../run/train.ts";
 
 /** A job with its configuration, but for how long it trains, and the ids that it is tested on. */
 export interface Planned extends Job {
