@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 
 const test = suite("equations");
 
-const sources = ["models", "losses", "train", "engine", "kernels", "data", "metrics", "report", "cli"]
+const sources = ["models", "losses", "train", "engine", "kernels", "data", "metrics", "report", "node", "cli"]
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`)).filter((f) => /\.(ts|wgsl)$/.test(f)).sort();
 
 /** Files that mark each equation, once a mark. "Eq. (3), (4)" would mark the first only: each is to be marked by its own. */

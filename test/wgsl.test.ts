@@ -12,7 +12,7 @@ import { type Consts, type Kernel, type Params, type Specialization, type Traits
 const test = suite("wgsl");
 Object.assign(globalThis, globals);
 
-const files = readdirSync("kernels").filter((f) => f.endsWith(".wgsl")).sort();
+const files = readdirSync("kernels", { encoding: "utf8", recursive: true }).filter((f) => f.endsWith(".wgsl")).sort();
 const text = (file: string): string => readFileSync(`kernels/${file}`, "utf8");
 
 const nullGpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
@@ -22,7 +22,7 @@ let kernels: Kernel[] = [];
 test.before(async () => {
   const adapter = (await nullGpu.requestAdapter())!;
   device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[] });
-  for (const f of readdirSync("kernels").filter((f) => f.endsWith(".ts") && !f.endsWith(".d.ts"))) {
+  for (const f of readdirSync("kernels", { encoding: "utf8", recursive: true }).filter((f) => f.endsWith(".ts") && !f.endsWith(".d.ts"))) {
     const module = await import(`../kernels/${f.slice(0, -3)}.ts`) as Record<string, unknown>;
     kernels.push(...Object.values(module).flat().filter(isKernel));
   }
@@ -144,7 +144,7 @@ test("kernels on tensor cores compile at any size of these and of subgroups", as
 });
 
 test("a product of small matrices where a subgroup's invocations may part is refused", async () => {
-  const code = text("matmul-subgroup-matrix.wgsl");
+  const code = text("matmul/matmul-subgroup-matrix.wgsl");
   assert.match(await complaints(code.replace("if (block < BLOCKS_M * BLOCKS_N) {", "if (local % 3u == 0u) {")), /uniform/);
   assert.match(await complaints(code.replace("@workgroup_size(128)", "@workgroup_size(64)")), /multiple of the device maxSubgroupSize/);
 });

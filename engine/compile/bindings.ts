@@ -1,6 +1,6 @@
 // How dispatches are bound: explicit layouts (an "auto" layout would drop unused bindings and defeat the pipeline cache), one
 // uniform buffer for all, and the closing dispatch that proves a run was executed.
-import { finish } from "../../kernels/finish.ts";
+import { finish } from "../../kernels/map/finish.ts";
 import type { Dispatch } from "./lower.ts";
 
 /** The layout a dispatch's bind group has. */

@@ -1,5 +1,5 @@
 // What a program is made of, before its first run: all pipelines at once, then buffers and bind groups in error scopes.
-import { finish } from "../../kernels/finish.ts";
+import { finish } from "../../kernels/map/finish.ts";
 import { LimitExceededError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { show } from "../shape.ts";

@@ -1,5 +1,5 @@
 // Elementwise stages. A tensor larger than one binding may be is walked in windows, each of which binds the runs it needs.
-import { map, mapTwice } from "../../kernels/map.ts";
+import { map, mapTwice } from "../../kernels/map/map.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { LimitExceededError } from "../errors.ts";
 import type { View } from "../op.ts";

@@ -2,7 +2,7 @@
 // columns, for it has their statistics as soon as it has walked them, and walks them once more; elsewhere in two, statistics of parts
 // of columns first. Who makes the elements behind them joins the parts for itself.
 import type { Traits } from "../../kernels/kernel.ts";
-import { mergeThenMap, momentsThenMap, sumsThenMap } from "../../kernels/reduce.ts";
+import { mergeThenMap, momentsThenMap, sumsThenMap } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf, stridesOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";

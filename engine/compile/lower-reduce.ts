@@ -1,7 +1,7 @@
 // Reductions: over outer axes (columns: neighbouring threads read neighbouring columns) or inner axes (rows), elementwise
 // producers fused into the read, an epilogue into the write. Long ones are summed in chunks that a second pass joins in order.
 import type { Params, Traits } from "../../kernels/kernel.ts";
-import { reduceColumns, reduceGroup, reduceRows } from "../../kernels/reduce.ts";
+import { reduceColumns, reduceGroup, reduceRows } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";

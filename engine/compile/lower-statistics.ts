@@ -1,6 +1,6 @@
 // Two statistics of one walk, moments or two sums: whole, or of parts that a second dispatch joins, moments-merge or merge-then-map.
 import type { Traits } from "../../kernels/kernel.ts";
-import { momentsColumns, momentsGroup, momentsMerge, momentsRows, sumsColumns, sumsGroup } from "../../kernels/reduce.ts";
+import { momentsColumns, momentsGroup, momentsMerge, momentsRows, sumsColumns, sumsGroup } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp } from "../op.ts";
 import type { Node } from "../tensor.ts";
 import { type Dispatch, type Memory, makeDispatch, typeAliases } from "./dispatch.ts";

@@ -1,5 +1,5 @@
 // One Adam update of a whole arena: p, m and v (and AMSGrad's w) are overwritten where they stand.
-import { adam, adamAmsgrad } from "../../kernels/adam.ts";
+import { adam, adamAmsgrad } from "../../kernels/adam/adam.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
 import { show } from "../shape.ts";

@@ -1,5 +1,5 @@
 // Where along an axis the largest or smallest elements stand.
-import { argExtreme, argExtremeMerge } from "../../kernels/arg-extreme.ts";
+import { argExtreme, argExtremeMerge } from "../../kernels/scan/arg-extreme.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";

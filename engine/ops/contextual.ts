@@ -5,8 +5,8 @@ import type { Kernel, Params } from "../../kernels/kernel.ts";
 import {
   KIND, MOST_KEPT, contextualGrad, contextualGradQuad, contextualMergeLargest, contextualMergeLeast, contextualMergeSums, contextualOrder, contextualPull, contextualReduce, contextualReduceQuad,
   productBytes, splitsOf, windows,
-} from "../../kernels/contextual.ts";
-import { sumPartials } from "../../kernels/sum-partials.ts";
+} from "../../kernels/contextual/contextual.ts";
+import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";

@@ -1,12 +1,12 @@
 // Convolutions: y = x ∗ w and its two gradients, three bilinear ops of which each one's gradients are the other two.
 //   y[n,p,q,k] = Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k]
 import type { Kernel, Params } from "../../kernels/kernel.ts";
-import { ceilDiv, conv2dKernels, mirrors, splitDepth, turned } from "../../kernels/conv2d.ts";
-import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels/conv2d-input-grad.ts";
-import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d-weight-grad.ts";
-import { matmulKernels } from "../../kernels/matmul.ts";
-import { sumPartials } from "../../kernels/sum-partials.ts";
-import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd.ts";
+import { ceilDiv, conv2dKernels, mirrors, splitDepth, turned } from "../../kernels/conv2d/conv2d.ts";
+import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels/conv2d/conv2d-input-grad.ts";
+import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d/conv2d-weight-grad.ts";
+import { matmulKernels } from "../../kernels/matmul/matmul.ts";
+import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
+import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd/winograd.ts";
 import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, Slot } from "../op.ts";

@@ -1,6 +1,6 @@
 // Elements looked up by index along an axis, and the transpose: each target sums its sources in a fixed order, from the last to the first.
 import type { Params } from "../../kernels/kernel.ts";
-import { gather as gatherKernel, gatherDots, gatherFloats, gatherTaps, scatterAdd, scatterBounds, scatterClear, scatterLast, scatterLinks, scatterList, scatterRooms, scatterTaps } from "../../kernels/gather.ts";
+import { gather as gatherKernel, gatherDots, gatherFloats, gatherTaps, scatterAdd, scatterBounds, scatterClear, scatterLast, scatterLinks, scatterList, scatterRooms, scatterTaps } from "../../kernels/gather/gather.ts";
 import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";

@@ -1,7 +1,7 @@
 // Matrix products. The op takes batches of matrices, each side as stored or with its last two dimensions exchanged, so that
 // gradients need no transposed copies.
 import type { Params } from "../../kernels/kernel.ts";
-import { countsVec4s, matmulKernels } from "../../kernels/matmul.ts";
+import { countsVec4s, matmulKernels } from "../../kernels/matmul/matmul.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";

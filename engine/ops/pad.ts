@@ -1,7 +1,7 @@
 // Padding along any axes. Two neighbouring axes (H and W of NHWC) are one kernel; more are done pair by pair, for every mode is
 // separable. Cropping is a view, zero padding is written in place by whoever makes x.
 import type { Params } from "../../kernels/kernel.ts";
-import { padImage, padImageGrad } from "../../kernels/pad-image.ts";
+import { padImage, padImageGrad } from "../../kernels/resize/pad-image.ts";
 import { full } from "../constant.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";

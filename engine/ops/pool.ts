@@ -1,8 +1,8 @@
 // Pooling over H and W of [N, H, W, C] by PyTorch's rules. Gradients gather: each element of dx reads the windows that hold it.
 // Max pooling keeps no indices from the forward pass: x is alive in any case (it is an activation), so its gradient finds the maxima anew.
-import { avgPool, avgPoolGrad } from "../../kernels/avg-pool.ts";
+import { avgPool, avgPoolGrad } from "../../kernels/pool/avg-pool.ts";
 import type { Params } from "../../kernels/kernel.ts";
-import { maxPool, maxPoolGather, maxPoolGrad, maxPoolGradWindows, maxPoolIndex } from "../../kernels/max-pool.ts";
+import { maxPool, maxPoolGather, maxPoolGrad, maxPoolGradWindows, maxPoolIndex } from "../../kernels/pool/max-pool.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering } from "../op.ts";

@@ -1,9 +1,9 @@
 // Resizing H and W of [N, H, W, C] as PyTorch's interpolate does. Source coordinates are ratios of whole numbers, so
 // no rounding moves a pixel, and the transpose has the forward pass's weights.
 import type { Params } from "../../kernels/kernel.ts";
-import { resizeBilinear, resizeBilinearGrad } from "../../kernels/resize-bilinear.ts";
-import { resizeNearest, resizeNearestGrad } from "../../kernels/resize-nearest.ts";
-import { ratio } from "../../kernels/resize-ratio.ts";
+import { resizeBilinear, resizeBilinearGrad } from "../../kernels/resize/resize-bilinear.ts";
+import { resizeNearest, resizeNearestGrad } from "../../kernels/resize/resize-nearest.ts";
+import { ratio } from "../../kernels/resize/resize-ratio.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";

@@ -1,5 +1,5 @@
 // Running sums along an axis.
-import { scan, scanChunks, scanTotals } from "../../kernels/scan.ts";
+import { scan, scanChunks, scanTotals } from "../../kernels/scan/scan.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";

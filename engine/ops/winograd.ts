@@ -1,8 +1,8 @@
 // A 3 × 3 convolution in four kinds of dispatches, by Winograd's F(4×4, 3×3), and its weight gradient by F(3×3, 4×4).
 import type { Kernel, Params } from "../../kernels/kernel.ts";
-import { countsVec4s, matmulKernels } from "../../kernels/matmul.ts";
-import { sumPartials } from "../../kernels/sum-partials.ts";
-import { winogradFilter, winogradGradient, winogradImage, winogradStrips, winogradWeightGradOutput } from "../../kernels/winograd.ts";
+import { countsVec4s, matmulKernels } from "../../kernels/matmul/matmul.ts";
+import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
+import { winogradFilter, winogradGradient, winogradImage, winogradStrips, winogradWeightGradOutput } from "../../kernels/winograd/winograd.ts";
 import type { Lowering, Slot } from "../op.ts";
 
 /** Dispatches x [N, H, W, C] ∗ w → output 0 [N, P, Q, K], strip by strip. w is [3, 3, C, K], or [3, 3, K, C] and turned by half a turn where `p.flip`. */

@@ -5,7 +5,7 @@ import { Device } from "../../engine/compile/device.ts";
 import { combinations, tuningKey } from "../../engine/gpu/tuner.ts";
 import { conv2d } from "../../engine/ops/conv.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { conv2dKernels } from "../../kernels/conv2d.ts";
+import { conv2dKernels } from "../../kernels/conv2d/conv2d.ts";
 import { environment } from "../helpers/environment.ts";
 import { noise, worst } from "../helpers/device.ts";
 

@@ -1,7 +1,7 @@
 // Contextual similarity: kernels for CPU and for GPU adapters against f64 loops, value and both gradients.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { windows } from "../../kernels/contextual.ts";
+import { windows } from "../../kernels/contextual/contextual.ts";
 import type { Traits } from "../../kernels/kernel.ts";
 import { contextualGradOp, contextualMatch, contextualOp, contextualPullOp } from "../../engine/ops/contextual.ts";
 import { input } from "../../engine/constant.ts";

@@ -4,7 +4,7 @@ import { input } from "../../engine/constant.ts";
 import { grad } from "../../engine/grad.ts";
 import { type ResizeOptions, resize } from "../../engine/ops/resize.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { ratio } from "../../kernels/resize-ratio.ts";
+import { ratio } from "../../kernels/resize/resize-ratio.ts";
 import { runGraph } from "../helpers/run-graph.ts";
 import * as reference from "../reference/resize.ts";
 

@@ -9,7 +9,7 @@ import type { Attrs, KernelOp } from "../../engine/op.ts";
 import { type ConvAttrs, conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from "../../engine/ops/conv.ts";
 import { matmulOp } from "../../engine/ops/matmul.ts";
 import { apply } from "../../engine/tensor.ts";
-import { conv2dKernels } from "../../kernels/conv2d.ts";
+import { conv2dKernels } from "../../kernels/conv2d/conv2d.ts";
 import type { MatrixSize, Params, Traits } from "../../kernels/kernel.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";

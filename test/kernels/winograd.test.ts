@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, type Tensor, concat, conv2d, grad, relu, sizeOf, sub } from "../../engine/index.ts";
 import type { Params, Traits } from "../../kernels/kernel.ts";
-import { winogradPays, winogradStrips, winogradWeightGradPays } from "../../kernels/winograd.ts";
+import { winogradPays, winogradStrips, winogradWeightGradPays } from "../../kernels/winograd/winograd.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 

@@ -1,4 +1,4 @@
-import { defineKernel } from "./kernel.ts";
+import { defineKernel } from "../kernel.ts";
 import source from "./finish.wgsl";
 
 export const finish = defineKernel("finish", { source, workgroups: () => [1, 1, 1] });

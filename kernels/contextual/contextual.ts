@@ -1,6 +1,6 @@
 // Contextual similarity of two sets of points: passes over all pairs, which are stored only where they are few and a CPU works.
-import { ceilDiv, fold, quads } from "./conv2d.ts";
-import { type Consts, type KernelSpec, type Params, defineKernel } from "./kernel.ts";
+import { ceilDiv, fold, quads } from "../conv2d/conv2d.ts";
+import { type Consts, type KernelSpec, type Params, defineKernel } from "../kernel.ts";
 import gradQuad from "./contextual-grad-quad.wgsl";
 import gradTiled from "./contextual-grad-tiled.wgsl";
 import mergeLargest from "./contextual-merge-largest.wgsl";

@@ -1,6 +1,6 @@
 // Reductions and moments, over outer axes (columns) or inner axes (rows).
-import { fold } from "./conv2d.ts";
-import { defineKernel } from "./kernel.ts";
+import { fold } from "../conv2d/conv2d.ts";
+import { defineKernel } from "../kernel.ts";
 import columns from "./reduce-columns.wgsl";
 import rows from "./reduce-rows.wgsl";
 import momentColumns from "./moments-columns.wgsl";

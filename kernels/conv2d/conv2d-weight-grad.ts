@@ -1,5 +1,5 @@
 // dw = conv2dWeightGrad(x, dy): NHWC · NPQK → RSCK, a sum over all pixels that is cut into chunks.
-import { type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
+import { type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "../kernel.ts";
 import { canTurn, ceilDiv, channelsBy4, convCost, hasRuns, quads, reflects, scalarTile, suitsTiles, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
 import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
@@ -7,7 +7,7 @@ import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-weight-grad-implicit-gemm.wgsl";
 import subgroupMatrix from "./conv2d-weight-grad-subgroup-matrix.wgsl";
 import thin from "./conv2d-weight-grad-thin-quad.wgsl";
-import { onTensorCores } from "./subgroup-matrix.ts";
+import { onTensorCores } from "../subgroup-matrix.ts";
 
 const rowsOf = (p: Params): number => p.r * p.s * (p.c / p.groups);
 const kvOf = (p: Params): number => vectorsPerThread(p.k / p.groups);

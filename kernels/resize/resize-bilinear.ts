@@ -1,6 +1,6 @@
 // Bilinear resize over H and W of NHWC, and its transpose.
-import type { Params } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import type { Params } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import forward from "./resize-bilinear.wgsl";
 import gradient from "./resize-bilinear-grad.wgsl";
 

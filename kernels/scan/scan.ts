@@ -1,6 +1,6 @@
 // Running sums along the middle of three axes: in one walk, or chunk by chunk in three.
-import type { Params } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import type { Params } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import chunksSource from "./scan-chunks.wgsl";
 import totalsSource from "./scan-totals.wgsl";
 import source from "./scan.wgsl";

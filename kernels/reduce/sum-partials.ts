@@ -1,5 +1,5 @@
 // Joins the chunks of a long sum, in order.
-import { defineKernel } from "./kernel.ts";
+import { defineKernel } from "../kernel.ts";
 import source from "./sum-partials.wgsl";
 
 export const sumPartials = defineKernel("sum-partials", {

@@ -1,4 +1,4 @@
-import { defineKernel } from "./kernel.ts";
+import { defineKernel } from "../kernel.ts";
 import adamSource from "./adam.wgsl";
 import amsgradSource from "./adam-amsgrad.wgsl";
 

@@ -1,7 +1,7 @@
 // Looking elements up by index, and the transposes. Scatters find each target's sources first (how many and which, then links in order), so
 // that every output sums its own in a fixed order: no float atomics.
-import { type Params, defineKernel, specialize } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import { type Params, defineKernel, specialize } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import gatherSource from "./gather.wgsl";
 import dotsSource from "./gather-dots.wgsl";
 import tapsSource from "./gather-taps.wgsl";

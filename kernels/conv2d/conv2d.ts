@@ -1,5 +1,5 @@
 // y = conv2d(x, w): NHWC · RSCK → NPQK. What the three conv families share is here as well.
-import { type Consts, type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
+import { type Consts, type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "../kernel.ts";
 import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
@@ -7,7 +7,7 @@ import implicitGemm from "./conv2d-implicit-gemm.wgsl";
 import subgroupMatrix from "./conv2d-subgroup-matrix.wgsl";
 import thinIn from "./conv2d-thin-in-quad.wgsl";
 import thinOut from "./conv2d-thin-out-quad.wgsl";
-import { onTensorCores } from "./subgroup-matrix.ts";
+import { onTensorCores } from "../subgroup-matrix.ts";
 
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 

@@ -1,4 +1,4 @@
-import { defineKernel } from "./kernel.ts";
+import { defineKernel } from "../kernel.ts";
 import source from "./map.wgsl";
 import twice from "./map-twice.wgsl";
 

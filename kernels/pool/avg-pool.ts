@@ -1,6 +1,6 @@
 // Average pooling over H and W of NHWC, with fixed or adaptive windows, and its transpose.
-import type { Params } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import type { Params } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import forward from "./avg-pool.wgsl";
 import gradient from "./avg-pool-grad.wgsl";
 

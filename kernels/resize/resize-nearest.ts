@@ -1,6 +1,6 @@
 // Nearest resize over H and W of NHWC, and its transpose.
-import type { Params } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import type { Params } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import forward from "./resize-nearest.wgsl";
 import gradient from "./resize-nearest-grad.wgsl";
 

@@ -1,6 +1,6 @@
 // Max pooling over H and W of NHWC: forward, which element each window takes, and the gradients that gather by it.
-import { type Params, defineKernel } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import { type Params, defineKernel } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import forward from "./max-pool.wgsl";
 import index from "./max-pool-index.wgsl";
 import gradient from "./max-pool-grad.wgsl";

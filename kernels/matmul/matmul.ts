@@ -1,11 +1,11 @@
 // y = a·b for a batch of matrices, either one stored with rows and columns exchanged.
-import { type KernelSpec, type Params, defineKernel } from "./kernel.ts";
-import { ceilDiv, columnBlocks, fold, scalarTile, vectorsPerThread } from "./conv2d.ts";
+import { type KernelSpec, type Params, defineKernel } from "../kernel.ts";
+import { ceilDiv, columnBlocks, fold, scalarTile, vectorsPerThread } from "../conv2d/conv2d.ts";
 import direct from "./matmul-direct.wgsl";
 import quad from "./matmul-quad.wgsl";
 import subgroupMatrix from "./matmul-subgroup-matrix.wgsl";
 import tiled from "./matmul-tiled.wgsl";
-import { onTensorCores } from "./subgroup-matrix.ts";
+import { onTensorCores } from "../subgroup-matrix.ts";
 
 /** Rows of what is stored are whole vec4s. */
 const by4 = (p: Params): boolean => p.k % 4 === 0 && p.n % 4 === 0 && (p.transposeA === 0 || p.m % 4 === 0);

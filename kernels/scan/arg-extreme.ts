@@ -1,6 +1,6 @@
 // Positions of the largest or smallest elements along the middle of three axes.
-import { type Params, defineKernel } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import { type Params, defineKernel } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import source from "./arg-extreme.wgsl";
 import merge from "./arg-extreme-merge.wgsl";
 

@@ -1,6 +1,6 @@
 // Padding along two neighbouring axes (H and W of NHWC) by five modes, and its transpose.
-import type { Params } from "./kernel.ts";
-import { lanes } from "./lanes.ts";
+import type { Params } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import forward from "./pad-image.wgsl";
 import gradient from "./pad-image-grad.wgsl";
 

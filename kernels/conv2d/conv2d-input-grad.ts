@@ -1,12 +1,12 @@
 // dx = conv2dInputGrad(dy, w): NPQK · RSCK → NHWC. Also the forward pass of a transposed convolution.
-import { type Kernel, type KernelSpec, type Params, defineKernel } from "./kernel.ts";
+import { type Kernel, type KernelSpec, type Params, defineKernel } from "../kernel.ts";
 import { canTurn, ceilDiv, channelsBy4, columnBlocks, convCost, fold, quads, scalarTile, suitsTiles, thinInSpec, thinOutSpec, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
 import direct from "./conv2d-input-grad-direct.wgsl";
 import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-input-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
 import subgroupMatrix from "./conv2d-input-grad-subgroup-matrix.wgsl";
-import { onTensorCores } from "./subgroup-matrix.ts";
+import { onTensorCores } from "../subgroup-matrix.ts";
 
 /** The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is; undefined for any other. */
 export const productOf = (p: Params): Params | undefined =>

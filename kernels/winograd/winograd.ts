@@ -1,7 +1,7 @@
 // conv2d of 3 × 3 by Winograd's F(4×4, 3×3): a tile of 4 × 4 pixels takes 36 products instead of 144, between transforms of the
 // filter, the image and the products. The products are a batch of 36 matrix products, tiles × C times C × K.
-import { type KernelSpec, type Params, type Traits, defineKernel } from "./kernel.ts";
-import { canTurn, ceilDiv, turned } from "./conv2d.ts";
+import { type KernelSpec, type Params, type Traits, defineKernel } from "../kernel.ts";
+import { canTurn, ceilDiv, turned } from "../conv2d/conv2d.ts";
 import filter from "./winograd-filter.wgsl";
 import gradient from "./winograd-gradient.wgsl";
 import image from "./winograd-image.wgsl";
