@@ -1,6 +1,6 @@
 // The distinct layers of networks, read from their traced graphs: convolutions, norms, pools and resizes with their geometry.
 import { type Shape, type Tensor, sizeOf } from "../engine/index.ts";
-import { simplify } from "../engine/compile/simplify.ts";
+import { simplify } from "../engine/fuse/simplify.ts";
 import type { ConvAttrs } from "../engine/ops/conv.ts";
 
 type Pair = readonly [y: number, x: number];

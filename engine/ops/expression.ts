@@ -6,7 +6,7 @@ import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
 import { Tensor, apply } from "../tensor.ts";
-import { functions } from "./wgsl-functions.ts";
+import { functions } from "../wgsl/functions.ts";
 import { expand } from "./movement.ts";
 
 export type Operand = Tensor | number;

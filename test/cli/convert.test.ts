@@ -14,7 +14,7 @@ import {
   AlphaNetwork, ContentDiscriminator, ContentEncoder, DenseFcn, Mrrn, MultiScaleDiscriminator, PatchDiscriminator, ResnetGenerator, StyleEncoder, StyleGenerator, UNet, Vgg,
 } from "../../models/index.ts";
 import { type NamedForPyTorch, foreignNames, loadStateDict, toStateDict } from "../../models/pytorch.ts";
-import { Device } from "../../engine/compile/device.ts";
+import { Device } from "../../engine/run/device.ts";
 import { saveCheckpoint, startOfRun } from "../../train/checkpoint.ts";
 import { type PartialConfig, PAPER_CONFIG } from "../../train/config.ts";
 import { makeRegime } from "../../train/make-regime.ts";

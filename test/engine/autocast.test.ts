@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { Device, LimitExceededError, Variable, autocast, batchNorm, concat, conv2d, convTranspose2d, grad, linear, matmul, maxPool2d, mean, mseLoss, mul, prelu, relu, softmax, sum } from "../../engine/index.ts";
 import { input } from "../../engine/constant.ts";
 import { ancestors } from "../../engine/grad.ts";
-import { simplify } from "../../engine/compile/simplify.ts";
+import { simplify } from "../../engine/fuse/simplify.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 

@@ -1,7 +1,7 @@
 // Tuning: what it may choose, that a device takes it, and that results stay what they were.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Device } from "../../engine/compile/device.ts";
+import { Device } from "../../engine/run/device.ts";
 import { combinations, tuningKey } from "../../engine/gpu/tuner.ts";
 import { conv2d } from "../../engine/ops/conv.ts";
 import type { Tensor } from "../../engine/tensor.ts";

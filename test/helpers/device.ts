@@ -1,5 +1,5 @@
 // One engine device for all tests of a process, and constants to compute with.
-import { Device } from "../../engine/compile/device.ts";
+import { Device } from "../../engine/run/device.ts";
 import { Variable } from "../../engine/variable.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { DType } from "../../engine/dtype.ts";

@@ -2,7 +2,7 @@
 import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
 import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../../engine/dtype.ts";
 import type { Attrs, KernelOp, Slot, Spec } from "../../engine/op.ts";
-import { storageAliases } from "../../engine/compile/dispatch.ts";
+import { storageAliases } from "../../engine/wgsl/dispatch.ts";
 import { sizeOf } from "../../engine/shape.ts";
 import { type Tensor } from "../../engine/tensor.ts";
 import { input } from "../../engine/constant.ts";

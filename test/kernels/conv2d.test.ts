@@ -2,7 +2,7 @@
 // messages of what can't be convolved.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Device } from "../../engine/compile/device.ts";
+import { Device } from "../../engine/run/device.ts";
 import { input } from "../../engine/constant.ts";
 import { ShapeError } from "../../engine/errors.ts";
 import { grad } from "../../engine/grad.ts";

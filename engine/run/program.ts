@@ -6,10 +6,10 @@ import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import { show } from "../shape.ts";
 import { layoutOf } from "./bindings.ts";
-import { workgroupsOf } from "./dispatch.ts";
+import { workgroupsOf } from "../wgsl/dispatch.ts";
 import { Explanation, explainDispatch } from "./explain.ts";
 import { type Built, type ProgramParts, type Replay, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput, build } from "./build.ts";
-import type { Storage } from "./plan.ts";
+import type { Storage } from "../plan/plan.ts";
 import { RUNS_AHEAD, type Staging, StagingRing } from "./staging.ts";
 
 /** Values for a program's inputs, by name. */

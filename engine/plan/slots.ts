@@ -1,7 +1,7 @@
 // Which bytes of which buffer a tensor has while it lives. A slot is a buffer; what lives in one at the same time lies side by side.
 // A dispatch that reads one and writes the other of two neighbours must bind both as writable (`writable` in dispatch.ts): they are
 // kept apart where that costs next to nothing.
-import { OFFSET_ALIGNMENT } from "./stage.ts";
+import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import type { Storage } from "./plan.ts";
 
 /** For each storage those that must not lie beside it while both live. */

@@ -5,11 +5,11 @@ import { LimitExceededError } from "../errors.ts";
 import type { View } from "../op.ts";
 import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Memories, type Residence, accessFrom } from "./access.ts";
-import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases, wholeLoop } from "./dispatch.ts";
-import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
-import { Expression } from "./expression.ts";
-import { OFFSET_ALIGNMENT } from "./stage.ts";
+import { type Memories, type Residence, accessFrom } from "../fuse/access.ts";
+import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "../wgsl/emit.ts";
+import { Expression } from "../wgsl/expression.ts";
+import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 
 export interface MapStage {
   readonly value: Tensor;

@@ -5,10 +5,10 @@ import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOp } from "../variable.ts";
-import type { Fusion, Stage } from "./stage.ts";
-import { writable } from "./dispatch.ts";
-import type { Dispatch, Lowerer, Memory } from "./lower.ts";
-import { joinNorms } from "./join-norms.ts";
+import type { Fusion, Stage } from "../fuse/stage.ts";
+import { writable } from "../wgsl/dispatch.ts";
+import type { Dispatch, Lowerer, Memory } from "../lower/lower.ts";
+import { joinNorms } from "../lower/join-norms.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
 export interface Storage {

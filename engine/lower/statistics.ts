@@ -3,10 +3,10 @@ import type { Traits } from "../../kernels/kernel.ts";
 import { momentsColumns, momentsGroup, momentsMerge, momentsRows, sumsColumns, sumsGroup } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp } from "../op.ts";
 import type { Node } from "../tensor.ts";
-import { type Dispatch, type Memory, makeDispatch, typeAliases } from "./dispatch.ts";
-import { type Ahead, HookContext } from "./emit.ts";
-import { type ReduceStage, type Walk, walkParams } from "./lower-reduce.ts";
-import { OFFSET_ALIGNMENT } from "./stage.ts";
+import { type Dispatch, type Memory, makeDispatch, typeAliases } from "../wgsl/dispatch.ts";
+import { type Ahead, HookContext } from "../wgsl/emit.ts";
+import { type ReduceStage, type Walk, walkParams } from "./reduce.ts";
+import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 
 /** Statistics of parts of columns in one buffer of floats: the first ones, part s of column o at s·outs + o, and `plane` behind them the second. */
 export interface Parts {

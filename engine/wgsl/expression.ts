@@ -4,7 +4,7 @@ import type { DType } from "../dtype.ts";
 import type { ElementwiseOp, View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Access, type Memories, aliasOf, flatView, isContiguous, reshapeAccess, throughMovement, viewThrough } from "./access.ts";
+import { type Access, type Memories, aliasOf, flatView, isContiguous, reshapeAccess, throughMovement, viewThrough } from "../fuse/access.ts";
 
 type Step =
   | { readonly kind: "leaf"; readonly dtype: DType; readonly tensor: Tensor; readonly view: View }

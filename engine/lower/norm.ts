@@ -6,11 +6,11 @@ import { mergeThenMap, momentsThenMap, sumsThenMap } from "../../kernels/reduce/
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf, stridesOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { type Memories, type Residence, identityAccess } from "./access.ts";
-import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases } from "./dispatch.ts";
-import { type Ahead, HookContext, type LoopVariable, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
-import { Expression } from "./expression.ts";
-import { type Parts, WORKGROUPS, neighboursOf } from "./lower-statistics.ts";
+import { type Memories, type Residence, identityAccess } from "../fuse/access.ts";
+import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases } from "../wgsl/dispatch.ts";
+import { type Ahead, HookContext, type LoopVariable, emitFunction, emitIndexFunction, vectorizes } from "../wgsl/emit.ts";
+import { Expression } from "../wgsl/expression.ts";
+import { type Parts, WORKGROUPS, neighboursOf } from "./statistics.ts";
 
 export interface NormStage {
   /** The statistics: moments, or two sums, with the last axis kept. */

@@ -4,18 +4,18 @@ import { type DType, bytesPerElement } from "../dtype.ts";
 import type { KernelOp, Slot, View } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { type Memories, type Residence, aliasOf, isContiguous, reshapeAccess } from "./access.ts";
-import { type Dispatch, type Memory, makeDispatch, storageAliases, wholeLoop } from "./dispatch.ts";
-import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "./emit.ts";
-import { Expression } from "./expression.ts";
-import { type Chain, type Fusion, type Stage, endOf, rawOf } from "./stage.ts";
-import { lowerMap } from "./lower-map.ts";
-import { lowerNorm } from "./lower-norm.ts";
-import { type ReduceStage, lowerParts, lowerReduce } from "./lower-reduce.ts";
-import { type Parts, mergeParts, newParts } from "./lower-statistics.ts";
+import { type Memories, type Residence, aliasOf, isContiguous, reshapeAccess } from "../fuse/access.ts";
+import { type Dispatch, type Memory, makeDispatch, storageAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "../wgsl/emit.ts";
+import { Expression } from "../wgsl/expression.ts";
+import { type Chain, type Fusion, type Stage, endOf, rawOf } from "../fuse/stage.ts";
+import { lowerMap } from "./map.ts";
+import { lowerNorm } from "./norm.ts";
+import { type ReduceStage, lowerParts, lowerReduce } from "./reduce.ts";
+import { type Parts, mergeParts, newParts } from "./statistics.ts";
 import { tallied, tallyHook } from "./tally.ts";
 
-export type { BoundMemory, Dispatch, Memory } from "./dispatch.ts";
+export type { BoundMemory, Dispatch, Memory } from "../wgsl/dispatch.ts";
 
 interface Recorded {
   readonly kernel: Kernel;

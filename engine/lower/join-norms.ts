@@ -2,8 +2,8 @@
 // kernel that writes what they are of.
 import type { Tensor } from "../tensor.ts";
 import type { Lowerer, Memory } from "./lower.ts";
-import type { PlannedStage } from "./plan.ts";
-import { type Fusion, endOf } from "./stage.ts";
+import type { PlannedStage } from "../plan/plan.ts";
+import { type Fusion, endOf } from "../fuse/stage.ts";
 import { talliedTensor } from "./tally.ts";
 
 /** How many stages behind its statistics an elementwise stage is looked for. */

@@ -1,6 +1,6 @@
 // What a program does, dispatch by dispatch: as data, and as a table.
 import type { Consts } from "../../kernels/kernel.ts";
-import type { Dispatch } from "./lower.ts";
+import type { Dispatch } from "../lower/lower.ts";
 
 export interface ExplainedDispatch {
   /** The op with its shapes. */

@@ -8,13 +8,13 @@ import { settleAverages } from "../running-average.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
-import { aliasOf } from "./access.ts";
-import { fuse } from "./fuse.ts";
-import { type BindingLimits, type Fusion } from "./stage.ts";
-import { Lowerer } from "./lower.ts";
-import { type Assignment, type Plan, plan } from "./plan.ts";
+import { aliasOf } from "../fuse/access.ts";
+import { fuse } from "../fuse/fuse.ts";
+import { type BindingLimits, type Fusion } from "../fuse/stage.ts";
+import { Lowerer } from "../lower/lower.ts";
+import { type Assignment, type Plan, plan } from "../plan/plan.ts";
 import { recompute } from "./recompute.ts";
-import { type Graph, simplify } from "./simplify.ts";
+import { type Graph, simplify } from "../fuse/simplify.ts";
 
 /** Shape of a program's input (f32), or shape and dtype. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };

@@ -2,8 +2,8 @@
 import type { ReduceOp } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import type { HookContext } from "./emit.ts";
-import type { Parts } from "./lower-statistics.ts";
+import type { HookContext } from "../wgsl/emit.ts";
+import type { Parts } from "./statistics.ts";
 
 /** Columns of a tensor [N, …, K], N or 1 times K of `count` elements each, in the parts that a kernel's tiles make of them. */
 export interface Tallied {

@@ -5,13 +5,13 @@ import { reduceColumns, reduceGroup, reduceRows } from "../../kernels/reduce/red
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { type Memories, identityAccess } from "./access.ts";
-import { type Dispatch, type DispatchParts, type Memory, makeDispatch, typeAliases, wholeLoop } from "./dispatch.ts";
-import { type Ahead, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "./emit.ts";
-import { Expression } from "./expression.ts";
-import { type Chain, endOf } from "./stage.ts";
-import { groupOf } from "./lower-norm.ts";
-import { type Parts, lowerStatistics, statisticsOfParts } from "./lower-statistics.ts";
+import { type Memories, identityAccess } from "../fuse/access.ts";
+import { type Dispatch, type DispatchParts, type Memory, makeDispatch, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { type Ahead, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "../wgsl/emit.ts";
+import { Expression } from "../wgsl/expression.ts";
+import { type Chain, endOf } from "../fuse/stage.ts";
+import { groupOf } from "./norm.ts";
+import { type Parts, lowerStatistics, statisticsOfParts } from "./statistics.ts";
 
 export interface ReduceStage {
   readonly node: Node;

@@ -1,7 +1,7 @@
 // How dispatches are bound: explicit layouts (an "auto" layout would drop unused bindings and defeat the pipeline cache), one
 // uniform buffer for all, and the closing dispatch that proves a run was executed.
 import { finish } from "../../kernels/map/finish.ts";
-import type { Dispatch } from "./lower.ts";
+import type { Dispatch } from "../lower/lower.ts";
 
 /** The layout a dispatch's bind group has. */
 export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] => [

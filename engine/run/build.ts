@@ -7,8 +7,8 @@ import type { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
-import type { Dispatch, Lowerer } from "./lower.ts";
-import type { Place, Plan, Storage } from "./plan.ts";
+import type { Dispatch, Lowerer } from "../lower/lower.ts";
+import type { Place, Plan, Storage } from "../plan/plan.ts";
 import { StagingRing } from "./staging.ts";
 
 export interface ProgramParts {

@@ -3,9 +3,9 @@
 // where what it reads is kept, so that what is computed again stays short.
 import { ancestors } from "../grad.ts";
 import { Node, type Tensor } from "../tensor.ts";
-import { type Chain, type Fusion, type Stage, endOf, readsOf, writtenBy } from "./stage.ts";
-import type { Plan } from "./plan.ts";
-import type { Graph } from "./simplify.ts";
+import { type Chain, type Fusion, type Stage, endOf, readsOf, writtenBy } from "../fuse/stage.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Graph } from "../fuse/simplify.ts";
 
 /** A memory of its own: a stored tensor, or a join with all that is written straight into it. */
 interface Unit {
