@@ -3,9 +3,9 @@ import { type Feeds, type Module, type Program, RandomStreams, type Tensor, inpu
 import { Trace, withTrace } from "../engine/trace.ts";
 import { Adam } from "../train/adam.ts";
 import { UNet } from "../models/index.ts";
-import { Cmedl } from "../train/cmedl.ts";
-import { CycleTranslator } from "../train/cycle-translator.ts";
-import { DritTranslator } from "../train/drit-translator.ts";
+import { Cmedl } from "../train/regimes/cmedl.ts";
+import { CycleTranslator } from "../train/translators/cycle.ts";
+import { DritTranslator } from "../train/translators/drit.ts";
 import type { Batch, Losses } from "../train/regime.ts";
 import { type Case, LARGEST_ERROR, type Prepared } from "./case.ts";
 import { flopsOf } from "./layers.ts";

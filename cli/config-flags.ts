@@ -2,10 +2,10 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { lungWindow, softTissueWindow } from "../data/intensity.ts";
-import { ConfigError, type Path, nodeAt } from "../train/config-check.ts";
-import { isGroup } from "../train/config-fields.ts";
-import { SEGMENTORS } from "../train/config.ts";
-import type { Layer } from "../train/presets.ts";
+import { ConfigError, type Path, nodeAt } from "../train/config/check.ts";
+import { isGroup } from "../train/config/fields.ts";
+import { SEGMENTORS } from "../train/config/config.ts";
+import type { Layer } from "../train/config/presets.ts";
 import { parseValue } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
 

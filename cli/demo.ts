@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Device } from "../engine/index.ts";
-import type { PartialConfig, RegimeName, TrainConfig } from "../train/config.ts";
-import { presetConfig } from "../train/presets.ts";
+import type { PartialConfig, RegimeName, TrainConfig } from "../train/config/config.ts";
+import { presetConfig } from "../train/config/presets.ts";
 import { CommandError } from "../node/errors.ts";
 import { ExperimentData } from "../node/experiment/data.ts";
 import { exists } from "../node/files.ts";

@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { NumericalError } from "../engine/index.ts";
-import { ConfigError } from "../train/config-check.ts";
-import { type PartialConfig, SEGMENTORS, type SegmentorName, type TrainConfig } from "../train/config.ts";
+import { ConfigError } from "../train/config/check.ts";
+import { type PartialConfig, SEGMENTORS, type SegmentorName, type TrainConfig } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, type Job, type Length, jobsOf, lengthFor, secondsOf, trainedJobs } from "../train/experiments.ts";
-import { type Layer, layeredConfig, presetOf } from "../train/presets.ts";
+import { type Layer, layeredConfig, presetOf } from "../train/config/presets.ts";
 import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
 import { ExperimentData, PHANTOM_SIZE } from "../node/experiment/data.ts";
 import { ExperimentFolder } from "../node/experiment/folder.ts";

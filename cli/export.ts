@@ -2,11 +2,11 @@
 import type { Command } from "commander";
 import { version } from "../package.json";
 import { toFloat32 } from "../data/safetensors.ts";
-import { type OnnxModel, writeOnnx } from "../models/onnx-file.ts";
+import { type OnnxModel, writeOnnx } from "../models/onnx/file.ts";
 import { type Runnable, isModelName, modelNames, networkFor, runnable } from "../models/from-state-dict.ts";
-import { exportOnnx } from "../models/onnx.ts";
+import { exportOnnx } from "../models/onnx/export.ts";
 import { foreignNames, fromStateDict } from "../models/pytorch.ts";
-import { makeRegime } from "../train/make-regime.ts";
+import { makeRegime } from "../train/regimes/make.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { fromLps, toLps } from "../data/orientation.ts";
 import { rangeOf } from "../data/intensity.ts";
 import { writeNifti } from "../data/nifti.ts";
-import { outputsOf } from "../train/config.ts";
+import { outputsOf } from "../train/config/config.ts";
 import { readVolume } from "../node/dataset/scan.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";

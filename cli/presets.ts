@@ -1,7 +1,7 @@
 // cmedl presets: the words that --regime takes, and the whole configuration behind each.
 import type { Command } from "commander";
-import { ConfigError } from "../train/config-check.ts";
-import { PRESETS, presetConfig } from "../train/presets.ts";
+import { ConfigError } from "../train/config/check.ts";
+import { PRESETS, presetConfig } from "../train/config/presets.ts";
 import { writeConfig } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
 

@@ -1,7 +1,7 @@
 // cmedl tune: times the tile sizes of the kernels that a configuration's steps use, and keeps the fastest for all later commands.
 import type { Command } from "commander";
 import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
-import { makeRegime } from "../train/make-regime.ts";
+import { makeRegime } from "../train/regimes/make.ts";
 import { compileSegmenter } from "../train/validation.ts";
 import { type FlagValues, addConfigFlags } from "./config-flags.ts";
 import { profilingFeatures } from "../node/gpu/open.ts";

@@ -9,9 +9,9 @@ export {
 export { Dropout2d } from "./dropout.ts";
 export { type Runnable, modelNames, networkFor } from "./from-state-dict.ts";
 export { Mrrn, type MrrnOptions } from "./mrrn.ts";
-export { type OnnxModel, writeOnnx } from "./onnx-file.ts";
-export { OnnxError } from "./onnx-graph.ts";
-export { type OnnxOptions, exportOnnx } from "./onnx.ts";
+export { type OnnxModel, writeOnnx } from "./onnx/file.ts";
+export { OnnxError } from "./onnx/graph.ts";
+export { type OnnxOptions, exportOnnx } from "./onnx/export.ts";
 export { PatchDiscriminator, type PatchDiscriminatorOptions } from "./patch-discriminator.ts";
 export { type ForeignName, type ForeignTensor, type NamedForPyTorch, StateDictError, foreignNames, fromStateDict, loadStateDict, toStateDict } from "./pytorch.ts";
 export { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "./resnet18.ts";

@@ -2,9 +2,9 @@
 import { dirname, resolve } from "node:path";
 import { Document, LineCounter, type Pair, type Scalar, isCollection, isMap, isScalar, parseDocument } from "yaml";
 import { DataError, printable } from "../data/errors.ts";
-import { type Path, ConfigError, readConfig } from "../train/config-check.ts";
-import { type Fields, isGroup, isVariants } from "../train/config-fields.ts";
-import { PAPER_CONFIG, SCHEMA, type TrainConfig } from "../train/config.ts";
+import { type Path, ConfigError, readConfig } from "../train/config/check.ts";
+import { type Fields, isGroup, isVariants } from "../train/config/fields.ts";
+import { PAPER_CONFIG, SCHEMA, type TrainConfig } from "../train/config/config.ts";
 import { readBytes } from "./files.ts";
 
 export interface ConfigFile {

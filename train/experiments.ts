@@ -1,6 +1,6 @@
 // The paper's comparisons as plans: which rows a table has, which preset each one trains, and what the paper found.
-import type { SegmentorName, TrainConfig } from "./config.ts";
-import type { PresetName } from "./presets.ts";
+import type { SegmentorName, TrainConfig } from "./config/config.ts";
+import type { PresetName } from "./config/presets.ts";
 
 /** The paper's numbers for a row, metric by metric in the experiment's order, as it prints them; null where it gives none. */
 export type PaperNumbers = readonly (string | null)[];

@@ -2,7 +2,7 @@
 import type { Module, Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "../models/pytorch.ts";
 import type { Adam } from "./adam.ts";
-import type { ImagePool } from "./image-pool.ts";
+import type { ImagePool } from "./translators/image-pool.ts";
 
 /**
  * xC, xM [N, H, W, 1] in [−1, 1]; yC, yM [N, H, W, 1]: 0 and 1, or class numbers.

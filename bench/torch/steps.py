@@ -1,4 +1,4 @@
-"""Networks at inference and in training, and the CMEDL step of train/cmedl.ts."""
+"""Networks at inference and in training, and the CMEDL step of train/regimes/cmedl.ts."""
 import torch
 import torch.nn.functional as F
 

@@ -6,7 +6,7 @@ import { keyOf, permutation } from "../../data/random.ts";
 import { type Case, SliceCollector, type SliceSet, defaultFieldMm } from "../../data/slices.ts";
 import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
 import { type Modality, phantomCase } from "../../data/synthetic.ts";
-import type { PartialConfig, TrainConfig } from "../../train/config.ts";
+import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "../dataset/scan.ts";
 import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";

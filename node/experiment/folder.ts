@@ -6,7 +6,7 @@ import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
 import type { Length } from "../../train/experiments.ts";
-import type { TrainConfig } from "../../train/config.ts";
+import type { TrainConfig } from "../../train/config/config.ts";
 import type { Evaluation } from "../run/evaluate.ts";
 import { CommandError } from "../errors.ts";
 import { FileError, exists, readBytes, writeAtomic } from "../files.ts";

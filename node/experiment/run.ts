@@ -1,6 +1,6 @@
 // The jobs of an experiment: each is trained once, goes on where it stopped, and is tested.
 import type { Device } from "../../engine/index.ts";
-import type { TrainConfig } from "../../train/config.ts";
+import type { TrainConfig } from "../../train/config/config.ts";
 import { type Cost, type Job, type Length, costKey } from "../../train/experiments.ts";
 import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
 import type { ExperimentData } from "./data.ts";

@@ -3,7 +3,7 @@ import type { Device } from "../../engine/index.ts";
 import { overlap, diceOf } from "../../metrics/dice.ts";
 import { hausdorff, surfaceDice, surfaceDistances } from "../../metrics/surface.ts";
 import type { CaseValues } from "../../report/comparison.ts";
-import { type TrainConfig, structuresOf } from "../../train/config.ts";
+import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
 import type { TestCase } from "../experiment/data.ts";
 import type { RunFolder } from "./folder.ts";
 import { VolumeSegmenter } from "./segment.ts";

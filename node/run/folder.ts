@@ -7,7 +7,7 @@
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";
-import type { TrainConfig } from "../../train/config.ts";
+import type { TrainConfig } from "../../train/config/config.ts";
 import { readWholeConfig, writeConfig } from "../config-file.ts";
 import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "../files.ts";
 

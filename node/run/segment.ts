@@ -6,8 +6,8 @@ import type { Volume } from "../../data/volume.ts";
 import { setInferenceStatistics } from "../../models/blocks.ts";
 import { fromStateDict } from "../../models/pytorch.ts";
 import { type Checkpoint, stateDictOf } from "../../train/checkpoint.ts";
-import { type TrainConfig, outputsOf } from "../../train/config.ts";
-import { makeRegime } from "../../train/make-regime.ts";
+import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
+import { makeRegime } from "../../train/regimes/make.ts";
 import { compileSegmenter, segmentSlices } from "../../train/validation.ts";
 
 const BATCH = 4;

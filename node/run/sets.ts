@@ -1,7 +1,7 @@
 // The slices of a run, by the ids of its configuration: what its regime reads, and nothing else.
 import type { IntensityRule } from "../../data/intensity.ts";
 import type { SliceSet } from "../../data/slices.ts";
-import type { TrainConfig } from "../../train/config.ts";
+import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { type CaseFiles, type Dataset, type ImageFile, type SliceLoadOptions, loadImageSlices, loadSlices } from "../dataset/scan.ts";
 import { CommandError } from "../errors.ts";

@@ -16,9 +16,9 @@ import {
 import { type NamedForPyTorch, foreignNames, loadStateDict, toStateDict } from "../../models/pytorch.ts";
 import { Device } from "../../engine/run/device.ts";
 import { saveCheckpoint, startOfRun } from "../../train/checkpoint.ts";
-import { type PartialConfig, PAPER_CONFIG } from "../../train/config.ts";
-import { makeRegime } from "../../train/make-regime.ts";
-import { presetConfig } from "../../train/presets.ts";
+import { type PartialConfig, PAPER_CONFIG } from "../../train/config/config.ts";
+import { makeRegime } from "../../train/regimes/make.ts";
+import { presetConfig } from "../../train/config/presets.ts";
 import { environment } from "../helpers/environment.ts";
 import { cmedl } from "./command.ts";
 

@@ -18,8 +18,8 @@ import {
   layerNorm, leakyRelu, matmul, max, maxPool2d, mean, mul, pad, pow, prelu, relu, reshape, resize, sigmoid, slice, softmax, softplus, square, stopGradient, sub, sum, tanh, transpose,
   variance, where, greater, flip,
 } from "../../engine/index.ts";
-import { writeOnnx } from "../../models/onnx-file.ts";
-import { type OnnxOptions, exportOnnx } from "../../models/onnx.ts";
+import { writeOnnx } from "../../models/onnx/file.ts";
+import { type OnnxOptions, exportOnnx } from "../../models/onnx/export.ts";
 import { type NamedForPyTorch, foreignNames, loadStateDict, toStateDict } from "../../models/pytorch.ts";
 import { device, noise } from "../helpers/device.ts";
 

@@ -5,8 +5,8 @@ import { Device, MemoryBudgetError, RandomStreams, type Tensor } from "../../eng
 import { segmentation } from "../../losses/index.ts";
 import { UNet } from "../../models/index.ts";
 import { Adam } from "../../train/adam.ts";
-import { Cmedl } from "../../train/cmedl.ts";
-import { CycleTranslator } from "../../train/cycle-translator.ts";
+import { Cmedl } from "../../train/regimes/cmedl.ts";
+import { CycleTranslator } from "../../train/translators/cycle.ts";
 import { device, noise, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 

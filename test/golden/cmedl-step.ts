@@ -4,9 +4,9 @@ import { type Device, type Tensor, type TypedArray, total } from "../../engine/i
 import { type NamedForPyTorch, foreignNames, fromStateDict, loadStateDict, permuted } from "../../models/pytorch.ts";
 import { UNet } from "../../models/unet.ts";
 import type { Adam } from "../../train/adam.ts";
-import { Cmedl } from "../../train/cmedl.ts";
-import { PAPER_WEIGHTS } from "../../train/config.ts";
-import { CycleTranslator } from "../../train/cycle-translator.ts";
+import { Cmedl } from "../../train/regimes/cmedl.ts";
+import { PAPER_WEIGHTS } from "../../train/config/config.ts";
+import { CycleTranslator } from "../../train/translators/cycle.ts";
 import type { Batch } from "../../train/regime.ts";
 import { type Comparison, type GoldenFile, type Stored, under } from "./comparison.ts";
 import { checkGradients, discriminatorOptions, generatorOptions, isZeroGradient, unetOptions, vggNames, vggOptions } from "./networks.ts";

@@ -5,7 +5,7 @@ import { l1 } from "../../losses/cycle.ts";
 import { multiScaleAdversarial, multiScaleDiscrimination } from "../../losses/drit.ts";
 import { codeSize, klToNormal, modeSeeking } from "../../losses/latent.ts";
 import { type NamedForPyTorch, foreignNames, loadStateDict } from "../../models/pytorch.ts";
-import { DritTranslator } from "../../train/drit-translator.ts";
+import { DritTranslator } from "../../train/translators/drit.ts";
 import { weigh } from "../../train/terms.ts";
 import { type Comparison, type GoldenFile, under } from "./comparison.ts";
 import { count, eachGradient, isZeroGradient, sizes } from "./networks.ts";

@@ -3,9 +3,9 @@ import { defaultAugmentation } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import type { SliceSet } from "../../data/slices.ts";
 import { UNet } from "../../models/unet.ts";
-import { Cmedl, type CmedlOptions } from "../../train/cmedl.ts";
-import type { LossWeights } from "../../train/config.ts";
-import { CycleTranslator, type CycleTranslatorOptions } from "../../train/cycle-translator.ts";
+import { Cmedl, type CmedlOptions } from "../../train/regimes/cmedl.ts";
+import type { LossWeights } from "../../train/config/config.ts";
+import { CycleTranslator, type CycleTranslatorOptions } from "../../train/translators/cycle.ts";
 import { noise } from "./device.ts";
 
 export const SIZE = 32;

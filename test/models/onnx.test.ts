@@ -2,8 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { RandomStreams, type Tensor, type Variable, add, arenaOf, conv2d, hostInput, input, leakyRelu, mean, pad, reshape, sub, sum } from "../../engine/index.ts";
-import { writeOnnx } from "../../models/onnx-file.ts";
-import { exportOnnx } from "../../models/onnx.ts";
+import { writeOnnx } from "../../models/onnx/file.ts";
+import { exportOnnx } from "../../models/onnx/export.ts";
 import { type NamedForPyTorch, foreignNames } from "../../models/pytorch.ts";
 import { UNet } from "../../models/unet.ts";
 

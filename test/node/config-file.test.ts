@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { parseConfigFile, readWholeConfig, writeConfig } from "../../node/config-file.ts";
 import { presetList } from "../../cli/presets.ts";
 import { configOf } from "../../cli/train.ts";
-import { readConfig } from "../../train/config-check.ts";
-import { PAPER_CONFIG } from "../../train/config.ts";
-import { PRESETS, presetConfig } from "../../train/presets.ts";
+import { readConfig } from "../../train/config/check.ts";
+import { PAPER_CONFIG } from "../../train/config/config.ts";
+import { PRESETS, presetConfig } from "../../train/config/presets.ts";
 import { cmedl } from "../cli/command.ts";
 
 const test = suite("configuration files");

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Cost, EXPERIMENTS, type Experiment, jobsOf, lengthFor, secondsOf, trainedJobs } from "../../train/experiments.ts";
-import { PRESETS } from "../../train/presets.ts";
+import { PRESETS } from "../../train/config/presets.ts";
 
 const test = suite("experiments");
 const plans = Object.entries<Experiment>(EXPERIMENTS);

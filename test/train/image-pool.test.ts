@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Tensor, concat, grad, mul, square, sum } from "../../engine/index.ts";
-import { ImagePool } from "../../train/image-pool.ts";
+import { ImagePool } from "../../train/translators/image-pool.ts";
 import { device, noise, tensor } from "../helpers/device.ts";
 
 const test = suite("image pool");

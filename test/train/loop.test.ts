@@ -5,7 +5,7 @@ import { Device, NumericalError, Variable, div, mul } from "../../engine/index.t
 import { UNet } from "../../models/unet.ts";
 import type { AdamOptions } from "../../train/adam.ts";
 import { readCheckpoint, stateDictOf } from "../../train/checkpoint.ts";
-import { CtOnly } from "../../train/ct-only.ts";
+import { CtOnly } from "../../train/regimes/student-only.ts";
 import { type EpochReport, type StepReport, Training, type TrainingHooks, type TrainingOptions } from "../../train/loop.ts";
 import type { Batch, Losses } from "../../train/regime.ts";
 import { environment } from "../helpers/environment.ts";

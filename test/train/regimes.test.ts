@@ -8,10 +8,10 @@ import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/i
 import type { SliceSet } from "../../data/slices.ts";
 import { loadSlices, scanDataset } from "../../node/dataset/scan.ts";
 import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";
-import type { PartialConfig } from "../../train/config.ts";
+import type { PartialConfig } from "../../train/config/config.ts";
 import { Training, type StepReport } from "../../train/loop.ts";
-import { featuresOf, makeRegime } from "../../train/make-regime.ts";
-import { presetConfig } from "../../train/presets.ts";
+import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
+import { presetConfig } from "../../train/config/presets.ts";
 import type { Regime } from "../../train/regime.ts";
 import { sharedPath } from "../data/shared-data.ts";
 import { environment } from "../helpers/environment.ts";

@@ -6,7 +6,7 @@ import { Mrrn } from "../../models/mrrn.ts";
 import { UNet } from "../../models/unet.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import { type Checkpoint, readCheckpoint, restoreCheckpoint } from "../../train/checkpoint.ts";
-import { CtOnly } from "../../train/ct-only.ts";
+import { CtOnly } from "../../train/regimes/student-only.ts";
 import { Training, type StepReport } from "../../train/loop.ts";
 import type { Regime } from "../../train/regime.ts";
 import { environment } from "../helpers/environment.ts";

@@ -1,19 +1,19 @@
 // From a configuration to what it trains.
-import { DenseFcn } from "../models/dense-fcn.ts";
-import { Mrrn } from "../models/mrrn.ts";
-import type { Segmentor } from "../models/segmentor.ts";
-import { UNet } from "../models/unet.ts";
-import type { Vgg19 } from "../models/vgg.ts";
-import type { AdamOptions } from "./adam.ts";
+import { DenseFcn } from "../../models/dense-fcn.ts";
+import { Mrrn } from "../../models/mrrn.ts";
+import type { Segmentor } from "../../models/segmentor.ts";
+import { UNet } from "../../models/unet.ts";
+import type { Vgg19 } from "../../models/vgg.ts";
+import type { AdamOptions } from "../adam.ts";
 import { Cmedl } from "./cmedl.ts";
-import { type LossWeights, type TrainConfig, outputsOf } from "./config.ts";
-import { CtOnly } from "./ct-only.ts";
-import { CycleTranslator } from "./cycle-translator.ts";
-import { DritTranslator } from "./drit-translator.ts";
+import { type LossWeights, type TrainConfig, outputsOf } from "../config/config.ts";
+import { CtOnly } from "./student-only.ts";
+import { CycleTranslator } from "../translators/cycle.ts";
+import { DritTranslator } from "../translators/drit.ts";
 import { Mutual } from "./mutual.ts";
 import { PseudoMr } from "./pseudo-mr.ts";
-import type { Regime } from "./regime.ts";
-import type { Translator } from "./translator.ts";
+import type { Regime } from "../regime.ts";
+import type { Translator } from "../translators/translator.ts";
 
 /** The networks and optimizers of a run. */
 export function makeRegime(c: TrainConfig): Regime {

@@ -1,11 +1,11 @@
 // A traced graph as an ONNX model. Tensors of rank 4 are images, so ONNX holds every one of them as NCHW, inside and at its
 // interface; all other ranks keep their axes. Weights become initializers in PyTorch's layouts under PyTorch's names.
-import { type DType, type Shape, type Tensor, type Variable, input, showShape } from "../engine/index.ts";
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "./onnx-file.ts";
-import { type Node, OnnxError, TO_NCHW, beforeExpand, gathered, memberAt, onnxShape, withoutPasses, withoutSingles } from "./onnx-graph.ts";
-import { emitters } from "./onnx-ops.ts";
-import { type Match, matchPattern } from "./onnx-patterns.ts";
-import { permuted } from "./pytorch.ts";
+import { type DType, type Shape, type Tensor, type Variable, input, showShape } from "../../engine/index.ts";
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "./file.ts";
+import { type Node, OnnxError, TO_NCHW, beforeExpand, gathered, memberAt, onnxShape, withoutPasses, withoutSingles } from "./graph.ts";
+import { emitters } from "./ops.ts";
+import { type Match, matchPattern } from "./patterns.ts";
+import { permuted } from "../pytorch.ts";
 
 export interface OnnxOptions {
   /** Name of the graph. */

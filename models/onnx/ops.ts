@@ -1,8 +1,8 @@
 // How each op of ours is written in ONNX. What is not here has no form there.
-import type { Tensor } from "../engine/index.ts";
-import type { OnnxAttribute } from "./onnx-file.ts";
-import { type Node, OnnxError, TO_NCHW, TO_NHWC, onnxAxis, onnxShape } from "./onnx-graph.ts";
-import type { Exporter } from "./onnx.ts";
+import type { Tensor } from "../../engine/index.ts";
+import type { OnnxAttribute } from "./file.ts";
+import { type Node, OnnxError, TO_NCHW, TO_NHWC, onnxAxis, onnxShape } from "./graph.ts";
+import type { Exporter } from "./export.ts";
 
 /** Writes a node; the names of its outputs. */
 type Emit = (e: Exporter, node: Node) => string | string[];

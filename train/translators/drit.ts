@@ -4,18 +4,18 @@
 //   pM pC      content of the one in the style of the other       rC rM   there and back again
 //   Ec Es      encoders of content and style (both modalities)       G   generator      DM DC   discriminators of pM, pC
 //   DMz DCz    of images in random styles        Dc   of content codes
-import { Module, RandomStream, type Tensor, add, exp, full, mul, total } from "../engine/index.ts";
-import { l1 } from "../losses/cycle.ts";
+import { Module, RandomStream, type Tensor, add, exp, full, mul, total } from "../../engine/index.ts";
+import { l1 } from "../../losses/cycle.ts";
 import {
   DRIT_VARIATIONAL, type VariationalWeights, contentAdversarial, contentDiscrimination, contentReconstruction, latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational,
-} from "../losses/drit.ts";
-import { ContentDiscriminator, MultiScaleDiscriminator, type MultiScaleDiscriminatorOptions } from "../models/drit-discriminators.ts";
-import { ContentEncoder, type Domain, StyleEncoder, type StyleDistribution, StyleGenerator } from "../models/drit.ts";
+} from "../../losses/drit.ts";
+import { ContentDiscriminator, MultiScaleDiscriminator, type MultiScaleDiscriminatorOptions } from "../../models/drit-discriminators.ts";
+import { ContentEncoder, type Domain, StyleEncoder, type StyleDistribution, StyleGenerator } from "../../models/drit.ts";
 
-import { Adam, type AdamOptions } from "./adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
-import type { Images, Losses } from "./regime.ts";
-import { type Terms, weigh } from "./terms.ts";
+import { Adam, type AdamOptions } from "../adam.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
+import type { Images, Losses } from "../regime.ts";
+import { type Terms, weigh } from "../terms.ts";
 import type { Tie, Translator } from "./translator.ts";
 
 export interface DritTranslatorOptions {

@@ -1,15 +1,15 @@
 // Segmentation of CT by way of pseudo MR, the paper's Table II and III: the translator is trained without segmentation, and no
 // hints are given.
-import { Module, RandomStreams, type Tensor, concat, stopGradient } from "../engine/index.ts";
-import { segmentation } from "../losses/segmentation.ts";
-import { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "../models/resnet18.ts";
-import type { NamedForPyTorch } from "../models/pytorch.ts";
-import type { Segmentor } from "../models/segmentor.ts";
-import { Adam, type AdamOptions } from "./adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
-import type { Batch, Losses, Regime, Step } from "./regime.ts";
-import { type Terms, weigh } from "./terms.ts";
-import { type Translator, stepsOf } from "./translator.ts";
+import { Module, RandomStreams, type Tensor, concat, stopGradient } from "../../engine/index.ts";
+import { segmentation } from "../../losses/segmentation.ts";
+import { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "../../models/resnet18.ts";
+import type { NamedForPyTorch } from "../../models/pytorch.ts";
+import type { Segmentor } from "../../models/segmentor.ts";
+import { Adam, type AdamOptions } from "../adam.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
+import type { Batch, Losses, Regime, Step } from "../regime.ts";
+import { type Terms, weigh } from "../terms.ts";
+import { type Translator, stepsOf } from "../translators/translator.ts";
 
 export interface PseudoMrOptions {
   /** Contextual loss is for CMEDL's: give it the weight 0. */

@@ -1,7 +1,7 @@
 // A history of generated images (Shrivastava et al. 2017): a discriminator that also sees old fakes cannot forget them.
 import {
   Module, RandomStreams, ShapeError, type Tensor, Variable, cast, concat, equal, hostInput, iota, requireTrace, slice, stopGradient, sum, where,
-} from "../engine/index.ts";
+} from "../../engine/index.ts";
 
 /** What becomes of one image: the slot it is stored in (null: nowhere), and whether that slot's old image is given instead. */
 export interface PoolChoice {

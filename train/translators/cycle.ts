@@ -2,18 +2,18 @@
 //
 //   xC xM    images of C and M, unpaired      pM pC    pseudo M of xC, pseudo C of xM      rC rM    there and back again
 //   GCM GMC  translators      DM DC  discriminators      F  frozen VGG19
-import { Module, RandomStreams, type Tensor, UsageError, total } from "../engine/index.ts";
-import { type GanLoss, adversarial, discrimination } from "../losses/adversarial.ts";
-import { type ContextualOptions, contextual } from "../losses/contextual.ts";
-import { cycle, identity } from "../losses/cycle.ts";
-import { PatchDiscriminator, type PatchDiscriminatorOptions } from "../models/patch-discriminator.ts";
-import { ResnetGenerator, type ResnetGeneratorOptions } from "../models/resnet-generator.ts";
-import { Vgg19, type VggOptions } from "../models/vgg.ts";
-import { Adam, type AdamOptions } from "./adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
+import { Module, RandomStreams, type Tensor, UsageError, total } from "../../engine/index.ts";
+import { type GanLoss, adversarial, discrimination } from "../../losses/adversarial.ts";
+import { type ContextualOptions, contextual } from "../../losses/contextual.ts";
+import { cycle, identity } from "../../losses/cycle.ts";
+import { PatchDiscriminator, type PatchDiscriminatorOptions } from "../../models/patch-discriminator.ts";
+import { ResnetGenerator, type ResnetGeneratorOptions } from "../../models/resnet-generator.ts";
+import { Vgg19, type VggOptions } from "../../models/vgg.ts";
+import { Adam, type AdamOptions } from "../adam.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
 import { ImagePool } from "./image-pool.ts";
-import type { Images, Losses } from "./regime.ts";
-import { once, weigh } from "./terms.ts";
+import type { Images, Losses } from "../regime.ts";
+import { once, weigh } from "../terms.ts";
 import type { Tie, Translator } from "./translator.ts";
 
 export interface CycleTranslatorOptions {

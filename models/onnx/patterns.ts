@@ -1,8 +1,8 @@
 // Chains of our ops that are one op of ONNX: batch norm by running statistics, instance norm, a convolution with its bias.
-import type { Tensor } from "../engine/index.ts";
-import { type Node, beforeExpand, withoutPasses, withoutSingles } from "./onnx-graph.ts";
-import { convolution } from "./onnx-ops.ts";
-import type { Exporter } from "./onnx.ts";
+import type { Tensor } from "../../engine/index.ts";
+import { type Node, beforeExpand, withoutPasses, withoutSingles } from "./graph.ts";
+import { convolution } from "./ops.ts";
+import type { Exporter } from "./export.ts";
 
 /** A pattern found at the node that ends it: the tensors it reads, and how it is written. */
 export interface Match {

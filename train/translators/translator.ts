@@ -1,7 +1,7 @@
 // What translates between unpaired modalities, whichever way: CycleGAN or DRIT.
-import type { Tensor } from "../engine/index.ts";
-import type { Batch, Images, Losses, Step, Trained } from "./regime.ts";
-import type { Terms } from "./terms.ts";
+import type { Tensor } from "../../engine/index.ts";
+import type { Batch, Images, Losses, Step, Trained } from "../regime.ts";
+import type { Terms } from "../terms.ts";
 
 /** What segmentors ask of a translation: terms on pseudo M of C that are minimized with the translator's own. */
 export type Tie = (pM: Tensor) => Terms;

@@ -3,16 +3,16 @@
 //
 //   xC yC    CT images, experts' masks      xM yM   MR images of other patients, their masks      pM pC   pseudo MR, pseudo CT
 //   SC       student on CT, all that is needed afterwards      SM  teacher on MR and pseudo MR
-import { Module, RandomStreams, type Tensor, stopGradient } from "../engine/index.ts";
-import { softCrossEntropy } from "../losses/distillation.ts";
-import { type HintNorm, hint } from "../losses/hint.ts";
-import { segmentation } from "../losses/segmentation.ts";
-import type { Segmentor } from "../models/segmentor.ts";
-import { Adam, type AdamOptions } from "./adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
-import type { Batch, Losses, Regime, Step } from "./regime.ts";
-import { type Terms, once, weigh } from "./terms.ts";
-import { type Translator, stepsOf } from "./translator.ts";
+import { Module, RandomStreams, type Tensor, stopGradient } from "../../engine/index.ts";
+import { softCrossEntropy } from "../../losses/distillation.ts";
+import { type HintNorm, hint } from "../../losses/hint.ts";
+import { segmentation } from "../../losses/segmentation.ts";
+import type { Segmentor } from "../../models/segmentor.ts";
+import { Adam, type AdamOptions } from "../adam.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
+import type { Batch, Losses, Regime, Step } from "../regime.ts";
+import { type Terms, once, weigh } from "../terms.ts";
+import { type Translator, stepsOf } from "../translators/translator.ts";
 
 export interface CmedlOptions<T extends Translator = Translator> {
   translator: T;

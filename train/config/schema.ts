@@ -1,9 +1,9 @@
 // Every choice of a training run, described once: its kind, its range, its meaning, and the paper's value as its default.
 // Types, checks, defaults, comments of config.yaml and docs/configuration.md follow from here.
 // Where the paper is silent or differs from published code, docs/equations.md says what was chosen.
-import { type IntensityRule, mrPercentile, softTissueWindow } from "../data/intensity.ts";
-import { PAPER_TAPS } from "../models/vgg.ts";
-import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./config-fields.ts";
+import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
+import { PAPER_TAPS } from "../../models/vgg.ts";
+import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./fields.ts";
 
 /** One word each: what is trained. */
 export const REGIMES = ["ct-only", "cmedl", "vae-cmedl", "pmri-cycle", "pmri-drit", "pmri-cmedl", "ct+pmri", "weighted-ct+pmri", "mutual"] as const;

@@ -1,5 +1,5 @@
 // An ONNX model as plain objects, and its file: protocol buffers, written field by field (numbers as in onnx.proto).
-import type { DType } from "../engine/index.ts";
+import type { DType } from "../../engine/index.ts";
 
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 export interface OnnxNode {

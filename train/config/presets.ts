@@ -1,7 +1,7 @@
 // One word for each row of the paper's tables: what its run has that differs from the paper's main configuration.
-import type { IntensityRule } from "../data/intensity.ts";
-import { mrPercentile, softTissueWindow } from "../data/intensity.ts";
-import { ConfigError, type Path, checkTogether, mergeConfig, nearest, shown } from "./config-check.ts";
+import type { IntensityRule } from "../../data/intensity.ts";
+import { mrPercentile, softTissueWindow } from "../../data/intensity.ts";
+import { ConfigError, type Path, checkTogether, mergeConfig, nearest, shown } from "./check.ts";
 import { PAPER_CONFIG, type PartialConfig, type TrainConfig, blocksFor, layersFor } from "./config.ts";
 
 export interface Preset {

@@ -1,7 +1,7 @@
 // What a training run is made of: every choice in one plain object, the paper's values by default. A run's folder and its
-// checkpoints hold it whole. train/config-schema.ts says what each field means and may be.
-import { type Field, type Group, type ValueOf, type Variants, defaultsOf } from "./config-fields.ts";
-import { REGIMES, SCHEMA, SEGMENTORS } from "./config-schema.ts";
+// checkpoints hold it whole. train/config/schema.ts says what each field means and may be.
+import { type Field, type Group, type ValueOf, type Variants, defaultsOf } from "./fields.ts";
+import { REGIMES, SCHEMA, SEGMENTORS } from "./schema.ts";
 
 export { REGIMES, SCHEMA, SEGMENTORS };
 

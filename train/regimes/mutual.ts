@@ -1,14 +1,14 @@
 // Online mutual knowledge distillation (Li et al., AAAI 2020), the paper's comparison [13]: MR is translated into CT, one
 // segmentor learns from CT and its masks, the other from pseudo CT and MR's, and each learns from the other's outputs on both.
-import { Module, RandomStreams, type Tensor, add, mul, stopGradient, total } from "../engine/index.ts";
-import { mutualDistillation } from "../losses/distillation.ts";
-import { segmentation } from "../losses/segmentation.ts";
-import type { Segmentor } from "../models/segmentor.ts";
-import { Adam, type AdamOptions } from "./adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "./config.ts";
-import type { Batch, Losses, Regime, Step } from "./regime.ts";
-import { weigh } from "./terms.ts";
-import { type Translator, stepsOf } from "./translator.ts";
+import { Module, RandomStreams, type Tensor, add, mul, stopGradient, total } from "../../engine/index.ts";
+import { mutualDistillation } from "../../losses/distillation.ts";
+import { segmentation } from "../../losses/segmentation.ts";
+import type { Segmentor } from "../../models/segmentor.ts";
+import { Adam, type AdamOptions } from "../adam.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
+import type { Batch, Losses, Regime, Step } from "../regime.ts";
+import { weigh } from "../terms.ts";
+import { type Translator, stepsOf } from "../translators/translator.ts";
 
 export interface MutualOptions {
   translator: Translator;

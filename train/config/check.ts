@@ -1,5 +1,5 @@
 // Strict reading of a configuration: what is given is laid over a whole one; whatever the schema does not know is refused.
-import { type Fields, type Node, isGroup, isVariants } from "./config-fields.ts";
+import { type Fields, type Node, isGroup, isVariants } from "./fields.ts";
 import { SCHEMA, type TrainConfig } from "./config.ts";
 
 export type Path = readonly (string | number)[];

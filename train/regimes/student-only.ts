@@ -1,9 +1,9 @@
 // The baseline: the student alone, on its own modality, with the same initial values as CMEDL's. CT only, MRI only, T1 only, T2 only.
-import { Module, RandomStreams, type Tensor } from "../engine/index.ts";
-import { segmentation } from "../losses/segmentation.ts";
-import type { Segmentor } from "../models/segmentor.ts";
-import { Adam, type AdamOptions } from "./adam.ts";
-import type { Batch, Losses, Regime, Step } from "./regime.ts";
+import { Module, RandomStreams, type Tensor } from "../../engine/index.ts";
+import { segmentation } from "../../losses/segmentation.ts";
+import type { Segmentor } from "../../models/segmentor.ts";
+import { Adam, type AdamOptions } from "../adam.ts";
+import type { Batch, Losses, Regime, Step } from "../regime.ts";
 
 export interface CtOnlyOptions {
   segmentor: () => Segmentor;

@@ -1,5 +1,5 @@
 // Our graph as the ONNX export reads it: where axes go, what a tensor is before it is expanded, values of views.
-import { EngineError, type Shape, type Tensor, type Variable } from "../engine/index.ts";
+import { EngineError, type Shape, type Tensor, type Variable } from "../../engine/index.ts";
 
 export type Node = Tensor["node"];
 
