@@ -1,5 +1,6 @@
-// Wall time of work on a GPU. In Node a pending promise makes Dawn poll, which takes a core from a software adapter: so on those
-// the process first sleeps for most of the time that the work took before. Peers are timed by the same code.
+// Wall time of work on a GPU. In Node a pending promise makes Dawn poll, which takes a core from a software adapter:
+// so on those the process first sleeps for most of the time that the work took before. Peers are timed by the same
+// code.
 
 /** What it takes of a Gpu, or of a peer's device. */
 export interface Waitable {
@@ -9,13 +10,20 @@ export interface Waitable {
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-/** Milliseconds from `submit()` until the queue is idle; `expectedMs` is slept through for 90 % first, where the adapter is software. */
+/**
+ * Milliseconds from `submit()` until the queue is idle; `expectedMs` is slept through for 90 % first, where the
+ * adapter is software.
+ */
 export async function settled(gpu: Waitable, submit: () => unknown, expectedMs = 0): Promise<number> {
   return (await timed(gpu, submit, expectedMs)).ms;
 }
 
 /** Also whether the work was still going on when the sleep ended: else `ms` is only the sleep's length. */
-export async function timed({ device, traits }: Waitable, submit: () => unknown, expectedMs: number): Promise<{ ms: number; hostMs: number; awake: boolean }> {
+export async function timed(
+  { device, traits }: Waitable,
+  submit: () => unknown,
+  expectedMs: number,
+): Promise<{ ms: number; hostMs: number; awake: boolean }> {
   const start = performance.now();
   const pending = submit();
   if (pending instanceof Promise) await pending;
@@ -37,7 +45,9 @@ export interface Samples {
 
 export const noSamples = (expectedMs = 0): Samples => ({ ms: [], hostMs: [], expectedMs });
 
-/** Runs once more; the sample counts unless the sleep was longer than the work, which then is expected to be shorter. */
+/**
+ * Runs once more; the sample counts unless the sleep was longer than the work, which then is expected to be shorter.
+ */
 export async function take(gpu: Waitable, submit: () => unknown, into: Samples): Promise<void> {
   const { ms, hostMs, awake } = await timed(gpu, submit, into.expectedMs);
   into.expectedMs = awake ? ms : 0.8 * into.expectedMs;

@@ -12,8 +12,9 @@ export interface Comparison {
 }
 
 /**
- * Slower: the new median is above 1.15 × the old median and above the old p90, and the old median is below the new p10: the
- * bulks of the samples are apart. Faster: the same with old and new exchanged. Broken: it had a time and has none.
+ * Slower: the new median is above 1.15 × the old median and above the old p90, and the old median is below the new
+ * p10: the bulks of the samples are apart. Faster: the same with old and new exchanged. Broken: it had a time and has
+ * none.
  */
 export function compareRows(old: Row, now: Row): Comparison {
   const { name } = now;
@@ -21,12 +22,19 @@ export function compareRows(old: Row, now: Row): Comparison {
   if (!old.ms || !now.ms || old.clock !== now.clock) return { name, verdict: "not comparable" };
   const apart = (slow: NonNullable<Row["ms"]>, fast: NonNullable<Row["ms"]>): boolean =>
     slow.median > TOLERANCE * fast.median && slow.median > fast.p90 && fast.median < slow.p10;
-  return { name, ratio: now.ms.median / old.ms.median, verdict: apart(now.ms, old.ms) ? "slower" : apart(old.ms, now.ms) ? "faster" : "same" };
+  return {
+    name,
+    ratio: now.ms.median / old.ms.median,
+    verdict: apart(now.ms, old.ms) ? "slower" : apart(old.ms, now.ms) ? "faster" : "same",
+  };
 }
 
 /** Rows of both runs by name; throws where the adapters differ, for then nothing can be compared. */
 export function compareReports(old: Report, now: Report): Comparison[] {
-  if (old.adapter !== now.adapter) throw new Error(`the file was measured on ${old.adapter}, this run on ${now.adapter}; times compare on one adapter only`);
+  if (old.adapter !== now.adapter)
+    throw new Error(
+      `the file was measured on ${old.adapter}, this run on ${now.adapter}; times compare on one adapter only`,
+    );
   const known = new Map(old.rows.map((r) => [r.name, r]));
   return now.rows.flatMap((row) => {
     const before = known.get(row.name);

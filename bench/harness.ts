@@ -15,10 +15,21 @@ export interface Effort {
 export const FULL: Effort = { samples: 7, most: 60, ms: 1500 };
 export const QUICK: Effort = { samples: 3, most: 15, ms: 250 };
 
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim().split("\n").slice(0, 2).join(" ");
+const message = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).trim().split("\n").slice(0, 2).join(" ");
 
-/** A device for each case, so that nothing of one is held while another runs. A case that fails has no time and says why. */
-export async function runCase(source: GpuSource, c: Case, effort: Effort, peaks: Peaks | undefined, gpuClock: boolean, options?: GpuOptions): Promise<Row> {
+/**
+ * A device for each case, so that nothing of one is held while another runs. A case that fails has no time and says
+ * why.
+ */
+export async function runCase(
+  source: GpuSource,
+  c: Case,
+  effort: Effort,
+  peaks: Peaks | undefined,
+  gpuClock: boolean,
+  options?: GpuOptions,
+): Promise<Row> {
   const { name, group, flops, bytes } = c;
   const device = await Device.open(source, options);
   const clock = gpuClock && group === "kernel" ? "gpu" : "wall";
@@ -31,17 +42,27 @@ export async function runCase(source: GpuSource, c: Case, effort: Effort, peaks:
     const firstMs = performance.now() - start;
     const stats = program.stats();
     const facts = {
-      dispatches: stats.dispatches, pipelines: stats.pipelines, submits: stats.submits / Math.max(1, stats.runs),
-      plannedBytes: stats.activationBytes, lowerBoundBytes: stats.lowerBoundBytes, peakBytes: device.counters.peakBytes, firstMs,
+      dispatches: stats.dispatches,
+      pipelines: stats.pipelines,
+      submits: stats.submits / Math.max(1, stats.runs),
+      plannedBytes: stats.activationBytes,
+      lowerBoundBytes: stats.lowerBoundBytes,
+      peakBytes: device.counters.peakBytes,
+      firstMs,
     };
     const { wrong, checked } = await prepared.check();
     if (wrong) return { ...row, ...facts, checked, wrong };
     const samples = await sample(device, prepared, effort, clock);
     const ms = summarize(samples.ms);
     return {
-      ...row, ...facts, checked, ms,
+      ...row,
+      ...facts,
+      checked,
+      ms,
       ...(peaks && (flops > 0 || bytes > 0) ? { ofPeak: rooflineMs(flops, bytes, peaks) / ms.median } : {}),
-      ...(samples.hostMs.length ? { hostUsPerDispatch: (1000 * quantile(samples.hostMs, 0.5)) / stats.dispatches } : {}),
+      ...(samples.hostMs.length
+        ? { hostUsPerDispatch: (1000 * quantile(samples.hostMs, 0.5)) / stats.dispatches }
+        : {}),
     };
   } catch (error) {
     return { ...row, wrong: message(error) };
@@ -50,7 +71,12 @@ export async function runCase(source: GpuSource, c: Case, effort: Effort, peaks:
   }
 }
 
-async function sample(device: Device, { program, feeds }: Prepared, { samples, most, ms }: Effort, clock: Row["clock"]): Promise<Samples> {
+async function sample(
+  device: Device,
+  { program, feeds }: Prepared,
+  { samples, most, ms }: Effort,
+  clock: Row["clock"],
+): Promise<Samples> {
   const warmUp = noSamples();
   const once = async (into: Samples): Promise<void> => {
     if (clock === "wall") return take(device.gpu, () => program.run(feeds), into);
@@ -60,6 +86,11 @@ async function sample(device: Device, { program, feeds }: Prepared, { samples, m
   for (let i = 0; i < 2; i++) await once(warmUp);
   const taken = noSamples(warmUp.expectedMs);
   const start = performance.now();
-  for (let i = 0; i < 3 * most && taken.ms.length < most && (taken.ms.length < samples || performance.now() - start < ms); i++) await once(taken);
+  for (
+    let i = 0;
+    i < 3 * most && taken.ms.length < most && (taken.ms.length < samples || performance.now() - start < ms);
+    i++
+  )
+    await once(taken);
   return taken;
 }

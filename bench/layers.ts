@@ -1,4 +1,5 @@
-// The distinct layers of networks, read from their traced graphs: convolutions, norms, pools and resizes with their geometry.
+// The distinct layers of networks, read from their traced graphs: convolutions, norms, pools and resizes with their
+// geometry.
 import { type Shape, type Tensor, sizeOf } from "../engine/index.ts";
 import { simplify } from "../engine/fuse/simplify.ts";
 import type { ConvAttrs } from "../engine/ops/conv.ts";
@@ -6,7 +7,10 @@ import type { ConvAttrs } from "../engine/ops/conv.ts";
 type Pair = readonly [y: number, x: number];
 type Pads = readonly [top: number, left: number, bottom: number, right: number];
 
-/** y = x ∗ w; "conv-transpose" is its gradient to the image used forward: x is then what the convolution would give. Sizes NHWC. */
+/**
+ * y = x ∗ w; "conv-transpose" is its gradient to the image used forward: x is then what the convolution would give.
+ * Sizes NHWC.
+ */
 export interface ConvLayer {
   readonly op: "conv" | "conv-transpose";
   readonly x: Shape;
@@ -54,9 +58,16 @@ function layerOf({ op, inputs, outputs, attrs }: Node): Layer | undefined {
       const { stride, pad, dilation, groups } = attrs as ConvLayer;
       return { op: "conv-transpose", x: x.shape, w: w.shape, stride, pad, dilation, groups, padMode: "zero" };
     }
-    case "max-pool-2d": case "avg-pool-2d": {
+    case "max-pool-2d":
+    case "avg-pool-2d": {
       const a = attrs as Readonly<Record<string, number>>;
-      return { op: op.name === "max-pool-2d" ? "max-pool" : "avg-pool", x: x.shape, kernel: [a.kernelY, a.kernelX], stride: [a.strideY, a.strideX], pad: [a.padY, a.padX] };
+      return {
+        op: op.name === "max-pool-2d" ? "max-pool" : "avg-pool",
+        x: x.shape,
+        kernel: [a.kernelY, a.kernelX],
+        stride: [a.strideY, a.strideX],
+        pad: [a.padY, a.padX],
+      };
     }
     case "resize": {
       const { mode, alignCorners } = attrs as ResizeLayer;
@@ -92,10 +103,18 @@ export function gatherLayers(network: string, outputs: readonly Tensor[], found:
   }
 }
 
-/** 2 · multiply–adds of all convolutions and matrix products that `outputs` need, forward and backward, each counted once. */
+/**
+ * 2 · multiply–adds of all convolutions and matrix products that `outputs` need, forward and backward, each counted
+ * once.
+ */
 export function flopsOf(outputs: readonly Tensor[]): number {
   let flops = 0;
-  for (const { op, inputs: [x, w], outputs: [y], attrs } of simplify(outputs).nodes) {
+  for (const {
+    op,
+    inputs: [x, w],
+    outputs: [y],
+    attrs,
+  } of simplify(outputs).nodes) {
     if (op.name === "conv2d") flops += 2 * y.size * sizeOf(w.shape.slice(0, 3));
     else if (op.name === "conv2d-input-grad") flops += 2 * x.size * sizeOf(w.shape.slice(0, 3));
     else if (op.name === "conv2d-weight-grad") flops += 2 * w.size * sizeOf(y.shape.slice(0, 3));
@@ -109,8 +128,11 @@ export function flopsOf(outputs: readonly Tensor[]): number {
 /** Height and width of what a convolution gives. */
 export function convOutput({ op, x, w, stride, pad, dilation }: ConvLayer): [number, number] {
   return [0, 1].map((d) => {
-    const extent = dilation[d] * (w[d] - 1) + 1, padding = pad[d] + pad[d + 2];
-    return op === "conv" ? Math.floor((x[1 + d] + padding - extent) / stride[d]) + 1 : (x[1 + d] - 1) * stride[d] - padding + extent;
+    const extent = dilation[d] * (w[d] - 1) + 1;
+    const padding = pad[d] + pad[d + 2];
+    return op === "conv"
+      ? Math.floor((x[1 + d] + padding - extent) / stride[d]) + 1
+      : (x[1 + d] - 1) * stride[d] - padding + extent;
   }) as [number, number];
 }
 
@@ -118,14 +140,20 @@ export function convOutput({ op, x, w, stride, pad, dilation }: ConvLayer): [num
 export function outputShape(layer: Layer): Shape {
   const [n, h, w, c] = layer.x;
   switch (layer.op) {
-    case "conv": return [n, ...convOutput(layer), layer.w[3]];
-    case "conv-transpose": return [n, ...convOutput(layer), layer.w[2] * layer.groups];
-    case "resize": return [n, ...layer.size, c];
-    case "max-pool": case "avg-pool": {
-      const along = (size: number, d: 0 | 1): number => Math.floor((size + 2 * layer.pad[d] - layer.kernel[d]) / layer.stride[d]) + 1;
+    case "conv":
+      return [n, ...convOutput(layer), layer.w[3]];
+    case "conv-transpose":
+      return [n, ...convOutput(layer), layer.w[2] * layer.groups];
+    case "resize":
+      return [n, ...layer.size, c];
+    case "max-pool":
+    case "avg-pool": {
+      const along = (size: number, d: 0 | 1): number =>
+        Math.floor((size + 2 * layer.pad[d] - layer.kernel[d]) / layer.stride[d]) + 1;
       return [n, along(h, 0), along(w, 1), c];
     }
-    default: return layer.x;
+    default:
+      return layer.x;
   }
 }
 
@@ -133,14 +161,19 @@ export function outputShape(layer: Layer): Shape {
 export const layerFlops = (layer: Layer): number =>
   isConv(layer) ? 2 * sizeOf(layer.w.slice(0, 3)) * sizeOf(layer.op === "conv" ? outputShape(layer) : layer.x) : 0;
 
-/** The layer on less: one image of the batch, then halved until flops and elements are at most these, or 8 pixels are left. */
+/**
+ * The layer on less: one image of the batch, then halved until flops and elements are at most these, or 8 pixels are
+ * left.
+ */
 export function shrunk(layer: Layer, maxFlops: number, maxElements: number): Layer {
   let small = layer;
-  const heavy = (): boolean => layerFlops(small) > maxFlops || Math.max(sizeOf(small.x), sizeOf(outputShape(small))) > maxElements;
+  const heavy = (): boolean =>
+    layerFlops(small) > maxFlops || Math.max(sizeOf(small.x), sizeOf(outputShape(small))) > maxElements;
   const half = (n: number): number => Math.ceil(n / 2);
   if (heavy()) small = { ...small, x: [1, ...small.x.slice(1)] };
   while (heavy() && Math.min(small.x[1], small.x[2]) > 8) {
-    const [n, h, w, c] = small.x, x = [n, half(h), half(w), c];
+    const [n, h, w, c] = small.x;
+    const x = [n, half(h), half(w), c];
     small = small.op === "resize" ? { ...small, x, size: [half(small.size[0]), half(small.size[1])] } : { ...small, x };
   }
   return small;
@@ -153,17 +186,32 @@ const image = ([n, h, w]: Shape): string => `@${square(h, w)}${n === 1 ? "" : ` 
 export function nameOf(layer: Layer): string {
   const [, , , c] = layer.x;
   switch (layer.op) {
-    case "conv": case "conv-transpose": {
-      const [r, s, , k] = layer.w, to = layer.op === "conv" ? k : layer.w[2] * layer.groups;
+    case "conv":
+    case "conv-transpose": {
+      const [r, s, , k] = layer.w;
+      const to = layer.op === "conv" ? k : layer.w[2] * layer.groups;
       return [
-        layer.op === "conv" ? "conv" : "convT", square(r, s), `${c}→${to}`,
-        ...(layer.stride[0] > 1 ? [`/${layer.stride[0]}`] : []), ...(layer.dilation[0] > 1 ? [`d${layer.dilation[0]}`] : []),
-        ...(layer.groups > 1 ? [`g${layer.groups}`] : []), ...(layer.padMode === "reflect" ? ["reflect"] : layer.pad.some((p) => p !== layer.pad[0]) || layer.pad[0] !== (r - 1) * layer.dilation[0] / 2 ? [`p${layer.pad[0]}`] : []), image(layer.x),
+        layer.op === "conv" ? "conv" : "convT",
+        square(r, s),
+        `${c}→${to}`,
+        ...(layer.stride[0] > 1 ? [`/${layer.stride[0]}`] : []),
+        ...(layer.dilation[0] > 1 ? [`d${layer.dilation[0]}`] : []),
+        ...(layer.groups > 1 ? [`g${layer.groups}`] : []),
+        ...(layer.padMode === "reflect"
+          ? ["reflect"]
+          : layer.pad.some((p) => p !== layer.pad[0]) || layer.pad[0] !== ((r - 1) * layer.dilation[0]) / 2
+            ? [`p${layer.pad[0]}`]
+            : []),
+        image(layer.x),
       ].join(" ");
     }
-    case "resize": return `${layer.mode}${layer.alignCorners ? "-corners" : ""} ${c} ${image(layer.x)} → ${square(...layer.size as [number, number])}`;
-    case "max-pool": case "avg-pool": return `${layer.op} ${square(...layer.kernel as [number, number])}/${layer.stride[0]} ${c} ${image(layer.x)}`;
-    default: return `${layer.op} ${c} ${image(layer.x)}`;
+    case "resize":
+      return `${layer.mode}${layer.alignCorners ? "-corners" : ""} ${c} ${image(layer.x)} → ${square(...(layer.size as [number, number]))}`;
+    case "max-pool":
+    case "avg-pool":
+      return `${layer.op} ${square(...(layer.kernel as [number, number]))}/${layer.stride[0]} ${c} ${image(layer.x)}`;
+    default:
+      return `${layer.op} ${c} ${image(layer.x)}`;
   }
 }
 
@@ -171,5 +219,14 @@ export function nameOf(layer: Layer): string {
 export function kindOf(layer: Layer): string {
   if (!isConv(layer)) return layer.op === "resize" ? `${layer.op} ${layer.mode} ${layer.alignCorners}` : layer.op;
   const [r, s, c, k] = layer.w;
-  return JSON.stringify([layer.op, r, s, layer.stride, layer.dilation, layer.padMode, Math.min(c, 5) < 5, Math.min(k, 5) < 5]);
+  return JSON.stringify([
+    layer.op,
+    r,
+    s,
+    layer.stride,
+    layer.dilation,
+    layer.padMode,
+    Math.min(c, 5) < 5,
+    Math.min(k, 5) < 5,
+  ]);
 }

@@ -28,8 +28,16 @@ async function write(file: string, report: Report): Promise<void> {
   await writeFile(file, `${top},\n  "rows": [\n${rows.map((r) => `    ${JSON.stringify(r)}`).join(",\n")}\n  ]\n}\n`);
 }
 
-/** The command line without what says only where results go or what they are held against: those are paths of one machine. */
-const measuring = (args: readonly string[]): string => args.filter((a, i) => !/^--(json|save|compare|torch)(=|$)/.test(a) && !/^--(json|compare|torch)$/.test(args[i - 1] ?? "")).join(" ");
+/**
+ * The command line without what says only where results go or what they are held against: those are paths of one
+ * machine.
+ */
+const measuring = (args: readonly string[]): string =>
+  args
+    .filter(
+      (a, i) => !/^--(json|save|compare|torch)(=|$)/.test(a) && !/^--(json|compare|torch)$/.test(args[i - 1] ?? ""),
+    )
+    .join(" ");
 
 /** Rows of both, the new ones in place of the old of the same name. */
 const merged = (old: readonly Row[], now: readonly Row[]): Row[] => {
@@ -40,14 +48,19 @@ const merged = (old: readonly Row[], now: readonly Row[]): Row[] => {
 async function main(args: readonly string[]): Promise<number> {
   const program = command().exitOverride();
   await program.parseAsync(args, { from: "user" });
-  const options = program.opts<Options>(), words = program.args;
+  const options = program.opts<Options>();
+  const words = program.args;
   process.env.CMEDL_DEVICE = options.device ?? process.env.CMEDL_DEVICE ?? "";
   const { gpu, choice } = await openNodeGpu({ quiet: true, dawnFeatures: profilingFeatures });
   const { software } = choice;
-  const limits = software ? { flops: options.quick ? 1.6e8 : 6.5e8, elements: options.quick ? 1 << 20 : 1 << 22 } : undefined;
+  const limits = software
+    ? { flops: options.quick ? 1.6e8 : 6.5e8, elements: options.quick ? 1 << 20 : 1 << 22 }
+    : undefined;
   const small = software && !options.plan;
   const scale = { size: options.size ?? (small ? 64 : 256), batch: 2, share: small ? 0.25 : 1 };
-  const cases: Case[] = [...kernelCases(paperLayers(), limits), ...networkCases(scale)].filter((c) => matches(c, words) && (!options.quick || c.quick));
+  const cases: Case[] = [...kernelCases(paperLayers(), limits), ...networkCases(scale)].filter(
+    (c) => matches(c, words) && (!options.quick || c.quick),
+  );
   const deviceOptions: GpuOptions = options.winograd ? { traits: { winograd: options.winograd === "always" } } : {};
   if (options.plan) {
     using device = await Device.open(gpu, deviceOptions);
@@ -69,12 +82,28 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options.cases) {
-    await writeFile(options.cases, JSON.stringify({ scale, cases: cases.map(({ name, group, flops, bytes, torch }) => ({ name, group, flops, bytes, ...torch })) }));
+    await writeFile(
+      options.cases,
+      JSON.stringify({
+        scale,
+        cases: cases.map(({ name, group, flops, bytes, torch }) => ({ name, group, flops, bytes, ...torch })),
+      }),
+    );
     return 0;
   }
   say(describeChoice(choice));
-  if (software && !options.peers) say(`A software adapter: kernels up to ${limits!.flops / 1e9} GFLOP, networks a quarter as wide at ${scale.size} × ${scale.size}; wall time.`);
-  const common = { engine: "cmedl", adapter: choice.name, software, date: new Date().toISOString(), command: `npm run bench -- ${measuring(args)}`.trim().replace(/ --$/, ""), host: `${cpus()[0].model} × ${cpus().length}, Node ${process.version}` };
+  if (software && !options.peers)
+    say(
+      `A software adapter: kernels up to ${limits!.flops / 1e9} GFLOP, networks a quarter as wide at ${scale.size} × ${scale.size}; wall time.`,
+    );
+  const common = {
+    engine: "cmedl",
+    adapter: choice.name,
+    software,
+    date: new Date().toISOString(),
+    command: `npm run bench -- ${measuring(args)}`.trim().replace(/ --$/, ""),
+    host: `${cpus()[0].model} × ${cpus().length}, Node ${process.version}`,
+  };
   const report: Report = options.peers ? { ...common, rows: await runPeers(words, options, say) } : await runOwn();
   if (report.rows.length === 0) {
     say(`no case has ${words.join(" and ")}; --list prints them`);
@@ -101,12 +130,17 @@ async function main(args: readonly string[]): Promise<number> {
     const gpuClock = device.gpu.timestamps && !software;
     const peaks = await measurePeaks(device);
     device.dispose();
-    say(`peaks measured: ${peaks.gflops.toFixed(1)} GFLOP/s of fused multiply–adds, ${peaks.gbs.toFixed(1)} GB/s of a copy · kernels timed by ${gpuClock ? "GPU timestamps" : "wall clock"}\n`);
+    say(
+      `peaks measured: ${peaks.gflops.toFixed(1)} GFLOP/s of fused multiply–adds, ${peaks.gbs.toFixed(1)} GB/s of a copy · kernels timed by ${gpuClock ? "GPU timestamps" : "wall clock"}\n`,
+    );
     say(head());
     const rows: Row[] = [];
     // Ctrl-C keeps what is there: it is written and compared as ever.
     let stopped = false;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => { stopped = true; });
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => {
+        stopped = true;
+      });
     for (const c of cases) {
       if (stopped) break;
       rows.push(await runCase(gpu, c, options.quick ? QUICK : FULL, peaks, gpuClock, deviceOptions));
@@ -117,8 +151,13 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 // Dawn keeps the event loop alive.
-main(process.argv.slice(2)).then((code) => process.exit(code), (error: unknown) => {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
-  console.error(error instanceof Error ? (process.env.CMEDL_DEBUG ? error.stack : `${error.name}: ${error.message}`) : error);
-  process.exit(1);
-});
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
+    console.error(
+      error instanceof Error ? (process.env.CMEDL_DEBUG ? error.stack : `${error.name}: ${error.message}`) : error,
+    );
+    process.exit(1);
+  },
+);

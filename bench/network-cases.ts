@@ -20,7 +20,8 @@ export interface Scale {
   readonly share: number;
 }
 
-const at = ({ size, batch, share }: Scale): string => `@${size}×${size} ×${batch}${share === 1 ? "" : ` width ×${share}`}`;
+const at = ({ size, batch, share }: Scale): string =>
+  `@${size}×${size} ×${batch}${share === 1 ? "" : ` width ×${share}`}`;
 const imageShape = ({ size, batch }: Scale): number[] => [batch, size, size, 1];
 const pixels = ({ size, batch }: Scale): number => batch * size * size;
 const images = (scale: Scale, seed: number): Float32Array => uniform(pixels(scale), seed);
@@ -37,25 +38,38 @@ function traced(mode: "train" | "infer", f: () => readonly Tensor[]): number {
 const bytesOf = (module: Module): number => [...module.variables().values()].reduce((n, v) => n + 4 * v.size, 0);
 
 function inference(network: TimedNetwork, scale: Scale): Case {
-  const name = `${network.name} inference ${at(scale)}`, make = () => seeded(network.make(scale.share));
-  const forward = (module: Module) => ({ image }: { image: Tensor }) => ({ y: network.forward(module, image) });
+  const name = `${network.name} inference ${at(scale)}`;
+  const make = () => seeded(network.make(scale.share));
+  const forward =
+    (module: Module) =>
+    ({ image }: { image: Tensor }) => ({ y: network.forward(module, image) });
   return {
-    name, group: "network", quick: network.name === "unet" || network.name === "generator", torch: { network: network.name, pass: "inference" }, bytes: 4 * 2 * pixels(scale) + bytesOf(network.make(scale.share)),
+    name,
+    group: "network",
+    quick: network.name === "unet" || network.name === "generator",
+    torch: { network: network.name, pass: "inference" },
+    bytes: 4 * 2 * pixels(scale) + bytesOf(network.make(scale.share)),
     flops: traced("infer", () => [network.forward(network.make(scale.share), input("image", imageShape(scale)))]),
-    estimate: (device, memoryBudget) => device.estimate(forward(make()), { image: imageShape(scale) }, { name, memoryBudget }),
+    estimate: (device, memoryBudget) =>
+      device.estimate(forward(make()), { image: imageShape(scale) }, { name, memoryBudget }),
     async prepare(device): Promise<Prepared> {
-      const module = make(), data = images(scale, 5);
-      const of = (batch: number) => device.compile(forward(module), { image: imageShape({ ...scale, batch }) }, { name });
-      const program = await of(scale.batch), feeds = { image: data };
+      const module = make();
+      const data = images(scale, 5);
+      const of = (batch: number) =>
+        device.compile(forward(module), { image: imageShape({ ...scale, batch }) }, { name });
+      const program = await of(scale.batch);
+      const feeds = { image: data };
       return {
-        program, feeds,
+        program,
+        feeds,
         async check() {
           program.run(feeds);
           const { y } = await program.read();
           using one = await of(1);
           one.run({ image: data.subarray(0, data.length / scale.batch) });
           const first = (await one.read()).y;
-          const off = relativeL2(y.subarray(0, first.length), first), checked = `first image alone: off by ${off.toExponential(1)}`;
+          const off = relativeL2(y.subarray(0, first.length), first);
+          const checked = `first image alone: off by ${off.toExponential(1)}`;
           return off <= LARGEST_ERROR ? { checked } : { checked, wrong: checked };
         },
       };
@@ -64,10 +78,15 @@ function inference(network: TimedNetwork, scale: Scale): Case {
 }
 
 /**
- * Of programs whose variables no run has moved: the losses of the first step are those of the forward pass `alone`, and stay finite;
- * `falls` is smaller after some steps on the same batch.
+ * Of programs whose variables no run has moved: the losses of the first step are those of the forward pass `alone`,
+ * and stay finite; `falls` is smaller after some steps on the same batch.
  */
-async function checkTraining(step: Program, alone: Program, feeds: Feeds, falls?: string): ReturnType<Prepared["check"]> {
+async function checkTraining(
+  step: Program,
+  alone: Program,
+  feeds: Feeds,
+  falls?: string,
+): ReturnType<Prepared["check"]> {
   alone.run(feeds);
   const want = await alone.read();
   step.run(feeds);
@@ -81,11 +100,14 @@ async function checkTraining(step: Program, alone: Program, feeds: Feeds, falls?
   const finite = Object.values(last).every((v) => v.every(Number.isFinite));
   const fell = !falls || last[falls][0] < got[falls][0];
   const checked = `losses of the forward pass alone: off by ${off.toExponential(1)}${falls ? `, ${falls} ${got[falls][0].toFixed(4)} → ${last[falls][0].toFixed(4)}` : ""}`;
-  return off <= LARGEST_ERROR && finite && fell ? { checked } : { checked, wrong: `${checked}${finite ? "" : ", not finite"}` };
+  return off <= LARGEST_ERROR && finite && fell
+    ? { checked }
+    : { checked, wrong: `${checked}${finite ? "" : ", not finite"}` };
 }
 
 function training(network: TimedNetwork, scale: Scale): Case {
-  const name = `${network.name} training step ${at(scale)}`, shape = imageShape(scale);
+  const name = `${network.name} training step ${at(scale)}`;
+  const shape = imageShape(scale);
   const make = () => {
     const module = seeded(network.make(scale.share));
     return { module, adam: new Adam(module.parameters(), { rate: 1e-3 }) };
@@ -96,20 +118,34 @@ function training(network: TimedNetwork, scale: Scale): Case {
     return loss;
   };
   const inputs = { x: shape, t: shape };
-  const whole = (made: ReturnType<typeof make>) => ({ x, t }: { x: Tensor; t: Tensor }) => ({ loss: trained(made, x, t) });
+  const whole =
+    (made: ReturnType<typeof make>) =>
+    ({ x, t }: { x: Tensor; t: Tensor }) => ({ loss: trained(made, x, t) });
   return {
-    name, group: "network", quick: network.name === "unet", torch: { network: network.name, pass: "training" }, bytes: 4 * 2 * pixels(scale) + 7 * bytesOf(network.make(scale.share)),
+    name,
+    group: "network",
+    quick: network.name === "unet",
+    torch: { network: network.name, pass: "training" },
+    bytes: 4 * 2 * pixels(scale) + 7 * bytesOf(network.make(scale.share)),
     flops: traced("train", () => [trained(make(), input("x", shape), input("t", shape))]),
     estimate: (device, memoryBudget) => device.estimate(whole(make()), inputs, { mode: "train", name, memoryBudget }),
     async prepare(device) {
       const feeds = { x: images(scale, 5), t: network.name === "generator" ? images(scale, 6) : masks(scale, 6) };
       const program = await device.compile(whole(make()), inputs, { mode: "train", name });
-      return { program, feeds, async check() {
-        const twin = make();
-        using alone = await device.compile(({ x, t }) => ({ loss: network.loss(network.forward(twin.module, x), t) }), inputs, { mode: "train" });
-        using own = await device.compile(whole(make()), inputs, { mode: "train" });
-        return await checkTraining(own, alone, feeds, "loss");
-      } };
+      return {
+        program,
+        feeds,
+        async check() {
+          const twin = make();
+          using alone = await device.compile(
+            ({ x, t }) => ({ loss: network.loss(network.forward(twin.module, x), t) }),
+            inputs,
+            { mode: "train" },
+          );
+          using own = await device.compile(whole(make()), inputs, { mode: "train" });
+          return await checkTraining(own, alone, feeds, "loss");
+        },
+      };
     },
   };
 }
@@ -129,17 +165,29 @@ const METHODS: readonly Method[] = [
     name: "cmedl",
     make(scale) {
       const width = widthOf(scale);
-      const translator = new CycleTranslator({ image: [scale.size, scale.size], seed: 1, generator: { width }, discriminator: { width }, features: { width } });
+      const translator = new CycleTranslator({
+        image: [scale.size, scale.size],
+        seed: 1,
+        generator: { width },
+        discriminator: { width },
+        features: { width },
+      });
       return new Cmedl({ seed: 1, segmentor: segmentorOf(scale), translator });
     },
-    losses: (regime, batch) => (regime.translator as CycleTranslator).translation(batch, (pM) => regime.tie(batch, pM)).losses,
+    losses: (regime, batch) =>
+      (regime.translator as CycleTranslator).translation(batch, (pM) => regime.tie(batch, pM)).losses,
   },
   {
     // The step that updates all; two of the content discriminator alone come before each.
     name: "vae-cmedl",
     make(scale) {
-      const width = widthOf(scale), small = scale.size < 128;
-      const translator = new DritTranslator({ size: scale.size, width, discriminator: { width, scales: 3, layers: small ? 3 : 4 } });
+      const width = widthOf(scale);
+      const small = scale.size < 128;
+      const translator = new DritTranslator({
+        size: scale.size,
+        width,
+        discriminator: { width, scales: 3, layers: small ? 3 : 4 },
+      });
       return new Cmedl({ kind: "vae-cmedl", seed: 1, segmentor: segmentorOf(scale), translator });
     },
     losses(regime, batch) {
@@ -150,27 +198,46 @@ const METHODS: readonly Method[] = [
 ];
 
 function step({ name: method, make, losses }: Method, scale: Scale): Case {
-  const shape = imageShape(scale), name = `${method} step ${at(scale)}`;
+  const shape = imageShape(scale);
+  const name = `${method} step ${at(scale)}`;
   const inputs = { xC: shape, yC: shape, xM: shape, yM: shape };
-  const symbols = () => Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, input(k, s)])) as unknown as Batch;
+  const symbols = () =>
+    Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, input(k, s)])) as unknown as Batch;
   const whole = (regime: Cmedl) => regime.steps.at(-1)!;
   return {
-    name, group: "step", quick: false, torch: { network: method, pass: "training" }, bytes: 4 * 4 * pixels(scale) + 7 * bytesOf(make(scale)),
+    name,
+    group: "step",
+    quick: false,
+    torch: { network: method, pass: "training" },
+    bytes: 4 * 4 * pixels(scale) + 7 * bytesOf(make(scale)),
     flops: traced("train", () => Object.values(whole(make(scale))(symbols()))),
-    estimate: (device, memoryBudget) => { const f = whole(make(scale)); return device.estimate((x) => f(x), inputs, { mode: "train", name, memoryBudget }); },
+    estimate: (device, memoryBudget) => {
+      const f = whole(make(scale));
+      return device.estimate((x) => f(x), inputs, { mode: "train", name, memoryBudget });
+    },
     async prepare(device) {
       const feeds = { xC: images(scale, 5), yC: masks(scale, 6), xM: images(scale, 7), yM: masks(scale, 8) };
-      const compiled = () => { const f = whole(make(scale)); return device.compile((x) => f(x), inputs, { mode: "train", name }); };
+      const compiled = () => {
+        const f = whole(make(scale));
+        return device.compile((x) => f(x), inputs, { mode: "train", name });
+      };
       const program = await compiled();
-      return { program, feeds, async check() {
-        const twin = make(scale);
-        using alone = await device.compile((x) => losses(twin, x), inputs, { mode: "train" });
-        using own = await compiled();
-        return await checkTraining(own, alone, feeds);
-      } };
+      return {
+        program,
+        feeds,
+        async check() {
+          const twin = make(scale);
+          using alone = await device.compile((x) => losses(twin, x), inputs, { mode: "train" });
+          using own = await compiled();
+          return await checkTraining(own, alone, feeds);
+        },
+      };
     },
   };
 }
 
 /** Inference and training of each network, then the methods' steps. */
-export const networkCases = (scale: Scale): Case[] => [...TIMED.flatMap((n) => [inference(n, scale), training(n, scale)]), ...METHODS.map((m) => step(m, scale))];
+export const networkCases = (scale: Scale): Case[] => [
+  ...TIMED.flatMap((n) => [inference(n, scale), training(n, scale)]),
+  ...METHODS.map((m) => step(m, scale)),
+];

@@ -3,7 +3,18 @@ import { type Module, type Tensor, input, l1Loss } from "../engine/index.ts";
 import { Trace, withTrace } from "../engine/trace.ts";
 import { segmentation } from "../losses/index.ts";
 import {
-  ContentDiscriminator, ContentEncoder, DenseFcn, Mrrn, MultiScaleDiscriminator, PatchDiscriminator, ResnetGenerator, type Segmentor, StyleEncoder, StyleGenerator, UNet, Vgg19,
+  ContentDiscriminator,
+  ContentEncoder,
+  DenseFcn,
+  Mrrn,
+  MultiScaleDiscriminator,
+  PatchDiscriminator,
+  ResnetGenerator,
+  type Segmentor,
+  StyleEncoder,
+  StyleGenerator,
+  UNet,
+  Vgg19,
 } from "../models/index.ts";
 import { type Found, gatherLayers } from "./layers.ts";
 
@@ -16,14 +27,23 @@ export interface TimedNetwork {
   loss(y: Tensor, target: Tensor): Tensor;
 }
 
-const segmentor = (name: string, make: (share: number) => Module & Segmentor): TimedNetwork =>
-  ({ name, make, forward: (m, x) => (m as Module & Segmentor).forward(x).logits, loss: segmentation });
+const segmentor = (name: string, make: (share: number) => Module & Segmentor): TimedNetwork => ({
+  name,
+  make,
+  forward: (m, x) => (m as Module & Segmentor).forward(x).logits,
+  loss: segmentation,
+});
 
 export const TIMED: readonly TimedNetwork[] = [
   segmentor("unet", (share) => new UNet({ width: 64 * share })),
   segmentor("dense-fcn", (share) => new DenseFcn({ width: 48 * share, growth: 12 * share })),
   segmentor("mrrn", (share) => new Mrrn({ width: 32 * share })),
-  { name: "generator", make: (share) => new ResnetGenerator({ width: 64 * share }), forward: (m, x) => (m as ResnetGenerator).forward(x), loss: (y, t) => l1Loss(y, t) },
+  {
+    name: "generator",
+    make: (share) => new ResnetGenerator({ width: 64 * share }),
+    forward: (m, x) => (m as ResnetGenerator).forward(x),
+    loss: (y, t) => l1Loss(y, t),
+  },
 ];
 
 /** Every network of CMEDL and VAE-CMEDL, traced forward for its layers. */
@@ -33,14 +53,19 @@ const ALL: readonly { readonly name: string; run(n: number, size: number): reado
   { name: "mrrn", run: (n, size) => [...new Mrrn().forward(image(n, size)).features] },
   { name: "patch-discriminator", run: (n, size) => [new PatchDiscriminator().forward(image(n, size))] },
   { name: "vgg19", run: (n, size) => new Vgg19().features(image(n, size, 3)) },
-  { name: "drit", run: (n, size) => {
-    const [content, style] = [new ContentEncoder(), new StyleEncoder()];
-    return [
-      content.forward(image(n, size), "a"), ...Object.values(style.forward(image(n, size), "a")) as Tensor[],
-      new StyleGenerator().forward(input("content", [n, size / 4, size / 4, 256]), input("style", [n, 8]), "b"),
-      ...new MultiScaleDiscriminator().forward(image(n, size)), new ContentDiscriminator().forward(input("code", [n, size / 4, size / 4, 256])),
-    ];
-  } },
+  {
+    name: "drit",
+    run: (n, size) => {
+      const [content, style] = [new ContentEncoder(), new StyleEncoder()];
+      return [
+        content.forward(image(n, size), "a"),
+        ...(Object.values(style.forward(image(n, size), "a")) as Tensor[]),
+        new StyleGenerator().forward(input("content", [n, size / 4, size / 4, 256]), input("style", [n, 8]), "b"),
+        ...new MultiScaleDiscriminator().forward(image(n, size)),
+        new ContentDiscriminator().forward(input("code", [n, size / 4, size / 4, 256])),
+      ];
+    },
+  },
 ];
 
 const image = (n: number, size: number, channels = 1): Tensor => input("image", [n, size, size, channels]);
@@ -48,6 +73,11 @@ const image = (n: number, size: number, channels = 1): Tensor => input("image", 
 /** The distinct layers of all networks at full width, by geometry. Nothing is computed: the graphs are traced only. */
 export function paperLayers(size = 256, batch = 2): Found[] {
   const found = new Map<string, Found>();
-  for (const { name, run } of ALL) gatherLayers(name, withTrace(new Trace("train"), () => run(batch, size)), found);
+  for (const { name, run } of ALL)
+    gatherLayers(
+      name,
+      withTrace(new Trace("train"), () => run(batch, size)),
+      found,
+    );
   return [...found.values()];
 }

@@ -69,9 +69,18 @@ export function command(): Command {
     .option("--rounds <n>", "with --peers: rounds over all engines", positive, 5)
     .option("--size <pixels>", "image size of the networks", positive)
     .option("--plan", "what networks and steps take at full size: bytes, flops, dispatches; run nothing")
-    .option("--budget <MB>", "with --plan: most megabytes of activations; what does not fit is computed again", positive)
+    .option(
+      "--budget <MB>",
+      "with --plan: most megabytes of activations; what does not fit is computed again",
+      positive,
+    )
     .option("--list", "print the cases, run nothing")
     .option("--cases <file>", "write the shapes of all cases as JSON for bench/torch, run nothing")
-    .addOption(new Option("--winograd <when>", "3 × 3 convolutions by Winograd wherever they can, or nowhere; if absent, where it pays").choices(["always", "never"]))
+    .addOption(
+      new Option(
+        "--winograd <when>",
+        "3 × 3 convolutions by Winograd wherever they can, or nowhere; if absent, where it pays",
+      ).choices(["always", "never"]),
+    )
     .addHelpText("after", about);
 }

@@ -1,5 +1,5 @@
-// What peers are measured on: single layers, a U-Net step and the contextual loss. Everything NHWC and RSCK; an engine that
-// wants another layout turns its operands before and its results after, outside the time.
+// What peers are measured on: single layers, a U-Net step and the contextual loss. Everything NHWC and RSCK; an
+// engine that wants another layout turns its operands before and its results after, outside the time.
 import type { Shape } from "../engine/index.ts";
 import { type ConvLayer, layerFlops } from "./layers.ts";
 import { uniform } from "./statistics.ts";
@@ -27,29 +27,47 @@ export interface PeerCase {
 }
 
 /** The operand's values, row-major. */
-export const valuesOf = ({ shape, seed, scale, offset = 0 }: Operand): Float32Array => uniform(shape.reduce((a, b) => a * b, 1), seed).map((v) => v * scale + offset);
+export const valuesOf = ({ shape, seed, scale, offset = 0 }: Operand): Float32Array =>
+  uniform(
+    shape.reduce((a, b) => a * b, 1),
+    seed,
+  ).map((v) => v * scale + offset);
 
 /** A step moves its parameters: it is checked by the losses of this many. */
 export const CHECKED_STEPS = 3;
 
-export const UNET = { base: 16, levels: 4, batch: 2, size: 64, rate: 1e-3, betas: [0.9, 0.999], adamEps: 1e-8, eps: 1e-5 } as const;
+export const UNET = {
+  base: 16,
+  levels: 4,
+  batch: 2,
+  size: 64,
+  rate: 1e-3,
+  betas: [0.9, 0.999],
+  adamEps: 1e-8,
+  eps: 1e-5,
+} as const;
 
 /**
- * The U-Net of the peers: levels of twice conv 3×3 without bias, batch norm, ReLU; 2×2 max pools down; up by nearest ×2, conv 3×3
- * with bias, joined before the skip. Parameters by name: e0 … e3 down, u2 … u0 and d2 … d0 up, head.
+ * The U-Net of the peers: levels of twice conv 3×3 without bias, batch norm, ReLU; 2×2 max pools down; up by nearest
+ * ×2, conv 3×3 with bias, joined before the skip. Parameters by name: e0 … e3 down, u2 … u0 and d2 … d0 up, head.
  */
 export function unetParameters(): Record<string, Operand> {
   const all: Record<string, Operand> = {};
   let seed = 1000;
-  const conv = (name: string, r: number, c: number, k: number): void => void (all[`${name}.w`] = { shape: [r, r, c, k], seed: seed++, scale: Math.sqrt(6 / (r * r * c)) });
+  const conv = (name: string, r: number, c: number, k: number): void =>
+    void (all[`${name}.w`] = { shape: [r, r, c, k], seed: seed++, scale: Math.sqrt(6 / (r * r * c)) });
   const block = (name: string, c: number, k: number): void => {
-    for (const [i, from] of [[1, c], [2, k]]) {
+    for (const [i, from] of [
+      [1, c],
+      [2, k],
+    ]) {
       conv(`${name}.c${i}`, 3, from, k);
       all[`${name}.n${i}.g`] = { shape: [k], seed: seed++, scale: 0.25, offset: 1 };
       all[`${name}.n${i}.b`] = { shape: [k], seed: seed++, scale: 0.25 };
     }
   };
-  const { base, levels } = UNET, at = (i: number): number => base * 2 ** i;
+  const { base, levels } = UNET;
+  const at = (i: number): number => base * 2 ** i;
   for (let i = 0; i < levels; i++) block(`e${i}`, i === 0 ? 1 : at(i - 1), at(i));
   for (let i = levels - 2; i >= 0; i--) {
     conv(`u${i}`, 3, at(i + 1), at(i));
@@ -105,10 +123,33 @@ function unetFlops(): number {
 
 const operand = (shape: Shape, seed: number, scale = 1, offset = 0): Operand => ({ shape, seed, scale, offset });
 
-function convCases(name: string, c: number, k: number, size: number, filter: number, { stride = 1, pad = (filter - 1) / 2, dilation = 1, padMode = "zero" }: { stride?: number; pad?: number; dilation?: number; padMode?: ConvLayer["padMode"] } = {}): PeerCase[] {
-  const layer: ConvLayer = { op: "conv", x: [1, size, size, c], w: [filter, filter, c, k], stride: [stride, stride], pad: [pad, pad, pad, pad], dilation: [dilation, dilation], groups: 1, padMode };
+function convCases(
+  name: string,
+  c: number,
+  k: number,
+  size: number,
+  filter: number,
+  {
+    stride = 1,
+    pad = (filter - 1) / 2,
+    dilation = 1,
+    padMode = "zero",
+  }: { stride?: number; pad?: number; dilation?: number; padMode?: ConvLayer["padMode"] } = {},
+): PeerCase[] {
+  const layer: ConvLayer = {
+    op: "conv",
+    x: [1, size, size, c],
+    w: [filter, filter, c, k],
+    stride: [stride, stride],
+    pad: [pad, pad, pad, pad],
+    dilation: [dilation, dilation],
+    groups: 1,
+    padMode,
+  };
   const out = size / stride;
-  const x = operand(layer.x, 1), w = operand(layer.w, 2, 0.1), dy = operand([1, out, out, k], 3);
+  const x = operand(layer.x, 1);
+  const w = operand(layer.w, 2, 0.1);
+  const dy = operand([1, out, out, k], 3);
   return [
     { name: `${name} fwd`, flops: layerFlops(layer), work: { kind: "conv", layer, want: "y" }, operands: { x, w } },
     { name: `${name} dx`, flops: layerFlops(layer), work: { kind: "conv", layer, want: "dx" }, operands: { x, w, dy } },
@@ -117,34 +158,82 @@ function convCases(name: string, c: number, k: number, size: number, filter: num
 }
 
 function transposedCases(): PeerCase[] {
-  const layer: ConvLayer = { op: "conv-transpose", x: [1, 32, 32, 64], w: [3, 3, 32, 64], stride: [2, 2], pad: [1, 1, 0, 0], dilation: [1, 1], groups: 1, padMode: "zero" };
-  const operands = { x: operand(layer.x, 1), w: operand(layer.w, 2, 0.1) }, flops = layerFlops(layer);
+  const layer: ConvLayer = {
+    op: "conv-transpose",
+    x: [1, 32, 32, 64],
+    w: [3, 3, 32, 64],
+    stride: [2, 2],
+    pad: [1, 1, 0, 0],
+    dilation: [1, 1],
+    groups: 1,
+    padMode: "zero",
+  };
+  const operands = { x: operand(layer.x, 1), w: operand(layer.w, 2, 0.1) };
+  const flops = layerFlops(layer);
   return [
     { name: "convT 3×3 64→32 @32×32 /2 fwd", flops, work: { kind: "conv", layer, want: "y" }, operands },
-    { name: "convT 3×3 64→32 @32×32 /2 dx+dw", flops: 2 * flops, work: { kind: "conv", layer, want: "dx and dw" }, operands: { ...operands, dy: operand([1, 64, 64, 32], 3) } },
+    {
+      name: "convT 3×3 64→32 @32×32 /2 dx+dw",
+      flops: 2 * flops,
+      work: { kind: "conv", layer, want: "dx and dw" },
+      operands: { ...operands, dy: operand([1, 64, 64, 32], 3) },
+    },
   ];
 }
 
 function mapCases(): PeerCase[] {
-  const shape = [1, 128, 128, 64], x = operand(shape, 21, 2, 0.5), dy = operand(shape, 24);
+  const shape = [1, 128, 128, 64];
+  const x = operand(shape, 21, 2, 0.5);
+  const dy = operand(shape, 24);
   const affine = { weight: operand([64], 22, 0.5, 1), bias: operand([64], 23, 0.5) };
   const features = { x: operand([1, 32, 32, 256], 51, 1, 0.2), y: operand([1, 32, 32, 256], 52, 1, 0.1) };
   return [
     ...(["instance-norm", "batch-norm"] as const).flatMap((op): PeerCase[] => [
       { name: `${op} 64 @128×128 fwd`, flops: 0, work: { kind: "norm", op, want: "y" }, operands: { x, ...affine } },
-      { name: `${op} 64 @128×128 fwd+bwd`, flops: 0, work: { kind: "norm", op, want: "gradients" }, operands: { x, ...affine, dy } },
+      {
+        name: `${op} 64 @128×128 fwd+bwd`,
+        flops: 0,
+        work: { kind: "norm", op, want: "gradients" },
+        operands: { x, ...affine, dy },
+      },
     ]),
-    { name: "max-pool 2×2 64 @128×128 fwd", flops: 0, work: { kind: "max-pool", want: "y" }, operands: { x: operand(shape, 35) } },
-    { name: "max-pool 2×2 64 @128×128 fwd+bwd", flops: 0, work: { kind: "max-pool", want: "dx" }, operands: { x: operand(shape, 35), dy: operand([1, 64, 64, 64], 32) } },
-    { name: "contextual 1024 points 256 fwd", flops: 2 * 1024 * 1024 * 256, work: { kind: "contextual", want: "loss" }, operands: features },
-    { name: "contextual 1024 points 256 fwd+bwd", flops: 4 * 1024 * 1024 * 256, work: { kind: "contextual", want: "loss and dx" }, operands: features },
+    {
+      name: "max-pool 2×2 64 @128×128 fwd",
+      flops: 0,
+      work: { kind: "max-pool", want: "y" },
+      operands: { x: operand(shape, 35) },
+    },
+    {
+      name: "max-pool 2×2 64 @128×128 fwd+bwd",
+      flops: 0,
+      work: { kind: "max-pool", want: "dx" },
+      operands: { x: operand(shape, 35), dy: operand([1, 64, 64, 64], 32) },
+    },
+    {
+      name: "contextual 1024 points 256 fwd",
+      flops: 2 * 1024 * 1024 * 256,
+      work: { kind: "contextual", want: "loss" },
+      operands: features,
+    },
+    {
+      name: "contextual 1024 points 256 fwd+bwd",
+      flops: 4 * 1024 * 1024 * 256,
+      work: { kind: "contextual", want: "loss and dx" },
+      operands: features,
+    },
   ];
 }
 
-const matmul = (n: number): PeerCase => ({ name: `matmul ${n}`, flops: 2 * n ** 3, work: { kind: "matmul" }, operands: { a: operand([n, n], 11), b: operand([n, n], 12) } });
+const matmul = (n: number): PeerCase => ({
+  name: `matmul ${n}`,
+  flops: 2 * n ** 3,
+  work: { kind: "matmul" },
+  operands: { a: operand([n, n], 11), b: operand([n, n], 12) },
+});
 
 export const PEER_CASES: readonly PeerCase[] = [
-  matmul(512), matmul(1024),
+  matmul(512),
+  matmul(1024),
   ...convCases("conv 3×3 64→64 @64×64", 64, 64, 64, 3),
   ...convCases("conv 3×3 128→128 @32×32", 128, 128, 32, 3),
   ...convCases("conv 4×4 64→128 @64×64 /2", 64, 128, 64, 4, { stride: 2, pad: 1 }),
@@ -153,8 +242,21 @@ export const PEER_CASES: readonly PeerCase[] = [
   ...convCases("conv 3×3 64→64 @64×64 d2", 64, 64, 64, 3, { pad: 2, dilation: 2 }),
   ...transposedCases(),
   ...mapCases(),
-  { name: "unet fwd", flops: unetFlops(), work: { kind: "unet", want: "y" }, operands: { image: operand([UNET.batch, UNET.size, UNET.size, 1], 41) } },
-  { name: "unet step", flops: 3 * unetFlops(), work: { kind: "unet", want: "step" }, operands: { image: operand([UNET.batch, UNET.size, UNET.size, 1], 41), target: operand([UNET.batch, UNET.size, UNET.size, 1], 42) } },
+  {
+    name: "unet fwd",
+    flops: unetFlops(),
+    work: { kind: "unet", want: "y" },
+    operands: { image: operand([UNET.batch, UNET.size, UNET.size, 1], 41) },
+  },
+  {
+    name: "unet step",
+    flops: 3 * unetFlops(),
+    work: { kind: "unet", want: "step" },
+    operands: {
+      image: operand([UNET.batch, UNET.size, UNET.size, 1], 41),
+      target: operand([UNET.batch, UNET.size, UNET.size, 1], 42),
+    },
+  },
 ];
 
 /** The step's target: 0 and 1. */

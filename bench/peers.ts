@@ -1,5 +1,5 @@
-// npm run bench -- --peers: our engine, TensorFlow.js and jax-js on the same cases, each in its own process on the same adapter,
-// interleaved round by round, with results compared first.
+// npm run bench -- --peers: our engine, TensorFlow.js and jax-js on the same cases, each in its own process on the
+// same adapter, interleaved round by round, with results compared first.
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,20 +21,39 @@ const SAMPLES_A_ROUND = 2;
 function install(say: (line: string) => void): void {
   if (existsSync(join(FOLDER, "node_modules", "@jax-js"))) return;
   say(`installing ${FOLDER}/package.json …`);
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", FOLDER], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", FOLDER], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 }
 
 /** A child process that runs one engine. */
 class Peer {
   #waiting: ((reply: Reply) => void)[] = [];
   readonly #early: Reply[] = [];
-  private constructor(readonly name: EngineName, readonly child: ChildProcess) {
-    const arrived = (reply: Reply): void => { const next = this.#waiting.shift(); if (next) next(reply); else this.#early.push(reply); };
+  private constructor(
+    readonly name: EngineName,
+    readonly child: ChildProcess,
+  ) {
+    const arrived = (reply: Reply): void => {
+      const next = this.#waiting.shift();
+      if (next) next(reply);
+      else this.#early.push(reply);
+    };
     child.on("message", (reply) => arrived(reply as Reply));
-    child.on("exit", (code, signal) => { for (const f of this.#waiting.splice(0)) f({ error: `the process ended with ${signal ?? code}` }); this.#early.push({ error: `the process ended with ${signal ?? code}` }); });
+    child.on("exit", (code, signal) => {
+      for (const f of this.#waiting.splice(0)) f({ error: `the process ended with ${signal ?? code}` });
+      this.#early.push({ error: `the process ended with ${signal ?? code}` });
+    });
   }
   static async start(name: EngineName, env: NodeJS.ProcessEnv = {}): Promise<Peer> {
-    const peer = new Peer(name, fork(join(FOLDER, "run.mjs"), [name], { serialization: "advanced", env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "ignore", "ipc"] }));
+    const peer = new Peer(
+      name,
+      fork(join(FOLDER, "run.mjs"), [name], {
+        serialization: "advanced",
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+      }),
+    );
     const reply = await peer.#next();
     if ("error" in reply) throw new Error(`${name}: ${reply.error}`);
     return peer;
@@ -48,7 +67,9 @@ class Peer {
     this.child.send(request);
     return this.#next();
   }
-  end(): void { if (this.child.connected) this.child.disconnect(); }
+  end(): void {
+    if (this.child.connected) this.child.disconnect();
+  }
 }
 
 /** Largest relative L2 difference of all results, by name. */
@@ -68,7 +89,10 @@ export function judge(results: ReadonlyMap<string, Results>): Map<string, string
     if (agreeing.has(name)) continue;
     const others = names.filter((n) => n !== name);
     if (others.length === 0) continue;
-    wrong.set(name, `differs by ${Math.min(...others.map((o) => off(name, o))).toExponential(1)} from ${others.join(" and ")}${agreeing.size ? ", which agree" : ""}`);
+    wrong.set(
+      name,
+      `differs by ${Math.min(...others.map((o) => off(name, o))).toExponential(1)} from ${others.join(" and ")}${agreeing.size ? ", which agree" : ""}`,
+    );
   }
   return wrong;
 }
@@ -81,7 +105,8 @@ interface PeerOptions {
 
 /** One case in all engines: prepared one after the other, judged, then timed round by round. */
 async function runCase(c: PeerCase, peers: readonly Peer[], rounds: number): Promise<Row[]> {
-  const prepared = new Map<EngineName, Prepared>(), wrong = new Map<string, string>();
+  const prepared = new Map<EngineName, Prepared>();
+  const wrong = new Map<string, string>();
   for (const peer of peers) {
     const reply = await peer.ask({ op: "prepare", name: c.name });
     if ("prepared" in reply) prepared.set(peer.name, reply.prepared);
@@ -99,10 +124,22 @@ async function runCase(c: PeerCase, peers: readonly Peer[], rounds: number): Pro
   }
   for (const peer of peers) await peer.ask({ op: "release" });
   return peers.map(({ name }): Row => {
-    const p = prepared.get(name), why = wrong.get(name);
+    const p = prepared.get(name);
+    const why = wrong.get(name);
     return {
-      name: `${c.name} · ${name}`, group: "peer", clock: "wall", flops: c.flops,
-      ...(p ? { firstMs: p.firstMs, dispatches: p.counts.dispatches, submits: p.counts.submits, pipelines: p.counts.pipelines, peakBytes: p.counts.peakBytes } : {}),
+      name: `${c.name} · ${name}`,
+      group: "peer",
+      clock: "wall",
+      flops: c.flops,
+      ...(p
+        ? {
+            firstMs: p.firstMs,
+            dispatches: p.counts.dispatches,
+            submits: p.counts.submits,
+            pipelines: p.counts.pipelines,
+            peakBytes: p.counts.peakBytes,
+          }
+        : {}),
       ...(why !== undefined ? { wrong: why } : { ms: summarize(ms.get(name)!) }),
     };
   });
@@ -138,10 +175,17 @@ export function ratioOf([ours, ...others]: readonly Row[]): number | undefined {
 const QUICK = /^(conv 3×3 64→64 @64×64 (fwd|dx|dw)|instance-norm .*bwd|unet step)$/;
 
 /** Rows of all engines, by case; prints the ratios and their geometric means. */
-export async function runPeers(words: readonly string[], { rounds, cold, quick }: PeerOptions, say: (line: string) => void): Promise<Row[]> {
+export async function runPeers(
+  words: readonly string[],
+  { rounds, cold, quick }: PeerOptions,
+  say: (line: string) => void,
+): Promise<Row[]> {
   install(say);
-  const cases = PEER_CASES.filter((c) => matches({ group: "peer", name: c.name }, words) && (!quick || QUICK.test(c.name)));
-  const rows: Row[] = [], table: string[][] = [HEADS];
+  const cases = PEER_CASES.filter(
+    (c) => matches({ group: "peer", name: c.name }, words) && (!quick || QUICK.test(c.name)),
+  );
+  const rows: Row[] = [];
+  const table: string[][] = [HEADS];
   let peers: Peer[] = [];
   const restart = async (): Promise<void> => {
     for (const peer of peers) peer.end();
@@ -162,10 +206,18 @@ export async function runPeers(words: readonly string[], { rounds, cold, quick }
       if (peers.length === 0 || c.work.kind === "unet") await restart();
       const made = await runCase(c, peers, rounds);
       rows.push(...made);
-      const ratio = ratioOf(made), of = (f: (r: Row) => number | undefined): string => made.map((r) => f(r)?.toString() ?? "–").join(" / ");
+      const ratio = ratioOf(made);
+      const of = (f: (r: Row) => number | undefined): string => made.map((r) => f(r)?.toString() ?? "–").join(" / ");
       if (ratio !== undefined) ratios.push({ name: c.name, ratio });
       const byName = ENGINES.map((e) => made.find((r) => r.name.endsWith(`· ${e}`)));
-      table.push([c.name, ...byName.map((r) => (r ? cell(r) : "–")), ratio === undefined ? "–" : `${ratio.toFixed(2)}×`, of((r) => r.dispatches), of((r) => r.pipelines), of((r) => r.peakBytes && Math.round(r.peakBytes / 1e6))]);
+      table.push([
+        c.name,
+        ...byName.map((r) => (r ? cell(r) : "–")),
+        ratio === undefined ? "–" : `${ratio.toFixed(2)}×`,
+        of((r) => r.dispatches),
+        of((r) => r.pipelines),
+        of((r) => r.peakBytes && Math.round(r.peakBytes / 1e6)),
+      ]);
       say(table.at(-1)!.join("  "));
       for (const r of made) if (r.wrong) say(`    ${r.name}: ${r.wrong}`);
     }
@@ -176,7 +228,10 @@ export async function runPeers(words: readonly string[], { rounds, cold, quick }
   for (const line of columns(table)) say(line);
   const mean = (what: string, pattern: RegExp): void => {
     const chosen = ratios.filter((r) => pattern.test(r.name));
-    if (chosen.length) say(`${what}: ${geometricMean(chosen.map((r) => r.ratio)).toFixed(2)}× geometric mean of ${chosen.length}, least ${Math.min(...chosen.map((r) => r.ratio)).toFixed(2)}×`);
+    if (chosen.length)
+      say(
+        `${what}: ${geometricMean(chosen.map((r) => r.ratio)).toFixed(2)}× geometric mean of ${chosen.length}, least ${Math.min(...chosen.map((r) => r.ratio)).toFixed(2)}×`,
+      );
   };
   say("\nratio: how many times as long the faster peer takes");
   mean("convolutions", /^conv/);

@@ -50,4 +50,8 @@ export const rooflineMs = (flops: number, bytes: number, peaks: { gflops: number
   Math.max(flops / peaks.gflops, bytes / peaks.gbs) / 1e6;
 
 /** An adapter's name as a file name. */
-export const fileNameOf = (adapter: string): string => `${adapter.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.json`;
+export const fileNameOf = (adapter: string): string =>
+  `${adapter
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")}.json`;

@@ -1,4 +1,5 @@
-// Single elements of a layer's results in f64, by the plain definition: any result is checked where it stands, whatever its size.
+// Single elements of a layer's results in f64, by the plain definition: any result is checked where it stands,
+// whatever its size.
 import { type Image, type Windows, count } from "../test/reference/pool.ts";
 import { source } from "../test/reference/pad.ts";
 import { taps } from "../test/reference/resize.ts";
@@ -9,7 +10,8 @@ type Values = ArrayLike<number>;
 
 /** NHWC coordinates of flat index i. */
 function coordinates(i: number, [, h, w, c]: Shape): [n: number, y: number, x: number, c: number] {
-  const pixel = Math.floor(i / c), row = Math.floor(pixel / w);
+  const pixel = Math.floor(i / c);
+  const row = Math.floor(pixel / w);
   return [Math.floor(row / h), row % h, pixel % w, i % c];
 }
 
@@ -23,51 +25,94 @@ function shownAt(size: number, low: number, high: number, mode: ConvLayer["padMo
   return shown;
 }
 
-/** The three bilinear forms of a convolution of `image` [N, H, W, C] with w to `out` [N, P, Q, K]: one element of each. */
-export function convSpots({ w: filter, stride, pad, dilation, groups, padMode }: Pick<ConvLayer, "w" | "stride" | "pad" | "dilation" | "groups" | "padMode">, image: Shape, out: Shape) {
-  const [N, H, W, C] = image, [, P, Q, K] = out, [R, S, cs] = filter, ks = K / groups;
+/**
+ * The three bilinear forms of a convolution of `image` [N, H, W, C] with w to `out` [N, P, Q, K]: one element of
+ * each.
+ */
+export function convSpots(
+  {
+    w: filter,
+    stride,
+    pad,
+    dilation,
+    groups,
+    padMode,
+  }: Pick<ConvLayer, "w" | "stride" | "pad" | "dilation" | "groups" | "padMode">,
+  image: Shape,
+  out: Shape,
+) {
+  const [N, H, W, C] = image;
+  const [, P, Q, K] = out;
+  const [R, S, cs] = filter;
+  const ks = K / groups;
   const mode = padMode === "reflect" ? "reflect" : "constant";
   const shown = [shownAt(H, pad[0], pad[2], padMode), shownAt(W, pad[1], pad[3], padMode)];
   /** Flat index of the pixel that tap (r, s) of output (p, q) meets, without its channel; −1 for none. */
   const met = (n: number, p: number, q: number, r: number, s: number): number => {
-    const y = source(p * stride[0] + r * dilation[0] - pad[0], H, mode), x = source(q * stride[1] + s * dilation[1] - pad[1], W, mode);
+    const y = source(p * stride[0] + r * dilation[0] - pad[0], H, mode);
+    const x = source(q * stride[1] + s * dilation[1] - pad[1], W, mode);
     return y < 0 || x < 0 ? -1 : ((n * H + y) * W + x) * C;
   };
   return {
     out(x: Values, w: Values, i: number): number {
-      const [n, p, q, k] = coordinates(i, out), first = Math.floor(k / ks) * cs;
+      const [n, p, q, k] = coordinates(i, out);
+      const first = Math.floor(k / ks) * cs;
       let sum = 0;
-      for (let r = 0; r < R; r++) for (let s = 0; s < S; s++) {
-        const at = met(n, p, q, r, s);
-        if (at >= 0) for (let c = 0; c < cs; c++) sum += x[at + first + c] * w[((r * S + s) * cs + c) * K + k];
-      }
+      for (let r = 0; r < R; r++)
+        for (let s = 0; s < S; s++) {
+          const at = met(n, p, q, r, s);
+          if (at >= 0) for (let c = 0; c < cs; c++) sum += x[at + first + c] * w[((r * S + s) * cs + c) * K + k];
+        }
       return sum;
     },
     image(dy: Values, w: Values, i: number): number {
-      const [n, y, x, c] = coordinates(i, image), group = Math.floor(c / cs);
+      const [n, y, x, c] = coordinates(i, image);
+      const group = Math.floor(c / cs);
       let sum = 0;
-      for (const ty of shown[0][y]) for (const tx of shown[1][x]) for (let r = 0; r < R; r++) for (let s = 0; s < S; s++) {
-        const p = (ty + pad[0] - r * dilation[0]) / stride[0], q = (tx + pad[1] - s * dilation[1]) / stride[1];
-        if (!Number.isInteger(p) || !Number.isInteger(q) || p < 0 || p >= P || q < 0 || q >= Q) continue;
-        for (let k = group * ks; k < (group + 1) * ks; k++) sum += dy[((n * P + p) * Q + q) * K + k] * w[((r * S + s) * cs + (c % cs)) * K + k];
-      }
+      for (const ty of shown[0][y])
+        for (const tx of shown[1][x])
+          for (let r = 0; r < R; r++)
+            for (let s = 0; s < S; s++) {
+              const p = (ty + pad[0] - r * dilation[0]) / stride[0];
+              const q = (tx + pad[1] - s * dilation[1]) / stride[1];
+              if (!Number.isInteger(p) || !Number.isInteger(q) || p < 0 || p >= P || q < 0 || q >= Q) continue;
+              for (let k = group * ks; k < (group + 1) * ks; k++)
+                sum += dy[((n * P + p) * Q + q) * K + k] * w[((r * S + s) * cs + (c % cs)) * K + k];
+            }
       return sum;
     },
     filter(x: Values, dy: Values, i: number): number {
-      const k = i % K, c = Math.floor(i / K) % cs + Math.floor(k / ks) * cs, tap = Math.floor(i / K / cs), r = Math.floor(tap / S), s = tap % S;
+      const k = i % K;
+      const c = (Math.floor(i / K) % cs) + Math.floor(k / ks) * cs;
+      const tap = Math.floor(i / K / cs);
+      const r = Math.floor(tap / S);
+      const s = tap % S;
       let sum = 0;
-      for (let n = 0; n < N; n++) for (let p = 0; p < P; p++) for (let q = 0; q < Q; q++) {
-        const at = met(n, p, q, r, s);
-        if (at >= 0) sum += x[at + c] * dy[((n * P + p) * Q + q) * K + k];
-      }
+      for (let n = 0; n < N; n++)
+        for (let p = 0; p < P; p++)
+          for (let q = 0; q < Q; q++) {
+            const at = met(n, p, q, r, s);
+            if (at >= 0) sum += x[at + c] * dy[((n * P + p) * Q + q) * K + k];
+          }
       return sum;
     },
   };
 }
 
-/** y and gradients of a norm of x with weight and bias [C]: statistics of the channel (and sample) that the element belongs to. */
-export function normSpots({ op, x: shape }: NormLayer, x: Values, weight: Values, bias: Values, dy: Values, eps = 1e-5) {
-  const [N, H, W, C] = shape, known = new Map<string, { mean: number; root: number; s: number; su: number }>();
+/**
+ * y and gradients of a norm of x with weight and bias [C]: statistics of the channel (and sample) that the element
+ * belongs to.
+ */
+export function normSpots(
+  { op, x: shape }: NormLayer,
+  x: Values,
+  weight: Values,
+  bias: Values,
+  dy: Values,
+  eps = 1e-5,
+) {
+  const [N, H, W, C] = shape;
+  const known = new Map<string, { mean: number; root: number; s: number; su: number }>();
   const statistics = (n: number, c: number) => {
     const key = op === "batch-norm" ? `${c}` : op === "instance-norm" ? `${n},${c}` : `${n}`;
     const found = known.get(key);
@@ -78,18 +123,32 @@ export function normSpots({ op, x: shape }: NormLayer, x: Values, weight: Values
         for (let p = 0; p < H * W; p++) for (const k of channels) visit((m * H * W + p) * C + k, k);
       }
     };
-    let count = 0, mean = 0, variance = 0, s = 0, su = 0;
-    each((i) => { count++; mean += x[i]; });
+    let count = 0;
+    let mean = 0;
+    let variance = 0;
+    let s = 0;
+    let su = 0;
+    each((i) => {
+      count++;
+      mean += x[i];
+    });
     mean /= count;
-    each((i) => { variance += (x[i] - mean) ** 2; });
+    each((i) => {
+      variance += (x[i] - mean) ** 2;
+    });
     const root = 1 / Math.sqrt(variance / count + eps);
-    each((i, k) => { const g = weight[k] * dy[i]; s += g; su += g * (x[i] - mean) * root; });
+    each((i, k) => {
+      const g = weight[k] * dy[i];
+      s += g;
+      su += g * (x[i] - mean) * root;
+    });
     const made = { mean, root, s: s / count, su: su / count };
     known.set(key, made);
     return made;
   };
   const at = (i: number) => {
-    const c = i % C, { mean, root, s, su } = statistics(Math.floor(i / (H * W * C)), c);
+    const c = i % C;
+    const { mean, root, s, su } = statistics(Math.floor(i / (H * W * C)), c);
     return { c, u: (x[i] - mean) * root, root, s, su };
   };
   const sum = (c: number, term: (i: number) => number): number => {
@@ -98,8 +157,14 @@ export function normSpots({ op, x: shape }: NormLayer, x: Values, weight: Values
     return total;
   };
   return {
-    y: (i: number): number => { const { c, u } = at(i); return u * weight[c] + bias[c]; },
-    dx: (i: number): number => { const { c, u, root, s, su } = at(i); return root * (weight[c] * dy[i] - s - u * su); },
+    y: (i: number): number => {
+      const { c, u } = at(i);
+      return u * weight[c] + bias[c];
+    },
+    dx: (i: number): number => {
+      const { c, u, root, s, su } = at(i);
+      return root * (weight[c] * dy[i] - s - u * su);
+    },
     dWeight: (c: number): number => sum(c, (i) => dy[i] * at(i).u),
     dBias: (c: number): number => sum(c, (i) => dy[i]),
   };
@@ -107,27 +172,47 @@ export function normSpots({ op, x: shape }: NormLayer, x: Values, weight: Values
 
 /** y and dx of a pooling; padding counts in a mean. */
 export function poolSpots({ op, x: [n, h, w, c], kernel, stride, pad }: PoolLayer, out: Shape, x: Values, dy: Values) {
-  const image: Image = { n, h, w, c }, windows: Windows = { kernel, stride, pad, dilation: [1, 1], ceilMode: false };
-  const P = count(h, 0, windows), Q = count(w, 1, windows), area = kernel[0] * kernel[1];
+  const image: Image = { n, h, w, c };
+  const windows: Windows = { kernel, stride, pad, dilation: [1, 1], ceilMode: false };
+  const P = count(h, 0, windows);
+  const Q = count(w, 1, windows);
+  const area = kernel[0] * kernel[1];
   /** Value of a window, and the element that gave a maximum. */
   const window = (m: number, p: number, q: number, k: number): { value: number; from: number } => {
-    let value = op === "max-pool" ? -Infinity : 0, from = -1;
-    for (let r = 0; r < kernel[0]; r++) for (let s = 0; s < kernel[1]; s++) {
-      const y = p * stride[0] - pad[0] + r, z = q * stride[1] - pad[1] + s;
-      if (y < 0 || y >= image.h || z < 0 || z >= image.w) continue;
-      const at = ((m * h + y) * w + z) * c + k;
-      if (op === "avg-pool") value += x[at] / area;
-      else if (x[at] > value) { value = x[at]; from = at; }
-    }
+    let value = op === "max-pool" ? -Infinity : 0;
+    let from = -1;
+    for (let r = 0; r < kernel[0]; r++)
+      for (let s = 0; s < kernel[1]; s++) {
+        const y = p * stride[0] - pad[0] + r;
+        const z = q * stride[1] - pad[1] + s;
+        if (y < 0 || y >= image.h || z < 0 || z >= image.w) continue;
+        const at = ((m * h + y) * w + z) * c + k;
+        if (op === "avg-pool") value += x[at] / area;
+        else if (x[at] > value) {
+          value = x[at];
+          from = at;
+        }
+      }
     return { value, from };
   };
   return {
-    y: (i: number): number => { const [m, p, q, k] = coordinates(i, out); return window(m, p, q, k).value; },
+    y: (i: number): number => {
+      const [m, p, q, k] = coordinates(i, out);
+      return window(m, p, q, k).value;
+    },
     dx(i: number): number {
       const [m, y, z, k] = coordinates(i, [n, h, w, c]);
       let sum = 0;
-      for (let p = Math.max(0, Math.ceil((y + pad[0] - kernel[0] + 1) / stride[0])); p < P && p * stride[0] <= y + pad[0]; p++) {
-        for (let q = Math.max(0, Math.ceil((z + pad[1] - kernel[1] + 1) / stride[1])); q < Q && q * stride[1] <= z + pad[1]; q++) {
+      for (
+        let p = Math.max(0, Math.ceil((y + pad[0] - kernel[0] + 1) / stride[0]));
+        p < P && p * stride[0] <= y + pad[0];
+        p++
+      ) {
+        for (
+          let q = Math.max(0, Math.ceil((z + pad[1] - kernel[1] + 1) / stride[1]));
+          q < Q && q * stride[1] <= z + pad[1];
+          q++
+        ) {
           const d = dy[((m * P + p) * Q + q) * c + k];
           sum += op === "avg-pool" ? d / area : window(m, p, q, k).from === i ? d : 0;
         }
@@ -139,19 +224,30 @@ export function poolSpots({ op, x: [n, h, w, c], kernel, stride, pad }: PoolLaye
 
 /** y and dx of a resize: rows and columns mix apart. */
 export function resizeSpots({ x: shape, size, mode, alignCorners }: ResizeLayer, x: Values, dy: Values) {
-  const [n, h, w, c] = shape, kind = mode === "nearest" ? mode : alignCorners ? "align-corners" as const : "half-pixel" as const;
+  const [n, h, w, c] = shape;
+  const kind = mode === "nearest" ? mode : alignCorners ? ("align-corners" as const) : ("half-pixel" as const);
   const out: Shape = [n, ...size, c];
-  const rows = Array.from({ length: size[0] }, (_, p) => taps(p, h, size[0], kind)), columns = Array.from({ length: size[1] }, (_, q) => taps(q, w, size[1], kind));
-  const weight = (list: [number, number][], at: number): number => list.reduce((s, [i, u]) => s + (i === at ? u : 0), 0);
+  const rows = Array.from({ length: size[0] }, (_, p) => taps(p, h, size[0], kind));
+  const columns = Array.from({ length: size[1] }, (_, q) => taps(q, w, size[1], kind));
+  const weight = (list: [number, number][], at: number): number =>
+    list.reduce((s, [i, u]) => s + (i === at ? u : 0), 0);
   return {
     y(i: number): number {
       const [m, p, q, k] = coordinates(i, out);
-      return rows[p].reduce((s, [a, u]) => s + columns[q].reduce((t, [b, v]) => t + u * v * x[((m * h + a) * w + b) * c + k], 0), 0);
+      return rows[p].reduce(
+        (s, [a, u]) => s + columns[q].reduce((t, [b, v]) => t + u * v * x[((m * h + a) * w + b) * c + k], 0),
+        0,
+      );
     },
     dx(i: number): number {
       const [m, y, z, k] = coordinates(i, shape);
-      const along = (list: [number, number][][], at: number) => list.map((taps, o) => [o, weight(taps, at)] as const).filter(([, u]) => u !== 0);
-      return along(rows, y).reduce((s, [p, u]) => s + along(columns, z).reduce((t, [q, v]) => t + u * v * dy[((m * size[0] + p) * size[1] + q) * c + k], 0), 0);
+      const along = (list: [number, number][][], at: number) =>
+        list.map((taps, o) => [o, weight(taps, at)] as const).filter(([, u]) => u !== 0);
+      return along(rows, y).reduce(
+        (s, [p, u]) =>
+          s + along(columns, z).reduce((t, [q, v]) => t + u * v * dy[((m * size[0] + p) * size[1] + q) * c + k], 0),
+        0,
+      );
     },
   };
 }
@@ -159,15 +255,18 @@ export function resizeSpots({ x: shape, size, mode, alignCorners }: ResizeLayer,
 /** Indices to look at: both ends, the first and last of rows, and a spread that no stride follows. */
 export function spotsOf(size: number, wanted = 192): number[] {
   const spots = new Set([0, 1, size >> 1, size - 2, size - 1].filter((i) => i >= 0 && i < size));
-  for (let i = 0, at = 12345 % size; i < wanted && spots.size < size; i++) spots.add(at = (at + Math.floor(size * 0.6180339887) + 1) % size);
+  for (let i = 0, at = 12345 % size; i < wanted && spots.size < size; i++)
+    spots.add((at = (at + Math.floor(size * 0.6180339887) + 1) % size));
   return [...spots];
 }
 
 /** Largest |got − want| over the spots, relative to the largest |want|. */
 export function worstSpot(got: Values, spots: readonly number[], want: (i: number) => number): number {
-  let worst = 0, scale = 0;
+  let worst = 0;
+  let scale = 0;
   for (const i of spots) {
-    const expected = want(i), off = Math.abs(got[i] - expected);
+    const expected = want(i);
+    const off = Math.abs(got[i] - expected);
     worst = Math.max(worst, Number.isNaN(off) ? Infinity : off);
     scale = Math.max(scale, Math.abs(expected));
   }

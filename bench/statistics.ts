@@ -10,13 +10,18 @@ export interface Summary {
 /** The value below which a share `q` of the samples lies, linear between neighbours; NaN of none. */
 export function quantile(samples: readonly number[], q: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
-  const at = q * (sorted.length - 1), low = Math.floor(at);
+  const at = q * (sorted.length - 1);
+  const low = Math.floor(at);
   const [a, b] = [sorted[low], sorted[Math.min(low + 1, sorted.length - 1)]];
   return sorted.length === 0 ? NaN : a + (at - low) * (b - a);
 }
 
-export const summarize = (samples: readonly number[]): Summary =>
-  ({ median: quantile(samples, 0.5), p10: quantile(samples, 0.1), p90: quantile(samples, 0.9), samples: samples.length });
+export const summarize = (samples: readonly number[]): Summary => ({
+  median: quantile(samples, 0.5),
+  p10: quantile(samples, 0.1),
+  p90: quantile(samples, 0.9),
+  samples: samples.length,
+});
 
 /** (Π x)^(1/n); NaN of none. */
 export const geometricMean = (xs: readonly number[]): number =>
@@ -25,7 +30,8 @@ export const geometricMean = (xs: readonly number[]): number =>
 /** ‖a − b‖ / ‖b‖; infinite where the lengths differ or a value is not finite. */
 export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Infinity;
-  let difference = 0, size = 0;
+  let difference = 0;
+  let size = 0;
   for (let i = 0; i < a.length; i++) {
     difference += (a[i] - b[i]) ** 2;
     size += b[i] ** 2;

@@ -4,26 +4,72 @@ import type { Comparison } from "./compare.ts";
 import type { Report, Row } from "./report.ts";
 
 export const digits = (v: number): string => (v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2));
-const optional = (v: number | undefined, show: (v: number) => string = digits): string => (v === undefined || !Number.isFinite(v) || v === 0 ? "–" : show(v));
+const optional = (v: number | undefined, show: (v: number) => string = digits): string =>
+  v === undefined || !Number.isFinite(v) || v === 0 ? "–" : show(v);
 const mega = (bytes: number | undefined): string => optional(bytes && bytes / 1e6);
 
 /** Cells in columns: the first to the left, the rest to the right. */
 export function columns(cells: readonly (readonly string[])[]): string[] {
   const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => (row[i] ?? "").length)));
-  return cells.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ").trimEnd());
+  return cells.map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join("  ")
+      .trimEnd(),
+  );
 }
 
 const WIDTHS = [44, 9, 15, 8, 7, 7, 5, 5, 9, 9, 9, 8];
-const HEADS = ["case", "median ms", "p10–p90", "GFLOP/s", "GB/s", "% peak", "disp", "pipe", "planned", "peak MB", "first ms", "host µs"];
-const line = (cells: readonly string[]): string => cells.map((c, i) => (i === 0 ? c.padEnd(WIDTHS[i]) : c.padStart(WIDTHS[i]))).join(" ").trimEnd();
+const HEADS = [
+  "case",
+  "median ms",
+  "p10–p90",
+  "GFLOP/s",
+  "GB/s",
+  "% peak",
+  "disp",
+  "pipe",
+  "planned",
+  "peak MB",
+  "first ms",
+  "host µs",
+];
+const line = (cells: readonly string[]): string =>
+  cells
+    .map((c, i) => (i === 0 ? c.padEnd(WIDTHS[i]) : c.padStart(WIDTHS[i])))
+    .join(" ")
+    .trimEnd();
 
 export const head = (): string => line(HEADS);
 
-export function rowLine({ name, ms, wrong, flops = 0, bytes = 0, ofPeak, dispatches, pipelines, plannedBytes, peakBytes, firstMs, hostUsPerDispatch }: Row): string {
+export function rowLine({
+  name,
+  ms,
+  wrong,
+  flops = 0,
+  bytes = 0,
+  ofPeak,
+  dispatches,
+  pipelines,
+  plannedBytes,
+  peakBytes,
+  firstMs,
+  hostUsPerDispatch,
+}: Row): string {
   if (!ms) return `${name.padEnd(WIDTHS[0])} WRONG: ${wrong}`;
   return line([
-    name, digits(ms.median), `${digits(ms.p10)}–${digits(ms.p90)}`, optional(flops / ms.median / 1e6), optional(bytes / ms.median / 1e6),
-    optional(ofPeak, (p) => `${(100 * p).toFixed(0)} %`), optional(dispatches, String), optional(pipelines, String), mega(plannedBytes), mega(peakBytes), optional(firstMs), optional(hostUsPerDispatch),
+    name,
+    digits(ms.median),
+    `${digits(ms.p10)}–${digits(ms.p90)}`,
+    optional(flops / ms.median / 1e6),
+    optional(bytes / ms.median / 1e6),
+    optional(ofPeak, (p) => `${(100 * p).toFixed(0)} %`),
+    optional(dispatches, String),
+    optional(pipelines, String),
+    mega(plannedBytes),
+    mega(peakBytes),
+    optional(firstMs),
+    optional(hostUsPerDispatch),
   ]);
 }
 
@@ -37,16 +83,49 @@ export interface Planned {
 /** What programs would take, one a line. */
 export function planLines(all: readonly Planned[]): string[] {
   const giga = (n: number): string => (n / 1e9).toFixed(3);
-  return columns([["case", "activations GB", "at least", "variables GB", "TFLOP", "× without a budget", "disp", "pipe", "heaviest dispatch"], ...all.map(({ name, estimate: e, least }) => (e ? [
-    name, giga(e.activationBytes), giga(e.lowerBoundBytes), giga(e.variableBytes), (e.flops / 1e12).toFixed(3), e.flopsRatio.toFixed(3), `${e.dispatches}`, `${e.pipelines}`, `${(e.heaviest.flops / 1e9).toFixed(1)} GFLOP, ${e.heaviest.label}`,
-  ] : [name, `over: ${giga(least!)}`, "", "", "", "", "", "", ""]))]);
+  return columns([
+    [
+      "case",
+      "activations GB",
+      "at least",
+      "variables GB",
+      "TFLOP",
+      "× without a budget",
+      "disp",
+      "pipe",
+      "heaviest dispatch",
+    ],
+    ...all.map(({ name, estimate: e, least }) =>
+      e
+        ? [
+            name,
+            giga(e.activationBytes),
+            giga(e.lowerBoundBytes),
+            giga(e.variableBytes),
+            (e.flops / 1e12).toFixed(3),
+            e.flopsRatio.toFixed(3),
+            `${e.dispatches}`,
+            `${e.pipelines}`,
+            `${(e.heaviest.flops / 1e9).toFixed(1)} GFLOP, ${e.heaviest.label}`,
+          ]
+        : [name, `over: ${giga(least!)}`, "", "", "", "", "", "", ""],
+    ),
+  ]);
 }
 
 /** Those that changed beyond noise, the worst first. */
 export function comparisonLines(all: readonly Comparison[]): string[] {
-  const changed = all.filter((c) => c.verdict === "slower" || c.verdict === "faster" || c.verdict === "broken").sort((a, b) => (b.ratio ?? Infinity) - (a.ratio ?? Infinity));
+  const changed = all
+    .filter((c) => c.verdict === "slower" || c.verdict === "faster" || c.verdict === "broken")
+    .sort((a, b) => (b.ratio ?? Infinity) - (a.ratio ?? Infinity));
   const same = all.filter((c) => c.verdict === "same").length;
-  return [...columns([["case", "now / before", ""], ...changed.map((c) => [c.name, c.ratio ? `${c.ratio.toFixed(2)}×` : "–", c.verdict])]), `${same} of ${all.length} the same within noise`];
+  return [
+    ...columns([
+      ["case", "now / before", ""],
+      ...changed.map((c) => [c.name, c.ratio ? `${c.ratio.toFixed(2)}×` : "–", c.verdict]),
+    ]),
+    `${same} of ${all.length} the same within noise`,
+  ];
 }
 
 /** Our times beside another engine's, by name: how many times slower the other is. */
@@ -54,7 +133,16 @@ export function sideBySide(ours: Report, other: Report): string[] {
   const theirs = new Map(other.rows.map((r) => [r.name, r]));
   const rows = ours.rows.flatMap((r) => {
     const t = theirs.get(r.name);
-    return t ? [[r.name, r.ms ? digits(r.ms.median) : "WRONG", t.ms ? digits(t.ms.median) : t.wrong ?? "–", r.ms && t.ms ? `${(t.ms.median / r.ms.median).toFixed(2)}×` : "–"]] : [];
+    return t
+      ? [
+          [
+            r.name,
+            r.ms ? digits(r.ms.median) : "WRONG",
+            t.ms ? digits(t.ms.median) : (t.wrong ?? "–"),
+            r.ms && t.ms ? `${(t.ms.median / r.ms.median).toFixed(2)}×` : "–",
+          ],
+        ]
+      : [];
   });
   return columns([["case", "cmedl ms", `${other.engine} ms`, "ratio"], ...rows]);
 }

@@ -19,50 +19,127 @@ interface FieldFlag {
 
 const path = (text: string): string => resolve(text);
 const list = (text: string): unknown => text.split(",").map((t) => parseValue(t.trim()));
-const widths = ["segmentor", "generator", "discriminator", "drit", "features", "alpha"].map((n) => `networks.${n}.width`);
+const widths = ["segmentor", "generator", "discriminator", "drit", "features", "alpha"].map(
+  (n) => `networks.${n}.width`,
+);
 
 const FLAGS: readonly FieldFlag[] = [
-  { flags: "--student <folder>", fields: ["data.student"], read: path, says: "images and label masks of the modality that is segmented in the end: CT in the paper's main experiment" },
-  { flags: "--teacher <folder>", fields: ["data.teacher"], read: path, says: "images and label masks of the modality that teaches, of other patients; not needed by regimes without a teacher" },
+  {
+    flags: "--student <folder>",
+    fields: ["data.student"],
+    read: path,
+    says: "images and label masks of the modality that is segmented in the end: CT in the paper's main experiment",
+  },
+  {
+    flags: "--teacher <folder>",
+    fields: ["data.teacher"],
+    read: path,
+    says: "images and label masks of the modality that teaches, of other patients; not needed by regimes without a teacher",
+  },
   { flags: "--size <pixels>", fields: ["data.size"], says: "side of the training images (256)" },
-  { flags: "--field <mm>", fields: ["data.fieldMm"], says: "side of what is cut out round a slice's centre (the median short side)" },
-  { flags: "--segmentor <name>", fields: ["networks.segmentor.kind"], read: (text) => text, says: `${SEGMENTORS.join(", ")} (unet)` },
-  { flags: "--width <channels>", fields: widths, says: "channels at full resolution of every network (64; segmentors: their own)" },
-  { flags: "--blocks <n>", fields: ["networks.generator.blocks"], says: "residual blocks of a translator (9 at 256, 6 at 128, 4 below)" },
-  { flags: "--layers <n>", fields: ["networks.discriminator.layers"], says: "stride-2 layers of a discriminator (3, below 64 pixels 2)" },
+  {
+    flags: "--field <mm>",
+    fields: ["data.fieldMm"],
+    says: "side of what is cut out round a slice's centre (the median short side)",
+  },
+  {
+    flags: "--segmentor <name>",
+    fields: ["networks.segmentor.kind"],
+    read: (text) => text,
+    says: `${SEGMENTORS.join(", ")} (unet)`,
+  },
+  {
+    flags: "--width <channels>",
+    fields: widths,
+    says: "channels at full resolution of every network (64; segmentors: their own)",
+  },
+  {
+    flags: "--blocks <n>",
+    fields: ["networks.generator.blocks"],
+    says: "residual blocks of a translator (9 at 256, 6 at 128, 4 below)",
+  },
+  {
+    flags: "--layers <n>",
+    fields: ["networks.discriminator.layers"],
+    says: "stride-2 layers of a discriminator (3, below 64 pixels 2)",
+  },
   { flags: "--batch <n>", fields: ["optimization.batch"], says: "images of each modality in a step (2)" },
-  { flags: "--epochs <n>", fields: ["optimization.epochs"], says: "epochs at most (100); a resumed run may be given more" },
+  {
+    flags: "--epochs <n>",
+    fields: ["optimization.epochs"],
+    says: "epochs at most (100); a resumed run may be given more",
+  },
   { flags: "--steps <n>", fields: ["optimization.steps"], says: "steps of an epoch (one round of the longer set)" },
-  { flags: "--precision <kind>", fields: ["optimization.precision"], read: (text) => text, says: "f32, or mixed: activations in half precision" },
+  {
+    flags: "--precision <kind>",
+    fields: ["optimization.precision"],
+    read: (text) => text,
+    says: "f32, or mixed: activations in half precision",
+  },
   { flags: "--save-every <n>", fields: ["saveEvery"], says: "also save a checkpoint every n steps" },
   { flags: "--seed <n>", fields: ["seed"], says: "every random choice follows from it (0)" },
-  { flags: "--label <n>", fields: ["data.labels"], read: (text) => [parseValue(text)], says: "which label of the masks, where they hold several" },
-  { flags: "--labels <a,b,…>", fields: ["data.labels"], read: list, says: "labels that are segmented as classes, each by itself" },
-  { flags: "--window <low,high>", fields: ["data.studentIntensity"], read: windowOf, says: "the student's window: in HU, or \"soft\" (-160,240), or \"lung\" (-1000,500)" },
-  { flags: "--splits <file>", fields: ["data.splits"], read: path, says: "JSON of training and validation cases (splits.json in or beside the student's folder, else by patient from the seed)" },
-  { flags: "--vgg <file>", fields: ["networks.features.file"], read: path, says: "ImageNet weights of VGG19, .safetensors or .pth, with torchvision's names (random weights from the seed)" },
+  {
+    flags: "--label <n>",
+    fields: ["data.labels"],
+    read: (text) => [parseValue(text)],
+    says: "which label of the masks, where they hold several",
+  },
+  {
+    flags: "--labels <a,b,…>",
+    fields: ["data.labels"],
+    read: list,
+    says: "labels that are segmented as classes, each by itself",
+  },
+  {
+    flags: "--window <low,high>",
+    fields: ["data.studentIntensity"],
+    read: windowOf,
+    says: 'the student\'s window: in HU, or "soft" (-160,240), or "lung" (-1000,500)',
+  },
+  {
+    flags: "--splits <file>",
+    fields: ["data.splits"],
+    read: path,
+    says: "JSON of training and validation cases (splits.json in or beside the student's folder, else by patient from the seed)",
+  },
+  {
+    flags: "--vgg <file>",
+    fields: ["networks.features.file"],
+    read: path,
+    says: "ImageNet weights of VGG19, .safetensors or .pth, with torchvision's names (random weights from the seed)",
+  },
 ];
 const PLAIN = ["flip", "degrees", "scale", "elastic"].map((n) => `augmentation.${n}`);
 
-export type FlagValues = Readonly<Record<string, unknown>> & { readonly set?: readonly string[]; readonly augment?: boolean };
+export type FlagValues = Readonly<Record<string, unknown>> & {
+  readonly set?: readonly string[];
+  readonly augment?: boolean;
+};
 
 /** Adds the flags to a command, but for those that the command has of its own kind. */
 export function addConfigFlags(command: Command, { without = [] }: { without?: readonly string[] } = {}): void {
-  for (const { flags, says } of FLAGS) if (!without.some((flag) => flags.startsWith(`${flag} `))) command.addOption(new Option(flags, says));
+  for (const { flags, says } of FLAGS)
+    if (!without.some((flag) => flags.startsWith(`${flag} `))) command.addOption(new Option(flags, says));
   command
     .option("--no-augment", "train on the slices as they are")
-    .option("--set <field=value>", "any field of the configuration, as in --set optimization.clip=1; may be given again", (text: string, before: string[] = []) => [...before, text]);
+    .option(
+      "--set <field=value>",
+      "any field of the configuration, as in --set optimization.clip=1; may be given again",
+      (text: string, before: string[] = []) => [...before, text],
+    );
 }
 
 /** What the flags that were given say, each as a layer that names its flag in a mistake. Throws CommandError. */
 export function flagLayers(values: FlagValues): Layer[] {
   const layers = FLAGS.flatMap(({ flags, fields, read = parseValue }) => {
-    const option = new Option(flags), text = values[option.attributeName()];
+    const option = new Option(flags);
+    const text = values[option.attributeName()];
     return typeof text === "string" ? [layerOf(`${option.long} ${text}`, fields, () => read(text))] : [];
   });
   if (values.augment === false) layers.push(layerOf("--no-augment", PLAIN, () => 0));
   for (const text of values.set ?? []) {
-    const equals = text.indexOf("="), field = text.slice(0, equals).trim();
+    const equals = text.indexOf("=");
+    const field = text.slice(0, equals).trim();
     if (equals < 1) throw new CommandError("usage", `--set ${text}: gives no value; write --set optimization.batch=4`);
     layers.push(layerOf(`--set ${text}`, [field], () => valueOf(field, text.slice(equals + 1))));
   }
@@ -72,15 +149,31 @@ export function flagLayers(values: FlagValues): Layer[] {
 /** A resumed run keeps its configuration, but for how long it goes on. Throws CommandError. */
 export function refuseOnResume(values: FlagValues): void {
   const may = ["--epochs", "--save-every"];
-  const other = FLAGS.map(({ flags }) => new Option(flags)).find((o) => values[o.attributeName()] !== undefined && !may.includes(o.long!))?.long
-    ?? (values.augment === false ? "--no-augment" : values.set ? "--set" : values.regime !== undefined ? "--regime" : undefined);
-  if (other) throw new CommandError("usage", `${other} does not go with --resume: a run keeps its configuration; give ${may.join(" and ")} only, or start a new run from its config.yaml`);
+  const other =
+    FLAGS.map(({ flags }) => new Option(flags)).find(
+      (o) => values[o.attributeName()] !== undefined && !may.includes(o.long!),
+    )?.long ??
+    (values.augment === false
+      ? "--no-augment"
+      : values.set
+        ? "--set"
+        : values.regime !== undefined
+          ? "--regime"
+          : undefined);
+  if (other)
+    throw new CommandError(
+      "usage",
+      `${other} does not go with --resume: a run keeps its configuration; give ${may.join(" and ")} only, or start a new run from its config.yaml`,
+    );
 }
 
 function layerOf(flag: string, fields: readonly string[], read: () => unknown): Layer {
   const locate = ({ path, problem, mend }: ConfigError): Error => {
     const field = fields.includes(path.join(".")) ? "" : path.length ? `${path.join(".")}: ` : "";
-    return new CommandError("usage", `${flag}: ${field}${problem.startsWith("is ") && field === "" ? "" : `${problem}; `}${mend}`);
+    return new CommandError(
+      "usage",
+      `${flag}: ${field}${problem.startsWith("is ") && field === "" ? "" : `${problem}; `}${mend}`,
+    );
   };
   try {
     const value = read();
@@ -90,18 +183,28 @@ function layerOf(flag: string, fields: readonly string[], read: () => unknown): 
   }
 }
 
-const nested = ([name, ...rest]: readonly string[], value: unknown): Record<string, unknown> => ({ [name]: rest.length === 0 ? value : nested(rest, value) });
+const nested = ([name, ...rest]: readonly string[], value: unknown): Record<string, unknown> => ({
+  [name]: rest.length === 0 ? value : nested(rest, value),
+});
 
 function merged(a: object, b: object): object {
   const both = { ...a } as Record<string, unknown>;
-  for (const [name, v] of Object.entries(b)) both[name] = typeof both[name] === "object" && typeof v === "object" ? merged(both[name] as object, v as object) : v;
+  for (const [name, v] of Object.entries(b))
+    both[name] =
+      typeof both[name] === "object" && typeof v === "object" ? merged(both[name] as object, v as object) : v;
   return both;
 }
 
 /** A value for a field: paths are taken as they stand and made absolute. */
 function valueOf(field: string, text: string): unknown {
-  const at: Path = field.split("."), node = nodeAt(at);
-  if (isGroup(node)) throw new ConfigError(at, "names several fields", `give one of them, such as ${field}.${Object.keys(node.fields)[0]}=…`);
+  const at: Path = field.split(".");
+  const node = nodeAt(at);
+  if (isGroup(node))
+    throw new ConfigError(
+      at,
+      "names several fields",
+      `give one of them, such as ${field}.${Object.keys(node.fields)[0]}=…`,
+    );
   return "isPath" in node && node.isPath && text !== "null" && text !== "" ? resolve(text) : parseValue(text);
 }
 
@@ -109,6 +212,11 @@ function windowOf(text: string): unknown {
   if (text === "soft") return softTissueWindow;
   if (text === "lung") return lungWindow;
   const [low, high, ...rest] = text.split(",").map(Number);
-  if (rest.length > 0 || !(low < high)) throw new ConfigError(["data", "studentIntensity"], "is no window", "give \"soft\", \"lung\" or two values such as -160,240");
+  if (rest.length > 0 || !(low < high))
+    throw new ConfigError(
+      ["data", "studentIntensity"],
+      "is no window",
+      'give "soft", "lung" or two values such as -160,240',
+    );
   return { kind: "window", low, high };
 }

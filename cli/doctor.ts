@@ -25,7 +25,16 @@ type TensorCores = NonNullable<Traits["matrix"]> | null;
 export interface Report {
   versions: { cmedl: string; node: string; webgpu: string; platform: string };
   /** Null where no GPU was found; `tried` then tells why. */
-  gpu: (GpuChoice & { f16: boolean; timestamps: boolean; subgroups: false | [min: number, max: number]; tensorCores: TensorCores; features: string[]; limits: Record<string, { here: number; default: number }> }) | null;
+  gpu:
+    | (GpuChoice & {
+        f16: boolean;
+        timestamps: boolean;
+        subgroups: false | [min: number, max: number];
+        tensorCores: TensorCores;
+        features: string[];
+        limits: Record<string, { here: number; default: number }>;
+      })
+    | null;
   tried: GpuChoice["tried"];
   /** For speed, or for running at all. */
   hint: InstallHint | null;
@@ -34,8 +43,14 @@ export interface Report {
 export function register(command: Command): void {
   command
     .option("--json", "print the report as JSON")
-    .option("--device <name>", "part of an adapter's name, \"software\" or \"swiftshader\" (default: CMEDL_DEVICE, else the fastest)")
-    .addHelpText("after", "\nExamples:\n  cmedl doctor\n  cmedl doctor --json | jq .gpu.name\n  cmedl doctor --device swiftshader")
+    .option(
+      "--device <name>",
+      'part of an adapter\'s name, "software" or "swiftshader" (default: CMEDL_DEVICE, else the fastest)',
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  cmedl doctor\n  cmedl doctor --json | jq .gpu.name\n  cmedl doctor --device swiftshader",
+    )
     .action(async ({ json, device }: { json?: boolean; device?: string }) => {
       const { report, error } = await examine(device);
       process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${describeReport(report)}\n`);
@@ -45,7 +60,12 @@ export function register(command: Command): void {
 
 /** The report, and the typed error where no GPU was found. */
 export async function examine(device?: string): Promise<{ report: Report; error?: GpuUnavailableError }> {
-  const versions = { cmedl: version, node: process.versions.node, webgpu: webgpuVersion(), platform: `${process.platform} ${process.arch}` };
+  const versions = {
+    cmedl: version,
+    node: process.versions.node,
+    webgpu: webgpuVersion(),
+    platform: `${process.platform} ${process.arch}`,
+  };
   try {
     const { adapter, choice } = await openNodeGpu({ device, quiet: true });
     const { info, limits } = adapter;
@@ -54,9 +74,17 @@ export async function examine(device?: string): Promise<{ report: Report; error?
       f16: adapter.features.has("shader-f16"),
       timestamps: adapter.features.has("timestamp-query"),
       subgroups: adapter.features.has("subgroups") && [info.subgroupMinSize!, info.subgroupMaxSize!],
-      tensorCores: (adapter.features.has(MATRIX_FEATURE as GPUFeatureName) && adapterMatrix(info, adapter.features.has("shader-f16"))) || null,
+      tensorCores:
+        (adapter.features.has(MATRIX_FEATURE as GPUFeatureName) &&
+          adapterMatrix(info, adapter.features.has("shader-f16"))) ||
+        null,
       features: [...adapter.features].sort(),
-      limits: Object.fromEntries(Object.entries(limitDefaults).map(([name, value]) => [name, { here: limits[name as keyof typeof limitDefaults], default: value }])),
+      limits: Object.fromEntries(
+        Object.entries(limitDefaults).map(([name, value]) => [
+          name,
+          { here: limits[name as keyof typeof limitDefaults], default: value },
+        ]),
+      ),
     };
     return { report: { versions, gpu, tried: choice.tried, hint: choice.software ? installHint(readSystem()) : null } };
   } catch (error) {
@@ -75,34 +103,62 @@ function webgpuVersion(): string {
 
 /** "tensor cores (f16 16 × 16 × 16)". */
 export function describeTensorCores(cores: TensorCores): string {
-  const sizes = (["f16", "f32"] as const).flatMap((type) => (cores?.[type] ? [`${type} ${cores[type].m} × ${cores[type].n} × ${cores[type].k}`] : []));
+  const sizes = (["f16", "f32"] as const).flatMap((type) =>
+    cores?.[type] ? [`${type} ${cores[type].m} × ${cores[type].n} × ${cores[type].k}`] : [],
+  );
   return sizes.length > 0 ? `tensor cores (${sizes.join(", ")})` : "no tensor cores";
 }
 
 /** The report for people: one fact a line. */
 export function describeReport({ versions, gpu, tried, hint }: Report): string {
-  const rows = (title: string, lines: string[]): string[] => lines.map((line, i) => `${(i === 0 ? title : "").padEnd(11)}${line}`);
+  const rows = (title: string, lines: string[]): string[] =>
+    lines.map((line, i) => `${(i === 0 ? title : "").padEnd(11)}${line}`);
   const isSwiftShader = /swiftshader/i.test(gpu?.name ?? "");
   const isLavapipe = /llvmpipe/i.test(gpu?.name ?? "");
   const number = (n: number): string => n.toLocaleString("en-US");
   return [
     ...rows("cmedl", [`${versions.cmedl}, Node ${versions.node}, npm webgpu ${versions.webgpu}, ${versions.platform}`]),
     ...rows("uses", [gpu ? describeChoice(gpu) : "no GPU"]),
-    ...(gpu ? [
-      ...rows("because", [gpu.reason]),
-      ...rows("adapters", gpu.adapters.map((a) => `${a.name} (${a.backend}${a.software ? ", software" : ""})`)),
-    ] : []),
-    ...rows("tried", tried.map((t) => `${t.how}: ${t.result}`)),
-    ...(gpu ? [
-      ...rows("can do", [[
-        gpu.f16 ? "f16" : "no f16",
-        gpu.subgroups ? `subgroups of ${gpu.subgroups[0] === gpu.subgroups[1] ? gpu.subgroups[0] : gpu.subgroups.join(" to ")}` : "no subgroups",
-        describeTensorCores(gpu.tensorCores),
-        gpu.timestamps ? "timestamps" : "no timestamps",
-      ].join(", ")]),
-      ...rows("limits", Object.entries(gpu.limits).map(([name, l]) => `${name.padEnd(34)}${number(l.here).padStart(14)}   (WebGPU's default ${number(l.default)})`)),
-    ] : []),
-    ...(!hint ? [] : isLavapipe ? rows("for speed", ["lavapipe is the fastest software Vulkan; a GPU with its vendor's Vulkan driver is about a hundred times faster"])
-      : rows(isSwiftShader ? "for speed" : "mend", [hint.summary, ...hint.commands.map((c) => `  ${c}`)])),
+    ...(gpu
+      ? [
+          ...rows("because", [gpu.reason]),
+          ...rows(
+            "adapters",
+            gpu.adapters.map((a) => `${a.name} (${a.backend}${a.software ? ", software" : ""})`),
+          ),
+        ]
+      : []),
+    ...rows(
+      "tried",
+      tried.map((t) => `${t.how}: ${t.result}`),
+    ),
+    ...(gpu
+      ? [
+          ...rows("can do", [
+            [
+              gpu.f16 ? "f16" : "no f16",
+              gpu.subgroups
+                ? `subgroups of ${gpu.subgroups[0] === gpu.subgroups[1] ? gpu.subgroups[0] : gpu.subgroups.join(" to ")}`
+                : "no subgroups",
+              describeTensorCores(gpu.tensorCores),
+              gpu.timestamps ? "timestamps" : "no timestamps",
+            ].join(", "),
+          ]),
+          ...rows(
+            "limits",
+            Object.entries(gpu.limits).map(
+              ([name, l]) =>
+                `${name.padEnd(34)}${number(l.here).padStart(14)}   (WebGPU's default ${number(l.default)})`,
+            ),
+          ),
+        ]
+      : []),
+    ...(!hint
+      ? []
+      : isLavapipe
+        ? rows("for speed", [
+            "lavapipe is the fastest software Vulkan; a GPU with its vendor's Vulkan driver is about a hundred times faster",
+          ])
+        : rows(isSwiftShader ? "for speed" : "mend", [hint.summary, ...hint.commands.map((c) => `  ${c}`)])),
   ].join("\n");
 }

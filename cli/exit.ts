@@ -5,17 +5,31 @@ import { CommanderError } from "commander";
 /** Exit codes by an error's `code`; what is not named here is unexpected: 1. */
 export const exitCodes: Readonly<Record<string, number>> = {
   usage: 2,
-  data: 3, config: 3, "state-dict": 3,
-  "gpu-unavailable": 4, "feature-missing": 4, "limit-exceeded": 4, "device-lost": 4,
+  data: 3,
+  config: 3,
+  "state-dict": 3,
+  "gpu-unavailable": 4,
+  "feature-missing": 4,
+  "limit-exceeded": 4,
+  "device-lost": 4,
   "out-of-memory": 5,
   numerical: 6,
-  file: 7, corrupt: 7,
+  file: 7,
+  corrupt: 7,
   interrupted: 130,
 };
 
 const fileErrors: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder", EACCES: "permission denied", EPERM: "not permitted", EISDIR: "it is a folder", ENOTDIR: "a part of the path is no folder",
-  EEXIST: "it exists already", ENOSPC: "the disk is full", EROFS: "the file system is read-only", EMFILE: "too many files are open", ENOTEMPTY: "the folder is not empty",
+  ENOENT: "there is no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of the path is no folder",
+  EEXIST: "it exists already",
+  ENOSPC: "the disk is full",
+  EROFS: "the file system is read-only",
+  EMFILE: "too many files are open",
+  ENOTEMPTY: "the folder is not empty",
 };
 
 /** Exit code and sentence for whatever a command threw; no sentence where it was said already (help, version). */

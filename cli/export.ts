@@ -27,55 +27,86 @@ export function register(command: Command): void {
   command
     .argument("<source>", "folder of a run, or a file of weights with --model")
     .argument("<onnx>", "file to write (.onnx)")
-    .option("--network <name>", "which network of the run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)")
+    .option(
+      "--network <name>",
+      "which network of the run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)",
+    )
     .option("--model <name>", `the network that a file of weights is of: ${modelNames.join(", ")}`)
     .option("--width <channels>", "channels of the network at full resolution (default: as the tensors' shapes tell)")
     .option("--key <name>", "where in a .pth file the state dict stands (default: found if there is one)")
     .option("--size <pixels>", "width and height of the images (default: the run's, or 256)")
     .option("--force", "overwrite the output if it exists")
     .option("-q, --quiet", "say nothing but errors")
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Inputs and outputs are [N, C, H, W]; the batch N is free where the network allows it. Images are in [-1, 1] as the run prepared
 them; a segmentor gives logits. Standard operators of opset 18; weights keep PyTorch's names.
 
 Examples:
   cmedl export runs/first student.onnx
   cmedl export runs/first translator.onnx --network GCM --size 256
-  cmedl export unet.pth unet.onnx --model unet`)
+  cmedl export unet.pth unet.onnx --model unet`,
+    )
     .action(run);
 }
 
 async function run(source: string, output: string, flags: ExportFlags): Promise<void> {
-  const { force, quiet, model } = flags, width = widthOf(flags.width);
+  const { force, quiet, model } = flags;
+  const width = widthOf(flags.width);
   if (!/\.onnx$/i.test(output)) throw new CommandError("usage", `${output} is no ONNX name; end it in .onnx`);
-  if (model !== undefined && !isModelName(model)) throw new CommandError("usage", `--model ${model} is no network here; choose one of ${modelNames.join(", ")}`);
+  if (model !== undefined && !isModelName(model))
+    throw new CommandError("usage", `--model ${model} is no network here; choose one of ${modelNames.join(", ")}`);
   const size = flags.size === undefined ? undefined : Number(flags.size);
-  if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 4096)) throw new CommandError("usage", `--size ${flags.size} is no whole number from 1 to 4096`);
+  if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 4096))
+    throw new CommandError("usage", `--size ${flags.size} is no whole number from 1 to 4096`);
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet });
-  const { tensors, from } = await readWeights(source, { key: flags.key, network: flags.network }, (text) => narrator.say(text));
+  const { tensors, from } = await readWeights(source, { key: flags.key, network: flags.network }, (text) =>
+    narrator.say(text),
+  );
   const dict = new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
-  const { called, name, usual } = await networkOf(source, flags, (wanted) => inFile(source, () => networkFor(wanted, dict, width)));
+  const { called, name, usual } = await networkOf(source, flags, (wanted) =>
+    inFile(source, () => networkFor(wanted, dict, width)),
+  );
   const onnx = inFile(source, () => onnxOf(called, dict, size ?? usual, name));
   await writeAtomic(output, writeOnnx(onnx, { name: "cmedl", version }));
-  const shown = (values: OnnxModel["inputs"]): string => values.map((v) => `${v.name} [${v.shape.join(", ")}]`).join(", ");
+  const shown = (values: OnnxModel["inputs"]): string =>
+    values.map((v) => `${v.name} [${v.shape.join(", ")}]`).join(", ");
   narrator.say(`${from}: ${onnx.nodes.length} nodes, ${shown(onnx.inputs)} → ${shown(onnx.outputs)}`);
   process.stdout.write(`${output}\n`);
 }
 
 /** The network, and the size of image it is used at. */
-async function networkOf(source: string, { network: asked, model }: ExportFlags, byModel: (name: string) => Runnable): Promise<{ called: Runnable; name: string; usual: number }> {
+async function networkOf(
+  source: string,
+  { network: asked, model }: ExportFlags,
+  byModel: (name: string) => Runnable,
+): Promise<{ called: Runnable; name: string; usual: number }> {
   if (model !== undefined) return { called: byModel(model), name: model, usual: 256 };
-  if (!(await isFolder(source))) throw new CommandError("usage", `${source} is a file of weights, which does not say what network they are of; name it by --model`);
+  if (!(await isFolder(source)))
+    throw new CommandError(
+      "usage",
+      `${source} is a file of weights, which does not say what network they are of; name it by --model`,
+    );
   const folder = await RunFolder.open(source);
   const config = await folder.readConfig();
   const networks = makeRegime(config).networks;
   const network = asked ?? segmentorAmong(Object.keys(networks));
-  if (!Object.hasOwn(networks, network)) throw new CommandError("usage", `the run trains no network ${network}; choose one of ${Object.keys(networks).join(", ")}`);
+  if (!Object.hasOwn(networks, network))
+    throw new CommandError(
+      "usage",
+      `the run trains no network ${network}; choose one of ${Object.keys(networks).join(", ")}`,
+    );
   return { called: runnable(networks[network]), name: network, usual: config.data.size };
 }
 
-function onnxOf({ network, inputs, forward }: Runnable, dict: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>, size: number, name: string): OnnxModel {
+function onnxOf(
+  { network, inputs, forward }: Runnable,
+  dict: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+  size: number,
+  name: string,
+): OnnxModel {
   const values = fromStateDict(network, dict);
   const names = new Map(foreignNames(network).map((f) => [f.variable, f.name]));
   try {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// The `cmedl` command. A command is one file that exports `register(command: Command): void`: it gets a commander Command that
-// has its name and summary, and adds arguments, options, examples and the action. A line in `commands` makes it known; its file
-// is loaded only when it runs. Results go to stdout, narration to stderr; an action throws, and cli/exit.ts makes the exit code.
+// The `cmedl` command. A command is one file that exports `register(command: Command): void`: it gets a commander
+// Command that has its name and summary, and adds arguments, options, examples and the action. A line in `commands`
+// makes it known; its file is loaded only when it runs. Results go to stdout, narration to stderr; an action throws,
+// and cli/exit.ts makes the exit code.
 
 import { Command, CommanderError } from "commander";
 import { version } from "../package.json";
@@ -14,16 +15,44 @@ interface Entry {
 }
 
 const commands: readonly Entry[] = [
-  { name: "train", summary: "train a segmentor with the help of another modality's unpaired images", load: () => import("./train.ts") },
-  { name: "presets", summary: "list the rows of the paper that train takes by one word", load: () => import("./presets.ts") },
+  {
+    name: "train",
+    summary: "train a segmentor with the help of another modality's unpaired images",
+    load: () => import("./train.ts"),
+  },
+  {
+    name: "presets",
+    summary: "list the rows of the paper that train takes by one word",
+    load: () => import("./presets.ts"),
+  },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
-  { name: "experiment", summary: "train the rows of one of the paper's tables side by side and print the table", load: () => import("./experiment.ts") },
-  { name: "models", summary: "list the networks: parameters, cost, figure of the paper", load: () => import("./models.ts") },
-  { name: "convert", summary: "convert weights: PyTorch files, safetensors, the networks of a run", load: () => import("./convert.ts") },
+  {
+    name: "experiment",
+    summary: "train the rows of one of the paper's tables side by side and print the table",
+    load: () => import("./experiment.ts"),
+  },
+  {
+    name: "models",
+    summary: "list the networks: parameters, cost, figure of the paper",
+    load: () => import("./models.ts"),
+  },
+  {
+    name: "convert",
+    summary: "convert weights: PyTorch files, safetensors, the networks of a run",
+    load: () => import("./convert.ts"),
+  },
   { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },
-  { name: "tune", summary: "find the fastest tile sizes of the kernels on this GPU, for all later commands", load: () => import("./tune.ts") },
-  { name: "doctor", summary: "show the GPU that is used here, why, and what would make it faster", load: () => import("./doctor.ts") },
+  {
+    name: "tune",
+    summary: "find the fastest tile sizes of the kernels on this GPU, for all later commands",
+    load: () => import("./tune.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "show the GPU that is used here, why, and what would make it faster",
+    load: () => import("./doctor.ts"),
+  },
 ];
 
 const examples = `
@@ -50,7 +79,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .addHelpText("after", examples);
   let running = program;
   for (const { name, summary, load } of commands) {
-    const command = program.command(name).summary(summary).description(`${summary[0].toUpperCase()}${summary.slice(1)}.`);
+    const command = program
+      .command(name)
+      .summary(summary)
+      .description(`${summary[0].toUpperCase()}${summary.slice(1)}.`);
     // Only the command that is named, or asked help about, is loaded: --help stays fast.
     if (args[0] === name || (args[0] === "help" && args[1] === name)) {
       (await load()).register(command);
@@ -62,9 +94,13 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     const { exitCode, sentence } = exitOf(error);
-    const seeAlso = error instanceof CommanderError ? ` (see \`${running === program ? "cmedl" : `cmedl ${running.name()}`} --help\`)` : "";
+    const seeAlso =
+      error instanceof CommanderError
+        ? ` (see \`${running === program ? "cmedl" : `cmedl ${running.name()}`} --help\`)`
+        : "";
     if (sentence !== "") process.stderr.write(`cmedl: ${sentence}${seeAlso}\n`);
-    if (process.env.CMEDL_DEBUG === "1" && error instanceof Error && sentence !== "") process.stderr.write(`${error.stack}\n`);
+    if (process.env.CMEDL_DEBUG === "1" && error instanceof Error && sentence !== "")
+      process.stderr.write(`${error.stack}\n`);
     return exitCode;
   }
 }

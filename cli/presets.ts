@@ -8,21 +8,26 @@ import { CommandError } from "../node/errors.ts";
 export function register(command: Command): void {
   command
     .argument("[name]", "print this preset's whole configuration as YAML")
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 A preset is what a row of the paper's tables has of its own; all else is the paper's main configuration. The configuration that is
 printed is one for \`cmedl train\`: change what you like and give it as a file.
 
 Examples:
   cmedl presets
   cmedl presets weak-teacher > weak.yaml
-  cmedl train weak.yaml --student MR --teacher CT --out runs/weak`)
+  cmedl train weak.yaml --student MR --teacher CT --out runs/weak`,
+    )
     .action((name?: string) => void process.stdout.write(name === undefined ? presetList() : presetYaml(name)));
 }
 
 /** One line a preset. */
 export function presetList(): string {
   const wide = Math.max(...Object.keys(PRESETS).map((n) => n.length));
-  return Object.entries(PRESETS).map(([name, { says }]) => `${name.padEnd(wide)}  ${says}\n`).join("");
+  return Object.entries(PRESETS)
+    .map(([name, { says }]) => `${name.padEnd(wide)}  ${says}\n`)
+    .join("");
 }
 
 function presetYaml(name: string): string {

@@ -1,4 +1,5 @@
-// cmedl tune: times the tile sizes of the kernels that a configuration's steps use, and keeps the fastest for all later commands.
+// cmedl tune: times the tile sizes of the kernels that a configuration's steps use, and keeps the fastest for all
+// later commands.
 import type { Command } from "commander";
 import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
 import { makeRegime } from "../train/regimes/make.ts";
@@ -26,7 +27,9 @@ export function register(command: Command): void {
     .option("--again", "time what was timed before, too")
     .option("--device <name>", "part of an adapter's name (default: CMEDL_DEVICE, else the fastest)")
     .option("-q, --quiet", "say nothing but errors")
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Every combination of a kernel's tile sizes is timed on this GPU, at each class of shapes (rounded up to powers of two) that the training step and
 prediction have. What is fastest is kept in ${tuningFile()}, by adapter, and used by every command from then on. It needs GPU timestamps.
 A run that is resumed after tuning sums in another order: it goes on, but not bit for bit.
@@ -34,18 +37,25 @@ A run that is resumed after tuning sums in another order: it goes on, but not bi
 Examples:
   cmedl tune                                       the paper's CMEDL step, 256 × 256, batch 2
   cmedl tune --regime ct-only --segmentor mrrn
-  cmedl tune my.yaml --again`)
+  cmedl tune my.yaml --again`,
+    )
     .action(tune);
 }
 
 async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
-  const config = await configOf(file, flags), { data: { size }, optimization: { batch, precision } } = config;
+  const config = await configOf(file, flags);
+  const {
+    data: { size },
+    optimization: { batch, precision },
+  } = config;
   const regime = makeRegime(config);
   const narrator = new Narrator({ quiet: flags.quiet });
   const kept = await readTuning();
   using device = await openDevice(narrator, flags.device, profilingFeatures);
-  const image = [batch, size, size, 1], shapes = { xC: image, yC: image, xM: image, yM: image };
-  let tuned: Tuned = kept.tuned, known: Tuned = flags.again ? {} : kept.tuned;
+  const image = [batch, size, size, 1];
+  const shapes = { xC: image, yC: image, xM: image, yM: image };
+  let tuned: Tuned = kept.tuned;
+  let known: Tuned = flags.again ? {} : kept.tuned;
   const found: TunedKernel[] = [];
   const onKernel = (k: TunedKernel): void => {
     found.push(k);
@@ -59,15 +69,24 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
     await writeTuning((tuned = { ...tuned, ...known }));
   };
   for (const step of new Set(regime.steps)) {
-    await timeAll(`${regime.kind} step (${size} × ${size}, batch ${batch})`, () => device.compile((b) => (precision === "mixed" ? autocast("f16", () => step(b)) : step(b)), shapes, { mode: "train", name: "step" }));
+    await timeAll(`${regime.kind} step (${size} × ${size}, batch ${batch})`, () =>
+      device.compile((b) => (precision === "mixed" ? autocast("f16", () => step(b)) : step(b)), shapes, {
+        mode: "train",
+        name: "step",
+      }),
+    );
   }
   await timeAll("prediction", () => compileSegmenter(device, (x) => regime.segment(x), batch, size));
   const gained = found.filter((k) => k.timeUs < k.beforeUs);
-  process.stdout.write(`${found.length} kernels timed, ${gained.length} of them faster than as they ship; ${Object.keys(tuned).length} kept in ${tuningFile()}\n`);
+  process.stdout.write(
+    `${found.length} kernels timed, ${gained.length} of them faster than as they ship; ${Object.keys(tuned).length} kept in ${tuningFile()}\n`,
+  );
 }
 
 /** "conv2d-direct-quad  KV 3 (1.24×)  812.0 µs, 1007.0 before  conv2d [2, …] → […]" */
 function line({ label, kernel, consts, timeUs, beforeUs }: TunedKernel): string {
-  const values = Object.entries(consts).map(([name, v]) => `${name} ${v}`).join(" ");
+  const values = Object.entries(consts)
+    .map(([name, v]) => `${name} ${v}`)
+    .join(" ");
   return `${kernel.padEnd(36)} ${values.padEnd(8)} ${`${(beforeUs / timeUs).toFixed(2)}×`.padStart(6)}  ${`${timeUs.toFixed(0)} µs`.padStart(10)}, ${`${beforeUs.toFixed(0)} as it was`.padEnd(18)} ${label}`;
 }

@@ -1,14 +1,18 @@
-// Unpaired batches: two sets, each shuffled by its own stream. A batch follows from (seed, epoch, step) alone: a resume needs counters only.
+// Unpaired batches: two sets, each shuffled by its own stream. A batch follows from (seed, epoch, step) alone: a
+// resume needs counters only.
 import { DataError } from "./errors.ts";
 import { type AugmentationConfig, drawTransforms } from "./augment.ts";
 import { keyOf, permutation } from "./random.ts";
 import type { SliceSet } from "./slices.ts";
 
 /**
- * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]; with augmentation
- * also what the GPU shall do to them, affine maps t [N, 6] and elastic fields e [N, G, G, 2] as Transforms has them.
+ * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]; with
+ * augmentation also what the GPU shall do to them, affine maps t [N, 6] and elastic fields e [N, G, G, 2] as
+ * Transforms has them.
  */
-export type BatchBuffers = Readonly<Record<"xC" | "yC" | "xM" | "yM", Float32Array> & Partial<Record<"tC" | "eC" | "tM" | "eM", Float32Array>>>;
+export type BatchBuffers = Readonly<
+  Record<"xC" | "yC" | "xM" | "yM", Float32Array> & Partial<Record<"tC" | "eC" | "tM" | "eM", Float32Array>>
+>;
 
 export interface BatchOptions {
   readonly batch: number;
@@ -25,7 +29,10 @@ type Role = "student" | "teacher";
 class Order {
   #round = -1;
   #permutation: Uint32Array = new Uint32Array();
-  constructor(readonly length: number, readonly key: number) {}
+  constructor(
+    readonly length: number,
+    readonly key: number,
+  ) {}
   at(epoch: number, position: number): number {
     const round = Math.floor(position / this.length);
     const id = epoch * 2 ** 20 + round;
@@ -43,35 +50,77 @@ export class UnpairedBatches {
   readonly stepsPerEpoch: number;
   readonly #orders: Record<Role, Order>;
 
-  constructor(readonly student: SliceSet, readonly teacher: SliceSet, readonly options: BatchOptions) {
+  constructor(
+    readonly student: SliceSet,
+    readonly teacher: SliceSet,
+    readonly options: BatchOptions,
+  ) {
     const { batch, steps, seed, augment } = options;
-    if (student.size !== teacher.size) throw new DataError("batches", "size", `${student.size} and ${teacher.size} pixels do not go together`, "prepare both sets with one size");
-    if (!(Number.isInteger(batch) && batch > 0)) throw new DataError("batches", "batch", `${batch} is no whole number above 0`, "give a batch size such as 4");
-    if (student.count === 0 || teacher.count === 0) throw new DataError("batches", "slices", "a set is empty", "give both sets at least one slice");
-    if (augment && !(augment.scale >= 0 && augment.scale < 1)) throw new DataError("batches", "augment.scale", `${augment.scale} would let a slice vanish`, "give a number from 0 to below 1");
-    if (augment && !(Number.isInteger(augment.elasticGrid) && augment.elasticGrid > 1)) throw new DataError("batches", "augment.elasticGrid", `${augment.elasticGrid} is no whole number above 1`, "give points along a side, such as 4");
+    if (student.size !== teacher.size)
+      throw new DataError(
+        "batches",
+        "size",
+        `${student.size} and ${teacher.size} pixels do not go together`,
+        "prepare both sets with one size",
+      );
+    if (!(Number.isInteger(batch) && batch > 0))
+      throw new DataError("batches", "batch", `${batch} is no whole number above 0`, "give a batch size such as 4");
+    if (student.count === 0 || teacher.count === 0)
+      throw new DataError("batches", "slices", "a set is empty", "give both sets at least one slice");
+    if (augment && !(augment.scale >= 0 && augment.scale < 1))
+      throw new DataError(
+        "batches",
+        "augment.scale",
+        `${augment.scale} would let a slice vanish`,
+        "give a number from 0 to below 1",
+      );
+    if (augment && !(Number.isInteger(augment.elasticGrid) && augment.elasticGrid > 1))
+      throw new DataError(
+        "batches",
+        "augment.elasticGrid",
+        `${augment.elasticGrid} is no whole number above 1`,
+        "give points along a side, such as 4",
+      );
     this.size = student.size;
     this.batch = batch;
     this.stepsPerEpoch = steps ?? Math.ceil(Math.max(student.count, teacher.count) / batch);
-    if (!(Number.isInteger(this.stepsPerEpoch) && this.stepsPerEpoch > 0)) throw new DataError("batches", "steps", `${steps} is no whole number above 0`, "leave it out for one round of the longer set");
-    this.#orders = { student: new Order(student.count, keyOf(seed, "shuffle", "student")), teacher: new Order(teacher.count, keyOf(seed, "shuffle", "teacher")) };
+    if (!(Number.isInteger(this.stepsPerEpoch) && this.stepsPerEpoch > 0))
+      throw new DataError(
+        "batches",
+        "steps",
+        `${steps} is no whole number above 0`,
+        "leave it out for one round of the longer set",
+      );
+    this.#orders = {
+      student: new Order(student.count, keyOf(seed, "shuffle", "student")),
+      teacher: new Order(teacher.count, keyOf(seed, "shuffle", "teacher")),
+    };
   }
 
   /** Shapes of a batch's buffers, by name. */
   get shapes(): Readonly<Record<string, readonly number[]>> {
-    const { batch, size, options: { augment } } = this, image = [batch, size, size, 1];
-    const t = [batch, 6], e = augment && [batch, augment.elasticGrid, augment.elasticGrid, 2];
+    const {
+      batch,
+      size,
+      options: { augment },
+    } = this;
+    const image = [batch, size, size, 1];
+    const t = [batch, 6];
+    const e = augment && [batch, augment.elasticGrid, augment.elasticGrid, 2];
     return { xC: image, yC: image, xM: image, yM: image, ...(e && { tC: t, eC: e, tM: t, eM: e }) };
   }
 
   /** New buffers of the right size. */
   buffers(): BatchBuffers {
-    return Object.fromEntries(Object.entries(this.shapes).map(([name, shape]) => [name, new Float32Array(shape.reduce((n, d) => n * d, 1))])) as unknown as BatchBuffers;
+    return Object.fromEntries(
+      Object.entries(this.shapes).map(([name, shape]) => [name, new Float32Array(shape.reduce((n, d) => n * d, 1))]),
+    ) as unknown as BatchBuffers;
   }
 
   /** Which slices of a set make up the batch of `step` (0 …) in `epoch` (0 …). */
   indices(role: Role, epoch: number, step: number): number[] {
-    if (!(step >= 0 && step < this.stepsPerEpoch)) throw new RangeError(`step ${step} is not within the epoch's ${this.stepsPerEpoch}`);
+    if (!(step >= 0 && step < this.stepsPerEpoch))
+      throw new RangeError(`step ${step} is not within the epoch's ${this.stepsPerEpoch}`);
     return Array.from({ length: this.batch }, (_, i) => this.#orders[role].at(epoch, step * this.batch + i));
   }
 
@@ -81,15 +130,31 @@ export class UnpairedBatches {
     this.#fill("teacher", this.teacher, epoch, step, out.xM, out.yM, out.tM, out.eM);
   }
 
-  #fill(role: Role, set: SliceSet, epoch: number, step: number, x: Float32Array, y: Float32Array, t?: Float32Array, e?: Float32Array): void {
-    const n = set.size * set.size, { augment, seed } = this.options, slices = this.indices(role, epoch, step);
+  #fill(
+    role: Role,
+    set: SliceSet,
+    epoch: number,
+    step: number,
+    x: Float32Array,
+    y: Float32Array,
+    t?: Float32Array,
+    e?: Float32Array,
+  ): void {
+    const n = set.size * set.size;
+    const { augment, seed } = this.options;
+    const slices = this.indices(role, epoch, step);
     slices.forEach((index, i) => {
       x.set(set.images.subarray(index * n, (index + 1) * n), i * n);
       y.set(set.masks.subarray(index * n, (index + 1) * n), i * n);
     });
     if (!augment) return;
     // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.
-    const drawn = drawTransforms(augment, keyOf(seed, "augment", role), epoch, slices.map((_, i) => step * this.batch + i));
+    const drawn = drawTransforms(
+      augment,
+      keyOf(seed, "augment", role),
+      epoch,
+      slices.map((_, i) => step * this.batch + i),
+    );
     t?.set(drawn.affine);
     e?.set(drawn.elastic);
   }

@@ -3,7 +3,13 @@
 /** One clear sentence: "FILE: FIELD: problem; mend". `code` is stable ("data"). */
 export class DataError extends Error {
   readonly code = "data";
-  constructor(readonly file: string, readonly field: string, problem: string, readonly mend: string, options?: ErrorOptions) {
+  constructor(
+    readonly file: string,
+    readonly field: string,
+    problem: string,
+    readonly mend: string,
+    options?: ErrorOptions,
+  ) {
     super(`${printable(file)}: ${field}: ${printable(problem)}; ${mend}`, options);
     this.name = new.target.name;
   }

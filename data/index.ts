@@ -7,8 +7,24 @@ export { parseNifti, writeNifti } from "./nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
 export { type Pth, readPth } from "./pth.ts";
 export { writePth } from "./pth-write.ts";
-export { type Safetensors, type SafetensorsTensor, readSafetensors, toFloat32, writeSafetensors } from "./safetensors.ts";
-export { type Case, type CollectOptions, SliceCollector, type SliceGrid, type SliceSet, defaultFieldMm, imageSlice, placeClasses, placePrediction } from "./slices.ts";
+export {
+  type Safetensors,
+  type SafetensorsTensor,
+  readSafetensors,
+  toFloat32,
+  writeSafetensors,
+} from "./safetensors.ts";
+export {
+  type Case,
+  type CollectOptions,
+  SliceCollector,
+  type SliceGrid,
+  type SliceSet,
+  defaultFieldMm,
+  imageSlice,
+  placeClasses,
+  placePrediction,
+} from "./slices.ts";
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";
 export { type Modality, type PhantomOptions, phantomCase, phantomSet } from "./synthetic.ts";
 export { type Affine, type Shape3, type Volume, makeVolume } from "./volume.ts";

@@ -20,15 +20,25 @@ export interface Range {
   readonly high: number;
 }
 
-/** The rule's range for one volume. A percentile rule starts at 0, or at the mirrored percentile (0.5) where that is negative. */
+/**
+ * The rule's range for one volume. A percentile rule starts at 0, or at the mirrored percentile (0.5) where that is
+ * negative.
+ */
 export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Range {
   if (rule.kind === "window") {
-    if (!(rule.high > rule.low)) throw new DataError(name, "window", `${rule.low} … ${rule.high} HU is no window`, "give the lower value first");
+    if (!(rule.high > rule.low))
+      throw new DataError(name, "window", `${rule.low} … ${rule.high} HU is no window`, "give the lower value first");
     return { low: rule.low, high: rule.high };
   }
   const [bottom, high] = percentiles(data, [100 - rule.percentile, rule.percentile]);
   const low = Math.min(0, bottom);
-  if (!(high > low)) throw new DataError(name, "intensity", `the ${rule.percentile} percentile is ${high}: the image is empty`, "leave this case out or export it again");
+  if (!(high > low))
+    throw new DataError(
+      name,
+      "intensity",
+      `the ${rule.percentile} percentile is ${high}: the image is empty`,
+      "leave this case out or export it again",
+    );
   return { low, high };
 }
 
@@ -44,10 +54,15 @@ export const unscale = (v: number, { low, high }: Range): number => low + ((v + 
 /** Percentiles (0 … 100) of all values, linear between neighbours in order. */
 export function percentiles(data: VoxelArray, which: readonly number[]): number[] {
   if (data.length === 0) return which.map(() => NaN);
-  const ranked = data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array ? byCounting(data) : bySorting(data);
+  const ranked =
+    data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array
+      ? byCounting(data)
+      : bySorting(data);
   return which.map((p) => {
     const position = (Math.min(100, Math.max(0, p)) / 100) * (data.length - 1);
-    const below = Math.floor(position), a = ranked(below), b = ranked(Math.min(data.length - 1, below + 1));
+    const below = Math.floor(position);
+    const a = ranked(below);
+    const b = ranked(Math.min(data.length - 1, below + 1));
     return a + (b - a) * (position - below);
   });
 }

@@ -1,4 +1,5 @@
-// NIfTI in and out: .nii and .nii.gz, versions 1 and 2, either byte order; written as NIfTI-1 with the geometry of what was read.
+// NIfTI in and out: .nii and .nii.gz, versions 1 and 2, either byte order; written as NIfTI-1 with the geometry of
+// what was read.
 import { gzipSync } from "fflate";
 import { DataError } from "./errors.ts";
 import { gunzipBounded, gunzipHead, isGzip, maxDeflateRatio } from "./gunzip.ts";
@@ -9,30 +10,45 @@ import { voxelCount } from "./volume.ts";
 function looksGzipped(bytes: Uint8Array, name: string): boolean {
   if (bytes.length === 0) throw new DataError(name, "file", "is empty", "copy or export it again");
   if (isGzip(bytes)) return true;
-  if (/\.gz$/i.test(name)) throw new DataError(name, "gzip magic", "the file is named .gz but is not gzip", "rename it to .nii or compress it");
+  if (/\.gz$/i.test(name))
+    throw new DataError(
+      name,
+      "gzip magic",
+      "the file is named .gz but is not gzip",
+      "rename it to .nii or compress it",
+    );
   return false;
 }
 
 /** Enough of a file's beginning for its header, gzipped or not. */
 export const peekBytes = 4096;
 
-/** The header alone, from a file's first `peekBytes` (or more). Throws DataError as parseNifti does; the voxels are not looked at. */
+/**
+ * The header alone, from a file's first `peekBytes` (or more). Throws DataError as parseNifti does; the voxels are
+ * not looked at.
+ */
 export const peekNifti = (beginning: Uint8Array, name: string): NiftiHeader =>
   readNiftiHeader(looksGzipped(beginning, name) ? gunzipHead(beginning, name, headBytes) : beginning, name);
 
 /**
- * One volume from the bytes of a .nii or .nii.gz file. Values are scaled by scl_slope and scl_inter (then float32), else kept in their type
- * (64-bit integers as float64). NaN and infinite voxels become the smallest finite value, with a warning. Throws DataError before any large
- * allocation where the header cannot be true.
+ * One volume from the bytes of a .nii or .nii.gz file. Values are scaled by scl_slope and scl_inter (then float32),
+ * else kept in their type (64-bit integers as float64). NaN and infinite voxels become the smallest finite value,
+ * with a warning. Throws DataError before any large allocation where the header cannot be true.
  */
 export function parseNifti(bytes: Uint8Array, name: string): Volume {
-  let content = bytes, header: NiftiHeader | undefined;
+  let content = bytes;
+  let header: NiftiHeader | undefined;
   if (looksGzipped(bytes, name)) {
     content = gunzipBounded(bytes, name, headBytes, (head) => {
       header = readNiftiHeader(head, name);
       const total = header.dataOffset + header.dataBytes;
       if (total > bytes.length * maxDeflateRatio) {
-        throw new DataError(name, "dim", `${header.shape.join(" × ")} ${header.type.name} needs ${total} bytes, which a gzip file of ${bytes.length} bytes cannot hold`, "copy or export it again");
+        throw new DataError(
+          name,
+          "dim",
+          `${header.shape.join(" × ")} ${header.type.name} needs ${total} bytes, which a gzip file of ${bytes.length} bytes cannot hold`,
+          "copy or export it again",
+        );
       }
       return total;
     });
@@ -40,10 +56,19 @@ export function parseNifti(bytes: Uint8Array, name: string): Volume {
   header ??= readNiftiHeader(bytes, name);
   const { dataOffset, dataBytes } = header;
   if (content.length < dataOffset + dataBytes) {
-    throw new DataError(name, "data", `expected ${dataBytes} data bytes at ${dataOffset}, the file has ${Math.max(0, content.length - dataOffset)}`, "copy or export it again");
+    throw new DataError(
+      name,
+      "data",
+      `expected ${dataBytes} data bytes at ${dataOffset}, the file has ${Math.max(0, content.length - dataOffset)}`,
+      "copy or export it again",
+    );
   }
   const warnings = [...header.warnings];
-  const data = withoutNonFinite(scaled(voxels(new Uint8Array(content.subarray(dataOffset, dataOffset + dataBytes)), header), header), name, warnings);
+  const data = withoutNonFinite(
+    scaled(voxels(new Uint8Array(content.subarray(dataOffset, dataOffset + dataBytes)), header), header),
+    name,
+    warnings,
+  );
   const { shape, spacingMm, affine, oriented, geometry } = header;
   return { name, data, shape, spacingMm, affine, oriented, geometry, warnings };
 }
@@ -53,15 +78,24 @@ function voxels(raw: Uint8Array<ArrayBuffer>, { type, littleEndian }: NiftiHeade
   if (!littleEndian) swapBytes(raw, type.bytes);
   const b = raw.buffer;
   switch (type.name) {
-    case "uint8": return raw;
-    case "int8": return new Int8Array(b);
-    case "int16": return new Int16Array(b);
-    case "uint16": return new Uint16Array(b);
-    case "int32": return new Int32Array(b);
-    case "uint32": return new Uint32Array(b);
-    case "float32": return new Float32Array(b);
-    case "float64": return new Float64Array(b);
-    default: return Float64Array.from(type.name === "int64" ? new BigInt64Array(b) : new BigUint64Array(b), Number);
+    case "uint8":
+      return raw;
+    case "int8":
+      return new Int8Array(b);
+    case "int16":
+      return new Int16Array(b);
+    case "uint16":
+      return new Uint16Array(b);
+    case "int32":
+      return new Int32Array(b);
+    case "uint32":
+      return new Uint32Array(b);
+    case "float32":
+      return new Float32Array(b);
+    case "float64":
+      return new Float64Array(b);
+    default:
+      return Float64Array.from(type.name === "int64" ? new BigInt64Array(b) : new BigUint64Array(b), Number);
   }
 }
 
@@ -79,7 +113,8 @@ function scaled(data: VoxelArray, { slope, inter }: NiftiHeader): VoxelArray {
 
 function withoutNonFinite(data: VoxelArray, name: string, warnings: string[]): VoxelArray {
   if (!(data instanceof Float32Array || data instanceof Float64Array)) return data;
-  let count = 0, least = Infinity;
+  let count = 0;
+  let least = Infinity;
   for (const v of data) {
     if (!Number.isFinite(v)) count++;
     else if (v < least) least = v;
@@ -95,10 +130,26 @@ function withoutNonFinite(data: VoxelArray, name: string, warnings: string[]): V
 export type WritableVoxels = Uint8Array<ArrayBuffer> | Int16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 
 /** The bytes of a NIfTI-1 file (gzipped unless `gzip` is false) that holds `data` where `like` holds its own voxels. */
-export function writeNifti(data: WritableVoxels, like: Pick<Volume, "name" | "shape" | "geometry">, { gzip = true }: { gzip?: boolean } = {}): Uint8Array<ArrayBuffer> {
+export function writeNifti(
+  data: WritableVoxels,
+  like: Pick<Volume, "name" | "shape" | "geometry">,
+  { gzip = true }: { gzip?: boolean } = {},
+): Uint8Array<ArrayBuffer> {
   const { shape, geometry: g } = like;
-  if (data.length !== voxelCount(shape)) throw new DataError(like.name, "data", `${data.length} voxels do not fill ${shape.join(" × ")}`, "give one value a voxel");
-  if (shape.some((n) => n > 32767)) throw new DataError(like.name, "dim", `${shape.join(" × ")} is more than NIfTI-1 can say (32,767)`, "crop the volume");
+  if (data.length !== voxelCount(shape))
+    throw new DataError(
+      like.name,
+      "data",
+      `${data.length} voxels do not fill ${shape.join(" × ")}`,
+      "give one value a voxel",
+    );
+  if (shape.some((n) => n > 32767))
+    throw new DataError(
+      like.name,
+      "dim",
+      `${shape.join(" × ")} is more than NIfTI-1 can say (32,767)`,
+      "crop the volume",
+    );
   const [code, bits] = data instanceof Uint8Array ? [2, 8] : data instanceof Int16Array ? [4, 16] : [16, 32];
   const out = new Uint8Array(352 + data.byteLength);
   const view = new DataView(out.buffer);

@@ -1,5 +1,6 @@
-// Turning any storage order into Left-Posterior-Superior and back: rows then go from front to back and columns from the
-// patient's right to left, so an axial slice [row, column] is what a radiologist sees. No resampling: axes are permuted and flipped.
+// Turning any storage order into Left-Posterior-Superior and back: rows then go from front to back and columns from
+// the patient's right to left, so an axial slice [row, column] is what a radiologist sees. No resampling: axes are
+// permuted and flipped.
 import { mat4d } from "wgpu-matrix";
 import type { Affine, Shape3, VoxelArray, Volume } from "./volume.ts";
 import { voxelCount } from "./volume.ts";
@@ -16,7 +17,14 @@ export function orientationOf(affine: Affine): Orientation {
     const length = Math.hypot(affine[stored], affine[4 + stored], affine[8 + stored]);
     return affine[world * 4 + stored] / length;
   };
-  const permutations = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] as const;
+  const permutations = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ] as const;
   const score = (p: readonly number[]): number => Math.abs(cosine(0, p[0]) * cosine(1, p[1]) * cosine(2, p[2]));
   const axes = permutations.reduce((best, p) => (score(p) > score(best) + 1e-9 ? p : best));
   // NIfTI's world is Right-Anterior-Superior: L and P are its first two axes reversed.
@@ -54,7 +62,8 @@ export function toLps(volume: Volume): Volume {
   const data = new (volume.data.constructor as new (n: number) => VoxelArray)(volume.data.length);
   for (let z = 0, o = 0; z < shape[2]; z++)
     for (let y = 0; y < shape[1]; y++)
-      for (let x = 0, i = start + y * steps[1] + z * steps[2]; x < shape[0]; x++, i += steps[0]) data[o++] = volume.data[i];
+      for (let x = 0, i = start + y * steps[1] + z * steps[2]; x < shape[0]; x++, i += steps[0])
+        data[o++] = volume.data[i];
   // stored = permutation · lps: column i of the permutation has ±1 at the stored axis. wgpu-matrix is column-major.
   const permutation = new Float64Array(16);
   for (let i = 0; i < 3; i++) {
@@ -65,10 +74,20 @@ export function toLps(volume: Volume): Volume {
   const affine = mat4d.transpose(mat4d.multiply(mat4d.transpose(Float64Array.from(volume.affine)), permutation));
   const spacingMm = axes.map((a) => volume.spacingMm[a]) as [number, number, number];
   return {
-    ...volume, data, shape, spacingMm, affine: Array.from(affine),
+    ...volume,
+    data,
+    shape,
+    spacingMm,
+    affine: Array.from(affine),
     geometry: {
-      ...volume.geometry, qformCode: 0, quaternion: [0, 0, 0], qoffset: [0, 0, 0], pixdim: [1, ...spacingMm],
-      sformCode: Math.max(1, volume.geometry.sformCode || volume.geometry.qformCode), sform: Array.from(affine.slice(0, 12)), xyztUnits: 2,
+      ...volume.geometry,
+      qformCode: 0,
+      quaternion: [0, 0, 0],
+      qoffset: [0, 0, 0],
+      pixdim: [1, ...spacingMm],
+      sformCode: Math.max(1, volume.geometry.sformCode || volume.geometry.qformCode),
+      sform: Array.from(affine.slice(0, 12)),
+      xyztUnits: 2,
     },
   };
 }
@@ -76,7 +95,8 @@ export function toLps(volume: Volume): Volume {
 /** Voxels in LPS order put back into the storage order of `like`, the volume as it was read. */
 export function fromLps<T extends VoxelArray>(data: T, like: Volume): T {
   const orientation = orientationOf(like.affine);
-  if (data.length !== voxelCount(like.shape)) throw new RangeError(`fromLps: ${data.length} voxels do not fill ${like.shape.join(" × ")}`);
+  if (data.length !== voxelCount(like.shape))
+    throw new RangeError(`fromLps: ${data.length} voxels do not fill ${like.shape.join(" × ")}`);
   if (!like.oriented || isLps(orientation)) return data;
   const { shape, start, steps } = walk(like.shape, orientation);
   const out = new (data.constructor as new (n: number) => T)(data.length);

@@ -1,5 +1,5 @@
-// Random numbers without state for what the CPU draws: each is a hash of a key and a counter, so order, workers and resumes never matter.
-// Mixer: the finalizer of MurmurHash3 (Appleby, public domain), applied to Weyl-spaced words.
+// Random numbers without state for what the CPU draws: each is a hash of a key and a counter, so order, workers and
+// resumes never matter. Mixer: the finalizer of MurmurHash3 (Appleby, public domain), applied to Weyl-spaced words.
 
 function mix(h: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -11,7 +11,8 @@ function mix(h: number): number {
 export function keyOf(...path: readonly (string | number)[]): number {
   let h = 0x243f6a88;
   for (const part of path) {
-    if (typeof part === "number") h = mix(Math.imul(h, 0x9e3779b1) ^ mix(part >>> 0)) ^ mix(Math.floor(part / 2 ** 32) >>> 0);
+    if (typeof part === "number")
+      h = mix(Math.imul(h, 0x9e3779b1) ^ mix(part >>> 0)) ^ mix(Math.floor(part / 2 ** 32) >>> 0);
     else for (let i = 0; i < part.length; i++) h = mix(Math.imul(h, 0x9e3779b1) ^ (part.charCodeAt(i) + 0x10000));
     h = mix(h + 0x7f4a7c15);
   }
@@ -19,7 +20,8 @@ export function keyOf(...path: readonly (string | number)[]): number {
 }
 
 /** The n-th number of stream `key`, uniform in [0, 1). */
-export const uniform = (key: number, n: number): number => mix(mix(key + Math.imul(n + 1, 0x9e3779b9)) ^ Math.imul(n, 0x85ebca77)) / 2 ** 32;
+export const uniform = (key: number, n: number): number =>
+  mix(mix(key + Math.imul(n + 1, 0x9e3779b9)) ^ Math.imul(n, 0x85ebca77)) / 2 ** 32;
 
 /** The n-th number of stream `key`, standard normal (Box–Muller). */
 export const normal = (key: number, n: number): number =>

@@ -1,11 +1,23 @@
-// The safetensors format: [u64 header length][JSON header][raw little-endian data]. Read without trust, written in one fixed order.
+// The safetensors format: [u64 header length][JSON header][raw little-endian data]. Read without trust, written in
+// one fixed order.
 
 import { DataError } from "./errors.ts";
 
 /** Element types by their name in the file; 16-bit floats stay raw bits. */
 const ELEMENTS = {
-  BOOL: Uint8Array, U8: Uint8Array, I8: Int8Array, U16: Uint16Array, I16: Int16Array, F16: Uint16Array, BF16: Uint16Array,
-  U32: Uint32Array, I32: Int32Array, F32: Float32Array, U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array,
+  BOOL: Uint8Array,
+  U8: Uint8Array,
+  I8: Int8Array,
+  U16: Uint16Array,
+  I16: Int16Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  U32: Uint32Array,
+  I32: Int32Array,
+  F32: Float32Array,
+  U64: BigUint64Array,
+  I64: BigInt64Array,
+  F64: Float64Array,
 } as const;
 
 export type SafetensorsDType = keyof typeof ELEMENTS;
@@ -36,7 +48,8 @@ function quoted(text: string): string {
   return JSON.stringify(short).replace(/[^ -;=?-~…]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-const describe = (value: unknown): string => (typeof value === "string" ? quoted(value) : quoted(JSON.stringify(value) ?? "nothing").slice(1, -1));
+const describe = (value: unknown): string =>
+  typeof value === "string" ? quoted(value) : quoted(JSON.stringify(value) ?? "nothing").slice(1, -1);
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === "object" && v !== null && !Array.isArray(v);
 const isSize = (v: unknown): v is number => typeof v === "number" && Number.isSafeInteger(v) && v >= 0;
 
@@ -57,37 +70,58 @@ export function readSafetensors(bytes: Uint8Array, file = "safetensors"): Safete
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") {
       if (!isObject(entry)) return fail("__metadata__", `is ${describe(entry)}, not a map of strings to strings`);
-      for (const [k, v] of Object.entries(entry)) metadata.set(k, typeof v === "string" ? v : fail("__metadata__", `${quoted(k)} is ${describe(v)}, not a string`));
+      for (const [k, v] of Object.entries(entry))
+        metadata.set(
+          k,
+          typeof v === "string" ? v : fail("__metadata__", `${quoted(k)} is ${describe(v)}, not a string`),
+        );
       continue;
     }
     const tensor = `tensor ${quoted(name)}`;
     if (!isObject(entry)) return fail(tensor, `is ${describe(entry)}, not an object of dtype, shape and data_offsets`);
     const { dtype, shape, data_offsets: offsets, ...rest } = entry;
-    for (const [field, value] of [["dtype", dtype], ["shape", shape], ["data_offsets", offsets]] as const) {
+    for (const [field, value] of [
+      ["dtype", dtype],
+      ["shape", shape],
+      ["data_offsets", offsets],
+    ] as const) {
       if (value === undefined) return fail(tensor, `has no ${field}`);
     }
     const [surplus] = Object.keys(rest);
     if (surplus !== undefined) return fail(tensor, `has an unknown field ${quoted(surplus)}`);
-    if (typeof dtype !== "string" || !Object.hasOwn(ELEMENTS, dtype)) return fail(tensor, `has dtype ${describe(dtype)}`, `use one of ${Object.keys(ELEMENTS).join(", ")}`);
-    if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize)) return fail(tensor, `has shape ${describe(shape)}, not at most ${MAX_RANK} whole numbers ≥ 0`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) return fail(tensor, `has data_offsets ${describe(offsets)}, not two whole numbers`);
+    if (typeof dtype !== "string" || !Object.hasOwn(ELEMENTS, dtype))
+      return fail(tensor, `has dtype ${describe(dtype)}`, `use one of ${Object.keys(ELEMENTS).join(", ")}`);
+    if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize))
+      return fail(tensor, `has shape ${describe(shape)}, not at most ${MAX_RANK} whole numbers ≥ 0`);
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
+      return fail(tensor, `has data_offsets ${describe(offsets)}, not two whole numbers`);
     const [begin, end] = offsets as number[];
-    if (begin > end || end > length) return fail(tensor, `has data_offsets [${begin}, ${end}] outside the ${length} bytes of data`);
+    if (begin > end || end > length)
+      return fail(tensor, `has data_offsets [${begin}, ${end}] outside the ${length} bytes of data`);
     const Elements = ELEMENTS[dtype as SafetensorsDType];
     const need = shape.includes(0) ? 0 : (shape as number[]).reduce((n, d) => n * d, Elements.BYTES_PER_ELEMENT);
-    if (need !== end - begin) return fail(tensor, `${dtype} [${shape.join(", ")}] needs ${need} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`);
+    if (need !== end - begin)
+      return fail(
+        tensor,
+        `${dtype} [${shape.join(", ")}] needs ${need} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`,
+      );
     ranges.push({ name, begin, end });
     const at = bytes.byteOffset + start + begin;
     const count = need / Elements.BYTES_PER_ELEMENT;
-    const data = at % Elements.BYTES_PER_ELEMENT === 0
-      ? new Elements(bytes.buffer as ArrayBuffer, at, count)
-      // A copy made by hand: a Node Buffer's slice() would share its memory.
-      : new Elements(Uint8Array.from(bytes.subarray(start + begin, start + end)).buffer, 0, count);
+    const data =
+      at % Elements.BYTES_PER_ELEMENT === 0
+        ? new Elements(bytes.buffer as ArrayBuffer, at, count)
+        : // A copy made by hand: a Node Buffer's slice() would share its memory.
+          new Elements(Uint8Array.from(bytes.subarray(start + begin, start + end)).buffer, 0, count);
     tensors.set(name, { dtype: dtype as SafetensorsDType, shape, data });
   }
   let covered = 0;
   for (const { name, begin, end } of ranges.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== covered) return fail(`tensor ${quoted(name)}`, `begins at byte ${begin} of the data where ${covered} was due: tensors must neither overlap nor leave holes`);
+    if (begin !== covered)
+      return fail(
+        `tensor ${quoted(name)}`,
+        `begins at byte ${begin} of the data where ${covered} was due: tensors must neither overlap nor leave holes`,
+      );
     covered = end;
   }
   if (covered !== length) return fail("data", `${length - covered} bytes follow the last tensor`);
@@ -97,8 +131,10 @@ export function readSafetensors(bytes: Uint8Array, file = "safetensors"): Safete
 /** The header as parsed JSON, and where the data begins. */
 function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unknown>; start: number } {
   const opening = String.fromCharCode(...bytes.subarray(0, 24));
-  if (opening.startsWith("version https://git-lfs")) fail("file", "this is a Git LFS pointer, not the model", "fetch the real file with `git lfs pull`");
-  if (/^\s*<(!doctype|html|\?xml)/i.test(opening)) fail("file", "this is a web page, not the model", "download it again from an address that gives the file itself");
+  if (opening.startsWith("version https://git-lfs"))
+    fail("file", "this is a Git LFS pointer, not the model", "fetch the real file with `git lfs pull`");
+  if (/^\s*<(!doctype|html|\?xml)/i.test(opening))
+    fail("file", "this is a web page, not the model", "download it again from an address that gives the file itself");
   if (bytes.length < 8) fail("file", `too short: ${bytes.length} bytes, need 8`);
   const n = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (n > BigInt(bytes.length - 8)) fail("header length", `${n} exceeds file size ${bytes.length}`);
@@ -158,8 +194,12 @@ export interface TensorToWrite {
  * The bytes of a file: the same bytes for the same tensors and metadata, whatever their order.
  * The data begins at a multiple of 8 and wider elements come first, so every tensor is aligned.
  */
-export function writeSafetensors(tensors: Iterable<readonly [string, TensorToWrite]>, metadata: Iterable<readonly [string, string]> = []): Uint8Array<ArrayBuffer> {
-  const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
+export function writeSafetensors(
+  tensors: Iterable<readonly [string, TensorToWrite]>,
+  metadata: Iterable<readonly [string, string]> = [],
+): Uint8Array<ArrayBuffer> {
+  const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
+    a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
   const sorted = [...tensors].sort((a, b) => b[1].data.BYTES_PER_ELEMENT - a[1].data.BYTES_PER_ELEMENT || byName(a, b));
   const header: [string, unknown][] = [];
   const strings = [...metadata].sort(byName);
@@ -168,9 +208,20 @@ export function writeSafetensors(tensors: Iterable<readonly [string, TensorToWri
   let at = 0;
   for (const [name, { dtype = "F32", shape, data }] of sorted) {
     const count = shape.reduce((n, d) => n * d, 1);
-    if (seen.has(name)) throw new DataError("safetensors", `tensor ${quoted(name)}`, "the name is taken", "give each tensor a name of its own");
+    if (seen.has(name))
+      throw new DataError(
+        "safetensors",
+        `tensor ${quoted(name)}`,
+        "the name is taken",
+        "give each tensor a name of its own",
+      );
     if (!(data instanceof ELEMENTS[dtype]) || data.length !== count) {
-      throw new DataError("safetensors", `tensor ${quoted(name)}`, `${dtype} [${shape.join(", ")}] needs a ${ELEMENTS[dtype].name} of ${count}, got a ${data.constructor.name} of ${data.length}`, "make shape and data agree");
+      throw new DataError(
+        "safetensors",
+        `tensor ${quoted(name)}`,
+        `${dtype} [${shape.join(", ")}] needs a ${ELEMENTS[dtype].name} of ${count}, got a ${data.constructor.name} of ${data.length}`,
+        "make shape and data agree",
+      );
     }
     seen.add(name);
     header.push([name, { dtype, shape, data_offsets: [at, at + data.byteLength] }]);

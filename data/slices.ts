@@ -1,5 +1,5 @@
-// From volumes and masks to the 2-D slices that networks see. Both sets use one field of view in millimetres and one size in pixels,
-// so that a centimetre is as many pixels on CT as on MR.
+// From volumes and masks to the 2-D slices that networks see. Both sets use one field of view in millimetres and one
+// size in pixels, so that a centimetre is as many pixels on CT as on MR.
 import { DataError } from "./errors.ts";
 import type { Range } from "./intensity.ts";
 import { scaleInto } from "./intensity.ts";
@@ -43,12 +43,21 @@ export function defaultFieldMm(sides: readonly number[]): number {
 }
 
 /** The short side of a volume's axial slices in mm. */
-export const shortSideMm = ({ shape, spacingMm }: Pick<Volume, "shape" | "spacingMm">): number => Math.min(shape[0] * spacingMm[0], shape[1] * spacingMm[1]);
+export const shortSideMm = ({ shape, spacingMm }: Pick<Volume, "shape" | "spacingMm">): number =>
+  Math.min(shape[0] * spacingMm[0], shape[1] * spacingMm[1]);
 
-export const fieldOf = ({ shape, spacingMm }: Pick<Volume, "shape" | "spacingMm">, grid: SliceGrid): Field => centreField(shape[0], shape[1], spacingMm, grid.fieldMm);
+export const fieldOf = ({ shape, spacingMm }: Pick<Volume, "shape" | "spacingMm">, grid: SliceGrid): Field =>
+  centreField(shape[0], shape[1], spacingMm, grid.fieldMm);
 
 /** Axial slice z scaled to [−1, 1] and brought onto the grid: target[at …] as [size, size]; −1 outside the slice. */
-export function imageSlice(image: Volume, z: number, range: Range, grid: SliceGrid, target: Float32Array, at = 0): void {
+export function imageSlice(
+  image: Volume,
+  z: number,
+  range: Range,
+  grid: SliceGrid,
+  target: Float32Array,
+  at = 0,
+): void {
   const [nx, ny] = image.shape;
   const scaled = new Float32Array(nx * ny);
   scaleInto(scaled, 0, storedSlice(image.data, image.shape, z), range);
@@ -56,22 +65,60 @@ export function imageSlice(image: Volume, z: number, range: Range, grid: SliceGr
 }
 
 /** The mask's slice z on the grid. */
-export function maskSlice({ image, mask }: Pick<Case, "image" | "mask">, z: number, grid: SliceGrid, target: Uint8Array, at = 0): void {
-  cropLabels(storedSlice(mask, image.shape, z), image.shape[0], image.shape[1], fieldOf(image, grid), grid.size, target, at);
+export function maskSlice(
+  { image, mask }: Pick<Case, "image" | "mask">,
+  z: number,
+  grid: SliceGrid,
+  target: Uint8Array,
+  at = 0,
+): void {
+  cropLabels(
+    storedSlice(mask, image.shape, z),
+    image.shape[0],
+    image.shape[1],
+    fieldOf(image, grid),
+    grid.size,
+    target,
+    at,
+  );
 }
 
-/** A probability map [size, size] of slice z laid back onto the volume's slice, thresholded: mask (whole volume) gets 0 and 1. */
-export function placePrediction(probability: ArrayLike<number>, image: Pick<Volume, "shape" | "spacingMm">, z: number, grid: SliceGrid, mask: Uint8Array, threshold = 0.5): void {
+/**
+ * A probability map [size, size] of slice z laid back onto the volume's slice, thresholded: mask (whole volume) gets
+ * 0 and 1.
+ */
+export function placePrediction(
+  probability: ArrayLike<number>,
+  image: Pick<Volume, "shape" | "spacingMm">,
+  z: number,
+  grid: SliceGrid,
+  mask: Uint8Array,
+  threshold = 0.5,
+): void {
   const [nx, ny] = image.shape;
   const onSlice = new Float32Array(nx * ny);
   uncropValues(probability, grid.size, fieldOf(image, grid), nx, ny, 0, onSlice);
   for (let i = 0; i < onSlice.length; i++) mask[z * nx * ny + i] = onSlice[i] > threshold ? 1 : 0;
 }
 
-/** Class probabilities [size, size, classes] of slice z laid back onto the volume's slice: mask (whole volume) gets the most probable class. */
-export function placeClasses(probability: ArrayLike<number>, classes: number, image: Pick<Volume, "shape" | "spacingMm">, z: number, grid: SliceGrid, mask: Uint8Array): void {
-  const [nx, ny] = image.shape, field = fieldOf(image, grid), n = grid.size ** 2;
-  const plane = new Float32Array(n), onSlice = new Float32Array(nx * ny), most = new Float32Array(nx * ny);
+/**
+ * Class probabilities [size, size, classes] of slice z laid back onto the volume's slice: mask (whole volume) gets
+ * the most probable class.
+ */
+export function placeClasses(
+  probability: ArrayLike<number>,
+  classes: number,
+  image: Pick<Volume, "shape" | "spacingMm">,
+  z: number,
+  grid: SliceGrid,
+  mask: Uint8Array,
+): void {
+  const [nx, ny] = image.shape;
+  const field = fieldOf(image, grid);
+  const n = grid.size ** 2;
+  const plane = new Float32Array(n);
+  const onSlice = new Float32Array(nx * ny);
+  const most = new Float32Array(nx * ny);
   for (let c = 0; c < classes; c++) {
     for (let i = 0; i < n; i++) plane[i] = probability[i * classes + c];
     uncropValues(plane, grid.size, field, nx, ny, c === 0 ? 1 : 0, onSlice);
@@ -86,14 +133,19 @@ export function placeClasses(probability: ArrayLike<number>, classes: number, im
 /** Foreground voxels of each axial slice. */
 export function foregroundPerSlice(mask: VoxelArray, shape: Volume["shape"]): Uint32Array {
   const counts = new Uint32Array(shape[2]);
-  for (let z = 0, v = 0; z < shape[2]; z++) for (let n = shape[0] * shape[1]; n > 0; n--) if (mask[v++] !== 0) counts[z]++;
+  for (let z = 0, v = 0; z < shape[2]; z++)
+    for (let n = shape[0] * shape[1]; n > 0; n--) if (mask[v++] !== 0) counts[z]++;
   return counts;
 }
 
-/** Which slices of a volume are trained on: all with foreground and `negatives` × as many without, drawn by `key`; rising. */
+/**
+ * Which slices of a volume are trained on: all with foreground and `negatives` × as many without, drawn by `key`;
+ * rising.
+ */
 export function chooseSlices(foreground: ArrayLike<number>, negatives: number, key: number): number[] {
   const all = Array.from({ length: foreground.length }, (_, z) => z);
-  const without = all.filter((z) => foreground[z] === 0), withSome = all.filter((z) => foreground[z] > 0);
+  const without = all.filter((z) => foreground[z] === 0);
+  const withSome = all.filter((z) => foreground[z] > 0);
   const wanted = Math.min(without.length, Math.round(negatives * withSome.length));
   const drawn = Array.from(permutation(without.length, key).subarray(0, wanted), (i) => without[i]);
   return [...withSome, ...drawn].sort((a, b) => a - b);
@@ -101,7 +153,10 @@ export function chooseSlices(foreground: ArrayLike<number>, negatives: number, k
 
 export interface CollectOptions {
   readonly grid: SliceGrid;
-  /** Slices without foreground, as a part of those with. Default ¼; "all" takes every slice, "shown" every one that is not blank. */
+  /**
+   * Slices without foreground, as a part of those with. Default ¼; "all" takes every slice, "shown" every one that is
+   * not blank.
+   */
   readonly negatives?: number | "all" | "shown";
   readonly seed?: number;
 }
@@ -121,10 +176,16 @@ export class SliceCollector {
   add(c: Case, range: Range): number {
     const { grid, negatives = 0.25, seed = 0 } = this.options;
     const counts = foregroundPerSlice(c.mask, c.image.shape);
-    const chosen = typeof negatives === "string" ? Array.from(counts.keys()) : chooseSlices(counts, negatives, keyOf(seed, "negatives", c.id));
-    const n = grid.size * grid.size, field = fieldOf(c.image, grid), before = this.#origins.length;
+    const chosen =
+      typeof negatives === "string"
+        ? Array.from(counts.keys())
+        : chooseSlices(counts, negatives, keyOf(seed, "negatives", c.id));
+    const n = grid.size * grid.size;
+    const field = fieldOf(c.image, grid);
+    const before = this.#origins.length;
     for (const z of chosen) {
-      const image = new Float32Array(n), mask = new Uint8Array(n);
+      const image = new Float32Array(n);
+      const mask = new Uint8Array(n);
       imageSlice(c.image, z, range, grid, image);
       // A slice beyond the body teaches nothing.
       if (negatives !== "all" && counts[z] === 0 && image.every((v) => v === image[0])) continue;
@@ -137,17 +198,23 @@ export class SliceCollector {
     for (let z = 0, v = 0; z < counts.length; z++) {
       this.foreground += counts[z];
       if (counts[z] === 0) v += nx * ny;
-      else for (let y = 0; y < ny; y++)
-        for (let x = 0; x < nx; x++, v++) if (c.mask[v] !== 0 && !covers(field, x + 0.5, y + 0.5)) this.outsideField++;
+      else
+        for (let y = 0; y < ny; y++)
+          for (let x = 0; x < nx; x++, v++)
+            if (c.mask[v] !== 0 && !covers(field, x + 0.5, y + 0.5)) this.outsideField++;
     }
     return this.#origins.length - before;
   }
 
   /** All slices so far as one set. Throws DataError where there are none. */
   finish(name: string): SliceSet {
-    const count = this.#images.length, { size } = this.options.grid, n = size * size;
-    if (count === 0) throw new DataError(name, "slices", "no slice holds foreground", "check the masks, or name their label");
-    const images = new Float32Array(count * n), masks = new Uint8Array(count * n);
+    const count = this.#images.length;
+    const { size } = this.options.grid;
+    const n = size * size;
+    if (count === 0)
+      throw new DataError(name, "slices", "no slice holds foreground", "check the masks, or name their label");
+    const images = new Float32Array(count * n);
+    const masks = new Uint8Array(count * n);
     this.#images.forEach((s, i) => images.set(s, i * n));
     this.#masks.forEach((s, i) => masks.set(s, i * n));
     return { size, count, images, masks, origins: this.#origins };

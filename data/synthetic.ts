@@ -1,5 +1,6 @@
-// A synthetic unpaired set: thorax phantoms seen by CT (Hounsfield units) or by a T2-weighted MR (arbitrary units). The tumour is nearly
-// isodense with muscle and blood on CT and plain on MR. Not medical data; made to try the whole method where there is none.
+// A synthetic unpaired set: thorax phantoms seen by CT (Hounsfield units) or by a T2-weighted MR (arbitrary units).
+// The tumour is nearly isodense with muscle and blood on CT and plain on MR. Not medical data; made to try the whole
+// method where there is none.
 import { type Tissue as TissueCode, Tissue, drawAnatomy, planeOf } from "./phantom-anatomy.ts";
 import { keyOf, normal, uniform } from "./random.ts";
 import type { Case } from "./slices.ts";
@@ -18,7 +19,10 @@ export interface PhantomOptions {
   readonly slices?: number;
   /** Field of view. Default 330 mm. */
   readonly fieldMm?: number;
-  /** The set that the anatomy is drawn for. Default: the modality; naming the other one shows the same patient on both. */
+  /**
+   * The set that the anatomy is drawn for. Default: the modality; naming the other one shows the same patient on
+   * both.
+   */
   readonly set?: string;
   readonly tumour?: boolean;
 }
@@ -55,24 +59,32 @@ const looks: Readonly<Record<TissueCode, Look>> = {
 /** One patient as a case: a volume [size, size, slices] in HU or MR units (int16) and the tumour's mask. */
 export function phantomCase(options: PhantomOptions): Case {
   const { modality, seed, index, size, slices = 16, fieldMm = 330, tumour = true } = options;
-  const key = keyOf(seed, "phantom", options.set ?? modality, index), scan = keyOf(key, "scan", modality);
+  const key = keyOf(seed, "phantom", options.set ?? modality, index);
+  const scan = keyOf(key, "scan", modality);
   const anatomy = drawAnatomy(key, { tumour });
-  const pixel = fieldMm / size, n = size * size;
+  const pixel = fieldMm / size;
+  const n = size * size;
   // Enough sub-pixels that a 6 mm pixel mixes its tissues smoothly.
   const sub = Math.min(4, Math.max(2, Math.ceil(pixel / 2)));
-  const codes = Object.values(Tissue), m = modality === "CT" ? 0 : 1;
-  const level = new Float32Array(codes.length), texture = new Float32Array(codes.length);
+  const codes = Object.values(Tissue);
+  const m = modality === "CT" ? 0 : 1;
+  const level = new Float32Array(codes.length);
+  const texture = new Float32Array(codes.length);
   for (const code of codes) {
     level[code] = looks[code][modality] + looks[code].vary[m] * (2 * uniform(keyOf(key, "look", modality), code) - 1);
     texture[code] = looks[code].texture[m];
   }
-  const data = new Int16Array(n * slices), mask = new Uint8Array(n * slices);
+  const data = new Int16Array(n * slices);
+  const mask = new Uint8Array(n * slices);
   const clean = new Float32Array(n);
   for (let s = 0; s < slices; s++) {
-    const z = (s - (slices - 1) / 2) * SLICE_MM, plane = planeOf(anatomy, z);
+    const z = (s - (slices - 1) / 2) * SLICE_MM;
+    const plane = planeOf(anatomy, z);
     for (let j = 0, o = 0; j < size; j++)
       for (let i = 0; i < size; i++, o++) {
-        let sum = 0, rough = 0, inTumour = 0;
+        let sum = 0;
+        let rough = 0;
+        let inTumour = 0;
         for (let v = 0; v < sub; v++)
           for (let u = 0; u < sub; u++) {
             const y = (j + (v + 0.5) / sub) * pixel - fieldMm / 2;
@@ -84,16 +96,29 @@ export function phantomCase(options: PhantomOptions): Case {
             if (code === Tissue.tumour) inTumour++;
           }
         if (rough > 0) {
-          const x = i * pixel, y = j * pixel;
+          const x = i * pixel;
+          const y = j * pixel;
           sum += rough * (0.65 * valueNoise(scan, x / 7, y / 7, s) + 0.35 * valueNoise(scan + 1, x / 22, y / 22, s));
         }
         clean[o] = sum / (sub * sub);
         mask[s * n + o] = 2 * inTumour >= sub * sub ? 1 : 0;
       }
-    (modality === "CT" ? seenByCt : seenByMr)(clean, size, pixel, keyOf(scan, "noise", s), scan, data.subarray(s * n, (s + 1) * n));
+    (modality === "CT" ? seenByCt : seenByMr)(
+      clean,
+      size,
+      pixel,
+      keyOf(scan, "noise", s),
+      scan,
+      data.subarray(s * n, (s + 1) * n),
+    );
   }
   const id = `${(options.set ?? modality).toLowerCase()}-${String(index + 1).padStart(3, "0")}`;
-  return { id, patient: id, image: makeVolume(`${id} (phantom, ${modality})`, data, [size, size, slices], [pixel, pixel, SLICE_MM]), mask };
+  return {
+    id,
+    patient: id,
+    image: makeVolume(`${id} (phantom, ${modality})`, data, [size, size, slices], [pixel, pixel, SLICE_MM]),
+    mask,
+  };
 }
 
 /** A whole set: patients `first` … `first + count − 1`. */
@@ -101,39 +126,70 @@ export const phantomSet = (options: Omit<PhantomOptions, "index">, count: number
   Array.from({ length: count }, (_, i) => phantomCase({ ...options, index: first + i }));
 
 /** CT: a slight blur of the detector, and Gaussian noise that the reconstruction has smoothed. */
-function seenByCt(clean: Float32Array, size: number, pixelMm: number, noise: number, _scan: number, out: Int16Array): void {
+function seenByCt(
+  clean: Float32Array,
+  size: number,
+  pixelMm: number,
+  noise: number,
+  _scan: number,
+  out: Int16Array,
+): void {
   const sharp = blur(clean, size, Math.min(0.12, 0.25 / pixelMm));
-  const grain = blur(Float32Array.from(clean, (_, i) => normal(noise, i)), size, 0.2);
+  const grain = blur(
+    Float32Array.from(clean, (_, i) => normal(noise, i)),
+    size,
+    0.2,
+  );
   // After the smoothing the grain has 0.44 of its standard deviation: about 11 HU.
   for (let i = 0; i < out.length; i++) out[i] = Math.max(-1024, Math.round(sharp[i] + 25 * grain[i]));
 }
 
 /** MR: a smooth sensitivity over the field, and Rician noise (the magnitude of a complex signal). */
-function seenByMr(clean: Float32Array, size: number, _pixelMm: number, noise: number, scan: number, out: Int16Array): void {
-  const soft = blur(clean, size, 0.1), u = (k: number): number => 2 * uniform(keyOf(scan, "bias"), k) - 1;
+function seenByMr(
+  clean: Float32Array,
+  size: number,
+  _pixelMm: number,
+  noise: number,
+  scan: number,
+  out: Int16Array,
+): void {
+  const soft = blur(clean, size, 0.1);
+  const u = (k: number): number => 2 * uniform(keyOf(scan, "bias"), k) - 1;
   for (let j = 0, o = 0; j < size; j++)
     for (let i = 0; i < size; i++, o++) {
-      const x = (2 * i) / size - 1, y = (2 * j) / size - 1;
-      const bias = Math.exp(0.16 * u(0) * x + 0.16 * u(1) * y + 0.12 * u(2) * x * y + 0.16 * (u(3) - 0.6) * (x * x + y * y - 0.5));
+      const x = (2 * i) / size - 1;
+      const y = (2 * j) / size - 1;
+      const bias = Math.exp(
+        0.16 * u(0) * x + 0.16 * u(1) * y + 0.12 * u(2) * x * y + 0.16 * (u(3) - 0.6) * (x * x + y * y - 0.5),
+      );
       out[o] = Math.round(Math.hypot(soft[o] * bias + 17 * normal(noise, 2 * o), 17 * normal(noise, 2 * o + 1)));
     }
 }
 
 /** [w, 1 − 2w, w] along rows, then columns; borders repeat. */
 function blur(image: Float32Array, size: number, w: number): Float32Array {
-  const rows = new Float32Array(image.length), out = new Float32Array(image.length), last = size - 1;
+  const rows = new Float32Array(image.length);
+  const out = new Float32Array(image.length);
+  const last = size - 1;
   for (let j = 0, o = 0; j < size; j++)
-    for (let i = 0; i < size; i++, o++) rows[o] = image[o] * (1 - 2 * w) + w * (image[o - (i > 0 ? 1 : 0)] + image[o + (i < last ? 1 : 0)]);
+    for (let i = 0; i < size; i++, o++)
+      rows[o] = image[o] * (1 - 2 * w) + w * (image[o - (i > 0 ? 1 : 0)] + image[o + (i < last ? 1 : 0)]);
   for (let j = 0, o = 0; j < size; j++)
-    for (let i = 0; i < size; i++, o++) out[o] = rows[o] * (1 - 2 * w) + w * (rows[o - (j > 0 ? size : 0)] + rows[o + (j < last ? size : 0)]);
+    for (let i = 0; i < size; i++, o++)
+      out[o] = rows[o] * (1 - 2 * w) + w * (rows[o - (j > 0 ? size : 0)] + rows[o + (j < last ? size : 0)]);
   return out;
 }
 
 /** Smooth noise in [−1, 1] on a unit lattice. */
 function valueNoise(key: number, x: number, y: number, s: number): number {
-  const x0 = Math.floor(x), y0 = Math.floor(y), fx = x - x0, fy = y - y0;
+  const x0 = Math.floor(x);
+  const y0 = Math.floor(y);
+  const fx = x - x0;
+  const fy = y - y0;
   const at = (i: number, j: number): number => uniform(key + s * 7919, (i & 0xfff) * 4096 + (j & 0xfff));
-  const u = fx * fx * (3 - 2 * fx), v = fy * fy * (3 - 2 * fy);
-  const top = at(x0, y0) * (1 - u) + at(x0 + 1, y0) * u, bottom = at(x0, y0 + 1) * (1 - u) + at(x0 + 1, y0 + 1) * u;
+  const u = fx * fx * (3 - 2 * fx);
+  const v = fy * fy * (3 - 2 * fy);
+  const top = at(x0, y0) * (1 - u) + at(x0 + 1, y0) * u;
+  const bottom = at(x0, y0 + 1) * (1 - u) + at(x0 + 1, y0 + 1) * u;
   return 2 * (top * (1 - v) + bottom * v) - 1;
 }

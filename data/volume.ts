@@ -2,14 +2,23 @@
 import { DataError } from "./errors.ts";
 
 export type VoxelArray =
-  | Uint8Array<ArrayBuffer> | Int8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int16Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+  | Uint8Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>;
 
 export type Shape3 = readonly [nx: number, ny: number, nz: number];
 /** 4×4, row-major: patient millimetres (x to the Left is negative: NIfTI's RAS+) = affine · (x, y, z, 1). */
 export type Affine = readonly number[];
 
-/** Where the voxels stand, in the fields of a NIfTI header and as they were read: written back untouched, geometry stays equal. */
+/**
+ * Where the voxels stand, in the fields of a NIfTI header and as they were read: written back untouched, geometry
+ * stays equal.
+ */
 export interface Geometry {
   readonly qformCode: number;
   readonly sformCode: number;
@@ -40,13 +49,29 @@ export interface Volume {
 export const voxelCount = ([nx, ny, nz]: Shape3): number => nx * ny * nz;
 
 /** A new volume, stored Left-Posterior-Superior (rows go back, columns to the patient's left: as it is displayed). */
-export function makeVolume(name: string, data: VoxelArray, shape: Shape3, spacingMm: readonly [number, number, number]): Volume {
-  if (data.length !== voxelCount(shape)) throw new DataError(name, "data", `${data.length} voxels do not fill ${shape.join(" × ")}`, "give one value a voxel");
+export function makeVolume(
+  name: string,
+  data: VoxelArray,
+  shape: Shape3,
+  spacingMm: readonly [number, number, number],
+): Volume {
+  if (data.length !== voxelCount(shape))
+    throw new DataError(
+      name,
+      "data",
+      `${data.length} voxels do not fill ${shape.join(" × ")}`,
+      "give one value a voxel",
+    );
   const [sx, sy, sz] = spacingMm;
   const affine = [-sx, 0, 0, 0, 0, -sy, 0, 0, 0, 0, sz, 0, 0, 0, 0, 1];
   const geometry: Geometry = {
-    qformCode: 1, sformCode: 1, quaternion: [0, 0, 1], qoffset: [0, 0, 0],
-    pixdim: [1, sx, sy, sz], sform: affine.slice(0, 12), xyztUnits: 2,
+    qformCode: 1,
+    sformCode: 1,
+    quaternion: [0, 0, 1],
+    qoffset: [0, 0, 0],
+    pixdim: [1, sx, sy, sz],
+    sform: affine.slice(0, 12),
+    xyztUnits: 2,
   };
   return { name, data, shape, spacingMm, affine, oriented: true, geometry, warnings: [] };
 }

@@ -7,9 +7,10 @@ import { cast } from "./ops/elementwise.ts";
 let product: "f16" | "f32" | undefined;
 
 /**
- * f(), in which conv2d, convTranspose2d, matmul and linear cast their operands, weights too, to `dtype`: with "f16" activations
- * flow in half precision, f32 parameters stay what they are and get f32 gradients. A weight that several layers use is cast once.
- * What is no product follows its inputs (docs/numerics.md, "Half precision"); "f32" inside "f16" makes an exception. f is not async.
+ * f(), in which conv2d, convTranspose2d, matmul and linear cast their operands, weights too, to `dtype`: with "f16"
+ * activations flow in half precision, f32 parameters stay what they are and get f32 gradients. A weight that several
+ * layers use is cast once. What is no product follows its inputs (docs/numerics.md, "Half precision"); "f32" inside
+ * "f16" makes an exception. f is not async.
  */
 export function autocast<T>(dtype: "f16" | "f32", f: () => T): T {
   const outer = product;
@@ -21,7 +22,10 @@ export function autocast<T>(dtype: "f16" | "f32", f: () => T): T {
   }
 }
 
-/** Operands of a product in one dtype: autocast's, or what theirs promote to. What is no float is left for the op to refuse. */
+/**
+ * Operands of a product in one dtype: autocast's, or what theirs promote to. What is no float is left for the op to
+ * refuse.
+ */
 export function operands(...xs: Tensor[]): Tensor[] {
   if (!xs.every((x) => isFloat(x.dtype))) return xs;
   const dtype = product ?? common(xs);

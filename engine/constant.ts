@@ -4,20 +4,37 @@ import type { SourceOp } from "./op.ts";
 import type { Shape } from "./shape.ts";
 import { type Tensor, apply } from "./tensor.ts";
 
-interface ConstAttrs { value: number; shape: Shape; dtype: DType }
-interface InputAttrs { name: string; shape: Shape; dtype: DType; feed?: () => ArrayLike<number> }
-interface IotaAttrs { shape: Shape }
+interface ConstAttrs {
+  value: number;
+  shape: Shape;
+  dtype: DType;
+}
+interface InputAttrs {
+  name: string;
+  shape: Shape;
+  dtype: DType;
+  feed?: () => ArrayLike<number>;
+}
+interface IotaAttrs {
+  shape: Shape;
+}
 
 export const constantOp: SourceOp<ConstAttrs> = { kind: "source", name: "constant", infer: (_, a) => [a] };
 export const inputOp: SourceOp<InputAttrs> = { kind: "source", name: "input", infer: (_, a) => [a] };
-export const iotaOp: SourceOp<IotaAttrs> = { kind: "source", name: "iota", infer: (_, a) => [{ shape: a.shape, dtype: "u32" }] };
+export const iotaOp: SourceOp<IotaAttrs> = {
+  kind: "source",
+  name: "iota",
+  infer: (_, a) => [{ shape: a.shape, dtype: "u32" }],
+};
 
 /** A tensor of `shape` that holds `value` everywhere; stored nowhere. */
-export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor => apply(constantOp, [], { value, shape, dtype });
+export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor =>
+  apply(constantOp, [], { value, shape, dtype });
 export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, x.dtype);
 
 /** A symbolic input that a program is given at each run. */
-export const input = (name: string, shape: Shape, dtype: DType = "f32"): Tensor => apply(inputOp, [], { name, shape, dtype });
+export const input = (name: string, shape: Shape, dtype: DType = "f32"): Tensor =>
+  apply(inputOp, [], { name, shape, dtype });
 
 /** An input whose values `feed` supplies at each run: learning rates, seeds, schedules. */
 export const hostInput = (name: string, shape: Shape, feed: () => ArrayLike<number>, dtype: DType = "f32"): Tensor =>

@@ -2,7 +2,11 @@
 
 /** Every error of the engine carries a stable `code`; messages are one sentence with the mend. */
 export class EngineError extends Error {
-  constructor(readonly code: string, message: string, options?: ErrorOptions) {
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = new.target.name;
   }
@@ -31,11 +35,17 @@ export class LimitExceededError extends EngineError {
 
 /** A run that can't be planned within its memory budget: told before anything is made. */
 export class MemoryBudgetError extends EngineError {
-  constructor(what: string, readonly bytes: { readonly budget: number; readonly reached: number; readonly whole: number }) {
+  constructor(
+    what: string,
+    readonly bytes: { readonly budget: number; readonly reached: number; readonly whole: number },
+  ) {
     const mb = (n: number): string => (n < 1e7 ? `${Math.ceil(n / 1e3)} kB` : `${Math.ceil(n / 1e6)} MB`);
     const share = bytes.budget / bytes.reached;
-    super("memory-budget", `${what} needs ${mb(bytes.reached)} for activations even where all that can be is computed again (${mb(bytes.whole)} if all is kept), its budget is ${mb(bytes.budget)}; ` +
-      `raise the budget to ${mb(bytes.reached)}, or make the batch ${(1 / share).toFixed(1)} times smaller${share > 0.55 ? ", or store activations in f16" : ""}`);
+    super(
+      "memory-budget",
+      `${what} needs ${mb(bytes.reached)} for activations even where all that can be is computed again (${mb(bytes.whole)} if all is kept), its budget is ${mb(bytes.budget)}; ` +
+        `raise the budget to ${mb(bytes.reached)}, or make the batch ${(1 / share).toFixed(1)} times smaller${share > 0.55 ? ", or store activations in f16" : ""}`,
+    );
   }
 }
 

@@ -20,12 +20,15 @@ export function ancestors(of: readonly Tensor[]): Node[] {
 }
 
 /**
- * d loss / d x for each x of `xs`, each of its x's shape; zeros where the loss does not depend on x.
- * `loss` is a scalar, or `seed` gives its cotangent (same shape). Gradients are of their x's dtype; what several uses of an f16
+ * d loss / d x for each x of `xs`, each of its x's shape; zeros where the loss does not depend on x. `loss` is a
+ * scalar, or `seed` gives its cotangent (same shape). Gradients are of their x's dtype; what several uses of an f16
  * tensor send back is summed in f32 where one of them is.
  */
 export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor[] {
-  if (!seed && loss.size !== 1) throw new UsageError(`grad: the loss has shape ${show(loss.shape)}; reduce it to a scalar with sum() or mean(), or pass a cotangent`);
+  if (!seed && loss.size !== 1)
+    throw new UsageError(
+      `grad: the loss has shape ${show(loss.shape)}; reduce it to a scalar with sum() or mean(), or pass a cotangent`,
+    );
   const wanted = new Set<Tensor>(xs);
   // Only nodes on a path from some x to the loss carry a cotangent.
   const carries = new Set<Tensor>(xs);
@@ -54,7 +57,9 @@ export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor
   return xs.map((x) => cotangentOf(x) ?? full(x.shape, 0, x.dtype));
 }
 
-interface PassAttrs { vjp: ((dy: Tensor) => readonly (Tensor | null)[]) | null }
+interface PassAttrs {
+  vjp: ((dy: Tensor) => readonly (Tensor | null)[]) | null;
+}
 const passOp: PassOp<PassAttrs> = {
   kind: "pass",
   name: "pass",
@@ -62,9 +67,15 @@ const passOp: PassOp<PassAttrs> = {
   vjp: ([dy], inputs, _, { vjp }) => (vjp ? [null, ...vjp(dy!)] : inputs.map(() => null)),
 };
 
-/** y, whose derivative with respect to `xs` is what `vjp` says of its cotangent (one of each x's shape), not what y was made of. */
-export const withGradient = (y: Tensor, xs: readonly Tensor[], vjp: (dy: Tensor) => readonly (Tensor | null)[]): Tensor =>
-  apply(passOp, [y, ...xs], { vjp });
+/**
+ * y, whose derivative with respect to `xs` is what `vjp` says of its cotangent (one of each x's shape), not what y
+ * was made of.
+ */
+export const withGradient = (
+  y: Tensor,
+  xs: readonly Tensor[],
+  vjp: (dy: Tensor) => readonly (Tensor | null)[],
+): Tensor => apply(passOp, [y, ...xs], { vjp });
 
 /** x in the forward pass, a constant to grad. */
 export const stopGradient = (x: Tensor): Tensor => apply(passOp, [x], { vjp: null });

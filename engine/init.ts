@@ -5,12 +5,19 @@ import { sizeOf } from "./shape.ts";
 
 export type Initializer = (shape: Shape, key: number) => Float32Array;
 
-export const constantInit = (value: number): Initializer => (shape) => new Float32Array(sizeOf(shape)).fill(value);
+export const constantInit =
+  (value: number): Initializer =>
+  (shape) =>
+    new Float32Array(sizeOf(shape)).fill(value);
 
 /** N(mean, std²). */
-export const normalInit = (std: number, mean = 0): Initializer => (shape, key) =>
-  RandomStreams.normals(key, sizeOf(shape)).map((v) => mean + std * v);
+export const normalInit =
+  (std: number, mean = 0): Initializer =>
+  (shape, key) =>
+    RandomStreams.normals(key, sizeOf(shape)).map((v) => mean + std * v);
 
 /** U(−bound, bound). */
-export const uniformInit = (bound: number): Initializer => (shape, key) =>
-  Float32Array.from({ length: sizeOf(shape) }, (_, i) => bound * (2 * RandomStreams.uniform(key, i) - 1));
+export const uniformInit =
+  (bound: number): Initializer =>
+  (shape, key) =>
+    Float32Array.from({ length: sizeOf(shape) }, (_, i) => bound * (2 * RandomStreams.uniform(key, i) - 1));

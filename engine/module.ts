@@ -9,7 +9,11 @@ import { Variable } from "./variable.ts";
 export class Parameter extends Variable {
   #key = 0;
   #data?: Float32Array;
-  constructor(shape: Shape, readonly init: Initializer, options: { trainable?: boolean } = {}) {
+  constructor(
+    shape: Shape,
+    readonly init: Initializer,
+    options: { trainable?: boolean } = {},
+  ) {
     super(shape, () => (this.#data ??= this.init(shape, this.#key)), options);
   }
   set key(k: number) {
@@ -47,12 +51,18 @@ export class Module {
     while (level.length) {
       for (const [path, value] of level) if (value instanceof RandomStream && !found.has(value)) found.set(value, path);
       level = level.flatMap(([path, value]) =>
-        value instanceof Module || Array.isArray(value) ? Object.entries(value).map(([k, v]) => [path ? `${path}.${k}` : k, v] as const) : []);
+        value instanceof Module || Array.isArray(value)
+          ? Object.entries(value).map(([k, v]) => [path ? `${path}.${k}` : k, v] as const)
+          : [],
+      );
     }
     return new Map([...found].map(([stream, path]) => [path, stream]));
   }
 
-  /** Names every variable `name.path`, keys its initial values by (seed, "init", that path) and streams by (seed, "dropout", theirs). Returns this. */
+  /**
+   * Names every variable `name.path`, keys its initial values by (seed, "init", that path) and streams by (seed,
+   * "dropout", theirs). Returns this.
+   */
   initialize(streams: RandomStreams, name = ""): this {
     for (const [path, v] of this.variables(name)) {
       v.name = path;

@@ -18,13 +18,18 @@ interface OpBase<A extends Attrs> {
   readonly name: string;
   /** Shapes and dtypes of the outputs; throws ShapeError. */
   infer(inputs: readonly Tensor[], attrs: A): Spec[];
-  /** Cotangents of the inputs, as ops; absent where the op has no derivative (its inputs are then constants to grad). */
+  /**
+   * Cotangents of the inputs, as ops; absent where the op has no derivative (its inputs are then constants to grad).
+   */
   vjp?(dy: Cotangents, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: A): (Tensor | null)[];
   /** output index → input index that the op overwrites; the planner copies first where the input lives on. */
   readonly inPlace?: Readonly<Record<number, number>>;
 }
 
-/** y[i] = expression(x[i], …): always fuses. Expressions use F, I, U, B for float, int, uint and bool, scalar or vector alike. */
+/**
+ * y[i] = expression(x[i], …): always fuses. Expressions use F, I, U, B for float, int, uint and bool, scalar or
+ * vector alike.
+ */
 export interface ElementwiseOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly kind: "elementwise";
   wgsl(x: readonly string[], attrs: A): string;
@@ -48,8 +53,8 @@ export interface MovementOp<A extends Attrs = Attrs> extends OpBase<A> {
 }
 
 /**
- * y[o] = combine over r of x[o, r]: the axes are reduced, elementwise producers fuse into the read. "moments" gives mean and
- * variance; "sums" takes two inputs of one shape and gives the sum of each, the last axis kept.
+ * y[o] = combine over r of x[o, r]: the axes are reduced, elementwise producers fuse into the read. "moments" gives
+ * mean and variance; "sums" takes two inputs of one shape and gives the sum of each, the last axis kept.
  */
 export interface ReduceOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly kind: "reduce";
@@ -82,7 +87,14 @@ export interface ConcatOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly zeroFill?: boolean;
 }
 
-export type Op<A extends Attrs = any> = ElementwiseOp<A> | MovementOp<A> | ReduceOp<A> | KernelOp<A> | SourceOp<A> | ConcatOp<A> | PassOp<A>;
+export type Op<A extends Attrs = any> =
+  | ElementwiseOp<A>
+  | MovementOp<A>
+  | ReduceOp<A>
+  | KernelOp<A>
+  | SourceOp<A>
+  | ConcatOp<A>
+  | PassOp<A>;
 
 /** A buffer a stage reads or writes, as the lowering sees it. */
 export interface Slot {
@@ -101,6 +113,9 @@ export interface Lowering {
   scratch(bytes: number, dtype?: DType): Slot;
   /** First kernel of the list that fits (or the tuned one). */
   select(kernels: readonly Kernel[], params: Params): Kernel;
-  /** One dispatch: `buffers` by the names of the kernel's bindings. The kernel that writes output 0 last may take an epilogue: each of its dispatches writes a part of its own. */
+  /**
+   * One dispatch: `buffers` by the names of the kernel's bindings. The kernel that writes output 0 last may take an
+   * epilogue: each of its dispatches writes a part of its own.
+   */
   dispatch(kernel: Kernel, params: Params, buffers: Readonly<Record<string, Slot>>, consts?: Consts): void;
 }

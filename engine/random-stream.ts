@@ -1,12 +1,15 @@
-// Random numbers that a module draws while it trains: dropout masks and noise. New at each run and each call, the same for
-// one seed and step whatever else runs.
+// Random numbers that a module draws while it trains: dropout masks and noise. New at each run and each call, the
+// same for one seed and step whatever else runs.
 import { cos, log, mul, sqrt, sub } from "./ops/elementwise.ts";
 import { randomUniform, stepKey } from "./random.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 import { requireTrace } from "./trace.ts";
 
-/** One stream of numbers, a field of the module that draws. `key` comes from the seed; `step` counts the runs that drew, and belongs in a checkpoint. */
+/**
+ * One stream of numbers, a field of the module that draws. `key` comes from the seed; `step` counts the runs that
+ * drew, and belongs in a checkpoint.
+ */
 export class RandomStream {
   key: number;
   step = 0;
@@ -30,7 +33,8 @@ export class RandomStream {
 
   /** N(0, 1) of `shape`: Box–Muller, √(−2 ln u₁) cos 2πu₂. */
   normal(shape: Shape): Tensor {
-    const radius = this.draw(), angle = this.draw();
+    const radius = this.draw();
+    const angle = this.draw();
     const u = sub(1, randomUniform(shape, radius.key, radius.salt));
     return mul(sqrt(mul(-2, log(u))), cos(mul(2 * Math.PI, randomUniform(shape, angle.key, angle.salt))));
   }

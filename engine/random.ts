@@ -6,7 +6,8 @@ import { hostInput, iota } from "./constant.ts";
 import { type Tensor, apply } from "./tensor.ts";
 import { expand } from "./ops/movement.ts";
 
-const MUL = 1664525, INC = 1013904223;
+const MUL = 1664525;
+const INC = 1013904223;
 
 /** Three u32 hashed to one; the same integers as `pcg3d_` in WGSL. */
 export function pcg3d(x: number, y: number, z: number): number {
@@ -60,9 +61,13 @@ export class RandomStreams {
   }
 }
 
-interface HashAttrs { salt: number }
+interface HashAttrs {
+  salt: number;
+}
 const uniformOp: ElementwiseOp<HashAttrs> = {
-  kind: "elementwise", name: "random-uniform", flops: 12,
+  kind: "elementwise",
+  name: "random-uniform",
+  flops: 12,
   functions: { pcg3d_: pcg3dWgsl },
   // 24 high bits: every value is exact in f32 and below 1.
   wgsl: ([i, key], { salt }) => `(F(pcg3d_(${i}, ${key}, U(${salt >>> 0}u)) >> U(8u)) * F(5.9604645e-8))`,

@@ -1,4 +1,5 @@
-// Running averages of a step, as batch norms keep: all of them are slices of one variable that one dispatch moves at its end.
+// Running averages of a step, as batch norms keep: all of them are slices of one variable that one dispatch moves at
+// its end.
 import { UsageError } from "./errors.ts";
 import { add, mul } from "./ops/elementwise.ts";
 import { pack, reshape, split } from "./ops/movement.ts";
@@ -7,17 +8,31 @@ import type { Tensor } from "./tensor.ts";
 import { type RunningAverage, type Trace, requireTrace } from "./trace.ts";
 import { Variable, arenaOf } from "./variable.ts";
 
-/** `running` ← (1 − momentum) · running + momentum · scale · batch, at the end of the step or when it is read within; of one size. Several in one step follow each other. */
+/**
+ * `running` ← (1 − momentum) · running + momentum · scale · batch, at the end of the step or when it is read within;
+ * of one size. Several in one step follow each other.
+ */
 export function followAverage(running: Variable, batch: Tensor, momentum: number, scale = 1): void {
-  if (batch.size !== running.size) throw new UsageError(`followAverage: ${running.name || "a variable"} holds ${running.size} numbers, the batch's average ${batch.size}`);
+  if (batch.size !== running.size)
+    throw new UsageError(
+      `followAverage: ${running.name || "a variable"} holds ${running.size} numbers, the batch's average ${batch.size}`,
+    );
   const trace = requireTrace("following an average");
-  const average: RunningAverage = { running, batch: stopGradient(batch), momentum, scale, settle: () => assign([average]) };
+  const average: RunningAverage = {
+    running,
+    batch: stopGradient(batch),
+    momentum,
+    scale,
+    settle: () => assign([average]),
+  };
   // Who has read it in this step holds it as a variable of its own: it can't move any more.
   if (trace.values.has(running) && !running.arena) average.settle();
   else trace.averages.push(average);
 }
 
-/** Turns the averages that a trace noted into assignments: of an arena where their variables can still move into one. */
+/**
+ * Turns the averages that a trace noted into assignments: of an arena where their variables can still move into one.
+ */
 export function settleAverages(trace: Trace): void {
   const { averages } = trace;
   trace.averages = [];
@@ -42,16 +57,31 @@ function assign(averages: readonly RunningAverage[]): void {
       if (round) round.push(a);
       else rounds.push([a]);
     }
-    arena.assign(rounds.reduce((value, round) => {
-      const [keep, take] = split(ratesOf(arena, round).value, [arena.size, arena.size], 0);
-      return add(mul(value, keep), mul(pack(round.map((a) => a.batch), round.map((a) => a.running.arena!.offset), arena.size), take));
-    }, arena.value));
+    arena.assign(
+      rounds.reduce((value, round) => {
+        const [keep, take] = split(ratesOf(arena, round).value, [arena.size, arena.size], 0);
+        return add(
+          mul(value, keep),
+          mul(
+            pack(
+              round.map((a) => a.batch),
+              round.map((a) => a.running.arena!.offset),
+              arena.size,
+            ),
+            take,
+          ),
+        );
+      }, arena.value),
+    );
   }
 }
 
 const known = new WeakMap<Variable, Map<string, Variable>>();
 
-/** For each element of an arena what is kept of it, then what is taken of the batch's: programs of one arena share these. */
+/**
+ * For each element of an arena what is kept of it, then what is taken of the batch's: programs of one arena share
+ * these.
+ */
 function ratesOf(arena: Variable, round: readonly RunningAverage[]): Variable {
   const tables = known.get(arena) ?? new Map<string, Variable>();
   known.set(arena, tables);

@@ -25,7 +25,10 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
     const m = a[d - rank + a.length] ?? 1;
     const n = b[d - rank + b.length] ?? 1;
     if (m !== n && m !== 1 && n !== 1) {
-      throw new ShapeError(op, `shapes ${show(a)} and ${show(b)} do not broadcast: dimension ${d - rank} is ${m} against ${n}; they must be equal or 1`);
+      throw new ShapeError(
+        op,
+        `shapes ${show(a)} and ${show(b)} do not broadcast: dimension ${d - rank} is ${m} against ${n}; they must be equal or 1`,
+      );
     }
     return m === 1 ? n : m;
   });
@@ -42,7 +45,9 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** Sorted unique non-negative axes; all axes if undefined. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, d) => d);
-  const list = (typeof axes === "number" ? [axes] : [...axes]).map((a) => normalizeAxis(op, a, rank)).sort((a, b) => a - b);
+  const list = (typeof axes === "number" ? [axes] : [...axes])
+    .map((a) => normalizeAxis(op, a, rank))
+    .sort((a, b) => a - b);
   if (new Set(list).size !== list.length) throw new ShapeError(op, `axes ${show(list)} name a dimension twice`);
   return list;
 }

@@ -32,7 +32,8 @@ export const currentTrace = (): Trace | undefined => current;
 
 /** The trace in progress; throws a UsageError that says who needs one. */
 export function requireTrace(who: string): Trace {
-  if (!current) throw new UsageError(`${who} has an effect, so it belongs inside the function given to device.compile()`);
+  if (!current)
+    throw new UsageError(`${who} has an effect, so it belongs inside the function given to device.compile()`);
   return current;
 }
 

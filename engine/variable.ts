@@ -37,19 +37,29 @@ export class Variable {
   #initial: () => ArrayLike<number>;
   #unbound?: Tensor;
 
-  constructor(readonly shape: Shape, initial: ArrayLike<number> | (() => ArrayLike<number>), { dtype = "f32", trainable = true, name = "" }: VariableOptions = {}) {
+  constructor(
+    readonly shape: Shape,
+    initial: ArrayLike<number> | (() => ArrayLike<number>),
+    { dtype = "f32", trainable = true, name = "" }: VariableOptions = {},
+  ) {
     this.dtype = dtype;
     this.trainable = trainable;
     this.name = name;
     this.#initial = typeof initial === "function" ? initial : () => initial;
   }
 
-  get size(): number { return sizeOf(this.shape); }
+  get size(): number {
+    return sizeOf(this.shape);
+  }
 
   /** The values a device starts this variable with. */
   initialData(): ArrayLike<number> {
     const data = this.#initial();
-    if (data.length !== this.size) throw new ShapeError("variable", `${this.name || "a variable"} ${show(this.shape)} needs ${this.size} initial values, got ${data.length}`);
+    if (data.length !== this.size)
+      throw new ShapeError(
+        "variable",
+        `${this.name || "a variable"} ${show(this.shape)} needs ${this.size} initial values, got ${data.length}`,
+      );
     return data;
   }
 
@@ -82,7 +92,10 @@ export class Variable {
     const trace = requireTrace(`assigning ${this.name || "a variable"}`);
     if (this.arena) throw new UsageError(`assign: ${this.name} belongs to an optimizer, which alone assigns it`);
     if (!sameShape(t.shape, this.shape) || t.dtype !== this.dtype) {
-      throw new ShapeError("assign", `${this.name || "a variable"} is ${this.dtype}${show(this.shape)}, the new value is ${t.dtype}${show(t.shape)}; they must be equal`);
+      throw new ShapeError(
+        "assign",
+        `${this.name || "a variable"} is ${this.dtype}${show(this.shape)}, the new value is ${t.dtype}${show(t.shape)}; they must be equal`,
+      );
     }
     trace.values.set(this, t);
     trace.assigned.add(this);
@@ -90,7 +103,10 @@ export class Variable {
   }
 }
 
-/** What `f` gives where `value` stands for `variable`, and for what it is an arena of. Within a trace; nothing is assigned. */
+/**
+ * What `f` gives where `value` stands for `variable`, and for what it is an arena of. Within a trace; nothing is
+ * assigned.
+ */
 export function substituted<T>(variable: Variable, value: Tensor, f: () => T): T {
   const { values } = requireTrace(`putting a value in place of ${variable.name || "a variable"}`);
   const hidden = [variable, ...(variable.members ?? []).map((m) => m.variable)].map((v) => [v, values.get(v)] as const);
@@ -109,9 +125,18 @@ export function substituted<T>(variable: Variable, value: Tensor, f: () => T): T
 /** Gathers variables into one flat variable that they become slices of, so that one dispatch can update all. */
 export function arenaOf(variables: readonly Variable[], name: string): Variable {
   for (const v of variables) {
-    if (v.arena) throw new UsageError(`${v.name || "a variable"} already belongs to an optimizer; give each parameter to one only`);
-    if (v.dtype !== "f32") throw new UsageError(`${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, which autocast() or cast() gives to ops as f16`);
-    if (v.bound) throw new UsageError(`${v.name || "a variable"} is on a device already; make the optimizer before the first program that uses its parameters`);
+    if (v.arena)
+      throw new UsageError(
+        `${v.name || "a variable"} already belongs to an optimizer; give each parameter to one only`,
+      );
+    if (v.dtype !== "f32")
+      throw new UsageError(
+        `${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, which autocast() or cast() gives to ops as f16`,
+      );
+    if (v.bound)
+      throw new UsageError(
+        `${v.name || "a variable"} is on a device already; make the optimizer before the first program that uses its parameters`,
+      );
   }
   let length = 0;
   const members = variables.map((variable) => {
@@ -119,11 +144,15 @@ export function arenaOf(variables: readonly Variable[], name: string): Variable 
     length += Math.ceil(variable.size / ARENA_BLOCK) * ARENA_BLOCK;
     return { variable, offset };
   });
-  const arena = new Variable([Math.max(length, ARENA_BLOCK)], () => {
-    const flat = new Float32Array(Math.max(length, ARENA_BLOCK));
-    for (const { variable, offset } of members) flat.set(variable.initialData(), offset);
-    return flat;
-  }, { name });
+  const arena = new Variable(
+    [Math.max(length, ARENA_BLOCK)],
+    () => {
+      const flat = new Float32Array(Math.max(length, ARENA_BLOCK));
+      for (const { variable, offset } of members) flat.set(variable.initialData(), offset);
+      return flat;
+    },
+    { name },
+  );
   arena.members = members;
   for (const { variable, offset } of members) variable.arena = { variable: arena, offset };
   return arena;

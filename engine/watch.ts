@@ -16,19 +16,31 @@ export interface Watch {
   readonly counts: Tensor;
 }
 
-/** Watches all floating tensors that `outputs` and the variables assigned so far are computed from. Within a trace; for debugging, for it costs a pass over each. */
+/**
+ * Watches all floating tensors that `outputs` and the variables assigned so far are computed from. Within a trace;
+ * for debugging, for it costs a pass over each.
+ */
 export function watchFinite(outputs: readonly Tensor[]): Watch {
   const trace = requireTrace("watchFinite");
   const assigned = [...trace.assigned].map((v) => trace.values.get(v)!);
   const tensors = ancestors([...outputs, ...assigned])
     // Views hold what their base holds; a constant is what it is.
-    .filter(({ op }) => op.kind !== "movement" && op.kind !== "pass" && !(op.kind === "source" && op.name !== "variable" && op.name !== "input"))
+    .filter(
+      ({ op }) =>
+        op.kind !== "movement" &&
+        op.kind !== "pass" &&
+        !(op.kind === "source" && op.name !== "variable" && op.name !== "input"),
+    )
     .flatMap((node) => node.outputs.filter((t) => isFloat(t.dtype) && t.size > 0));
-  const count = (t: Tensor): Tensor => reshape(sum(where(finite(cast(t, "f32")), full(t.shape, 0), full(t.shape, 1))), [1]);
+  const count = (t: Tensor): Tensor =>
+    reshape(sum(where(finite(cast(t, "f32")), full(t.shape, 0), full(t.shape, 1))), [1]);
   return { tensors, counts: tensors.length > 0 ? concat(tensors.map(count), 0) : full([0], 0) };
 }
 
-/** The first watched tensor that went bad, in words: the op, its inputs, where it was called. Undefined where all is finite. */
+/**
+ * The first watched tensor that went bad, in words: the op, its inputs, where it was called. Undefined where all is
+ * finite.
+ */
 export function firstNotFinite({ tensors }: Watch, counts: ArrayLike<number>): string | undefined {
   const i = tensors.findIndex((_, k) => counts[k] > 0);
   if (i < 0) return undefined;
@@ -41,7 +53,8 @@ export function firstNotFinite({ tensors }: Watch, counts: ArrayLike<number>): s
 /** A tensor by its op, or a variable or input by its name. */
 function describe(t: Tensor): string {
   const { op, attrs, inputs } = t.node;
-  if (op === variableOp) return `${(attrs as { variable: { name: string } }).variable.name || "a variable"} ${t.dtype}[${t.shape.join(", ")}]`;
+  if (op === variableOp)
+    return `${(attrs as { variable: { name: string } }).variable.name || "a variable"} ${t.dtype}[${t.shape.join(", ")}]`;
   if (op.name === "input") return `input ${(attrs as { name: string }).name} ${t.dtype}[${t.shape.join(", ")}]`;
   // A view is told by what it shows.
   return op.kind === "movement" && inputs.length === 1 ? describe(inputs[0]) : t.toString();

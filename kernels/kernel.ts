@@ -9,11 +9,22 @@ export interface Traits {
   readonly subgroups: boolean;
   /** 3 × 3 convolutions by Winograd wherever it can do them (true) or nowhere (false); if absent, where it pays. */
   readonly winograd?: boolean;
-  /** Products of small matrices by subgroups of `lanes` invocations (tensor cores), sums in f32, by the type of their factors. */
-  readonly matrix?: { readonly f16?: MatrixSize; readonly f32?: MatrixSize; readonly lanes: readonly [min: number, max: number] };
+  /**
+   * Products of small matrices by subgroups of `lanes` invocations (tensor cores), sums in f32, by the type of their
+   * factors.
+   */
+  readonly matrix?: {
+    readonly f16?: MatrixSize;
+    readonly f32?: MatrixSize;
+    readonly lanes: readonly [min: number, max: number];
+  };
 }
 /** m × k times k × n. */
-export interface MatrixSize { readonly m: number; readonly n: number; readonly k: number }
+export interface MatrixSize {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
 
 /** Values of the fields of a kernel's `Params` struct, by name. Also the problem that `fits` judges. */
 export type Params = Readonly<Record<string, number>>;
@@ -54,7 +65,10 @@ export interface KernelSpec {
   readonly workgroups?: (p: Params, c: Consts) => readonly [number, number, number];
   /** Least work: floating-point operations and bytes moved, for the roofline. */
   readonly cost?: (p: Params) => { flops: number; bytes: number };
-  /** Where TALLY is set, its hook `tally` is given statistics of so many pixels at a time, tiles in order, the last what is left. */
+  /**
+   * Where TALLY is set, its hook `tally` is given statistics of so many pixels at a time, tiles in order, the last
+   * what is left.
+   */
   readonly tally?: number;
 }
 
@@ -81,7 +95,8 @@ const withoutComments = (wgsl: string): string => wgsl.replace(/\/\/.*$/gm, "");
 export function reflect(wgsl: string): Reflection {
   const code = withoutComments(wgsl);
   const bindings: Binding[] = [];
-  const re = /@group\(0\)\s*@binding\((\d+)\)\s*var<(uniform|storage(?:\s*,\s*(read_write|read))?)>\s*(\w+)\s*:\s*([^;]+);/g;
+  const re =
+    /@group\(0\)\s*@binding\((\d+)\)\s*var<(uniform|storage(?:\s*,\s*(read_write|read))?)>\s*(\w+)\s*:\s*([^;]+);/g;
   for (const m of code.matchAll(re)) {
     const access = m[2] === "uniform" ? "uniform" : ((m[3] ?? "read") as "read" | "read_write");
     bindings.push({ index: Number(m[1]), access, name: m[4], type: m[5].trim() });
@@ -124,7 +139,11 @@ export function specialize(source: string, s: Specialization): string {
     text = text.replace(re, by as never);
   };
   for (const [name, value] of Object.entries(s.consts ?? {})) {
-    rewrite(`const ${name}`, new RegExp(`^const ${name}((?:\\s*:\\s*\\w+)?)\\s*=\\s*([^;]+);`, "m"), (_, type, old) => `const ${name}${type} = ${literal(old, value)};`);
+    rewrite(
+      `const ${name}`,
+      new RegExp(`^const ${name}((?:\\s*:\\s*\\w+)?)\\s*=\\s*([^;]+);`, "m"),
+      (_, type, old) => `const ${name}${type} = ${literal(old, value)};`,
+    );
   }
   for (const [name, type] of Object.entries(s.aliases ?? {})) {
     rewrite(`alias ${name}`, new RegExp(`^alias ${name}\\s*=\\s*[^;]+;`, "m"), () => `alias ${name} = ${type};`);
@@ -145,7 +164,8 @@ export function packParams(kernel: Pick<Kernel, "name" | "params">, values: Para
     if (field.type === "f32") view.setFloat32(4 * i, v, true);
     else if (field.type === "i32") view.setInt32(4 * i, v, true);
     else {
-      if (!(v >= 0 && v <= 0xffffffff)) throw new Error(`kernel ${kernel.name}: Params.${field.name} = ${v} does not fit in u32`);
+      if (!(v >= 0 && v <= 0xffffffff))
+        throw new Error(`kernel ${kernel.name}: Params.${field.name} = ${v} does not fit in u32`);
       view.setUint32(4 * i, v, true);
     }
   });

@@ -3,8 +3,14 @@ import { type Kernel, type KernelSpec, defineKernel, specialize } from "./kernel
 
 const vec4 = { F: "vec4<f32>", I: "vec4<i32>", U: "vec4<u32>", B: "vec4<bool>", Elem: "vec4<f32>" };
 
-/** The vec4 kernel and the scalar one, in order of preference. `threads` counts one channel a thread; Params.c is C in both. */
-export function lanes(name: string, spec: KernelSpec & Required<Pick<KernelSpec, "threads">>): readonly [Kernel, Kernel] {
+/**
+ * The vec4 kernel and the scalar one, in order of preference. `threads` counts one channel a thread; Params.c is C in
+ * both.
+ */
+export function lanes(
+  name: string,
+  spec: KernelSpec & Required<Pick<KernelSpec, "threads">>,
+): readonly [Kernel, Kernel] {
   return [
     defineKernel(`${name}-vec4`, {
       ...spec,

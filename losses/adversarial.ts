@@ -13,13 +13,15 @@ export type GanLoss = "least-squares" | "log";
 /** mean (d − target)²: least-squares GAN (Mao et al. 2017). Scalar. */
 export const leastSquares = (d: Tensor, target: 0 | 1): Tensor => mean(square(sub(wide(d), target)));
 
-const judge = (d: Tensor, target: 0 | 1, kind: GanLoss): Tensor => (kind === "log" ? binaryCrossEntropy(d, target) : leastSquares(d, target));
+const judge = (d: Tensor, target: 0 | 1, kind: GanLoss): Tensor =>
+  kind === "log" ? binaryCrossEntropy(d, target) : leastSquares(d, target);
 
 /**
  * Eq. (5), the generator's part of one direction: D should take the fake for real. Scalar.
  * "log" is −log D(fake), which the generator can learn from while D still wins.
  */
-export const adversarial = (D: Critic, fake: Tensor, kind: GanLoss = "least-squares"): Tensor => judge(D.forward(fake), 1, kind);
+export const adversarial = (D: Critic, fake: Tensor, kind: GanLoss = "least-squares"): Tensor =>
+  judge(D.forward(fake), 1, kind);
 
 /** The discriminator's part: ½ [real → 1, fake → 0]. The fake is detached. Scalar. */
 export const discrimination = (D: Critic, real: Tensor, fake: Tensor, kind: GanLoss = "least-squares"): Tensor =>

@@ -15,16 +15,23 @@ export interface MultiScaleCritic {
 }
 
 /**
- * Eq. (8), the encoder's part for one domain: Dc should not know where a code is from, D(c) = ½ for both domains. Scalar.
- * The published code's form; the paper writes a game for each encoder.
+ * Eq. (8), the encoder's part for one domain: Dc should not know where a code is from, D(c) = ½ for both domains.
+ * Scalar. The published code's form; the paper writes a game for each encoder.
  */
-export const contentAdversarial = (Dc: ContentCritic, code: Tensor): Tensor => binaryCrossEntropy(Dc.forward(code), 0.5);
+export const contentAdversarial = (Dc: ContentCritic, code: Tensor): Tensor =>
+  binaryCrossEntropy(Dc.forward(code), 0.5);
 
 /** The content discriminator's part: MR codes → 1, CT codes → 0. Codes are detached. Scalar. */
 export const contentDiscrimination = (Dc: ContentCritic, codeCT: Tensor, codeMR: Tensor): Tensor =>
-  total(binaryCrossEntropy(Dc.forward(stopGradient(codeMR)), 1), binaryCrossEntropy(Dc.forward(stopGradient(codeCT)), 0));
+  total(
+    binaryCrossEntropy(Dc.forward(stopGradient(codeMR)), 1),
+    binaryCrossEntropy(Dc.forward(stopGradient(codeCT)), 0),
+  );
 
-/** Eq. (9), one domain: mean ‖E(x) − E(x̂)‖₁ of the content codes of an image and of its translation. Not in the published code. Scalar. */
+/**
+ * Eq. (9), one domain: mean ‖E(x) − E(x̂)‖₁ of the content codes of an image and of its translation. Not in the
+ * published code. Scalar.
+ */
 export const contentReconstruction = (code: Tensor, translated: Tensor): Tensor => l1(code, translated);
 
 /** Weights within the variational loss: of the divergence (summed) and of the reconstruction (a mean). */
@@ -40,8 +47,16 @@ export const DRIT_VARIATIONAL: VariationalWeights = { kl: 0.01, l1: 10 };
  * Eq. (10), one domain: KL(E_s(x) ‖ N(0, 1)) + ‖x̂ − x‖₁, weighted.
  * style: μ and log σ² [N, Z] of x; reconstructed: x there and back (cross-cycle), or out of its own codes. Scalar.
  */
-export const variational = (style: { mu: Tensor; logVariance: Tensor }, reconstructed: Tensor, x: Tensor, { kl, l1: λ }: VariationalWeights = DRIT_VARIATIONAL): Tensor =>
-  weightedSum([[kl, klToNormal(style.mu, style.logVariance)], [λ, l1(reconstructed, x)]]);
+export const variational = (
+  style: { mu: Tensor; logVariance: Tensor },
+  reconstructed: Tensor,
+  x: Tensor,
+  { kl, l1: λ }: VariationalWeights = DRIT_VARIATIONAL,
+): Tensor =>
+  weightedSum([
+    [kl, klToNormal(style.mu, style.logVariance)],
+    [λ, l1(reconstructed, x)],
+  ]);
 
 /**
  * Eq. (11), the generator's part: D should take the fake for real at each scale; summed over scales. Scalar.
@@ -51,10 +66,14 @@ export const multiScaleAdversarial = (D: MultiScaleCritic, fake: Tensor, weight 
   mul(weight, total(...D.forward(fake).map((logits) => binaryCrossEntropy(logits, 1))));
 
 /** The discriminator's part, summed over scales: real → 1, fake → 0. The fake is detached. Scalar. */
-export const multiScaleDiscrimination = (D: MultiScaleCritic, real: Tensor, fake: Tensor): Tensor => total(
-  ...D.forward(real).map((logits) => binaryCrossEntropy(logits, 1)),
-  ...D.forward(stopGradient(fake)).map((logits) => binaryCrossEntropy(logits, 0)),
-);
+export const multiScaleDiscrimination = (D: MultiScaleCritic, real: Tensor, fake: Tensor): Tensor =>
+  total(
+    ...D.forward(real).map((logits) => binaryCrossEntropy(logits, 1)),
+    ...D.forward(stopGradient(fake)).map((logits) => binaryCrossEntropy(logits, 0)),
+  );
 
-/** Eq. (12), one domain: mean ‖z − E_s(G(E_c(x), z))‖₁, where the style encoder's μ is what it says of the fake. [N, Z] → scalar. */
+/**
+ * Eq. (12), one domain: mean ‖z − E_s(G(E_c(x), z))‖₁, where the style encoder's μ is what it says of the fake. [N,
+ * Z] → scalar.
+ */
 export const latentRegression = (mu: Tensor, z: Tensor): Tensor => l1(mu, z);

@@ -1,7 +1,10 @@
 // Distillation by hints: the student's features follow the teacher's.
 import { type Tensor, mseLoss, total } from "../engine/index.ts";
 
-/** Mean squares weigh layers alike and stay comparable to Dice; the Frobenius sum is about 10⁶ times larger at 256 × 256. */
+/**
+ * Mean squares weigh layers alike and stay comparable to Dice; the Frobenius sum is about 10⁶ times larger at 256 ×
+ * 256.
+ */
 export type HintNorm = "mean" | "frobenius";
 
 /**
@@ -9,5 +12,7 @@ export type HintNorm = "mean" | "frobenius";
  * Lists of features of equal shapes → scalar. "mean" divides each layer by its number of elements. Throws ShapeError.
  */
 export function hint(student: readonly Tensor[], teacher: readonly Tensor[], norm: HintNorm = "mean"): Tensor {
-  return total(...student.map((feature, i) => mseLoss(feature, teacher[i], { reduction: norm === "mean" ? "mean" : "sum" })));
+  return total(
+    ...student.map((feature, i) => mseLoss(feature, teacher[i], { reduction: norm === "mean" ? "mean" : "sum" })),
+  );
 }

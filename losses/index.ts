@@ -4,8 +4,17 @@ export { type ContextualOptions, contextual, contextualSimilarity } from "./cont
 export { cycle, identity, l1 } from "./cycle.ts";
 export { type DistillationOptions, mutualDistillation, softCrossEntropy } from "./distillation.ts";
 export {
-  type ContentCritic, DRIT_VARIATIONAL, type MultiScaleCritic, type VariationalWeights, contentAdversarial, contentDiscrimination,
-  contentReconstruction, latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational,
+  type ContentCritic,
+  DRIT_VARIATIONAL,
+  type MultiScaleCritic,
+  type VariationalWeights,
+  contentAdversarial,
+  contentDiscrimination,
+  contentReconstruction,
+  latentRegression,
+  multiScaleAdversarial,
+  multiScaleDiscrimination,
+  variational,
 } from "./drit.ts";
 export { type HintNorm, hint } from "./hint.ts";
 export { binaryCrossEntropy, codeSize, klToNormal, modeSeeking } from "./latent.ts";

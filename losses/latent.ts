@@ -2,7 +2,8 @@
 import { type Tensor, abs, add, div, exp, mean, mul, softplus, square, sub, sum, wide } from "../engine/index.ts";
 
 /** mean of −target·log σ(x) − (1 − target)·log(1 − σ(x)), straight from the logits x. Scalar. */
-export const binaryCrossEntropy = (logits: Tensor, target: number): Tensor => mean(sub(softplus(wide(logits)), mul(target, wide(logits))));
+export const binaryCrossEntropy = (logits: Tensor, target: number): Tensor =>
+  mean(sub(softplus(wide(logits)), mul(target, wide(logits))));
 
 /** KL(N(μ, σ²) ‖ N(0, 1)) = −½ Σ (1 + log σ² − μ² − σ²), summed over batch and latent. μ, log σ² [N, Z] → scalar. */
 export const klToNormal = (mu: Tensor, logVariance: Tensor): Tensor =>

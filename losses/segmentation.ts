@@ -1,11 +1,28 @@
-// Segmentation losses, in f32 whatever a network computes in. Logits are [N, H, W, K]; a target is a mask [N, H, W, 1] of 0 and 1, or of class numbers for K > 1.
+// Segmentation losses, in f32 whatever a network computes in. Logits are [N, H, W, K]; a target is a mask [N, H, W,
+// 1] of 0 and 1, or of class numbers for K > 1.
 import {
-  type Tensor, add, cast, crossEntropyLoss, div, equal, iota, mean, mul, sigmoid, slice, softmax, square, sub, sum, wide,
+  type Tensor,
+  add,
+  cast,
+  crossEntropyLoss,
+  div,
+  equal,
+  iota,
+  mean,
+  mul,
+  sigmoid,
+  slice,
+  softmax,
+  square,
+  sub,
+  sum,
+  wide,
 } from "../engine/index.ts";
 
 /**
- * Eq. (1), one of its three terms: the loss of a segmentation's logits [N, H, W, K] against an expert's mask [N, H, W, 1]. Scalar.
- * The paper writes −log P and trains with Dice: binary Dice of the sigmoid for K = 1, else Dice per image and foreground class.
+ * Eq. (1), one of its three terms: the loss of a segmentation's logits [N, H, W, K] against an expert's mask [N, H,
+ * W, 1]. Scalar. The paper writes −log P and trains with Dice: binary Dice of the sigmoid for K = 1, else Dice per
+ * image and foreground class.
  */
 export function segmentation(logits: Tensor, mask: Tensor): Tensor {
   const classes = logits.shape[3];
@@ -21,7 +38,10 @@ export const dice = (p: Tensor, t: Tensor, smooth = 1): Tensor =>
 export const squaredDice = (p: Tensor, t: Tensor, eps = 1e-5): Tensor =>
   mean(sub(1, div(mul(2, sum(mul(p, t), [1, 2])), add(add(sum(square(p), [1, 2]), sum(square(t), [1, 2])), eps))));
 
-/** Mean over images and classes, background too, of 1 − 2(Σpt + s) / (Σp + Σt + s): best value slightly below 0. p, t [N, H, W, K] → scalar. */
+/**
+ * Mean over images and classes, background too, of 1 − 2(Σpt + s) / (Σp + Σt + s): best value slightly below 0. p, t
+ * [N, H, W, K] → scalar.
+ */
 export const softDice = (p: Tensor, t: Tensor, smooth = 1e-3): Tensor =>
   mean(sub(1, div(mul(2, add(sum(mul(p, t), [1, 2]), smooth)), add(add(sum(p, [1, 2]), sum(t, [1, 2])), smooth))));
 

@@ -10,9 +10,12 @@ export interface Overlap {
 /** Counts of two masks of one length; any value but 0 is foreground. Throws RangeError where the lengths differ. */
 export function overlap(a: ArrayLike<number>, b: ArrayLike<number>): Overlap {
   if (a.length !== b.length) throw new RangeError(`dice: masks of ${a.length} and ${b.length} voxels`);
-  let both = 0, na = 0, nb = 0;
+  let both = 0;
+  let na = 0;
+  let nb = 0;
   for (let i = 0; i < a.length; i++) {
-    const x = a[i] !== 0, y = b[i] !== 0;
+    const x = a[i] !== 0;
+    const y = b[i] !== 0;
     if (x) na++;
     if (y) nb++;
     if (x && y) both++;
@@ -33,7 +36,8 @@ export function diceOf({ both, a, b }: Overlap, empty: EmptyRule = "one"): numbe
 }
 
 /** Volumetric DSC of two masks. */
-export const dice = (a: ArrayLike<number>, b: ArrayLike<number>, empty: EmptyRule = "one"): number => diceOf(overlap(a, b), empty);
+export const dice = (a: ArrayLike<number>, b: ArrayLike<number>, empty: EmptyRule = "one"): number =>
+  diceOf(overlap(a, b), empty);
 
 /** Sums counts, for a volume that is scored slice by slice: its DSC is that of the sum, not the mean of the slices'. */
 export const addOverlap = (p: Overlap, q: Overlap): Overlap => ({ both: p.both + q.both, a: p.a + q.a, b: p.b + q.b });

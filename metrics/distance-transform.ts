@@ -1,13 +1,21 @@
-// Exact Euclidean distance transform with voxels of any shape, in time linear in their number: one lower envelope of parabolas
-// after another along x, y and z (Felzenszwalb and Huttenlocher, Theory of Computing 8, 2012).
+// Exact Euclidean distance transform with voxels of any shape, in time linear in their number: one lower envelope of
+// parabolas after another along x, y and z (Felzenszwalb and Huttenlocher, Theory of Computing 8, 2012).
 
 /**
- * d²[i] = min over sites s of |i − s|², in mm². sites [nx, ny, nz], x fastest; any value but 0 is a site. Infinity everywhere where
- * there is none.
+ * d²[i] = min over sites s of |i − s|², in mm². sites [nx, ny, nz], x fastest; any value but 0 is a site. Infinity
+ * everywhere where there is none.
  */
-export function squaredDistances(sites: ArrayLike<number>, shape: readonly [number, number, number], spacingMm: readonly [number, number, number]): Float64Array {
-  const [nx, ny, nz] = shape, d = Float64Array.from({ length: nx * ny * nz }, (_, i) => (sites[i] !== 0 ? 0 : Infinity));
-  const most = Math.max(nx, ny, nz), line = new Float64Array(most), foot = new Int32Array(most), from = new Float64Array(most + 1);
+export function squaredDistances(
+  sites: ArrayLike<number>,
+  shape: readonly [number, number, number],
+  spacingMm: readonly [number, number, number],
+): Float64Array {
+  const [nx, ny, nz] = shape;
+  const d = Float64Array.from({ length: nx * ny * nz }, (_, i) => (sites[i] !== 0 ? 0 : Infinity));
+  const most = Math.max(nx, ny, nz);
+  const line = new Float64Array(most);
+  const foot = new Int32Array(most);
+  const from = new Float64Array(most + 1);
   const along = (n: number, stride: number, mm: number, starts: Iterable<number>): void => {
     if (n < 2) return;
     for (const start of starts) {
@@ -25,8 +33,20 @@ export function squaredDistances(sites: ArrayLike<number>, shape: readonly [numb
   return d;
 }
 
-/** out[i] = min_p f(p) + w (i − p)²: `foot` holds the parabolas of the lower envelope, `from` where each begins to be the lowest. */
-function envelope(f: Float64Array, n: number, w: number, foot: Int32Array, from: Float64Array, out: Float64Array, start: number, stride: number): void {
+/**
+ * out[i] = min_p f(p) + w (i − p)²: `foot` holds the parabolas of the lower envelope, `from` where each begins to be
+ * the lowest.
+ */
+function envelope(
+  f: Float64Array,
+  n: number,
+  w: number,
+  foot: Int32Array,
+  from: Float64Array,
+  out: Float64Array,
+  start: number,
+  stride: number,
+): void {
   let k = -1;
   for (let q = 0; q < n; q++) {
     if (f[q] === Infinity) continue;

@@ -2,5 +2,13 @@
 export { type EmptyRule, type Overlap, addOverlap, dice, diceOf, meanDice, overlap } from "./dice.ts";
 export { squaredDistances } from "./distance-transform.ts";
 export { type Summary, summarize } from "./summary.ts";
-export { type DirectedDistances, type MaskPair, type SurfaceDistances, hausdorff, hausdorff95, surfaceDice, surfaceDistances } from "./surface.ts";
+export {
+  type DirectedDistances,
+  type MaskPair,
+  type SurfaceDistances,
+  hausdorff,
+  hausdorff95,
+  surfaceDice,
+  surfaceDistances,
+} from "./surface.ts";
 export { type Wilcoxon, fewestPairs, wilcoxon } from "./wilcoxon.ts";

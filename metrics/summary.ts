@@ -10,7 +10,8 @@ export interface Summary {
 
 /** Mean and standard deviation, leaving NaN out. */
 export function summarize(values: readonly number[]): Summary {
-  const defined = values.filter((v) => !Number.isNaN(v)), n = defined.length;
+  const defined = values.filter((v) => !Number.isNaN(v));
+  const n = defined.length;
   const mean = n ? defined.reduce((s, v) => s + v, 0) / n : NaN;
   return { mean, std: n > 1 ? Math.sqrt(defined.reduce((s, v) => s + (v - mean) ** 2, 0) / (n - 1)) : NaN, n };
 }

@@ -1,14 +1,18 @@
-// Distances between the surfaces of two masks, and the two metrics of the paper that rest on them: surface Dice (SDSC) and the 95th
-// percentile of the Hausdorff distance (HD95).
+// Distances between the surfaces of two masks, and the two metrics of the paper that rest on them: surface Dice
+// (SDSC) and the 95th percentile of the Hausdorff distance (HD95).
 //
-// Both are defined as in the paper's reference for SDSC (Nikolov et al., 2018/2021) and the code that goes with it: the surface is a set of
-// elements that stand between voxels, one for each cube of 2 × 2 × 2 voxels that holds some of the mask and not all; an element counts by its
-// area in mm², so neither staircases nor thick slices weigh too much; its distance is that to the nearest element of the other surface.
-// HD95 is the larger of the two directed 95th percentiles. (Libraries that pool both directions, or count border voxels alike, differ slightly.)
+// Both are defined as in the paper's reference for SDSC (Nikolov et al., 2018/2021) and the code that goes with it:
+// the surface is a set of elements that stand between voxels, one for each cube of 2 × 2 × 2 voxels that holds some
+// of the mask and not all; an element counts by its area in mm², so neither staircases nor thick slices weigh too
+// much; its distance is that to the nearest element of the other surface. HD95 is the larger of the two directed 95th
+// percentiles. (Libraries that pool both directions, or count border voxels alike, differ slightly.)
 import { squaredDistances } from "./distance-transform.ts";
 import { surfelAreas } from "./surfel-area.ts";
 
-/** Two masks of one grid: [nx, ny, nz], x fastest; any value but 0 is foreground. What lies outside the grid is background. */
+/**
+ * Two masks of one grid: [nx, ny, nz], x fastest; any value but 0 is foreground. What lies outside the grid is
+ * background.
+ */
 export interface MaskPair {
   readonly a: ArrayLike<number>;
   readonly b: ArrayLike<number>;
@@ -27,30 +31,45 @@ export interface SurfaceDistances {
   readonly bToA: DirectedDistances;
 }
 
-/** Distances of each surface to the other; Infinity to a mask that is empty, and no elements for it. Throws RangeError on lengths that do not fit. */
+/**
+ * Distances of each surface to the other; Infinity to a mask that is empty, and no elements for it. Throws RangeError
+ * on lengths that do not fit.
+ */
 export function surfaceDistances({ a, b, shape, spacingMm }: MaskPair): SurfaceDistances {
   const n = shape[0] * shape[1] * shape[2];
-  if (a.length !== n || b.length !== n) throw new RangeError(`surfaceDistances: masks of ${a.length} and ${b.length} voxels do not fill ${shape.join(" × ")}`);
-  if (!spacingMm.every((s) => s > 0 && Number.isFinite(s))) throw new RangeError(`surfaceDistances: spacing ${spacingMm.join(", ")} mm is not above 0`);
+  if (a.length !== n || b.length !== n)
+    throw new RangeError(
+      `surfaceDistances: masks of ${a.length} and ${b.length} voxels do not fill ${shape.join(" × ")}`,
+    );
+  if (!spacingMm.every((s) => s > 0 && Number.isFinite(s)))
+    throw new RangeError(`surfaceDistances: spacing ${spacingMm.join(", ")} mm is not above 0`);
   const box = boundingBox(a, b, shape);
   const none: DirectedDistances = { distancesMm: new Float64Array(), areasMm2: new Float64Array() };
   if (!box) return { aToB: none, bToA: none };
-  const codesA = codes(a, shape, box), codesB = codes(b, shape, box);
+  const codesA = codes(a, shape, box);
+  const codesB = codes(b, shape, box);
   const corners = [0, 1, 2].map((d) => box.high[d] - box.low[d] + 2) as unknown as [number, number, number];
   const areas = surfelAreas(spacingMm);
   const directed = (own: Uint8Array, other: Uint8Array): DirectedDistances => {
-    const d = squaredDistances(other.map((c) => Number(c !== 0 && c !== 255)), corners, spacingMm);
+    const d = squaredDistances(
+      other.map((c) => Number(c !== 0 && c !== 255)),
+      corners,
+      spacingMm,
+    );
     const elements: number[] = [];
     for (let i = 0; i < own.length; i++) if (own[i] !== 0 && own[i] !== 255) elements.push(i);
     elements.sort((i, j) => d[i] - d[j] || areas[own[i]] - areas[own[j]] || 0);
-    return { distancesMm: Float64Array.from(elements, (i) => Math.sqrt(d[i])), areasMm2: Float64Array.from(elements, (i) => areas[own[i]]) };
+    return {
+      distancesMm: Float64Array.from(elements, (i) => Math.sqrt(d[i])),
+      areasMm2: Float64Array.from(elements, (i) => areas[own[i]]),
+    };
   };
   return { aToB: directed(codesA, codesB), bToA: directed(codesB, codesA) };
 }
 
 /**
- * The larger of the two directed percentiles of the distances, weighed by area, in mm. Infinity where one mask is empty,
- * NaN where both are: no distance is defined.
+ * The larger of the two directed percentiles of the distances, weighed by area, in mm. Infinity where one mask is
+ * empty, NaN where both are: no distance is defined.
  */
 export function hausdorff({ aToB, bToA }: SurfaceDistances, percent = 95): number {
   if (aToB.distancesMm.length + bToA.distancesMm.length === 0) return NaN;
@@ -61,33 +80,47 @@ export function hausdorff({ aToB, bToA }: SurfaceDistances, percent = 95): numbe
 /** HD95 of two masks in mm. */
 export const hausdorff95 = (pair: MaskPair): number => hausdorff(surfaceDistances(pair), 95);
 
-/** The part of both surfaces, by area, that lies within `toleranceMm` of the other: 0 … 1. 0 where one mask is empty, NaN where both are. */
+/**
+ * The part of both surfaces, by area, that lies within `toleranceMm` of the other: 0 … 1. 0 where one mask is empty,
+ * NaN where both are.
+ */
 export function surfaceDice({ aToB, bToA }: SurfaceDistances, toleranceMm: number): number {
-  const near = ({ distancesMm, areasMm2 }: DirectedDistances): number => areasMm2.reduce((s, area, i) => (distancesMm[i] <= toleranceMm ? s + area : s), 0);
+  const near = ({ distancesMm, areasMm2 }: DirectedDistances): number =>
+    areasMm2.reduce((s, area, i) => (distancesMm[i] <= toleranceMm ? s + area : s), 0);
   return (near(aToB) + near(bToA)) / (sum(aToB.areasMm2) + sum(bToA.areasMm2));
 }
 
 /** The least distance within which `percent` of the area lies. */
 function percentile({ distancesMm, areasMm2 }: DirectedDistances, percent: number): number {
   const total = sum(areasMm2);
-  for (let i = 0, sofar = 0; i < distancesMm.length; i++) if ((sofar += areasMm2[i]) / total >= percent / 100) return distancesMm[i];
+  for (let i = 0, sofar = 0; i < distancesMm.length; i++)
+    if ((sofar += areasMm2[i]) / total >= percent / 100) return distancesMm[i];
   return distancesMm[distancesMm.length - 1];
 }
 
 const sum = (values: Float64Array): number => values.reduce((s, v) => s + v, 0);
 
-interface Box { readonly low: number[]; readonly high: number[] }
+interface Box {
+  readonly low: number[];
+  readonly high: number[];
+}
 
-/** The smallest box that holds both masks; undefined where both are empty. Distances within it are those of the whole. */
+/**
+ * The smallest box that holds both masks; undefined where both are empty. Distances within it are those of the whole.
+ */
 function boundingBox(a: ArrayLike<number>, b: ArrayLike<number>, [nx, ny, nz]: MaskPair["shape"]): Box | undefined {
-  const low = [nx, ny, nz], high = [-1, -1, -1];
+  const low = [nx, ny, nz];
+  const high = [-1, -1, -1];
   for (let z = 0, i = 0; z < nz; z++)
     for (let y = 0; y < ny; y++)
       for (let x = 0; x < nx; x++, i++) {
         if (a[i] === 0 && b[i] === 0) continue;
-        low[0] = Math.min(low[0], x); high[0] = Math.max(high[0], x);
-        low[1] = Math.min(low[1], y); high[1] = Math.max(high[1], y);
-        low[2] = Math.min(low[2], z); high[2] = Math.max(high[2], z);
+        low[0] = Math.min(low[0], x);
+        high[0] = Math.max(high[0], x);
+        low[1] = Math.min(low[1], y);
+        high[1] = Math.max(high[1], y);
+        low[2] = Math.min(low[2], z);
+        high[2] = Math.max(high[2], z);
       }
   return high[0] < 0 ? undefined : { low, high };
 }
@@ -101,7 +134,7 @@ function codes(mask: ArrayLike<number>, [nx, ny]: MaskPair["shape"], { low, high
       for (let x = low[0]; x <= high[0]; x++) {
         if (mask[x + nx * (y + ny * z)] === 0) continue;
         // The voxel is corner c of the cube whose lower corner lies c before it.
-        const at = (x - low[0] + 1) + cx * ((y - low[1] + 1) + cy * (z - low[2] + 1));
+        const at = x - low[0] + 1 + cx * (y - low[1] + 1 + cy * (z - low[2] + 1));
         for (let c = 0; c < 8; c++) out[at - (c & 1) - cx * (((c >> 1) & 1) + cy * (c >> 2))] |= 1 << c;
       }
   return out;

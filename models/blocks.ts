@@ -1,6 +1,20 @@
-// The layers that networks are built from. Images are NHWC, weights RSCK; initial values as the CycleGAN code draws them.
+// The layers that networks are built from. Images are NHWC, weights RSCK; initial values as the CycleGAN code draws
+// them.
 import {
-  Module, Parameter, type Tensor, Variable, batchNorm, constantInit, conv2d, convTranspose2d, followAverage, linear, mode, normalInit, normalize, relu,
+  Module,
+  Parameter,
+  type Tensor,
+  Variable,
+  batchNorm,
+  constantInit,
+  conv2d,
+  convTranspose2d,
+  followAverage,
+  linear,
+  mode,
+  normalInit,
+  normalize,
+  relu,
   uniformInit,
 } from "../engine/index.ts";
 
@@ -20,11 +34,19 @@ export class Conv2d extends Module {
   readonly weight: Parameter;
   readonly bias?: Parameter;
   readonly #geometry: { stride: number; pad: number; padMode: "zero" | "reflect" };
-  constructor(inputs: number, outputs: number, kernel: number, { stride = 1, pad = 0, padMode = "zero", bias = true, init, trainable = true }: ConvOptions = {}) {
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernel: number,
+    { stride = 1, pad = 0, padMode = "zero", bias = true, init, trainable = true }: ConvOptions = {},
+  ) {
     super();
     const fanIn = kernel * kernel * inputs;
     this.weight = new Parameter([kernel, kernel, inputs, outputs], init?.(fanIn) ?? normalInit(0.02), { trainable });
-    if (bias) this.bias = new Parameter([outputs], trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0), { trainable });
+    if (bias)
+      this.bias = new Parameter([outputs], trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0), {
+        trainable,
+      });
     this.#geometry = { stride, pad, padMode };
   }
   forward(x: Tensor): Tensor {
@@ -63,9 +85,9 @@ export class Linear extends Module {
 }
 
 /**
- * Batch norm of [N, H, W, C] over N, H and W, with gain and bias per channel; eps 1e-5.
- * Training uses the batch's statistics and moves the running ones by 0.1 (variance unbiased). Inference uses the running
- * ones, unless `inference` is "batch": after training with batches of 1 or 2 the running averages are poor.
+ * Batch norm of [N, H, W, C] over N, H and W, with gain and bias per channel; eps 1e-5. Training uses the batch's
+ * statistics and moves the running ones by 0.1 (variance unbiased). Inference uses the running ones, unless
+ * `inference` is "batch": after training with batches of 1 or 2 the running averages are poor.
  */
 export class BatchNorm2d extends Module {
   readonly weight: Parameter;
@@ -73,7 +95,11 @@ export class BatchNorm2d extends Module {
   readonly runningMean: Variable;
   readonly runningVariance: Variable;
   inference: "running" | "batch" = "running";
-  constructor(channels: number, readonly eps = 1e-5, readonly momentum = 0.1) {
+  constructor(
+    channels: number,
+    readonly eps = 1e-5,
+    readonly momentum = 0.1,
+  ) {
     super();
     this.weight = new Parameter([channels], normalInit(0.02, 1));
     this.bias = new Parameter([channels], constantInit(0));

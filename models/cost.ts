@@ -2,9 +2,15 @@
 import type { Tensor } from "../engine/index.ts";
 
 export interface Cost {
-  /** Multiply–adds of all convolutions and matrix products, their biases being where they start; and one an element of sums (residuals, noise, a layer norm's gain and bias). */
+  /**
+   * Multiply–adds of all convolutions and matrix products, their biases being where they start; and one an element of
+   * sums (residuals, noise, a layer norm's gain and bias).
+   */
   macs: number;
-  /** Bytes of all layers' outputs in f32, were each stored: convolutions, norms, activations, pools, resizes, dropout, noise. Joins and sums are not. */
+  /**
+   * Bytes of all layers' outputs in f32, were each stored: convolutions, norms, activations, pools, resizes, dropout,
+   * noise. Joins and sums are not.
+   */
   activationBytes: number;
   /** Convolutions and matrix products. */
   layers: number;
@@ -15,7 +21,8 @@ export type Node = Tensor["node"];
 /** Multiply–adds of a convolution or product; sizes are those of its operands, whatever its strides. */
 function macsOf({ op, inputs, outputs, attrs }: Node): number | undefined {
   const product = (shape: readonly number[]): number => shape.reduce((n, m) => n * m, 1);
-  const [x, w] = inputs, y = outputs[0];
+  const [x, w] = inputs;
+  const y = outputs[0];
   if (op.name === "conv2d") return y.size * product(w.shape.slice(0, 3));
   // A transposed convolution: each pixel of x meets every tap.
   if (op.name === "conv2d-input-grad") return x.size * product(w.shape.slice(0, 3));
@@ -23,14 +30,32 @@ function macsOf({ op, inputs, outputs, attrs }: Node): number | undefined {
   return undefined;
 }
 
-/** Bytes of the mirrored image that a reflecting convolution reads: a layer of its own in the paper's classes, though never stored here. */
+/**
+ * Bytes of the mirrored image that a reflecting convolution reads: a layer of its own in the paper's classes, though
+ * never stored here.
+ */
 function mirroredBytes({ inputs: [x], attrs }: Node): number {
-  const { pad: [top, left, bottom, right], padMode } = attrs as { pad: readonly number[]; padMode?: string };
-  return padMode === "reflect" ? (x.bytes / x.shape[1] / x.shape[2]) * (x.shape[1] + top + bottom) * (x.shape[2] + left + right) : 0;
+  const {
+    pad: [top, left, bottom, right],
+    padMode,
+  } = attrs as { pad: readonly number[]; padMode?: string };
+  return padMode === "reflect"
+    ? (x.bytes / x.shape[1] / x.shape[2]) * (x.shape[1] + top + bottom) * (x.shape[2] + left + right)
+    : 0;
 }
 
 /** Nodes whose outputs are a layer's, beside convolutions and products; a norm in training is one "pass". */
-const LAYERS = new Set(["pass", "relu", "leaky-relu", "tanh", "sigmoid", "max-pool-2d", "avg-pool-2d", "resize", "pad"]);
+const LAYERS = new Set([
+  "pass",
+  "relu",
+  "leaky-relu",
+  "tanh",
+  "sigmoid",
+  "max-pool-2d",
+  "avg-pool-2d",
+  "resize",
+  "pad",
+]);
 
 /** Whether a value is made of random numbers alone, by elementwise ops and views. */
 function isRandom({ node }: Tensor): boolean {
@@ -38,19 +63,24 @@ function isRandom({ node }: Tensor): boolean {
   if (node.op.kind !== "elementwise" && node.op.kind !== "movement") return false;
   return node.inputs.some(isRandom) && node.inputs.every((t) => isRandom(t) || isConstant(t));
 }
-const isConstant = ({ node }: Tensor): boolean => node.op.kind === "source" ? node.op.name === "constant" : node.op.kind === "movement" && isConstant(node.inputs[0]);
+const isConstant = ({ node }: Tensor): boolean =>
+  node.op.kind === "source" ? node.op.name === "constant" : node.op.kind === "movement" && isConstant(node.inputs[0]);
 
 /** A dropout's product or a noise's sum: random numbers meet a value that is neither random nor constant. */
 const isNoisy = ({ op, inputs }: Node): boolean =>
-  (op.name === "mul" || op.name === "add") && inputs.some(isRandom) && inputs.some((t) => !isRandom(t) && !isConstant(t));
+  (op.name === "mul" || op.name === "add") &&
+  inputs.some(isRandom) &&
+  inputs.some((t) => !isRandom(t) && !isConstant(t));
 
 /** Whether a node sums what the network computed; a convolution's bias is no sum of its own. */
-const isSum = ({ op, inputs }: Node): boolean => op.name === "add" && !inputs.some((t) => macsOf(t.node) !== undefined && isBias(inputs.find((o) => o !== t)));
-const isBias = (t: Tensor | undefined): boolean => t !== undefined && (t.node.op.kind === "movement" ? isBias(t.node.inputs[0]) : t.node.op.name === "variable");
+const isSum = ({ op, inputs }: Node): boolean =>
+  op.name === "add" && !inputs.some((t) => macsOf(t.node) !== undefined && isBias(inputs.find((o) => o !== t)));
+const isBias = (t: Tensor | undefined): boolean =>
+  t !== undefined && (t.node.op.kind === "movement" ? isBias(t.node.inputs[0]) : t.node.op.name === "variable");
 
 /**
- * Cost of what these tensors need. Trace the network in training mode: a batch norm is a layer only there. Outputs of nodes that are
- * `uncounted` are no layer's.
+ * Cost of what these tensors need. Trace the network in training mode: a batch norm is a layer only there. Outputs of
+ * nodes that are `uncounted` are no layer's.
  */
 export function costOf(outputs: readonly Tensor[], uncounted: (node: Node) => boolean = () => false): Cost {
   const cost: Cost = { macs: 0, activationBytes: 0, layers: 0 };
@@ -66,7 +96,8 @@ export function costOf(outputs: readonly Tensor[], uncounted: (node: Node) => bo
       cost.layers++;
       if (node.op.name === "conv2d") cost.activationBytes += mirroredBytes(node);
     } else if (isSum(node)) cost.macs += node.outputs[0].size;
-    if ((macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) && !uncounted(node)) cost.activationBytes += node.outputs[0].bytes;
+    if ((macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) && !uncounted(node))
+      cost.activationBytes += node.outputs[0].bytes;
     // Behind a norm stand the ops it is written in; its first input is its value, the second what it normalises.
     for (const t of node.op.name === "pass" ? node.inputs.slice(1) : node.inputs) stack.push(t.node);
   }

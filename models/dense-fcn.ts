@@ -1,4 +1,5 @@
-// DenseFCN (FC-DenseNet57, Jégou et al. 2017) as Fig. 2 (b) of the paper has it: few parameters, features joined and never summed.
+// DenseFCN (FC-DenseNet57, Jégou et al. 2017) as Fig. 2 (b) of the paper has it: few parameters, features joined and
+// never summed.
 import { Module, RandomStream, type Tensor, concat, maxPool2d, relu, slice } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, ConvTranspose2d } from "./blocks.ts";
 import { Dropout2d } from "./dropout.ts";
@@ -44,12 +45,16 @@ class DenseBlock extends Module {
   readonly layers: readonly NormConv[];
   constructor(inputs: number, growth: number, layers: number, dropout: number, random: RandomStream) {
     super();
-    this.layers = Array.from({ length: layers }, (_, i) => new NormConv(inputs + i * growth, growth, 3, dropout, random));
+    this.layers = Array.from(
+      { length: layers },
+      (_, i) => new NormConv(inputs + i * growth, growth, 3, dropout, random),
+    );
   }
   /** x [N, H, W, C] → the new features [N, H, W, layers·growth], these behind x, and what the last layer saw. */
   forward(x: Tensor): { added: readonly Tensor[]; all: Tensor; last: Tensor } {
     const added: Tensor[] = [];
-    let all = x, last = x;
+    let all = x;
+    let last = x;
     for (const layer of this.layers) {
       last = all;
       added.push(layer.forward(all));
@@ -69,9 +74,9 @@ class DenseBlock extends Module {
  *                                                 └ down ─ 288 …                                       H/16
  *                                                      └ down ─ bottleneck 48 ─ up                     H/32
  *
- * down: batch norm, ReLU, conv 1×1, Dropout2d, 2×2 max pool. up: transposed conv 3×3 by 2, cropped to the skip.
- * Only the encoder's blocks and the last keep their input; the rest hand on what they added. The tied 228 channels are what the
- * last layer of the block at H/2 sees. 1,374,001 parameters with one channel in and out (paper: 1.37 M).
+ * down: batch norm, ReLU, conv 1×1, Dropout2d, 2×2 max pool. up: transposed conv 3×3 by 2, cropped to the skip. Only
+ * the encoder's blocks and the last keep their input; the rest hand on what they added. The tied 228 channels are
+ * what the last layer of the block at H/2 sees. 1,374,001 parameters with one channel in and out (paper: 1.37 M).
  */
 export class DenseFcn extends Module implements Segmentor {
   readonly first: Conv2d;
@@ -83,7 +88,16 @@ export class DenseFcn extends Module implements Segmentor {
   readonly head: Conv2d;
   readonly random = new RandomStream();
   readonly hints: HintLevel;
-  constructor({ inputs = 1, outputs = 1, width = 48, growth = 12, layers = 4, depth = 5, dropout = 0.2, hints = "high" }: DenseFcnOptions = {}) {
+  constructor({
+    inputs = 1,
+    outputs = 1,
+    width = 48,
+    growth = 12,
+    layers = 4,
+    depth = 5,
+    dropout = 0.2,
+    hints = "high",
+  }: DenseFcnOptions = {}) {
     super();
     this.hints = hints;
     const count = typeof layers === "number" ? { encoder: layers, bottleneck: layers, decoder: layers } : layers;
@@ -127,12 +141,18 @@ export class DenseFcn extends Module implements Segmentor {
     return { logits: this.head.forward(y), features: { low, mid, high }[this.hints] };
   }
 
-  /** Name of a path in the state dict of the reference: "decoder.1.layers.3.conv.bias" is "denseBlocksUp.1.layers.3.conv.bias". */
+  /**
+   * Name of a path in the state dict of the reference: "decoder.1.layers.3.conv.bias" is
+   * "denseBlocksUp.1.layers.3.conv.bias".
+   */
   pytorchName(path: string): string {
     return path
-      .replace(/^first\./, "firstconv.").replace(/^head\./, "finalConv.")
-      .replace(/^encoder\./, "denseBlocksDown.").replace(/^down\./, "transDownBlocks.")
+      .replace(/^first\./, "firstconv.")
+      .replace(/^head\./, "finalConv.")
+      .replace(/^encoder\./, "denseBlocksDown.")
+      .replace(/^down\./, "transDownBlocks.")
       .replace(/^bottleneck\./, "bottleneck.bottleneck.")
-      .replace(/^up\.(\d+)\./, "transUpBlocks.$1.convTrans.").replace(/^decoder\./, "denseBlocksUp.");
+      .replace(/^up\.(\d+)\./, "transUpBlocks.$1.convTrans.")
+      .replace(/^decoder\./, "denseBlocksUp.");
   }
 }

@@ -20,7 +20,9 @@ class Scale extends Module {
   constructor(inputs: number, width: number, layers: number) {
     super();
     const channels = Array.from({ length: layers }, (_, i) => width * 2 ** i);
-    this.convs = channels.map((c, i) => new Conv2d(i === 0 ? inputs : channels[i - 1], c, 4, { stride: 2, pad: 1, padMode: "reflect" }));
+    this.convs = channels.map(
+      (c, i) => new Conv2d(i === 0 ? inputs : channels[i - 1], c, 4, { stride: 2, pad: 1, padMode: "reflect" }),
+    );
     this.head = new Conv2d(channels[layers - 1], 1, 1);
   }
   forward(image: Tensor): Tensor {
@@ -53,7 +55,9 @@ export class MultiScaleDiscriminator extends Module {
   /** Name of a path in DRIT's state dict: "scales.1.convs.2.weight" is "Diss.1.2.model.1.weight". */
   pytorchName(path: string): string {
     const [, scale, part, ...rest] = path.split(".");
-    return part === "head" ? `Diss.${scale}.${this.scales[0].convs.length}.${rest[0]}` : `Diss.${scale}.${rest[0]}.model.1.${rest[1]}`;
+    return part === "head"
+      ? `Diss.${scale}.${this.scales[0].convs.length}.${rest[0]}`
+      : `Diss.${scale}.${rest[0]}.model.1.${rest[1]}`;
   }
 }
 
@@ -67,12 +71,18 @@ export class ContentDiscriminator extends Module {
   readonly head: Conv2d;
   constructor({ channels = 256, layers = 3 }: { channels?: number; layers?: number } = {}) {
     super();
-    this.convs = Array.from({ length: layers }, () => new Conv2d(channels, channels, 7, { stride: 2, pad: 1, padMode: "reflect" }));
+    this.convs = Array.from(
+      { length: layers },
+      () => new Conv2d(channels, channels, 7, { stride: 2, pad: 1, padMode: "reflect" }),
+    );
     this.last = new Conv2d(channels, channels, 4);
     this.head = new Conv2d(channels, 1, 1);
   }
 
-  /** code [N, H, W, channels] → logits [N, P, Q, 1]: 1 × 1 for 54 × 54 codes, 2 × 2 for 64 × 64. Throws ShapeError for smaller ones. */
+  /**
+   * code [N, H, W, channels] → logits [N, P, Q, 1]: 1 × 1 for 54 × 54 codes, 2 × 2 for 64 × 64. Throws ShapeError for
+   * smaller ones.
+   */
   forward(code: Tensor): Tensor {
     const y = this.convs.reduce((x, conv) => leakyRelu(conv.forward(x), SLOPE), code);
     return this.head.forward(leakyRelu(this.last.forward(y), SLOPE));

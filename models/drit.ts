@@ -1,8 +1,25 @@
-// DRIT (Lee et al. 2018), the variational translator of VAE-CMEDL, Fig. 1 (b) of the paper, in its form that joins styles to features:
-// an image is a content code, which both domains share, and a style vector of its domain.
-// Domains are named a and b as in the reference: a is CT and b is MR here.
+// DRIT (Lee et al. 2018), the variational translator of VAE-CMEDL, Fig. 1 (b) of the paper, in its form that joins
+// styles to features: an image is a content code, which both domains share, and a style vector of its domain. Domains
+// are named a and b as in the reference: a is CT and b is MR here.
 import {
-  Module, Parameter, RandomStream, type Tensor, add, avgPool2d, concat, constantInit, expand, instanceNorm, layerNorm, leakyRelu, mean, mode, mul, relu, reshape, tanh,
+  Module,
+  Parameter,
+  RandomStream,
+  type Tensor,
+  add,
+  avgPool2d,
+  concat,
+  constantInit,
+  expand,
+  instanceNorm,
+  layerNorm,
+  leakyRelu,
+  mean,
+  mode,
+  mul,
+  relu,
+  reshape,
+  tanh,
 } from "../engine/index.ts";
 import { Conv2d, ConvTranspose2d, Linear } from "./blocks.ts";
 import { ResidualBlock } from "./resnet-generator.ts";
@@ -10,7 +27,8 @@ import { ResidualBlock } from "./resnet-generator.ts";
 export type Domain = "a" | "b";
 
 const reflect = (pad: number, stride = 1) => ({ pad, stride, padMode: "reflect" }) as const;
-const residuals = (n: number, channels: number): ResidualBlock[] => Array.from({ length: n }, () => new ResidualBlock(channels));
+const residuals = (n: number, channels: number): ResidualBlock[] =>
+  Array.from({ length: n }, () => new ResidualBlock(channels));
 
 export interface ContentEncoderOptions {
   inputs?: number;
@@ -61,7 +79,10 @@ export class ContentEncoder extends Module {
     this.shared = residuals(sharedBlocks, 4 * width);
   }
 
-  /** image [N, H, W, inputs] → content code [N, H/4, W/4, 4·width]. `noise`, of the code's shape, replaces the random one. */
+  /**
+   * image [N, H, W, inputs] → content code [N, H/4, W/4, 4·width]. `noise`, of the code's shape, replaces the random
+   * one.
+   */
   forward(image: Tensor, domain: Domain, noise?: Tensor): Tensor {
     let y = this[domain].forward(image);
     for (const block of this.shared) y = block.forward(y);
@@ -76,7 +97,9 @@ export class ContentEncoder extends Module {
     if (part === "shared") return `conv_share.${residualName(rest)}`;
     const trunk = `conv${part.toUpperCase()}`;
     const [layer, ...leaf] = rest;
-    return layer === "blocks" ? `${trunk}.${residualName([`${3 + Number(leaf[0])}`, ...leaf.slice(1)])}` : `${trunk}.${number[layer]}.model.1.${leaf[0]}`;
+    return layer === "blocks"
+      ? `${trunk}.${residualName([`${3 + Number(leaf[0])}`, ...leaf.slice(1)])}`
+      : `${trunk}.${number[layer]}.model.1.${leaf[0]}`;
   }
 }
 
@@ -135,8 +158,8 @@ class StyleTrunk extends Module {
 }
 
 /**
- * E_s of the paper for both domains: image ─ 4×4/2 w ─ 3 residual halvings 2w, 3w, 4w ─ mean ─ μ, log σ². No norms, which would take style away.
- * 2,684,064 parameters at width 64.
+ * E_s of the paper for both domains: image ─ 4×4/2 w ─ 3 residual halvings 2w, 3w, 4w ─ mean ─ μ, log σ². No norms,
+ * which would take style away. 2,684,064 parameters at width 64.
  */
 export class StyleEncoder extends Module {
   readonly a: StyleTrunk;
@@ -156,7 +179,9 @@ export class StyleEncoder extends Module {
       .replace(/^([ab])\.(mu|logVariance)\./, (_, d, part) => `${part === "mu" ? "fc" : "fcVar"}_${d.toUpperCase()}.0.`)
       .replace(/^([ab])\.stem\./, (_, d) => `conv_${d.toUpperCase()}.1.`)
       .replace(/^([ab])\.down\.(\d)\./, (_, d, i) => `conv_${d.toUpperCase()}.${Number(i) + 2}.`)
-      .replace(".conv1.", ".conv.2.").replace(".conv2.", ".conv.4.1.").replace(".shortcut.", ".shortcut.1.");
+      .replace(".conv1.", ".conv.2.")
+      .replace(".conv2.", ".conv.4.1.")
+      .replace(".shortcut.", ".shortcut.1.");
   }
 }
 
@@ -166,7 +191,10 @@ export interface StyleGeneratorOptions {
   width?: number;
   /** Length of a style vector, 8. */
   styles?: number;
-  /** Residual blocks that a code passes, the first of which both domains share: 4 as in the reference; the paper says 6. */
+  /**
+   * Residual blocks that a code passes, the first of which both domains share: 4 as in the reference; the paper says
+   * 6.
+   */
   blocks?: number;
 }
 
@@ -194,7 +222,8 @@ class Decoder extends Module {
   readonly head: ConvTranspose2d;
   constructor(content: number, outputs: number, styles: number, blocks: number) {
     super();
-    const first = content + 2 * styles, second = first / 2 + styles;
+    const first = content + 2 * styles;
+    const second = first / 2 + styles;
     const double = { stride: 2, pad: 1, outputPad: 1 };
     this.blocks = residuals(blocks, content + styles);
     this.up1 = new ConvTranspose2d(first, first / 2, 3, double);
@@ -231,7 +260,8 @@ export class StyleGenerator extends Module {
   readonly b: Decoder;
   constructor({ outputs = 1, width = 64, styles = 8, blocks = 4 }: StyleGeneratorOptions = {}) {
     super();
-    if (!(blocks >= 1)) throw new RangeError(`the generator has ${blocks} residual blocks; it needs the shared one at least`);
+    if (!(blocks >= 1))
+      throw new RangeError(`the generator has ${blocks} residual blocks; it needs the shared one at least`);
     this.shared = residuals(1, 4 * width);
     this.a = new Decoder(4 * width, outputs, styles, blocks - 1);
     this.b = new Decoder(4 * width, outputs, styles, blocks - 1);

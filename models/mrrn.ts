@@ -1,5 +1,5 @@
-// MRRN, the multiple resolution residual network (Jiang et al. 2019) as Fig. 2 (c) of the paper has it: every block reads a
-// residual stream of some finer resolution and writes back to it.
+// MRRN, the multiple resolution residual network (Jiang et al. 2019) as Fig. 2 (c) of the paper has it: every block
+// reads a residual stream of some finer resolution and writes back to it.
 import { Module, RandomStream, type Tensor, add, concat, maxPool2d, relu, resize } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, DoubleConv } from "./blocks.ts";
 import { Dropout2d } from "./dropout.ts";
@@ -45,7 +45,15 @@ class ResidualConnection extends Module {
   readonly block: DoubleConv;
   readonly adjust: Conv2d;
   /** `stride`: how much finer R [N, s·H, s·W, stream] is than P [N, H, W, inputs]. */
-  constructor(inputs: number, readonly stride: number, stream: number, outputs: number, readonly alignCorners: boolean, dropout: number, random: RandomStream) {
+  constructor(
+    inputs: number,
+    readonly stride: number,
+    stream: number,
+    outputs: number,
+    readonly alignCorners: boolean,
+    dropout: number,
+    random: RandomStream,
+  ) {
     super();
     this.drop = new Dropout2d(dropout, random);
     this.block = new DoubleConv(stream + inputs, outputs);
@@ -61,7 +69,10 @@ class ResidualConnection extends Module {
 const upsampled = (x: Tensor, by: number, alignCorners: boolean): Tensor =>
   resize(x, [x.shape[1] * by, x.shape[2] * by], { mode: "bilinear", alignCorners });
 
-/** The stages in order: their name in the reference, the level they work at (image size / 2^(level − 1)), the stream each unit reads. */
+/**
+ * The stages in order: their name in the reference, the level they work at (image size / 2^(level − 1)), the stream
+ * each unit reads.
+ */
 const STAGES = [
   { name: "1", level: 2, streams: [1, 1, 1] },
   { name: "2", level: 3, streams: [1, 2, 1] },
@@ -75,7 +86,8 @@ const STAGES = [
 const DOWN = 4;
 
 /**
- * At width w. Stream R₁ [H, w] runs along the top; P₂ … P₄, once made, are streams too; the digits say which each unit reads:
+ * At width w. Stream R₁ [H, w] runs along the top; P₂ … P₄, once made, are streams too; the digits say which each
+ * unit reads:
  *
  *     image ─ conv w ─ units ─ R₁ ─────────────────────────────────────────── ⊕ ─ conv w ─ units ─ head ─ logits   H
  *                         └ P₂ 111 ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ 111 ── up ┘ ← tied: 2w at H                 H/2
@@ -97,7 +109,15 @@ export class Mrrn extends Module implements Segmentor {
   readonly random = new RandomStream();
   readonly alignCorners: boolean;
   readonly hints: HintLevel;
-  constructor({ inputs = 1, outputs = 1, width = 32, units = 3, alignCorners = false, dropout = 0.5, hints = "high" }: MrrnOptions = {}) {
+  constructor({
+    inputs = 1,
+    outputs = 1,
+    width = 32,
+    units = 3,
+    alignCorners = false,
+    dropout = 0.5,
+    hints = "high",
+  }: MrrnOptions = {}) {
     super();
     this.alignCorners = alignCorners;
     this.hints = hints;
@@ -119,7 +139,10 @@ export class Mrrn extends Module implements Segmentor {
     this.head = new Conv2d(width, outputs, 1);
   }
 
-  /** image [N, H, W, inputs], H and W multiples of 16 → logits [N, H, W, outputs]; features [N, H/2, W/2, 4·width] and [N, H, W, 2·width], if high. */
+  /**
+   * image [N, H, W, inputs], H and W multiples of 16 → logits [N, H, W, outputs]; features [N, H/2, W/2, 4·width] and
+   * [N, H, W, 2·width], if high.
+   */
   forward(image: Tensor): Segmentation {
     const low = [this.stem.forward(image)];
     let y = low[0];
@@ -151,14 +174,25 @@ export class Mrrn extends Module implements Segmentor {
     return upsampled(x, 2, this.alignCorners);
   }
 
-  /** Name of a path in the state dict of the reference: "stages.4.1.block.conv2.bias" is "FRRU33_2.cnn_block.3.bias". */
+  /**
+   * Name of a path in the state dict of the reference: "stages.4.1.block.conv2.bias" is "FRRU33_2.cnn_block.3.bias".
+   */
   pytorchName(path: string): string {
     return path
-      .replace(/^stem\./, "CNN_block1.").replace(/^join\./, "CNN_block2.").replace(/^head\./, "out_conv.").replace(/^stream\./, "Residual_stream1.0.")
-      .replace(/^(before|after)\.(\d+)\./, (_, side, i) => `RU${`${Number(i) + 1}`.repeat(side === "before" ? 1 : 2)}.unit.`)
+      .replace(/^stem\./, "CNN_block1.")
+      .replace(/^join\./, "CNN_block2.")
+      .replace(/^head\./, "out_conv.")
+      .replace(/^stream\./, "Residual_stream1.0.")
+      .replace(
+        /^(before|after)\.(\d+)\./,
+        (_, side, i) => `RU${`${Number(i) + 1}`.repeat(side === "before" ? 1 : 2)}.unit.`,
+      )
       .replace(/^(CNN_block\d|RU\d+\.unit)\.(conv|norm)\./, "$1.$21.")
       .replace(/^stages\.(\d+)\.(\d+)/, (_, stage, i) => `FRRU${STAGES[Number(stage)].name}_${Number(i) + 1}`)
       .replace(".adjust.", ".channel_adjust.")
-      .replace(".block.conv1.", ".cnn_block.0.").replace(".block.norm1.", ".cnn_block.1.").replace(".block.conv2.", ".cnn_block.3.").replace(".block.norm2.", ".cnn_block.4.");
+      .replace(".block.conv1.", ".cnn_block.0.")
+      .replace(".block.norm1.", ".cnn_block.1.")
+      .replace(".block.conv2.", ".cnn_block.3.")
+      .replace(".block.norm2.", ".cnn_block.4.");
   }
 }

@@ -1,4 +1,5 @@
-// The 70 × 70 PatchGAN discriminator (Isola et al. 2017), which judges overlapping patches: D of Fig. 1 (a) of the paper.
+// The 70 × 70 PatchGAN discriminator (Isola et al. 2017), which judges overlapping patches: D of Fig. 1 (a) of the
+// paper.
 import { Module, type Tensor, instanceNorm, leakyRelu } from "../engine/index.ts";
 import { Conv2d } from "./blocks.ts";
 
@@ -25,7 +26,10 @@ export class PatchDiscriminator extends Module {
     super();
     const channels = (i: number): number => width * Math.min(2 ** i, 8);
     this.first = new Conv2d(inputs, width, 4, { stride: 2, pad: 1 });
-    this.middle = Array.from({ length: layers }, (_, i) => new Conv2d(channels(i), channels(i + 1), 4, { stride: i === layers - 1 ? 1 : 2, pad: 1 }));
+    this.middle = Array.from(
+      { length: layers },
+      (_, i) => new Conv2d(channels(i), channels(i + 1), 4, { stride: i === layers - 1 ? 1 : 2, pad: 1 }),
+    );
     this.last = new Conv2d(channels(layers), 1, 4, { pad: 1 });
   }
 

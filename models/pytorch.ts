@@ -18,7 +18,10 @@ export interface ForeignTensor {
   readonly data: ArrayLike<number>;
 }
 
-/** A file of weights that is not this network's. The message names what is missing, surplus, of wrong shape or not finite. */
+/**
+ * A file of weights that is not this network's. The message names what is missing, surplus, of wrong shape or not
+ * finite.
+ */
 export class StateDictError extends Error {
   readonly code = "state-dict";
   constructor(message: string) {
@@ -46,7 +49,10 @@ export interface ForeignName {
 export function foreignNames(network: NamedForPyTorch): ForeignName[] {
   return [...network.variables()].map(([path, variable]) => {
     const axes = axesOf(path, variable);
-    const name = network.pytorchName(path).replace(/\.runningMean$/, ".running_mean").replace(/\.runningVariance$/, ".running_var");
+    const name = network
+      .pytorchName(path)
+      .replace(/\.runningMean$/, ".running_mean")
+      .replace(/\.runningVariance$/, ".running_var");
     return { name, path, variable, shape: axes ? inverse(axes).map((d) => variable.shape[d]) : variable.shape, axes };
   });
 }
@@ -58,9 +64,15 @@ const inverse = (axes: readonly number[]): number[] => axes.map((_, d) => axes.i
  * (`num_batches_tracked` apart, and what the network ignores), shapes must agree, values be finite.
  * `optional` names may be missing. Throws StateDictError.
  */
-export function fromStateDict(network: NamedForPyTorch, dict: ReadonlyMap<string, ForeignTensor>, optional: (name: string) => boolean = () => false): Map<Variable, Float32Array> {
+export function fromStateDict(
+  network: NamedForPyTorch,
+  dict: ReadonlyMap<string, ForeignTensor>,
+  optional: (name: string) => boolean = () => false,
+): Map<Variable, Float32Array> {
   const values = new Map<Variable, Float32Array>();
-  const missing: string[] = [], misshapen: string[] = [], nonFinite: string[] = [];
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  const nonFinite: string[] = [];
   const known = new Set<string>();
   for (const { name, variable, axes, shape } of foreignNames(network)) {
     known.add(name);
@@ -75,7 +87,9 @@ export function fromStateDict(network: NamedForPyTorch, dict: ReadonlyMap<string
       else values.set(variable, permuted(tensor.data, shape, axes));
     }
   }
-  const surplus = [...dict.keys()].filter((name) => !known.has(name) && !name.endsWith("num_batches_tracked") && !network.ignoredPytorchName?.(name));
+  const surplus = [...dict.keys()].filter(
+    (name) => !known.has(name) && !name.endsWith("num_batches_tracked") && !network.ignoredPytorchName?.(name),
+  );
   const problems = [
     ...(missing.length ? [`missing ${list(missing)}`] : []),
     ...(surplus.length ? [`surplus ${list(surplus)}`] : []),
@@ -92,9 +106,16 @@ export function loadStateDict(network: NamedForPyTorch, dict: ReadonlyMap<string
 }
 
 /** The state dict of a network whose current values `valueOf` gives. */
-export function toStateDict(network: NamedForPyTorch, valueOf: (v: Variable) => ArrayLike<number>): Map<string, { shape: readonly number[]; data: Float32Array }> {
-  return new Map(foreignNames(network).map(({ name, variable, axes, shape }) =>
-    [name, { shape, data: permuted(valueOf(variable), variable.shape, axes && inverse(axes)) }]));
+export function toStateDict(
+  network: NamedForPyTorch,
+  valueOf: (v: Variable) => ArrayLike<number>,
+): Map<string, { shape: readonly number[]; data: Float32Array }> {
+  return new Map(
+    foreignNames(network).map(({ name, variable, axes, shape }) => [
+      name,
+      { shape, data: permuted(valueOf(variable), variable.shape, axes && inverse(axes)) },
+    ]),
+  );
 }
 
 /** x of `shape` row-major with its axes in the order `perm`. */
@@ -124,4 +145,7 @@ function count(x: ArrayLike<number>, holds: (v: number) => boolean): number {
 
 /** At most six names, fit to print: a file's names may hold anything. */
 const list = (names: readonly string[]): string =>
-  (names.length > 6 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ")).replace(/[^ -;=?-~]/g, "?");
+  (names.length > 6 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ")).replace(
+    /[^ -;=?-~]/g,
+    "?",
+  );

@@ -31,8 +31,9 @@ export class ResidualBlock extends Module {
  *
  *     image ─ 7×7 w ─ 3×3/2 2w ─ 3×3/2 4w ─ blocks × residual 4w ─ 3×3·2 2w ─ 3×3·2 w ─ 7×7 1 ─ tanh
  *
- * /2 halves the image, ·2 is a transposed convolution that doubles it. The 7×7 reflect the edge.
- * 11,365,633 parameters at width 64 and 9 blocks; the biases before a norm have no effect and are kept for the reference's files.
+ * /2 halves the image, ·2 is a transposed convolution that doubles it. The 7×7 reflect the edge. 11,365,633
+ * parameters at width 64 and 9 blocks; the biases before a norm have no effect and are kept for the reference's
+ * files.
  */
 export class ResnetGenerator extends Module {
   readonly stem: Conv2d;
@@ -53,7 +54,10 @@ export class ResnetGenerator extends Module {
     this.head = new Conv2d(width, outputs, 7, { pad: 3, padMode: "reflect" });
   }
 
-  /** image [N, H, W, inputs] in [−1, 1] → image of the other modality [N, H, W, outputs] in [−1, 1]; H and W multiples of 4. */
+  /**
+   * image [N, H, W, inputs] in [−1, 1] → image of the other modality [N, H, W, outputs] in [−1, 1]; H and W multiples
+   * of 4.
+   */
   forward(image: Tensor): Tensor {
     let y = relu(instanceNorm(this.stem.forward(image)));
     y = relu(instanceNorm(this.down1.forward(y)));
@@ -64,7 +68,10 @@ export class ResnetGenerator extends Module {
     return tanh(this.head.forward(y));
   }
 
-  /** Name of a path in CycleGAN's state dict, where the layers are numbered: "blocks.0.conv2.bias" is "model.10.conv_block.5.bias". */
+  /**
+   * Name of a path in CycleGAN's state dict, where the layers are numbered: "blocks.0.conv2.bias" is
+   * "model.10.conv_block.5.bias".
+   */
   pytorchName(path: string): string {
     const after = 10 + this.blocks.length;
     const number: Record<string, number> = { stem: 1, down1: 4, down2: 7, up1: after, up2: after + 3, head: after + 7 };

@@ -3,8 +3,8 @@ import type { Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
 
 /**
- * Which features distillation ties, as the paper's ablation names them: of the first two convolutions, of the bottleneck before
- * any upsampling, or of the last two decoder stages (the paper's choice, and the best).
+ * Which features distillation ties, as the paper's ablation names them: of the first two convolutions, of the
+ * bottleneck before any upsampling, or of the last two decoder stages (the paper's choice, and the best).
  */
 export type HintLevel = "low" | "mid" | "high";
 

@@ -25,8 +25,8 @@ export interface UNetOptions {
  *                   └ down3 8w ──── up1 4w ┘                                  H/8
  *                      └ down4 8w ──┘                                         H/16
  *
- * down: 2×2 max pool, then the block. up: bilinear to the skip's size with aligned corners, joined after the skip, then the block.
- * 13,394,177 parameters at width 64 with one channel in and out (paper: 13.39 M).
+ * down: 2×2 max pool, then the block. up: bilinear to the skip's size with aligned corners, joined after the skip,
+ * then the block. 13,394,177 parameters at width 64 with one channel in and out (paper: 13.39 M).
  */
 export class UNet extends Module implements Segmentor {
   readonly inc: DoubleConv;
@@ -41,11 +41,16 @@ export class UNet extends Module implements Segmentor {
     this.inc = new DoubleConv(inputs, level[0]);
     this.down = level.slice(1).map((channels, i) => new DoubleConv(level[i], channels));
     // Each up block halves its skip's channels, but for the last, so that both joined halves are alike.
-    this.up = level.slice(0, -1).reverse().map((skip, i) => new DoubleConv(2 * skip, i === depth - 1 ? skip : skip / 2));
+    this.up = level
+      .slice(0, -1)
+      .reverse()
+      .map((skip, i) => new DoubleConv(2 * skip, i === depth - 1 ? skip : skip / 2));
     this.head = new Conv2d(width, outputs, 1);
   }
 
-  /** image [N, H, W, inputs] → logits [N, H, W, outputs]; features [N, H/2, W/2, width] and [N, H, W, width], if high. */
+  /**
+   * image [N, H, W, inputs] → logits [N, H, W, outputs]; features [N, H/2, W/2, width] and [N, H, W, width], if high.
+   */
   forward(image: Tensor): Segmentation {
     const skips: Tensor[] = [];
     const decoded: Tensor[] = [];
@@ -58,19 +63,27 @@ export class UNet extends Module implements Segmentor {
     const mid = [y];
     for (const up of this.up) {
       const skip = skips.pop()!;
-      y = up.forward(concat([skip, resize(y, [skip.shape[1], skip.shape[2]], { mode: "bilinear", alignCorners: true })], 3));
+      y = up.forward(
+        concat([skip, resize(y, [skip.shape[1], skip.shape[2]], { mode: "bilinear", alignCorners: true })], 3),
+      );
       decoded.push(y);
     }
     return { logits: this.head.forward(y), features: { low, mid, high: decoded.slice(-2) }[this.hints] };
   }
 
-  /** Name of a path in the state dict of the reference implementation: "down.0.conv2.bias" is "down1.mpconv.1.conv.3.bias". */
+  /**
+   * Name of a path in the state dict of the reference implementation: "down.0.conv2.bias" is
+   * "down1.mpconv.1.conv.3.bias".
+   */
   pytorchName(path: string): string {
     return path
       .replace(/^down\.(\d)/, (_, i) => `down${Number(i) + 1}.mpconv.1`)
       .replace(/^up\.(\d)/, (_, i) => `up${Number(i) + 1}.conv`)
       .replace(/^inc/, "inc.conv")
       .replace(/^head/, "outc.conv")
-      .replace(".conv1.", ".conv.0.").replace(".norm1.", ".conv.1.").replace(".conv2.", ".conv.3.").replace(".norm2.", ".conv.4.");
+      .replace(".conv1.", ".conv.0.")
+      .replace(".norm1.", ".conv.1.")
+      .replace(".conv2.", ".conv.3.")
+      .replace(".norm2.", ".conv.4.");
   }
 }

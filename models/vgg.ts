@@ -6,13 +6,21 @@ import { Conv2d } from "./blocks.ts";
 export type VggLayers = 16 | 19;
 
 /** Convolutions in each of the five stages, by name; a 2×2 max pool stands before all but the first. */
-const convNames = (stages: readonly number[]): string[] => stages.flatMap((n, stage) => Array.from({ length: n }, (_, i) => `conv${stage + 1}_${i + 1}`));
-const CONV_NAMES: Readonly<Record<VggLayers, readonly string[]>> = { 16: convNames([2, 2, 3, 3, 3]), 19: convNames([2, 2, 4, 4, 4]) };
+const convNames = (stages: readonly number[]): string[] =>
+  stages.flatMap((n, stage) => Array.from({ length: n }, (_, i) => `conv${stage + 1}_${i + 1}`));
+const CONV_NAMES: Readonly<Record<VggLayers, readonly string[]>> = {
+  16: convNames([2, 2, 3, 3, 3]),
+  19: convNames([2, 2, 4, 4, 4]),
+};
 
 /** ImageNet's mean and deviation of red, green and blue in [0, 1]. */
-const MEAN = [0.485, 0.456, 0.406], DEVIATION = [0.229, 0.224, 0.225];
+const MEAN = [0.485, 0.456, 0.406];
+const DEVIATION = [0.229, 0.224, 0.225];
 
-/** Layers whose features (after ReLU) the paper compares: Conv7, Conv8, Conv9 of 256 × 256 images are 64² × 256, 64² × 256, 32² × 512. */
+/**
+ * Layers whose features (after ReLU) the paper compares: Conv7, Conv8, Conv9 of 256 × 256 images are 64² × 256, 64² ×
+ * 256, 32² × 512.
+ */
 export const PAPER_TAPS = ["conv3_3", "conv3_4", "conv4_1"] as const;
 
 /** The paper's Conv7, Conv8, Conv9: the sizes it gives are VGG19's, the name in its text III-B is VGG16. */
@@ -28,9 +36,9 @@ export interface VggOptions {
 }
 
 /**
- * image [N, H, W, 1 or 3] in [−1, 1] → features after the ReLU of each tapped convolution.
- * Nothing here trains; gradients flow through to the image. Without a file of weights they are He-normal, drawn from the seed.
- * 3,505,728 values to conv4_1 at width 64.
+ * image [N, H, W, 1 or 3] in [−1, 1] → features after the ReLU of each tapped convolution. Nothing here trains;
+ * gradients flow through to the image. Without a file of weights they are He-normal, drawn from the seed. 3,505,728
+ * values to conv4_1 at width 64.
  */
 export class Vgg extends Module {
   readonly convs: readonly Conv2d[];
@@ -41,7 +49,8 @@ export class Vgg extends Module {
     super();
     const names = CONV_NAMES[layers];
     const unknown = taps.find((t) => !names.includes(t));
-    if (unknown !== undefined || taps.length === 0) throw new RangeError(`VGG${layers} has no layer ${unknown ?? "to tap"}; name some of ${names.join(", ")}`);
+    if (unknown !== undefined || taps.length === 0)
+      throw new RangeError(`VGG${layers} has no layer ${unknown ?? "to tap"}; name some of ${names.join(", ")}`);
     this.layers = layers;
     this.taps = taps;
     this.#names = names;
@@ -50,7 +59,11 @@ export class Vgg extends Module {
     this.convs = names.slice(0, depth).map((name) => {
       const inputs = channels;
       channels = width * Math.min(2 ** (stageOf(name) - 1), 8);
-      return new Conv2d(inputs, channels, 3, { pad: 1, init: (fanIn) => normalInit(Math.sqrt(2 / fanIn)), trainable: false });
+      return new Conv2d(inputs, channels, 3, {
+        pad: 1,
+        init: (fanIn) => normalInit(Math.sqrt(2 / fanIn)),
+        trainable: false,
+      });
     });
   }
 
@@ -82,12 +95,18 @@ export class Vgg extends Module {
   /** Deeper layers and the classifier may be in the file and are left. */
   ignoredPytorchName(name: string): boolean {
     const layer = /^features\.(\d+)\./.exec(name);
-    return layer ? Number(layer[1]) > 2 * (this.convs.length - 1) + stageOf(this.#names[this.convs.length - 1]) - 1 : name.startsWith("classifier.");
+    return layer
+      ? Number(layer[1]) > 2 * (this.convs.length - 1) + stageOf(this.#names[this.convs.length - 1]) - 1
+      : name.startsWith("classifier.");
   }
 }
 
 /** Those of `taps` that a torchvision file with these names reaches: published files may end early. */
-export function tapsWithin(names: Iterable<string>, taps: readonly string[] = PAPER_TAPS, layers: VggLayers = 19): string[] {
+export function tapsWithin(
+  names: Iterable<string>,
+  taps: readonly string[] = PAPER_TAPS,
+  layers: VggLayers = 19,
+): string[] {
   const held = new Set(names);
   return taps.filter((tap) => {
     const convs = CONV_NAMES[layers].slice(0, CONV_NAMES[layers].indexOf(tap) + 1);
@@ -100,7 +119,10 @@ const stageOf = (conv: string): number => Number(conv[4]);
 /** [N, H, W, 1 or 3] in [−1, 1] as ImageNet's networks take it: three channels of (½(x + 1) − mean) / deviation. */
 export function imagenetInput(image: Tensor): Tensor {
   const channel = (c: number): Tensor => (image.shape[3] === 1 ? image : slice(image, [null, null, null, [c, c + 1]]));
-  return concat(MEAN.map((mean, c) => add(mul(channel(c), 0.5 / DEVIATION[c]), (0.5 - mean) / DEVIATION[c])), 3);
+  return concat(
+    MEAN.map((mean, c) => add(mul(channel(c), 0.5 / DEVIATION[c]), (0.5 - mean) / DEVIATION[c])),
+    3,
+  );
 }
 
 /** The name by which trainers know it; `layers` says which it is. */

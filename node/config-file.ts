@@ -1,4 +1,5 @@
-// Configurations as YAML, which JSON is too: read with the line of each mistake, written whole with the meaning of every field.
+// Configurations as YAML, which JSON is too: read with the line of each mistake, written whole with the meaning of
+// every field.
 import { dirname, resolve } from "node:path";
 import { Document, LineCounter, type Pair, type Scalar, isCollection, isMap, isScalar, parseDocument } from "yaml";
 import { DataError, printable } from "../data/errors.ts";
@@ -25,17 +26,26 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
 export function parseConfigFile(text: string, file: string): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number | undefined): string => `${file}:${offset === undefined ? 1 : Math.max(1, lines.linePos(offset).line)}`;
+  const at = (offset: number | undefined): string =>
+    `${file}:${offset === undefined ? 1 : Math.max(1, lines.linePos(offset).line)}`;
   const [error] = [...document.errors, ...document.warnings];
   if (error) {
     const twice = error.code === "DUPLICATE_KEY";
-    throw new DataError(at(error.pos[0]), twice ? "key" : "YAML", twice ? "stands twice" : error.message, twice ? "keep one" : "mend the line");
+    throw new DataError(
+      at(error.pos[0]),
+      twice ? "key" : "YAML",
+      twice ? "stands twice" : error.message,
+      twice ? "keep one" : "mend the line",
+    );
   }
   const value: unknown = aliasFree(document, file) ?? {};
   return {
     file,
-    value: isMap(document.contents) ? absolute(value as Record<string, unknown>, SCHEMA, dirname(resolve(file))) : value,
-    locate: ({ path, problem, mend }) => new DataError(at(offsetOf(document, path)), path.join(".") || "content", problem, mend),
+    value: isMap(document.contents)
+      ? absolute(value as Record<string, unknown>, SCHEMA, dirname(resolve(file)))
+      : value,
+    locate: ({ path, problem, mend }) =>
+      new DataError(at(offsetOf(document, path)), path.join(".") || "content", problem, mend),
     has: (path) => document.hasIn(path),
   };
 }
@@ -82,17 +92,26 @@ function aliasFree(document: ReturnType<typeof parseDocument>, file: string): un
 
 /** Paths of files and folders, which a file gives relative to its own place. */
 function absolute(value: Record<string, unknown>, fields: Fields, folder: string): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).map(([name, v]) => {
-    const node = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    if (node === undefined || isVariants(node)) return [name, v];
-    if (isGroup(node)) return [name, typeof v === "object" && v !== null && !Array.isArray(v) ? absolute(v as Record<string, unknown>, node.fields, folder) : v];
-    return [name, node.isPath && typeof v === "string" && v !== "" ? resolve(folder, v) : v];
-  }));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, v]) => {
+      const node = Object.hasOwn(fields, name) ? fields[name] : undefined;
+      if (node === undefined || isVariants(node)) return [name, v];
+      if (isGroup(node))
+        return [
+          name,
+          typeof v === "object" && v !== null && !Array.isArray(v)
+            ? absolute(v as Record<string, unknown>, node.fields, folder)
+            : v,
+        ];
+      return [name, node.isPath && typeof v === "string" && v !== "" ? resolve(folder, v) : v];
+    }),
+  );
 }
 
 /** Where the field stands in the text: its key, or the nearest one above that is there. */
 function offsetOf(document: ReturnType<typeof parseDocument>, path: Path): number | undefined {
-  let node: unknown = document.contents, offset: number | undefined;
+  let node: unknown = document.contents;
+  let offset: number | undefined;
   for (const name of path) {
     if (!isMap(node)) break;
     const pair = node.items.find((p) => isScalar(p.key) && String(p.key.value) === String(name));
@@ -106,6 +125,7 @@ function offsetOf(document: ReturnType<typeof parseDocument>, path: Path): numbe
 /** `text`, given on a command line, as a value of YAML: a number, true, [1, 2], null, or a text. */
 export function parseValue(text: string): unknown {
   const document = parseDocument(text);
-  if (document.errors.length) throw new ConfigError([], `${printable(text)} is no value`, "quote a text that holds signs of YAML");
+  if (document.errors.length)
+    throw new ConfigError([], `${printable(text)} is no value`, "quote a text that holds signs of YAML");
   return document.toJS() as unknown;
 }

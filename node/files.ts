@@ -1,4 +1,5 @@
-// Files as the commands need them: read with clear errors, written whole or not at all, never outside their folder, never over old ones.
+// Files as the commands need them: read with clear errors, written whole or not at all, never outside their folder,
+// never over old ones.
 import { randomBytes } from "node:crypto";
 import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
@@ -7,7 +8,12 @@ import { printable } from "../data/errors.ts";
 /** A file that could not be read or written, with the mend. */
 export class FileError extends Error {
   readonly code = "file";
-  constructor(readonly file: string, problem: string, readonly mend: string, options?: ErrorOptions) {
+  constructor(
+    readonly file: string,
+    problem: string,
+    readonly mend: string,
+    options?: ErrorOptions,
+  ) {
     super(`${printable(file)}: ${problem}; ${mend}`, options);
     this.name = new.target.name;
   }
@@ -30,7 +36,10 @@ const reasons: Readonly<Record<string, readonly [problem: string, mend: string]>
 export function fileError(path: string, cause: unknown): FileError {
   if (cause instanceof FileError) return cause;
   const code = (cause as NodeJS.ErrnoException | null)?.code ?? "";
-  const [problem, mend] = reasons[code] ?? [cause instanceof Error ? cause.message : String(cause), "check the file and the disk"];
+  const [problem, mend] = reasons[code] ?? [
+    cause instanceof Error ? cause.message : String(cause),
+    "check the file and the disk",
+  ];
   return new FileError(path, problem, mend, { cause });
 }
 
@@ -67,11 +76,13 @@ export async function refuseOverwrite(path: string, mend = "choose another name 
 }
 
 /**
- * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary file in the same folder,
- * fsync, rename, fsync of the folder. The folder is made if need be. Throws FileError, leaving no temporary file.
+ * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary
+ * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be. Throws FileError,
+ * leaving no temporary file.
  */
 export async function writeAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  const folder = dirname(path), temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
     const handle = await open(temporary, "wx");
@@ -99,14 +110,25 @@ export async function syncFolder(folder: string): Promise<void> {
       await handle.close();
     }
   } catch (error) {
-    if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      throw error;
   }
 }
 
 /** `name` below `folder`. Throws FileError where it would lead out of it (absolute, "..", a drive, a NUL). */
 export function pathInside(folder: string, name: string): string {
-  const path = resolve(folder, name), way = relative(resolve(folder), path);
-  if (name === "" || name.includes("\0") || isAbsolute(name) || /^[a-z]:/i.test(name) || name.includes("\\") || way === "" || way.split(/[\\/]/)[0] === ".." || isAbsolute(way)) {
+  const path = resolve(folder, name);
+  const way = relative(resolve(folder), path);
+  if (
+    name === "" ||
+    name.includes("\0") ||
+    isAbsolute(name) ||
+    /^[a-z]:/i.test(name) ||
+    name.includes("\\") ||
+    way === "" ||
+    way.split(/[\\/]/)[0] === ".." ||
+    isAbsolute(way)
+  ) {
     throw new FileError(name, `leads out of ${printable(folder)}`, "name a file inside the folder");
   }
   return path;

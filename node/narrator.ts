@@ -6,7 +6,9 @@ export function clock(seconds: number): string {
   if (!Number.isFinite(seconds)) return "--:--";
   const s = Math.max(0, Math.round(seconds));
   const two = (n: number): string => String(n).padStart(2, "0");
-  return s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+  return s >= 3600
+    ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`
+    : `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
 /** Seconds left, from the rate of the recent work: an early slow start is forgotten. */
@@ -62,12 +64,25 @@ export class Narrator {
           const now = performance.now();
           if (this.quiet || (now - last < LINE_SECONDS * 1000 && done < total)) return;
           last = now;
-          process.stderr.write(`${what} ${done}/${total}${note ? `  ${note}` : ""}  ${clock(rate.seconds * (total - done))} left\n`);
+          process.stderr.write(
+            `${what} ${done}/${total}${note ? `  ${note}` : ""}  ${clock(rate.seconds * (total - done))} left\n`,
+          );
         },
         done: () => {},
       };
     }
-    this.#multi ??= new cliProgress.MultiBar({ format: "{what} {bar} {value}/{total}  {left} left  {note}", barsize: 24, hideCursor: true, clearOnComplete: true, stream: process.stderr, linewrap: false, autopadding: true }, cliProgress.Presets.shades_classic);
+    this.#multi ??= new cliProgress.MultiBar(
+      {
+        format: "{what} {bar} {value}/{total}  {left} left  {note}",
+        barsize: 24,
+        hideCursor: true,
+        clearOnComplete: true,
+        stream: process.stderr,
+        linewrap: false,
+        autopadding: true,
+      },
+      cliProgress.Presets.shades_classic,
+    );
     const multi = this.#multi;
     const bar = multi.create(total, start, { what: what.padEnd(12), note: "", left: "--:--" });
     return {

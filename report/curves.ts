@@ -18,31 +18,50 @@ export interface CurveOptions {
   readonly range?: readonly [number, number];
 }
 
-const palette: readonly Colour[] = [colours.blue, colours.orange, colours.green, colours.algorithm, colours.violet, colours.expert];
+const palette: readonly Colour[] = [
+  colours.blue,
+  colours.orange,
+  colours.green,
+  colours.algorithm,
+  colours.violet,
+  colours.expert,
+];
 
 /** Round steps of 1, 2 or 5 × 10ᵏ that part [low, high] into about `count`. */
 export function ticks(low: number, high: number, count = 5): number[] {
   if (!(high > low)) return [low];
-  const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw));
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999)!;
-  const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
 /** The curves as a picture; series without any finite value are named but not drawn. */
-export function curvesPicture(series: readonly Series[], { title, xLabel = "epoch", width = 640, height = 320, range }: CurveOptions): Picture {
+export function curvesPicture(
+  series: readonly Series[],
+  { title, xLabel = "epoch", width = 640, height = 320, range }: CurveOptions,
+): Picture {
   const picture = new Picture(width, height, [24, 24, 28]);
   const finite = series.flatMap((s) => s.values.filter(Number.isFinite));
   const steps = Math.max(2, ...series.map((s) => s.values.length));
-  let [low, high] = range ?? [finite.reduce((a, b) => Math.min(a, b), Infinity), finite.reduce((a, b) => Math.max(a, b), -Infinity)];
+  let [low, high] = range ?? [
+    finite.reduce((a, b) => Math.min(a, b), Infinity),
+    finite.reduce((a, b) => Math.max(a, b), -Infinity),
+  ];
   if (!(high >= low)) [low, high] = [0, 1];
   if (high === low) [low, high] = [low - 0.5, high + 0.5];
   const marks = ticks(low, high);
   const step = marks.length > 1 ? marks[1] - marks[0] : high - low;
   if (!range) [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
-  const left = 8 + Math.max(...ticks(low, high).map((t) => textWidth(String(t)))) + 6, right = width - 12, top = 44, bottom = height - 30;
+  const left = 8 + Math.max(...ticks(low, high).map((t) => textWidth(String(t)))) + 6;
+  const right = width - 12;
+  const top = 44;
+  const bottom = height - 30;
   const px = (i: number): number => Math.round(left + ((right - left) * i) / (steps - 1));
-  const py = (v: number): number => Math.round(bottom - ((bottom - top) * (Math.min(high, Math.max(low, v)) - low)) / (high - low));
+  const py = (v: number): number =>
+    Math.round(bottom - ((bottom - top) * (Math.min(high, Math.max(low, v)) - low)) / (high - low));
 
   for (const t of ticks(low, high)) {
     picture.line(left, py(t), right, py(t), [58, 58, 64]);

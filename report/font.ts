@@ -1,4 +1,5 @@
-// A 5 × 7 bitmap font: capitals, digits and punctuation; small letters are drawn as capitals. Seven rows a glyph, bit 4 is the left column.
+// A 5 × 7 bitmap font: capitals, digits and punctuation; small letters are drawn as capitals. Seven rows a glyph, bit
+// 4 is the left column.
 import type { Colour, Picture } from "./picture.ts";
 
 const rows = `
@@ -13,7 +14,18 @@ Y 11 11 0a 04 04 04 04|Z 1f 01 02 04 08 10 1f|0 0e 11 13 15 19 11 0e|1 04 0c 04 
 ! 04 04 04 04 04 00 04|? 0e 11 01 02 04 00 04|* 00 15 0e 1f 0e 15 00|# 0a 0a 1f 0a 1f 0a 0a|< 02 04 08 10 08 04 02|> 08 04 02 01 02 04 08
 ' 04 04 08 00 00 00 00|" 0a 0a 0a 00 00 00 00|[ 0e 08 08 08 08 08 0e|] 0e 02 02 02 02 02 0e|& 0c 12 14 08 15 12 0d|@ 0e 11 01 0d 15 15 0e`;
 
-const glyphs = new Map(rows.trim().split(/[|\n]/).map((g) => [g[0], g.slice(2).split(" ").map((h) => parseInt(h, 16))]));
+const glyphs = new Map(
+  rows
+    .trim()
+    .split(/[|\n]/)
+    .map((g) => [
+      g[0],
+      g
+        .slice(2)
+        .split(" ")
+        .map((h) => parseInt(h, 16)),
+    ]),
+);
 // What a label may hold besides.
 const alias: Readonly<Record<string, string>> = { "–": "-", "—": "-", "−": "-", "×": "X", "·": ".", "…": "." };
 const unknown = [0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1f];
@@ -30,7 +42,8 @@ export function drawText(picture: Picture, text: string, x: number, y: number, c
     const glyph = glyphs.get(alias[upper] ?? upper) ?? unknown;
     for (let r = 0; r < glyphHeight * scale; r++)
       for (let c = 0; c < 5 * scale; c++) {
-        if ((glyph[Math.floor(r / scale)] >> (4 - Math.floor(c / scale))) & 1) picture.set(x + at * 6 * scale + c, y + r, colour);
+        if ((glyph[Math.floor(r / scale)] >> (4 - Math.floor(c / scale))) & 1)
+          picture.set(x + at * 6 * scale + c, y + r, colour);
       }
   }
 }

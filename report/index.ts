@@ -2,5 +2,14 @@
 export { type CurveOptions, type Series, curvesPicture } from "./curves.ts";
 export { type EpochRow, type MontageOptions, type Tile, epochPicture, montage } from "./montage.ts";
 export { type Colour, Picture, colours } from "./picture.ts";
-export { type CaseValues, type Compared, type Method, type Metric, compareMethods, comparisonCsv, comparisonNotes, comparisonTables } from "./comparison.ts";
+export {
+  type CaseValues,
+  type Compared,
+  type Method,
+  type Metric,
+  compareMethods,
+  comparisonCsv,
+  comparisonNotes,
+  comparisonTables,
+} from "./comparison.ts";
 export { type Table, csv, tableMarkdown, tableText } from "./table.ts";

@@ -5,7 +5,11 @@ import { type Colour, Picture, colours } from "./picture.ts";
 /** One cell: an image [size, size] in [−1, 1], and contours on it. */
 export interface Tile {
   readonly values: ArrayLike<number>;
-  readonly contours?: readonly { readonly mask: ArrayLike<number>; readonly colour: Colour; readonly side: "inside" | "outside" }[];
+  readonly contours?: readonly {
+    readonly mask: ArrayLike<number>;
+    readonly colour: Colour;
+    readonly side: "inside" | "outside";
+  }[];
   /** Small text in the lower left corner. */
   readonly note?: string;
 }
@@ -24,9 +28,14 @@ export interface MontageOptions {
 const GAP = 1;
 
 /** All tiles in one picture, with gaps of one pixel. Rows may be of different length. */
-export function montage(tiles: readonly (readonly Tile[])[], { size, labels, title, legend, scale = Math.max(1, Math.ceil(192 / size)) }: MontageOptions): Picture {
-  const side = size * scale, columns = Math.max(1, ...tiles.map((row) => row.length));
-  const line = glyphHeight * 2 + 8, head = (title || legend?.length ? line : 0) + (labels?.length ? line : 0);
+export function montage(
+  tiles: readonly (readonly Tile[])[],
+  { size, labels, title, legend, scale = Math.max(1, Math.ceil(192 / size)) }: MontageOptions,
+): Picture {
+  const side = size * scale;
+  const columns = Math.max(1, ...tiles.map((row) => row.length));
+  const line = glyphHeight * 2 + 8;
+  const head = (title || legend?.length ? line : 0) + (labels?.length ? line : 0);
   const picture = new Picture(columns * (side + GAP) + GAP, head + tiles.length * (side + GAP) + GAP, colours.dark);
   let y = 0;
   if (title || legend?.length) {
@@ -40,15 +49,27 @@ export function montage(tiles: readonly (readonly Tile[])[], { size, labels, tit
   }
   labels?.forEach((label, c) => {
     const fits = textWidth(label, 2) <= side ? 2 : 1;
-    drawText(picture, label, GAP + c * (side + GAP) + Math.max(0, (side - textWidth(label, fits)) >> 1), y + 4, colours.white, fits);
+    drawText(
+      picture,
+      label,
+      GAP + c * (side + GAP) + Math.max(0, (side - textWidth(label, fits)) >> 1),
+      y + 4,
+      colours.white,
+      fits,
+    );
   });
-  tiles.forEach((row, r) => row.forEach((tile, c) => {
-    const tx = GAP + c * (side + GAP), ty = head + GAP + r * (side + GAP);
-    if (tile.values.length !== size * size) throw new RangeError(`montage: a tile of ${tile.values.length} values is not ${size} × ${size}`);
-    picture.grey(tile.values, size, size, tx, ty, scale);
-    for (const { mask, colour, side: where } of tile.contours ?? []) picture.contour(mask, size, size, tx, ty, scale, colour, where);
-    if (tile.note) drawText(picture, tile.note, tx + 3, ty + side - glyphHeight - 3, colours.white, 1);
-  }));
+  tiles.forEach((row, r) =>
+    row.forEach((tile, c) => {
+      const tx = GAP + c * (side + GAP);
+      const ty = head + GAP + r * (side + GAP);
+      if (tile.values.length !== size * size)
+        throw new RangeError(`montage: a tile of ${tile.values.length} values is not ${size} × ${size}`);
+      picture.grey(tile.values, size, size, tx, ty, scale);
+      for (const { mask, colour, side: where } of tile.contours ?? [])
+        picture.contour(mask, size, size, tx, ty, scale, colour, where);
+      if (tile.note) drawText(picture, tile.note, tx + 3, ty + side - glyphHeight - 3, colours.white, 1);
+    }),
+  );
   return picture;
 }
 
@@ -63,38 +84,70 @@ export interface EpochRow {
   readonly note?: string;
 }
 
-const classColours: readonly Colour[] = [colours.expert, colours.blue, colours.green, colours.orange, colours.violet, colours.algorithm];
+const classColours: readonly Colour[] = [
+  colours.expert,
+  colours.blue,
+  colours.green,
+  colours.orange,
+  colours.violet,
+  colours.algorithm,
+];
 
 /** Contours of each class in its own colour. */
-const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] => Array.from({ length: classes }, (_, k) => ({
-  mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)), colour: classColours[k % classColours.length], side: "inside",
-}));
+const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] =>
+  Array.from({ length: classes }, (_, k) => ({
+    mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)),
+    colour: classColours[k % classColours.length],
+    side: "inside",
+  }));
 
 /**
- * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside).
- * Of several classes, named by `classes`, the last is two: the expert's contours and the algorithm's, each class in its colour.
+ * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). Of
+ * several classes, named by `classes`, the last is two: the expert's contours and the algorithm's, each class in its
+ * colour.
  */
-export function epochPicture(rows: readonly EpochRow[], size: number, title: string, classes: readonly string[] = []): Picture {
+export function epochPicture(
+  rows: readonly EpochRow[],
+  size: number,
+  title: string,
+  classes: readonly string[] = [],
+): Picture {
   if (classes.length > 1) {
-    return montage(rows.map((r): Tile[] => [
-      { values: r.ct, note: r.note }, { values: r.pseudoMr }, { values: r.cycledCt },
-      { values: r.ct, contours: byClass(r.expert, classes.length) }, { values: r.ct, contours: byClass(r.prediction, classes.length) },
-    ]), {
-      size, title, labels: ["image", "pseudo", "cycled", "expert", "algorithm"],
-      legend: classes.map((text, k) => ({ text, colour: classColours[k % classColours.length] })),
-    });
+    return montage(
+      rows.map((r): Tile[] => [
+        { values: r.ct, note: r.note },
+        { values: r.pseudoMr },
+        { values: r.cycledCt },
+        { values: r.ct, contours: byClass(r.expert, classes.length) },
+        { values: r.ct, contours: byClass(r.prediction, classes.length) },
+      ]),
+      {
+        size,
+        title,
+        labels: ["image", "pseudo", "cycled", "expert", "algorithm"],
+        legend: classes.map((text, k) => ({ text, colour: classColours[k % classColours.length] })),
+      },
+    );
   }
   const tiles = rows.map((r): Tile[] => [
-    { values: r.ct, note: r.note }, { values: r.pseudoMr }, { values: r.cycledCt },
+    { values: r.ct, note: r.note },
+    { values: r.pseudoMr },
+    { values: r.cycledCt },
     {
-      values: r.ct, contours: [
+      values: r.ct,
+      contours: [
         { mask: r.expert, colour: colours.expert, side: "inside" },
         { mask: r.prediction, colour: colours.algorithm, side: "outside" },
       ],
     },
   ]);
   return montage(tiles, {
-    size, title, labels: ["CT", "pseudo MR", "cycled CT", "segmentation"],
-    legend: [{ text: "expert", colour: colours.expert }, { text: "algorithm", colour: colours.algorithm }],
+    size,
+    title,
+    labels: ["CT", "pseudo MR", "cycled CT", "segmentation"],
+    legend: [
+      { text: "expert", colour: colours.expert },
+      { text: "algorithm", colour: colours.algorithm },
+    ],
   });
 }

@@ -4,16 +4,28 @@ import { encode } from "fast-png";
 export type Colour = readonly [red: number, green: number, blue: number];
 
 export const colours = {
-  black: [0, 0, 0], white: [255, 255, 255], grey: [150, 150, 150], dark: [40, 40, 44],
+  black: [0, 0, 0],
+  white: [255, 255, 255],
+  grey: [150, 150, 150],
+  dark: [40, 40, 44],
   /** The expert's contour, and the algorithm's. */
-  expert: [255, 214, 0], algorithm: [255, 45, 45],
-  blue: [86, 156, 255], green: [90, 200, 110], orange: [255, 150, 40], violet: [190, 130, 255],
+  expert: [255, 214, 0],
+  algorithm: [255, 45, 45],
+  blue: [86, 156, 255],
+  green: [90, 200, 110],
+  orange: [255, 150, 40],
+  violet: [190, 130, 255],
 } as const satisfies Record<string, Colour>;
 
 export class Picture {
   readonly data: Uint8ClampedArray<ArrayBuffer>;
-  constructor(readonly width: number, readonly height: number, background: Colour = colours.black) {
-    if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) throw new RangeError(`a picture of ${width} × ${height} pixels cannot be made`);
+  constructor(
+    readonly width: number,
+    readonly height: number,
+    background: Colour = colours.black,
+  ) {
+    if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0))
+      throw new RangeError(`a picture of ${width} × ${height} pixels cannot be made`);
     this.data = new Uint8ClampedArray(width * height * 4);
     this.fill(0, 0, width, height, background);
   }
@@ -34,7 +46,10 @@ export class Picture {
 
   /** A line one pixel wide (Bresenham). */
   line(x0: number, y0: number, x1: number, y1: number, colour: Colour): void {
-    const dx = Math.abs(x1 - x0), dy = -Math.abs(y1 - y0), sx = x0 < x1 ? 1 : -1, sy = y0 < y1 ? 1 : -1;
+    const dx = Math.abs(x1 - x0);
+    const dy = -Math.abs(y1 - y0);
+    const sx = x0 < x1 ? 1 : -1;
+    const sy = y0 < y1 ? 1 : -1;
     for (let e = dx + dy; ; ) {
       this.set(x0, y0, colour);
       if (x0 === x1 && y0 === y1) return;
@@ -44,8 +59,19 @@ export class Picture {
     }
   }
 
-  /** Values [height, width] as grey (−1 black, 1 white unless a range is given; NaN violet), each pixel `scale` × `scale`, at (x, y). */
-  grey(values: ArrayLike<number>, width: number, height: number, x: number, y: number, scale = 1, [low, high]: readonly [number, number] = [-1, 1]): void {
+  /**
+   * Values [height, width] as grey (−1 black, 1 white unless a range is given; NaN violet), each pixel `scale` ×
+   * `scale`, at (x, y).
+   */
+  grey(
+    values: ArrayLike<number>,
+    width: number,
+    height: number,
+    x: number,
+    y: number,
+    scale = 1,
+    [low, high]: readonly [number, number] = [-1, 1],
+  ): void {
     for (let j = 0; j < height * scale; j++)
       for (let i = 0; i < width * scale; i++) {
         const v = values[Math.floor(j / scale) * width + Math.floor(i / scale)];
@@ -55,18 +81,35 @@ export class Picture {
   }
 
   /**
-   * The border of a mask [height, width] (> ½ is inside), enlarged as grey() does. "inside" marks the mask's own outermost pixels and
-   * "outside" those that touch it, so that two equal masks drawn one each way are both seen. Outside parts are cut at the image's edge.
+   * The border of a mask [height, width] (> ½ is inside), enlarged as grey() does. "inside" marks the mask's own
+   * outermost pixels and "outside" those that touch it, so that two equal masks drawn one each way are both seen.
+   * Outside parts are cut at the image's edge.
    */
-  contour(mask: ArrayLike<number>, width: number, height: number, x: number, y: number, scale: number, colour: Colour, side: "inside" | "outside"): void {
-    const w = width * scale, h = height * scale;
+  contour(
+    mask: ArrayLike<number>,
+    width: number,
+    height: number,
+    x: number,
+    y: number,
+    scale: number,
+    colour: Colour,
+    side: "inside" | "outside",
+  ): void {
+    const w = width * scale;
+    const h = height * scale;
     const inside = (i: number, j: number): boolean =>
       i >= 0 && j >= 0 && i < w && j < h && mask[Math.floor(j / scale) * width + Math.floor(i / scale)] > 0.5;
     for (let j = 0; j < h; j++)
       for (let i = 0; i < w; i++) {
         const here = inside(i, j);
         if (here !== (side === "inside")) continue;
-        if (inside(i - 1, j) !== here || inside(i + 1, j) !== here || inside(i, j - 1) !== here || inside(i, j + 1) !== here) this.set(x + i, y + j, colour);
+        if (
+          inside(i - 1, j) !== here ||
+          inside(i + 1, j) !== here ||
+          inside(i, j - 1) !== here ||
+          inside(i, j + 1) !== here
+        )
+          this.set(x + i, y + j, colour);
       }
   }
 

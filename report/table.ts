@@ -11,18 +11,29 @@ const width = (s: string): number => [...s].length;
 
 /** Lines of at most what the cells need: the first two columns to the left, the others to the right. */
 export function tableText({ title, head, groups }: Table): string {
-  const lines = [head, ...groups.flatMap(named)], columns = head.map((_, c) => Math.max(...lines.map((l) => width(l[c] ?? ""))));
-  const line = (cells: readonly string[]): string => cells.map((s, c) => {
-    const space = " ".repeat(columns[c] - width(s));
-    return c < 2 ? s + space : space + s;
-  }).join("  ").trimEnd();
+  const lines = [head, ...groups.flatMap(named)];
+  const columns = head.map((_, c) => Math.max(...lines.map((l) => width(l[c] ?? ""))));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((s, c) => {
+        const space = " ".repeat(columns[c] - width(s));
+        return c < 2 ? s + space : space + s;
+      })
+      .join("  ")
+      .trimEnd();
   const rule = "─".repeat(columns.reduce((s, w) => s + w + 2, -2));
   return [title, rule, line(head), ...groups.flatMap((g) => [rule, ...named(g).map(line)]), rule].join("\n");
 }
 
 export function tableMarkdown({ title, head, groups }: Table): string {
   const line = (cells: readonly string[]): string => `| ${cells.map((s) => s.replace(/\|/g, "\\|")).join(" | ")} |`;
-  return [`**${title}**`, "", line(head), line(head.map((_, c) => (c < 2 ? "---" : "---:"))), ...groups.flatMap((g) => named(g).map(line))].join("\n");
+  return [
+    `**${title}**`,
+    "",
+    line(head),
+    line(head.map((_, c) => (c < 2 ? "---" : "---:"))),
+    ...groups.flatMap((g) => named(g).map(line)),
+  ].join("\n");
 }
 
 /** RFC 4180: cells with commas, quotes or line ends in quotes. */

@@ -1,4 +1,5 @@
-// The architecture as imports: who may import whom, who may touch Node, the DOM and npm packages, and how long a file may be.
+// The architecture as imports: who may import whom, who may touch Node, the DOM and npm packages, and how long a file
+// may be.
 import { readFileSync, readdirSync } from "node:fs";
 import { posix } from "node:path";
 import { suite } from "uvu";
@@ -6,7 +7,10 @@ import * as assert from "uvu/assert";
 
 const test = suite("layers");
 
-/** What files may import of ours: the first row whose `from` begins the file's path decides. A path that ends in / is a folder. */
+/**
+ * What files may import of ours: the first row whose `from` begins the file's path decides. A path that ends in / is
+ * a folder.
+ */
 const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "kernels/", may: ["kernels/"] },
   { from: "engine/index.ts", may: ["engine/"] },
@@ -14,8 +18,23 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/ops/", may: ["engine/ops/", "engine/*", "engine/wgsl/functions.ts", "kernels/"] },
   { from: "engine/fuse/", may: ["engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },
   { from: "engine/wgsl/", may: ["engine/wgsl/", "engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },
-  { from: "engine/lower/", may: ["engine/lower/", "engine/plan/plan.ts", "engine/wgsl/", "engine/fuse/", "engine/ops/", "engine/gpu/", "engine/*", "kernels/"] },
-  { from: "engine/plan/", may: ["engine/plan/", "engine/lower/", "engine/wgsl/", "engine/fuse/", "engine/*", "kernels/"] },
+  {
+    from: "engine/lower/",
+    may: [
+      "engine/lower/",
+      "engine/plan/plan.ts",
+      "engine/wgsl/",
+      "engine/fuse/",
+      "engine/ops/",
+      "engine/gpu/",
+      "engine/*",
+      "kernels/",
+    ],
+  },
+  {
+    from: "engine/plan/",
+    may: ["engine/plan/", "engine/lower/", "engine/wgsl/", "engine/fuse/", "engine/*", "kernels/"],
+  },
   { from: "engine/run/", may: ["engine/", "kernels/"] },
   { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts"] },
   { from: "models/", may: ["models/", "engine/index.ts"] },
@@ -30,15 +49,33 @@ const edges = ["node/", "cli/", "web/", "test/", "bench/", "tools/", "examples/"
 /** Of the edges: what may not import what. */
 const apart: Record<string, string[]> = { "node/": ["cli/", "web/"], "cli/": ["web/"], "web/": ["cli/", "node/"] };
 
-interface Import { file: string; line: number; to: string }
+interface Import {
+  file: string;
+  line: number;
+  to: string;
+}
 
-const sources = ["kernels", "engine", "models", "losses", "data", "metrics", "report", "train", ...edges.map((e) => e.slice(0, -1))]
-  .flatMap((folder) => filesBelow(folder)).filter((f) => /\.(ts|mjs)$/.test(f));
+const sources = [
+  "kernels",
+  "engine",
+  "models",
+  "losses",
+  "data",
+  "metrics",
+  "report",
+  "train",
+  ...edges.map((e) => e.slice(0, -1)),
+]
+  .flatMap((folder) => filesBelow(folder))
+  .filter((f) => /\.(ts|mjs)$/.test(f));
 const product = sources.filter((f) => !edges.some((e) => f.startsWith(e)));
 
 function filesBelow(folder: string): string[] {
   try {
-    return readdirSync(folder, { recursive: true }).map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`).filter((f) => !f.includes("/node_modules/")).sort();
+    return readdirSync(folder, { recursive: true })
+      .map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`)
+      .filter((f) => !f.includes("/node_modules/"))
+      .sort();
   } catch {
     return [];
   }
@@ -48,15 +85,20 @@ function filesBelow(folder: string): string[] {
 export function importsOf(file: string, text = readFileSync(file, "utf8")): Import[] {
   const code = text.replace(/\/\*[^]*?\*\//g, (c) => c.replace(/[^\n]/g, " ")).replace(/(^|\s)\/\/.*$/gm, "$1");
   return [...code.matchAll(/(?<=^|[;}\s])(?:from\s*|import\s*\(?\s*)["'`]([^"'`\n]+)["'`]/g)].map((m) => ({
-    file, line: code.slice(0, m.index).split("\n").length,
+    file,
+    line: code.slice(0, m.index).split("\n").length,
     to: m[1].startsWith(".") ? posix.join(posix.dirname(file), m[1]) : m[1],
   }));
 }
 
 const under = (path: string, pattern: string): boolean =>
-  pattern.endsWith("*") ? path.startsWith(pattern.slice(0, -1)) && !path.slice(pattern.length - 1).includes("/")
-  : pattern.endsWith("/") ? path.startsWith(pattern) : path === pattern;
-const isOurs = (to: string): boolean => /^[\w-]+\//.test(to) && sources.concat("kernels/x.wgsl").some((f) => f.split("/")[0] === to.split("/")[0]);
+  pattern.endsWith("*")
+    ? path.startsWith(pattern.slice(0, -1)) && !path.slice(pattern.length - 1).includes("/")
+    : pattern.endsWith("/")
+      ? path.startsWith(pattern)
+      : path === pattern;
+const isOurs = (to: string): boolean =>
+  /^[\w-]+\//.test(to) && sources.concat("kernels/x.wgsl").some((f) => f.split("/")[0] === to.split("/")[0]);
 const at = ({ file, line, to }: Import): string => `${file}:${line} imports ${to}`;
 
 /** Why an import is forbidden, or nothing. */
@@ -64,62 +106,115 @@ function forbidden(i: Import): string | undefined {
   const row = table.find((r) => i.file.startsWith(r.from));
   if (!row) {
     const never = Object.entries(apart).find(([from]) => i.file.startsWith(from))?.[1] ?? [];
-    return never.some((folder) => i.to.startsWith(folder)) ? `${at(i)}: it may import nothing of ${never.join(", ")}` : undefined;
+    return never.some((folder) => i.to.startsWith(folder))
+      ? `${at(i)}: it may import nothing of ${never.join(", ")}`
+      : undefined;
   }
   const ok = isOurs(i.to) ? row.may.some((pattern) => under(i.to, pattern)) : (row.packages ?? []).includes(i.to);
-  return ok ? undefined : `${at(i)}: ${row.from} may import only ${[...row.may, ...row.packages ?? []].join(", ")}`;
+  return ok ? undefined : `${at(i)}: ${row.from} may import only ${[...row.may, ...(row.packages ?? [])].join(", ")}`;
 }
 
 test("imports run downward only, and the core has no dependencies", () => {
-  assert.equal(sources.flatMap((f) => importsOf(f)).map(forbidden).filter((why) => why !== undefined), []);
+  assert.equal(
+    sources
+      .flatMap((f) => importsOf(f))
+      .map(forbidden)
+      .filter((why) => why !== undefined),
+    [],
+  );
 });
 
 test("only the edges import node: or webgpu, and only node/gpu/open.ts the latter but for tests and benches", () => {
-  const wrong = product.flatMap((f) => importsOf(f)).filter((i) => i.to.startsWith("node:") || i.to === "webgpu")
-    .concat(sources.filter((f) => /^(node|cli|web)\//.test(f) && f !== "node/gpu/open.ts").flatMap((f) => importsOf(f)).filter((i) => i.to === "webgpu"))
-    .concat(sources.filter((f) => f.startsWith("web/")).flatMap((f) => importsOf(f)).filter((i) => i.to.startsWith("node:")));
+  const wrong = product
+    .flatMap((f) => importsOf(f))
+    .filter((i) => i.to.startsWith("node:") || i.to === "webgpu")
+    .concat(
+      sources
+        .filter((f) => /^(node|cli|web)\//.test(f) && f !== "node/gpu/open.ts")
+        .flatMap((f) => importsOf(f))
+        .filter((i) => i.to === "webgpu"),
+    )
+    .concat(
+      sources
+        .filter((f) => f.startsWith("web/"))
+        .flatMap((f) => importsOf(f))
+        .filter((i) => i.to.startsWith("node:")),
+    );
   assert.equal(wrong.map(at), []);
 });
 
 test("product files use no global of Node's or of the page", () => {
-  const globals = /(?<![\w.#])(process\.|Buffer\b|__dirname|document\.|window\.(?:document|location|navigator)|localStorage|require\()/;
-  const wrong = product.flatMap((f) => readFileSync(f, "utf8").split("\n").flatMap((line, i) => {
-    const code = line.replace(/\/\/.*$|^\s*\*.*$|\/\*.*?\*\//g, "").replace(/"[^"]*"|`[^`]*`/g, "");
-    return globals.test(code) ? [`${f}:${i + 1} ${line.trim()}`] : [];
-  }));
+  const globals =
+    /(?<![\w.#])(process\.|Buffer\b|__dirname|document\.|window\.(?:document|location|navigator)|localStorage|require\()/;
+  const wrong = product.flatMap((f) =>
+    readFileSync(f, "utf8")
+      .split("\n")
+      .flatMap((line, i) => {
+        const code = line.replace(/\/\/.*$|^\s*\*.*$|\/\*.*?\*\//g, "").replace(/"[^"]*"|`[^`]*`/g, "");
+        return globals.test(code) ? [`${f}:${i + 1} ${line.trim()}`] : [];
+      }),
+  );
   assert.equal(wrong, []);
 });
 
 test("tests that run in a page import no node: module", () => {
-  const isomorphic = sources.filter((f) => /^test\/(kernels|engine|models|losses)\//.test(f) || /^test\/helpers\/(environment|records|run-op)\.ts$/.test(f) || f === "test/run.ts");
-  assert.equal(isomorphic.flatMap((f) => importsOf(f)).filter((i) => /^node:|^webgpu$|^(node|cli)\//.test(i.to)).map(at), []);
+  const isomorphic = sources.filter(
+    (f) =>
+      /^test\/(kernels|engine|models|losses)\//.test(f) ||
+      /^test\/helpers\/(environment|records|run-op)\.ts$/.test(f) ||
+      f === "test/run.ts",
+  );
+  assert.equal(
+    isomorphic
+      .flatMap((f) => importsOf(f))
+      .filter((i) => /^node:|^webgpu$|^(node|cli)\//.test(i.to))
+      .map(at),
+    [],
+  );
 });
 
 test("what is imported from npm is declared, and product code needs no development package", () => {
-  const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Record<"dependencies" | "devDependencies", Record<string, string>>;
+  const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Record<
+    "dependencies" | "devDependencies",
+    Record<string, string>
+  >;
   // The engines that benches measure beside ours are installed for that alone.
   const peers = JSON.parse(readFileSync("bench/peers/package.json", "utf8")) as typeof manifest;
-  const wrong = sources.flatMap((f) => importsOf(f)).filter((i) => !i.to.startsWith("node:") && !isOurs(i.to) && i.to !== "package.json").filter((i) => {
-    const name = i.to.split("/").slice(0, i.to.startsWith("@") ? 2 : 1).join("/");
-    const shipped = !/^(test|bench|tools)\//.test(i.file);
-    if (i.file.startsWith("bench/peers/") && name in peers.dependencies) return false;
-    return !(name in manifest.dependencies) && (shipped || !(name in manifest.devDependencies));
-  });
+  const wrong = sources
+    .flatMap((f) => importsOf(f))
+    .filter((i) => !i.to.startsWith("node:") && !isOurs(i.to) && i.to !== "package.json")
+    .filter((i) => {
+      const name = i.to
+        .split("/")
+        .slice(0, i.to.startsWith("@") ? 2 : 1)
+        .join("/");
+      const shipped = !/^(test|bench|tools)\//.test(i.file);
+      if (i.file.startsWith("bench/peers/") && name in peers.dependencies) return false;
+      return !(name in manifest.dependencies) && (shipped || !(name in manifest.devDependencies));
+    });
   assert.equal(wrong.map(at), []);
 });
 
 test("a file holds one idea: at most 350 lines of TypeScript, 220 of WGSL", () => {
   const wgsl = filesBelow("kernels").filter((f) => f.endsWith(".wgsl"));
   const lines = (f: string): number => readFileSync(f, "utf8").split("\n").length - 1;
-  const long = [...product, ...sources.filter((f) => /^(node|cli|web)\//.test(f)), ...wgsl].filter((f) => lines(f) > (f.endsWith(".wgsl") ? 220 : 350));
-  assert.equal(long.map((f) => `${f}: ${lines(f)} lines`), []);
+  const long = [...product, ...sources.filter((f) => /^(node|cli|web)\//.test(f)), ...wgsl].filter(
+    (f) => lines(f) > (f.endsWith(".wgsl") ? 220 : 350),
+  );
+  assert.equal(
+    long.map((f) => `${f}: ${lines(f)} lines`),
+    [],
+  );
 });
 
 test("the reader of imports sees every form, and none in comments", () => {
-  const text = `import a from "./a.ts";\nimport type { B } from "../kernels/b.ts";\nexport * from './c.ts';\nimport "./d.ts";\n// import "./no.ts"\n` +
+  const text =
+    `import a from "./a.ts";\nimport type { B } from "../kernels/b.ts";\nexport * from './c.ts';\nimport "./d.ts";\n// import "./no.ts"\n` +
     `/* import "./no.ts" */\nconst e = await import("webgpu");\nimport {\n  f,\n} from "node:fs";\nconst said = "imported from elsewhere";\n`;
-  assert.equal(importsOf("engine/x.ts", text).map((i) => `${i.line} ${i.to}`),
-    ["1 engine/a.ts", "2 kernels/b.ts", "3 engine/c.ts", "4 engine/d.ts", "7 webgpu", "10 node:fs"]);
+  assert.equal(
+    importsOf("engine/x.ts", text).map((i) => `${i.line} ${i.to}`),
+    ["1 engine/a.ts", "2 kernels/b.ts", "3 engine/c.ts", "4 engine/d.ts", "7 webgpu", "10 node:fs"],
+  );
 });
 
 test("a forbidden import is found", () => {

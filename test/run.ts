@@ -3,7 +3,10 @@
 declare global {
   var UVU_DEFER: number;
   var UVU_INDEX: number;
-  var UVU_QUEUE: [string | null, ...(() => Promise<[errors: string | true, ran: number, skipped: number, total: number]>)[]][];
+  var UVU_QUEUE: [
+    string | null,
+    ...(() => Promise<[errors: string | true, ran: number, skipped: number, total: number]>)[],
+  ][];
 }
 
 export interface Outcome {
@@ -20,15 +23,23 @@ export const runningFile = (): string => running;
 export const closing = (o: Outcome): string => `${o.passed} passed, ${o.failed} failed`;
 
 /** Imports and runs each file in turn; true if nothing failed. */
-export async function runFiles(files: readonly (readonly [name: string, load: () => Promise<unknown>])[], print: (line: string) => void = console.log): Promise<boolean> {
+export async function runFiles(
+  files: readonly (readonly [name: string, load: () => Promise<unknown>])[],
+  print: (line: string) => void = console.log,
+): Promise<boolean> {
   const outcome = await runFilesQuietly(files, print);
   print(closing(outcome));
   return outcome.failed === 0;
 }
 
 /** As runFiles, less the closing line. */
-export async function runFilesQuietly(files: readonly (readonly [name: string, load: () => Promise<unknown>])[], print: (line: string) => void): Promise<Outcome> {
-  let passed = 0, failed = 0, skipped = 0;
+export async function runFilesQuietly(
+  files: readonly (readonly [name: string, load: () => Promise<unknown>])[],
+  print: (line: string) => void,
+): Promise<Outcome> {
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
   const failures: string[] = [];
   if (!globalThis.UVU_DEFER) throw new Error("UVU_DEFER must be set before uvu loads, or uvu runs the suites too");
   globalThis.UVU_QUEUE = [];
@@ -36,7 +47,8 @@ export async function runFilesQuietly(files: readonly (readonly [name: string, l
     const start = performance.now();
     globalThis.UVU_INDEX = UVU_QUEUE.push([null]) - 1;
     running = name;
-    let ran = 0, bad = 0;
+    let ran = 0;
+    let bad = 0;
     try {
       await load();
       const [, ...suites] = UVU_QUEUE[UVU_INDEX];
@@ -50,11 +62,13 @@ export async function runFilesQuietly(files: readonly (readonly [name: string, l
       }
     } catch (error) {
       bad++;
-      failures.push(`${name}\n  ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
+      failures.push(`${name}\n  ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
     passed += ran;
     failed += bad;
-    print(`${bad ? "FAIL" : "ok  "} ${name}: ${ran} passed${bad ? `, ${bad} failed` : ""} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    print(
+      `${bad ? "FAIL" : "ok  "} ${name}: ${ran} passed${bad ? `, ${bad} failed` : ""} in ${((performance.now() - start) / 1000).toFixed(1)} s`,
+    );
   }
   for (const f of failures) print(`\n${f}`);
   if (skipped) print(`${skipped} skipped`);

@@ -15,14 +15,22 @@ const traits: Partial<Traits> = { cpu: false, matrix };
 
 /** Names of the kernels of a step: a convolution, a product and their gradients. */
 async function kernelsOf(d: Device, dtype: "f16" | "f32"): Promise<Set<string>> {
-  const variable = (name: string, shape: number[]) => new Variable(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)), { name });
-  const x = variable("x", [2, 16, 16, 32]), w = variable("w", [3, 3, 32, 64]), b = variable("b", [64]), v = variable("v", [64, 32]);
+  const variable = (name: string, shape: number[]) =>
+    new Variable(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)), { name });
+  const x = variable("x", [2, 16, 16, 32]);
+  const w = variable("w", [3, 3, 32, 64]);
+  const b = variable("b", [64]);
+  const v = variable("v", [64, 32]);
   using step = await d.compile(() => {
-    const loss = mean(mul(...autocast(dtype, () => {
-      const y = relu(conv2d(x.value, w.value, { bias: b.value, pad: 1 }));
-      const z = matmul(reshape(y, [512, 64]), v.value);
-      return [z, z] as const;
-    })));
+    const loss = mean(
+      mul(
+        ...autocast(dtype, () => {
+          const y = relu(conv2d(x.value, w.value, { bias: b.value, pad: 1 }));
+          const z = matmul(reshape(y, [512, 64]), v.value);
+          return [z, z] as const;
+        }),
+      ),
+    );
     const [dx, dw, dv] = grad(loss, [x.value, w.value, v.value]);
     return { loss, dx, dw, dv };
   });
@@ -32,11 +40,15 @@ async function kernelsOf(d: Device, dtype: "f16" | "f32"): Promise<Set<string>> 
 test("the device is opened with the feature; autocast's convolutions and products run on it, those in f32 do not", async () => {
   using d = await Device.open((await nullGpu.requestAdapter())!, { traits });
   assert.ok(d.gpu.device.features.has(MATRIX_FEATURE));
-  const half = await kernelsOf(d, "f16"), single = await kernelsOf(d, "f32");
+  const half = await kernelsOf(d, "f16");
+  const single = await kernelsOf(d, "f32");
   for (const name of ["conv2d", "conv2d-input-grad", "conv2d-weight-grad", "matmul"]) {
     assert.ok(half.has(`${name}-subgroup-matrix-f16`), `${name} is not among ${[...half].join(", ")}`);
   }
-  assert.equal([...single].filter((name) => name.includes("subgroup-matrix")), []);
+  assert.equal(
+    [...single].filter((name) => name.includes("subgroup-matrix")),
+    [],
+  );
 });
 
 test("an adapter that reports no sizes, or lacks the feature, opens as any other", async () => {
@@ -45,7 +57,7 @@ test("an adapter that reports no sizes, or lacks the feature, opens as any other
   const plain = create(["backend=null"]);
   using e = await Device.open((await plain.requestAdapter())!);
   assert.not.ok(e.gpu.device.features.has(MATRIX_FEATURE));
-  assert.not.ok([...await kernelsOf(e, "f32")].some((name) => name.includes("subgroup-matrix")));
+  assert.not.ok([...(await kernelsOf(e, "f32"))].some((name) => name.includes("subgroup-matrix")));
 });
 
 test("where the driver refuses a device with the feature, one without it is opened", async () => {
@@ -60,7 +72,13 @@ test("where the driver refuses a device with the feature, one without it is open
 
 /** What an NVIDIA card says of itself. */
 const info = {
-  vendor: "nvidia", architecture: "", device: "", description: "", isFallbackAdapter: false, subgroupMinSize: 32, subgroupMaxSize: 32,
+  vendor: "nvidia",
+  architecture: "",
+  device: "",
+  description: "",
+  isFallbackAdapter: false,
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
   subgroupMatrixConfigs: [{ componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 }],
 };
 
@@ -73,12 +91,16 @@ test("what the adapter reports is what the device believes", async () => {
 
 test("where the compiler has another dialect of the feature, it is left alone, and nothing is reported as an error", async () => {
   const adapter = (await nullGpu.requestAdapter())!;
-  const device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[] });
+  const device = await adapter.requestDevice({
+    requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[],
+  });
   Object.defineProperty(device, "adapterInfo", { value: info });
   using d = await Device.open(device);
   assert.equal(d.gpu.traits.matrix, { f32: undefined, ...matrix });
   const create = device.createShaderModule.bind(device);
-  Object.defineProperty(device, "createShaderModule", { value: ({ code }: GPUShaderModuleDescriptor) => create({ code: code.replaceAll("row_major", "by_rows") }) });
+  Object.defineProperty(device, "createShaderModule", {
+    value: ({ code }: GPUShaderModuleDescriptor) => create({ code: code.replaceAll("row_major", "by_rows") }),
+  });
   using e = await Device.open(device);
   assert.is(e.gpu.traits.matrix, undefined);
   e.gpu.check();

@@ -1,18 +1,28 @@
-// Every kernel's WGSL compiles as it stands in its file, with every value of its seams, and as its host would run it, at every
-// combination of its tunables. Dawn's null back end validates like a real one and runs nothing, so this needs no driver, and its
-// tensor cores are of any size. `npm run lint:kernels` runs this file alone.
+// Every kernel's WGSL compiles as it stands in its file, with every value of its seams, and as its host would run it,
+// at every combination of its tunables. Dawn's null back end validates like a real one and runs nothing, so this
+// needs no driver, and its tensor cores are of any size. `npm run lint:kernels` runs this file alone.
 import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
 import { MATRIX_FEATURE } from "../engine/gpu/matrix.ts";
 import { combinations } from "../engine/gpu/tuner.ts";
-import { type Consts, type Kernel, type Params, type Specialization, type Traits, reflect, specialize } from "../kernels/kernel.ts";
+import {
+  type Consts,
+  type Kernel,
+  type Params,
+  type Specialization,
+  type Traits,
+  reflect,
+  specialize,
+} from "../kernels/kernel.ts";
 
 const test = suite("wgsl");
 Object.assign(globalThis, globals);
 
-const files = readdirSync("kernels", { encoding: "utf8", recursive: true }).filter((f) => f.endsWith(".wgsl")).sort();
+const files = readdirSync("kernels", { encoding: "utf8", recursive: true })
+  .filter((f) => f.endsWith(".wgsl"))
+  .sort();
 const text = (file: string): string => readFileSync(`kernels/${file}`, "utf8");
 
 const nullGpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
@@ -21,9 +31,13 @@ let kernels: Kernel[] = [];
 
 test.before(async () => {
   const adapter = (await nullGpu.requestAdapter())!;
-  device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[] });
-  for (const f of readdirSync("kernels", { encoding: "utf8", recursive: true }).filter((f) => f.endsWith(".ts") && !f.endsWith(".d.ts"))) {
-    const module = await import(`../kernels/${f.slice(0, -3)}.ts`) as Record<string, unknown>;
+  device = await adapter.requestDevice({
+    requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[],
+  });
+  for (const f of readdirSync("kernels", { encoding: "utf8", recursive: true }).filter(
+    (f) => f.endsWith(".ts") && !f.endsWith(".d.ts"),
+  )) {
+    const module = (await import(`../kernels/${f.slice(0, -3)}.ts`)) as Record<string, unknown>;
     kernels.push(...Object.values(module).flat().filter(isKernel));
   }
 });
@@ -38,19 +52,30 @@ async function complaints(text: string): Promise<string> {
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
   const lines = code.split("\n");
-  const found = messages.filter((m) => m.type === "error").map((m) => `${m.lineNum}:${m.linePos} ${m.message}\n    ${lines[m.lineNum - 1]}`);
+  const found = messages
+    .filter((m) => m.type === "error")
+    .map((m) => `${m.lineNum}:${m.linePos} ${m.message}\n    ${lines[m.lineNum - 1]}`);
   if (found.length === 0) {
-    const entries = reflect(code).bindings.map((b): GPUBindGroupLayoutEntry => ({
-      binding: b.index, visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: b.access === "uniform" ? "uniform" : b.access === "read" ? "read-only-storage" : "storage" },
-    }));
-    device.createComputePipeline({ layout: device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] }), compute: { module } });
+    const entries = reflect(code).bindings.map(
+      (b): GPUBindGroupLayoutEntry => ({
+        binding: b.index,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: b.access === "uniform" ? "uniform" : b.access === "read" ? "read-only-storage" : "storage" },
+      }),
+    );
+    device.createComputePipeline({
+      layout: device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] }),
+      compute: { module },
+    });
   }
   const error = await device.popErrorScope();
   return [...found, ...(error && found.length === 0 ? [error.message] : [])].join("\n");
 }
 
-/** Values that a const's seam may take: a bool's two, and the whole numbers its comment names ("0 sum, 1 max", "1 … 4", "4 or 1"). */
+/**
+ * Values that a const's seam may take: a bool's two, and the whole numbers its comment names ("0 sum, 1 max", "1 …
+ * 4", "4 or 1").
+ */
 export function valuesOfSeam(line: string): (number | boolean)[] {
   const [, value, comment] = /=\s*([^;]+);\s*\/\/ seam:?(.*)$/.exec(line) ?? [];
   if (value === undefined) return [];
@@ -63,9 +88,11 @@ export function valuesOfSeam(line: string): (number | boolean)[] {
 /** Each seam's values by the const's name, from the text and from the tunables of the kernels made of it. */
 function seamsOf(source: string): Map<string, Set<number | boolean>> {
   const seams = new Map<string, Set<number | boolean>>();
-  for (const [line, name] of source.matchAll(/^const (\w+).*\/\/ seam.*$/gm)) seams.set(name, new Set(valuesOfSeam(line)));
+  for (const [line, name] of source.matchAll(/^const (\w+).*\/\/ seam.*$/gm))
+    seams.set(name, new Set(valuesOfSeam(line)));
   for (const k of kernels.filter((k) => k.source === source)) {
-    for (const [name, values] of Object.entries(k.tunables ?? {})) seams.set(name, new Set([...seams.get(name) ?? [], ...values]));
+    for (const [name, values] of Object.entries(k.tunables ?? {}))
+      seams.set(name, new Set([...(seams.get(name) ?? []), ...values]));
   }
   return seams;
 }
@@ -77,28 +104,48 @@ function widths(source: string): [string, Specialization][] {
   if (aliases.get("F")?.includes("seam: float, or vec4")) {
     const { hooks } = reflect(source);
     const wide = (names: readonly string[]): Record<string, string> =>
-      Object.fromEntries(names.map((name) => [name, name === "I" ? "vec4<i32>" : name === "U" ? "vec4<u32>" : name === "B" ? "vec4<bool>" : "vec4<f32>"]));
+      Object.fromEntries(
+        names.map((name) => [
+          name,
+          name === "I" ? "vec4<i32>" : name === "U" ? "vec4<u32>" : name === "B" ? "vec4<bool>" : "vec4<f32>",
+        ]),
+      );
     const typed = [...aliases.keys()].filter((name) => !aliases.get(name)!.includes("storage type"));
     const consts: Consts = /^const LANES\b/m.test(source) ? { LANES: 4 } : {};
     // Joined lanes make one number: what is stored, where that is a seam of its own, stays f32.
     const joins = hooks.includes("lanes");
-    variants.push(["vec4", {
-      aliases: wide(typed.filter((name) => !(joins && name === "Y"))), consts,
-      hooks: joins ? { lanes: "fn lanes(v : F) -> f32 { return v.x + v.y + v.z + v.w; }" } : {},
-    }]);
+    variants.push([
+      "vec4",
+      {
+        aliases: wide(typed.filter((name) => !(joins && name === "Y"))),
+        consts,
+        hooks: joins ? { lanes: "fn lanes(v : F) -> f32 { return v.x + v.y + v.z + v.w; }" } : {},
+      },
+    ]);
     if (joins && typed.includes("Y")) variants.push(["vec4 lane by lane", { aliases: wide(typed), consts, hooks: {} }]);
   }
   // Storage in f16, at each width.
   for (const [width, base] of [...variants]) {
-    const half = [...aliases.keys()].filter((name) => /^Elem4?$/.test(name)).map((name) => [name, name === "Elem4" || (width.startsWith("vec4") && !aliases.get(name)!.includes("storage type")) ? "vec4<f16>" : "f16"]);
-    if (half.length) variants.push([`${width}, f16`, { ...base, aliases: { ...base.aliases, ...Object.fromEntries(half) } }]);
+    const half = [...aliases.keys()]
+      .filter((name) => /^Elem4?$/.test(name))
+      .map((name) => [
+        name,
+        name === "Elem4" || (width.startsWith("vec4") && !aliases.get(name)!.includes("storage type"))
+          ? "vec4<f16>"
+          : "f16",
+      ]);
+    if (half.length)
+      variants.push([`${width}, f16`, { ...base, aliases: { ...base.aliases, ...Object.fromEntries(half) } }]);
   }
   return variants;
 }
 
 /** Storage types of a kernel: as it stands, and half precision where it has the seam. */
 function storages({ source }: Kernel): Record<string, string>[] {
-  const half = [...source.matchAll(/^alias (Elem4?|Word)\s*=\s*([^;]+);/gm)].map(([, name, type]) => [name, type.replace("f32", "f16")]);
+  const half = [...source.matchAll(/^alias (Elem4?|Word)\s*=\s*([^;]+);/gm)].map(([, name, type]) => [
+    name,
+    type.replace("f32", "f16"),
+  ]);
   return half.length > 0 ? [{}, Object.fromEntries(half)] : [{}];
 }
 
@@ -107,7 +154,9 @@ for (const file of files) {
     const source = text(file);
     const failures: string[] = [];
     for (const [width, base] of widths(source)) {
-      const values = [...seamsOf(source)].flatMap(([name, set]) => [...set].map((value): Consts => ({ [name]: value })));
+      const values = [...seamsOf(source)].flatMap(([name, set]) =>
+        [...set].map((value): Consts => ({ [name]: value })),
+      );
       for (const consts of [{}, ...values]) {
         const code = specialize(source, { ...base, consts: { ...base.consts, ...consts } });
         const why = await complaints(code);
@@ -121,9 +170,14 @@ for (const file of files) {
 test("every exported kernel compiles at every combination of its tunables, in each type of its storage", async () => {
   assert.ok(kernels.length > 0);
   for (const k of new Set(kernels)) {
-    for (const aliases of storages(k)) for (const consts of combinations(k)) {
-      assert.is(await complaints(specialize(k.source, { aliases, consts })), "", `kernel ${k.name}, ${JSON.stringify({ ...aliases, ...consts })}`);
-    }
+    for (const aliases of storages(k))
+      for (const consts of combinations(k)) {
+        assert.is(
+          await complaints(specialize(k.source, { aliases, consts })),
+          "",
+          `kernel ${k.name}, ${JSON.stringify({ ...aliases, ...consts })}`,
+        );
+      }
   }
 });
 
@@ -131,22 +185,48 @@ test("kernels on tensor cores compile at any size of these and of subgroups", as
   const onTensorCores = [...new Set(kernels)].filter((k) => k.source.includes(MATRIX_FEATURE.replaceAll("-", "_")));
   assert.is(onTensorCores.length, 8);
   const some: Params = new Proxy({}, { get: () => 64 });
-  for (const k of onTensorCores) for (const [m, n, kk] of [[8, 8, 8], [16, 8, 8], [16, 8, 16], [8, 16, 16], [16, 16, 8], [16, 16, 16]]) {
-    for (const lanes of [[4, 4], [8, 32], [32, 32], [32, 64], [64, 64], [4, 128]] as const) {
-      const size = { m, n, k: kk };
-      const traits: Traits = { cpu: false, f16: true, subgroups: true, matrix: { f16: size, f32: size, lanes } };
-      for (const aliases of storages(k)) for (const choice of combinations(k)) {
-        const consts = { ...k.consts!(some, traits), ...choice };
-        assert.is(await complaints(specialize(k.source, { aliases, consts })), "", `kernel ${k.name}, ${JSON.stringify({ ...aliases, ...consts })}`);
+  for (const k of onTensorCores)
+    for (const [m, n, kk] of [
+      [8, 8, 8],
+      [16, 8, 8],
+      [16, 8, 16],
+      [8, 16, 16],
+      [16, 16, 8],
+      [16, 16, 16],
+    ]) {
+      for (const lanes of [
+        [4, 4],
+        [8, 32],
+        [32, 32],
+        [32, 64],
+        [64, 64],
+        [4, 128],
+      ] as const) {
+        const size = { m, n, k: kk };
+        const traits: Traits = { cpu: false, f16: true, subgroups: true, matrix: { f16: size, f32: size, lanes } };
+        for (const aliases of storages(k))
+          for (const choice of combinations(k)) {
+            const consts = { ...k.consts!(some, traits), ...choice };
+            assert.is(
+              await complaints(specialize(k.source, { aliases, consts })),
+              "",
+              `kernel ${k.name}, ${JSON.stringify({ ...aliases, ...consts })}`,
+            );
+          }
       }
     }
-  }
 });
 
 test("a product of small matrices where a subgroup's invocations may part is refused", async () => {
   const code = text("matmul/matmul-subgroup-matrix.wgsl");
-  assert.match(await complaints(code.replace("if (block < BLOCKS_M * BLOCKS_N) {", "if (local % 3u == 0u) {")), /uniform/);
-  assert.match(await complaints(code.replace("@workgroup_size(128)", "@workgroup_size(64)")), /multiple of the device maxSubgroupSize/);
+  assert.match(
+    await complaints(code.replace("if (block < BLOCKS_M * BLOCKS_N) {", "if (local % 3u == 0u) {")),
+    /uniform/,
+  );
+  assert.match(
+    await complaints(code.replace("@workgroup_size(128)", "@workgroup_size(64)")),
+    /multiple of the device maxSubgroupSize/,
+  );
 });
 
 test("every .wgsl file is the source of an exported kernel, and kernels' names differ", () => {
@@ -159,10 +239,23 @@ test("every .wgsl file is the source of an exported kernel, and kernels' names d
 test("reflect() sees every binding, numbered from 0, the uniform first, and at most 8 storage buffers", () => {
   for (const f of files) {
     const { bindings } = reflect(text(f));
-    assert.is(bindings.length, text(f).replace(/\/\/.*/g, "").match(/@binding/g)!.length, f);
-    assert.equal(bindings.map((b) => b.index), bindings.map((_, i) => i), f);
+    assert.is(
+      bindings.length,
+      text(f)
+        .replace(/\/\/.*/g, "")
+        .match(/@binding/g)!.length,
+      f,
+    );
+    assert.equal(
+      bindings.map((b) => b.index),
+      bindings.map((_, i) => i),
+      f,
+    );
     assert.ok(bindings.filter((b) => b.access !== "uniform").length <= 8, f);
-    assert.ok(bindings.every((b, i) => b.access !== "uniform" || (i === 0 && b.name === "params")), f);
+    assert.ok(
+      bindings.every((b, i) => b.access !== "uniform" || (i === 0 && b.name === "params")),
+      f,
+    );
   }
 });
 

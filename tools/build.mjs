@@ -1,5 +1,5 @@
-// node tools/build.mjs [--types]: builds dist/, the command and the library of package.json's "exports", from one esbuild
-// run so that they share chunks; with --types the declarations too.
+// node tools/build.mjs [--types]: builds dist/, the command and the library of package.json's "exports", from one
+// esbuild run so that they share chunks; with --types the declarations too.
 import { build } from "esbuild";
 import { chmod, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
@@ -10,8 +10,9 @@ const dist = join(root, "dist");
 const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
 
 /** [name below dist/, its TypeScript source], as the types' path of each export tells. */
-const sources = Object.values(manifest.exports).filter((e) => e.types).map((e) =>
-  [/dist\/(.+)\.mjs$/.exec(e.default)[1], e.types.replace("./dist/types/", "").replace(/\.d\.ts$/, ".ts")]);
+const sources = Object.values(manifest.exports)
+  .filter((e) => e.types)
+  .map((e) => [/dist\/(.+)\.mjs$/.exec(e.default)[1], e.types.replace("./dist/types/", "").replace(/\.d\.ts$/, ".ts")]);
 const started = performance.now();
 const types = join(dist, "types");
 for (const old of existsSync(dist) ? await readdir(dist) : []) {
@@ -39,19 +40,38 @@ const { metafile } = await build({
 });
 await chmod(join(dist, "cmedl.mjs"), 0o755);
 if (process.argv.includes("--types")) await declarations(sources.map(([, source]) => join(root, source)));
-const bytes = Object.entries(metafile.outputs).filter(([file]) => file.endsWith(".mjs")).reduce((n, [, o]) => n + o.bytes, 0);
-console.log(`dist: ${sources.length} entries and the command, ${(bytes / 1000).toFixed(0)} kB, in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+const bytes = Object.entries(metafile.outputs)
+  .filter(([file]) => file.endsWith(".mjs"))
+  .reduce((n, [, o]) => n + o.bytes, 0);
+console.log(
+  `dist: ${sources.length} entries and the command, ${(bytes / 1000).toFixed(0)} kB, in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+);
 
 async function declarations(files) {
   const { default: ts } = await import("typescript");
   const path = join(root, "tsconfig.json");
-  const { options, errors } = ts.parseJsonConfigFileContent(ts.readConfigFile(path, ts.sys.readFile).config, ts.sys, root);
+  const { options, errors } = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(path, ts.sys.readFile).config,
+    ts.sys,
+    root,
+  );
   const program = ts.createProgram([...files, join(root, "kernels/wgsl.d.ts")], {
-    ...options, noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: root, outDir: types,
+    ...options,
+    noEmit: false,
+    declaration: true,
+    emitDeclarationOnly: true,
+    rootDir: root,
+    outDir: types,
   });
   const found = [...errors, ...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
   if (found.length > 0) {
-    console.error(ts.formatDiagnostics(found, { getCanonicalFileName: (f) => f, getCurrentDirectory: () => root, getNewLine: () => "\n" }));
+    console.error(
+      ts.formatDiagnostics(found, {
+        getCanonicalFileName: (f) => f,
+        getCurrentDirectory: () => root,
+        getNewLine: () => "\n",
+      }),
+    );
     process.exit(1);
   }
   // TypeScript's own library has no WebGPU yet: the consumer's compiler is led to the types that come with webgpu.

@@ -1,5 +1,5 @@
-// node tools/test.mjs [--device NAME] [--records FILE] [part of a path …]: bundles the test files that match (all if none is
-// named) and runs them. --records writes what the tests recorded, as JSON.
+// node tools/test.mjs [--device NAME] [--records FILE] [part of a path …]: bundles the test files that match (all if
+// none is named) and runs them. --records writes what the tests recorded, as JSON.
 import { readdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { root, withBundle } from "./bundle.mjs";
@@ -7,7 +7,9 @@ import { root, withBundle } from "./bundle.mjs";
 /** Test files below test/, as paths from the repository's root. */
 export async function testFiles() {
   return (await readdir(`${root}/test`, { recursive: true }))
-    .filter((f) => f.endsWith(".test.ts")).map((f) => `test/${f.replaceAll("\\", "/")}`).sort();
+    .filter((f) => f.endsWith(".test.ts"))
+    .map((f) => `test/${f.replaceAll("\\", "/")}`)
+    .sort();
 }
 
 /** The list that runFiles takes, as source text. */
@@ -15,7 +17,7 @@ export const fileList = (files) => `[${files.map((f) => `["${f}", () => import("
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const args = process.argv.slice(2);
-  const option = (name) => args.includes(name) ? args.splice(args.indexOf(name), 2)[1] : undefined;
+  const option = (name) => (args.includes(name) ? args.splice(args.indexOf(name), 2)[1] : undefined);
   process.env.CMEDL_DEVICE = option("--device") ?? process.env.CMEDL_DEVICE ?? "";
   const recordsFile = option("--records");
   const files = (await testFiles()).filter((f) => args.length === 0 || args.some((part) => f.includes(part)));

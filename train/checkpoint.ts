@@ -1,5 +1,5 @@
-// Everything a run needs to go on bit for bit, in one safetensors file: networks under PyTorch's names and layouts, optimizer
-// moments, image histories, counters. A digest over the data finds a file that was cut or changed.
+// Everything a run needs to go on bit for bit, in one safetensors file: networks under PyTorch's names and layouts,
+// optimizer moments, image histories, counters. A digest over the data finds a file that was cut or changed.
 import { CorruptFileError, type Device, NumericalError, type Variable } from "../engine/index.ts";
 import { readSafetensors, writeSafetensors } from "../data/safetensors.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
@@ -38,8 +38,16 @@ interface Counters {
 const FORMAT = "cmedl-checkpoint-1";
 const UNSEALED = "0".repeat(64);
 
-/** The file of a run's state. Reads every variable back; throws NumericalError on a value that is not finite, and what the GPU reported. */
-export async function saveCheckpoint(device: Device, regime: Regime, progress: Progress, config: unknown): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The file of a run's state. Reads every variable back; throws NumericalError on a value that is not finite, and what
+ * the GPU reported.
+ */
+export async function saveCheckpoint(
+  device: Device,
+  regime: Regime,
+  progress: Progress,
+  config: unknown,
+): Promise<Uint8Array<ArrayBuffer>> {
   const variables = new Set<Variable>();
   for (const network of Object.values(regime.networks)) for (const v of network.variables().values()) variables.add(v);
   const rest = stateVariables(regime);
@@ -50,7 +58,10 @@ export async function saveCheckpoint(device: Device, regime: Regime, progress: P
   const tensors: [string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }][] = [];
   const add = (name: string, shape: readonly number[], values: ArrayLike<number>): void => {
     const bad = values.length - finiteCount(values);
-    if (bad > 0) throw new NumericalError(`${name} has ${bad} values of ${values.length} that are not finite; no checkpoint is written, the one before is good: go on from it with a lower learning rate`);
+    if (bad > 0)
+      throw new NumericalError(
+        `${name} has ${bad} values of ${values.length} that are not finite; no checkpoint is written, the one before is good: go on from it with a lower learning rate`,
+      );
     tensors.push([name, { shape, data: Float32Array.from(values) }]);
   };
   const averages = averagesOf(regime);
@@ -71,7 +82,12 @@ export async function saveCheckpoint(device: Device, regime: Regime, progress: P
     streams: Object.fromEntries([...regime.randomStreams()].map(([path, stream]) => [path, stream.step])),
   };
   const metadata = (sha256: string): [string, string][] => [
-    ["format", FORMAT], ["regime", regime.kind], ["progress", JSON.stringify(progress)], ["counters", JSON.stringify(counters)], ["config", JSON.stringify(config)], ["sha256", sha256],
+    ["format", FORMAT],
+    ["regime", regime.kind],
+    ["progress", JSON.stringify(progress)],
+    ["counters", JSON.stringify(counters)],
+    ["config", JSON.stringify(config)],
+    ["sha256", sha256],
   ];
   // The digest stands in the header and covers the data behind it, so the header is written twice, equally long.
   const draft = writeSafetensors(tensors, metadata(UNSEALED));
@@ -81,8 +97,12 @@ export async function saveCheckpoint(device: Device, regime: Regime, progress: P
 /** Parses and verifies a checkpoint's bytes. Throws DataError or CorruptFileError, which name `file`. */
 export async function readCheckpoint(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Checkpoint> {
   const { tensors, metadata } = readSafetensors(bytes, file);
-  if (metadata.get("format") !== FORMAT) throw new CorruptFileError(`${file}: format: is ${metadata.get("format") ?? "not given"}, not ${FORMAT}; give a checkpoint that cmedl wrote`);
-  if (metadata.get("sha256") !== await digest(dataOf(bytes))) throw new CorruptFileError(`${file}: data: differs from its own digest; use an earlier checkpoint`);
+  if (metadata.get("format") !== FORMAT)
+    throw new CorruptFileError(
+      `${file}: format: is ${metadata.get("format") ?? "not given"}, not ${FORMAT}; give a checkpoint that cmedl wrote`,
+    );
+  if (metadata.get("sha256") !== (await digest(dataOf(bytes))))
+    throw new CorruptFileError(`${file}: data: differs from its own digest; use an earlier checkpoint`);
   const json = <T>(key: string): T => {
     try {
       return JSON.parse(metadata.get(key) ?? "") as T;
@@ -91,20 +111,33 @@ export async function readCheckpoint(bytes: Uint8Array<ArrayBuffer>, file: strin
     }
   };
   return {
-    progress: json("progress"), counters: json("counters"), config: json("config"),
+    progress: json("progress"),
+    counters: json("counters"),
+    config: json("config"),
     tensors: new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data as Float32Array }])),
   };
 }
 
-/** Puts a checkpoint's values into a regime built with the same configuration. Throws StateDictError or CorruptFileError. */
-export function restoreCheckpoint(device: Device, regime: Regime, { tensors, counters }: Checkpoint, file: string): void {
+/**
+ * Puts a checkpoint's values into a regime built with the same configuration. Throws StateDictError or
+ * CorruptFileError.
+ */
+export function restoreCheckpoint(
+  device: Device,
+  regime: Regime,
+  { tensors, counters }: Checkpoint,
+  file: string,
+): void {
   const writes: [Variable, ArrayLike<number>][] = [];
   for (const [name, network] of Object.entries(regime.networks)) {
     writes.push(...fromStateDict(network, stateDictOf(tensors, name)));
   }
   for (const [name, v] of stateVariables(regime)) {
     const t = tensors.get(name);
-    if (t?.data.length !== v.size) throw new CorruptFileError(`${file}: ${name}: ${t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing"}; the run was started with other settings`);
+    if (t?.data.length !== v.size)
+      throw new CorruptFileError(
+        `${file}: ${name}: ${t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing"}; the run was started with other settings`,
+      );
     writes.push([v, t.data]);
   }
   const averages = averagesOf(regime);
@@ -125,16 +158,23 @@ export function restoreCheckpoint(device: Device, regime: Regime, { tensors, cou
 }
 
 /** Moving averages by the arena they are of, told apart by the average's variable. */
-const averagesOf = ({ optimizers }: Regime): Map<Variable, Variable> => new Map(optimizers.flatMap((o) => (o.average ? [[o.average, o.arenas[0]]] : [])));
+const averagesOf = ({ optimizers }: Regime): Map<Variable, Variable> =>
+  new Map(optimizers.flatMap((o) => (o.average ? [[o.average, o.arenas[0]]] : [])));
 
 /** Where the moving average of a parameter is. */
-function averaged(v: Variable, averages: ReadonlyMap<Variable, Variable>): { average: Variable; offset: number } | undefined {
+function averaged(
+  v: Variable,
+  averages: ReadonlyMap<Variable, Variable>,
+): { average: Variable; offset: number } | undefined {
   for (const [average, arena] of averages) if (v.arena?.variable === arena) return { average, offset: v.arena.offset };
   return undefined;
 }
 
 /** One network's state dict out of a checkpoint: "SC", or "average.SC" for the moving average of its weights. */
-export const stateDictOf = (tensors: Checkpoint["tensors"], network: string): Map<string, { shape: readonly number[]; data: Float32Array }> =>
+export const stateDictOf = (
+  tensors: Checkpoint["tensors"],
+  network: string,
+): Map<string, { shape: readonly number[]; data: Float32Array }> =>
   new Map([...tensors].filter(([k]) => k.startsWith(`${network}.`)).map(([k, t]) => [k.slice(network.length + 1), t]));
 
 /** Moments and image histories, by their names in the file; the parameters themselves stand under the networks. */
@@ -151,7 +191,8 @@ function finiteCount(values: ArrayLike<number>): number {
   return n;
 }
 
-const dataOf = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => bytes.subarray(8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)));
+const dataOf = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  bytes.subarray(8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)));
 
 async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

@@ -42,6 +42,9 @@ export interface Regime extends Trained {
   readonly steps: readonly Step[];
   /** What is used once trained: images of C [N, H, W, 1] → logits [N, H, W, K]. */
   segment(xC: Tensor): Tensor;
-  /** Pictures of images of C [N, H, W, 1] for the eye: pseudo M `pM` and C brought back `rC`, where the regime translates. */
+  /**
+   * Pictures of images of C [N, H, W, 1] for the eye: pseudo M `pM` and C brought back `rC`, where the regime
+   * translates.
+   */
   pictures(xC: Tensor): Readonly<Record<string, Tensor>>;
 }

@@ -30,12 +30,30 @@ export interface Validation {
 export const probabilities = (logits: Tensor): Tensor => (logits.shape[3] === 1 ? sigmoid(logits) : softmax(logits));
 
 /** A program of input x [n, size, size, 1] and output probability [n, size, size, K]. */
-export const compileSegmenter = (device: Device, segment: (x: Tensor) => Tensor, n: number, size: number): Promise<Program<"probability">> =>
-  device.compile(({ x }) => ({ probability: probabilities(segment(x)) }), { x: [n, size, size, 1] }, { name: "segment" });
+export const compileSegmenter = (
+  device: Device,
+  segment: (x: Tensor) => Tensor,
+  n: number,
+  size: number,
+): Promise<Program<"probability">> =>
+  device.compile(
+    ({ x }) => ({ probability: probabilities(segment(x)) }),
+    { x: [n, size, size, 1] },
+    { name: "segment" },
+  );
 
-/** Runs such a program, of input x [n, size, size, 1] and output probability [n, size, size, K] over any number of slices: [count, size, size, K]. */
-export async function segmentSlices(program: Program<"probability">, images: Float32Array, size: number, n: number): Promise<Float32Array> {
-  const pixels = size * size, count = images.length / pixels;
+/**
+ * Runs such a program, of input x [n, size, size, 1] and output probability [n, size, size, K] over any number of
+ * slices: [count, size, size, K].
+ */
+export async function segmentSlices(
+  program: Program<"probability">,
+  images: Float32Array,
+  size: number,
+  n: number,
+): Promise<Float32Array> {
+  const pixels = size * size;
+  const count = images.length / pixels;
   let out = new Float32Array();
   for (let first = 0; first < count; first += n) {
     const many = Math.min(n, count - first);
@@ -61,15 +79,28 @@ export function classesOf(probability: Float32Array, pixels: number): Uint8Array
   });
 }
 
-/** Volumetric Dice of each case, over all its slices at once; of several classes the mean, without those that neither mask has. */
+/**
+ * Volumetric Dice of each case, over all its slices at once; of several classes the mean, without those that neither
+ * mask has.
+ */
 export function diceByCase(probability: Float32Array, { size, count, masks, origins }: ValidationSet): ValidationDice {
-  const n = size * size, each = probability.length / count, structures = Math.max(1, each / n - 1);
+  const n = size * size;
+  const each = probability.length / count;
+  const structures = Math.max(1, each / n - 1);
   const counts = new Map<string, Overlap[]>();
   for (let s = 0; s < count; s++) {
     const predicted = classesOf(probability.subarray(s * each, (s + 1) * each), n);
     const expert = Uint8Array.from({ length: n }, (_, i) => masks[s * n + i]);
-    const here = Array.from({ length: structures }, (_, k) => (structures === 1 ? overlap(predicted, expert) : overlap(predicted.map((v) => +(v === k + 1)), expert.map((v) => +(v === k + 1)))));
-    const { id } = origins[s], sofar = counts.get(id);
+    const here = Array.from({ length: structures }, (_, k) =>
+      structures === 1
+        ? overlap(predicted, expert)
+        : overlap(
+            predicted.map((v) => +(v === k + 1)),
+            expert.map((v) => +(v === k + 1)),
+          ),
+    );
+    const { id } = origins[s];
+    const sofar = counts.get(id);
     counts.set(id, sofar ? sofar.map((o, k) => addOverlap(o, here[k])) : here);
   }
   if (structures === 1) {
@@ -82,17 +113,28 @@ export function diceByCase(probability: Float32Array, { size, count, masks, orig
 }
 
 /** Scores of probabilities [count, size, size, K] of a set's slices. */
-export const validate = (probability: Float32Array, set: ValidationSet): Validation => ({ loss: lossOf(probability, set), dice: diceByCase(probability, set) });
+export const validate = (probability: Float32Array, set: ValidationSet): Validation => ({
+  loss: lossOf(probability, set),
+  dice: diceByCase(probability, set),
+});
 
-/** For one structure 1 − (2Σpt + 1)/(Σp + Σt + 1), else the mean over slices and structures of 1 − 2Σpt/(Σp² + Σt² + 10⁻⁵). */
+/**
+ * For one structure 1 − (2Σpt + 1)/(Σp + Σt + 1), else the mean over slices and structures of 1 − 2Σpt/(Σp² + Σt² +
+ * 10⁻⁵).
+ */
 function lossOf(probability: Float32Array, { size, count, masks }: ValidationSet): number {
-  const n = size * size, K = probability.length / (count * n);
-  let loss = 0, both = 0, either = 0;
+  const n = size * size;
+  const K = probability.length / (count * n);
+  let loss = 0;
+  let both = 0;
+  let either = 0;
   for (let s = 0; s < count; s++) {
     for (let k = K === 1 ? 0 : 1; k < K; k++) {
-      let pt = 0, sums = 0;
+      let pt = 0;
+      let sums = 0;
       for (let i = s * n; i < (s + 1) * n; i++) {
-        const p = probability[i * K + k], t = Number(K === 1 ? masks[i] > 0 : masks[i] === k);
+        const p = probability[i * K + k];
+        const t = Number(K === 1 ? masks[i] > 0 : masks[i] === k);
         pt += p * t;
         sums += K === 1 ? p + t : p * p + t;
       }

@@ -1,6 +1,20 @@
 // Our engine on the peers' cases, through its public API.
 import {
-  Device, type Tensor, Variable, add, batchNorm, bceWithLogits, concat, conv2d, conv2dInputGrad, grad, instanceNorm, matmul, maxPool2d, relu, resize,
+  Device,
+  type Tensor,
+  Variable,
+  add,
+  batchNorm,
+  bceWithLogits,
+  concat,
+  conv2d,
+  conv2dInputGrad,
+  grad,
+  instanceNorm,
+  matmul,
+  maxPool2d,
+  relu,
+  resize,
 } from "../../engine/index.ts";
 import { contextual } from "../../losses/index.ts";
 import { Adam } from "../../train/adam.ts";
@@ -19,8 +33,13 @@ const unetOps: UnetOps<Tensor> = {
 };
 
 function unet(t: Record<string, Tensor>, want: "y" | "step"): Record<string, Tensor> {
-  const parameters = Object.fromEntries(Object.entries(unetParameters()).map(([name, o]) => [name, new Variable(o.shape, valuesOf(o), { name })]));
-  const adam = want === "step" ? new Adam(Object.values(parameters), { rate: UNET.rate, betas: UNET.betas, eps: UNET.adamEps }) : undefined;
+  const parameters = Object.fromEntries(
+    Object.entries(unetParameters()).map(([name, o]) => [name, new Variable(o.shape, valuesOf(o), { name })]),
+  );
+  const adam =
+    want === "step"
+      ? new Adam(Object.values(parameters), { rate: UNET.rate, betas: UNET.betas, eps: UNET.adamEps })
+      : undefined;
   const y = unetForward(unetOps, t.image, (name) => parameters[name].value);
   if (!adam) return { y };
   const loss = bceWithLogits(y, t.target);
@@ -30,13 +49,23 @@ function unet(t: Record<string, Tensor>, want: "y" | "step"): Record<string, Ten
 
 function build({ work }: PeerCase, t: Record<string, Tensor>): Record<string, Tensor> {
   switch (work.kind) {
-    case "matmul": return { y: matmul(t.a, t.b) };
+    case "matmul":
+      return { y: matmul(t.a, t.b) };
     case "conv": {
       const { layer, want } = work;
-      const y = layer.op === "conv" ? conv2d(t.x, t.w, layer) : conv2dInputGrad(t.x, t.w, { ...layer, size: convOutput(layer) });
+      const y =
+        layer.op === "conv"
+          ? conv2d(t.x, t.w, layer)
+          : conv2dInputGrad(t.x, t.w, { ...layer, size: convOutput(layer) });
       if (want === "y") return { y };
       const names = want.split(" and ");
-      return Object.fromEntries(grad(y, names.map((n) => t[n[1]]), t.dy).map((g, i) => [names[i], g]));
+      return Object.fromEntries(
+        grad(
+          y,
+          names.map((n) => t[n[1]]),
+          t.dy,
+        ).map((g, i) => [names[i], g]),
+      );
     }
     case "norm": {
       const y = work.op === "batch-norm" ? batchNorm(t.x, t).y : instanceNorm(t.x, t);
@@ -52,7 +81,8 @@ function build({ work }: PeerCase, t: Record<string, Tensor>): Record<string, Te
       const loss = contextual(t.x, t.y);
       return work.want === "loss" ? { loss } : { loss, dx: grad(loss, [t.x])[0] };
     }
-    case "unet": return unet(t, work.want);
+    case "unet":
+      return unet(t, work.want);
   }
 }
 
@@ -60,8 +90,17 @@ function build({ work }: PeerCase, t: Record<string, Tensor>): Record<string, Te
 export const openCmedl: OpenEngine = async (gpu) => ({
   async prepare(c) {
     const device = await Device.open(gpu);
-    const operands = Object.fromEntries(Object.entries(c.operands).map(([name, o]) => [name, new Variable(o.shape, name === "target" ? maskOf(o) : valuesOf(o), { name, trainable: false })]));
-    const program = await device.compile(() => build(c, Object.fromEntries(Object.entries(operands).map(([n, v]) => [n, v.value]))), {}, { mode: "train", name: c.name });
+    const operands = Object.fromEntries(
+      Object.entries(c.operands).map(([name, o]) => [
+        name,
+        new Variable(o.shape, name === "target" ? maskOf(o) : valuesOf(o), { name, trainable: false }),
+      ]),
+    );
+    const program = await device.compile(
+      () => build(c, Object.fromEntries(Object.entries(operands).map(([n, v]) => [n, v.value]))),
+      {},
+      { mode: "train", name: c.name },
+    );
     return {
       device: device.gpu.device,
       submit: () => program.run(),

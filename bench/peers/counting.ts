@@ -1,4 +1,5 @@
-// Counts what any engine asks of WebGPU, by wrapping its classes: dispatches, submits, pipelines, and bytes of live buffers.
+// Counts what any engine asks of WebGPU, by wrapping its classes: dispatches, submits, pipelines, and bytes of live
+// buffers.
 
 export interface Counts {
   dispatches: number;
@@ -26,9 +27,11 @@ function wrap(type: { prototype: object }, name: string, after: (self: unknown, 
 export function countWebGpu(): Counts {
   const counts: Counts = { dispatches: 0, submits: 0, pipelines: 0, bytes: 0, peakBytes: 0 };
   const sizes = new WeakMap<object, number>();
-  for (const name of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) wrap(GPUComputePassEncoder, name, () => counts.dispatches++);
+  for (const name of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"])
+    wrap(GPUComputePassEncoder, name, () => counts.dispatches++);
   wrap(GPUQueue, "submit", () => counts.submits++);
-  for (const name of ["createComputePipeline", "createComputePipelineAsync"]) wrap(GPUDevice, name, () => counts.pipelines++);
+  for (const name of ["createComputePipeline", "createComputePipelineAsync"])
+    wrap(GPUDevice, name, () => counts.pipelines++);
   wrap(GPUDevice, "createBuffer", (_, buffer) => {
     const { size } = buffer as GPUBuffer;
     sizes.set(buffer as object, size);

@@ -1,4 +1,5 @@
-// The part of the peers' interfaces that is used here: they are not installed with the project, whose types must check without.
+// The part of the peers' interfaces that is used here: they are not installed with the project, whose types must
+// check without.
 
 declare module "@tensorflow/tfjs-core" {
   export interface Tensor { readonly shape: number[]; data(): Promise<Float32Array>; dispose(): void }

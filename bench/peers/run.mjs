@@ -1,5 +1,5 @@
-// node bench/peers/run.mjs ENGINE: bundles the child with the engines from bench/peers/node_modules and runs it. Their builds for
-// Node lack gradients or do not load, so those for browsers are bundled.
+// node bench/peers/run.mjs ENGINE: bundles the child with the engines from bench/peers/node_modules and runs it.
+// Their builds for Node lack gradients or do not load, so those for browsers are bundled.
 import { pathToFileURL } from "node:url";
 import { withBundle } from "../../tools/bundle.mjs";
 

@@ -12,7 +12,8 @@ export interface Row {
 export type Access = readonly Row[];
 
 /** The part of a tensor that begins at `start`, coordinate by coordinate: the whole of it from zeros. */
-export const accessFrom = (start: readonly number[]): Access => start.map((offset, d) => ({ offset, coefficients: start.map((_, k) => (k === d ? 1 : 0)) }));
+export const accessFrom = (start: readonly number[]): Access =>
+  start.map((offset, d) => ({ offset, coefficients: start.map((_, k) => (k === d ? 1 : 0)) }));
 export const identityAccess = (shape: Shape): Access => accessFrom(shape.map(() => 0));
 
 const combine = (offset: number, terms: readonly (readonly [number, Row])[], rank: number): Row => ({
@@ -21,28 +22,39 @@ const combine = (offset: number, terms: readonly (readonly [number, Row])[], ran
 });
 
 /** The flat row-major index of the element, as a view over the domain. */
-export const flatView = (access: Access, shape: Shape, rank: number): View => viewThrough(access, { offset: 0, strides: stridesOf(shape) }, rank);
+export const flatView = (access: Access, shape: Shape, rank: number): View =>
+  viewThrough(access, { offset: 0, strides: stridesOf(shape) }, rank);
 
 /** Where the element stands if the tensor's own elements stand as `view` says. */
 export function viewThrough(access: Access, view: View, rank: number): View {
-  const { offset, coefficients } = combine(view.offset, access.map((row, e) => [view.strides[e], row] as const), rank);
+  const { offset, coefficients } = combine(
+    view.offset,
+    access.map((row, e) => [view.strides[e], row] as const),
+    rank,
+  );
   return { offset, strides: coefficients };
 }
 
 /** Access of a movement node's input, given that of its output; undefined where a reshape splits a dimension. */
 export function throughMovement(node: Node, access: Access, rank: number): Access | undefined {
   const op = node.op as MovementOp;
-  const x = node.inputs[0].shape, y = node.outputs[0].shape;
+  const x = node.inputs[0].shape;
+  const y = node.outputs[0].shape;
   if (!op.view) return throughReshape(access, y, x, rank);
   return x.map((_, e) => {
     const unit: View = { offset: 0, strides: x.map((__, k) => (k === e ? 1 : 0)) };
     const { offset, strides } = op.view!(unit, x, y, node.attrs);
-    return combine(offset, strides.map((s, d) => [s, access[d]] as const), rank);
+    return combine(
+      offset,
+      strides.map((s, d) => [s, access[d]] as const),
+      rank,
+    );
   });
 }
 
 /** Coordinates of `to` from a loop over `from`, a reshape of it; undefined where a dimension would be split. */
-export const reshapeAccess = (from: Shape, to: Shape): Access | undefined => throughReshape(identityAccess(from), from, to, from.length);
+export const reshapeAccess = (from: Shape, to: Shape): Access | undefined =>
+  throughReshape(identityAccess(from), from, to, from.length);
 /** Whether a reshape only merges dimensions, so that views pass through it. */
 export const mergesOnly = (from: Shape, to: Shape): boolean => reshapeAccess(from, to) !== undefined;
 
@@ -52,11 +64,14 @@ function throughReshape(access: Access, from: Shape, to: Shape, rank: number): A
   if (sizeOf(from) === 0) return rows;
   const a = from.map((n, d) => [n, d] as const).filter(([n]) => n !== 1);
   const b = to.map((n, d) => [n, d] as const).filter(([n]) => n !== 1);
-  let i = 0, j = 0;
+  let i = 0;
+  let j = 0;
   while (i < a.length || j < b.length) {
     // The smallest groups of dimensions with equal products.
-    const i0 = i, j0 = j;
-    let p = a[i]?.[0] ?? 1, q = b[j]?.[0] ?? 1;
+    const i0 = i;
+    const j0 = j;
+    let p = a[i]?.[0] ?? 1;
+    let q = b[j]?.[0] ?? 1;
     i++;
     j++;
     while (p !== q) {
@@ -67,7 +82,11 @@ function throughReshape(access: Access, from: Shape, to: Shape, rank: number): A
     if (j - j0 !== 1) return undefined;
     const group = a.slice(i0, i);
     const strides = stridesOf(group.map(([n]) => n));
-    rows[b[j0][1]] = combine(0, group.map(([, d], k) => [strides[k], access[d]] as const), rank);
+    rows[b[j0][1]] = combine(
+      0,
+      group.map(([, d], k) => [strides[k], access[d]] as const),
+      rank,
+    );
   }
   return rows;
 }
@@ -79,9 +98,13 @@ export interface Alias {
   readonly offset: number;
 }
 
-/** Follows reshapes and contiguous slices down to what they view, or to the first tensor that `stored` knows; `t` itself where it is no such view. */
+/**
+ * Follows reshapes and contiguous slices down to what they view, or to the first tensor that `stored` knows; `t`
+ * itself where it is no such view.
+ */
 export function aliasOf(t: Tensor, stored?: (t: Tensor) => boolean): Alias {
-  let base = t, offset = 0;
+  let base = t;
+  let offset = 0;
   while (base.node.op.kind === "movement" && !stored?.(base)) {
     const op = base.node.op as MovementOp;
     const x = base.node.inputs[0];

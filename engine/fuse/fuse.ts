@@ -1,8 +1,9 @@
 // What is stored and what is recomputed: cuts the graph into stages, each one kernel's worth of work.
 //
-// Stored are the results of kernels, reductions and joins, what kernels read, and what a program gives out. Elementwise ops
-// and views live inside the stages that read them, unless several readers would repeat too much. An elementwise chain that
-// is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's end is stored.
+// Stored are the results of kernels, reductions and joins, what kernels read, and what a program gives out.
+// Elementwise ops and views live inside the stages that read them, unless several readers would repeat too much. An
+// elementwise chain that is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's
+// end is stored.
 import { constantOp, constantValue, iotaOp } from "../constant.ts";
 import type { ConcatOp, ElementwiseOp } from "../op.ts";
 import type { Shape } from "../shape.ts";
@@ -11,7 +12,17 @@ import { bytesPerElement } from "../dtype.ts";
 import { type Alias, aliasOf, mergesOnly } from "./access.ts";
 import { reside } from "./residence.ts";
 import type { Graph } from "./simplify.ts";
-import { type BindingLimits, type Chain, type Fusion, COPY_ALIGNMENT, type KernelSeams, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "./stage.ts";
+import {
+  type BindingLimits,
+  type Chain,
+  type Fusion,
+  COPY_ALIGNMENT,
+  type KernelSeams,
+  OFFSET_ALIGNMENT,
+  type Stage,
+  endOf,
+  rawOf,
+} from "./stage.ts";
 
 interface Cost {
   /** Stored tensors that a reader must read. */
@@ -41,7 +52,11 @@ class Fuser {
   /** Both results of a reduction that a join takes: they will stand in it, and readers bind it once. */
   readonly #kin = new Map<Tensor, Tensor>();
 
-  constructor(readonly graph: Graph, readonly limits: BindingLimits, readonly seams: KernelSeams) {
+  constructor(
+    readonly graph: Graph,
+    readonly limits: BindingLimits,
+    readonly seams: KernelSeams,
+  ) {
     this.maxBuffers = limits.maxStorageBuffers;
     for (const node of graph.nodes) {
       for (const x of new Set(node.inputs)) this.#readers.set(x, [...(this.#readers.get(x) ?? []), node]);
@@ -49,7 +64,9 @@ class Fuser {
     this.#roots = new Set(graph.roots);
     for (const { op, inputs, outputs } of graph.nodes) {
       if (op.kind !== "concat" || outputs[0].bytes > limits.maxBindingBytes) continue;
-      for (const { base } of inputs.map((x) => aliasOf(x))) if (base.node.op.kind === "reduce" && base.node.outputs.length > 1 && !this.#kin.has(base)) this.#kin.set(base, outputs[0]);
+      for (const { base } of inputs.map((x) => aliasOf(x)))
+        if (base.node.op.kind === "reduce" && base.node.outputs.length > 1 && !this.#kin.has(base))
+          this.#kin.set(base, outputs[0]);
     }
   }
 
@@ -57,9 +74,18 @@ class Fuser {
     for (const node of this.graph.nodes) this.#decide(node);
     for (const root of this.#roots) this.#storeAligned(root, COPY_ALIGNMENT);
     for (;;) {
-      while (this.#mend()) { /* what is stored for one stage is one more thing to read for another */ }
+      while (this.#mend()) {
+        /* what is stored for one stage is one more thing to read for another */
+      }
       const stages = this.#stages();
-      const { residences, kept } = reside({ graph: this.graph, stages, stored: this.#stored, readers: this.#readers, limits: this.limits, canPlace: this.seams.canPlace });
+      const { residences, kept } = reside({
+        graph: this.graph,
+        stages,
+        stored: this.#stored,
+        readers: this.#readers,
+        limits: this.limits,
+        canPlace: this.seams.canPlace,
+      });
       const strangers = [...this.#kin].filter(([t, into]) => residences.get(t)?.into !== into);
       if (strangers.length === 0) return { stages: kept, stored: this.#stored, residences };
       for (const [t] of strangers) this.#kin.delete(t);
@@ -85,14 +111,18 @@ class Fuser {
         this.#join(node);
         return;
       case "movement": {
-        const [x] = inputs, [y] = outputs;
+        const [x] = inputs;
+        const [y] = outputs;
         if (this.#grows(node, y)) return;
         const small = x.size * 4 <= y.size;
         const cost = this.#cost(x);
         // Repeating a small tensor's arithmetic for every element of a large one.
         if (small && !this.#isStoredView(x) && (cost.flops > 8 || cost.leaves.size > 2)) this.#store(x);
         if (!("view" in op && op.view) && !this.#isStoredView(x) && !mergesOnly(y.shape, x.shape)) this.#store(x);
-        this.#costs.set(y, this.#isStoredView(x) ? { leaves: this.#leaf(this.#view(x).base), flops: 0, ops: 0 } : this.#cost(x));
+        this.#costs.set(
+          y,
+          this.#isStoredView(x) ? { leaves: this.#leaf(this.#view(x).base), flops: 0, ops: 0 } : this.#cost(x),
+        );
         return;
       }
       case "elementwise": {
@@ -102,7 +132,11 @@ class Fuser {
         const parts = inputs.map((x) => this.#cost(x));
         const leaves = new Set(parts.flatMap((c) => [...c.leaves]));
         const own = (op as ElementwiseOp).flops;
-        const cost = { leaves, flops: own + parts.reduce((n, c) => n + c.flops, 0), ops: 1 + parts.reduce((n, c) => n + c.ops, 0) };
+        const cost = {
+          leaves,
+          flops: own + parts.reduce((n, c) => n + c.flops, 0),
+          ops: 1 + parts.reduce((n, c) => n + c.ops, 0),
+        };
         this.#costs.set(y, cost);
         const uses = this.#uses(y);
         const full = [...leaves].filter((t) => t.size * 2 >= y.size).length;
@@ -170,7 +204,11 @@ class Fuser {
       const leaves = new Set(costs.flatMap((c) => [...c.leaves]));
       const ops = costs.reduce((n, c) => n + c.ops, 0);
       if (leaves.size <= limit && ops <= MAX_OPS) return;
-      const heaviest = inputs.filter((x) => !this.#isStoredView(x)).sort((a, b) => this.#cost(b).leaves.size - this.#cost(a).leaves.size || this.#cost(b).ops - this.#cost(a).ops)[0];
+      const heaviest = inputs
+        .filter((x) => !this.#isStoredView(x))
+        .sort(
+          (a, b) => this.#cost(b).leaves.size - this.#cost(a).leaves.size || this.#cost(b).ops - this.#cost(a).ops,
+        )[0];
       if (!heaviest) throw new Error(`internal: an op with ${inputs.length} inputs needs more than ${limit} buffers`);
       this.#store(heaviest);
     }
@@ -192,7 +230,9 @@ class Fuser {
   #grows(node: Node, y: Tensor): boolean {
     if (node.op.kind === "movement" && node.op.view) return false;
     const candidates = [...new Set(node.inputs)]
-      .filter((x) => this.#open.has(x) && x.size === y.size && !this.#roots.has(x) && this.#readers.get(x)!.length === 1)
+      .filter(
+        (x) => this.#open.has(x) && x.size === y.size && !this.#roots.has(x) && this.#readers.get(x)!.length === 1,
+      )
       .sort((a, b) => rawOf(this.#open.get(b)!.chain).node.id - rawOf(this.#open.get(a)!.chain).node.id);
     for (const x of candidates) {
       const { chain, room } = this.#open.get(x)!;
@@ -232,8 +272,9 @@ class Fuser {
   }
 
   /**
-   * Stores a tensor that a stage reads, or cuts an epilogue, where a stage would bind too many buffers; false once all fit.
-   * While deciding, leaves were counted before everything was known: a tensor stored later is read beside its own leaves.
+   * Stores a tensor that a stage reads, or cuts an epilogue, where a stage would bind too many buffers; false once
+   * all fit. While deciding, leaves were counted before everything was known: a tensor stored later is read beside
+   * its own leaves.
    */
   #mend(): boolean {
     const known = new Map<Tensor, ReadonlySet<Tensor>>();
@@ -246,7 +287,9 @@ class Fuser {
     };
     const all = (ts: readonly Tensor[]): number => new Set(ts.flatMap((t) => [...leaves(t)])).size;
     const storeOneOf = (ts: readonly Tensor[]): boolean => {
-      const inner = ts.flatMap((t) => (leaves(t).size > 1 ? [t] : [])).sort((a, b) => leaves(b).size - leaves(a).size)[0];
+      const inner = ts
+        .flatMap((t) => (leaves(t).size > 1 ? [t] : []))
+        .sort((a, b) => leaves(b).size - leaves(a).size)[0];
       if (!inner) return false;
       this.#store(inner);
       return true;
@@ -296,7 +339,8 @@ class Fuser {
       } else {
         for (const t of outputs) {
           const external = op.kind === "source" && op !== constantOp && op !== iotaOp;
-          if (this.#stored.has(t) && !external && !this.#ends.has(t)) stages.push({ kind: "map", result: t, order: node.id });
+          if (this.#stored.has(t) && !external && !this.#ends.has(t))
+            stages.push({ kind: "map", result: t, order: node.id });
         }
       }
     }

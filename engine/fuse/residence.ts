@@ -1,5 +1,6 @@
-// Joined tensors without copies. A part is written straight into the joined tensor by its producer, or once more by it; a join
-// whose parts stand side by side in a larger join is a view of that one: a dense block of n layers joins once, not n times.
+// Joined tensors without copies. A part is written straight into the joined tensor by its producer, or once more by
+// it; a join whose parts stand side by side in a larger join is a view of that one: a dense block of n layers joins
+// once, not n times.
 import type { View } from "../op.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { Node, Tensor } from "../tensor.ts";
@@ -36,28 +37,49 @@ class Resident {
   }
 
   run(): { residences: ReadonlyMap<Tensor, Residence>; kept: Stage[] } {
-    const joins = this.given.graph.nodes.filter((n) => n.op.kind === "concat").sort((a, b) => b.inputs.length - a.inputs.length);
+    const joins = this.given.graph.nodes
+      .filter((n) => n.op.kind === "concat")
+      .sort((a, b) => b.inputs.length - a.inputs.length);
     do {
       this.#homes.clear();
       for (const join of joins) this.#asPartOfAnother(join, joins);
-      for (const stage of this.given.stages) if (stage.kind === "part" && !this.#homes.has(stage.into)) this.#writtenInPlace(stage);
+      for (const stage of this.given.stages)
+        if (stage.kind === "part" && !this.#homes.has(stage.into)) this.#writtenInPlace(stage);
     } while (this.#conflicts());
     return { residences: this.#homes, kept: this.#stages() };
   }
 
   /** A join whose inputs are some of a longer one's, in its order and axis, where all readers can follow strides. */
   #asPartOfAnother(join: Node, joins: readonly Node[]): void {
-    const { op, inputs, outputs: [y] } = join;
+    const {
+      op,
+      inputs,
+      outputs: [y],
+    } = join;
     if (op.kind !== "concat" || op.zeroFill || this.#denied.has(y) || !this.#followsStrides(y)) return;
     for (const other of joins) {
-      if (other.op !== op || other.inputs.length <= inputs.length || this.#homes.has(other.outputs[0]) || other.outputs[0].bytes > this.given.limits.maxBindingBytes) continue;
+      if (
+        other.op !== op ||
+        other.inputs.length <= inputs.length ||
+        this.#homes.has(other.outputs[0]) ||
+        other.outputs[0].bytes > this.given.limits.maxBindingBytes
+      )
+        continue;
       const first = other.inputs.indexOf(inputs[0]);
       if (first < 0 || !inputs.every((x, i) => other.inputs[first + i] === x)) continue;
-      const views = op.views(other.inputs, other.attrs), own = op.views(inputs, join.attrs);
+      const views = op.views(other.inputs, other.attrs);
+      const own = op.views(inputs, join.attrs);
       // Equal steps between parts: the same axis, and nothing between them.
       const strides = views[first].strides;
       const along = strides.findIndex((_, d) => y.shape[d] !== inputs[0].shape[d]);
-      if (along < 0 || !inputs.every((x, i) => views[first + i].offset - views[first].offset === own[i].offset / own[i].strides[along] * strides[along])) continue;
+      if (
+        along < 0 ||
+        !inputs.every(
+          (x, i) =>
+            views[first + i].offset - views[first].offset === (own[i].offset / own[i].strides[along]) * strides[along],
+        )
+      )
+        continue;
       this.#homes.set(y, { into: other.outputs[0], view: { offset: views[first].offset, strides } });
       return;
     }
@@ -67,16 +89,32 @@ class Resident {
   #writtenInPlace({ value, into, view }: Part): void {
     const base = this.#baseOf(value);
     const maker = this.#makers.get(base);
-    if (!maker || maker.kind === "part" || this.#homes.has(base) || this.#denied.has(base) || this.#roots.has(base) || base.size !== value.size) return;
+    if (
+      !maker ||
+      maker.kind === "part" ||
+      this.#homes.has(base) ||
+      this.#denied.has(base) ||
+      this.#roots.has(base) ||
+      base.size !== value.size
+    )
+      return;
     if (this.given.stages.filter((s) => s.kind === "part" && s.into === into && s.value === value).length > 1) return;
     const access = reshapeAccess(base.shape, value.shape);
     if (!access) return;
     const placed = viewThrough(access, view, base.rank);
-    const aligned = isContiguous(placed, base.shape) && (placed.offset * bytesPerElement(base.dtype)) % OFFSET_ALIGNMENT === 0;
+    const aligned =
+      isContiguous(placed, base.shape) && (placed.offset * bytesPerElement(base.dtype)) % OFFSET_ALIGNMENT === 0;
     const onlyHere = this.given.readers.get(base)?.length === 1;
     if (into.bytes > this.given.limits.maxBindingBytes && !(aligned && onlyHere && maker.kind !== "map")) return;
     if (!aligned && !this.#followsStrides(base)) return;
-    const can = maker.kind === "map" || aligned || (maker.kind === "kernel" && maker.node.outputs.length === 1 && endOf(maker.chain) === base && rawOf(maker.chain).shape.join() === base.shape.join() && this.given.canPlace(maker.node, placed));
+    const can =
+      maker.kind === "map" ||
+      aligned ||
+      (maker.kind === "kernel" &&
+        maker.node.outputs.length === 1 &&
+        endOf(maker.chain) === base &&
+        rawOf(maker.chain).shape.join() === base.shape.join() &&
+        this.given.canPlace(maker.node, placed));
     if (can) this.#homes.set(base, { into, view: placed });
   }
 
@@ -87,11 +125,16 @@ class Resident {
       if (node.op.kind === "kernel") return false;
       if (node.op.kind !== "movement") return true;
       const [y] = node.outputs;
-      return this.given.stored.has(y) ? node.op.view !== undefined || mergesOnly(y.shape, t.shape) : (node.op.view !== undefined || mergesOnly(y.shape, t.shape)) && this.#followsStrides(y);
+      return this.given.stored.has(y)
+        ? node.op.view !== undefined || mergesOnly(y.shape, t.shape)
+        : (node.op.view !== undefined || mergesOnly(y.shape, t.shape)) && this.#followsStrides(y);
     });
   }
 
-  /** One buffer can't be read and written by one dispatch: what a stage reads of the tensor it writes to gets a home of its own. */
+  /**
+   * One buffer can't be read and written by one dispatch: what a stage reads of the tensor it writes to gets a home
+   * of its own.
+   */
   #conflicts(): boolean {
     const before = this.#denied.size;
     const owner = (t: Tensor): Tensor => {
@@ -101,7 +144,8 @@ class Resident {
     for (const stage of this.given.stages) {
       if (stage.kind === "part" && this.#isWritten(stage)) continue;
       const targets = new Set((stage.kind === "part" ? [stage.into] : writtenBy(stage)).map(owner));
-      for (const leaf of readsOf(stage, this.given.stored)) if (targets.has(owner(leaf)) && this.#homes.has(leaf)) this.#denied.add(leaf);
+      for (const leaf of readsOf(stage, this.given.stored))
+        if (targets.has(owner(leaf)) && this.#homes.has(leaf)) this.#denied.add(leaf);
     }
     return this.#denied.size > before;
   }
@@ -135,10 +179,19 @@ class Resident {
       const base = this.#baseOf(stage.value);
       const maker = this.#makers.get(base);
       const order = orders.get(stage.into)!.get(stage.value)!;
-      if (base === stage.value && maker?.kind === "map" && !again.has(base) && !this.#homes.has(base) && this.#roomFor(maker, stage.into)) again.set(base, { into: stage.into, view: stage.view });
+      if (
+        base === stage.value &&
+        maker?.kind === "map" &&
+        !again.has(base) &&
+        !this.#homes.has(base) &&
+        this.#roomFor(maker, stage.into)
+      )
+        again.set(base, { into: stage.into, view: stage.view });
       else kept.push({ ...stage, order });
     }
-    return kept.map((s): Stage => (s.kind === "map" && again.has(s.result) ? { ...s, also: again.get(s.result)! } : s)).sort((a, b) => a.order - b.order);
+    return kept
+      .map((s): Stage => (s.kind === "map" && again.has(s.result) ? { ...s, also: again.get(s.result)! } : s))
+      .sort((a, b) => a.order - b.order);
   }
 
   /** Whether a stage that writes its result twice binds neither too much nor what it reads. */

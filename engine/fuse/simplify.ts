@@ -19,7 +19,10 @@ function idOf(op: Op): number {
   return id;
 }
 
-/** Dead nodes dropped, passes replaced by what they pass, equal nodes (same op, attributes, inputs) merged; in creation order. */
+/**
+ * Dead nodes dropped, passes replaced by what they pass, equal nodes (same op, attributes, inputs) merged; in
+ * creation order.
+ */
 export function simplify(roots: readonly Tensor[]): Graph {
   const stands = new Map<Tensor, Tensor>();
   const known = new Map<string, Node>();
@@ -28,7 +31,13 @@ export function simplify(roots: readonly Tensor[]): Graph {
   for (const node of ancestors(roots)) {
     const { op } = node;
     // Joins of joins along one axis are one join.
-    const inputs = node.inputs.map(resolve).flatMap((t) => (op.kind === "concat" && !op.zeroFill && t.node.op === op && attrsKey(t.node) === attrsKey(node) ? t.node.inputs : [t]));
+    const inputs = node.inputs
+      .map(resolve)
+      .flatMap((t) =>
+        op.kind === "concat" && !op.zeroFill && t.node.op === op && attrsKey(t.node) === attrsKey(node)
+          ? t.node.inputs
+          : [t],
+      );
     if (node.op.kind === "pass") {
       stands.set(node.outputs[0], inputs[0]);
       continue;
@@ -36,7 +45,9 @@ export function simplify(roots: readonly Tensor[]): Graph {
     const changed = inputs.length !== node.inputs.length || inputs.some((t, i) => t !== node.inputs[i]);
     // An input or variable is itself; an op that overwrites its input happens once for each time it is written.
     const unique = node.op === inputOp || node.op === variableOp || node.op.inPlace;
-    const key = unique ? `${node.id}` : `${idOf(node.op)}|${inputs.map((t) => `${t.node.id}.${t.index}`).join(",")}|${attrsKey(node)}`;
+    const key = unique
+      ? `${node.id}`
+      : `${idOf(node.op)}|${inputs.map((t) => `${t.node.id}.${t.index}`).join(",")}|${attrsKey(node)}`;
     let stand = known.get(key);
     if (!stand) {
       stand = changed ? new Node(node.op, inputs, node.attrs) : node;
@@ -51,4 +62,6 @@ export function simplify(roots: readonly Tensor[]): Graph {
 }
 
 const attrsKey = (node: Node): string =>
-  JSON.stringify(node.attrs, (_, v: unknown) => (typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0)) ? `${Object.is(v, -0) ? "-0" : v}` : v));
+  JSON.stringify(node.attrs, (_, v: unknown) =>
+    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0)) ? `${Object.is(v, -0) ? "-0" : v}` : v,
+  );

@@ -13,11 +13,20 @@ export type Stage =
   /** Computes `result` elementwise, and writes it a second time into its view of a joined tensor. */
   | { readonly kind: "map"; readonly result: Tensor; readonly also?: Residence; readonly order: number }
   /** Writes `value` into its view of the joined tensor `into`. */
-  | { readonly kind: "part"; readonly value: Tensor; readonly into: Tensor; readonly view: View; readonly order: number }
+  | {
+      readonly kind: "part";
+      readonly value: Tensor;
+      readonly into: Tensor;
+      readonly view: View;
+      readonly order: number;
+    }
   /** A reduction or an op with its own kernels, and the chain of its result. */
   | { readonly kind: "reduce" | "kernel"; readonly node: Node; readonly chain: Chain; readonly order: number };
 
-/** What becomes of a kernel's result before it is stored: raw, …, end; of one size all. Without an epilogue raw is the end. */
+/**
+ * What becomes of a kernel's result before it is stored: raw, …, end; of one size all. Without an epilogue raw is the
+ * end.
+ */
 export interface Chain {
   readonly tensors: readonly Tensor[];
   /** The shape among theirs that all others are merges of: an epilogue loops over it. */
@@ -35,7 +44,8 @@ export function writtenBy(stage: Stage): readonly Tensor[] {
 
 /** The stored tensors that a stage reads. */
 export function readsOf(stage: Stage, stored: ReadonlySet<Tensor>): ReadonlySet<Tensor> {
-  const found = new Set<Tensor>(), seen = new Set<Tensor>(stage.kind === "kernel" || stage.kind === "reduce" ? stage.chain.tensors : []);
+  const found = new Set<Tensor>();
+  const seen = new Set<Tensor>(stage.kind === "kernel" || stage.kind === "reduce" ? stage.chain.tensors : []);
   const visit = (t: Tensor): void => {
     if (seen.has(t)) return;
     seen.add(t);

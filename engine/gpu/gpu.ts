@@ -1,11 +1,22 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
-import { DeviceLostError, type EngineError, GpuValidationError, LimitExceededError, OutOfMemoryError, ShaderCompileError, UsageError } from "../errors.ts";
+import {
+  DeviceLostError,
+  type EngineError,
+  GpuValidationError,
+  LimitExceededError,
+  OutOfMemoryError,
+  ShaderCompileError,
+  UsageError,
+} from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { MATRIX_FEATURE, deviceMatrix } from "./matrix.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
-  /** Largest binding the engine uses, below the device's own limit: large-tensor paths become testable with small tensors. */
+  /**
+   * Largest binding the engine uses, below the device's own limit: large-tensor paths become testable with small
+   * tensors.
+   */
   maxBindingBytes?: number;
   /** What to believe of the device instead of what its adapter says. */
   traits?: Partial<Traits>;
@@ -34,42 +45,70 @@ export class Gpu {
   #failure: EngineError | undefined;
   #disposed = false;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  readonly #onError = (event: Event): void => this.#fail(new GpuValidationError(`the GPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`));
+  readonly #onError = (event: Event): void =>
+    this.#fail(new GpuValidationError(`the GPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`));
 
-  private constructor(readonly device: GPUDevice, info: GPUAdapterInfo | undefined, readonly borrowed: boolean, options: GpuOptions) {
+  private constructor(
+    readonly device: GPUDevice,
+    info: GPUAdapterInfo | undefined,
+    readonly borrowed: boolean,
+    options: GpuOptions,
+  ) {
     this.traits = {
       cpu: info ? isSoftwareAdapter(info) : false,
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
       ...options.traits,
     };
-    this.adapterName = info ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ") : "unknown";
+    this.adapterName = info
+      ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ")
+      : "unknown";
     this.#tuned = options.tuned ?? {};
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {
-      if (!this.#disposed) this.#fail(new DeviceLostError(`the GPU device was lost (${info.reason}): ${info.message || "no reason given"}; open a new device and start again from the last checkpoint`));
+      if (!this.#disposed)
+        this.#fail(
+          new DeviceLostError(
+            `the GPU device was lost (${info.reason}): ${info.message || "no reason given"}; open a new device and start again from the last checkpoint`,
+          ),
+        );
     });
   }
 
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
     const made = async (device: GPUDevice, info: GPUAdapterInfo | undefined, borrowed: boolean): Promise<Gpu> =>
-      new Gpu(device, info, borrowed, { ...options, traits: { matrix: await deviceMatrix(device, info), ...options.traits } });
+      new Gpu(device, info, borrowed, {
+        ...options,
+        traits: { matrix: await deviceMatrix(device, info), ...options.traits },
+      });
     if ("createBuffer" in source) return made(source, source.adapterInfo, true);
-    const adapter = "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter) throw new UsageError("no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on");
+    const adapter =
+      "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter)
+      throw new UsageError(
+        "no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on",
+      );
     const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
-    const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> => adapter.requestDevice({
-      requiredFeatures: features.filter((f) => adapter.features.has(f)),
-      requiredLimits: { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize },
-    });
+    const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> =>
+      adapter.requestDevice({
+        requiredFeatures: features.filter((f) => adapter.features.has(f)),
+        requiredLimits: {
+          maxBufferSize: adapter.limits.maxBufferSize,
+          maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
+        },
+      });
     // What is experimental must not keep a device from being opened.
-    const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== MATRIX_FEATURE as string)));
+    const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== (MATRIX_FEATURE as string))));
     return made(device, adapter.info, false);
   }
 
-  get maxStorageBuffers(): number { return this.device.limits.maxStorageBuffersPerShaderStage; }
-  get timestamps(): boolean { return this.device.features.has("timestamp-query"); }
+  get maxStorageBuffers(): number {
+    return this.device.limits.maxStorageBuffersPerShaderStage;
+  }
+  get timestamps(): boolean {
+    return this.device.features.has("timestamp-query");
+  }
 
   /** What was found fastest for this kernel and problem here, if anything was. */
   tuned(kernel: Kernel, params: Params): Consts | undefined {
@@ -94,7 +133,9 @@ export class Gpu {
   createBuffer(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     if (size > this.device.limits.maxBufferSize) {
-      throw new LimitExceededError(`${label} needs ${size} bytes, this device's buffers hold at most ${this.device.limits.maxBufferSize}; make the batch or the image smaller`);
+      throw new LimitExceededError(
+        `${label} needs ${size} bytes, this device's buffers hold at most ${this.device.limits.maxBufferSize}; make the batch or the image smaller`,
+      );
     }
     const buffer = this.device.createBuffer({ size, usage, label });
     this.counters.buffers++;
@@ -114,7 +155,8 @@ export class Gpu {
     this.check();
     this.device.pushErrorScope("validation");
     this.device.pushErrorScope("out-of-memory");
-    let result: T | undefined, thrown: unknown;
+    let result: T | undefined;
+    let thrown: unknown;
     try {
       result = await allocate();
     } catch (error) {
@@ -123,13 +165,19 @@ export class Gpu {
     const memory = await this.device.popErrorScope();
     const validation = await this.device.popErrorScope();
     if (thrown) throw thrown;
-    if (memory) throw new OutOfMemoryError(`${what}: the GPU has no memory left (${memory.message}); ${this.counters.bytes} bytes were in use`);
+    if (memory)
+      throw new OutOfMemoryError(
+        `${what}: the GPU has no memory left (${memory.message}); ${this.counters.bytes} bytes were in use`,
+      );
     if (validation) throw new GpuValidationError(`${what}: ${validation.message}`);
     this.check();
     return result as T;
   }
 
-  /** The pipeline of a WGSL module, compiled once per device; the layout is explicit, so equal layouts share a cache entry. */
+  /**
+   * The pipeline of a WGSL module, compiled once per device; the layout is explicit, so equal layouts share a cache
+   * entry.
+   */
   pipeline(code: string, entries: readonly GPUBindGroupLayoutEntry[], label: string): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(code);
     if (known) return known;
@@ -140,15 +188,23 @@ export class Gpu {
     return made;
   }
 
-  async #compile(code: string, entries: readonly GPUBindGroupLayoutEntry[], label: string): Promise<GPUComputePipeline> {
+  async #compile(
+    code: string,
+    entries: readonly GPUBindGroupLayoutEntry[],
+    label: string,
+  ): Promise<GPUComputePipeline> {
     const module = this.device.createShaderModule({ code, label });
-    const layout = this.device.createPipelineLayout({ bindGroupLayouts: [this.device.createBindGroupLayout({ entries: [...entries] })] });
+    const layout = this.device.createPipelineLayout({
+      bindGroupLayouts: [this.device.createBindGroupLayout({ entries: [...entries] })],
+    });
     try {
       return await this.device.createComputePipelineAsync({ layout, compute: { module }, label });
     } catch (cause) {
       const { messages } = await module.getCompilationInfo();
       const first = messages.find((m) => m.type === "error");
-      const where = first ? ` at line ${first.lineNum}: ${first.message}\n${code.split("\n")[first.lineNum - 1] ?? ""}` : `: ${String(cause)}`;
+      const where = first
+        ? ` at line ${first.lineNum}: ${first.message}\n${code.split("\n")[first.lineNum - 1] ?? ""}`
+        : `: ${String(cause)}`;
       throw new ShaderCompileError(`kernel ${label} does not compile${where}`);
     }
   }
@@ -179,7 +235,9 @@ export class Gpu {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (cause) {
       this.check();
-      throw new DeviceLostError(`nothing can be read back from the GPU: ${cause instanceof Error ? cause.message : String(cause)}`);
+      throw new DeviceLostError(
+        `nothing can be read back from the GPU: ${cause instanceof Error ? cause.message : String(cause)}`,
+      );
     }
     this.check();
   }
@@ -200,4 +258,5 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
 }
 
 /** Whether a name is that of a driver without a GPU. */
-export const isSoftwareName = (name: string): boolean => /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);
+export const isSoftwareName = (name: string): boolean =>
+  /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);

@@ -14,15 +14,25 @@ export interface MatrixConfig {
 }
 
 /**
- * The largest product with sums in f32 of those that a device reports, for factors in f16 and in f32; undefined without any.
- * Only sizes that cut the kernels' tiles: 8 or 16 each way.
+ * The largest product with sums in f32 of those that a device reports, for factors in f16 and in f32; undefined
+ * without any. Only sizes that cut the kernels' tiles: 8 or 16 each way.
  */
-export function matrixOf(configs: Iterable<MatrixConfig>, lanes: readonly [min: number, max: number]): Traits["matrix"] {
-  const largest = (type: string): MatrixSize | undefined => [...configs]
-    .filter((c) => c.componentType === type && c.resultComponentType === "f32" && [c.M, c.N, c.K].every((n) => n === 8 || n === 16))
-    .map((c) => ({ m: c.M, n: c.N, k: c.K }))
-    .sort((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)[0];
-  const f16 = largest("f16"), f32 = largest("f32");
+export function matrixOf(
+  configs: Iterable<MatrixConfig>,
+  lanes: readonly [min: number, max: number],
+): Traits["matrix"] {
+  const largest = (type: string): MatrixSize | undefined =>
+    [...configs]
+      .filter(
+        (c) =>
+          c.componentType === type &&
+          c.resultComponentType === "f32" &&
+          [c.M, c.N, c.K].every((n) => n === 8 || n === 16),
+      )
+      .map((c) => ({ m: c.M, n: c.N, k: c.K }))
+      .sort((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)[0];
+  const f16 = largest("f16");
+  const f32 = largest("f32");
   return f16 || f32 ? { f16, f32, lanes } : undefined;
 }
 
@@ -51,7 +61,8 @@ fn main(@builtin(subgroup_id) subgroup : u32, @builtin(num_subgroups) subgroups 
 
 /** The same of a device: undefined also where its compiler does not take the WGSL that the kernels are written in. */
 export async function deviceMatrix(device: GPUDevice, info: GPUAdapterInfo | undefined): Promise<Traits["matrix"]> {
-  const matrix = info && device.features.has(MATRIX_FEATURE) ? adapterMatrix(info, device.features.has("shader-f16")) : undefined;
+  const matrix =
+    info && device.features.has(MATRIX_FEATURE) ? adapterMatrix(info, device.features.has("shader-f16")) : undefined;
   if (!matrix) return undefined;
   device.pushErrorScope("validation");
   device.createShaderModule({ code: probe, label: "tensor cores?" });

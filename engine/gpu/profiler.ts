@@ -33,7 +33,9 @@ export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatc
     const resolved = gpu.createBuffer(count * 8, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC, "timestamps");
     const encoder = gpu.device.createCommandEncoder();
     part.forEach(({ pipeline, bindGroup, workgroups }, i) => {
-      const pass = encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 } });
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      });
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(...workgroups);
@@ -42,7 +44,9 @@ export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatc
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     gpu.submit(encoder.finish());
     const times = new BigUint64Array(await gpu.readBuffer(resolved, 0, count * 8));
-    part.forEach(({ label, kernel, cost }, i) => rows.push({ label, kernel, timeUs: Number(times[2 * i + 1] - times[2 * i]) / 1000, ...cost }));
+    part.forEach(({ label, kernel, cost }, i) =>
+      rows.push({ label, kernel, timeUs: Number(times[2 * i + 1] - times[2 * i]) / 1000, ...cost }),
+    );
     gpu.destroyBuffer(resolved);
     querySet.destroy();
   }

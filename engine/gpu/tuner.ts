@@ -3,17 +3,24 @@ import { type Consts, type Kernel, type Params, specialize } from "../../kernels
 import type { Gpu } from "./gpu.ts";
 import { timeDispatches } from "./profiler.ts";
 
-/** Values of tunables by adapter, kernel and shape class (`tuningKey`). JSON: Node keeps it in a file, a page in IndexedDB. */
+/**
+ * Values of tunables by adapter, kernel and shape class (`tuningKey`). JSON: Node keeps it in a file, a page in
+ * IndexedDB.
+ */
 export type Tuned = Readonly<Record<string, Consts>>;
 
 /** Names one case: an adapter, a kernel, and its Params each rounded up to a power of two. */
 export function tuningKey(adapter: string, kernel: Kernel, params: Params): string {
-  const shape = kernel.params.filter((f) => f.type === "u32" && !f.name.startsWith("chunk"))
+  const shape = kernel.params
+    .filter((f) => f.type === "u32" && !f.name.startsWith("chunk"))
     .map(({ name }) => `${name}${params[name] > 0 ? 2 ** Math.ceil(Math.log2(params[name])) : 0}`);
   return [adapter, kernel.name, shape.join(" ")].join(" | ");
 }
 
-/** A dispatch as it would run: its kernel and finished WGSL, and what it binds, of which the tuner makes copies of its own. */
+/**
+ * A dispatch as it would run: its kernel and finished WGSL, and what it binds, of which the tuner makes copies of its
+ * own.
+ */
 export interface TunedCase {
   readonly label: string;
   readonly kernel: Kernel;
@@ -36,7 +43,10 @@ const WORTH = 0.97;
 
 /** Every combination of a kernel's tunables. */
 export const combinations = (kernel: Kernel): Consts[] =>
-  Object.entries(kernel.tunables ?? {}).reduce<Consts[]>((all, [name, values]) => all.flatMap((c) => values.map((v) => ({ ...c, [name]: v }))), [{}]);
+  Object.entries(kernel.tunables ?? {}).reduce<Consts[]>(
+    (all, [name, values]) => all.flatMap((c) => values.map((v) => ({ ...c, [name]: v }))),
+    [{}],
+  );
 
 /** What was found for one case: the fastest values, and the medians at these and at those that it had. */
 export interface TunedKernel {
@@ -47,8 +57,14 @@ export interface TunedKernel {
   readonly beforeUs: number;
 }
 
-/** The fastest values of a case's tunables, by medians of runs in turns; undefined where there is nothing to choose. Throws UsageError without timestamp-query. */
-export async function tuneCase(gpu: Gpu, { label, kernel, consts, code, layout, memory, uniforms, cost, workgroups }: TunedCase): Promise<TunedKernel | undefined> {
+/**
+ * The fastest values of a case's tunables, by medians of runs in turns; undefined where there is nothing to choose.
+ * Throws UsageError without timestamp-query.
+ */
+export async function tuneCase(
+  gpu: Gpu,
+  { label, kernel, consts, code, layout, memory, uniforms, cost, workgroups }: TunedCase,
+): Promise<TunedKernel | undefined> {
   const choices = combinations(kernel);
   if (choices.length < 2 || memory.reduce((n, m) => n + m.bytes, 0) > MOST_BYTES) return undefined;
   const buffers: GPUBuffer[] = [];
@@ -63,14 +79,29 @@ export async function tuneCase(gpu: Gpu, { label, kernel, consts, code, layout, 
         entries.push(entry(binding, data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST));
         gpu.device.queue.writeBuffer(buffers.at(-1)!, 0, data);
       }
-      const fitting = choices.map((choice) => ({ choice, groups: workgroups(choice) })).filter(({ groups }) => groups.every((n) => n <= gpu.device.limits.maxComputeWorkgroupsPerDimension));
-      const dispatches = await Promise.all(fitting.map(async ({ choice, groups }) => {
-        const pipeline = await gpu.pipeline(specialize(code, { consts: choice }), layout, kernel.name);
-        return { label, kernel: kernel.name, cost, pipeline, bindGroup: gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }), workgroups: groups };
-      }));
-      // In turns, so that what slows the device for a while slows all of them. The first round is not counted: drivers compile in it.
+      const fitting = choices
+        .map((choice) => ({ choice, groups: workgroups(choice) }))
+        .filter(({ groups }) => groups.every((n) => n <= gpu.device.limits.maxComputeWorkgroupsPerDimension));
+      const dispatches = await Promise.all(
+        fitting.map(async ({ choice, groups }) => {
+          const pipeline = await gpu.pipeline(specialize(code, { consts: choice }), layout, kernel.name);
+          return {
+            label,
+            kernel: kernel.name,
+            cost,
+            pipeline,
+            bindGroup: gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
+            workgroups: groups,
+          };
+        }),
+      );
+      // In turns, so that what slows the device for a while slows all of them. The first round is not counted:
+      // drivers compile in it.
       const times = await timeDispatches(gpu, Array.from({ length: REPEATS + 1 }, () => dispatches).flat());
-      const median = (c: number): number => Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c].timeUs).sort((x, y) => x - y)[REPEATS >> 1];
+      const median = (c: number): number =>
+        Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c].timeUs).sort((x, y) => x - y)[
+          REPEATS >> 1
+        ];
       const timed = fitting.map(({ choice }, c) => ({ consts: choice, timeUs: median(c) }));
       const before = timed.find((t) => Object.entries(t.consts).every(([name, value]) => consts[name] === value));
       const fastest = timed.reduce((x, y) => (y.timeUs < x.timeUs ? y : x));

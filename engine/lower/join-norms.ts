@@ -1,5 +1,5 @@
-// Norms and their gradients as few dispatches: statistics go together with the elementwise stage that uses them first, and into the
-// kernel that writes what they are of.
+// Norms and their gradients as few dispatches: statistics go together with the elementwise stage that uses them
+// first, and into the kernel that writes what they are of.
 import type { Tensor } from "../tensor.ts";
 import type { Lowerer, Memory } from "./lower.ts";
 import type { PlannedStage } from "../plan/plan.ts";
@@ -12,8 +12,10 @@ const REACH = 12;
 export function joinNorms(lowered: readonly PlannedStage[], { residences }: Fusion, lowerer: Lowerer): PlannedStage[] {
   const stages: (PlannedStage | undefined)[] = [...lowered];
   const makers = new Map<Tensor, number>();
-  lowered.forEach(({ stage }, s) => { if (stage.kind === "kernel" && stage.node.outputs.length === 1) makers.set(endOf(stage.chain), s); });
-  const owner = (m: Memory): Memory["of"] => ("scratch" in m.of ? m.of : residences.get(m.of)?.into ?? m.of);
+  lowered.forEach(({ stage }, s) => {
+    if (stage.kind === "kernel" && stage.node.outputs.length === 1) makers.set(endOf(stage.chain), s);
+  });
+  const owner = (m: Memory): Memory["of"] => ("scratch" in m.of ? m.of : (residences.get(m.of)?.into ?? m.of));
   const memories = ({ dispatches }: PlannedStage, access: "read" | "read_write"): Set<Memory["of"]> =>
     new Set(dispatches.flatMap((d) => d.memory.filter((m) => m.access === access).map((m) => owner(m.memory))));
 
@@ -22,7 +24,8 @@ export function joinNorms(lowered: readonly PlannedStage[], { residences }: Fusi
     if (stage.kind !== "reduce" || stage.node.outputs.length !== 2) return;
     const made = memories(statistics, "read_write");
     const between = new Set<Memory["of"]>();
-    let joint: PlannedStage = statistics, taken: number | undefined;
+    let joint: PlannedStage = statistics;
+    let taken: number | undefined;
     for (let u = s + 1; u < Math.min(lowered.length, s + REACH) && taken === undefined; u++) {
       const user = stages[u];
       if (!user) continue;
@@ -37,10 +40,12 @@ export function joinNorms(lowered: readonly PlannedStage[], { residences }: Fusi
       for (const m of memories(user, "read_write")) between.add(m);
     }
     // Tallied statistics need no walk of their own.
-    const m = makers.get(talliedTensor(stage.node)), maker = m === undefined ? undefined : stages[m];
+    const m = makers.get(talliedTensor(stage.node));
+    const maker = m === undefined ? undefined : stages[m];
     if (maker?.stage.kind === "kernel") {
       const tally = lowerer.tally(maker.stage, stage.node);
-      const dispatches = tally && (joint.with?.kind === "map" ? lowerer.norm(stage, joint.with, tally.parts) : [tally.merge]);
+      const dispatches =
+        tally && (joint.with?.kind === "map" ? lowerer.norm(stage, joint.with, tally.parts) : [tally.merge]);
       if (dispatches) {
         stages[m!] = { ...maker, dispatches: tally.dispatches };
         joint = { ...joint, dispatches };

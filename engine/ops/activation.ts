@@ -8,27 +8,55 @@ import { abs, add, cast, div, erfc, greater, lessEqual, mul, neg, square, sub, w
 import { binary, float, needs, unary } from "./expression.ts";
 
 /** max(x, 0); NaN stays NaN, and the gradient at 0 is 0. */
-export const relu = unary("relu", (x) => `relu_(${x})`, (dy, _, y) => where(lessEqual(y, 0), 0, dy), { uses: needs("relu_"), integers: (x) => `max(${x}, ${x} - ${x})` });
-export const tanh = unary("tanh", (x) => `tanh_(${x})`, (dy, _, y) => mul(dy, sub(1, mul(y, y))), { flops: 6, uses: needs("tanh_") });
+export const relu = unary(
+  "relu",
+  (x) => `relu_(${x})`,
+  (dy, _, y) => where(lessEqual(y, 0), 0, dy),
+  { uses: needs("relu_"), integers: (x) => `max(${x}, ${x} - ${x})` },
+);
+export const tanh = unary(
+  "tanh",
+  (x) => `tanh_(${x})`,
+  (dy, _, y) => mul(dy, sub(1, mul(y, y))),
+  { flops: 6, uses: needs("tanh_") },
+);
 /** 1 / (1 + e⁻ˣ). */
-export const sigmoid = unary("sigmoid", (x) => `sigmoid_(${x})`, (dy, _, y) => mul(dy, mul(y, sub(1, y))), { flops: 5, uses: needs("sigmoid_") });
-const softplusRaw = unary("softplus", (x) => `softplus_(${x})`, (dy, x) => mul(dy, sigmoid(x)), { flops: 8, uses: needs("softplus_") });
+export const sigmoid = unary(
+  "sigmoid",
+  (x) => `sigmoid_(${x})`,
+  (dy, _, y) => mul(dy, mul(y, sub(1, y))),
+  { flops: 5, uses: needs("sigmoid_") },
+);
+const softplusRaw = unary(
+  "softplus",
+  (x) => `softplus_(${x})`,
+  (dy, x) => mul(dy, sigmoid(x)),
+  { flops: 8, uses: needs("softplus_") },
+);
 
 /** f in f32 and to x's dtype: what is made of several ops is rounded once. */
 const once = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(wide(x)), x.dtype);
 
 /** log(1 + e^(βx)) / β, stable at both ends; x itself where βx > threshold. */
-export const softplus = (x: Tensor, { beta = 1, threshold = Infinity }: { beta?: number; threshold?: number } = {}): Tensor => once(x, (x) => {
-  const scaled = mul(x, beta);
-  const y = div(softplusRaw(scaled), beta);
-  return threshold === Infinity ? y : where(greater(scaled, threshold), x, y);
-});
+export const softplus = (
+  x: Tensor,
+  { beta = 1, threshold = Infinity }: { beta?: number; threshold?: number } = {},
+): Tensor =>
+  once(x, (x) => {
+    const scaled = mul(x, beta);
+    const y = div(softplusRaw(scaled), beta);
+    return threshold === Infinity ? y : where(greater(scaled, threshold), x, y);
+  });
 /** log(1 / (1 + e⁻ˣ)), stable at both ends. */
 export const logSigmoid = (x: Tensor): Tensor => once(x, (x) => neg(softplusRaw(neg(x))));
 
-interface SlopeAttrs { slope: number }
+interface SlopeAttrs {
+  slope: number;
+}
 const leakyReluOp: ElementwiseOp<SlopeAttrs> = {
-  kind: "elementwise", name: "leaky-relu", flops: 2,
+  kind: "elementwise",
+  name: "leaky-relu",
+  flops: 2,
   wgsl: ([x], { slope }) => `select(${x} * F(${float(slope)}), ${x}, ${x} > F(0.0))`,
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   // With a positive slope y has x's sign, so x need not be kept.
@@ -41,12 +69,18 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
 }
 // Branches have gradients of their own: the derivative of the one not taken may be infinite, and 0 · ∞ is NaN.
 /** x for x > 0, w·x otherwise, of x's dtype; w broadcasts against x. He et al., 2015. */
-export const prelu = binary("prelu", (x, w) => `select(${w} * ${x}, ${x}, ${x} > F(0.0))`, (dy, x, w) => [
-  where(greater(x, 0), dy, mul(dy, w)), where(greater(x, 0), 0, mul(dy, x)),
-], { out: "first" }) as (x: Tensor, w: Tensor) => Tensor;
-const eluRaw = binary("elu", (x, alpha) => `select(${x}, ${alpha} * expm1_(${x}), ${x} <= F(0.0))`, (dy, x, alpha, y) => [
-  where(lessEqual(x, 0), mul(dy, add(y, alpha)), dy), null,
-], { flops: 7, uses: needs("expm1_") });
+export const prelu = binary(
+  "prelu",
+  (x, w) => `select(${w} * ${x}, ${x}, ${x} > F(0.0))`,
+  (dy, x, w) => [where(greater(x, 0), dy, mul(dy, w)), where(greater(x, 0), 0, mul(dy, x))],
+  { out: "first" },
+) as (x: Tensor, w: Tensor) => Tensor;
+const eluRaw = binary(
+  "elu",
+  (x, alpha) => `select(${x}, ${alpha} * expm1_(${x}), ${x} <= F(0.0))`,
+  (dy, x, alpha, y) => [where(lessEqual(x, 0), mul(dy, add(y, alpha)), dy), null],
+  { flops: 7, uses: needs("expm1_") },
+);
 /** x for x > 0, alpha·(eˣ − 1) otherwise. Clevert et al., 2016. */
 export const elu = (x: Tensor, alpha = 1): Tensor => eluRaw(x, alpha);
 /** Elu whose mean 0 and variance 1 stay through a layer. Klambauer et al., 2017. */
@@ -56,11 +90,12 @@ export const silu = (x: Tensor): Tensor => once(x, (x) => mul(x, sigmoid(x)));
 /** x / (1 + |x|). */
 export const softsign = (x: Tensor): Tensor => once(x, (x) => div(x, add(1, abs(x))));
 /** x · Φ(x), Φ the normal distribution's; or with tanh in its place. Hendrycks & Gimpel, 2016. */
-export const gelu = (x: Tensor, { approximate = false }: { approximate?: boolean } = {}): Tensor => once(x, (x) => {
-  if (!approximate) return mul(mul(x, 0.5), erfc(mul(x, -Math.SQRT1_2)));
-  const inner = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x)))));
-  return mul(mul(0.5, x), add(1, tanh(inner)));
-});
+export const gelu = (x: Tensor, { approximate = false }: { approximate?: boolean } = {}): Tensor =>
+  once(x, (x) => {
+    if (!approximate) return mul(mul(x, 0.5), erfc(mul(x, -Math.SQRT1_2)));
+    const inner = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x)))));
+    return mul(mul(0.5, x), add(1, tanh(inner)));
+  });
 
 function needsFloat(op: string, x: Tensor): void {
   if (!isFloat(x.dtype)) throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; cast it to f32`);

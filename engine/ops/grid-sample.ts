@@ -1,11 +1,26 @@
-// Sampling an image at given points, by PyTorch's rules. Positions and weights are elementwise, so that their gradients follow; the
-// mixing of pixels is one op with kernels.
+// Sampling an image at given points, by PyTorch's rules. Positions and weights are elementwise, so that their
+// gradients follow; the mixing of pixels is one op with kernels.
 import { full, iota } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, cast, div, equal, floor, less, lessEqual, mul, neg, round, sub, where, wide } from "./elementwise.ts";
+import {
+  abs,
+  add,
+  cast,
+  div,
+  equal,
+  floor,
+  less,
+  lessEqual,
+  mul,
+  neg,
+  round,
+  sub,
+  where,
+  wide,
+} from "./elementwise.ts";
 import { mixTaps } from "./gather.ts";
 import { expand, reshape, slice } from "./movement.ts";
 
@@ -27,8 +42,10 @@ const clip = (at: Tensor, size: number): Tensor => where(less(0, at), where(less
 /** at mirrored into [low, low + span] as often as it takes. */
 function reflect(at: Tensor, low: number, span: number): Tensor {
   if (span === 0) return mul(at, 0);
-  const from = sub(at, low), away = where(less(from, 0), neg(from), from);
-  const flips = floor(div(away, span)), rest = sub(away, mul(flips, span));
+  const from = sub(at, low);
+  const away = where(less(from, 0), neg(from), from);
+  const flips = floor(div(away, span));
+  const rest = sub(away, mul(flips, span));
   const even = equal(mul(2, floor(mul(flips, 0.5))), flips);
   return add(where(even, rest, sub(span, rest)), low);
 }
@@ -41,20 +58,31 @@ function cubic(d: Tensor): Tensor {
   return where(lessEqual(d, 1), near, far);
 }
 
-/** Which pixels along an axis of `size` mix at coordinate u [N, P] and how: whole numbers (−1: none), weights, both [N, P, taps]. */
-function tapsAlong(u: Tensor, size: number, mode: GridSampleOptions["mode"], padding: GridSampleOptions["padding"], alignCorners: boolean): [at: Tensor, weight: Tensor] {
+/**
+ * Which pixels along an axis of `size` mix at coordinate u [N, P] and how: whole numbers (−1: none), weights, both
+ * [N, P, taps].
+ */
+function tapsAlong(
+  u: Tensor,
+  size: number,
+  mode: GridSampleOptions["mode"],
+  padding: GridSampleOptions["padding"],
+  alignCorners: boolean,
+): [at: Tensor, weight: Tensor] {
   const inside = (at: Tensor): Tensor => {
     if (padding === "zeros") return at;
     return clip(padding === "border" ? at : alignCorners ? reflect(at, 0, size - 1) : reflect(at, -0.5, size), size);
   };
   // A pixel beyond the image, or at a place that is no number, is none.
-  const pixel = (at: Tensor): Tensor => where(lessEqual(0, at), where(lessEqual(at, size - 1), cast(at, "i32"), -1), -1);
+  const pixel = (at: Tensor): Tensor =>
+    where(lessEqual(0, at), where(lessEqual(at, size - 1), cast(at, "i32"), -1), -1);
   const place = alignCorners ? mul(add(u, 1), (size - 1) / 2) : mul(sub(mul(add(u, 1), size), 1), 0.5);
   const centre = mode === "bicubic" ? place : inside(place);
   if (mode === "nearest") return [reshape(pixel(round(centre)), [...u.shape, 1]), full([...u.shape, 1], 1)];
   const count = mode === "bicubic" ? 4 : 2;
   const shape = [...u.shape, count];
-  const first = floor(centre), step = expand(sub(cast(iota([count]), "f32"), count / 2 - 1), shape);
+  const first = floor(centre);
+  const step = expand(sub(cast(iota([count]), "f32"), count / 2 - 1), shape);
   const wide = (t: Tensor): Tensor => expand(reshape(t, [...u.shape, 1]), shape);
   const beyond = wide(sub(centre, first));
   const at = add(wide(first), step);
@@ -63,27 +91,45 @@ function tapsAlong(u: Tensor, size: number, mode: GridSampleOptions["mode"], pad
 }
 
 /**
- * y[n,p,q,c] = x at the point (grid[n,p,q,0], grid[n,p,q,1]) = (across, down), each from −1 to 1 over the image.
- * x [N, H, W, C], grid [N, P, Q, 2] → [N, P, Q, C]. Coordinates and weights are f32. Gradients to both, those to x summed in a fixed order. Throws ShapeError.
+ * y[n,p,q,c] = x at the point (grid[n,p,q,0], grid[n,p,q,1]) = (across, down), each from −1 to 1 over the image. x
+ * [N, H, W, C], grid [N, P, Q, 2] → [N, P, Q, C]. Coordinates and weights are f32. Gradients to both, those to x
+ * summed in a fixed order. Throws ShapeError.
  */
-export function gridSample(x: Tensor, grid: Tensor, { mode = "bilinear", padding = "zeros", alignCorners = false }: GridSampleOptions = {}): Tensor {
-  const fail = (message: string): never => { throw new ShapeError("gridSample", message); };
+export function gridSample(
+  x: Tensor,
+  grid: Tensor,
+  { mode = "bilinear", padding = "zeros", alignCorners = false }: GridSampleOptions = {},
+): Tensor {
+  const fail = (message: string): never => {
+    throw new ShapeError("gridSample", message);
+  };
   if (x.rank !== 4) fail(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
-  if (grid.rank !== 4 || grid.shape[3] !== 2) fail(`grid is ${show(grid.shape)}; it must be [N, P, Q, 2], two coordinates a point`);
-  if (x.shape[0] !== grid.shape[0]) fail(`x ${show(x.shape)} has N = ${x.shape[0]}, grid ${show(grid.shape)} has N = ${grid.shape[0]}; they must be equal`);
-  for (const [name, t] of [["x", x], ["grid", grid]] as const) if (!isFloat(t.dtype)) fail(`${name} is ${t.dtype}${show(t.shape)}; it must be f32: cast(${name}, "f32") first`);
+  if (grid.rank !== 4 || grid.shape[3] !== 2)
+    fail(`grid is ${show(grid.shape)}; it must be [N, P, Q, 2], two coordinates a point`);
+  if (x.shape[0] !== grid.shape[0])
+    fail(
+      `x ${show(x.shape)} has N = ${x.shape[0]}, grid ${show(grid.shape)} has N = ${grid.shape[0]}; they must be equal`,
+    );
+  for (const [name, t] of [
+    ["x", x],
+    ["grid", grid],
+  ] as const)
+    if (!isFloat(t.dtype)) fail(`${name} is ${t.dtype}${show(t.shape)}; it must be f32: cast(${name}, "f32") first`);
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (!paddings.includes(padding)) fail(`padding is ${String(padding)}; use one of ${paddings.join(", ")}`);
-  const [n, h, w, c] = x.shape, [, p, q] = grid.shape;
+  const [n, h, w, c] = x.shape;
+  const [, p, q] = grid.shape;
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
   const along = (k: number): Tensor => reshape(slice(wide(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
   const [column, across] = tapsAlong(along(0), w, mode, padding, alignCorners);
   const [row, down] = tapsAlong(along(1), h, mode, padding, alignCorners);
   // Every row tap with every column tap.
-  const taps = row.shape[2], square = [n, p * q, taps, taps];
+  const taps = row.shape[2];
+  const square = [n, p * q, taps, taps];
   const rows = (t: Tensor): Tensor => expand(reshape(t, [n, p * q, taps, 1]), square);
   const columns = (t: Tensor): Tensor => expand(reshape(t, [n, p * q, 1, taps]), square);
-  const i = rows(row), j = columns(column);
+  const i = rows(row);
+  const j = columns(column);
   const index = where(less(i, 0), -1, where(less(j, 0), -1, add(mul(i, w), j)));
   const flat = (t: Tensor): Tensor => reshape(t, [n, p * q, taps * taps]);
   return reshape(mixTaps(reshape(x, [n, h * w, c]), flat(index), flat(mul(rows(down), columns(across)))), [n, p, q, c]);

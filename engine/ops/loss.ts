@@ -5,7 +5,26 @@ import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
 import { normalizeAxis, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, cast, clamp, div, equal, exp, less, log, log1p, maximum, mul, neg, notEqual, square, sub, where, wide } from "./elementwise.ts";
+import {
+  abs,
+  add,
+  cast,
+  clamp,
+  div,
+  equal,
+  exp,
+  less,
+  log,
+  log1p,
+  maximum,
+  mul,
+  neg,
+  notEqual,
+  square,
+  sub,
+  where,
+  wide,
+} from "./elementwise.ts";
 import { relu, sigmoid, softplus } from "./activation.ts";
 import { expand, reshape, sumTo } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
@@ -17,11 +36,13 @@ export interface LossOptions {
   reduction?: Reduction;
 }
 
-const reduced = (loss: Tensor, reduction: Reduction = "mean"): Tensor => (reduction === "none" ? loss : reduction === "sum" ? sum(loss) : mean(loss));
+const reduced = (loss: Tensor, reduction: Reduction = "mean"): Tensor =>
+  reduction === "none" ? loss : reduction === "sum" ? sum(loss) : mean(loss);
 
 /** x and target in f32, of one shape. */
 function judged(op: string, x: Tensor, target: Tensor): [x: Tensor, target: Tensor] {
-  if (!sameShape(x.shape, target.shape)) throw new ShapeError(op, `x is ${show(x.shape)}, target ${show(target.shape)}; they must be of one shape`);
+  if (!sameShape(x.shape, target.shape))
+    throw new ShapeError(op, `x is ${show(x.shape)}, target ${show(target.shape)}; they must be of one shape`);
   return [wide(x), wide(target)];
 }
 
@@ -38,24 +59,46 @@ export function l1Loss(given: Tensor, wanted: Tensor, { reduction }: LossOptions
 }
 
 /** d² / (2 beta) where d = |x − target| is below beta, else d − beta / 2. Throws ShapeError. */
-export function smoothL1Loss(given: Tensor, wanted: Tensor, { beta = 1, reduction }: LossOptions & { beta?: number } = {}): Tensor {
+export function smoothL1Loss(
+  given: Tensor,
+  wanted: Tensor,
+  { beta = 1, reduction }: LossOptions & { beta?: number } = {},
+): Tensor {
   const [x, target] = judged("smoothL1Loss", given, wanted);
   if (!(beta >= 0)) throw new ShapeError("smoothL1Loss", `beta is ${beta}; it must be ≥ 0`);
   const d = abs(sub(x, target));
   return reduced(beta === 0 ? d : where(less(d, beta), mul(square(d), 0.5 / beta), sub(d, 0.5 * beta)), reduction);
 }
 
-/** −t log x − (1 − t) log(1 − x) for probabilities x, with logarithms no less than −100, times `weight` (broadcasts). Throws ShapeError. */
-export function bceLoss(given: Tensor, wanted: Tensor, { weight, reduction }: LossOptions & { weight?: Tensor } = {}): Tensor {
+/**
+ * −t log x − (1 − t) log(1 − x) for probabilities x, with logarithms no less than −100, times `weight` (broadcasts).
+ * Throws ShapeError.
+ */
+export function bceLoss(
+  given: Tensor,
+  wanted: Tensor,
+  { weight, reduction }: LossOptions & { weight?: Tensor } = {},
+): Tensor {
   const [x, target] = judged("bceLoss", given, wanted);
-  const inside = clamp(log(x), { min: -100 }), outside = clamp(log1p(neg(x)), { min: -100 });
+  const inside = clamp(log(x), { min: -100 });
+  const outside = clamp(log1p(neg(x)), { min: -100 });
   const loss = neg(add(mul(target, inside), mul(sub(1, target), outside)));
-  const safe = withGradient(loss, [x, target], (dy) => [mul(dy, div(sub(x, target), maximum(mul(sub(1, x), x), 1e-12))), mul(dy, sub(outside, inside))]);
+  const safe = withGradient(loss, [x, target], (dy) => [
+    mul(dy, div(sub(x, target), maximum(mul(sub(1, x), x), 1e-12))),
+    mul(dy, sub(outside, inside)),
+  ]);
   return reduced(weight ? mul(safe, weight) : safe, reduction);
 }
 
-/** bceLoss of sigmoid(x), stable for large |x|; `positive` multiplies the terms of t (broadcasts), as PyTorch's pos_weight. Throws ShapeError. */
-export function bceWithLogits(given: Tensor, wanted: Tensor, { weight, positive, reduction }: LossOptions & { weight?: Tensor; positive?: Tensor } = {}): Tensor {
+/**
+ * bceLoss of sigmoid(x), stable for large |x|; `positive` multiplies the terms of t (broadcasts), as PyTorch's
+ * pos_weight. Throws ShapeError.
+ */
+export function bceWithLogits(
+  given: Tensor,
+  wanted: Tensor,
+  { weight, positive, reduction }: LossOptions & { weight?: Tensor; positive?: Tensor } = {},
+): Tensor {
   const [x, target] = judged("bceWithLogits", given, wanted);
   // (1 − t)·x + s·(max(−x, 0) + log(1 + e^−|x|)), summed so that a small logarithm is not lost beside a large x.
   const scale = positive ? add(1, mul(sub(positive, 1), target)) : undefined;
@@ -71,7 +114,11 @@ export function bceWithLogits(given: Tensor, wanted: Tensor, { weight, positive,
 }
 
 /** t (log t − x) for x = log q; nothing where t = 0. With `logTarget` target is log t. Throws ShapeError. */
-export function klDivergence(given: Tensor, wanted: Tensor, { logTarget = false, reduction }: LossOptions & { logTarget?: boolean } = {}): Tensor {
+export function klDivergence(
+  given: Tensor,
+  wanted: Tensor,
+  { logTarget = false, reduction }: LossOptions & { logTarget?: boolean } = {},
+): Tensor {
   const [x, target] = judged("klDivergence", given, wanted);
   if (logTarget) return reduced(mul(exp(target), sub(target, x)), reduction);
   const none = equal(target, 0);
@@ -87,17 +134,28 @@ export interface ClassOptions extends LossOptions {
   ignore?: number;
 }
 
-/** What class losses share: whether labels name a class and count, each label's hits among the classes, and the class weights, against x's shape. */
+/**
+ * What class losses share: whether labels name a class and count, each label's hits among the classes, and the class
+ * weights, against x's shape.
+ */
 function classes(op: string, x: Tensor, labels: Tensor, { axis = -1, weight, ignore = -100 }: ClassOptions) {
   const d = normalizeAxis(op, axis, x.rank);
   const count = x.shape[d];
-  const shape = x.shape.filter((_, i) => i !== d), kept = x.shape.map((n, i) => (i === d ? 1 : n));
-  if (!sameShape(labels.shape, shape) && !sameShape(labels.shape, kept)) throw new ShapeError(op, `labels are ${show(labels.shape)}; for x ${show(x.shape)} with its ${count} classes along axis ${d} they must be ${show(shape)}`);
-  if (isFloat(labels.dtype) || labels.dtype === "bool") throw new ShapeError(op, `labels are ${labels.dtype}; cast them to i32`);
+  const shape = x.shape.filter((_, i) => i !== d);
+  const kept = x.shape.map((n, i) => (i === d ? 1 : n));
+  if (!sameShape(labels.shape, shape) && !sameShape(labels.shape, kept))
+    throw new ShapeError(
+      op,
+      `labels are ${show(labels.shape)}; for x ${show(x.shape)} with its ${count} classes along axis ${d} they must be ${show(shape)}`,
+    );
+  if (isFloat(labels.dtype) || labels.dtype === "bool")
+    throw new ShapeError(op, `labels are ${labels.dtype}; cast them to i32`);
   const along = x.shape.map((n, i) => (i === d ? n : 1));
   const label = reshape(cast(labels, "i32"), kept);
   return {
-    d, shape, count,
+    d,
+    shape,
+    count,
     counts: notEqual(label, ignore),
     hit: equal(label, cast(reshape(iota([count]), along), "i32")),
     weights: weight && reshape(needsWeight(op, weight, count), along),
@@ -105,15 +163,27 @@ function classes(op: string, x: Tensor, labels: Tensor, { axis = -1, weight, ign
 }
 
 function needsWeight(op: string, weight: Tensor, count: number): Tensor {
-  if (!sameShape(weight.shape, [count])) throw new ShapeError(op, `weight is ${show(weight.shape)}; with ${count} classes it must be [${count}]`);
+  if (!sameShape(weight.shape, [count]))
+    throw new ShapeError(op, `weight is ${show(weight.shape)}; with ${count} classes it must be [${count}]`);
   return weight;
 }
 
-/** −weight[t] · x[t] for log-probabilities x = logs [N, …, C] and labels t [N, …] (i32); "mean" divides by the sum of the labels' weights. Throws ShapeError. */
+/**
+ * −weight[t] · x[t] for log-probabilities x = logs [N, …, C] and labels t [N, …] (i32); "mean" divides by the sum of
+ * the labels' weights. Throws ShapeError.
+ */
 export function nllLoss(logs: Tensor, labels: Tensor, options: ClassOptions = {}): Tensor {
   const x = wide(logs);
   const { d, shape, counts, hit, weights } = classes("nllLoss", x, labels, options);
-  const chosen = (t: Tensor | number): Tensor => reshape(where(counts, sum(where(hit, expand(typeof t === "number" ? full(x.shape, t) : t, x.shape), 0), d, { keepDims: true }), 0), shape);
+  const chosen = (t: Tensor | number): Tensor =>
+    reshape(
+      where(
+        counts,
+        sum(where(hit, expand(typeof t === "number" ? full(x.shape, t) : t, x.shape), 0), d, { keepDims: true }),
+        0,
+      ),
+      shape,
+    );
   const loss = neg(chosen(weights ? mul(x, weights) : x));
   if (options.reduction === "none" || options.reduction === "sum") return reduced(loss, options.reduction);
   return div(sum(loss), sum(chosen(weights ?? 1)));
@@ -125,13 +195,15 @@ export interface CrossEntropyOptions extends ClassOptions {
 }
 
 /**
- * −Σ_c weight[c] · t[c] · log softmax(x)[c] for logits x [N, …, C], where t is a label's class (i32 labels [N, …]) or given
- * (probabilities of x's shape). "mean" divides by the labels' weights, or for probabilities by their number. Throws ShapeError.
+ * −Σ_c weight[c] · t[c] · log softmax(x)[c] for logits x [N, …, C], where t is a label's class (i32 labels [N, …]) or
+ * given (probabilities of x's shape). "mean" divides by the labels' weights, or for probabilities by their number.
+ * Throws ShapeError.
  */
 export function crossEntropyLoss(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { axis = -1, weight, smoothing = 0, reduction = "mean" } = options;
   const name = "crossEntropyLoss";
-  const d = normalizeAxis(name, axis, x.rank), count = x.shape[d];
+  const d = normalizeAxis(name, axis, x.rank);
+  const count = x.shape[d];
   const log_ = logSoftmax(x, d);
   if (isFloat(target.dtype) && sameShape(target.shape, x.shape)) {
     const t = smoothing ? add(mul(target, 1 - smoothing), smoothing / count) : target;
@@ -148,8 +220,15 @@ export function crossEntropyLoss(x: Tensor, target: Tensor, options: CrossEntrop
   return div(sum(loss), sum(perLabel(where(hit, weights ? expand(weights, x.shape) : full(x.shape, 1), 0))));
 }
 
-/** 1 − mean over samples and channels of (2 Σ x·t + smooth) / (Σ x + Σ t + smooth); x, target [N, …, C], or their channels along `axis`. Throws ShapeError. */
-export function softDiceLoss(given: Tensor, wanted: Tensor, { smooth = 1, axis = -1 }: { smooth?: number; axis?: number } = {}): Tensor {
+/**
+ * 1 − mean over samples and channels of (2 Σ x·t + smooth) / (Σ x + Σ t + smooth); x, target [N, …, C], or their
+ * channels along `axis`. Throws ShapeError.
+ */
+export function softDiceLoss(
+  given: Tensor,
+  wanted: Tensor,
+  { smooth = 1, axis = -1 }: { smooth?: number; axis?: number } = {},
+): Tensor {
   const [x, target] = judged("softDiceLoss", given, wanted);
   const d = normalizeAxis("softDiceLoss", axis, x.rank);
   const space = x.shape.map((_, i) => i).filter((i) => i !== 0 && i !== d);

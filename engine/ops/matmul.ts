@@ -1,5 +1,5 @@
-// Matrix products. The op takes batches of matrices, each side as stored or with its last two dimensions exchanged, so that
-// gradients need no transposed copies.
+// Matrix products. The op takes batches of matrices, each side as stored or with its last two dimensions exchanged,
+// so that gradients need no transposed copies.
 import type { Params } from "../../kernels/kernel.ts";
 import { countsVec4s, matmulKernels } from "../../kernels/matmul/matmul.ts";
 import { isFloat } from "../dtype.ts";
@@ -20,12 +20,15 @@ export interface MatmulAttrs {
 
 const sizes = (a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttrs) => ({
   batch: Math.max(a[0], b[0]) * Math.min(a[0], b[0], 1),
-  m: a[transposeA ? 2 : 1], k: a[transposeA ? 1 : 2], n: b[transposeB ? 1 : 2],
+  m: a[transposeA ? 2 : 1],
+  k: a[transposeA ? 1 : 2],
+  n: b[transposeB ? 1 : 2],
 });
 
 /** a [batch or 1, M, K], b [batch or 1, K, N] → y [batch, M, N]. */
 export const matmulOp: KernelOp<MatmulAttrs> = {
-  kind: "kernel", name: "matmul",
+  kind: "kernel",
+  name: "matmul",
   infer: ([a, b], attrs) => {
     const { batch, m, n } = sizes(a.shape, b.shape, attrs);
     return [{ shape: [batch, m, n], dtype: a.dtype }];
@@ -40,17 +43,32 @@ export const matmulOp: KernelOp<MatmulAttrs> = {
     if (batch * m * n === 0) return;
     const { transposeA, transposeB } = attrs;
     const p: Params = {
-      batch, m, n, k, aBatch: a.shape[0] > 1 ? m * k : 0, bBatch: b.shape[0] > 1 ? k * n : 0,
-      aRow: transposeA ? 1 : k, aColumn: transposeA ? m : 1, bRow: transposeB ? 1 : n, bColumn: transposeB ? k : 1,
-      transposeA: Number(transposeA), transposeB: Number(transposeB), half: Number(a.dtype === "f16"),
+      batch,
+      m,
+      n,
+      k,
+      aBatch: a.shape[0] > 1 ? m * k : 0,
+      bBatch: b.shape[0] > 1 ? k * n : 0,
+      aRow: transposeA ? 1 : k,
+      aColumn: transposeA ? m : 1,
+      bRow: transposeB ? 1 : n,
+      bColumn: transposeB ? k : 1,
+      transposeA: Number(transposeA),
+      transposeB: Number(transposeB),
+      half: Number(a.dtype === "f16"),
     };
     const kernel = l.select(matmulKernels, p);
     const unit = countsVec4s(kernel) ? 4 : 1;
-    l.dispatch(kernel, { ...p, aBatch: p.aBatch / unit, bBatch: p.bBatch / unit }, { a: l.input(0), b: l.input(1), y: l.output(0) });
+    l.dispatch(
+      kernel,
+      { ...p, aBatch: p.aBatch / unit, bBatch: p.bBatch / unit },
+      { a: l.input(0), b: l.input(1), y: l.output(0) },
+    );
   },
 };
 
-const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor => apply(matmulOp, alike(a, b), { transposeA, transposeB });
+const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
+  apply(matmulOp, alike(a, b), { transposeA, transposeB });
 
 export interface MatmulOptions {
   /** Reads a as if its last two dimensions were exchanged. */
@@ -60,13 +78,20 @@ export interface MatmulOptions {
 }
 
 /**
- * y[…,m,n] = Σ_k a[…,m,k] · b[…,k,n]: a […, M, K], b […, K, N] → […, M, N].
- * Leading dimensions broadcast as in numpy. A vector a stands for one row, a vector b for one column, and that dimension is
- * dropped from y: two vectors give a scalar. Throws ShapeError.
+ * y[…,m,n] = Σ_k a[…,m,k] · b[…,k,n]: a […, M, K], b […, K, N] → […, M, N]. Leading dimensions broadcast as in numpy.
+ * A vector a stands for one row, a vector b for one column, and that dimension is dropped from y: two vectors give a
+ * scalar. Throws ShapeError.
  */
-export function matmul(left: Tensor, right: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+export function matmul(
+  left: Tensor,
+  right: Tensor,
+  { transposeA = false, transposeB = false }: MatmulOptions = {},
+): Tensor {
   const [a, b] = operands(left, right);
-  for (const [name, t] of [["a", a], ["b", b]] as const) {
+  for (const [name, t] of [
+    ["a", a],
+    ["b", b],
+  ] as const) {
     if (t.rank === 0) throw new ShapeError("matmul", `${name} is a scalar; use mul() to scale a tensor`);
     if (!isFloat(t.dtype)) throw new ShapeError("matmul", `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
   }
@@ -76,19 +101,26 @@ export function matmul(left: Tensor, right: Tensor, { transposeA = false, transp
   const [m, k] = attrs.transposeA ? [x.shape.at(-1)!, x.shape.at(-2)!] : [x.shape.at(-2)!, x.shape.at(-1)!];
   const [inner, n] = attrs.transposeB ? [z.shape.at(-1)!, z.shape.at(-2)!] : [z.shape.at(-2)!, z.shape.at(-1)!];
   if (k !== inner) {
-    const shown = (name: string, t: Tensor, exchanged: boolean): string => `${name} ${show(t.shape)}${exchanged ? " (transposed)" : ""}`;
-    throw new ShapeError("matmul", `${shown("a", a, attrs.transposeA)} has K = ${k} along its ${attrs.transposeA ? "rows" : "columns"}, ${shown("b", b, attrs.transposeB)} has K = ${inner} along its ${attrs.transposeB ? "columns" : "rows"}; they must be equal`);
+    const shown = (name: string, t: Tensor, exchanged: boolean): string =>
+      `${name} ${show(t.shape)}${exchanged ? " (transposed)" : ""}`;
+    throw new ShapeError(
+      "matmul",
+      `${shown("a", a, attrs.transposeA)} has K = ${k} along its ${attrs.transposeA ? "rows" : "columns"}, ${shown("b", b, attrs.transposeB)} has K = ${inner} along its ${attrs.transposeB ? "columns" : "rows"}; they must be equal`,
+    );
   }
-  const batchA = x.shape.slice(0, -2), batchB = z.shape.slice(0, -2);
+  const batchA = x.shape.slice(0, -2);
+  const batchB = z.shape.slice(0, -2);
   const batch = broadcastShapes("matmul", batchA, batchB);
-  const flat = (t: Tensor, lead: Shape): Tensor => reshape(expand(t, [...lead, ...t.shape.slice(-2)]), [sizeOf(lead), ...t.shape.slice(-2)]);
+  const flat = (t: Tensor, lead: Shape): Tensor =>
+    reshape(expand(t, [...lead, ...t.shape.slice(-2)]), [sizeOf(lead), ...t.shape.slice(-2)]);
   const shared = (lead: Shape): boolean => sizeOf(lead) === 1;
   let y: Tensor;
   if (shared(batchB) && !attrs.transposeA) {
     // One b for all: the batch is more rows of a.
     y = apply(matmulOp, [reshape(x, [1, sizeOf(batchA) * m, k]), reshape(z, [1, ...z.shape.slice(-2)])], attrs);
   } else {
-    const side = (t: Tensor, lead: Shape): Tensor => (shared(lead) ? reshape(t, [1, ...t.shape.slice(-2)]) : flat(t, sameShape(lead, batch) ? lead : batch));
+    const side = (t: Tensor, lead: Shape): Tensor =>
+      shared(lead) ? reshape(t, [1, ...t.shape.slice(-2)]) : flat(t, sameShape(lead, batch) ? lead : batch);
     y = apply(matmulOp, [side(x, batchA), side(z, batchB)], attrs);
   }
   return reshape(y, [...batch, ...(a.rank > 1 ? [m] : []), ...(b.rank > 1 ? [n] : [])]);
@@ -97,8 +129,13 @@ export function matmul(left: Tensor, right: Tensor, { transposeA = false, transp
 /** x·w + bias: x […, I], w [I, O], bias [O] → […, O]. Throws ShapeError. */
 export function linear(x: Tensor, w: Tensor, bias?: Tensor): Tensor {
   if (w.rank !== 2) throw new ShapeError("linear", `w is ${show(w.shape)}; it must be [I, O]`);
-  if (x.rank === 0 || x.shape[x.rank - 1] !== w.shape[0]) throw new ShapeError("linear", `x ${show(x.shape)} must end in I = ${w.shape[0]} features, for w is ${show(w.shape)} (I, O)`);
-  if (bias && (bias.rank !== 1 || bias.shape[0] !== w.shape[1])) throw new ShapeError("linear", `bias is ${show(bias.shape)}; with O = ${w.shape[1]} it must be [${w.shape[1]}]`);
+  if (x.rank === 0 || x.shape[x.rank - 1] !== w.shape[0])
+    throw new ShapeError(
+      "linear",
+      `x ${show(x.shape)} must end in I = ${w.shape[0]} features, for w is ${show(w.shape)} (I, O)`,
+    );
+  if (bias && (bias.rank !== 1 || bias.shape[0] !== w.shape[1]))
+    throw new ShapeError("linear", `bias is ${show(bias.shape)}; with O = ${w.shape[1]} it must be [${w.shape[1]}]`);
   const y = matmul(x, w);
   return bias ? addBias(y, bias) : y;
 }

@@ -1,4 +1,5 @@
-// Moving elements: reshape, transpose, expand, slice, flip are views that their readers follow; concat is written in place.
+// Moving elements: reshape, transpose, expand, slice, flip are views that their readers follow; concat is written in
+// place.
 import { full, constantValue } from "../constant.ts";
 import { promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
@@ -9,7 +10,9 @@ import { wide } from "./elementwise.ts";
 import { sum } from "./reduce.ts";
 import { isZeroSum } from "./zero-sum.ts";
 
-interface ReshapeAttrs { shape: Shape }
+interface ReshapeAttrs {
+  shape: Shape;
+}
 const reshapeOp: MovementOp<ReshapeAttrs> = {
   kind: "movement",
   name: "reshape",
@@ -23,7 +26,10 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((a, n) => (n === -1 ? a : a * n), 1);
   const to = free < 0 ? shape : shape.map((n, d) => (d === free ? x.size / known : n));
   if (!isShape(to) || sizeOf(to) !== x.size) {
-    throw new ShapeError("reshape", `${show(x.shape)} has ${x.size} elements, ${show(shape)} has ${free < 0 ? sizeOf(shape) : `a multiple of ${known}`}; the counts must agree`);
+    throw new ShapeError(
+      "reshape",
+      `${show(x.shape)} has ${x.size} elements, ${show(shape)} has ${free < 0 ? sizeOf(shape) : `a multiple of ${known}`}; the counts must agree`,
+    );
   }
   if (sameShape(to, x.shape)) return x;
   const value = constantValue(x);
@@ -31,13 +37,20 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return apply(reshapeOp, [x], { shape: to });
 }
 
-interface TransposeAttrs { perm: readonly number[] }
+interface TransposeAttrs {
+  perm: readonly number[];
+}
 const transposeOp: MovementOp<TransposeAttrs> = {
   kind: "movement",
   name: "transpose",
   infer: ([x], { perm }) => [{ shape: perm.map((d) => x.shape[d]), dtype: x.dtype }],
   view: ({ offset, strides }, _, __, { perm }) => ({ offset, strides: perm.map((d) => strides[d]) }),
-  vjp: ([dy], _, __, { perm }) => [transpose(dy!, perm.map((_, d) => perm.indexOf(d)))],
+  vjp: ([dy], _, __, { perm }) => [
+    transpose(
+      dy!,
+      perm.map((_, d) => perm.indexOf(d)),
+    ),
+  ],
 };
 
 /** y[…, i_perm[d], …]: axis d of the result is axis perm[d] of x; reversed axes if perm is absent. */
@@ -50,7 +63,9 @@ export function transpose(x: Tensor, perm: readonly number[] = x.shape.map((_, d
   return apply(transposeOp, [x], { perm: p });
 }
 
-interface ExpandAttrs { shape: Shape }
+interface ExpandAttrs {
+  shape: Shape;
+}
 const expandOp: MovementOp<ExpandAttrs> = {
   kind: "movement",
   name: "expand",
@@ -64,7 +79,10 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = shape.length - x.rank;
   if (lead < 0 || !x.shape.every((n, d) => n === 1 || n === shape[lead + d])) {
-    throw new ShapeError("expand", `${show(x.shape)} does not expand to ${show(shape)}: each size must be 1 or equal, aligned at the right`);
+    throw new ShapeError(
+      "expand",
+      `${show(x.shape)} does not expand to ${show(shape)}: each size must be 1 or equal, aligned at the right`,
+    );
   }
   const value = constantValue(x);
   if (value !== undefined) return full(shape, value, x.dtype);
@@ -81,7 +99,11 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reshape(sum(x, axes, { keepDims: true }), shape);
 }
 
-interface SliceAttrs { start: readonly number[]; step: readonly number[]; shape: Shape }
+interface SliceAttrs {
+  start: readonly number[];
+  step: readonly number[];
+  shape: Shape;
+}
 const sliceOp: MovementOp<SliceAttrs> = {
   kind: "movement",
   name: "slice",
@@ -93,18 +115,25 @@ const sliceOp: MovementOp<SliceAttrs> = {
   vjp: ([dy], [x], _, { start, step }) => [place(dy!, x.shape, start, step)],
 };
 
-/** One range per axis: [start, end, step?] as Python's x[start:end:step] (end null: to the edge), or null for the whole axis. */
+/**
+ * One range per axis: [start, end, step?] as Python's x[start:end:step] (end null: to the edge), or null for the
+ * whole axis.
+ */
 export type Range = readonly [start: number, end: number | null, step?: number] | null;
 
 /** x[ranges]; missing trailing ranges take whole axes. Negative starts, ends and steps as in Python. */
 export function slice(x: Tensor, ranges: readonly Range[]): Tensor {
-  if (ranges.length > x.rank) throw new ShapeError("slice", `${ranges.length} ranges for a tensor ${show(x.shape)} of rank ${x.rank}`);
-  const start: number[] = [], step: number[] = [], shape: number[] = [];
+  if (ranges.length > x.rank)
+    throw new ShapeError("slice", `${ranges.length} ranges for a tensor ${show(x.shape)} of rank ${x.rank}`);
+  const start: number[] = [];
+  const step: number[] = [];
+  const shape: number[] = [];
   x.shape.forEach((n, d) => {
     const [from, to, by = 1] = ranges[d] ?? [0, null, 1];
     if (by === 0) throw new ShapeError("slice", `step of axis ${d} is 0; use a step ≥ 1 or ≤ -1`);
     const clampTo = (i: number): number => Math.min(Math.max(i < 0 ? i + n : i, by > 0 ? 0 : -1), by > 0 ? n : n - 1);
-    const s = clampTo(from), e = to === null ? (by > 0 ? n : -1) : clampTo(to);
+    const s = clampTo(from);
+    const e = to === null ? (by > 0 ? n : -1) : clampTo(to);
     start.push(s);
     step.push(by);
     shape.push(Math.max(0, Math.ceil((e - s) / by)));
@@ -118,10 +147,17 @@ export function slice(x: Tensor, ranges: readonly Range[]): Tensor {
 /** x reversed along `axes`. */
 export const flip = (x: Tensor, axes: number | readonly number[]): Tensor => {
   const list = (typeof axes === "number" ? [axes] : axes).map((a) => normalizeAxis("flip", a, x.rank));
-  return slice(x, x.shape.map((_, d) => (list.includes(d) ? [-1, null, -1] : null)));
+  return slice(
+    x,
+    x.shape.map((_, d) => (list.includes(d) ? [-1, null, -1] : null)),
+  );
 };
 
-interface PlaceAttrs { shape: Shape; start: readonly number[]; step: readonly number[] }
+interface PlaceAttrs {
+  shape: Shape;
+  start: readonly number[];
+  step: readonly number[];
+}
 const placeOp: ConcatOp<PlaceAttrs> = {
   kind: "concat",
   name: "place",
@@ -138,7 +174,9 @@ const placeOp: ConcatOp<PlaceAttrs> = {
 export const place = (x: Tensor, shape: Shape, start: readonly number[], step: readonly number[]): Tensor =>
   apply(placeOp, [x], { shape, start, step });
 
-interface ConcatAttrs { axis: number }
+interface ConcatAttrs {
+  axis: number;
+}
 const concatOp: ConcatOp<ConcatAttrs> = {
   kind: "concat",
   name: "concat",
@@ -161,7 +199,10 @@ const concatOp: ConcatOp<ConcatAttrs> = {
     return xs.map((x) => {
       const from = at;
       at += x.shape[axis];
-      return slice(dy!, x.shape.map((_, d) => (d === axis ? [from, at] : null)));
+      return slice(
+        dy!,
+        x.shape.map((_, d) => (d === axis ? [from, at] : null)),
+      );
     });
   },
 };
@@ -173,7 +214,10 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const a = normalizeAxis("concat", axis, xs[0].rank);
   for (const x of xs) {
     if (x.rank !== xs[0].rank || x.dtype !== xs[0].dtype || !x.shape.every((n, d) => d === a || n === xs[0].shape[d])) {
-      throw new ShapeError("concat", `${x.dtype}${show(x.shape)} does not join ${xs[0].dtype}${show(xs[0].shape)} along axis ${a}: all other sizes must be equal`);
+      throw new ShapeError(
+        "concat",
+        `${x.dtype}${show(x.shape)} does not join ${xs[0].dtype}${show(xs[0].shape)} along axis ${a}: all other sizes must be equal`,
+      );
     }
   }
   return xs.length === 1 ? xs[0] : apply(concatOp, xs, { axis: a });
@@ -184,44 +228,83 @@ export const stack = (xs: readonly Tensor[], axis = 0): Tensor => {
   if (xs.length === 0) throw new ShapeError("stack", "needs at least one tensor");
   const a = normalizeAxis("stack", axis, xs[0].rank + 1);
   for (const x of xs) {
-    if (!sameShape(x.shape, xs[0].shape) || !promote(x.dtype, xs[0].dtype)) throw new ShapeError("stack", `${x.dtype}${show(x.shape)} does not stack with ${xs[0].dtype}${show(xs[0].shape)}; shapes and dtypes must be equal`);
+    if (!sameShape(x.shape, xs[0].shape) || !promote(x.dtype, xs[0].dtype))
+      throw new ShapeError(
+        "stack",
+        `${x.dtype}${show(x.shape)} does not stack with ${xs[0].dtype}${show(xs[0].shape)}; shapes and dtypes must be equal`,
+      );
   }
-  return concat(xs.map((x) => reshape(x, [...x.shape.slice(0, a), 1, ...x.shape.slice(a)])), a);
+  return concat(
+    xs.map((x) => reshape(x, [...x.shape.slice(0, a), 1, ...x.shape.slice(a)])),
+    a,
+  );
 };
 
 /** x cut along `axis` into pieces of the given sizes, which must add up to its own. Throws ShapeError. */
 export function split(x: Tensor, sizes: readonly number[], axis: number): Tensor[] {
   const a = normalizeAxis("split", axis, x.rank);
   const length = sizes.reduce((n, m) => n + m, 0);
-  if (!isShape(sizes) || length !== x.shape[a]) throw new ShapeError("split", `sizes ${show(sizes)} add up to ${length}; dimension ${a} of x ${show(x.shape)} is ${x.shape[a]}`);
+  if (!isShape(sizes) || length !== x.shape[a])
+    throw new ShapeError(
+      "split",
+      `sizes ${show(sizes)} add up to ${length}; dimension ${a} of x ${show(x.shape)} is ${x.shape[a]}`,
+    );
   let at = 0;
   return sizes.map((size) => {
     const from = at;
     at += size;
-    return slice(x, x.shape.map((_, d) => (d === a ? [from, at] : null)));
+    return slice(
+      x,
+      x.shape.map((_, d) => (d === a ? [from, at] : null)),
+    );
   });
 }
 
-/** x laid side by side repeats[d] times along each dimension d; the shorter of shape and repeats gets leading ones. Throws ShapeError. */
+/**
+ * x laid side by side repeats[d] times along each dimension d; the shorter of shape and repeats gets leading ones.
+ * Throws ShapeError.
+ */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
-  if (!isShape(repeats)) throw new ShapeError("tile", `repeats are ${show(repeats)}; give whole numbers ≥ 0, one for each dimension of x ${show(x.shape)}`);
+  if (!isShape(repeats))
+    throw new ShapeError(
+      "tile",
+      `repeats are ${show(repeats)}; give whole numbers ≥ 0, one for each dimension of x ${show(x.shape)}`,
+    );
   const rank = Math.max(x.rank, repeats.length);
   const ones = (n: number): number[] => new Array<number>(n).fill(1);
-  const shape = [...ones(rank - x.rank), ...x.shape], times = [...ones(rank - repeats.length), ...repeats];
+  const shape = [...ones(rank - x.rank), ...x.shape];
+  const times = [...ones(rank - repeats.length), ...repeats];
   // Each dimension behind one that counts the repeats.
-  const spread = expand(reshape(x, shape.flatMap((n) => [1, n])), shape.flatMap((n, d) => [times[d], n]));
-  return reshape(spread, shape.map((n, d) => n * times[d]));
+  const spread = expand(
+    reshape(
+      x,
+      shape.flatMap((n) => [1, n]),
+    ),
+    shape.flatMap((n, d) => [times[d], n]),
+  );
+  return reshape(
+    spread,
+    shape.map((n, d) => n * times[d]),
+  );
 }
 
-interface PackAttrs { offsets: readonly number[]; length: number }
+interface PackAttrs {
+  offsets: readonly number[];
+  length: number;
+}
 const packOp: ConcatOp<PackAttrs> = {
   kind: "concat",
   name: "pack",
   zeroFill: true,
   infer: ([x], { length }) => [{ shape: [length], dtype: x.dtype }],
   views: (xs, { offsets }) => xs.map((x, i) => ({ offset: offsets[i], strides: stridesOf(x.shape) })),
-  vjp: ([dy], xs, _, { offsets }) => xs.map((x, i) => reshape(slice(dy!, [[offsets[i], offsets[i] + x.size]]), x.shape)),
+  vjp: ([dy], xs, _, { offsets }) =>
+    xs.map((x, i) => reshape(slice(dy!, [[offsets[i], offsets[i] + x.size]]), x.shape)),
 };
 
-/** One flat tensor [length] with each x (flattened) at its offset and zeros between: gradients beside their parameters. */
-export const pack = (xs: readonly Tensor[], offsets: readonly number[], length: number): Tensor => apply(packOp, xs, { offsets, length });
+/**
+ * One flat tensor [length] with each x (flattened) at its offset and zeros between: gradients beside their
+ * parameters.
+ */
+export const pack = (xs: readonly Tensor[], offsets: readonly number[], length: number): Tensor =>
+  apply(packOp, xs, { offsets, length });

@@ -1,5 +1,6 @@
-// Normalisation, by f32 statistics and to the dtype of x: one reduction for the moments, then elementwise work that fuses with
-// what follows. The gradient is written as a whole, for it needs two sums where the chain of its parts would take four.
+// Normalisation, by f32 statistics and to the dtype of x: one reduction for the moments, then elementwise work that
+// fuses with what follows. The gradient is written as a whole, for it needs two sums where the chain of its parts
+// would take four.
 import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
@@ -9,7 +10,10 @@ import { reshape, sumTo } from "./movement.ts";
 import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
 import { markZeroSum } from "./zero-sum.ts";
 
-interface Affine { weight?: Tensor; bias?: Tensor }
+interface Affine {
+  weight?: Tensor;
+  bias?: Tensor;
+}
 
 const affine = (x: Tensor, { weight, bias }: Affine): Tensor => {
   const scaled = weight ? mul(x, weight) : x;
@@ -17,85 +21,144 @@ const affine = (x: Tensor, { weight, bias }: Affine): Tensor => {
 };
 
 /** (x − mean) / √(variance + eps) · weight + bias, all broadcasting against x: given statistics, as at inference. */
-export const normalize = (x: Tensor, mean: Tensor, variance: Tensor, eps: number, weight?: Tensor, bias?: Tensor): Tensor =>
-  cast(affine(mul(sub(wide(x), mean), rsqrt(add(wide(variance), eps))), { weight, bias }), x.dtype);
+export const normalize = (
+  x: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  eps: number,
+  weight?: Tensor,
+  bias?: Tensor,
+): Tensor => cast(affine(mul(sub(wide(x), mean), rsqrt(add(wide(variance), eps))), { weight, bias }), x.dtype);
 
 /** Given x normalised by its own moments over `axes`, then weight and bias; with those moments. All f32. */
-function normalizeOver(given: Tensor, axes: readonly number[], eps: number, { weight, bias }: Affine): { y: Tensor; mean: Tensor; variance: Tensor } {
+function normalizeOver(
+  given: Tensor,
+  axes: readonly number[],
+  eps: number,
+  { weight, bias }: Affine,
+): { y: Tensor; mean: Tensor; variance: Tensor } {
   const x = wide(given);
   const { mean, variance } = moments(x, axes);
   const root = rsqrt(add(variance, eps));
   const unit = mul(sub(x, mean), root);
   const n = sizeOf(axes.map((d) => x.shape[d]));
-  const y = withGradient(affine(unit, { weight, bias }), [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])], (dy) => {
-    // With u the unit-variance x and g = weight·dy:  dx = root · (g − mean(g) − u·mean(g·u)).
-    const alongAxes = weight !== undefined && variesAlong(weight.shape, x.rank, axes);
-    const g = alongAxes ? mul(dy, weight) : dy;
-    const [s, su] = sumPair(g, mul(g, unit), axes);
-    const centred = sub(g, add(mul(s, 1 / n), mul(unit, mul(su, 1 / n))));
-    const dx = markZeroSum(mul(centred, weight && !alongAxes ? mul(root, weight) : root), axes);
-    const dWeight = weight && sumTo(alongAxes ? mul(dy, unit) : su, weight.shape);
-    const dBias = bias && sumTo(alongAxes ? dy : s, bias.shape);
-    return [dx, ...(dWeight ? [dWeight] : []), ...(dBias ? [dBias] : [])];
-  });
+  const y = withGradient(
+    affine(unit, { weight, bias }),
+    [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])],
+    (dy) => {
+      // With u the unit-variance x and g = weight·dy:  dx = root · (g − mean(g) − u·mean(g·u)).
+      const alongAxes = weight !== undefined && variesAlong(weight.shape, x.rank, axes);
+      const g = alongAxes ? mul(dy, weight) : dy;
+      const [s, su] = sumPair(g, mul(g, unit), axes);
+      const centred = sub(g, add(mul(s, 1 / n), mul(unit, mul(su, 1 / n))));
+      const dx = markZeroSum(mul(centred, weight && !alongAxes ? mul(root, weight) : root), axes);
+      const dWeight = weight && sumTo(alongAxes ? mul(dy, unit) : su, weight.shape);
+      const dBias = bias && sumTo(alongAxes ? dy : s, bias.shape);
+      return [dx, ...(dWeight ? [dWeight] : []), ...(dBias ? [dBias] : [])];
+    },
+  );
   return { y, mean, variance };
 }
 
 /** Whether a shape that broadcasts to rank `rank` is larger than 1 along one of `axes`. */
-const variesAlong = (shape: Shape, rank: number, axes: readonly number[]): boolean => axes.some((d) => (shape[d - rank + shape.length] ?? 1) !== 1);
+const variesAlong = (shape: Shape, rank: number, axes: readonly number[]): boolean =>
+  axes.some((d) => (shape[d - rank + shape.length] ?? 1) !== 1);
 
 /** Checks that x is [N, …, C] and that weight and bias are [C]; gives C. */
 function needsChannels(op: string, x: Tensor, rank: number, { weight, bias }: Affine): number {
   const c = x.shape[x.rank - 1];
-  if (x.rank < rank) throw new ShapeError(op, `x is ${show(x.shape)}; it must be ${rank === 2 ? "[N, …, C]" : "[N, …, C] with space between, as an image batch [N, H, W, C]"}`);
+  if (x.rank < rank)
+    throw new ShapeError(
+      op,
+      `x is ${show(x.shape)}; it must be ${rank === 2 ? "[N, …, C]" : "[N, …, C] with space between, as an image batch [N, H, W, C]"}`,
+    );
   needsShape(op, { weight, bias }, [c], `C = ${c}`);
   return c;
 }
 
 function needsShape(op: string, given: Affine, shape: Shape, why: string): void {
   for (const [name, t] of Object.entries(given) as [string, Tensor | undefined][]) {
-    if (t && !sameShape(t.shape, shape)) throw new ShapeError(op, `${name} is ${show(t.shape)}; with ${why} it must be ${show(shape)}`);
+    if (t && !sameShape(t.shape, shape))
+      throw new ShapeError(op, `${name} is ${show(t.shape)}; with ${why} it must be ${show(shape)}`);
   }
 }
 
-interface NormOptions extends Affine { eps?: number }
+interface NormOptions extends Affine {
+  eps?: number;
+}
 
-/** Instance norm of x [N, …, C], as [N, H, W, C], over the space of each sample and channel, biased variance; weight and bias [C]. Throws ShapeError. */
+/**
+ * Instance norm of x [N, …, C], as [N, H, W, C], over the space of each sample and channel, biased variance; weight
+ * and bias [C]. Throws ShapeError.
+ */
 export function instanceNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): Tensor {
   needsChannels("instanceNorm", x, 3, rest);
   const { y } = normalizeOver(x, x.shape.map((_, d) => d).slice(1, -1), eps, rest);
   return cast(y, x.dtype);
 }
 
-/** Batch norm of x [N, …, C] with the statistics of this batch; also those statistics, [C] each. Weight and bias [C]. Throws ShapeError. */
-export function batchNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): { y: Tensor; mean: Tensor; variance: Tensor; count: number } {
+/**
+ * Batch norm of x [N, …, C] with the statistics of this batch; also those statistics, [C] each. Weight and bias [C].
+ * Throws ShapeError.
+ */
+export function batchNorm(
+  x: Tensor,
+  { eps = 1e-5, ...rest }: NormOptions = {},
+): { y: Tensor; mean: Tensor; variance: Tensor; count: number } {
   const channels = needsChannels("batchNorm", x, 2, rest);
   const { y, mean, variance } = normalizeOver(x, x.shape.map((_, d) => d).slice(0, -1), eps, rest);
-  return { y: cast(y, x.dtype), mean: reshape(mean, [channels]), variance: reshape(variance, [channels]), count: x.size / channels };
+  return {
+    y: cast(y, x.dtype),
+    mean: reshape(mean, [channels]),
+    variance: reshape(variance, [channels]),
+    count: x.size / channels,
+  };
 }
 
 /** Layer norm over the last `rank` axes; weight and bias of those axes' shape. Throws ShapeError. */
 export function layerNorm(x: Tensor, rank: number, { eps = 1e-5, ...rest }: NormOptions = {}): Tensor {
-  if (!(Number.isInteger(rank) && rank >= 1 && rank <= x.rank)) throw new ShapeError("layerNorm", `${rank} axes of x ${show(x.shape)} can't be normalised; use 1 … ${x.rank}`);
+  if (!(Number.isInteger(rank) && rank >= 1 && rank <= x.rank))
+    throw new ShapeError("layerNorm", `${rank} axes of x ${show(x.shape)} can't be normalised; use 1 … ${x.rank}`);
   const want = x.shape.slice(x.rank - rank);
   for (const [name, t] of Object.entries(rest)) {
     if (t && (t.rank > rank || !t.shape.every((n, d) => n === 1 || n === want[rank - t.rank + d]))) {
-      throw new ShapeError("layerNorm", `${name} is ${show(t.shape)}; with x ${show(x.shape)} and ${rank} axes it must be ${show(want)} or broadcast to it`);
+      throw new ShapeError(
+        "layerNorm",
+        `${name} is ${show(t.shape)}; with x ${show(x.shape)} and ${rank} axes it must be ${show(want)} or broadcast to it`,
+      );
     }
   }
-  return cast(normalizeOver(x, Array.from({ length: rank }, (_, i) => x.rank - rank + i), eps, rest).y, x.dtype);
+  return cast(
+    normalizeOver(
+      x,
+      Array.from({ length: rank }, (_, i) => x.rank - rank + i),
+      eps,
+      rest,
+    ).y,
+    x.dtype,
+  );
 }
 
-/** Group norm of x [N, …, C]: each of `groups` runs of channels is normalised with the space of its sample. Weight and bias [C]. Throws ShapeError. */
+/**
+ * Group norm of x [N, …, C]: each of `groups` runs of channels is normalised with the space of its sample. Weight and
+ * bias [C]. Throws ShapeError.
+ */
 export function groupNorm(x: Tensor, groups: number, { eps = 1e-5, weight, bias }: NormOptions = {}): Tensor {
   const channels = needsChannels("groupNorm", x, 2, { weight, bias });
-  if (channels % groups !== 0) throw new ShapeError("groupNorm", `C = ${channels} channels do not split into ${groups} groups; choose a divisor of C`);
+  if (channels % groups !== 0)
+    throw new ShapeError(
+      "groupNorm",
+      `C = ${channels} channels do not split into ${groups} groups; choose a divisor of C`,
+    );
   const split = reshape(x, [...x.shape.slice(0, -1), groups, channels / groups]);
   const axes = split.shape.map((_, d) => d).filter((d) => d !== 0 && d !== split.rank - 2);
   return cast(affine(reshape(normalizeOver(split, axes, eps, {}).y, x.shape), { weight, bias }), x.dtype);
 }
 
-interface LengthOptions { p?: number; eps?: number }
+interface LengthOptions {
+  p?: number;
+  eps?: number;
+}
 
 /** (Σ|x|^p)^(1/p) along `axis`, kept as size 1. */
 function lengthAlong(x: Tensor, axis: number, p: number): Tensor {
@@ -111,12 +174,18 @@ export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthO
   return cast(div(w, maximum(lengthAlong(w, axis, p), eps)), x.dtype);
 };
 
-/** Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`, f32; a and b broadcast. The gradient takes the norms as they are, even below eps. */
+/**
+ * Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`, f32; a and b broadcast. The gradient takes the norms as they
+ * are, even below eps.
+ */
 export function cosineSimilarity(a: Tensor, b: Tensor, axis = -1, { eps = 1e-8 }: { eps?: number } = {}): Tensor {
   const [x, z] = broadcast("cosineSimilarity", wide(a), wide(b));
   const unit = (t: Tensor): Tensor => {
     const length = norm2(t, axis, { keepDims: true });
-    return div(t, withGradient(maximum(length, eps), [length], (dy) => [dy]));
+    return div(
+      t,
+      withGradient(maximum(length, eps), [length], (dy) => [dy]),
+    );
   };
   return sum(mul(unit(x), unit(z)), axis);
 }

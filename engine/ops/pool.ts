@@ -1,5 +1,6 @@
-// Pooling over H and W of [N, H, W, C] by PyTorch's rules. Gradients gather: each element of dx reads the windows that hold it.
-// Max pooling keeps no indices from the forward pass: x is alive in any case (it is an activation), so its gradient finds the maxima anew.
+// Pooling over H and W of [N, H, W, C] by PyTorch's rules. Gradients gather: each element of dx reads the windows
+// that hold it. Max pooling keeps no indices from the forward pass: x is alive in any case (it is an activation), so
+// its gradient finds the maxima anew.
 import { avgPool, avgPoolGrad } from "../../kernels/pool/avg-pool.ts";
 import type { Params } from "../../kernels/kernel.ts";
 import { maxPool, maxPoolGather, maxPoolGrad, maxPoolGradWindows, maxPoolIndex } from "../../kernels/pool/max-pool.ts";
@@ -16,7 +17,12 @@ import { mean } from "./reduce.ts";
 /** One number for both axes, or [y, x]. */
 type Pair = number | readonly [y: number, x: number];
 
-interface Windows { kernel?: Pair; stride?: Pair; pad?: Pair; ceilMode?: boolean }
+interface Windows {
+  kernel?: Pair;
+  stride?: Pair;
+  pad?: Pair;
+  ceilMode?: boolean;
+}
 export interface MaxPoolOptions extends Windows {
   kernel: Pair;
   /** Steps between a window's elements. */
@@ -32,46 +38,88 @@ export interface AvgPoolOptions extends Windows {
 
 /** Sizes of a pooling, all as the kernels want them. */
 interface PoolAttrs extends Params {
-  h: number; w: number; p: number; q: number;
+  h: number;
+  w: number;
+  p: number;
+  q: number;
 }
 
 function checkImage(op: string, x: Tensor): void {
   if (x.rank !== 4) throw new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
-  if (!isFloat(x.dtype)) throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
+  if (!isFloat(x.dtype))
+    throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
 }
 
 function pair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
   const list: readonly number[] = typeof value === "number" ? [value, value] : value;
   if (list.length !== 2 || !list.every((n) => Number.isInteger(n) && n >= least)) {
-    throw new ShapeError(op, `${name} is ${typeof value === "number" ? value : show(value)}; give a whole number ≥ ${least}, or two as [y, x]`);
+    throw new ShapeError(
+      op,
+      `${name} is ${typeof value === "number" ? value : show(value)}; give a whole number ≥ ${least}, or two as [y, x]`,
+    );
   }
   return [list[0], list[1]];
 }
 
-/** Number of windows along an axis. In ceil mode a last window may hang over the edge, but must start inside the image or the padding before it. */
-function windowsAlong(op: string, axis: "H" | "W", size: number, kernel: number, stride: number, pad: number, dilation: number, ceilMode: boolean): number {
+/**
+ * Number of windows along an axis. In ceil mode a last window may hang over the edge, but must start inside the image
+ * or the padding before it.
+ */
+function windowsAlong(
+  op: string,
+  axis: "H" | "W",
+  size: number,
+  kernel: number,
+  stride: number,
+  pad: number,
+  dilation: number,
+  ceilMode: boolean,
+): number {
   const span = dilation * (kernel - 1) + 1;
   const steps = (size + 2 * pad - span) / stride;
   const outs = (ceilMode ? Math.ceil(steps) : Math.floor(steps)) + 1;
-  if (outs < 1 || size === 0) throw new ShapeError(op, `${axis} = ${size} with pad ${pad} on both sides is smaller than a window, which spans ${span}; use a smaller kernel or a larger image`);
+  if (outs < 1 || size === 0)
+    throw new ShapeError(
+      op,
+      `${axis} = ${size} with pad ${pad} on both sides is smaller than a window, which spans ${span}; use a smaller kernel or a larger image`,
+    );
   return ceilMode && (outs - 1) * stride >= size + pad ? outs - 1 : outs;
 }
 
-function windows(op: string, x: Tensor, { kernel, stride = kernel, pad = 0, dilation = 1, ceilMode = false }: MaxPoolOptions): PoolAttrs {
+function windows(
+  op: string,
+  x: Tensor,
+  { kernel, stride = kernel, pad = 0, dilation = 1, ceilMode = false }: MaxPoolOptions,
+): PoolAttrs {
   checkImage(op, x);
   const [kernelY, kernelX] = pair(op, "kernel", kernel, 1);
   const [strideY, strideX] = pair(op, "stride", stride, 1);
   const [padY, padX] = pair(op, "pad", pad, 0);
   const [dilationY, dilationX] = pair(op, "dilation", dilation, 1);
-  for (const [axis, p, span] of [["y", padY, dilationY * (kernelY - 1) + 1], ["x", padX, dilationX * (kernelX - 1) + 1]] as const) {
-    if (2 * p > span) throw new ShapeError(op, `pad ${p} along ${axis} is more than half of a window, which spans ${span}; use at most ${Math.floor(span / 2)}, or pad() before`);
+  for (const [axis, p, span] of [
+    ["y", padY, dilationY * (kernelY - 1) + 1],
+    ["x", padX, dilationX * (kernelX - 1) + 1],
+  ] as const) {
+    if (2 * p > span)
+      throw new ShapeError(
+        op,
+        `pad ${p} along ${axis} is more than half of a window, which spans ${span}; use at most ${Math.floor(span / 2)}, or pad() before`,
+      );
   }
   const [, h, w] = x.shape;
   return {
-    h, w,
+    h,
+    w,
     p: windowsAlong(op, "H", h, kernelY, strideY, padY, dilationY, ceilMode),
     q: windowsAlong(op, "W", w, kernelX, strideX, padX, dilationX, ceilMode),
-    kernelY, kernelX, strideY, strideX, padY, padX, dilationY, dilationX,
+    kernelY,
+    kernelX,
+    strideY,
+    strideX,
+    padY,
+    padX,
+    dilationY,
+    dilationX,
   };
 }
 
@@ -80,7 +128,8 @@ const unpooled = ([n, , , c]: Shape, { h, w }: PoolAttrs): Shape => [n, h, w, c]
 const problem = (l: Lowering, a: PoolAttrs): Params => ({ ...a, n: l.inputs[0].shape[0], c: l.inputs[0].shape[3] });
 
 const maxPoolOp: KernelOp<PoolAttrs> = {
-  kind: "kernel", name: "max-pool-2d",
+  kind: "kernel",
+  name: "max-pool-2d",
   infer: ([x], a) => [{ shape: pooled(x.shape, a), dtype: x.dtype }],
   vjp: ([dy], [x], _, a) => [apply(maxPoolGradOp, [dy!, x], a)],
   lower(l, a) {
@@ -90,7 +139,8 @@ const maxPoolOp: KernelOp<PoolAttrs> = {
 };
 
 const maxPoolIndicesOp: KernelOp<PoolAttrs> = {
-  kind: "kernel", name: "max-pool-2d-indices",
+  kind: "kernel",
+  name: "max-pool-2d-indices",
   infer: ([x], a) => [{ shape: pooled(x.shape, a), dtype: "i32" }],
   lower(l, a) {
     const params = problem(l, a);
@@ -108,7 +158,8 @@ function indicesInScratch(l: Lowering, a: PoolAttrs, x: number) {
 
 /** (dy, x) → dx: linear in dy, flat in x. */
 const maxPoolGradOp: KernelOp<PoolAttrs> = {
-  kind: "kernel", name: "max-pool-2d-grad",
+  kind: "kernel",
+  name: "max-pool-2d-grad",
   infer: ([, x]) => [{ shape: x.shape, dtype: x.dtype }],
   vjp: ([du], [, x], _, a) => [apply(maxPoolGatherOp, [du!, x], a), null],
   lower(l, a) {
@@ -124,7 +175,8 @@ const maxPoolGradOp: KernelOp<PoolAttrs> = {
 
 /** (u, x) → u at the element of each window where x is largest: what max pooling does to a tangent. */
 const maxPoolGatherOp: KernelOp<PoolAttrs> = {
-  kind: "kernel", name: "max-pool-2d-gather",
+  kind: "kernel",
+  name: "max-pool-2d-gather",
   infer: ([u, x], a) => [{ shape: pooled(x.shape, a), dtype: u.dtype }],
   vjp: ([dy], [, x], _, a) => [apply(maxPoolGradOp, [dy!, x], a), null],
   lower(l, a) {
@@ -134,8 +186,9 @@ const maxPoolGatherOp: KernelOp<PoolAttrs> = {
 };
 
 /**
- * Largest element of each window: x [N, H, W, C] → [N, P, Q, C]; padding is −∞, NaN wins.
- * The gradient goes to the first of equal maxima in row-major order. `stride` is `kernel` if absent, `pad` at most half of what a window spans.
+ * Largest element of each window: x [N, H, W, C] → [N, P, Q, C]; padding is −∞, NaN wins. The gradient goes to the
+ * first of equal maxima in row-major order. `stride` is `kernel` if absent, `pad` at most half of what a window
+ * spans.
  */
 export function maxPool2d(x: Tensor, options: MaxPoolOptions): Tensor {
   return apply(maxPoolOp, [x], windows("maxPool2d", x, options));
@@ -147,7 +200,8 @@ export function maxPool2dIndices(x: Tensor, options: MaxPoolOptions): Tensor {
 }
 
 const avgPoolOp: KernelOp<PoolAttrs> = {
-  kind: "kernel", name: "avg-pool-2d",
+  kind: "kernel",
+  name: "avg-pool-2d",
   infer: ([x], a) => [{ shape: pooled(x.shape, a), dtype: x.dtype }],
   vjp: ([dy], _, __, a) => [apply(avgPoolGradOp, [dy!], a)],
   lower(l, a) {
@@ -157,7 +211,8 @@ const avgPoolOp: KernelOp<PoolAttrs> = {
 };
 
 const avgPoolGradOp: KernelOp<PoolAttrs> = {
-  kind: "kernel", name: "avg-pool-2d-grad",
+  kind: "kernel",
+  name: "avg-pool-2d-grad",
   infer: ([dy], a) => [{ shape: unpooled(dy.shape, a), dtype: dy.dtype }],
   vjp: ([du], _, __, a) => [apply(avgPoolOp, [du!], a)],
   lower(l, a) {
@@ -167,26 +222,35 @@ const avgPoolGradOp: KernelOp<PoolAttrs> = {
 };
 
 /**
- * Mean of each window: x [N, H, W, C] → [N, P, Q, C]. Padding is 0 and counts in the mean unless `countIncludePad` is false;
- * what hangs over the padded edge in ceil mode never counts.
+ * Mean of each window: x [N, H, W, C] → [N, P, Q, C]. Padding is 0 and counts in the mean unless `countIncludePad` is
+ * false; what hangs over the padded edge in ceil mode never counts.
  */
 export function avgPool2d(x: Tensor, { countIncludePad = true, divisorOverride, ...options }: AvgPoolOptions): Tensor {
   if (divisorOverride !== undefined && !(Number.isFinite(divisorOverride) && divisorOverride !== 0)) {
-    throw new ShapeError("avgPool2d", `divisorOverride is ${divisorOverride}; give a number other than 0, or leave it out`);
+    throw new ShapeError(
+      "avgPool2d",
+      `divisorOverride is ${divisorOverride}; give a number other than 0, or leave it out`,
+    );
   }
   const a = windows("avgPool2d", x, options);
   return apply(avgPoolOp, [x], { ...a, adaptive: 0, countPad: countIncludePad ? 1 : 0, divisor: divisorOverride ?? 0 });
 }
 
 /**
- * x [N, P, Q, C] at the places that `indices` (i32, as maxPool2dIndices gives them) say of an image of `size` [H, W], zeros elsewhere: [N, H, W, C].
- * Where windows share a place the last in row-major order is kept; a negative index writes nothing. Throws ShapeError.
+ * x [N, P, Q, C] at the places that `indices` (i32, as maxPool2dIndices gives them) say of an image of `size` [H, W],
+ * zeros elsewhere: [N, H, W, C]. Where windows share a place the last in row-major order is kept; a negative index
+ * writes nothing. Throws ShapeError.
  */
 export function maxUnpool2d(x: Tensor, indices: Tensor, size: Pair): Tensor {
   const op = "maxUnpool2d";
   checkImage(op, x);
-  if (indices.dtype !== "i32" || !sameShape(indices.shape, x.shape)) throw new ShapeError(op, `indices are ${indices.dtype}${show(indices.shape)}; they must be i32${show(x.shape)}, as x is ${x.dtype}${show(x.shape)}`);
-  const [h, w] = pair(op, "size", size, 1), [n, p, q, c] = x.shape;
+  if (indices.dtype !== "i32" || !sameShape(indices.shape, x.shape))
+    throw new ShapeError(
+      op,
+      `indices are ${indices.dtype}${show(indices.shape)}; they must be i32${show(x.shape)}, as x is ${x.dtype}${show(x.shape)}`,
+    );
+  const [h, w] = pair(op, "size", size, 1);
+  const [n, p, q, c] = x.shape;
   return reshape(scatterAlong(reshape(x, [n, p * q, c]), reshape(indices, [n, p * q, c]), h * w), [n, h, w, c]);
 }
 
@@ -196,9 +260,28 @@ export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   checkImage(op, x);
   const [p, q] = pair(op, "size", size, 1);
   const [, h, w] = x.shape;
-  if (h === 0 || w === 0) throw new ShapeError(op, `x is ${show(x.shape)}; H and W must be ≥ 1, for an empty window has no mean`);
+  if (h === 0 || w === 0)
+    throw new ShapeError(op, `x is ${show(x.shape)}; H and W must be ≥ 1, for an empty window has no mean`);
   if (p === h && q === w) return x;
   if (p === 1 && q === 1) return cast(mean(x, [1, 2], { keepDims: true }), x.dtype);
-  if (Math.max((h + 1) * (p + 1), (w + 1) * (q + 1)) >= 2 ** 32) throw new ShapeError(op, `H·P = ${h}·${p} or W·Q = ${w}·${q} is 2³² or more, which index arithmetic can't hold; pool in two steps`);
-  return apply(avgPoolOp, [x], { h, w, p, q, kernelY: 0, kernelX: 0, strideY: 1, strideX: 1, padY: 0, padX: 0, adaptive: 1, countPad: 0, divisor: 0 });
+  if (Math.max((h + 1) * (p + 1), (w + 1) * (q + 1)) >= 2 ** 32)
+    throw new ShapeError(
+      op,
+      `H·P = ${h}·${p} or W·Q = ${w}·${q} is 2³² or more, which index arithmetic can't hold; pool in two steps`,
+    );
+  return apply(avgPoolOp, [x], {
+    h,
+    w,
+    p,
+    q,
+    kernelY: 0,
+    kernelX: 0,
+    strideY: 1,
+    strideX: 1,
+    padY: 0,
+    padX: 0,
+    adaptive: 1,
+    countPad: 0,
+    divisor: 0,
+  });
 }

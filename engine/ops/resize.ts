@@ -17,57 +17,83 @@ export interface ResizeOptions {
 }
 
 interface ResizeAttrs {
-  readonly h: number; readonly w: number; readonly p: number; readonly q: number;
+  readonly h: number;
+  readonly w: number;
+  readonly p: number;
+  readonly q: number;
   readonly mode: "nearest" | "bilinear";
   readonly alignCorners: boolean;
 }
 
-const axisMode = (mode: ResizeAttrs["mode"], alignCorners: boolean) => (mode === "nearest" ? mode : alignCorners ? "align-corners" : "half-pixel");
+const axisMode = (mode: ResizeAttrs["mode"], alignCorners: boolean) =>
+  mode === "nearest" ? mode : alignCorners ? "align-corners" : "half-pixel";
 
 function problem(n: number, c: number, { h, w, p, q, mode, alignCorners }: ResizeAttrs): Params {
-  const y = ratio(h, p, axisMode(mode, alignCorners)), x = ratio(w, q, axisMode(mode, alignCorners));
+  const y = ratio(h, p, axisMode(mode, alignCorners));
+  const x = ratio(w, q, axisMode(mode, alignCorners));
   return { n, h, w, c, p, q, mulY: y.mul, addY: y.add, denY: y.den, mulX: x.mul, addX: x.add, denX: x.den };
 }
 
 const resizeOp: KernelOp<ResizeAttrs> = {
-  kind: "kernel", name: "resize",
+  kind: "kernel",
+  name: "resize",
   infer: ([x], { p, q }) => [{ shape: [x.shape[0], p, q, x.shape[3]], dtype: x.dtype }],
   vjp: ([dy], _, __, a) => [apply(resizeGradOp, [dy!], a)],
   lower(l, a) {
     const [n, , , c] = l.inputs[0].shape;
     const params = problem(n, c, a);
-    l.dispatch(l.select(a.mode === "nearest" ? resizeNearest : resizeBilinear, params), params, { x: l.input(0), y: l.output(0) });
+    l.dispatch(l.select(a.mode === "nearest" ? resizeNearest : resizeBilinear, params), params, {
+      x: l.input(0),
+      y: l.output(0),
+    });
   },
 };
 
 const resizeGradOp: KernelOp<ResizeAttrs> = {
-  kind: "kernel", name: "resize-grad",
+  kind: "kernel",
+  name: "resize-grad",
   infer: ([dy], { h, w }) => [{ shape: [dy.shape[0], h, w, dy.shape[3]], dtype: dy.dtype }],
   vjp: ([du], _, __, a) => [apply(resizeOp, [du!], a)],
   lower(l, a) {
     const [n, , , c] = l.inputs[0].shape;
     const params = problem(n, c, a);
-    l.dispatch(l.select(a.mode === "nearest" ? resizeNearestGrad : resizeBilinearGrad, params), params, { dy: l.input(0), dx: l.output(0) });
+    l.dispatch(l.select(a.mode === "nearest" ? resizeNearestGrad : resizeBilinearGrad, params), params, {
+      dy: l.input(0),
+      dx: l.output(0),
+    });
   },
 };
 
 /**
- * x [N, H, W, C] resized to [N, P, Q, C], size [P, Q].
- * Nearest takes pixel ⌊p·H/P⌋. Bilinear mixes the pixels around (p + ½)·H/P − ½, not below 0, or with `alignCorners` around p·(H−1)/(P−1).
+ * x [N, H, W, C] resized to [N, P, Q, C], size [P, Q]. Nearest takes pixel ⌊p·H/P⌋. Bilinear mixes the pixels around
+ * (p + ½)·H/P − ½, not below 0, or with `alignCorners` around p·(H−1)/(P−1).
  */
-export function resize(x: Tensor, size: readonly [number, number], { mode, alignCorners = false }: ResizeOptions): Tensor {
-  const fail = (message: string): never => { throw new ShapeError("resize", message); };
+export function resize(
+  x: Tensor,
+  size: readonly [number, number],
+  { mode, alignCorners = false }: ResizeOptions,
+): Tensor {
+  const fail = (message: string): never => {
+    throw new ShapeError("resize", message);
+  };
   if (x.rank !== 4) fail(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
   if (!isFloat(x.dtype)) fail(`x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
   if (mode !== "nearest" && mode !== "bilinear") fail(`mode is ${String(mode)}; use "nearest" or "bilinear"`);
-  if (mode === "nearest" && alignCorners) fail(`alignCorners has no meaning with mode "nearest"; use mode "bilinear" or leave it out`);
-  if (size.length !== 2 || !size.every((n) => Number.isInteger(n) && n >= 1)) fail(`size is ${show(size)}; give two whole numbers ≥ 1 as [H, W]`);
-  const [, h, w] = x.shape, [p, q] = size;
+  if (mode === "nearest" && alignCorners)
+    fail(`alignCorners has no meaning with mode "nearest"; use mode "bilinear" or leave it out`);
+  if (size.length !== 2 || !size.every((n) => Number.isInteger(n) && n >= 1))
+    fail(`size is ${show(size)}; give two whole numbers ≥ 1 as [H, W]`);
+  const [, h, w] = x.shape;
+  const [p, q] = size;
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
   if (h === p && w === q) return x;
-  for (const [axis, from, to] of [["H", h, p], ["W", w, q]] as const) {
+  for (const [axis, from, to] of [
+    ["H", h, p],
+    ["W", w, q],
+  ] as const) {
     const { mul, add, den } = ratio(from, to, axisMode(mode, alignCorners));
-    if ((to + 1) * mul + (from + 1) * den + Math.abs(add) >= 2 ** 31) fail(`${axis} from ${from} to ${to} passes the 2³¹ that index arithmetic can hold; resize in two steps`);
+    if ((to + 1) * mul + (from + 1) * den + Math.abs(add) >= 2 ** 31)
+      fail(`${axis} from ${from} to ${to} passes the 2³¹ that index arithmetic can hold; resize in two steps`);
   }
   return apply(resizeOp, [x], { h, w, p, q, mode, alignCorners });
 }

@@ -1,4 +1,5 @@
-// Softmax and its relatives, in f32 and to f32, shifted by the maximum so that exp cannot overflow. Their gradients are written as a whole: one sum each.
+// Softmax and its relatives, in f32 and to f32, shifted by the maximum so that exp cannot overflow. Their gradients
+// are written as a whole: one sum each.
 import { full } from "../constant.ts";
 import { stopGradient, withGradient } from "../grad.ts";
 import { normalizeAxes } from "../shape.ts";
@@ -34,7 +35,11 @@ export function logSoftmax(logits: Tensor, axis = -1): Tensor {
 }
 
 /** log Σ exp(x) of the terms x over `axes`. An empty sum gives −∞. */
-export function logSumExp(terms: Tensor, axes: number | readonly number[] = -1, { keepDims: keeps = false }: ReduceOptions = {}): Tensor {
+export function logSumExp(
+  terms: Tensor,
+  axes: number | readonly number[] = -1,
+  { keepDims: keeps = false }: ReduceOptions = {},
+): Tensor {
   const x = wide(terms);
   const list = normalizeAxes("logSumExp", axes, x.rank);
   const shape = x.shape.filter((_, d) => !list.includes(d));

@@ -2,12 +2,23 @@
 import type { Kernel, Params } from "../../kernels/kernel.ts";
 import { countsVec4s, matmulKernels } from "../../kernels/matmul/matmul.ts";
 import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
-import { winogradFilter, winogradGradient, winogradImage, winogradStrips, winogradWeightGradOutput } from "../../kernels/winograd/winograd.ts";
+import {
+  winogradFilter,
+  winogradGradient,
+  winogradImage,
+  winogradStrips,
+  winogradWeightGradOutput,
+} from "../../kernels/winograd/winograd.ts";
 import type { Lowering, Slot } from "../op.ts";
 
-/** Dispatches x [N, H, W, C] ∗ w → output 0 [N, P, Q, K], strip by strip. w is [3, 3, C, K], or [3, 3, K, C] and turned by half a turn where `p.flip`. */
+/**
+ * Dispatches x [N, H, W, C] ∗ w → output 0 [N, P, Q, K], strip by strip. w is [3, 3, C, K], or [3, 3, K, C] and
+ * turned by half a turn where `p.flip`.
+ */
 export function winograd(l: Lowering, output: Kernel, p: Params, x: Slot, w: Slot): void {
-  const { c, k, flip } = p, strips = winogradStrips(p), most = strips[0].tiles;
+  const { c, k, flip } = p;
+  const strips = winogradStrips(p);
+  const most = strips[0].tiles;
   const [u, v, m] = [c * k, most * c, most * k].map((size) => l.scratch(4 * 36 * size));
   l.dispatch(winogradFilter, { size: (c * k) / 4, flip }, { w, u });
   for (const strip of strips) {
@@ -18,9 +29,15 @@ export function winograd(l: Lowering, output: Kernel, p: Params, x: Slot, w: Slo
   }
 }
 
-/** Dispatches dw [3, 3, C, K] = output 0 of x [N, H, W, C] and dy [N, P, Q, K]: a sum for each strip, and one over the strips. */
+/**
+ * Dispatches dw [3, 3, C, K] = output 0 of x [N, H, W, C] and dy [N, P, Q, K]: a sum for each strip, and one over the
+ * strips.
+ */
 export function winogradWeightGrad(l: Lowering, p: Params, x: Slot, dy: Slot): void {
-  const { c, k } = p, strips = winogradStrips(p), most = ceil4(strips[0].tiles), size = 9 * c * k;
+  const { c, k } = p;
+  const strips = winogradStrips(p);
+  const most = ceil4(strips[0].tiles);
+  const size = 9 * c * k;
   const [v, u, m] = [most * c, most * k, c * k].map((n) => l.scratch(4 * 36 * n));
   const dw = strips.length === 1 ? l.output(0) : l.scratch(4 * strips.length * size);
   for (const [part, { first, ...strip }] of strips.entries()) {
@@ -37,12 +54,25 @@ export function winogradWeightGrad(l: Lowering, p: Params, x: Slot, dy: Slot): v
 const ceil4 = (n: number): number => 4 * Math.ceil(n / 4);
 
 /** Dispatches the 36 matrix products y = a·b. */
-function product(l: Lowering, p: Readonly<Record<"m" | "n" | "k" | "transposeA" | "transposeB", number>>, a: Slot, b: Slot, y: Slot): void {
+function product(
+  l: Lowering,
+  p: Readonly<Record<"m" | "n" | "k" | "transposeA" | "transposeB", number>>,
+  a: Slot,
+  b: Slot,
+  y: Slot,
+): void {
   const { m, n, k, transposeA, transposeB } = p;
   const problem: Params = {
-    ...p, batch: 36, aBatch: m * k, bBatch: k * n,
-    aRow: transposeA ? 1 : k, aColumn: transposeA ? m : 1, bRow: transposeB ? 1 : n, bColumn: transposeB ? k : 1,
+    ...p,
+    batch: 36,
+    aBatch: m * k,
+    bBatch: k * n,
+    aRow: transposeA ? 1 : k,
+    aColumn: transposeA ? m : 1,
+    bRow: transposeB ? 1 : n,
+    bColumn: transposeB ? k : 1,
   };
-  const kernel = l.select(matmulKernels, problem), unit = countsVec4s(kernel) ? 4 : 1;
+  const kernel = l.select(matmulKernels, problem);
+  const unit = countsVec4s(kernel) ? 4 : 1;
   l.dispatch(kernel, { ...problem, aBatch: problem.aBatch / unit, bBatch: problem.bBatch / unit }, { a, b, y });
 }

@@ -1,4 +1,5 @@
-// Tensors that are known to sum to zero: the gradient in front of a norm does, so a bias there has none, and no sum is computed.
+// Tensors that are known to sum to zero: the gradient in front of a norm does, so a bias there has none, and no sum
+// is computed.
 import type { Tensor } from "../tensor.ts";
 
 const axesOf = new WeakMap<Tensor, readonly number[]>();
@@ -16,4 +17,5 @@ export function keepZeroSum(from: Tensor, to: Tensor): Tensor {
 }
 
 /** Whether t is known to sum to zero over `axes`. */
-export const isZeroSum = (t: Tensor, axes: readonly number[]): boolean => axesOf.get(t)?.every((d) => axes.includes(d)) ?? false;
+export const isZeroSum = (t: Tensor, axes: readonly number[]): boolean =>
+  axesOf.get(t)?.every((d) => axes.includes(d)) ?? false;

@@ -1,5 +1,5 @@
-// Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that tensors
-// share one after the other, or side by side (slots.ts).
+// Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that
+// tensors share one after the other, or side by side (slots.ts).
 import { inputOp } from "../constant.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { ConcatOp } from "../op.ts";
@@ -67,7 +67,12 @@ export interface Assignment {
 const HOST_ALIGNMENT = 256;
 
 /** `outputs` are kept to the end of the program; `assignments` end in their variables. */
-export function plan(fusion: Fusion, lowerer: Lowerer, outputs: readonly Tensor[], assignments: readonly Assignment[]): Plan {
+export function plan(
+  fusion: Fusion,
+  lowerer: Lowerer,
+  outputs: readonly Tensor[],
+  assignments: readonly Assignment[],
+): Plan {
   return new Planner(fusion, lowerer, outputs, assignments).run();
 }
 
@@ -79,7 +84,12 @@ class Planner {
   readonly #hostInputs: HostInput[] = [];
   readonly #host: Storage;
 
-  constructor(readonly fusion: Fusion, readonly lowerer: Lowerer, readonly outputs: readonly Tensor[], readonly assignments: readonly Assignment[]) {
+  constructor(
+    readonly fusion: Fusion,
+    readonly lowerer: Lowerer,
+    readonly outputs: readonly Tensor[],
+    readonly assignments: readonly Assignment[],
+  ) {
     this.#host = this.#add({ kind: "host", label: "host inputs", bytes: HOST_ALIGNMENT });
   }
 
@@ -106,19 +116,24 @@ class Planner {
       return { storage, offset: offset + (storage.start ?? 0) };
     };
     return {
-      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => this.#boundAlike(d)) })), hostInputs: this.#hostInputs,
+      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => this.#boundAlike(d)) })),
+      hostInputs: this.#hostInputs,
       copies: copied.map(({ value, to, bytes }) => ({ from: place(this.lowerer.memoryOf(value)), to, bytes })),
       storages: this.#storages.filter((s) => s.kind !== "slot"),
-      slotBytes, place, lowerBoundBytes,
+      slotBytes,
+      place,
+      lowerBoundBytes,
     };
   }
 
   /**
-   * For each storage those that one dispatch binds with it while it writes either; and of these the ones that can't be in one buffer even
-   * if it could write both: where it binds a storage more than once, the two bindings may overlap.
+   * For each storage those that one dispatch binds with it while it writes either; and of these the ones that can't
+   * be in one buffer even if it could write both: where it binds a storage more than once, the two bindings may
+   * overlap.
    */
   #rivals(stages: readonly PlannedStage[]): { apart: Rivals; never: Rivals } {
-    const apart = new Map<Storage, Set<Storage>>(), never = new Map<Storage, Set<Storage>>();
+    const apart = new Map<Storage, Set<Storage>>();
+    const never = new Map<Storage, Set<Storage>>();
     const add = (rivals: Map<Storage, Set<Storage>>, a: Storage, b: Storage): void => {
       if (!rivals.has(a)) rivals.set(a, new Set());
       rivals.get(a)!.add(b);
@@ -131,7 +146,10 @@ class Planner {
           if (access === "read") continue;
           for (const { storage } of bound) {
             if (storage === written) continue;
-            for (const rivals of twice ? [apart, never] : [apart]) { add(rivals, written, storage); add(rivals, storage, written); }
+            for (const rivals of twice ? [apart, never] : [apart]) {
+              add(rivals, written, storage);
+              add(rivals, storage, written);
+            }
           }
         }
       }
@@ -139,10 +157,15 @@ class Planner {
     return { apart, never };
   }
 
-  /** WebGPU forbids a dispatch to bind a buffer once to be read and once to be written: such bindings of a slot are all writable. */
+  /**
+   * WebGPU forbids a dispatch to bind a buffer once to be read and once to be written: such bindings of a slot are
+   * all writable.
+   */
   #boundAlike(d: Dispatch): Dispatch {
     const slotOf = (m: Memory): number | undefined => this.place(m).storage.slot;
-    const written = new Set(d.memory.flatMap(({ access, memory }) => (access === "read_write" ? slotOf(memory) ?? [] : [])));
+    const written = new Set(
+      d.memory.flatMap(({ access, memory }) => (access === "read_write" ? (slotOf(memory) ?? []) : [])),
+    );
     const mixed = d.memory.filter(({ access, memory }) => access === "read" && written.has(slotOf(memory) ?? -1));
     return mixed.length > 0 ? writable(d, new Set(mixed.map((m) => m.binding))) : d;
   }
@@ -152,7 +175,9 @@ class Planner {
     const lastRead = new Map<Tensor, number>();
     const owner = (t: Tensor): Tensor => this.fusion.residences.get(t)?.into ?? t;
     lowered.forEach(({ dispatches }, s) => {
-      for (const d of dispatches) for (const { memory, access } of d.memory) if (access === "read" && !("scratch" in memory.of)) lastRead.set(owner(memory.of), s);
+      for (const d of dispatches)
+        for (const { memory, access } of d.memory)
+          if (access === "read" && !("scratch" in memory.of)) lastRead.set(owner(memory.of), s);
     });
     const kept = new Set(this.outputs.map((t) => this.lowerer.memoryOf(t).of));
     const finals = new Map(this.assignments.map(({ variable, value }) => [variable, this.lowerer.memoryOf(value).of]));
@@ -161,7 +186,8 @@ class Planner {
       if (stage.kind !== "kernel" || !stage.node.op.inPlace) return planned;
       const copies: Dispatch[] = [];
       for (const [o, i] of Object.entries(stage.node.op.inPlace)) {
-        const y = stage.node.outputs[Number(o)], x = stage.node.inputs[i];
+        const y = stage.node.outputs[Number(o)];
+        const x = stage.node.inputs[i];
         const { of, offset } = this.lowerer.memoryOf(x);
         const base = of as Tensor;
         const source = base.node.op.kind === "source";
@@ -183,7 +209,8 @@ class Planner {
     if ("scratch" in memory.of) {
       const { scratch } = memory.of;
       let storage = this.#scratch.get(scratch);
-      if (!storage) this.#scratch.set(scratch, (storage = this.#add({ kind: "slot", label: `scratch ${scratch}`, bytes: 0 })));
+      if (!storage)
+        this.#scratch.set(scratch, (storage = this.#add({ kind: "slot", label: `scratch ${scratch}`, bytes: 0 })));
       storage.bytes = Math.max(storage.bytes, memory.offset + memory.bytes);
       return { storage, offset: memory.offset };
     }
@@ -207,7 +234,11 @@ class Planner {
     if (op === variableOp) return { storage: this.#variable((attrs as { variable: Variable }).variable), offset: 0 };
     if (op === inputOp) {
       const { name, feed } = attrs as { name: string; feed?: () => ArrayLike<number> };
-      if (!feed) return { storage: this.#add({ kind: "input", label: `input ${name}`, input: name, bytes: t.bytes }), offset: 0 };
+      if (!feed)
+        return {
+          storage: this.#add({ kind: "input", label: `input ${name}`, input: name, bytes: t.bytes }),
+          offset: 0,
+        };
       const offset = this.#host.bytes;
       this.#host.bytes = offset + Math.ceil(t.bytes / HOST_ALIGNMENT) * HOST_ALIGNMENT;
       this.#hostInputs.push({ tensor: t, name, offset, feed });
@@ -221,7 +252,10 @@ class Planner {
     let storage = this.#variables.get(variable);
     if (!storage) {
       const bytes = variable.size * bytesPerElement(variable.dtype);
-      this.#variables.set(variable, (storage = this.#add({ kind: "variable", label: `variable ${variable.name}`, variable, bytes })));
+      this.#variables.set(
+        variable,
+        (storage = this.#add({ kind: "variable", label: `variable ${variable.name}`, variable, bytes })),
+      );
     }
     return storage;
   }

@@ -1,12 +1,15 @@
-// Which bytes of which buffer a tensor has while it lives. A slot is a buffer; what lives in one at the same time lies side by side.
-// A dispatch that reads one and writes the other of two neighbours must bind both as writable (`writable` in dispatch.ts): they are
-// kept apart where that costs next to nothing.
+// Which bytes of which buffer a tensor has while it lives. A slot is a buffer; what lives in one at the same time
+// lies side by side. A dispatch that reads one and writes the other of two neighbours must bind both as writable
+// (`writable` in dispatch.ts): they are kept apart where that costs next to nothing.
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import type { Storage } from "./plan.ts";
 
 /** For each storage those that must not lie beside it while both live. */
 export type Rivals = ReadonlyMap<Storage, ReadonlySet<Storage>>;
-interface Slot { bytes: number; taken: { readonly storage: Storage; readonly start: number }[] }
+interface Slot {
+  bytes: number;
+  taken: { readonly storage: Storage; readonly start: number }[];
+}
 
 /** In which order storages choose, and what a slot may do for one that has no room in any. */
 interface Strategy {
@@ -17,7 +20,8 @@ interface Strategy {
   readonly mixes?: boolean;
 }
 const bySize = (a: Storage, b: Storage): number => b.bytes - a.bytes || a.first - b.first;
-const byStay = (a: Storage, b: Storage): number => b.bytes * (b.last - b.first + 1) - a.bytes * (a.last - a.first + 1) || bySize(a, b);
+const byStay = (a: Storage, b: Storage): number =>
+  b.bytes * (b.last - b.first + 1) - a.bytes * (a.last - a.first + 1) || bySize(a, b);
 const STRATEGIES: readonly Strategy[] = [
   { order: bySize, grows: false },
   { order: bySize, grows: true },
@@ -31,11 +35,18 @@ const GOOD = 1.05;
 const POOR = 1.12;
 
 /**
- * Gives storages their slots and starts by the strategy that needs least; bytes of each slot. `apart` lists rivals of either kind, `never`
- * those that no dispatch can bind together; `bound`: largestLiveBytes; no slot becomes longer than `longest`, but for what is so itself.
+ * Gives storages their slots and starts by the strategy that needs least; bytes of each slot. `apart` lists rivals of
+ * either kind, `never` those that no dispatch can bind together; `bound`: largestLiveBytes; no slot becomes longer
+ * than `longest`, but for what is so itself.
  */
-export function assignSlots(storages: readonly Storage[], { apart, never }: { apart: Rivals; never: Rivals }, bound: number, longest: number): number[] {
-  let best: Slot[] | undefined, least = Infinity;
+export function assignSlots(
+  storages: readonly Storage[],
+  { apart, never }: { apart: Rivals; never: Rivals },
+  bound: number,
+  longest: number,
+): number[] {
+  let best: Slot[] | undefined;
+  let least = Infinity;
   for (const strategy of STRATEGIES) {
     if (strategy.mixes && least <= POOR * bound) break;
     const slots = assignBy(strategy, storages, strategy.mixes ? never : apart, longest);
@@ -69,9 +80,13 @@ function assignBy({ order, grows }: Strategy, storages: readonly Storage[], riva
   return slots;
 }
 
-/** The first byte from which on a slot is free for as long as `s` lives, perhaps beyond its end; undefined beside a rival. */
+/**
+ * The first byte from which on a slot is free for as long as `s` lives, perhaps beyond its end; undefined beside a
+ * rival.
+ */
 function roomIn({ taken }: Slot, s: Storage, rivals: Rivals): number | undefined {
-  const own = rivals.get(s), alive: Slot["taken"] = [];
+  const own = rivals.get(s);
+  const alive: Slot["taken"] = [];
   for (const t of taken) {
     if (t.storage.last < s.first || s.last < t.storage.first) continue;
     if (own?.has(t.storage)) return undefined;
@@ -92,7 +107,8 @@ export function largestLiveBytes(storages: readonly Storage[], end: number): num
     change[s.first] += s.bytes;
     change[s.last + 1] -= s.bytes;
   }
-  let live = 0, most = 0;
+  let live = 0;
+  let most = 0;
   for (const c of change) most = Math.max(most, (live += c));
   return most;
 }

@@ -58,9 +58,15 @@ export async function build(parts: ProgramParts): Promise<Built> {
   const dispatches = plan.stages.flatMap((s) => s.dispatches);
   for (const d of dispatches) {
     const large = d.memory.find(({ memory }) => memory.bytes > gpu.maxBindingBytes);
-    if (large) throw new LimitExceededError(`${name}: ${d.label} ${large.access === "read" ? "reads" : "writes"} ${"scratch" in large.memory.of ? "scratch memory" : large.memory.of} of ${large.memory.bytes} bytes at once, this device binds at most ${gpu.maxBindingBytes}; make the batch or the image smaller, or keep it as several tensors`);
+    if (large)
+      throw new LimitExceededError(
+        `${name}: ${d.label} ${large.access === "read" ? "reads" : "writes"} ${"scratch" in large.memory.of ? "scratch memory" : large.memory.of} of ${large.memory.bytes} bytes at once, this device binds at most ${gpu.maxBindingBytes}; make the batch or the image smaller, or keep it as several tensors`,
+      );
     const groups = d.workgroups.find((n) => n > gpu.device.limits.maxComputeWorkgroupsPerDimension);
-    if (groups) throw new LimitExceededError(`${name}: ${d.label} needs ${show(d.workgroups)} workgroups, a dimension holds at most ${gpu.device.limits.maxComputeWorkgroupsPerDimension}`);
+    if (groups)
+      throw new LimitExceededError(
+        `${name}: ${d.label} needs ${show(d.workgroups)} workgroups, a dimension holds at most ${gpu.device.limits.maxComputeWorkgroupsPerDimension}`,
+      );
   }
   const pipelines = Promise.all(dispatches.map((d) => gpu.pipeline(d.code, layoutOf(d), d.kernel.name)));
   const finishPipeline = gpu.pipeline(finish.source, finishLayout, "finish");
@@ -78,7 +84,8 @@ export async function build(parts: ProgramParts): Promise<Built> {
     return await gpu.scoped(name, () => {
       const buffers = new Map<Storage, GPUBuffer>();
       const slots = plan.slotBytes.map((bytes, i) => own(bytes, storage, `slot ${i}`));
-      for (const s of plan.storages) buffers.set(s, s.kind === "variable" ? parts.variableBuffer(s.variable!) : own(s.bytes, storage, s.label));
+      for (const s of plan.storages)
+        buffers.set(s, s.kind === "variable" ? parts.variableBuffer(s.variable!) : own(s.bytes, storage, s.label));
       const host = buffers.get(plan.storages.find((s) => s.kind === "host")!)!;
       const status = own(STATUS_BYTES, storage, "status");
       const bufferOf = (s: Storage): GPUBuffer => (s.kind === "slot" ? slots[s.slot!] : buffers.get(s)!);
@@ -91,35 +98,59 @@ export async function build(parts: ProgramParts): Promise<Built> {
         }
       }
       const uniforms = new UniformArena(dispatches);
-      const uniformBuffer = own(uniforms.bytes.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, "uniforms");
+      const uniformBuffer = own(
+        uniforms.bytes.byteLength,
+        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+        "uniforms",
+      );
       gpu.device.queue.writeBuffer(uniformBuffer, 0, uniforms.bytes);
       const replays: Replay[] = dispatches.map((dispatch, i) => ({
-        dispatch, pipeline: compiled[i],
+        dispatch,
+        pipeline: compiled[i],
         bindGroup: gpu.device.createBindGroup({
           label: dispatch.label,
           layout: compiled[i].getBindGroupLayout(0),
           entries: [
             ...dispatch.memory.map(({ binding, memory }) => {
               const place = plan.place(memory);
-              return { binding, resource: { buffer: bufferOf(place.storage), offset: place.offset, size: Math.max(16, Math.ceil(memory.bytes / 16) * 16) } };
+              return {
+                binding,
+                resource: {
+                  buffer: bufferOf(place.storage),
+                  offset: place.offset,
+                  size: Math.max(16, Math.ceil(memory.bytes / 16) * 16),
+                },
+              };
             }),
-            ...dispatch.uniforms.map(({ binding, data }) => ({ binding, resource: { buffer: uniformBuffer, offset: uniforms.offsetOf(data), size: data.byteLength } })),
+            ...dispatch.uniforms.map(({ binding, data }) => ({
+              binding,
+              resource: { buffer: uniformBuffer, offset: uniforms.offsetOf(data), size: data.byteLength },
+            })),
           ],
         }),
       }));
       replays.push({
-        dispatch: finishDispatch, pipeline: last,
-        bindGroup: gpu.device.createBindGroup({ layout: last.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: host, size: 16 } }, { binding: 1, resource: { buffer: status } }] }),
+        dispatch: finishDispatch,
+        pipeline: last,
+        bindGroup: gpu.device.createBindGroup({
+          layout: last.getBindGroupLayout(0),
+          entries: [
+            { binding: 0, resource: { buffer: host, size: 16 } },
+            { binding: 1, resource: { buffer: status } },
+          ],
+        }),
       });
       gpu.counters.bindGroups += replays.length;
       let at = STATUS_BYTES;
-      const small = [...parts.outputs].filter(([, t]) => t.bytes <= SMALL_OUTPUT).map(([outputName, tensor]) => {
-        const place = plan.place(lowerer.memoryOf(tensor));
-        if (!buffers.has(place.storage)) buffers.set(place.storage, bufferOf(place.storage));
-        const entry = { name: outputName, tensor, place, at };
-        at += Math.ceil(tensor.bytes / 16) * 16;
-        return entry;
-      });
+      const small = [...parts.outputs]
+        .filter(([, t]) => t.bytes <= SMALL_OUTPUT)
+        .map(([outputName, tensor]) => {
+          const place = plan.place(lowerer.memoryOf(tensor));
+          if (!buffers.has(place.storage)) buffers.set(place.storage, bufferOf(place.storage));
+          const entry = { name: outputName, tensor, place, at };
+          at += Math.ceil(tensor.bytes / 16) * 16;
+          return entry;
+        });
       ring = new StagingRing(gpu, at, `${name}: staging`);
       return { buffers, owned, replays, host, status, small, stagings: ring };
     });

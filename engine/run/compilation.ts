@@ -1,4 +1,5 @@
-// From a function of tensors to a plan of its stages and memory. Needs no GPU, only what one can do: a step is judged before it is made.
+// From a function of tensors to a plan of its stages and memory. Needs no GPU, only what one can do: a step is judged
+// before it is made.
 import type { Traits } from "../../kernels/kernel.ts";
 import { input } from "../constant.ts";
 import type { DType } from "../dtype.ts";
@@ -25,8 +26,9 @@ export interface CompileOptions {
   /** For messages and labels. */
   name?: string;
   /**
-   * Most bytes that activations may take; variables come on top. What does not fit is not kept but computed again: first what only
-   * moves memory (norms, activations, joins, resizing), convolutions last. MemoryBudgetError where that is not enough.
+   * Most bytes that activations may take; variables come on top. What does not fit is not kept but computed again:
+   * first what only moves memory (norms, activations, joins, resizing), convolutions last. MemoryBudgetError where
+   * that is not enough.
    */
   memoryBudget?: number;
 }
@@ -71,7 +73,13 @@ interface Attempt {
 const ROUNDS = 24;
 
 /** Traces `f`, and plans it. Throws what `f` throws, and MemoryBudgetError. */
-export function compile(f: (inputs: Inputs<string>) => Outputs<string>, specs: Readonly<Record<string, InputSpec>>, options: CompileOptions, traits: Traits, limits: BindingLimits): Compilation {
+export function compile(
+  f: (inputs: Inputs<string>) => Outputs<string>,
+  specs: Readonly<Record<string, InputSpec>>,
+  options: CompileOptions,
+  traits: Traits,
+  limits: BindingLimits,
+): Compilation {
   const { mode = "infer", name = "program", memoryBudget = Infinity } = options;
   const trace = new Trace(mode);
   const inputs = new Map<string, Tensor>();
@@ -95,23 +103,39 @@ export function compile(f: (inputs: Inputs<string>) => Outputs<string>, specs: R
     const fusion = fuse(graph, limits, lowerer);
     lowerer.adopt(fusion);
     const values = graph.roots.slice(names.length);
-    return { fusion, lowerer, plan: plan(fusion, lowerer, graph.roots.slice(0, names.length), assigned.map(({ variable }, i) => ({ variable, value: values[i] }))) };
+    return {
+      fusion,
+      lowerer,
+      plan: plan(
+        fusion,
+        lowerer,
+        graph.roots.slice(0, names.length),
+        assigned.map(({ variable }, i) => ({ variable, value: values[i] })),
+      ),
+    };
   };
 
   let graph = simplify([...names.map((n) => traced[n]), ...assigned.map((a) => a.value)]);
   const half = graph.nodes.flatMap((n) => n.outputs).find((t) => t.dtype === "f16");
-  if (half && !traits.f16) throw new LimitExceededError(`${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`);
+  if (half && !traits.f16)
+    throw new LimitExceededError(
+      `${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`,
+    );
   let made = attempt(graph);
   const least = { flops: flopsOf(made.plan), bytes: slotBytes(made.plan) };
   let reached = least.bytes;
   for (let round = 0; slotBytes(made.plan) > memoryBudget; round++) {
     reached = Math.min(reached, slotBytes(made.plan));
-    const next = round < ROUNDS ? recompute(graph, made.fusion, made.plan, slotBytes(made.plan) - memoryBudget) : undefined;
+    const next =
+      round < ROUNDS ? recompute(graph, made.fusion, made.plan, slotBytes(made.plan) - memoryBudget) : undefined;
     if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached, whole: least.bytes });
     made = attempt((graph = next));
   }
   return {
-    plan: made.plan, lowerer: made.lowerer, inputs, afterRun: trace.afterRun,
+    plan: made.plan,
+    lowerer: made.lowerer,
+    inputs,
+    afterRun: trace.afterRun,
     outputs: new Map(names.map((n, i) => [n, graph.roots[i]])),
     estimate: estimateOf(made.plan, least.flops),
   };
@@ -123,11 +147,23 @@ const flopsOf = (p: Plan): number => sumOf(p.stages, (s) => sumOf(s.dispatches, 
 
 function estimateOf(p: Plan, leastFlops: number): Estimate {
   const variableBytes = sumOf(p.storages, (s) => (s.kind === "variable" ? s.bytes : 0));
-  const activationBytes = slotBytes(p), flops = flopsOf(p);
-  const heaviest = p.stages.flatMap((s) => s.dispatches).reduce((most, { label, cost }) => (cost.flops > most.flops ? { label, flops: cost.flops } : most), { label: "", flops: 0 });
+  const activationBytes = slotBytes(p);
+  const flops = flopsOf(p);
+  const heaviest = p.stages
+    .flatMap((s) => s.dispatches)
+    .reduce((most, { label, cost }) => (cost.flops > most.flops ? { label, flops: cost.flops } : most), {
+      label: "",
+      flops: 0,
+    });
   return {
-    activationBytes, variableBytes, bytes: activationBytes + sumOf(p.storages, (s) => s.bytes), lowerBoundBytes: p.lowerBoundBytes,
-    flops, flopsRatio: leastFlops ? flops / leastFlops : 1, dispatches: sumOf(p.stages, (s) => s.dispatches.length) + 1,
-    pipelines: new Set(p.stages.flatMap((s) => s.dispatches.map((d) => d.code))).size + 1, heaviest,
+    activationBytes,
+    variableBytes,
+    bytes: activationBytes + sumOf(p.storages, (s) => s.bytes),
+    lowerBoundBytes: p.lowerBoundBytes,
+    flops,
+    flopsRatio: leastFlops ? flops / leastFlops : 1,
+    dispatches: sumOf(p.stages, (s) => s.dispatches.length) + 1,
+    pipelines: new Set(p.stages.flatMap((s) => s.dispatches.map((d) => d.code))).size + 1,
+    heaviest,
   };
 }

@@ -4,7 +4,14 @@ import { ShapeError, UsageError } from "../errors.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
 import { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
-import { type CompileOptions, type Estimate, type InputSpec, type Inputs, type Outputs, compile } from "./compilation.ts";
+import {
+  type CompileOptions,
+  type Estimate,
+  type InputSpec,
+  type Inputs,
+  type Outputs,
+  compile,
+} from "./compilation.ts";
 import { Program, type Values } from "./program.ts";
 
 export type { CompileOptions, Estimate, InputSpec } from "./compilation.ts";
@@ -20,23 +27,47 @@ export class Device implements Disposable {
   }
 
   /** Live counts of buffers, bytes, pipelines, bind groups and submits of this device. */
-  get counters(): Readonly<GpuCounters> { return this.gpu.counters; }
+  get counters(): Readonly<GpuCounters> {
+    return this.gpu.counters;
+  }
 
   /**
    * Traces `f` once on symbolic inputs and makes a program of it: outputs by name, and effects on variables.
    * Throws what `f` throws, LimitExceededError, MemoryBudgetError, OutOfMemoryError, ShaderCompileError.
    */
-  async compile<I extends string, O extends string>(f: (inputs: Inputs<I>) => Outputs<O>, inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>, options: CompileOptions = {}): Promise<Program<O>> {
+  async compile<I extends string, O extends string>(
+    f: (inputs: Inputs<I>) => Outputs<O>,
+    inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>,
+    options: CompileOptions = {},
+  ): Promise<Program<O>> {
     this.gpu.check();
-    const { plan, lowerer, inputs: symbols, outputs, afterRun, estimate } = compile(f, inputs, options, this.gpu.traits, this.gpu);
+    const {
+      plan,
+      lowerer,
+      inputs: symbols,
+      outputs,
+      afterRun,
+      estimate,
+    } = compile(f, inputs, options, this.gpu.traits, this.gpu);
     return Program.create<O>({
-      name: options.name ?? "program", gpu: this.gpu, lowerer, plan, inputs: symbols, outputs, afterRun, estimate,
+      name: options.name ?? "program",
+      gpu: this.gpu,
+      lowerer,
+      plan,
+      inputs: symbols,
+      outputs,
+      afterRun,
+      estimate,
       variableBuffer: (variable) => this.#bufferOf(variable),
     });
   }
 
   /** What a program of `f` would take on this device: plans it, makes nothing. Throws as `compile` does. */
-  estimate<I extends string>(f: (inputs: Inputs<I>) => Outputs<string>, inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>, options: CompileOptions = {}): Estimate {
+  estimate<I extends string>(
+    f: (inputs: Inputs<I>) => Outputs<string>,
+    inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>,
+    options: CompileOptions = {},
+  ): Estimate {
     return compile(f, inputs, options, this.gpu.traits, this.gpu).estimate;
   }
 
@@ -65,7 +96,11 @@ export class Device implements Disposable {
 
   /** Replaces the variable's value on this device. */
   write(variable: Variable, data: ArrayLike<number>): void {
-    if (data.length !== variable.size) throw new ShapeError("write", `${variable.name || "a variable"} holds ${variable.size} numbers, got ${data.length}`);
+    if (data.length !== variable.size)
+      throw new ShapeError(
+        "write",
+        `${variable.name || "a variable"} holds ${variable.size} numbers, got ${data.length}`,
+      );
     const { buffer, offset } = this.#place(variable);
     if (variable.size === 0) return;
     this.gpu.device.queue.writeBuffer(buffer, offset, encode(variable.dtype, data));
@@ -77,11 +112,16 @@ export class Device implements Disposable {
     this.#variables.clear();
     this.gpu.dispose();
   }
-  [Symbol.dispose](): void { this.dispose(); }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 
   #place(variable: Variable): { buffer: GPUBuffer; offset: number } {
     if (!variable.arena) return { buffer: this.#bufferOf(variable), offset: 0 };
-    return { buffer: this.#bufferOf(variable.arena.variable), offset: variable.arena.offset * bytesPerElement(variable.dtype) };
+    return {
+      buffer: this.#bufferOf(variable.arena.variable),
+      offset: variable.arena.offset * bytesPerElement(variable.dtype),
+    };
   }
 
   #bufferOf(variable: Variable): GPUBuffer {
@@ -89,7 +129,11 @@ export class Device implements Disposable {
     if (known) return known;
     if (variable.arena) throw new UsageError(`internal: ${variable.name} lives in ${variable.arena.variable.name}`);
     const data = encode(variable.dtype, variable.initialData());
-    const buffer = this.gpu.createBuffer(data.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST, `variable ${variable.name}`);
+    const buffer = this.gpu.createBuffer(
+      data.byteLength,
+      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      `variable ${variable.name}`,
+    );
     if (data.byteLength > 0) this.gpu.device.queue.writeBuffer(buffer, 0, data);
     this.#variables.set(variable, buffer);
     variable.bound = true;

@@ -21,18 +21,30 @@ export interface ExplainedDispatch {
 }
 
 export class Explanation {
-  constructor(readonly name: string, readonly dispatches: readonly ExplainedDispatch[], readonly summary: string) {}
+  constructor(
+    readonly name: string,
+    readonly dispatches: readonly ExplainedDispatch[],
+    readonly summary: string,
+  ) {}
 
   /** One line a dispatch. */
   toString(): string {
     const timed = this.dispatches.some((d) => d.timeUs !== undefined);
-    const lines = this.dispatches.map((d, i) => [
-      String(i).padStart(4), d.kernel.padEnd(28), d.workgroups.join("×").padStart(9),
-      `${(d.flops / 1e6).toFixed(2).padStart(9)} MFLOP ${(d.bytes / 1e6).toFixed(2).padStart(8)} MB`,
-      ...(timed ? [`${(d.timeUs ?? 0).toFixed(1).padStart(9)} µs`] : []),
-      `${d.label}${d.fused.length ? ` ← ${counted(d.fused)}` : ""}`,
-      Object.entries(d.consts).map(([k, v]) => `${k}=${v}`).join(" "),
-    ].join("  ").trimEnd());
+    const lines = this.dispatches.map((d, i) =>
+      [
+        String(i).padStart(4),
+        d.kernel.padEnd(28),
+        d.workgroups.join("×").padStart(9),
+        `${(d.flops / 1e6).toFixed(2).padStart(9)} MFLOP ${(d.bytes / 1e6).toFixed(2).padStart(8)} MB`,
+        ...(timed ? [`${(d.timeUs ?? 0).toFixed(1).padStart(9)} µs`] : []),
+        `${d.label}${d.fused.length ? ` ← ${counted(d.fused)}` : ""}`,
+        Object.entries(d.consts)
+          .map(([k, v]) => `${k}=${v}`)
+          .join(" "),
+      ]
+        .join("  ")
+        .trimEnd(),
+    );
     return [`${this.name}: ${this.summary}`, ...lines].join("\n");
   }
 }
@@ -44,8 +56,21 @@ function counted(names: readonly string[]): string {
   return [...found].map(([n, times]) => (times > 1 ? `${n} ×${times}` : n)).join(", ");
 }
 
-export const explainDispatch = ({ label, kernel, consts, workgroups, cost, memory, fused }: Dispatch, timeUs?: number): ExplainedDispatch => ({
-  label, kernel: kernel.name, consts, workgroups, flops: cost.flops, bytes: cost.bytes, fused,
-  memory: memory.map(({ memory: m, access }) => ({ of: "scratch" in m.of ? "scratch" : `${m.of}`, access, bytes: m.bytes })),
+export const explainDispatch = (
+  { label, kernel, consts, workgroups, cost, memory, fused }: Dispatch,
+  timeUs?: number,
+): ExplainedDispatch => ({
+  label,
+  kernel: kernel.name,
+  consts,
+  workgroups,
+  flops: cost.flops,
+  bytes: cost.bytes,
+  fused,
+  memory: memory.map(({ memory: m, access }) => ({
+    of: "scratch" in m.of ? "scratch" : `${m.of}`,
+    access,
+    bytes: m.bytes,
+  })),
   ...(timeUs === undefined ? {} : { timeUs }),
 });

@@ -1,6 +1,6 @@
-// Which results are not kept until they are used again but computed again, so that a plan fits a budget; and the graph in which they are.
-// Candidates at a peak are results that wait there. Those go first that cost least for the bytes they give; a convolution goes only
-// where what it reads is kept, so that what is computed again stays short.
+// Which results are not kept until they are used again but computed again, so that a plan fits a budget; and the
+// graph in which they are. Candidates at a peak are results that wait there. Those go first that cost least for the
+// bytes they give; a convolution goes only where what it reads is kept, so that what is computed again stays short.
 import { ancestors } from "../grad.ts";
 import { Node, type Tensor } from "../tensor.ts";
 import { type Chain, type Fusion, type Stage, endOf, readsOf, writtenBy } from "../fuse/stage.ts";
@@ -21,7 +21,10 @@ interface Unit {
 /** More operations a byte than moving it takes: what computes this much is not computed again lightly. */
 const HEAVY = 16;
 
-/** The graph with enough of its results computed again to lower the peak by about `excess` bytes; undefined where none is left to. */
+/**
+ * The graph with enough of its results computed again to lower the peak by about `excess` bytes; undefined where none
+ * is left to.
+ */
 export function recompute(graph: Graph, fusion: Fusion, plan: Plan, excess: number): Graph | undefined {
   const cuts = choose(graph, fusion, plan, excess);
   return cuts.size ? new Rebuilder(graph, fusion, cuts).run() : undefined;
@@ -33,10 +36,14 @@ const isSource = (t: Tensor): boolean => t.node.op.kind === "source";
 function choose(graph: Graph, fusion: Fusion, plan: Plan, excess: number): ReadonlyMap<Tensor, number> {
   const units = unitsOf(graph, fusion, plan);
   const live = fusion.stages.map(() => 0);
-  for (const u of units.values()) for (let s = u.first; s <= lastOf(u) && s < live.length; s++) live[s] += u.tensor.bytes;
+  for (const u of units.values())
+    for (let s = u.first; s <= lastOf(u) && s < live.length; s++) live[s] += u.tensor.bytes;
   const most = Math.max(...live);
   // Where nothing gives way at the peak itself, a place almost as high may.
-  const places = live.map((bytes, s) => ({ bytes, s })).filter(({ bytes, s }) => bytes > most / 2 && bytes >= (live[s - 1] ?? 0) && bytes > (live[s + 1] ?? 0)).sort((a, b) => b.bytes - a.bytes);
+  const places = live
+    .map((bytes, s) => ({ bytes, s }))
+    .filter(({ bytes, s }) => bytes > most / 2 && bytes >= (live[s - 1] ?? 0) && bytes > (live[s + 1] ?? 0))
+    .sort((a, b) => b.bytes - a.bytes);
   for (const { s } of places.slice(0, 16)) {
     const cuts = chooseAt(s, graph, fusion, units, excess);
     if (cuts.size) return cuts;
@@ -44,14 +51,26 @@ function choose(graph: Graph, fusion: Fusion, plan: Plan, excess: number): Reado
   return new Map();
 }
 
-function chooseAt(peak: number, graph: Graph, fusion: Fusion, units: ReadonlyMap<Tensor, Unit>, excess: number): ReadonlyMap<Tensor, number> {
+function chooseAt(
+  peak: number,
+  graph: Graph,
+  fusion: Fusion,
+  units: ReadonlyMap<Tensor, Unit>,
+  excess: number,
+): ReadonlyMap<Tensor, number> {
   const owner = (t: Tensor): Tensor => fusion.residences.get(t)?.into ?? t;
   const waits = (u: Unit): boolean => u.first < peak && lastOf(u) > peak && !u.uses.has(peak);
   const isAlive = (u: Unit): boolean => u.first <= peak && lastOf(u) >= peak;
   const heavy = (u: Unit): boolean => u.flops > HEAVY * u.tensor.bytes;
-  const canRepeat = (u: Unit): boolean => [...u.makers].every((s) => s.kind !== "kernel" || (s.node.outputs.length === 1 && !s.node.op.inPlace)) && !(u.tensor.node.op.kind === "concat" && u.tensor.node.op.zeroFill)
-    && [...u.makers].every((s) => s.kind !== "reduce") && [...u.members].every((t) => !graph.roots.includes(t));
-  const leavesOf = (u: Unit): Unit[] => [...new Set([...u.makers].flatMap((s) => [...readsOf(s, fusion.stored)]).map(owner))].flatMap((t) => (t === u.tensor ? [] : units.get(t) ?? []));
+  const canRepeat = (u: Unit): boolean =>
+    [...u.makers].every((s) => s.kind !== "kernel" || (s.node.outputs.length === 1 && !s.node.op.inPlace)) &&
+    !(u.tensor.node.op.kind === "concat" && u.tensor.node.op.zeroFill) &&
+    [...u.makers].every((s) => s.kind !== "reduce") &&
+    [...u.members].every((t) => !graph.roots.includes(t));
+  const leavesOf = (u: Unit): Unit[] =>
+    [...new Set([...u.makers].flatMap((s) => [...readsOf(s, fusion.stored)]).map(owner))].flatMap((t) =>
+      t === u.tensor ? [] : (units.get(t) ?? []),
+    );
 
   const out = new Set<Unit>();
   let freed = 0;
@@ -72,7 +91,9 @@ function chooseAt(peak: number, graph: Graph, fusion: Fusion, units: ReadonlyMap
   const waiting = [...units.values()].filter((u) => waits(u) && canRepeat(u) && u.tensor.bytes >= 1024);
   for (const weighty of [false, true]) {
     if (weighty && out.size) break;
-    for (const u of waiting.filter((c) => heavy(c) === weighty).sort((a, b) => (weighty ? rank(a) - rank(b) : 0) || b.tensor.bytes - a.tensor.bytes)) {
+    for (const u of waiting
+      .filter((c) => heavy(c) === weighty)
+      .sort((a, b) => (weighty ? rank(a) - rank(b) : 0) || b.tensor.bytes - a.tensor.bytes)) {
       if (freed >= excess) break;
       if (out.has(u)) continue;
       if (weighty && leavesOf(u).some((l) => out.has(l))) continue;
@@ -91,18 +112,29 @@ const lastOf = (u: Unit): number => Math.max(u.first, ...u.uses);
 
 function unitsOf(graph: Graph, fusion: Fusion, plan: Plan): Map<Tensor, Unit> {
   const flops = new Map<Stage, number>();
-  for (const { stage, dispatches } of plan.stages) flops.set(stage, dispatches.reduce((n, d) => n + d.cost.flops, 0));
+  for (const { stage, dispatches } of plan.stages)
+    flops.set(
+      stage,
+      dispatches.reduce((n, d) => n + d.cost.flops, 0),
+    );
   const units = new Map<Tensor, Unit>();
   const owner = (t: Tensor): Tensor => fusion.residences.get(t)?.into ?? t;
   const unit = (t: Tensor): Unit => {
     const tensor = owner(t);
     let u = units.get(tensor);
-    if (!u) units.set(tensor, (u = { tensor, members: new Set([tensor]), makers: new Set(), first: Infinity, uses: new Set(), flops: 0 }));
+    if (!u)
+      units.set(
+        tensor,
+        (u = { tensor, members: new Set([tensor]), makers: new Set(), first: Infinity, uses: new Set(), flops: 0 }),
+      );
     u.members.add(t);
     return u;
   };
   fusion.stages.forEach((stage, s) => {
-    const made = stage.kind === "part" ? [stage.into] : [...writtenBy(stage), ...(stage.kind === "map" && stage.also ? [stage.also.into] : [])];
+    const made =
+      stage.kind === "part"
+        ? [stage.into]
+        : [...writtenBy(stage), ...(stage.kind === "map" && stage.also ? [stage.also.into] : [])];
     for (const t of made) {
       if (t.node.op.inPlace) continue;
       const u = unit(t);
@@ -124,7 +156,11 @@ class Rebuilder {
   readonly #again = new Map<Tensor, Tensor>();
   readonly #makers = new Map<Tensor, Stage>();
 
-  constructor(readonly graph: Graph, readonly fusion: Fusion, readonly cuts: ReadonlyMap<Tensor, number>) {
+  constructor(
+    readonly graph: Graph,
+    readonly fusion: Fusion,
+    readonly cuts: ReadonlyMap<Tensor, number>,
+  ) {
     for (const stage of fusion.stages) for (const t of writtenBy(stage)) this.#makers.set(t, stage);
   }
 
@@ -151,7 +187,15 @@ class Rebuilder {
     if (this.fusion.stored.has(t)) return this.#stored(t, position);
     if (isSource(t)) return t;
     let value = own.get(t);
-    if (!value) own.set(t, (value = new Node(t.node.op, t.node.inputs.map((x) => this.#value(x, position, own)), t.node.attrs).outputs[t.index]));
+    if (!value)
+      own.set(
+        t,
+        (value = new Node(
+          t.node.op,
+          t.node.inputs.map((x) => this.#value(x, position, own)),
+          t.node.attrs,
+        ).outputs[t.index]),
+      );
     return value;
   }
 
@@ -165,7 +209,14 @@ class Rebuilder {
     if (!chain || chain.tensors.length === 1) return node.outputs.forEach((y, i) => into.set(y, outputs[i]));
     own.set(chain.tensors[0], outputs[0]);
     for (const { node: step, index } of chain.tensors.slice(1)) {
-      own.set(step.outputs[index], new Node(step.op, step.inputs.map((x) => own.get(x) ?? this.#value(x, position, own)), step.attrs).outputs[index]);
+      own.set(
+        step.outputs[index],
+        new Node(
+          step.op,
+          step.inputs.map((x) => own.get(x) ?? this.#value(x, position, own)),
+          step.attrs,
+        ).outputs[index],
+      );
     }
     into.set(endOf(chain), own.get(endOf(chain))!);
   }

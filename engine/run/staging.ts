@@ -1,4 +1,5 @@
-// Where the small results of the last few runs wait to be read: a ring, so that a run is read while the next ones compute.
+// Where the small results of the last few runs wait to be read: a ring, so that a run is read while the next ones
+// compute.
 import type { Gpu } from "../gpu/gpu.ts";
 
 export interface Staging {
@@ -14,11 +15,17 @@ export const RUNS_AHEAD = 3;
 export class StagingRing {
   readonly #stagings: Staging[] = [];
 
-  constructor(readonly gpu: Gpu, readonly bytes: number, readonly label: string) {
+  constructor(
+    readonly gpu: Gpu,
+    readonly bytes: number,
+    readonly label: string,
+  ) {
     for (let i = 0; i < RUNS_AHEAD; i++) this.#add();
   }
 
-  get count(): number { return this.#stagings.length; }
+  get count(): number {
+    return this.#stagings.length;
+  }
 
   /** Room for a run: that of the oldest run which nobody is reading. */
   take(run: number): Staging {

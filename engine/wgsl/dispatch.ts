@@ -48,24 +48,36 @@ export const wholeLoop = (shape: Shape): LoopVariable[] => [{ name: "i", dims: s
 
 /** What the aliases F, I, U, B of a kernel are at this width. */
 export const typeAliases = (width: 1 | 4): Record<string, string> =>
-  width === 4 ? { F: "vec4<f32>", I: "vec4<i32>", U: "vec4<u32>", B: "vec4<bool>" } : { F: "f32", I: "i32", U: "u32", B: "bool" };
+  width === 4
+    ? { F: "vec4<f32>", I: "vec4<i32>", U: "vec4<u32>", B: "vec4<bool>" }
+    : { F: "f32", I: "i32", U: "u32", B: "bool" };
 
-export const storageType = (dtype: DType, width: 1 | 4): string => (width === 4 ? `vec4<${wgslType(dtype)}>` : wgslType(dtype));
+export const storageType = (dtype: DType, width: 1 | 4): string =>
+  width === 4 ? `vec4<${wgslType(dtype)}>` : wgslType(dtype);
 
 /**
- * The storage aliases of a kernel (`Elem`, `Elem4`, `Word`) as f16 where the buffers that they type hold half precision.
- * `dtypeOf` tells a binding's dtype; scratch need not have one, and is then not f16.
+ * The storage aliases of a kernel (`Elem`, `Elem4`, `Word`) as f16 where the buffers that they type hold half
+ * precision. `dtypeOf` tells a binding's dtype; scratch need not have one, and is then not f16.
  */
-export function storageAliases({ name, source, bindings }: Kernel, dtypeOf: (binding: string) => DType | undefined): Record<string, string> {
-  const half = new Map<string, boolean>(), aliases: Record<string, string> = {};
+export function storageAliases(
+  { name, source, bindings }: Kernel,
+  dtypeOf: (binding: string) => DType | undefined,
+): Record<string, string> {
+  const half = new Map<string, boolean>();
+  const aliases: Record<string, string> = {};
   for (const b of bindings) {
     if (b.access === "uniform") continue;
     const isHalf = dtypeOf(b.name) === "f16";
     const alias = /^array<(Elem4?|Word)>$/.exec(b.type)?.[1];
-    if (isHalf !== (alias ? half.get(alias) ?? isHalf : false)) throw new Error(`internal: kernel ${name} can't ${isHalf ? "store" : "mix"} f16 in ${b.name}`);
+    if (isHalf !== (alias ? (half.get(alias) ?? isHalf) : false))
+      throw new Error(`internal: kernel ${name} can't ${isHalf ? "store" : "mix"} f16 in ${b.name}`);
     if (!alias) continue;
     half.set(alias, isHalf);
-    if (isHalf) aliases[alias] = new RegExp(`^alias ${alias}\\s*=\\s*([^;]+);`, "m").exec(source)![1].trim().replace("f32", "f16");
+    if (isHalf)
+      aliases[alias] = new RegExp(`^alias ${alias}\\s*=\\s*([^;]+);`, "m")
+        .exec(source)![1]
+        .trim()
+        .replace("f32", "f16");
   }
   return aliases;
 }
@@ -83,7 +95,17 @@ export interface DispatchParts {
   readonly cost: Cost;
 }
 
-export function makeDispatch({ label, kernel, params, buffers, consts = {}, aliases = {}, context, hooks = {}, cost }: DispatchParts): Dispatch {
+export function makeDispatch({
+  label,
+  kernel,
+  params,
+  buffers,
+  consts = {},
+  aliases = {},
+  context,
+  hooks = {},
+  cost,
+}: DispatchParts): Dispatch {
   const memory: BoundMemory[] = [];
   const uniforms: { binding: number; data: ArrayBuffer }[] = [];
   for (const b of kernel.bindings) {
@@ -106,16 +128,35 @@ export function makeDispatch({ label, kernel, params, buffers, consts = {}, alia
     memory.push({ binding: next++, access, memory: m });
   }
   append.push(...Object.values(context.functions));
-  const text = specialize(kernel.source, { consts, aliases, hooks, append: append.length ? append.join("\n") : undefined });
+  const text = specialize(kernel.source, {
+    consts,
+    aliases,
+    hooks,
+    append: append.length ? append.join("\n") : undefined,
+  });
   // The directive stands only where half precision is stored: other devices refuse it.
   const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
-  return { label, kernel, params, consts, code, memory, uniforms, workgroups: workgroupsOf(kernel, params, consts), cost, fused: context.fused };
+  return {
+    label,
+    kernel,
+    params,
+    consts,
+    code,
+    memory,
+    uniforms,
+    workgroups: workgroupsOf(kernel, params, consts),
+    cost,
+    fused: context.fused,
+  };
 }
 
-/** The dispatch with these bindings writable: what one buffer holds for it is bound in one way only, read or written. */
+/**
+ * The dispatch with these bindings writable: what one buffer holds for it is bound in one way only, read or written.
+ */
 export function writable(d: Dispatch, bindings: ReadonlySet<number>): Dispatch {
   let { code } = d;
-  for (const b of bindings) code = code.replace(new RegExp(`(@binding\\(${b}\\)\\s*var<storage)(\\s*,\\s*read)?>`), "$1, read_write>");
+  for (const b of bindings)
+    code = code.replace(new RegExp(`(@binding\\(${b}\\)\\s*var<storage)(\\s*,\\s*read)?>`), "$1, read_write>");
   return { ...d, code, memory: d.memory.map((m) => (bindings.has(m.binding) ? { ...m, access: "read_write" } : m)) };
 }
 

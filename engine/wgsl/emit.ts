@@ -9,7 +9,12 @@ import type { Expression } from "./expression.ts";
 
 /** What the hooks of one dispatch share: extra bindings, numbers and functions. */
 export class HookContext {
-  readonly bindings: { readonly memory: Memory; readonly name: string; readonly type: string; readonly access: "read" | "read_write" }[] = [];
+  readonly bindings: {
+    readonly memory: Memory;
+    readonly name: string;
+    readonly type: string;
+    readonly access: "read" | "read_write";
+  }[] = [];
   readonly functions: Record<string, string> = {};
   /** Names of the ops whose expressions are in the hooks. */
   readonly fused: string[] = [];
@@ -17,7 +22,10 @@ export class HookContext {
   #kept = 0;
 
   /** `runs`: for tensors that are not bound whole, the run that is. */
-  constructor(readonly width: 1 | 4, readonly runs: ReadonlyMap<Tensor, Memory> = new Map()) {}
+  constructor(
+    readonly width: 1 | 4,
+    readonly runs: ReadonlyMap<Tensor, Memory> = new Map(),
+  ) {}
 
   /** WGSL of a u32 that the host supplies; negative values wrap as u32 arithmetic does. */
   number(value: number): string {
@@ -53,7 +61,13 @@ export class HookContext {
 
   #buffer(tensor: Tensor, byFours: boolean): string {
     const element = wgslType(tensor.dtype);
-    return this.#bound(tensor, byFours) ?? this.bind(this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes }, byFours ? `vec4<${element}>` : element);
+    return (
+      this.#bound(tensor, byFours) ??
+      this.bind(
+        this.runs.get(tensor) ?? { of: tensor, offset: 0, bytes: tensor.bytes },
+        byFours ? `vec4<${element}>` : element,
+      )
+    );
   }
 
   /** Adds a statement that keeps a value in a private variable, whose name it gives. */
@@ -77,7 +91,9 @@ export class HookContext {
     return padded;
   }
 
-  get usesNumbers(): boolean { return this.#numbers.length > 0; }
+  get usesNumbers(): boolean {
+    return this.#numbers.length > 0;
+  }
 }
 
 /** One loop variable of a hook and the domain dimensions it enumerates, row-major. */
@@ -112,11 +128,20 @@ function collapse(domain: Shape, dims: readonly number[], views: readonly View[]
 }
 
 /** Size of the innermost dimension that is left after merging; 1 where none is. */
-export const innerSize = (domain: Shape, loop: readonly LoopVariable[], inner: number, views: readonly View[]): number =>
-  collapse(domain, loop[inner].dims, views).sizes.at(-1) ?? 1;
+export const innerSize = (
+  domain: Shape,
+  loop: readonly LoopVariable[],
+  inner: number,
+  views: readonly View[],
+): number => collapse(domain, loop[inner].dims, views).sizes.at(-1) ?? 1;
 
 /** Whether the loop variable's innermost collapsed dimension can be taken four at a time for all these views. */
-export function vectorizes(domain: Shape, loop: readonly LoopVariable[], inner: number, views: readonly View[]): boolean {
+export function vectorizes(
+  domain: Shape,
+  loop: readonly LoopVariable[],
+  inner: number,
+  views: readonly View[],
+): boolean {
   if (sizeOf(domain) === 0) return false;
   const groups = loop.map((l) => collapse(domain, l.dims, views));
   const { sizes, strides } = groups[inner];
@@ -125,7 +150,11 @@ export function vectorizes(domain: Shape, loop: readonly LoopVariable[], inner: 
   return views.every((v, i) => {
     const step = strides[i][n];
     if (step === 0) return true;
-    return step === 1 && v.offset % 4 === 0 && groups.every((g, j) => g.strides[i].every((s, d) => (j === inner && d === n) || s % 4 === 0));
+    return (
+      step === 1 &&
+      v.offset % 4 === 0 &&
+      groups.every((g, j) => g.strides[i].every((s, d) => (j === inner && d === n) || s % 4 === 0))
+    );
   });
 }
 
@@ -137,7 +166,14 @@ class Indexer {
   readonly #groups: Collapsed[];
 
   /** `inner`: the loop variable whose innermost dimension counts in steps of the context's width. */
-  constructor(readonly context: HookContext, domain: Shape, readonly loop: readonly LoopVariable[], readonly inner: number, readonly views: readonly View[], prefix = "c") {
+  constructor(
+    readonly context: HookContext,
+    domain: Shape,
+    readonly loop: readonly LoopVariable[],
+    readonly inner: number,
+    readonly views: readonly View[],
+    prefix = "c",
+  ) {
     this.#groups = loop.map((l) => collapse(domain, l.dims, views));
     this.lines = loop.map(() => []);
     this.#groups.forEach(({ sizes }, g) => {
@@ -167,8 +203,13 @@ class Indexer {
 
   /** Whether view `v` walks the innermost dimension by ones from multiples of four. */
   aligned(v: number): boolean {
-    return this.innerStride(v) === 1 && this.views[v].offset % 4 === 0
-      && this.#groups.every(({ strides }, g) => strides[v].every((s, d) => (g === this.inner && d === strides[v].length - 1) || s % 4 === 0));
+    return (
+      this.innerStride(v) === 1 &&
+      this.views[v].offset % 4 === 0 &&
+      this.#groups.every(({ strides }, g) =>
+        strides[v].every((s, d) => (g === this.inner && d === strides[v].length - 1) || s % 4 === 0),
+      )
+    );
   }
 
   /** Index of view `v`: of the first element, or in units of four where `quads`. */
@@ -177,37 +218,55 @@ class Indexer {
     const scale = quads ? 4 : 1;
     const terms: string[] = [];
     const { offset } = this.views[v];
-    // What is read for several places, parameters and statistics, may be part of an arena: also where it is the first part, so that layers share a pipeline.
+    // What is read for several places, parameters and statistics, may be part of an arena: also where it is the first
+    // part, so that layers share a pipeline.
     const repeats = this.#groups.some(({ sizes, strides }) => strides[v].some((s, d) => s === 0 && sizes[d] > 1));
     if (offset !== 0 || repeats) terms.push(context.number(offset / scale));
-    this.#groups.forEach(({ strides }, g) => strides[v].forEach((stride, d) => {
-      if (stride === 0) return;
-      const isInner = g === this.inner && d === strides[v].length - 1;
-      const factor = (isInner ? stride * context.width : stride) / scale;
-      const c = this.#coordinates[g][d];
-      terms.push(factor === 1 ? c : `${c} * ${context.number(factor)}`);
-    }));
+    this.#groups.forEach(({ strides }, g) =>
+      strides[v].forEach((stride, d) => {
+        if (stride === 0) return;
+        const isInner = g === this.inner && d === strides[v].length - 1;
+        const factor = (isInner ? stride * context.width : stride) / scale;
+        const c = this.#coordinates[g][d];
+        terms.push(factor === 1 ? c : `${c} * ${context.number(factor)}`);
+      }),
+    );
     return terms.length ? terms.join(" + ") : "0u";
   }
 }
 
 /**
- * What of hooks stays the same while a loop variable runs: computed once, ahead of the loop, into private variables. `lines` go
- * into a hook that has the loop variables before `moving`.
+ * What of hooks stays the same while a loop variable runs: computed once, ahead of the loop, into private variables.
+ * `lines` go into a hook that has the loop variables before `moving`.
  */
-export interface Ahead { readonly moving: number; readonly lines: string[] }
+export interface Ahead {
+  readonly moving: number;
+  readonly lines: string[];
+}
 
 /** Which steps do not depend on a loop variable. */
 function stillSteps(e: Expression, { dims }: LoopVariable): boolean[] {
   const still: boolean[] = [];
   for (const step of e.steps) {
-    still.push(step.kind === "op" ? step.args.every((a) => still[a]) : step.kind === "leaf" || step.kind === "iota" ? dims.every((d) => e.domain[d] === 1 || step.view.strides[d] === 0) : step.kind !== "raw");
+    still.push(
+      step.kind === "op"
+        ? step.args.every((a) => still[a])
+        : step.kind === "leaf" || step.kind === "iota"
+          ? dims.every((d) => e.domain[d] === 1 || step.view.strides[d] === 0)
+          : step.kind !== "raw",
+    );
   }
   return still;
 }
 
 /** Statements that compute an expression, and the name of its value; a stored bool is still a WGSL bool. */
-function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, { raw, ahead }: { raw?: string; ahead?: Ahead }): { lines: string[]; value: string } {
+function emitSteps(
+  e: Expression,
+  context: HookContext,
+  loop: readonly LoopVariable[],
+  inner: number,
+  { raw, ahead }: { raw?: string; ahead?: Ahead },
+): { lines: string[]; value: string } {
   const { width } = context;
   const views = e.views;
   const indexer = new Indexer(context, e.domain, loop, inner, views);
@@ -225,14 +284,25 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
   }
   let v = 0;
   e.steps.forEach((step, s) => {
-    const name = `v${s}`, lines = still[s] ? once : running;
+    const name = `v${s}`;
+    const lines = still[s] ? once : running;
     switch (step.kind) {
-      case "raw": names.push(raw!); return;
-      case "given": names.push(step.name); return;
-      case "constant": names.push(constantText(step.value, step.dtype, context)); return;
+      case "raw":
+        names.push(raw!);
+        return;
+      case "given":
+        names.push(step.name);
+        return;
+      case "constant":
+        names.push(constantText(step.value, step.dtype, context));
+        return;
       case "iota": {
-        const i = v++, stride = indexer.innerStride(i);
-        const lanes = width === 4 && stride !== 0 ? ` + ${stride === 1 ? "" : `${context.number(stride)} * `}vec4<u32>(0u, 1u, 2u, 3u)` : "";
+        const i = v++;
+        const stride = indexer.innerStride(i);
+        const lanes =
+          width === 4 && stride !== 0
+            ? ` + ${stride === 1 ? "" : `${context.number(stride)} * `}vec4<u32>(0u, 1u, 2u, 3u)`
+            : "";
         lines.push(`let ${name} = U(${indexer.index(i)})${lanes};`);
         break;
       }
@@ -244,7 +314,12 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
       case "op":
         Object.assign(context.functions, step.op.functions);
         context.fused.push(step.op.name);
-        lines.push(`let ${name} = ${step.op.wgsl(step.args.map((a) => names[a]), step.attrs)};`);
+        lines.push(
+          `let ${name} = ${step.op.wgsl(
+            step.args.map((a) => names[a]),
+            step.attrs,
+          )};`,
+        );
     }
     names.push(still[s] && wanted.has(s) ? context.keep(once, name, step.dtype) : name);
   });
@@ -253,43 +328,72 @@ function emitSteps(e: Expression, context: HookContext, loop: readonly LoopVaria
 }
 
 /** Alias of what a value is in a register. */
-const registerType = (dtype: DType): string => (dtype === "bool" ? "B" : dtype === "i32" ? "I" : dtype === "u32" ? "U" : "F");
+const registerType = (dtype: DType): string =>
+  dtype === "bool" ? "B" : dtype === "i32" ? "I" : dtype === "u32" ? "U" : "F";
 
 function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, context: HookContext): string[] {
   const stride = indexer.innerStride(view);
   const { dtype } = tensor;
-  const convert = (x: string, zero: string): string => (dtype === "bool" ? `(${x} != ${zero})` : dtype === "f16" ? `F(${x})` : x);
+  const convert = (x: string, zero: string): string =>
+    dtype === "bool" ? `(${x} != ${zero})` : dtype === "f16" ? `F(${x})` : x;
   if (context.width === 1) return [`let ${name} = ${convert(context.element(tensor, indexer.index(view)), "0u")};`];
   if (stride === 0) {
     const cast = registerType(dtype);
     const one = context.element(tensor, indexer.index(view));
     return [`let ${name} = ${cast}(${dtype === "bool" ? `${one} != 0u` : dtype === "f16" ? `f32(${one})` : one});`];
   }
-  if (indexer.aligned(view)) return [`let ${name} = ${convert(context.quad(tensor, indexer.index(view, true)), "vec4<u32>()")};`];
-  const at = `${name}i`, step = context.number(stride);
+  if (indexer.aligned(view))
+    return [`let ${name} = ${convert(context.quad(tensor, indexer.index(view, true)), "vec4<u32>()")};`];
+  const at = `${name}i`;
+  const step = context.number(stride);
   const four = `vec4<${wgslType(dtype)}>(${[0, 1, 2, 3].map((l) => context.element(tensor, `${at}${l === 0 ? "" : ` + ${l}u * ${step}`}`)).join(", ")})`;
   return [`let ${at} = ${indexer.index(view)};`, `let ${name} = ${convert(four, "vec4<u32>()")};`];
 }
 
 function constantText(value: number, dtype: DType, context: HookContext): string {
   switch (dtype) {
-    case "bool": return `B(${value !== 0})`;
-    case "u32": return `U(${context.number(value)})`;
-    case "i32": return `I(bitcast<i32>(${context.number(value)}))`;
-    default: return commonConstants.has(value) && !Object.is(value, -0) ? `F(${value.toFixed(1)})` : `F(${context.float(value)})`;
+    case "bool":
+      return `B(${value !== 0})`;
+    case "u32":
+      return `U(${context.number(value)})`;
+    case "i32":
+      return `I(bitcast<i32>(${context.number(value)}))`;
+    default:
+      return commonConstants.has(value) && !Object.is(value, -0)
+        ? `F(${value.toFixed(1)})`
+        : `F(${context.float(value)})`;
   }
 }
 const commonConstants = new Set([0, 1, -1, 2, 0.5, -0.5]);
 
 /** `fn name(parameters) -> result { …; return value; }` for an expression over the loop variables. */
-export function emitFunction(signature: string, e: Expression, context: HookContext, loop: readonly LoopVariable[], inner: number, options: { raw?: string; ahead?: Ahead; store?: boolean } = {}): string {
+export function emitFunction(
+  signature: string,
+  e: Expression,
+  context: HookContext,
+  loop: readonly LoopVariable[],
+  inner: number,
+  options: { raw?: string; ahead?: Ahead; store?: boolean } = {},
+): string {
   const { lines, value } = emitSteps(e, context, loop, inner, options);
-  const result = options.store && e.dtype === "bool" ? `select(U(0u), U(1u), ${value})` : options.store && e.dtype === "f16" ? `Y(${value})` : value;
+  const result =
+    options.store && e.dtype === "bool"
+      ? `select(U(0u), U(1u), ${value})`
+      : options.store && e.dtype === "f16"
+        ? `Y(${value})`
+        : value;
   return `${signature} {\n  ${[...lines, `return ${result};`].join("\n  ")}\n}`;
 }
 
 /** A hook that gives the index of a view, in units of the context's width. */
-export function emitIndexFunction(signature: string, domain: Shape, view: View, context: HookContext, loop: readonly LoopVariable[], inner: number): string {
+export function emitIndexFunction(
+  signature: string,
+  domain: Shape,
+  view: View,
+  context: HookContext,
+  loop: readonly LoopVariable[],
+  inner: number,
+): string {
   const indexer = new Indexer(context, domain, loop, inner, [view]);
   return `${signature} {\n  ${[...indexer.lines.flat(), `return ${indexer.index(0, context.width === 4)};`].join("\n  ")}\n}`;
 }

@@ -4,13 +4,28 @@ import type { DType } from "../dtype.ts";
 import type { ElementwiseOp, View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Access, type Memories, aliasOf, flatView, isContiguous, reshapeAccess, throughMovement, viewThrough } from "../fuse/access.ts";
+import {
+  type Access,
+  type Memories,
+  aliasOf,
+  flatView,
+  isContiguous,
+  reshapeAccess,
+  throughMovement,
+  viewThrough,
+} from "../fuse/access.ts";
 
 type Step =
   | { readonly kind: "leaf"; readonly dtype: DType; readonly tensor: Tensor; readonly view: View }
   | { readonly kind: "iota"; readonly dtype: DType; readonly view: View }
   | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
-  | { readonly kind: "op"; readonly dtype: DType; readonly op: ElementwiseOp; readonly attrs: object; readonly args: readonly number[] }
+  | {
+      readonly kind: "op";
+      readonly dtype: DType;
+      readonly op: ElementwiseOp;
+      readonly attrs: object;
+      readonly args: readonly number[];
+    }
   | { readonly kind: "raw" }
   | { readonly kind: "given"; readonly name: string };
 
@@ -29,11 +44,19 @@ export class Expression {
   #memo = new Map<string, number>();
 
   /**
-   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `memories` tell what is read
-   * from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the kernel's own value,
-   * which is at hand, to `t`: all are walked in the order of the loop. `given` values are at hand by name.
+   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `memories` tell what
+   * is read from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the
+   * kernel's own value, which is at hand, to `t`: all are walked in the order of the loop. `given` values are at hand
+   * by name.
    */
-  constructor(t: Tensor, readonly domain: Shape, access: Access, readonly memories: Memories, readonly chain: readonly Tensor[] = [], readonly given: Given = NOTHING) {
+  constructor(
+    t: Tensor,
+    readonly domain: Shape,
+    access: Access,
+    readonly memories: Memories,
+    readonly chain: readonly Tensor[] = [],
+    readonly given: Given = NOTHING,
+  ) {
     this.dtype = t.dtype;
     this.root = this.#visit(t, access);
   }
@@ -56,7 +79,11 @@ export class Expression {
   /** Counts a leaf's elements from `first`: only a run of it is bound. */
   rebase(leaf: Tensor, first: number): void {
     if (first === 0) return;
-    this.steps = this.steps.map((s) => (s.kind === "leaf" && s.tensor === leaf ? { ...s, view: { offset: s.view.offset - first, strides: s.view.strides } } : s));
+    this.steps = this.steps.map((s) =>
+      s.kind === "leaf" && s.tensor === leaf
+        ? { ...s, view: { offset: s.view.offset - first, strides: s.view.strides } }
+        : s,
+    );
   }
 
   #visit(t: Tensor, access: Access): number {
@@ -75,14 +102,21 @@ export class Expression {
     const name = this.given.names.get(base);
     if (name) {
       const { offset: first, strides } = flatView(access, t.shape, rank);
-      if (first + offset === 0 && strides.every((s, d) => this.domain[d] === 1 || s === this.given.strides[d])) return { kind: "given", name };
+      if (first + offset === 0 && strides.every((s, d) => this.domain[d] === 1 || s === this.given.strides[d]))
+        return { kind: "given", name };
     }
     if (this.memories.has(base)) {
       const home = this.memories.home(base);
-      if (home && t === base) return { kind: "leaf", dtype: t.dtype, tensor: home.into, view: viewThrough(access, home.view, rank) };
+      if (home && t === base)
+        return { kind: "leaf", dtype: t.dtype, tensor: home.into, view: viewThrough(access, home.view, rank) };
       if (!home || isContiguous(home.view, base.shape)) {
         const view = flatView(access, t.shape, rank);
-        return { kind: "leaf", dtype: t.dtype, tensor: home?.into ?? base, view: { offset: view.offset + offset + (home?.view.offset ?? 0), strides: view.strides } };
+        return {
+          kind: "leaf",
+          dtype: t.dtype,
+          tensor: home?.into ?? base,
+          view: { offset: view.offset + offset + (home?.view.offset ?? 0), strides: view.strides },
+        };
       }
     }
     const { node } = t;
@@ -92,7 +126,13 @@ export class Expression {
     }
     if (node.op === iotaOp) return { kind: "iota", dtype: t.dtype, view: flatView(access, t.shape, rank) };
     if (node.op.kind === "elementwise") {
-      return { kind: "op", dtype: t.dtype, op: node.op, attrs: node.attrs, args: node.inputs.map((x) => this.#visit(x, access)) };
+      return {
+        kind: "op",
+        dtype: t.dtype,
+        op: node.op,
+        attrs: node.attrs,
+        args: node.inputs.map((x) => this.#visit(x, access)),
+      };
     }
     if (node.op.kind === "movement") {
       const [x] = node.inputs;

@@ -9,7 +9,8 @@ export const functions = {
   minimum_: `fn minimum_(a: F, b: F) -> F { return select(select(select(b, a, rank_(a) < rank_(b)), b, isNan(b)), a, isNan(a)); }`,
   // 0 for the bits of −0 … −∞: what is left is positive or NaN.
   relu_: `fn relu_(x: F) -> F { return select(x, F(0.0), (bitcast<U>(x) - U(0x80000000u)) <= U(0x7f800000u)); }`,
-  // Subnormal numbers: adapters may take them for 0 in arithmetic and comparisons, so they are read from the bits, as x · 2^149.
+  // Subnormal numbers: adapters may take them for 0 in arithmetic and comparisons, so they are read from the bits, as
+  // x · 2^149.
   subnormal: `fn subnormal(x: F) -> B { return ((bitcast<U>(x) & U(0x7fffffffu)) - U(1u)) < U(0x007fffffu); }`,
   fromSubnormal: `fn fromSubnormal(x: F) -> F { return F(bitcast<U>(x) & U(0x007fffffu)); }`,
   neg_: `fn neg_(x: F) -> F { return bitcast<F>(bitcast<U>(x) ^ U(0x80000000u)); }`,
@@ -81,7 +82,8 @@ export const functions = {
   return select(F(1.0), e, x < F(0.0)) / (F(1.0) + e);
 }`,
   softplus_: `fn softplus_(x: F) -> F { return relu_(x) + log1p_(exp_(-abs(x))); }`,
-  // The leading 12 and 16 bits of a float. Products of two of 12 are exact; and masks, unlike (a + b) − a, no compiler simplifies.
+  // The leading 12 and 16 bits of a float. Products of two of 12 are exact; and masks, unlike (a + b) − a, no
+  // compiler simplifies.
   leading_: `fn leading_(x: F) -> F { return bitcast<F>(bitcast<U>(x) & U(0xfffff000u)); }`,
   leading16_: `fn leading16_(x: F) -> F { return bitcast<F>(bitcast<U>(x) & U(0xffffff00u)); }`,
   // a to the b = exp(b·log|a|) with log|a| = hi + lo to some 35 bits, so that the product keeps 24; edges as C's pow:
@@ -144,8 +146,8 @@ export const functions = {
   return select(select(select(select(select(select(U(0x3c439041u), U(0xdb629599u), i == U(5u)), U(0xf534ddc0u), i == U(4u)),
     U(0xfc2757d1u), i == U(3u)), U(0x4e441529u), i == U(2u)), U(0xa2f9836eu), i == U(1u)), U(0u), i == U(0u));
 }`,
-  // sin(x + turn·π/2). Up to |x| = 8192 x − k·π/2 with π/2 in three parts (Cody & Waite); beyond, x·2/π modulo 4 from the
-  // 64 bits of 2/π that matter (Payne & Hanek), to 4e-9.
+  // sin(x + turn·π/2). Up to |x| = 8192 x − k·π/2 with π/2 in three parts (Cody & Waite); beyond, x·2/π modulo 4 from
+  // the 64 bits of 2/π that matter (Payne & Hanek), to 4e-9.
   quarterTurn_: `fn quarterTurn_(x: F, turn: I) -> F {
   let k = round(x * F(0.63661977));
   var r = ((x - k * F(1.5703125)) - k * F(4.837512969970703e-4)) - k * F(7.5497899e-8);

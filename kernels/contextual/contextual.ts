@@ -1,4 +1,5 @@
-// Contextual similarity of two sets of points: passes over all pairs, which are stored only where they are few and a CPU works.
+// Contextual similarity of two sets of points: passes over all pairs, which are stored only where they are few and a
+// CPU works.
 import { ceilDiv, fold, quads } from "../conv2d/conv2d.ts";
 import { type Consts, type KernelSpec, type Params, defineKernel } from "../kernel.ts";
 import gradQuad from "./contextual-grad-quad.wgsl";
@@ -11,7 +12,10 @@ import pull from "./contextual-pull.wgsl";
 import reduceQuad from "./contextual-reduce-quad.wgsl";
 import reduceTiled from "./contextual-reduce-tiled.wgsl";
 
-/** What a pass finds of each own point: the least distance (of rows), the sums of weights (of rows), the largest similarity (of columns). */
+/**
+ * What a pass finds of each own point: the least distance (of rows), the sums of weights (of rows), the largest
+ * similarity (of columns).
+ */
 export const KIND = { least: 0, sums: 1, largest: 2 } as const;
 
 const pairs = (p: Params): number => p.batch * p.count * p.other;
@@ -21,11 +25,15 @@ const reduce: Pick<KernelSpec, "consts" | "cost"> = {
   cost: (p) => ({ flops: 2 * pairs(p) * p.c, bytes: pointBytes(p) + 8 * p.batch * p.splits * p.count }),
 };
 const seams = (p: Params): Consts => ({ ROWS: p.rows === 1, SOURCE: p.source === 1 });
-const gradCost: KernelSpec["cost"] = (p) => ({ flops: 4 * pairs(p) * p.c, bytes: pointBytes(p) + 4 * p.batch * p.splits * p.count * p.c });
+const gradCost: KernelSpec["cost"] = (p) => ({
+  flops: 4 * pairs(p) * p.c,
+  bytes: pointBytes(p) + 4 * p.batch * p.splits * p.count * p.c,
+});
 
 /** Adapters on a CPU with subgroups. */
 export const contextualReduceQuad = defineKernel("contextual-reduce-quad", {
-  ...reduce, source: reduceQuad,
+  ...reduce,
+  source: reduceQuad,
   consts: (p) => ({ KIND: p.kind, KEEP: p.keep === 1 }),
   cost: (p) => (p.keep === 1 && p.kind !== KIND.least ? { flops: 4 * pairs(p), bytes: 4 * pairs(p) } : reduce.cost!(p)),
   tunables: { NV: [4, 8, 2] },
@@ -33,7 +41,8 @@ export const contextualReduceQuad = defineKernel("contextual-reduce-quad", {
   workgroups: (p) => fold(ceilDiv(p.count, 128), p.batch * p.splits),
 });
 export const contextualReduceTiled = defineKernel("contextual-reduce-tiled", {
-  ...reduce, source: reduceTiled,
+  ...reduce,
+  source: reduceTiled,
   workgroups: (p) => fold(ceilDiv(p.count, 64), p.batch * p.splits),
 });
 export const contextualReduce = [contextualReduceQuad, contextualReduceTiled];
@@ -60,7 +69,10 @@ export const contextualGradTiled = defineKernel("contextual-grad-tiled", {
 });
 export const contextualGrad = [contextualGradQuad, contextualGradTiled];
 
-const perElement = { threads: (p: Params): number => p.n, cost: (p: Params) => ({ flops: p.n * p.splits, bytes: 8 * p.n * (p.splits + 2) }) };
+const perElement = {
+  threads: (p: Params): number => p.n,
+  cost: (p: Params) => ({ flops: p.n * p.splits, bytes: 8 * p.n * (p.splits + 2) }),
+};
 export const contextualMergeLeast = defineKernel("contextual-merge-least", { source: mergeLeast, ...perElement });
 export const contextualMergeSums = defineKernel("contextual-merge-sums", { source: mergeSums, ...perElement });
 export const contextualMergeLargest = defineKernel("contextual-merge-largest", { source: mergeLargest, ...perElement });
@@ -84,12 +96,21 @@ const MOST_FLOPS = 32e9;
 /** Windows of own points, whole tiles each, that keep a dispatch over all other points short. */
 export function windows(own: number, flopsPerPoint: number): { first: number; count: number }[] {
   const count = Math.max(1, Math.floor(MOST_FLOPS / flopsPerPoint / 64)) * 64;
-  return Array.from({ length: ceilDiv(own, count) }, (_, i) => ({ first: i * count, count: Math.min(count, own - i * count) }));
+  return Array.from({ length: ceilDiv(own, count) }, (_, i) => ({
+    first: i * count,
+    count: Math.min(count, own - i * count),
+  }));
 }
 
-/** Splits of the other points: few enough to merge, enough workgroups to fill a GPU, and sums of at most 4,096 terms where they are many. */
+/**
+ * Splits of the other points: few enough to merge, enough workgroups to fill a GPU, and sums of at most 4,096 terms
+ * where they are many.
+ */
 export function splitsOf(batch: number, own: number, other: number, most: number): { splits: number; span: number } {
-  const wanted = Math.max(Math.min(ceilDiv(512, batch * ceilDiv(own, 64)), ceilDiv(other, 256), most), most > 8 ? ceilDiv(other, 4096) : 1);
+  const wanted = Math.max(
+    Math.min(ceilDiv(512, batch * ceilDiv(own, 64)), ceilDiv(other, 256), most),
+    most > 8 ? ceilDiv(other, 4096) : 1,
+  );
   const span = ceilDiv(ceilDiv(other, wanted), 64) * 64;
   return { splits: ceilDiv(other, span), span };
 }

@@ -1,6 +1,21 @@
 // dx = conv2dInputGrad(dy, w): NPQK · RSCK → NHWC. Also the forward pass of a transposed convolution.
 import { type Kernel, type KernelSpec, type Params, defineKernel } from "../kernel.ts";
-import { canTurn, ceilDiv, channelsBy4, columnBlocks, convCost, fold, quads, scalarTile, suitsTiles, thinInSpec, thinOutSpec, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
+import {
+  canTurn,
+  ceilDiv,
+  channelsBy4,
+  columnBlocks,
+  convCost,
+  fold,
+  quads,
+  scalarTile,
+  suitsTiles,
+  thinInSpec,
+  thinOutSpec,
+  tilesOf,
+  turned,
+  vectorsPerThread,
+} from "./conv2d.ts";
 import direct from "./conv2d-input-grad-direct.wgsl";
 import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-input-grad-direct-vec4.wgsl";
@@ -8,11 +23,27 @@ import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
 import subgroupMatrix from "./conv2d-input-grad-subgroup-matrix.wgsl";
 import { onTensorCores } from "../subgroup-matrix.ts";
 
-/** The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is; undefined for any other. */
+/**
+ * The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is;
+ * undefined for any other.
+ */
 export const productOf = (p: Params): Params | undefined =>
-  p.r * p.s !== 1 || !canTurn(p) || p.padTop !== 0 || p.padLeft !== 0 || p.h !== p.p || p.w !== p.q || p.groups !== 1 ? undefined : {
-    batch: 1, m: p.n * p.h * p.w, n: p.c, k: p.k, aBatch: 0, bBatch: 0, aRow: p.k, aColumn: 1, bRow: 1, bColumn: p.k, transposeA: 0, transposeB: 1,
-  };
+  p.r * p.s !== 1 || !canTurn(p) || p.padTop !== 0 || p.padLeft !== 0 || p.h !== p.p || p.w !== p.q || p.groups !== 1
+    ? undefined
+    : {
+        batch: 1,
+        m: p.n * p.h * p.w,
+        n: p.c,
+        k: p.k,
+        aBatch: 0,
+        bBatch: 0,
+        aRow: p.k,
+        aColumn: 1,
+        bRow: 1,
+        bColumn: p.k,
+        transposeA: 0,
+        transposeB: 1,
+      };
 
 /** Residues of a pixel modulo the stride: each meets taps of its own. */
 const phases = (p: Params): number => p.strideY * p.strideX;
@@ -24,19 +55,24 @@ export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-
   tunables: { CV: [2, 1, 3, 4] },
   consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
-  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),
+  workgroups: (p, c) =>
+    fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),
   cost: convCost,
 });
 const tiledSpec = {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
   consts: (p) => ({ NB: columnBlocks(p.n * p.h * p.w, p.c) }),
-  fits: (p, t) => !t.cpu && suitsTiles(p, rowsOfPhase(p) * columnsOfPhase(p), p.c, p.r * p.s * p.k / phases(p)),
-  workgroups: (p, c) => fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), p.chunks * phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
+  fits: (p, t) => !t.cpu && suitsTiles(p, rowsOfPhase(p) * columnsOfPhase(p), p.c, (p.r * p.s * p.k) / phases(p)),
+  workgroups: (p, c) =>
+    fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), p.chunks * phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
   cost: convCost,
 } satisfies KernelSpec;
 export const conv2dInputGradImplicitGemm = defineKernel("conv2d-input-grad-implicit-gemm", tiledSpec);
-export const conv2dInputGradSubgroupMatrix = onTensorCores("conv2d-input-grad-subgroup-matrix", { ...tiledSpec, source: subgroupMatrix });
+export const conv2dInputGradSubgroupMatrix = onTensorCores("conv2d-input-grad-subgroup-matrix", {
+  ...tiledSpec,
+  source: subgroupMatrix,
+});
 export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-vec4", {
   source: directVec4,
   tunables: { CV: [2, 1, 3, 4] },
@@ -54,10 +90,20 @@ export const conv2dInputGradDirect = defineKernel("conv2d-input-grad-direct", {
 });
 
 /** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
-const turning = (name: string, spec: KernelSpec): Kernel => defineKernel(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits!(turned(p), t) });
+const turning = (name: string, spec: KernelSpec): Kernel =>
+  defineKernel(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits!(turned(p), t) });
 export const conv2dInputGradThinInQuad = turning("conv2d-input-grad-thin-in-quad", thinInSpec);
 export const conv2dInputGradThinOutQuad = turning("conv2d-input-grad-thin-out-quad", thinOutSpec);
 /** Whether the kernel takes `turned` Params and dy as x, dx as y. */
-export const turnsInputGrad = (k: Kernel): boolean => k === conv2dInputGradThinInQuad || k === conv2dInputGradThinOutQuad;
+export const turnsInputGrad = (k: Kernel): boolean =>
+  k === conv2dInputGradThinInQuad || k === conv2dInputGradThinOutQuad;
 
-export const conv2dInputGradKernels = [...conv2dInputGradSubgroupMatrix, conv2dInputGradDirectQuad, conv2dInputGradThinInQuad, conv2dInputGradThinOutQuad, conv2dInputGradImplicitGemm, conv2dInputGradDirectVec4, conv2dInputGradDirect];
+export const conv2dInputGradKernels = [
+  ...conv2dInputGradSubgroupMatrix,
+  conv2dInputGradDirectQuad,
+  conv2dInputGradThinInQuad,
+  conv2dInputGradThinOutQuad,
+  conv2dInputGradImplicitGemm,
+  conv2dInputGradDirectVec4,
+  conv2dInputGradDirect,
+];

@@ -1,6 +1,19 @@
 // dw = conv2dWeightGrad(x, dy): NHWC · NPQK → RSCK, a sum over all pixels that is cut into chunks.
 import { type Kernel, type KernelSpec, type Params, type Traits, defineKernel } from "../kernel.ts";
-import { canTurn, ceilDiv, channelsBy4, convCost, hasRuns, quads, reflects, scalarTile, suitsTiles, tilesOf, turned, vectorsPerThread } from "./conv2d.ts";
+import {
+  canTurn,
+  ceilDiv,
+  channelsBy4,
+  convCost,
+  hasRuns,
+  quads,
+  reflects,
+  scalarTile,
+  suitsTiles,
+  tilesOf,
+  turned,
+  vectorsPerThread,
+} from "./conv2d.ts";
 import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
@@ -31,7 +44,10 @@ const tiledSpec = {
   cost: convCost,
 } satisfies KernelSpec;
 export const conv2dWeightGradImplicitGemm = defineKernel("conv2d-weight-grad-implicit-gemm", tiledSpec);
-export const conv2dWeightGradSubgroupMatrix = onTensorCores("conv2d-weight-grad-subgroup-matrix", { ...tiledSpec, source: subgroupMatrix });
+export const conv2dWeightGradSubgroupMatrix = onTensorCores("conv2d-weight-grad-subgroup-matrix", {
+  ...tiledSpec,
+  source: subgroupMatrix,
+});
 export const conv2dWeightGradDirectVec4 = defineKernel("conv2d-weight-grad-direct-vec4", {
   source: directVec4,
   tunables: { KV: [2, 1, 3, 4] },
@@ -60,15 +76,27 @@ const thinRows = (p: Params): number => p.r * ceilDiv(p.s * p.c, 4);
 /** Any C to K in fours: a first layer of 1 or 3 channels. */
 export const conv2dWeightGradThinQuad = defineKernel("conv2d-weight-grad-thin-quad", thinSpec);
 /** C in fours to one channel: a head. */
-export const conv2dWeightGradThinOutQuad = defineKernel("conv2d-weight-grad-thin-out-quad", { ...thinSpec, fits: (p, t) => canTurn(p) && thinSpec.fits!(turned(p), t) });
+export const conv2dWeightGradThinOutQuad = defineKernel("conv2d-weight-grad-thin-out-quad", {
+  ...thinSpec,
+  fits: (p, t) => canTurn(p) && thinSpec.fits!(turned(p), t),
+});
 /** Whether the kernel takes `turned` Params and x and dy exchanged. */
 export const turnsWeightGrad = (k: Kernel): boolean => k === conv2dWeightGradThinOutQuad;
 
-export const conv2dWeightGradKernels = [...conv2dWeightGradSubgroupMatrix, conv2dWeightGradDirectQuad, conv2dWeightGradThinQuad, conv2dWeightGradThinOutQuad, conv2dWeightGradImplicitGemm, conv2dWeightGradDirectVec4, conv2dWeightGradDirect];
+export const conv2dWeightGradKernels = [
+  ...conv2dWeightGradSubgroupMatrix,
+  conv2dWeightGradDirectQuad,
+  conv2dWeightGradThinQuad,
+  conv2dWeightGradThinOutQuad,
+  conv2dWeightGradImplicitGemm,
+  conv2dWeightGradDirectVec4,
+  conv2dWeightGradDirect,
+];
 
 /**
- * How the kernel cuts its sum: `chunk` in units of its own (4 pixels of a row, or one pixel) and the number of `chunks`.
- * Enough invocations for the device, no chunk so short that joining costs more than summing. `p` are the Params it is given.
+ * How the kernel cuts its sum: `chunk` in units of its own (4 pixels of a row, or one pixel) and the number of
+ * `chunks`. Enough invocations for the device, no chunk so short that joining costs more than summing. `p` are the
+ * Params it is given.
  */
 export function splitWeightGrad(kernel: Kernel, p: Params, traits: Traits): { chunk: number; chunks: number } {
   const quad = kernel === conv2dWeightGradDirectQuad;
@@ -76,10 +104,13 @@ export function splitWeightGrad(kernel: Kernel, p: Params, traits: Traits): { ch
   const by4 = thin || quad || kernel === conv2dWeightGradDirectVec4;
   const tiled = kernel === conv2dWeightGradImplicitGemm || conv2dWeightGradSubgroupMatrix.includes(kernel);
   const units = p.n * p.p * (by4 ? ceilDiv(p.q, 4) : p.q);
-  const threads = tiled ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * tiledColumns(p))
-    : thin ? thinRows(p) * tilesOf(p, p.k, 4 * kvOf(p))
-    : by4 ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p))
-    : ceilDiv(rowsOf(p), 8) * tilesOf(p, p.k, scalarTile(p.k / p.groups));
+  const threads = tiled
+    ? 64 * ceilDiv(rowsOf(p), 64) * ceilDiv(p.k, 32 * tiledColumns(p))
+    : thin
+      ? thinRows(p) * tilesOf(p, p.k, 4 * kvOf(p))
+      : by4
+        ? (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p))
+        : ceilDiv(rowsOf(p), 8) * tilesOf(p, p.k, scalarTile(p.k / p.groups));
   const wanted = ceilDiv(traits.cpu ? 128 : 16384, Math.max(1, threads));
   const least = tiled ? 256 : by4 ? 32 : 128;
   const granule = tiled ? 16 : 1;

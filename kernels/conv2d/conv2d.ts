@@ -17,20 +17,32 @@ export function fold(count: number, z = 1): [number, number, number] {
   return [Math.max(1, ceilDiv(count, y)), y, z];
 }
 
-/** vec4s (of `size` channels) per invocation. Three and more need fewer loads but spill registers, which costs a CPU more. */
+/**
+ * vec4s (of `size` channels) per invocation. Three and more need fewer loads but spill registers, which costs a CPU
+ * more.
+ */
 export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
 /** Channels per invocation of a scalar kernel. */
 export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
 /** Workgroups below which a GPU idles. */
 const BUSY = 128;
-/** vec4s of columns per invocation of a 64 × 32·NB workgroup tile: one where the columns are few, or all tiles of `rows` × `size`. */
-export const columnBlocks = (rows: number, size: number): number => (size <= 32 || ceilDiv(rows, 64) * ceilDiv(size, 64) < BUSY ? 1 : 2);
+/**
+ * vec4s of columns per invocation of a 64 × 32·NB workgroup tile: one where the columns are few, or all tiles of
+ * `rows` × `size`.
+ */
+export const columnBlocks = (rows: number, size: number): number =>
+  size <= 32 || ceilDiv(rows, 64) * ceilDiv(size, 64) < BUSY ? 1 : 2;
 
 /**
- * How an implicit product's sum of `depth` terms is cut where its tiles alone leave a GPU idle: `chunk` in 16s, and the number of
- * `chunks`, none shorter than 256 terms. One chunk for any other kernel.
+ * How an implicit product's sum of `depth` terms is cut where its tiles alone leave a GPU idle: `chunk` in 16s, and
+ * the number of `chunks`, none shorter than 256 terms. One chunk for any other kernel.
  */
-export function splitDepth(kernel: Kernel, p: Params, depth: number, traits: Traits): { chunk: number; chunks: number } {
+export function splitDepth(
+  kernel: Kernel,
+  p: Params,
+  depth: number,
+  traits: Traits,
+): { chunk: number; chunks: number } {
   const steps = ceilDiv(depth, 16);
   if (!kernel.params.some((f) => f.name === "chunks")) return { chunk: steps, chunks: 1 };
   const [x, y, z] = kernel.workgroups!({ ...p, chunks: 1 }, kernel.consts!(p, traits));
@@ -56,26 +68,39 @@ export const tilesOf = (p: Params, size: number, tile: number): number => p.grou
 /** Whether invocations can share loads by fours, and gain by it. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
 /**
- * One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. On a CPU it must be long enough to
- * go by fours, which that of 1 × 1 with one channel is not.
+ * One group, and the taps of a filter row are neighbours in x: their (s,c) is one run of memory. On a CPU it must be
+ * long enough to go by fours, which that of 1 × 1 with one channel is not.
  */
-export const hasRuns = (p: Params, t: Traits): boolean => p.groups === 1 && p.dilX === 1 && (!t.cpu || p.s * Math.min(p.c, p.k) > 2);
+export const hasRuns = (p: Params, t: Traits): boolean =>
+  p.groups === 1 && p.dilX === 1 && (!t.cpu || p.s * Math.min(p.c, p.k) > 2);
 
 /** Whether x is surrounded by its mirror image. */
 export const reflects = (p: Params): boolean => p.reflect === 1;
 /**
- * Whether the kernel mirrors x at its edges itself; else it is given a mirrored copy. Thin kernels mirror pixels of one channel, for
- * their runs of several would need a division; scalar ones pixels of several, for runs of one element take longer than the copy.
+ * Whether the kernel mirrors x at its edges itself; else it is given a mirrored copy. Thin kernels mirror pixels of
+ * one channel, for their runs of several would need a division; scalar ones pixels of several, for runs of one
+ * element take longer than the copy.
  */
 export const mirrors = (k: Kernel, p: Params): boolean => {
   const has = (name: string): boolean => k.constNames.includes(name);
   return has("REFLECT") && (has("SLIDES") ? p.c === 1 : has("KT") ? p.c > 1 : true);
 };
 
-/** With stride 1, the gradients as the convolution (or weight gradient) that they are: dy in x's role, c and k exchanged, taps in reverse. */
+/**
+ * With stride 1, the gradients as the convolution (or weight gradient) that they are: dy in x's role, c and k
+ * exchanged, taps in reverse.
+ */
 export const turned = (p: Params): Params => ({
-  ...p, h: p.p, w: p.q, c: p.k, p: p.h, q: p.w, k: p.c,
-  padTop: p.dilY * (p.r - 1) - p.padTop, padLeft: p.dilX * (p.s - 1) - p.padLeft, flip: 1,
+  ...p,
+  h: p.p,
+  w: p.q,
+  c: p.k,
+  p: p.h,
+  q: p.w,
+  k: p.c,
+  padTop: p.dilY * (p.r - 1) - p.padTop,
+  padLeft: p.dilX * (p.s - 1) - p.padLeft,
+  flip: 1,
 });
 export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 1;
 
@@ -83,7 +108,12 @@ export const canTurn = (p: Params): boolean => p.strideY === 1 && p.strideX === 
 export const thinInSpec: KernelSpec = {
   source: thinIn,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ WG: t.cpu ? 16 : 64, KV: vectorsPerThread(p.k), SLIDES: p.c === 1 && p.strideX === 1, REFLECT: reflects(p) }),
+  consts: (p, t) => ({
+    WG: t.cpu ? 16 : 64,
+    KV: vectorsPerThread(p.k),
+    SLIDES: p.c === 1 && p.strideX === 1,
+    REFLECT: reflects(p),
+  }),
   fits: (p, t) => t.subgroups && hasRuns(p, t) && p.c % 4 !== 0 && p.k % 4 === 0 && (p.flip === 0 || p.c === 1),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), num(c, "WG")), ceilDiv(p.k, 4 * num(c, "KV"))),
   cost: convCost,
@@ -133,4 +163,12 @@ export const conv2dDirect = defineKernel("conv2d-direct", {
   cost: convCost,
 });
 
-export const conv2dKernels = [...conv2dSubgroupMatrix, conv2dDirectQuad, conv2dThinInQuad, conv2dThinOutQuad, conv2dImplicitGemm, conv2dDirectVec4, conv2dDirect];
+export const conv2dKernels = [
+  ...conv2dSubgroupMatrix,
+  conv2dDirectQuad,
+  conv2dThinInQuad,
+  conv2dThinOutQuad,
+  conv2dImplicitGemm,
+  conv2dDirectVec4,
+  conv2dDirect,
+];

@@ -1,5 +1,5 @@
-// Looking elements up by index, and the transposes. Scatters find each target's sources first (how many and which, then links in order), so
-// that every output sums its own in a fixed order: no float atomics.
+// Looking elements up by index, and the transposes. Scatters find each target's sources first (how many and which,
+// then links in order), so that every output sums its own in a fixed order: no float atomics.
 import { type Params, defineKernel, specialize } from "../kernel.ts";
 import { lanes } from "../lanes.ts";
 import gatherSource from "./gather.wgsl";
@@ -18,29 +18,68 @@ const sources = (p: Params): number => p.outer * p.m * p.inner;
 const targets = (p: Params): number => p.outer * p.n * p.inner;
 const taps = (p: Params): number => p.outer * p.points * p.taps;
 
-export const gather = defineKernel("gather", { source: gatherSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
+export const gather = defineKernel("gather", {
+  source: gatherSource,
+  threads: sources,
+  cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }),
+});
 /** The same for floats, which may be stored in half precision. */
 export const gatherFloats = defineKernel("gather-floats", {
-  source: specialize(gatherSource, { aliases: { Word: "f32" }, hooks: { outside: "fn outside() -> Word { return Word(bitcast<f32>(params.outside)); }" } }),
-  threads: sources, cost: (p) => ({ flops: 0, bytes: 8 * sources(p) }),
+  source: specialize(gatherSource, {
+    aliases: { Word: "f32" },
+    hooks: { outside: "fn outside() -> Word { return Word(bitcast<f32>(params.outside)); }" },
+  }),
+  threads: sources,
+  cost: (p) => ({ flops: 0, bytes: 8 * sources(p) }),
 });
-export const scatterClear = defineKernel("scatter-clear", { source: clearSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 4 * p.count }) });
-export const scatterBounds = defineKernel("scatter-bounds", { source: boundsSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
-export const scatterRooms = defineKernel("scatter-rooms", { source: roomsSource, threads: (p) => p.count, cost: (p) => ({ flops: 0, bytes: 8 * p.count }) });
-export const scatterList = defineKernel("scatter-list", { source: listSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 16 * sources(p) }) });
-export const scatterLinks = defineKernel("scatter-links", { source: linksSource, threads: sources, cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }) });
-export const scatterAdd = defineKernel("scatter-add", { source: addSource, threads: targets, cost: (p) => ({ flops: sources(p), bytes: 8 * (sources(p) + targets(p)) }) });
-export const scatterLast = defineKernel("scatter-last", { source: lastSource, threads: targets, cost: (p) => ({ flops: 0, bytes: 4 * sources(p) + 8 * targets(p) }) });
+export const scatterClear = defineKernel("scatter-clear", {
+  source: clearSource,
+  threads: (p) => p.count,
+  cost: (p) => ({ flops: 0, bytes: 4 * p.count }),
+});
+export const scatterBounds = defineKernel("scatter-bounds", {
+  source: boundsSource,
+  threads: sources,
+  cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }),
+});
+export const scatterRooms = defineKernel("scatter-rooms", {
+  source: roomsSource,
+  threads: (p) => p.count,
+  cost: (p) => ({ flops: 0, bytes: 8 * p.count }),
+});
+export const scatterList = defineKernel("scatter-list", {
+  source: listSource,
+  threads: sources,
+  cost: (p) => ({ flops: 0, bytes: 16 * sources(p) }),
+});
+export const scatterLinks = defineKernel("scatter-links", {
+  source: linksSource,
+  threads: sources,
+  cost: (p) => ({ flops: 0, bytes: 12 * sources(p) }),
+});
+export const scatterAdd = defineKernel("scatter-add", {
+  source: addSource,
+  threads: targets,
+  cost: (p) => ({ flops: sources(p), bytes: 8 * (sources(p) + targets(p)) }),
+});
+export const scatterLast = defineKernel("scatter-last", {
+  source: lastSource,
+  threads: targets,
+  cost: (p) => ({ flops: 0, bytes: 4 * sources(p) + 8 * targets(p) }),
+});
 
 export const gatherTaps = lanes("gather-taps", {
-  source: tapsSource, threads: (p) => p.outer * p.points * p.c,
+  source: tapsSource,
+  threads: (p) => p.outer * p.points * p.c,
   cost: (p) => ({ flops: 2 * taps(p) * p.c, bytes: 8 * taps(p) + 4 * p.outer * (p.points + p.n) * p.c }),
 });
 export const scatterTaps = lanes("scatter-taps", {
-  source: scatterTapsSource, threads: (p) => p.outer * p.n * p.c,
+  source: scatterTapsSource,
+  threads: (p) => p.outer * p.n * p.c,
   cost: (p) => ({ flops: 2 * taps(p) * p.c, bytes: 8 * taps(p) + 4 * p.outer * (p.points + p.n) * p.c }),
 });
 export const gatherDots = defineKernel("gather-dots", {
-  source: dotsSource, threads: taps,
+  source: dotsSource,
+  threads: taps,
   cost: (p) => ({ flops: 2 * taps(p) * p.c, bytes: 8 * taps(p) + 4 * p.outer * (p.points + p.n) * p.c }),
 });

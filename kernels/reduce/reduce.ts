@@ -24,13 +24,18 @@ export const momentsMerge = defineKernel("moments-merge", { source: merge, threa
 export const sumsColumns = defineKernel("sums-columns", { source: sums, threads });
 
 /** One workgroup for `wide` columns, or for one row. */
-const workgroups = (p: Readonly<Record<string, number>>): readonly [number, number, number] => [Math.ceil(p.outs / p.wide), 1, 1];
+const workgroups = (p: Readonly<Record<string, number>>): readonly [number, number, number] => [
+  Math.ceil(p.outs / p.wide),
+  1,
+  1,
+];
 export const reduceGroup = defineKernel("reduce-group", { source: group, workgroups });
 export const momentsThenMap = defineKernel("moments-then-map", { source: momentsThen, workgroups });
 export const sumsThenMap = defineKernel("sums-then-map", { source: sumsThen, workgroups });
 
 /** One workgroup for `wide` columns and one part of their elements: a chunk, or `rows` of them. */
-const byParts = (p: Readonly<Record<string, number>>): readonly [number, number, number] => fold(Math.ceil(p.outs / p.wide) * (p.rows ? Math.ceil(p.count / p.rows) : p.splits));
+const byParts = (p: Readonly<Record<string, number>>): readonly [number, number, number] =>
+  fold(Math.ceil(p.outs / p.wide) * (p.rows ? Math.ceil(p.count / p.rows) : p.splits));
 export const momentsGroup = defineKernel("moments-group", { source: momentGroup, workgroups: byParts });
 export const sumsGroup = defineKernel("sums-group", { source: sumGroup, workgroups: byParts });
 export const mergeThenMap = defineKernel("merge-then-map", { source: mergeThen, workgroups: byParts });

@@ -10,5 +10,15 @@ const outputs = (p: Params): number => p.a * p.p * p.q * p.c;
 const consts = (p: Params) => ({ MODE: p.mode });
 const bytes = (p: Params): number => 4 * (inputs(p) + outputs(p));
 
-export const padImage = lanes("pad-image", { source: forward, threads: outputs, consts, cost: (p) => ({ flops: 0, bytes: bytes(p) }) });
-export const padImageGrad = lanes("pad-image-grad", { source: gradient, threads: inputs, consts, cost: (p) => ({ flops: outputs(p), bytes: bytes(p) }) });
+export const padImage = lanes("pad-image", {
+  source: forward,
+  threads: outputs,
+  consts,
+  cost: (p) => ({ flops: 0, bytes: bytes(p) }),
+});
+export const padImageGrad = lanes("pad-image-grad", {
+  source: gradient,
+  threads: inputs,
+  consts,
+  cost: (p) => ({ flops: outputs(p), bytes: bytes(p) }),
+});

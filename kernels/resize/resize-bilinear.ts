@@ -8,10 +8,12 @@ const inputs = (p: Params): number => p.n * p.h * p.w * p.c;
 const outputs = (p: Params): number => p.n * p.p * p.q * p.c;
 
 export const resizeBilinear = lanes("resize-bilinear", {
-  source: forward, threads: outputs,
+  source: forward,
+  threads: outputs,
   cost: (p) => ({ flops: 9 * outputs(p), bytes: 4 * (Math.min(inputs(p), 4 * outputs(p)) + outputs(p)) }),
 });
 export const resizeBilinearGrad = lanes("resize-bilinear-grad", {
-  source: gradient, threads: inputs,
+  source: gradient,
+  threads: inputs,
   cost: (p) => ({ flops: 8 * outputs(p), bytes: 4 * (inputs(p) + outputs(p)) }),
 });

@@ -8,10 +8,12 @@ const inputs = (p: Params): number => p.n * p.h * p.w * p.c;
 const outputs = (p: Params): number => p.n * p.p * p.q * p.c;
 
 export const resizeNearest = lanes("resize-nearest", {
-  source: forward, threads: outputs,
+  source: forward,
+  threads: outputs,
   cost: (p) => ({ flops: 0, bytes: 4 * (Math.min(inputs(p), outputs(p)) + outputs(p)) }),
 });
 export const resizeNearestGrad = lanes("resize-nearest-grad", {
-  source: gradient, threads: inputs,
+  source: gradient,
+  threads: inputs,
   cost: (p) => ({ flops: outputs(p), bytes: 4 * (inputs(p) + outputs(p)) }),
 });

@@ -3,10 +3,17 @@
 const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** Output o of `outs` stands at max(o·mul + add, 0) / den among `size` elements, in lowest terms. */
-export function ratio(size: number, outs: number, mode: "nearest" | "half-pixel" | "align-corners"): { mul: number; add: number; den: number } {
-  const [mul, add, den] = mode === "nearest" ? [size, 0, outs]
-    : mode === "half-pixel" ? [2 * size, size - outs, 2 * outs]   // ((o + ½)·size/outs − ½)
-    : [size - 1, 0, Math.max(outs - 1, 1)];
+export function ratio(
+  size: number,
+  outs: number,
+  mode: "nearest" | "half-pixel" | "align-corners",
+): { mul: number; add: number; den: number } {
+  const [mul, add, den] =
+    mode === "nearest"
+      ? [size, 0, outs]
+      : mode === "half-pixel"
+        ? [2 * size, size - outs, 2 * outs] // ((o + ½)·size/outs − ½)
+        : [size - 1, 0, Math.max(outs - 1, 1)];
   const g = gcd(gcd(mul, add), den);
   return { mul: mul / g, add: add / g, den: den / g };
 }

@@ -8,10 +8,14 @@ import merge from "./arg-extreme-merge.wgsl";
 const consts = (p: Params) => ({ LEAST: p.least === 1 });
 
 export const argExtreme = lanes("arg-extreme", {
-  source, consts, threads: (p) => p.outer * p.chunks * p.c,
+  source,
+  consts,
+  threads: (p) => p.outer * p.chunks * p.c,
   cost: (p) => ({ flops: p.outer * p.n * p.c, bytes: 4 * p.outer * (p.n + p.chunks) * p.c }),
 });
 export const argExtremeMerge = defineKernel("arg-extreme-merge", {
-  source: merge, consts, threads: (p) => p.outer * p.c,
+  source: merge,
+  consts,
+  threads: (p) => p.outer * p.c,
   cost: (p) => ({ flops: p.outer * p.chunks * p.c, bytes: 8 * p.outer * p.chunks * p.c }),
 });

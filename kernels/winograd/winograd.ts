@@ -1,5 +1,6 @@
-// conv2d of 3 × 3 by Winograd's F(4×4, 3×3): a tile of 4 × 4 pixels takes 36 products instead of 144, between transforms of the
-// filter, the image and the products. The products are a batch of 36 matrix products, tiles × C times C × K.
+// conv2d of 3 × 3 by Winograd's F(4×4, 3×3): a tile of 4 × 4 pixels takes 36 products instead of 144, between
+// transforms of the filter, the image and the products. The products are a batch of 36 matrix products, tiles × C
+// times C × K.
 import { type KernelSpec, type Params, type Traits, defineKernel } from "../kernel.ts";
 import { canTurn, ceilDiv, turned } from "../conv2d/conv2d.ts";
 import filter from "./winograd-filter.wgsl";
@@ -16,25 +17,40 @@ const MATRIX_BYTES = 40 * 2 ** 20;
 
 /** Runs of tiles, whole 64s but for the last, of which transformed image and products are kept at a time. */
 export function winogradStrips(p: Params): { first: number; tiles: number }[] {
-  const all = tilesOf(p), most = 64 * Math.max(1, Math.floor(STRIP_BYTES / (4 * 36 * 64 * (p.c + p.k))));
+  const all = tilesOf(p);
+  const most = 64 * Math.max(1, Math.floor(STRIP_BYTES / (4 * 36 * 64 * (p.c + p.k))));
   const tiles = 64 * ceilDiv(all, 64 * ceilDiv(all, most));
-  return Array.from({ length: ceilDiv(all, tiles) }, (_, i) => ({ first: i * tiles, tiles: Math.min(tiles, all - i * tiles) }));
+  return Array.from({ length: ceilDiv(all, tiles) }, (_, i) => ({
+    first: i * tiles,
+    tiles: Math.min(tiles, all - i * tiles),
+  }));
 }
 
 /** 3 × 3 with steps of one pixel, channels in fours. */
 const suitsWinograd = (p: Params): boolean =>
-  p.r === 3 && p.s === 3 && canTurn(p) && p.dilY === 1 && p.dilX === 1 && p.groups === 1 && p.c % 4 === 0 && p.k % 4 === 0 && p.c * p.k > 0;
+  p.r === 3 &&
+  p.s === 3 &&
+  canTurn(p) &&
+  p.dilY === 1 &&
+  p.dilX === 1 &&
+  p.groups === 1 &&
+  p.c % 4 === 0 &&
+  p.k % 4 === 0 &&
+  p.c * p.k > 0;
 
 /**
- * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have `rows` of which
- * a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and the matrices [C, K] be small.
- * On a CPU adapter measured (docs/kernels.md): 1.3 to 4 times as fast from 32 channels on; under 0.1 GFLOP that is a few milliseconds.
- * On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above
+ * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have
+ * `rows` of which a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and the
+ * matrices [C, K] be small. On a CPU adapter measured (docs/kernels.md): 1.3 to 4 times as fast from 32 channels on;
+ * under 0.1 GFLOP that is a few milliseconds. On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel
+ * against 18·(C + K) bytes more pay where C·K / (C + K) is above
  * 1.3 times the operations that the device does while it moves a byte, which are 10 to 50. Tensor cores do
  * many more: what they can take stays with them.
  */
 function pays(p: Params, rows: number, { cpu, subgroups, matrix }: Traits): boolean {
-  const { c, k } = p, pixels = p.n * p.p * p.q, flops = 18 * pixels * c * k;
+  const { c, k } = p;
+  const pixels = p.n * p.p * p.q;
+  const flops = 18 * pixels * c * k;
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
   if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
   if (cpu) return subgroups && Math.min(c, k) >= 32 && flops >= 1e8;
@@ -54,7 +70,10 @@ const outputSpec: KernelSpec = {
 /** The last of the four, and what stands for them in a list of kernels. */
 export const winogradOutput = defineKernel("winograd-output", outputSpec);
 /** The same for conv2dInputGrad, whose problem it judges as it stands and does `turned`. */
-export const winogradInputGradOutput = defineKernel("winograd-input-grad-output", { ...outputSpec, fits: (p, t) => canTurn(p) && outputSpec.fits!(turned(p), t) });
+export const winogradInputGradOutput = defineKernel("winograd-input-grad-output", {
+  ...outputSpec,
+  fits: (p, t) => canTurn(p) && outputSpec.fits!(turned(p), t),
+});
 export const winogradFilter = defineKernel("winograd-filter", {
   source: filter,
   threads: (p) => p.size,

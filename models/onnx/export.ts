@@ -1,8 +1,19 @@
-// A traced graph as an ONNX model. Tensors of rank 4 are images, so ONNX holds every one of them as NCHW, inside and at its
-// interface; all other ranks keep their axes. Weights become initializers in PyTorch's layouts under PyTorch's names.
+// A traced graph as an ONNX model. Tensors of rank 4 are images, so ONNX holds every one of them as NCHW, inside and
+// at its interface; all other ranks keep their axes. Weights become initializers in PyTorch's layouts under PyTorch's
+// names.
 import { type DType, type Shape, type Tensor, type Variable, input, showShape } from "../../engine/index.ts";
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "./file.ts";
-import { type Node, OnnxError, TO_NCHW, beforeExpand, gathered, memberAt, onnxShape, withoutPasses, withoutSingles } from "./graph.ts";
+import {
+  type Node,
+  OnnxError,
+  TO_NCHW,
+  beforeExpand,
+  gathered,
+  memberAt,
+  onnxShape,
+  withoutPasses,
+  withoutSingles,
+} from "./graph.ts";
 import { emitters } from "./ops.ts";
 import { type Match, matchPattern } from "./patterns.ts";
 import { permuted } from "../pytorch.ts";
@@ -22,21 +33,27 @@ type Forward = (inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<str
 const OPSET = 18;
 
 /**
- * The inference graph of `forward` as ONNX: inputs and outputs by name, of our shapes ([N, H, W, C]; N of the first axis is free
- * where the graph does not depend on it). Throws OnnxError naming an op that ONNX has no form for, and what `forward` throws.
+ * The inference graph of `forward` as ONNX: inputs and outputs by name, of our shapes ([N, H, W, C]; N of the first
+ * axis is free where the graph does not depend on it). Throws OnnxError naming an op that ONNX has no form for, and
+ * what `forward` throws.
  */
 export function exportOnnx(forward: Forward, inputs: Inputs, options: OnnxOptions = {}): OnnxModel {
-  // The batch is free if two sizes of it give the same nodes and weights; else it is as the caller says. Vectors [N, Z] beside images may have it too.
+  // The batch is free if two sizes of it give the same nodes and weights; else it is as the caller says. Vectors [N,
+  // Z] beside images may have it too.
   for (const least of [2, 4]) {
     const [two, three] = [2, 3].map((n) => {
       try {
-        return new Exporter(options).run(forward, Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, s.length >= least ? [n, ...s.slice(1)] : s])));
+        return new Exporter(options).run(
+          forward,
+          Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, s.length >= least ? [n, ...s.slice(1)] : s])),
+        );
       } catch {
         return undefined;
       }
     });
     if (two && three && sameButForSizes(two, three)) {
-      const free = (m: OnnxModel["inputs"], other: OnnxModel["inputs"]): OnnxModel["inputs"] => m.map((v, i) => ({ ...v, shape: v.shape.map((d, j) => (d === other[i].shape[j] ? d : "batch")) }));
+      const free = (m: OnnxModel["inputs"], other: OnnxModel["inputs"]): OnnxModel["inputs"] =>
+        m.map((v, i) => ({ ...v, shape: v.shape.map((d, j) => (d === other[i].shape[j] ? d : "batch")) }));
       return { ...two, inputs: free(two.inputs, three.inputs), outputs: free(two.outputs, three.outputs) };
     }
   }
@@ -44,7 +61,11 @@ export function exportOnnx(forward: Forward, inputs: Inputs, options: OnnxOption
 }
 
 const sameButForSizes = (a: OnnxModel, b: OnnxModel): boolean => {
-  const essence = (m: OnnxModel): string => JSON.stringify([m.nodes, m.initializers.map((t) => [t.name, t.shape, t.data.length <= 64 ? Array.from(t.data) : t.data.length])]);
+  const essence = (m: OnnxModel): string =>
+    JSON.stringify([
+      m.nodes,
+      m.initializers.map((t) => [t.name, t.shape, t.data.length <= 64 ? Array.from(t.data) : t.data.length]),
+    ]);
   return essence(a) === essence(b);
 };
 
@@ -67,16 +88,21 @@ export class Exporter {
     // Outside a training trace batch norm takes its running statistics and dropout is off.
     const outputs = Object.entries(forward(symbols)).map(([name, t]) => [name, withoutPasses(t)] as const);
     for (const [name, t] of [...Object.entries(symbols), ...outputs]) {
-      if (this.#taken.has(name)) throw new OnnxError(`two inputs or outputs are called ${name}; give each a name of its own`);
+      if (this.#taken.has(name))
+        throw new OnnxError(`two inputs or outputs are called ${name}; give each a name of its own`);
       this.#taken.add(name);
       if (t.node.op.kind === "source" && t === symbols[name]) this.#named.set(t, name);
     }
     const order = this.#order(outputs.map(([, t]) => t));
     for (const [node, match] of order) this.#emit(node, match);
     for (const [name, t] of outputs) this.node("Identity", [this.value(t)], {}, name);
-    const nodes = this.#spliced(outputs.map(([name]) => name)), read = new Set(nodes.flatMap((n) => n.inputs));
+    const nodes = this.#spliced(outputs.map(([name]) => name));
+    const read = new Set(nodes.flatMap((n) => n.inputs));
     return {
-      name: this.options.name ?? "cmedl", opset: OPSET, nodes, initializers: this.#initializers.filter((t) => read.has(t.name)),
+      name: this.options.name ?? "cmedl",
+      opset: OPSET,
+      nodes,
+      initializers: this.#initializers.filter((t) => read.has(t.name)),
       inputs: Object.entries(symbols).map(([name, t]) => ({ name, type: t.dtype, shape: onnxShape(t.shape) })),
       outputs: outputs.map(([name, t]) => ({ name, type: t.dtype, shape: onnxShape(t.shape) })),
     };
@@ -89,42 +115,79 @@ export class Exporter {
     if (known !== undefined) return known;
     const constant = this.constantOf(x);
     if (!constant) throw new OnnxError(`${String(x)} is no input and has no value`);
-    const name = this.initializer(constant.name, x.dtype, onnxShape(x.shape), x.rank === 4 ? permuted(constant.data, x.shape, TO_NCHW) : constant.data, `${x.node.id}`);
+    const name = this.initializer(
+      constant.name,
+      x.dtype,
+      onnxShape(x.shape),
+      x.rank === 4 ? permuted(constant.data, x.shape, TO_NCHW) : constant.data,
+      `${x.node.id}`,
+    );
     this.#named.set(x, name);
     return name;
   }
 
-  /** An operand that ONNX broadcasts: a tensor before it was expanded, where that does not change the result's shape. */
+  /**
+   * An operand that ONNX broadcasts: a tensor before it was expanded, where that does not change the result's shape.
+   */
   operands(xs: readonly Tensor[], shape: Shape): string[] {
     const slim = xs.map(beforeExpand);
     const covers = shape.every((n, d) => n === 1 || slim.some((x) => x.shape[d] === n));
     return slim.map((x, i) => {
-      const slimmed = covers || i > 0, from = slimmed ? x : withoutPasses(xs[i]);
-      return slimmed && from.node.op.name === "constant" ? this.scalar((from.node.attrs as { value: number }).value, from.dtype) : this.value(from);
+      const slimmed = covers || i > 0;
+      const from = slimmed ? x : withoutPasses(xs[i]);
+      return slimmed && from.node.op.name === "constant"
+        ? this.scalar((from.node.attrs as { value: number }).value, from.dtype)
+        : this.value(from);
     });
   }
 
   /** A weight in the layout of ONNX's convolutions: ours [R, S, C, K] is [K, C, R, S] there. */
   filter(w: Tensor): string {
-    const perm = [3, 2, 0, 1], x = withoutPasses(w);
+    const perm = [3, 2, 0, 1];
+    const x = withoutPasses(w);
     const constant = this.constantOf(x);
-    if (constant) return this.initializer(constant.name, x.dtype, perm.map((d) => x.shape[d]), permuted(constant.data, x.shape, perm), `${x.node.id} filter`);
+    if (constant)
+      return this.initializer(
+        constant.name,
+        x.dtype,
+        perm.map((d) => x.shape[d]),
+        permuted(constant.data, x.shape, perm),
+        `${x.node.id} filter`,
+      );
     // Computed weights stand as an image would, axes [0, 3, 1, 2].
     return this.node("Transpose", [this.value(x)], { perm: perm.map((d) => TO_NCHW.indexOf(d)) });
   }
 
   /** A weight [C], whatever sizes of 1 stand around it. */
   vector(t: Tensor, length: number): string {
-    const x = beforeExpand(t), constant = this.constantOf(x)!;
-    if (constant.data.length === 1 && length > 1) return this.initializer("", x.dtype, [length], new Float32Array(length).fill(constant.data[0]), `fill ${length} ${constant.data[0]}`);
+    const x = beforeExpand(t);
+    const constant = this.constantOf(x)!;
+    if (constant.data.length === 1 && length > 1)
+      return this.initializer(
+        "",
+        x.dtype,
+        [length],
+        new Float32Array(length).fill(constant.data[0]),
+        `fill ${length} ${constant.data[0]}`,
+      );
     return this.initializer(constant.name, x.dtype, [length], constant.data, `${withoutSingles(x).node.id} vector`);
   }
 
-  scalar(value: number, dtype: DType = "f32"): string { return this.initializer("", dtype, [], [value], `scalar ${dtype} ${Object.is(value, -0) ? "-0" : value}`); }
-  integers(values: readonly number[]): string { return this.initializer("", "i64", [values.length], values, `i64 ${values.join(",")}`); }
+  scalar(value: number, dtype: DType = "f32"): string {
+    return this.initializer("", dtype, [], [value], `scalar ${dtype} ${Object.is(value, -0) ? "-0" : value}`);
+  }
+  integers(values: readonly number[]): string {
+    return this.initializer("", "i64", [values.length], values, `i64 ${values.join(",")}`);
+  }
 
   /** One more initializer, or the one that `key` has made already. */
-  initializer(name: string, type: OnnxTensor["type"], shape: readonly number[], data: ArrayLike<number>, key: string): string {
+  initializer(
+    name: string,
+    type: OnnxTensor["type"],
+    shape: readonly number[],
+    data: ArrayLike<number>,
+    key: string,
+  ): string {
     let known = this.#constants.get(key);
     if (known === undefined) {
       known = this.#unique(name || `constant_${this.#initializers.length}`);
@@ -135,17 +198,28 @@ export class Exporter {
   }
 
   /** Writes an ONNX node of one output; its name. */
-  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, output = this.#unique(`${op.toLowerCase()}_${this.#nodes.length}`)): string {
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    output = this.#unique(`${op.toLowerCase()}_${this.#nodes.length}`),
+  ): string {
     this.#nodes.push({ op, inputs, outputs: [output], attributes });
     return output;
   }
 
-  uses(t: Tensor): number { return this.#uses.get(t) ?? 0; }
+  uses(t: Tensor): number {
+    return this.#uses.get(t) ?? 0;
+  }
 
   /** Whether a tensor is a weight or constant, or a view of one. */
   isConstant(t: Tensor): boolean {
     const { op, inputs } = t.node;
-    return op.name === "variable" || op.name === "constant" || ((op.kind === "movement" || op.kind === "pass") && this.isConstant(inputs[0]));
+    return (
+      op.name === "variable" ||
+      op.name === "constant" ||
+      ((op.kind === "movement" || op.kind === "pass") && this.isConstant(inputs[0]))
+    );
   }
 
   /** The values of a weight or constant, also through views of it; undefined where the tensor is computed. */
@@ -156,24 +230,34 @@ export class Exporter {
       const { variable } = attrs as { variable: Variable };
       return { name: this.#nameOf(variable), data: this.#valuesOf(variable) };
     }
-    if (op.name === "constant") return { name: "", data: new Float32Array(t.size).fill((attrs as { value: number }).value) };
+    if (op.name === "constant")
+      return { name: "", data: new Float32Array(t.size).fill((attrs as { value: number }).value) };
     const member = memberAt(t);
     if (member) return { name: this.#nameOf(member), data: this.#valuesOf(member) };
     const from = this.constantOf(inputs[0])!;
     if (op.kind !== "movement" || !op.view) return from;
     const { shape } = inputs[0];
-    const { offset, strides } = op.view({ offset: 0, strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, m) => n * m, 1)) }, shape, t.shape, attrs);
+    const { offset, strides } = op.view(
+      { offset: 0, strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, m) => n * m, 1)) },
+      shape,
+      t.shape,
+      attrs,
+    );
     return { name: from.name, data: gathered(from.data, t.shape, offset, strides) };
   }
 
-  #nameOf(variable: Variable): string { return this.options.names?.get(variable) ?? variable.name; }
+  #nameOf(variable: Variable): string {
+    return this.options.names?.get(variable) ?? variable.name;
+  }
   #valuesOf(variable: Variable): ArrayLike<number> {
     return (this.options.values ?? ((v: Variable) => v.initialData()))(variable);
   }
 
   /** What must be written, each node after what it needs, with the pattern that it ends. */
   #order(outputs: readonly Tensor[]): (readonly [Node, Match | undefined])[] {
-    const seen = new Set<Node>(), all: Node[] = [], stack = outputs.map((t) => t.node);
+    const seen = new Set<Node>();
+    const all: Node[] = [];
+    const stack = outputs.map((t) => t.node);
     for (const t of outputs) this.#uses.set(t, 1);
     while (stack.length) {
       const node = stack.pop()!;
@@ -187,13 +271,18 @@ export class Exporter {
       }
       all.push(node);
     }
-    const wanted = new Map<Node, Match | undefined>(), need = outputs.map((t) => t.node);
+    const wanted = new Map<Node, Match | undefined>();
+    const need = outputs.map((t) => t.node);
     while (need.length) {
       const node = need.pop()!;
       if (wanted.has(node) || node.outputs.every((t) => this.#named.has(t) || this.isConstant(t))) continue;
       const match = matchPattern(node, this);
       wanted.set(node, match);
-      const inputs = match ? match.inputs : node.op.kind === "elementwise" ? node.inputs.flatMap((x) => [withoutPasses(x), beforeExpand(x)]) : node.inputs.map(withoutPasses);
+      const inputs = match
+        ? match.inputs
+        : node.op.kind === "elementwise"
+          ? node.inputs.flatMap((x) => [withoutPasses(x), beforeExpand(x)])
+          : node.inputs.map(withoutPasses);
       for (const x of inputs) need.push(x.node);
     }
     return [...wanted].sort(([a], [b]) => a.id - b.id);
@@ -202,12 +291,18 @@ export class Exporter {
   #emit(node: Node, match: Match | undefined): void {
     if (match) return void this.#named.set(node.outputs[0], match.emit(this));
     const emit = Object.hasOwn(emitters, node.op.name) ? emitters[node.op.name] : undefined;
-    if (!emit) throw new OnnxError(`${node.op.name} of ${node.inputs.map((x) => showShape(x.shape)).join(" and ") || "nothing"} has no form in ONNX here; export a network without it`);
+    if (!emit)
+      throw new OnnxError(
+        `${node.op.name} of ${node.inputs.map((x) => showShape(x.shape)).join(" and ") || "nothing"} has no form in ONNX here; export a network without it`,
+      );
     const made = emit(this, node);
     (typeof made === "string" ? [made] : made).forEach((name, i) => this.#named.set(node.outputs[i], name));
   }
 
-  /** Without nodes that nothing reads, and with outputs written by who computes them rather than copied, where only they read it. */
+  /**
+   * Without nodes that nothing reads, and with outputs written by who computes them rather than copied, where only
+   * they read it.
+   */
   #spliced(outputs: readonly string[]): OnnxNode[] {
     const nodes = [...this.#nodes];
     const reads = (): Map<string, number> => {
@@ -215,14 +310,16 @@ export class Exporter {
       for (const n of nodes) for (const i of n.inputs) count.set(i, (count.get(i) ?? 0) + 1);
       return count;
     };
-    for (let live = false; !live;) {
+    for (let live = false; !live; ) {
       const count = reads();
       live = true;
-      for (let i = nodes.length - 1; i >= 0; i--) if (nodes[i].outputs.every((o) => !count.has(o) && !outputs.includes(o))) nodes.splice(i, 1), (live = false);
+      for (let i = nodes.length - 1; i >= 0; i--)
+        if (nodes[i].outputs.every((o) => !count.has(o) && !outputs.includes(o))) nodes.splice(i, 1), (live = false);
     }
     const count = reads();
     for (const name of outputs) {
-      const copy = nodes.findIndex((n) => n.op === "Identity" && n.outputs[0] === name), from = nodes[copy].inputs[0];
+      const copy = nodes.findIndex((n) => n.op === "Identity" && n.outputs[0] === name);
+      const from = nodes[copy].inputs[0];
       const maker = nodes.findIndex((n) => n.outputs.includes(from));
       if (maker < 0 || count.get(from) !== 1) continue;
       nodes[maker] = { ...nodes[maker], outputs: nodes[maker].outputs.map((o) => (o === from ? name : o)) };

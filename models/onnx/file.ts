@@ -30,7 +30,14 @@ export interface OnnxModel {
   readonly outputs: readonly OnnxValue[];
 }
 
-const ELEMENT_TYPES: Readonly<Record<OnnxTensor["type"], number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f16: 10, u32: 12 };
+const ELEMENT_TYPES: Readonly<Record<OnnxTensor["type"], number>> = {
+  f32: 1,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  u32: 12,
+};
 const IR_VERSION = 8;
 
 /** A message of protocol buffers in the making: pieces and their length. */
@@ -45,7 +52,9 @@ class Message {
     return this.#varint((field << 3) | 5).#add(new Uint8Array(Float32Array.of(value).buffer));
   }
   bytes(field: number, bytes: Uint8Array): this {
-    return this.#varint((field << 3) | 2).#varint(bytes.length).#add(bytes);
+    return this.#varint((field << 3) | 2)
+      .#varint(bytes.length)
+      .#add(bytes);
   }
   text(field: number, text: string): this {
     return this.bytes(field, new TextEncoder().encode(text));
@@ -82,15 +91,26 @@ class Message {
 }
 
 /** The model's bytes. Throws RangeError past the 2 GiB that protocol buffers can hold. */
-export function writeOnnx(model: OnnxModel, producer: { name: string; version: string } = { name: "cmedl", version: "" }): Uint8Array<ArrayBuffer> {
+export function writeOnnx(
+  model: OnnxModel,
+  producer: { name: string; version: string } = { name: "cmedl", version: "" },
+): Uint8Array<ArrayBuffer> {
   const graph = new Message()
     .all(model.nodes, (m, n) => m.message(1, nodeMessage(n, `${n.op}:${n.outputs[0]}`)))
     .text(2, model.name)
     .all(model.initializers, (m, t) => m.message(5, tensorMessage(t)))
     .all(model.inputs, (m, v) => m.message(11, valueMessage(v)))
     .all(model.outputs, (m, v) => m.message(12, valueMessage(v)));
-  const file = new Message().number(1, IR_VERSION).text(2, producer.name).text(3, producer.version).message(7, graph).message(8, new Message().text(1, "").number(2, model.opset));
-  if (file.length >= 2 ** 31) throw new RangeError(`the model takes ${file.length} bytes, and an ONNX file holds at most 2 GiB; export a smaller network`);
+  const file = new Message()
+    .number(1, IR_VERSION)
+    .text(2, producer.name)
+    .text(3, producer.version)
+    .message(7, graph)
+    .message(8, new Message().text(1, "").number(2, model.opset));
+  if (file.length >= 2 ** 31)
+    throw new RangeError(
+      `the model takes ${file.length} bytes, and an ONNX file holds at most 2 GiB; export a smaller network`,
+    );
   return file.finish();
 }
 
@@ -112,13 +132,31 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
 }
 
 function tensorMessage({ name, type, shape, data }: OnnxTensor): Message {
-  const raw = type === "f32" ? Float32Array.from(data) : type === "i32" ? Int32Array.from(data) : type === "u32" ? Uint32Array.from(data)
-    : type === "i64" ? BigInt64Array.from(Array.from(data, BigInt)) : type === "bool" ? Uint8Array.from(data, Number) : undefined;
+  const raw =
+    type === "f32"
+      ? Float32Array.from(data)
+      : type === "i32"
+        ? Int32Array.from(data)
+        : type === "u32"
+          ? Uint32Array.from(data)
+          : type === "i64"
+            ? BigInt64Array.from(Array.from(data, BigInt))
+            : type === "bool"
+              ? Uint8Array.from(data, Number)
+              : undefined;
   if (!raw) throw new RangeError(`initializer ${name} is ${type}, which is not written; cast it to f32`);
-  return new Message().all(shape, (m, d) => m.number(1, d)).number(2, ELEMENT_TYPES[type]).text(8, name).bytes(9, new Uint8Array(raw.buffer));
+  return new Message()
+    .all(shape, (m, d) => m.number(1, d))
+    .number(2, ELEMENT_TYPES[type])
+    .text(8, name)
+    .bytes(9, new Uint8Array(raw.buffer));
 }
 
 function valueMessage({ name, type, shape }: OnnxValue): Message {
-  const dims = new Message().all(shape, (m, d) => m.message(1, typeof d === "number" ? new Message().number(1, d) : new Message().text(2, d)));
-  return new Message().text(1, name).message(2, new Message().message(1, new Message().number(1, ELEMENT_TYPES[type]).message(2, dims)));
+  const dims = new Message().all(shape, (m, d) =>
+    m.message(1, typeof d === "number" ? new Message().number(1, d) : new Message().text(2, d)),
+  );
+  return new Message()
+    .text(1, name)
+    .message(2, new Message().message(1, new Message().number(1, ELEMENT_TYPES[type]).message(2, dims)));
 }

@@ -11,7 +11,8 @@ export class OnnxError extends EngineError {
 }
 
 /** Where each axis of an image's ONNX form comes from, and where each of our axes went. */
-export const TO_NCHW = [0, 3, 1, 2], TO_NHWC = [0, 2, 3, 1];
+export const TO_NCHW = [0, 3, 1, 2],
+  TO_NHWC = [0, 2, 3, 1];
 export const onnxShape = (shape: Shape): Shape => (shape.length === 4 ? TO_NCHW.map((d) => shape[d]) : shape);
 export const onnxAxis = (axis: number, rank: number): number => (rank === 4 ? TO_NCHW.indexOf(axis) : axis);
 
@@ -33,7 +34,9 @@ export function beforeExpand(t: Tensor): Tensor {
 export function withoutSingles(t: Tensor): Tensor {
   const x = beforeExpand(t);
   const core = (s: Shape): string => s.filter((n) => n !== 1).join();
-  return x.node.op.name === "reshape" && core(x.shape) === core(x.node.inputs[0].shape) ? withoutSingles(x.node.inputs[0]) : x;
+  return x.node.op.name === "reshape" && core(x.shape) === core(x.node.inputs[0].shape)
+    ? withoutSingles(x.node.inputs[0])
+    : x;
 }
 
 /** The variable that a slice of an optimizer's arena is. */
@@ -41,7 +44,9 @@ export function memberAt({ node }: Tensor): Variable | undefined {
   const { start } = node.attrs as { start?: readonly number[] };
   const arena = node.inputs[0]?.node;
   if (node.op.name !== "slice" || arena?.op.name !== "variable") return undefined;
-  return (arena.attrs as { variable: Variable }).variable.members?.find((m) => m.offset === start?.[0] && m.variable.size === node.outputs[0].size)?.variable;
+  return (arena.attrs as { variable: Variable }).variable.members?.find(
+    (m) => m.offset === start?.[0] && m.variable.size === node.outputs[0].size,
+  )?.variable;
 }
 
 /** The elements of x at offset + Σ coordinate · stride. */

@@ -1,4 +1,5 @@
-// Chains of our ops that are one op of ONNX: batch norm by running statistics, instance norm, a convolution with its bias.
+// Chains of our ops that are one op of ONNX: batch norm by running statistics, instance norm, a convolution with its
+// bias.
 import type { Tensor } from "../../engine/index.ts";
 import { type Node, beforeExpand, withoutPasses, withoutSingles } from "./graph.ts";
 import { convolution } from "./ops.ts";
@@ -23,7 +24,11 @@ function splitWeight({ inputs, outputs }: Node, e: Exporter): { x: Tensor; w: Te
     return e.isConstant(b) && b.size === channels && (b.shape.at(-1) === channels || channels === 1);
   };
   const [a, b] = inputs.map(withoutPasses);
-  return isWeight(b) && !e.isConstant(a) ? { x: a, w: b } : isWeight(a) && !e.isConstant(b) ? { x: b, w: a } : undefined;
+  return isWeight(b) && !e.isConstant(a)
+    ? { x: a, w: b }
+    : isWeight(a) && !e.isConstant(b)
+      ? { x: b, w: a }
+      : undefined;
 }
 
 /** [y · weight] + bias where y = (x − mean) · 1/√(variance + eps), the weight and bias optional. */
@@ -35,21 +40,48 @@ function matchNorm(node: Node, e: Exporter): Match | undefined {
   const multiplied = unitOf(scaled, e) ? undefined : splitWeight(scaled, e);
   const unit = unitOf(multiplied ? multiplied.x.node : scaled, e);
   if (!unit) return undefined;
-  const { x, mean, variance, eps } = unit, channels = x.shape[3];
-  const filled = (t: Tensor | undefined, value: number): ((e: Exporter) => string) => (e) =>
-    t ? e.vector(t, channels) : e.initializer("", "f32", [channels], new Float32Array(channels).fill(value), `fill ${channels} ${value}`);
-  const weight = filled(multiplied?.w, 1), bias = filled(added?.w, 0), attributes = { epsilon: { float: eps } };
+  const { x, mean, variance, eps } = unit;
+  const channels = x.shape[3];
+  const filled =
+    (t: Tensor | undefined, value: number): ((e: Exporter) => string) =>
+    (e) =>
+      t
+        ? e.vector(t, channels)
+        : e.initializer("", "f32", [channels], new Float32Array(channels).fill(value), `fill ${channels} ${value}`);
+  const weight = filled(multiplied?.w, 1);
+  const bias = filled(added?.w, 0);
+  const attributes = { epsilon: { float: eps } };
   if (e.isConstant(mean) && e.isConstant(variance)) {
     if (mean.size !== channels || variance.size !== channels) return undefined;
-    return { inputs: [x], emit: (e) => e.node("BatchNormalization", [e.value(x), weight(e), bias(e), e.vector(mean, channels), e.vector(variance, channels)], attributes) };
+    return {
+      inputs: [x],
+      emit: (e) =>
+        e.node(
+          "BatchNormalization",
+          [e.value(x), weight(e), bias(e), e.vector(mean, channels), e.vector(variance, channels)],
+          attributes,
+        ),
+    };
   }
-  const { op, inputs, attrs } = mean.node, axes = (attrs as { axes?: readonly number[] }).axes;
-  if (op.name !== "moments" || variance.node !== mean.node || mean.index !== 0 || variance.index !== 1 || withoutPasses(inputs[0]) !== x || axes?.join() !== "1,2") return undefined;
+  const { op, inputs, attrs } = mean.node;
+  const axes = (attrs as { axes?: readonly number[] }).axes;
+  if (
+    op.name !== "moments" ||
+    variance.node !== mean.node ||
+    mean.index !== 0 ||
+    variance.index !== 1 ||
+    withoutPasses(inputs[0]) !== x ||
+    axes?.join() !== "1,2"
+  )
+    return undefined;
   return { inputs: [x], emit: (e) => e.node("InstanceNormalization", [e.value(x), weight(e), bias(e)], attributes) };
 }
 
 /** (x − mean) · 1/√(variance + eps) of an image. */
-function unitOf({ op, inputs, outputs }: Node, e: Exporter): { x: Tensor; mean: Tensor; variance: Tensor; eps: number } | undefined {
+function unitOf(
+  { op, inputs, outputs }: Node,
+  e: Exporter,
+): { x: Tensor; mean: Tensor; variance: Tensor; eps: number } | undefined {
   if (op.name !== "mul" || outputs[0].rank !== 4) return undefined;
   const [centred, root] = inputs.map((t) => withoutSingles(t));
   if (withoutPasses(inputs[0]).node.op.name !== "sub" || root.node.op.name !== "rsqrt") return undefined;
@@ -57,7 +89,9 @@ function unitOf({ op, inputs, outputs }: Node, e: Exporter): { x: Tensor; mean: 
   if (sum.node.op.name !== "add") return undefined;
   const [variance, added] = sum.node.inputs.map((t) => withoutSingles(t));
   const [x, mean] = [withoutPasses(centred.node.inputs[0]), withoutSingles(centred.node.inputs[1])];
-  return added.node.op.name === "constant" && !e.isConstant(x) ? { x, mean, variance, eps: (added.node.attrs as { value: number }).value } : undefined;
+  return added.node.op.name === "constant" && !e.isConstant(x)
+    ? { x, mean, variance, eps: (added.node.attrs as { value: number }).value }
+    : undefined;
 }
 
 /** A convolution, used nowhere else, and its bias. */

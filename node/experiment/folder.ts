@@ -23,21 +23,42 @@ export interface Decided {
 }
 
 export class ExperimentFolder {
-  private constructor(readonly path: string, public decided: Decided | undefined) {}
+  private constructor(
+    readonly path: string,
+    public decided: Decided | undefined,
+  ) {}
 
-  /** A new folder, or the one of an experiment that goes on. Throws CommandError where it was made with other settings. */
+  /**
+   * A new folder, or the one of an experiment that goes on. Throws CommandError where it was made with other
+   * settings.
+   */
   static async open(path: string, experiment: string, settings: unknown): Promise<ExperimentFolder> {
     const file = join(path, "experiment.json");
     if (!(await exists(file))) {
       const entries = await readdir(path).catch(() => [] as string[]);
-      if (entries.some((e) => e !== "runs" && e !== CALIBRATION)) throw new FileError(path, "is not empty and holds no experiment", "name a new folder with --out");
+      if (entries.some((e) => e !== "runs" && e !== CALIBRATION))
+        throw new FileError(path, "is not empty and holds no experiment", "name a new folder with --out");
       return new ExperimentFolder(path, undefined);
     }
     const decided = await readJson<Decided>(file);
-    if (decided.version !== 1) throw new DataError(file, "version", `is ${String(decided.version)}, this cmedl reads 1`, "name a new folder with --out");
-    if (decided.experiment !== experiment) throw new CommandError("usage", `${path} holds the experiment ${decided.experiment}, not ${experiment}; name a new folder with --out`);
+    if (decided.version !== 1)
+      throw new DataError(
+        file,
+        "version",
+        `is ${String(decided.version)}, this cmedl reads 1`,
+        "name a new folder with --out",
+      );
+    if (decided.experiment !== experiment)
+      throw new CommandError(
+        "usage",
+        `${path} holds the experiment ${decided.experiment}, not ${experiment}; name a new folder with --out`,
+      );
     const [first, ...others] = differences(decided.settings, JSON.parse(JSON.stringify(settings)));
-    if (first) throw new CommandError("usage", `${path} was begun with other settings: ${first}${others.length ? ` (and ${others.length} more)` : ""}; give the same, or name a new folder with --out`);
+    if (first)
+      throw new CommandError(
+        "usage",
+        `${path} was begun with other settings: ${first}${others.length ? ` (and ${others.length} more)` : ""}; give the same, or name a new folder with --out`,
+      );
     return new ExperimentFolder(path, decided);
   }
 
@@ -51,16 +72,25 @@ export class ExperimentFolder {
     await writeAtomic(join(this.path, name), content);
   }
 
-  runPath(job: string): string { return join(this.path, "runs", job); }
+  runPath(job: string): string {
+    return join(this.path, "runs", job);
+  }
 
-  /** A run for a job: new, or where it stands. A run that has no checkpoint yet begins anew. Throws CommandError where its configuration was another. */
+  /**
+   * A run for a job: new, or where it stands. A run that has no checkpoint yet begins anew. Throws CommandError where
+   * its configuration was another.
+   */
   async run(job: string, config: TrainConfig): Promise<{ run: RunFolder; state: "new" | "begun" | "finished" }> {
     const path = this.runPath(job);
     if (await exists(path)) {
       const run = await RunFolder.open(path).catch(() => undefined);
       if (run && (await hasCheckpoint(path))) {
         const [first] = differences(await run.readConfig(), JSON.parse(JSON.stringify(config)));
-        if (first) throw new CommandError("usage", `${path} was trained with other settings: ${first}; name a new folder with --out`);
+        if (first)
+          throw new CommandError(
+            "usage",
+            `${path} was trained with other settings: ${first}; name a new folder with --out`,
+          );
         return { run, state: (await isDone(path)) ? "finished" : "begun" };
       }
       await rm(path, { recursive: true });
@@ -72,7 +102,8 @@ export class ExperimentFolder {
 
   /** A run that is thrown away. */
   async calibration(config: TrainConfig): Promise<{ run: RunFolder; remove(): Promise<void> }> {
-    const path = join(this.path, CALIBRATION), remove = (): Promise<void> => rm(path, { recursive: true, force: true });
+    const path = join(this.path, CALIBRATION);
+    const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
     await remove();
     const run = await RunFolder.create(path);
     await run.writeConfig(config);
@@ -80,7 +111,12 @@ export class ExperimentFolder {
   }
 
   /** A job's test, if it was tested with this tolerance on these cases. */
-  async evaluation(run: string, job: string, toleranceMm: number, ids: readonly string[]): Promise<Evaluation | undefined> {
+  async evaluation(
+    run: string,
+    job: string,
+    toleranceMm: number,
+    ids: readonly string[],
+  ): Promise<Evaluation | undefined> {
     const file = this.#evaluationFile(run, job);
     if (!(await exists(file))) return undefined;
     const found = await readJson<{ toleranceMm: number; cases: Evaluation }>(file);
@@ -91,7 +127,9 @@ export class ExperimentFolder {
     await writeAtomic(this.#evaluationFile(run, job), `${JSON.stringify({ toleranceMm, cases }, null, 2)}\n`);
   }
 
-  #evaluationFile(run: string, job: string): string { return join(this.runPath(run), `evaluation-${job}.json`); }
+  #evaluationFile(run: string, job: string): string {
+    return join(this.runPath(run), `evaluation-${job}.json`);
+  }
 }
 
 const CALIBRATION = ".calibration";
@@ -101,18 +139,28 @@ async function readJson<T>(file: string): Promise<T> {
     return JSON.parse(new TextDecoder().decode(await readBytes(file))) as T;
   } catch (cause) {
     if (cause instanceof FileError) throw cause;
-    throw new DataError(file, "content", "is no JSON", "put back the file that `cmedl experiment` wrote, or name a new folder");
+    throw new DataError(
+      file,
+      "content",
+      "is no JSON",
+      "put back the file that `cmedl experiment` wrote, or name a new folder",
+    );
   }
 }
 
-const hasCheckpoint = async (run: string): Promise<boolean> => (await readdir(join(run, "checkpoints")).catch(() => [] as string[])).some((n) => n.endsWith(".safetensors"));
+const hasCheckpoint = async (run: string): Promise<boolean> =>
+  (await readdir(join(run, "checkpoints")).catch(() => [] as string[])).some((n) => n.endsWith(".safetensors"));
 
-const isDone = async (run: string): Promise<boolean> => /^(finished|stopped)/.test(await readFile(join(run, "STATUS"), "utf8").catch(() => ""));
+const isDone = async (run: string): Promise<boolean> =>
+  /^(finished|stopped)/.test(await readFile(join(run, "STATUS"), "utf8").catch(() => ""));
 
 /** Where two plain values differ: "a.b was 1, now 2". */
 export function differences(was: unknown, is: unknown, at = ""): string[] {
   const plain = (v: unknown): v is Record<string, unknown> => typeof v === "object" && v !== null && !Array.isArray(v);
-  if (plain(was) && plain(is)) return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((k) => differences(was[k], is[k], at ? `${at}.${k}` : k));
+  if (plain(was) && plain(is))
+    return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((k) =>
+      differences(was[k], is[k], at ? `${at}.${k}` : k),
+    );
   const text = (v: unknown): string => (v === undefined ? "not given" : JSON.stringify(v));
   return text(was) === text(is) ? [] : [`${at} was ${text(was)}, now ${text(is)}`];
 }

@@ -1,5 +1,14 @@
 // An experiment's findings as files and text: table.md, table.csv, results.json, and the table for the terminal.
-import { type Compared, type Method, type Metric, compareMethods, comparisonCsv, comparisonNotes, comparisonTables, meanOfRuns } from "../../report/comparison.ts";
+import {
+  type Compared,
+  type Method,
+  type Metric,
+  compareMethods,
+  comparisonCsv,
+  comparisonNotes,
+  comparisonTables,
+  meanOfRuns,
+} from "../../report/comparison.ts";
 import { tableMarkdown, tableText } from "../../report/table.ts";
 import { type Experiment, type Job, type Length, NETWORK_NAMES } from "../../train/experiments.ts";
 import type { Evaluation } from "../run/evaluate.ts";
@@ -20,20 +29,56 @@ const KINDS = {
 } as const;
 
 /** "10 epochs of 32 steps". */
-export const lengthText = ({ epochs, steps }: Length): string => `${epochs} epoch${epochs === 1 ? "" : "s"} of ${steps} step${steps === 1 ? "" : "s"}`;
+export const lengthText = ({ epochs, steps }: Length): string =>
+  `${epochs} epoch${epochs === 1 ? "" : "s"} of ${steps} step${steps === 1 ? "" : "s"}`;
 
 /** Writes the tables of what was found so far; their text. */
-export async function writeTables(folder: ExperimentFolder, name: string, plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>, about: About): Promise<string> {
-  const metrics = metricsOf(plan, [...results.values()]), methods = methodsOf(plan, jobs, results);
+export async function writeTables(
+  folder: ExperimentFolder,
+  name: string,
+  plan: Experiment,
+  jobs: readonly Job[],
+  results: ReadonlyMap<Job, Evaluation>,
+  about: About,
+): Promise<string> {
+  const metrics = metricsOf(plan, [...results.values()]);
+  const methods = methodsOf(plan, jobs, results);
   const compared = compareMethods(methods, metrics, plan.reference);
-  const tables = comparisonTables(plan.title, compared, metrics, { reference: plan.reference, elsewhere: `The paper's: ${plan.source}` });
+  const tables = comparisonTables(plan.title, compared, metrics, {
+    reference: plan.reference,
+    elsewhere: `The paper's: ${plan.source}`,
+  });
   const notes = notesOf(plan, jobs, results, compared, about);
-  await folder.write("table.md", `${[...tables.map(tableMarkdown), notes.map((n) => `- ${n}`).join("\n")].join("\n\n")}\n`);
+  await folder.write(
+    "table.md",
+    `${[...tables.map(tableMarkdown), notes.map((n) => `- ${n}`).join("\n")].join("\n\n")}\n`,
+  );
   await folder.write("table.csv", comparisonCsv(compared, metrics));
-  await folder.write("results.json", `${JSON.stringify({
-    experiment: name, ...about, reference: plan.reference, rows: compared,
-    runs: jobs.filter((j) => results.has(j)).map((j) => ({ method: j.row.name, part: j.row.part, preset: j.row.preset, segmentor: j.segmentor, seed: j.seed, fold: j.fold, run: j.run, cases: results.get(j) })),
-  }, null, 2)}\n`);
+  await folder.write(
+    "results.json",
+    `${JSON.stringify(
+      {
+        experiment: name,
+        ...about,
+        reference: plan.reference,
+        rows: compared,
+        runs: jobs
+          .filter((j) => results.has(j))
+          .map((j) => ({
+            method: j.row.name,
+            part: j.row.part,
+            preset: j.row.preset,
+            segmentor: j.segmentor,
+            seed: j.seed,
+            fold: j.fold,
+            run: j.run,
+            cases: results.get(j),
+          })),
+      },
+      null,
+      2,
+    )}\n`,
+  );
   return [...tables.map(tableText), notes.join("\n")].join("\n\n");
 }
 
@@ -46,20 +91,49 @@ function metricsOf(plan: Experiment, found: readonly Evaluation[]): Metric[] {
   });
 }
 
-/** Rows of the table, network by network. A case's values are the mean over seeds; folds bring different cases together. */
+/**
+ * Rows of the table, network by network. A case's values are the mean over seeds; folds bring different cases
+ * together.
+ */
 function methodsOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>): Method[] {
-  const parts = [...new Set(plan.rows.map((r) => r.part))], segmentors = [...new Set(jobs.map((j) => j.segmentor))];
-  return parts.flatMap((part) => segmentors.flatMap((segmentor) => plan.rows.filter((r) => r.part === part).map((row): Method => {
-    const own = jobs.filter((j) => j.row === row && j.segmentor === segmentor && results.has(j)), paper = row.paper?.[segmentor];
-    return {
-      group: part === undefined ? NETWORK_NAMES[segmentor] : `${part}, ${NETWORK_NAMES[segmentor]}`, name: row.name, cases: meanOfRuns(own.map((j) => results.get(j)!)),
-      ...(paper ? { elsewhere: Object.fromEntries(plan.metrics.flatMap((m, i) => [[m, paper[i]], [`${m} Avg.`, paper[i]]])) } : {}),
-    };
-  })));
+  const parts = [...new Set(plan.rows.map((r) => r.part))];
+  const segmentors = [...new Set(jobs.map((j) => j.segmentor))];
+  return parts.flatMap((part) =>
+    segmentors.flatMap((segmentor) =>
+      plan.rows
+        .filter((r) => r.part === part)
+        .map((row): Method => {
+          const own = jobs.filter((j) => j.row === row && j.segmentor === segmentor && results.has(j));
+          const paper = row.paper?.[segmentor];
+          return {
+            group: part === undefined ? NETWORK_NAMES[segmentor] : `${part}, ${NETWORK_NAMES[segmentor]}`,
+            name: row.name,
+            cases: meanOfRuns(own.map((j) => results.get(j)!)),
+            ...(paper
+              ? {
+                  elsewhere: Object.fromEntries(
+                    plan.metrics.flatMap((m, i) => [
+                      [m, paper[i]],
+                      [`${m} Avg.`, paper[i]],
+                    ]),
+                  ),
+                }
+              : {}),
+          };
+        }),
+    ),
+  );
 }
 
-function notesOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>, compared: readonly Compared[], { toleranceMm, length, data, testIsValidation }: About): string[] {
-  const done = jobs.filter((j) => results.has(j)).length, seeds = new Set(jobs.map((j) => j.seed)).size;
+function notesOf(
+  plan: Experiment,
+  jobs: readonly Job[],
+  results: ReadonlyMap<Job, Evaluation>,
+  compared: readonly Compared[],
+  { toleranceMm, length, data, testIsValidation }: About,
+): string[] {
+  const done = jobs.filter((j) => results.has(j)).length;
+  const seeds = new Set(jobs.map((j) => j.seed)).size;
   return [
     ...comparisonNotes(compared, plan.reference),
     `every row trained ${lengthText(length)}${seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : ""}`,

@@ -26,19 +26,31 @@ export interface Surroundings {
   readonly command: string;
 }
 
-const withLength = (config: TrainConfig, { epochs, steps }: Length): TrainConfig => ({ ...config, optimization: { ...config.optimization, epochs, steps } });
+const withLength = (config: TrainConfig, { epochs, steps }: Length): TrainConfig => ({
+  ...config,
+  optimization: { ...config.optimization, epochs, steps },
+});
 
 /** Trains the run that a job is tested by, unless it is done, and tests it, unless it was. */
-export async function runJob(job: Planned, trained: Planned, length: Length, around: Surroundings & { toleranceMm: number; structures?: readonly string[]; pace: Pace }): Promise<Evaluation> {
+export async function runJob(
+  job: Planned,
+  trained: Planned,
+  length: Length,
+  around: Surroundings & { toleranceMm: number; structures?: readonly string[]; pace: Pace },
+): Promise<Evaluation> {
   const { data, folder, narrator, toleranceMm, pace } = around;
-  const config = withLength(trained.config, length), started = performance.now();
+  const config = withLength(trained.config, length);
+  const started = performance.now();
   const { run, state } = await folder.run(trained.id, config);
   if (state === "finished") narrator.say(`${trained.id} is trained already`);
   else {
-    const from = state === "begun" ? await run.latestCheckpoint((message) => narrator.say(`passed over: ${message}`)) : undefined;
+    const from =
+      state === "begun" ? await run.latestCheckpoint((message) => narrator.say(`passed over: ${message}`)) : undefined;
     if (from) {
       await run.truncateLog(from.checkpoint.progress.steps);
-      narrator.say(`going on with ${trained.id} at epoch ${from.checkpoint.progress.epoch + 1}, step ${from.checkpoint.progress.step + 1}`);
+      narrator.say(
+        `going on with ${trained.id} at epoch ${from.checkpoint.progress.epoch + 1}, step ${from.checkpoint.progress.step + 1}`,
+      );
     }
     await trainOr(around.command, async () => {
       const sets = await data.sets(config, trained.row.swapped ?? false);
@@ -49,36 +61,56 @@ export async function runJob(job: Planned, trained: Planned, length: Length, aro
   pace.done(trained.id, state === "new" ? (performance.now() - started) / 1000 : undefined);
   const known = await folder.evaluation(trained.id, job.id, toleranceMm, job.test);
   if (known) return known;
-  const bar = narrator.bar("testing", job.test.length), tested = withLength(job.config, length);
+  const bar = narrator.bar("testing", job.test.length);
+  const tested = withLength(job.config, length);
   using device = await around.open();
-  const found = await evaluateRun(device, tested, run, data.test(tested, job.row.swapped ?? false, job.test), { toleranceMm, names: around.structures, onCase: (id) => bar.advance(id) });
+  const found = await evaluateRun(device, tested, run, data.test(tested, job.row.swapped ?? false, job.test), {
+    toleranceMm,
+    names: around.structures,
+    onCase: (id) => bar.advance(id),
+  });
   bar.done();
   narrator.end();
   await folder.writeEvaluation(trained.id, job.id, toleranceMm, found);
   return found;
 }
 
-const EPOCHS = 2, STEPS = 3;
+const EPOCHS = 2;
+const STEPS = 3;
 
 /** What each run needs, measured on a few steps of one of its kind. */
-export async function calibrate(jobs: readonly Planned[], { data, folder, narrator, open, command }: Surroundings): Promise<Map<string, Cost>> {
-  const measured = new Map<string, Cost>(), costs = new Map<string, Cost>();
+export async function calibrate(
+  jobs: readonly Planned[],
+  { data, folder, narrator, open, command }: Surroundings,
+): Promise<Map<string, Cost>> {
+  const measured = new Map<string, Cost>();
+  const costs = new Map<string, Cost>();
   for (const job of jobs) {
     const key = costKey(job.config);
     if (!measured.has(key)) {
       const config = withLength(job.config, { epochs: EPOCHS, steps: STEPS });
       const sets = await data.sets(config, job.row.swapped ?? false);
-      const { run, remove } = await folder.calibration(config), started = performance.now();
+      const { run, remove } = await folder.calibration(config);
+      const started = performance.now();
       try {
         using device = await open();
-        const { startSeconds } = await trainOr(command, () => trainRun(device, config, sets, run, new Narrator({ quiet: true })));
-        const total = (performance.now() - started) / 1000, steps = await stepSeconds(run);
+        const { startSeconds } = await trainOr(command, () =>
+          trainRun(device, config, sets, run, new Narrator({ quiet: true })),
+        );
+        const total = (performance.now() - started) / 1000;
+        const steps = await stepSeconds(run);
         const epoch = Math.max(0, total - startSeconds - steps.reduce((s, v) => s + v, 0)) / EPOCHS;
         // The last epoch's steps: the first ones of a program are slow.
         const step = steps.slice(-STEPS).reduce((s, v) => s + v, 0) / STEPS;
         // The test of a run is as long as a validation of as many cases.
-        measured.set(key, { start: startSeconds + epoch * (job.test.length / job.config.cases.studentVal.length), step, epoch });
-        narrator.say(`measured ${job.row.part ? `${job.row.part} ` : ""}${job.row.name}, ${job.segmentor}: ${step.toFixed(2)} s a step, ${startSeconds.toFixed(0)} s to start, ${epoch.toFixed(1)} s at an epoch's end`);
+        measured.set(key, {
+          start: startSeconds + epoch * (job.test.length / job.config.cases.studentVal.length),
+          step,
+          epoch,
+        });
+        narrator.say(
+          `measured ${job.row.part ? `${job.row.part} ` : ""}${job.row.name}, ${job.segmentor}: ${step.toFixed(2)} s a step, ${startSeconds.toFixed(0)} s to start, ${epoch.toFixed(1)} s at an epoch's end`,
+        );
       } finally {
         await remove();
       }
@@ -88,7 +120,8 @@ export async function calibrate(jobs: readonly Planned[], { data, folder, narrat
   return costs;
 }
 
-const stepSeconds = async (run: RunFolder): Promise<number[]> => (await run.events()).flatMap((e) => (e.event === "step" && typeof e.ms === "number" ? [e.ms / 1000] : []));
+const stepSeconds = async (run: RunFolder): Promise<number[]> =>
+  (await run.events()).flatMap((e) => (e.event === "step" && typeof e.ms === "number" ? [e.ms / 1000] : []));
 
 /** Ctrl-C within a run: the experiment is what goes on. */
 async function trainOr<T>(command: string, f: () => Promise<T>): Promise<T> {
@@ -96,7 +129,9 @@ async function trainOr<T>(command: string, f: () => Promise<T>): Promise<T> {
     return await f();
   } catch (error) {
     if (!(error instanceof CommandError && error.code === "interrupted")) throw error;
-    throw new CommandError("interrupted", `stopped; everything is saved, go on with the same \`${command} …\``, { cause: error });
+    throw new CommandError("interrupted", `stopped; everything is saved, go on with the same \`${command} …\``, {
+      cause: error,
+    });
   }
 }
 
@@ -106,7 +141,10 @@ export class Pace {
   #took = 0;
   #expected = 0;
   #counted = 0;
-  constructor(jobs: readonly string[], readonly seconds: Readonly<Record<string, number>>) {
+  constructor(
+    jobs: readonly string[],
+    readonly seconds: Readonly<Record<string, number>>,
+  ) {
     this.#left = new Set(jobs);
   }
 
@@ -121,9 +159,9 @@ export class Pace {
   /** Seconds, or NaN where nothing is known yet. */
   get left(): number {
     if (this.#left.size === 0) return 0;
-    const expected = [...this.#left].map((job) => this.seconds[job] ?? NaN), sum = expected.reduce((s, v) => s + v, 0);
+    const expected = [...this.#left].map((job) => this.seconds[job] ?? NaN);
+    const sum = expected.reduce((s, v) => s + v, 0);
     if (!Number.isNaN(sum)) return sum * (this.#expected > 0 ? this.#took / this.#expected : 1);
     return this.#counted > 0 ? (this.#took / this.#counted) * this.#left.size : NaN;
   }
 }
-

@@ -50,26 +50,43 @@ export interface NodeGpu {
 
 /** No adapter at all; the message holds the command that mends it. */
 export class GpuUnavailableError extends EngineError {
-  constructor(message: string, readonly tried: GpuChoice["tried"], options?: ErrorOptions) {
+  constructor(
+    message: string,
+    readonly tried: GpuChoice["tried"],
+    options?: ErrorOptions,
+  ) {
     super("gpu-unavailable", message, options);
   }
 }
 
 /** Toggles that are known to Dawn and of use here; Dawn ignores unknown names in silence. */
 export const knownDawnFeatures = [
-  "allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "timestamp_quantization", "dump_shaders",
-  "disable_robustness", "disable_workgroup_init", "use_vulkan_memory_model",
-  "nonzero_clear_resources_on_creation_for_testing", "lazy_clear_resource_on_first_use",
+  "allow_unsafe_apis",
+  "vulkan_enable_f16_on_nvidia",
+  "timestamp_quantization",
+  "dump_shaders",
+  "disable_robustness",
+  "disable_workgroup_init",
+  "use_vulkan_memory_model",
+  "nonzero_clear_resources_on_creation_for_testing",
+  "lazy_clear_resource_on_first_use",
 ] as const;
 
-/** Without the first Dawn offers no subgroup matrices, which are experimental, without the second no f16 on NVIDIA's Vulkan driver. */
+/**
+ * Without the first Dawn offers no subgroup matrices, which are experimental, without the second no f16 on NVIDIA's
+ * Vulkan driver.
+ */
 export const tensorCoreFeatures: readonly string[] = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
 
 /** Timestamps in nanoseconds instead of multiples of 65.536 µs. */
 export const profilingFeatures: readonly string[] = ["-timestamp_quantization"];
 
 type Webgpu = typeof import("webgpu");
-interface Found { gpu: GPU; adapter: GPUAdapter; adapters: ListedAdapter[] }
+interface Found {
+  gpu: GPU;
+  adapter: GPUAdapter;
+  adapters: ListedAdapter[];
+}
 
 // Dawn segfaults at the next garbage collection if a create() result is dropped.
 const keptForever: GPU[] = [];
@@ -98,8 +115,11 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
   // A SwiftShader from files is asked for by name: the system's own drivers are no answer, unless the user named them.
   const onlySwiftShader = wish === "swiftshader" && chosenByUser === undefined && process.platform === "linux";
   if (!onlySwiftShader) {
-    const reason = wish ? `asked for by "${wish}"`
-      : chosenByUser ? "the driver that VK_DRIVER_FILES names" : "the system's own driver";
+    const reason = wish
+      ? `asked for by "${wish}"`
+      : chosenByUser
+        ? "the driver that VK_DRIVER_FILES names"
+        : "the system's own driver";
     const system = await attempt("system", reason);
     if (system) return system;
   }
@@ -109,13 +129,21 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
     if (!files) tried.push({ how: "swiftshader", result: "no SwiftShader files found" });
     if (files?.loader && !onlySwiftShader) {
       preloadLoader(files.loader);
-      const rescued = await attempt("own-loader", "the system's driver through our own Vulkan loader, for there was none");
+      const rescued = await attempt(
+        "own-loader",
+        "the system's driver through our own Vulkan loader, for there was none",
+      );
       if (rescued) return rescued;
     }
     if (files && chosenByUser === undefined) {
-      const software = await openSwiftShader(files, () => attempt("swiftshader", onlySwiftShader
-        ? `asked for by "swiftshader"; files from ${files.from}`
-        : `no usable Vulkan driver is installed; files from ${files.from}`));
+      const software = await openSwiftShader(files, () =>
+        attempt(
+          "swiftshader",
+          onlySwiftShader
+            ? `asked for by "swiftshader"; files from ${files.from}`
+            : `no usable Vulkan driver is installed; files from ${files.from}`,
+        ),
+      );
       if (software) return software;
     }
   }
@@ -137,7 +165,9 @@ async function openSwiftShader(files: SwiftShaderFiles, attempt: () => Promise<N
 function preloadLoader(path: string): void {
   try {
     process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_NODELETE);
-  } catch { /* "Module did not self-register" is the expected answer */ }
+  } catch {
+    /* "Module did not self-register" is the expected answer */
+  }
 }
 const RTLD_NOW = 2;
 const RTLD_NODELETE = 0x1000;
@@ -152,15 +182,25 @@ async function loadDawn(tried: GpuChoice["tried"]): Promise<Webgpu> {
     tried.push({ how: "webgpu", result: message });
     throw new GpuUnavailableError(
       `the npm package webgpu (Dawn) does not load here: ${message}; ${describeMend({ dawnLoads: false })}`,
-      tried, { cause });
+      tried,
+      { cause },
+    );
   }
 }
 
 /** One Dawn instance, or two when the first is not yet pinned to the best adapter. */
-async function findAdapter(webgpu: Webgpu, flags: string[], wish: string, quiet: boolean): Promise<Partial<Found> & { adapters: ListedAdapter[]; said: string[] }> {
+async function findAdapter(
+  webgpu: Webgpu,
+  flags: string[],
+  wish: string,
+  quiet: boolean,
+): Promise<Partial<Found> & { adapters: ListedAdapter[]; said: string[] }> {
   const said = new Set<string>();
   const open = async (extra: string[]): Promise<Partial<Found>> => {
-    const { value: [gpu, request], lines } = overhear(quiet, () => {
+    const {
+      value: [gpu, request],
+      lines,
+    } = overhear(quiet, () => {
       const gpu = webgpu.create([...flags, ...extra]);
       keptForever.push(gpu);
       const request = gpu.requestAdapter.bind(gpu);
@@ -169,7 +209,7 @@ async function findAdapter(webgpu: Webgpu, flags: string[], wish: string, quiet:
       return [gpu, preferFast()] as const;
     });
     for (const line of lines) said.add(line);
-    return { gpu, adapter: await request ?? undefined };
+    return { gpu, adapter: (await request) ?? undefined };
   };
   const list = async (): Promise<ListedAdapter[]> => {
     try {
@@ -191,32 +231,51 @@ async function findAdapter(webgpu: Webgpu, flags: string[], wish: string, quiet:
   return answer(pinned.adapter ? pinned : first, adapters);
 }
 
-/** The adapter that a wish means: "software", part of a name, or "" for the first real GPU, else the first of any kind. */
+/**
+ * The adapter that a wish means: "software", part of a name, or "" for the first real GPU, else the first of any
+ * kind.
+ */
 export function bestMatch(adapters: readonly ListedAdapter[], wish: string): ListedAdapter | undefined {
   if (wish === "") return adapters.find((a) => !a.software) ?? adapters[0];
-  return adapters.find((a) => wish === "software" ? a.software : a.name.toLowerCase().includes(wish));
+  return adapters.find((a) => (wish === "software" ? a.software : a.name.toLowerCase().includes(wish)));
 }
 
 /** Dawn's refusal of an unknown adapter name lists what there is. */
 export function parseAdapterList(message: string): ListedAdapter[] {
   return [...message.matchAll(/backend: '([^']*)', name: '(.*)'$/gm)].map(([, backend, name]) => ({
-    backend: backend!, name: name!, software: isSoftwareName(name!),
+    backend: backend!,
+    name: name!,
+    software: isSoftwareName(name!),
   }));
 }
 
 const backendHere = process.platform === "darwin" ? "metal" : process.platform === "win32" ? "d3d12" : "vulkan";
 
 function listed(adapter: GPUAdapter): ListedAdapter {
-  return { backend: backendHere, name: adapter.info.device || adapter.info.description, software: isSoftwareAdapter(adapter.info) };
+  return {
+    backend: backendHere,
+    name: adapter.info.device || adapter.info.description,
+    software: isSoftwareAdapter(adapter.info),
+  };
 }
 
 function choiceOf(found: Found, how: GpuChoice["how"], reason: string, tried: GpuChoice["tried"]): GpuChoice {
   const { info } = found.adapter;
-  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
-  const name = found.adapters.find((a) => plain(a.name) === plain(info.device))?.name ?? (info.device || info.description);
+  const plain = (text: string) =>
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "-")
+      .replace(/^-|-$/g, "");
+  const name =
+    found.adapters.find((a) => plain(a.name) === plain(info.device))?.name ?? (info.device || info.description);
   return {
-    how, name, driver: info.description || info.device, software: isSoftwareAdapter(found.adapter.info),
-    reason, adapters: found.adapters, tried: [...tried],
+    how,
+    name,
+    driver: info.description || info.device,
+    software: isSoftwareAdapter(found.adapter.info),
+    reason,
+    adapters: found.adapters,
+    tried: [...tried],
   };
 }
 
@@ -231,7 +290,8 @@ export function describeChoice(choice: GpuChoice): string {
 
 function dawnFlags(features: readonly string[]): string[] {
   const unknown = features.find((f) => !(knownDawnFeatures as readonly string[]).includes(f.replace(/^-/, "")));
-  if (unknown) throw new UsageError(`Dawn feature "${unknown}" is not known here; known are ${knownDawnFeatures.join(", ")}`);
+  if (unknown)
+    throw new UsageError(`Dawn feature "${unknown}" is not known here; known are ${knownDawnFeatures.join(", ")}`);
   const off = features.filter((f) => f.startsWith("-")).map((f) => f.slice(1));
   const on = [...new Set([...tensorCoreFeatures, ...features])].filter((f) => !f.startsWith("-") && !off.includes(f));
   return [
@@ -240,14 +300,26 @@ function dawnFlags(features: readonly string[]): string[] {
   ];
 }
 
-function unavailable(wish: string, chosenByUser: string | undefined, tried: GpuChoice["tried"], seen: ListedAdapter[]): GpuUnavailableError {
+function unavailable(
+  wish: string,
+  chosenByUser: string | undefined,
+  tried: GpuChoice["tried"],
+  seen: ListedAdapter[],
+): GpuUnavailableError {
   if (wish !== "" && (seen.length > 0 || chosenByUser !== undefined)) {
     const names = seen.map((a) => a.name).join("; ") || "none";
-    const hint = wish === "swiftshader" && chosenByUser !== undefined
-      ? `VK_DRIVER_FILES is set to ${chosenByUser}, which is not overridden: unset it` : "name one of them or leave the choice open";
+    const hint =
+      wish === "swiftshader" && chosenByUser !== undefined
+        ? `VK_DRIVER_FILES is set to ${chosenByUser}, which is not overridden: unset it`
+        : "name one of them or leave the choice open";
     return new GpuUnavailableError(`no GPU matches "${wish}" (adapters: ${names}); ${hint}`, tried);
   }
-  const inWorker = isMainThread ? "" : " (a worker thread's environment does not reach the driver: open the GPU in the main thread)";
-  const because = chosenByUser !== undefined ? `the driver that VK_DRIVER_FILES names (${chosenByUser}) gives no adapter` : "no usable GPU or Vulkan driver";
+  const inWorker = isMainThread
+    ? ""
+    : " (a worker thread's environment does not reach the driver: open the GPU in the main thread)";
+  const because =
+    chosenByUser !== undefined
+      ? `the driver that VK_DRIVER_FILES names (${chosenByUser}) gives no adapter`
+      : "no usable GPU or Vulkan driver";
   return new GpuUnavailableError(`${because}${inWorker}; ${describeMend({ dawnLoads: true })}`, tried);
 }

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 
 /**
- * Runs `work` with descriptor 2 led into an unlinked file for as long as the call is synchronous, and hands over the lines that
- * came. Where a descriptor can't be reopened without harm (a plain file, a socket, busy threads), only runs `work`.
+ * Runs `work` with descriptor 2 led into an unlinked file for as long as the call is synchronous, and hands over the
+ * lines that came. Where a descriptor can't be reopened without harm (a plain file, a socket, busy threads), only
+ * runs `work`.
  */
 export function overhear<T>(quiet: boolean, work: () => T): { value: T; lines: string[] } {
   const caught = quiet ? divertStderr() : undefined;
@@ -23,14 +24,16 @@ export function overhear<T>(quiet: boolean, work: () => T): { value: T; lines: s
 
 /** Without "Warning: ", stack lines, and the note on dynamic offsets that every software driver causes. */
 export function linesOf(text: string): string[] {
-  return text.split("\n")
+  return text
+    .split("\n")
     .filter((line) => line.trim() !== "" && !/^\s+at /.test(line) && !/artificially reduced from \d+ to \d+/.test(line))
     .map((line) => line.replace(/^(Warning|Error): /, "").trim());
 }
 
 function divertStderr(): (() => string) | undefined {
   if (process.platform !== "linux" || !isMainThread || !canReopen()) return undefined;
-  let saved = -1, file = -1;
+  let saved = -1;
+  let file = -1;
   try {
     saved = openSync("/proc/self/fd/2", constants.O_WRONLY | constants.O_APPEND);
     const folder = mkdtempSync(join(tmpdir(), "cmedl-stderr-"));

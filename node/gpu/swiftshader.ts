@@ -1,7 +1,18 @@
 // Where SwiftShader, the software Vulkan, lies on this machine; unpacked into a cache where it comes as an archive.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -17,7 +28,9 @@ export interface SwiftShaderFiles {
   from: string;
 }
 
-const driver = "libvk_swiftshader.so", icdJson = "vk_swiftshader_icd.json", loader = "libvulkan.so.1";
+const driver = "libvk_swiftshader.so";
+const icdJson = "vk_swiftshader_icd.json";
+const loader = "libvulkan.so.1";
 
 /** CMEDL_VULKAN_DIR, the package swiftshader-linux-<arch>, @sparticuz/chromium, then any installed Chromium. */
 export async function findSwiftShader(): Promise<SwiftShaderFiles | undefined> {
@@ -84,14 +97,18 @@ function unpackAtomically(archive: string, target: string): string {
 function unpack(archive: string, folder: string): void {
   const tar = brotliDecompressSync(readFileSync(archive));
   for (const { name, bytes } of tarFiles(tar)) {
-    if (name === driver || name === icdJson || name === loader) writeFileSync(join(folder, name), bytes, { mode: 0o755 });
+    if (name === driver || name === icdJson || name === loader)
+      writeFileSync(join(folder, name), bytes, { mode: 0o755 });
   }
 }
 
 /** The plain files of a ustar archive. */
 export function* tarFiles(tar: Buffer): Generator<{ name: string; bytes: Buffer }> {
-  for (let at = 0; at + 512 <= tar.length;) {
-    const name = tar.toString("latin1", at, at + 100).replace(/\0[^]*$/, "").replace(/^\.\//, "");
+  for (let at = 0; at + 512 <= tar.length; ) {
+    const name = tar
+      .toString("latin1", at, at + 100)
+      .replace(/\0[^]*$/, "")
+      .replace(/^\.\//, "");
     if (name === "") return;
     const size = parseInt(tar.toString("latin1", at + 124, at + 136), 8);
     const kind = tar[at + 156];
@@ -113,7 +130,10 @@ function browserFolders(): string[] {
   const home = homedir();
   const below = (folder: string, ...tail: string[]): string[] => {
     try {
-      return readdirSync(folder).sort().reverse().flatMap((name) => tail.map((t) => join(folder, name, t)));
+      return readdirSync(folder)
+        .sort()
+        .reverse()
+        .flatMap((name) => tail.map((t) => join(folder, name, t)));
     } catch {
       return [];
     }
@@ -121,11 +141,22 @@ function browserFolders(): string[] {
   const electron = resolve("electron");
   return [
     ...(process.env.CHROMIUM ? [dirname(real(process.env.CHROMIUM))] : []),
-    "/usr/lib/chromium", "/usr/lib64/chromium", "/usr/lib/chromium-browser", "/usr/lib64/chromium-browser",
-    "/opt/google/chrome", "/opt/google/chrome-beta", "/opt/microsoft/msedge", "/opt/brave.com/brave",
+    "/usr/lib/chromium",
+    "/usr/lib64/chromium",
+    "/usr/lib/chromium-browser",
+    "/usr/lib64/chromium-browser",
+    "/opt/google/chrome",
+    "/opt/google/chrome-beta",
+    "/opt/microsoft/msedge",
+    "/opt/brave.com/brave",
     "/snap/chromium/current/usr/lib/chromium-browser",
     ...(electron ? [join(dirname(electron), "dist")] : []),
-    ...below(process.env.PLAYWRIGHT_BROWSERS_PATH || join(home, ".cache", "ms-playwright"), "chrome-linux", "chrome-linux64", "chrome-headless-shell-linux64"),
+    ...below(
+      process.env.PLAYWRIGHT_BROWSERS_PATH || join(home, ".cache", "ms-playwright"),
+      "chrome-linux",
+      "chrome-linux64",
+      "chrome-headless-shell-linux64",
+    ),
     ...below(join(home, ".cache", "puppeteer", "chrome"), "chrome-linux64"),
   ];
 }
@@ -154,5 +185,7 @@ function real(path: string): string {
 }
 
 function isReadOnly(error: unknown): boolean {
-  return ["EACCES", "EROFS", "EPERM", "ENOSPC", "ENOTDIR", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+  return ["EACCES", "EROFS", "EPERM", "ENOSPC", "ENOTDIR", "EDQUOT"].includes(
+    (error as NodeJS.ErrnoException).code ?? "",
+  );
 }

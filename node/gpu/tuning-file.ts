@@ -12,11 +12,19 @@ interface Kept {
   readonly tuned: Tuned;
 }
 
-export const tuningFile = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "cmedl", "tuned.json");
+export const tuningFile = (): string =>
+  join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "cmedl", "tuned.json");
 
 const isKept = (v: unknown): v is Kept => {
   const { version: of, tuned } = (v ?? {}) as Partial<Kept>;
-  return typeof of === "string" && typeof tuned === "object" && tuned !== null && Object.values(tuned).every((c) => typeof c === "object" && c !== null && Object.values(c).every((n) => typeof n === "number"));
+  return (
+    typeof of === "string" &&
+    typeof tuned === "object" &&
+    tuned !== null &&
+    Object.values(tuned).every(
+      (c) => typeof c === "object" && c !== null && Object.values(c).every((n) => typeof n === "number"),
+    )
+  );
 };
 
 /** What was found so far, by this version; and why nothing can be read, in words, where a file is there that can't. */
@@ -27,9 +35,16 @@ export async function readTuning(): Promise<{ tuned: Tuned; problem?: string }> 
     kept = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return { tuned: {} };
-    return { tuned: {}, problem: `${file}: can't be read, kernels run as they ship; remove it, or run \`cmedl tune\` anew` };
+    return {
+      tuned: {},
+      problem: `${file}: can't be read, kernels run as they ship; remove it, or run \`cmedl tune\` anew`,
+    };
   }
-  if (!isKept(kept)) return { tuned: {}, problem: `${file}: holds no tile sizes, kernels run as they ship; remove it, or run \`cmedl tune\` anew` };
+  if (!isKept(kept))
+    return {
+      tuned: {},
+      problem: `${file}: holds no tile sizes, kernels run as they ship; remove it, or run \`cmedl tune\` anew`,
+    };
   return { tuned: kept.version === version ? kept.tuned : {} };
 }
 

@@ -26,7 +26,12 @@ export class RunFolder {
       if (cause.code === "ENOENT") return [];
       throw fileError(path, cause);
     });
-    if (entries.length > 0) throw new FileError(path, entries.includes(CONFIG) ? "holds a run already" : "is not empty", "go on with it by --resume, or name a new folder with --out");
+    if (entries.length > 0)
+      throw new FileError(
+        path,
+        entries.includes(CONFIG) ? "holds a run already" : "is not empty",
+        "go on with it by --resume, or name a new folder with --out",
+      );
     const run = new RunFolder(path);
     try {
       await mkdir(join(path, "checkpoints"), { recursive: true });
@@ -39,13 +44,23 @@ export class RunFolder {
 
   /** A run that exists. Throws FileError where there is none. */
   static async open(path: string): Promise<RunFolder> {
-    if (!(await exists(path))) throw new FileError(path, "does not exist", "name the folder of a run, as `cmedl train` made it");
-    if (!(await exists(join(path, CONFIG)))) throw new FileError(path, `holds no run: ${CONFIG} is missing`, "name the folder of a run, as `cmedl train` made it");
+    if (!(await exists(path)))
+      throw new FileError(path, "does not exist", "name the folder of a run, as `cmedl train` made it");
+    if (!(await exists(join(path, CONFIG))))
+      throw new FileError(
+        path,
+        `holds no run: ${CONFIG} is missing`,
+        "name the folder of a run, as `cmedl train` made it",
+      );
     return new RunFolder(path);
   }
 
-  get bestCheckpoint(): string { return join(this.path, "checkpoints", "best.safetensors"); }
-  picturePath(epoch: number): string { return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.png`); }
+  get bestCheckpoint(): string {
+    return join(this.path, "checkpoints", "best.safetensors");
+  }
+  picturePath(epoch: number): string {
+    return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.png`);
+  }
 
   async writeConfig(config: TrainConfig): Promise<void> {
     await writeAtomic(join(this.path, CONFIG), writeConfig(config));
@@ -116,7 +131,11 @@ export class RunFolder {
         onDamaged?.(error instanceof Error ? error.message : String(error));
       }
     }
-    throw new FileError(join(this.path, "checkpoints"), "holds no readable checkpoint", "start the run again into a new folder");
+    throw new FileError(
+      join(this.path, "checkpoints"),
+      "holds no readable checkpoint",
+      "start the run again into a new folder",
+    );
   }
 
   /** The best checkpoint, or the newest where none was validated. */
@@ -135,6 +154,9 @@ export class RunFolder {
   /** Names of step checkpoints, newest first. */
   async #stepFiles(): Promise<string[]> {
     const names = await readdir(join(this.path, "checkpoints")).catch(() => [] as string[]);
-    return names.filter((n) => /^step-\d+\.safetensors$/.test(n)).sort().reverse();
+    return names
+      .filter((n) => /^step-\d+\.safetensors$/.test(n))
+      .sort()
+      .reverse();
   }
 }

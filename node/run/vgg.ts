@@ -15,14 +15,26 @@ export interface VggFile {
 }
 
 /** What a file of VGG weights allows. Throws DataError where it reaches none of the taps. */
-export async function examineVgg(path: string, { layers, taps: wanted }: { layers: VggLayers; taps: readonly string[] }): Promise<VggFile> {
+export async function examineVgg(
+  path: string,
+  { layers, taps: wanted }: { layers: VggLayers; taps: readonly string[] },
+): Promise<VggFile> {
   const tensors = await tensorsOf(path);
   const taps = tapsWithin(tensors.keys(), wanted, layers);
-  if (taps.length === 0) throw new DataError(path, "tensors", `holds no VGG${layers} weights up to ${wanted[0]} under torchvision's names (features.0.weight …)`, `give torchvision's vgg${layers} state dict, .pth or .safetensors, or leave --vgg out`);
+  if (taps.length === 0)
+    throw new DataError(
+      path,
+      "tensors",
+      `holds no VGG${layers} weights up to ${wanted[0]} under torchvision's names (features.0.weight …)`,
+      `give torchvision's vgg${layers} state dict, .pth or .safetensors, or leave --vgg out`,
+    );
   return { taps, width: tensors.get("features.0.weight")!.shape[0] };
 }
 
 /** Fills the trunk with the file's weights. Throws StateDictError, DataError, FileError. */
 export async function loadVgg(vgg: Vgg19, path: string): Promise<void> {
-  loadStateDict(vgg, new Map([...(await tensorsOf(path))].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }])));
+  loadStateDict(
+    vgg,
+    new Map([...(await tensorsOf(path))].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }])),
+  );
 }

@@ -28,10 +28,15 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * The tensors of a file or of the best checkpoint of a run, under their own names but for a "module." that DataParallel puts before all.
- * Throws DataError, FileError, and CommandError for a network that a checkpoint does not hold.
+ * The tensors of a file or of the best checkpoint of a run, under their own names but for a "module." that
+ * DataParallel puts before all. Throws DataError, FileError, and CommandError for a network that a checkpoint does
+ * not hold.
  */
-export async function readWeights(path: string, options: WeightsOptions = {}, say: (text: string) => void = () => {}): Promise<Weights> {
+export async function readWeights(
+  path: string,
+  options: WeightsOptions = {},
+  say: (text: string) => void = () => {},
+): Promise<Weights> {
   if (await isFolder(path)) {
     const run = await RunFolder.open(path);
     const { file } = await run.bestOrLatest((message) => say(`passed over: ${message}`));
@@ -46,12 +51,19 @@ export async function readWeights(path: string, options: WeightsOptions = {}, sa
   const { tensors, metadata } = readSafetensors(bytes, path);
   if (!metadata.get("format")?.startsWith("cmedl-checkpoint")) return { tensors: withoutModule(tensors), from: path };
   await readCheckpoint(bytes, path); // verifies its digest
-  const names = [...new Set([...tensors.keys()].map((n) => n.split(".")[0]))].filter((n) => !["optimizer", "pool", "average"].includes(n));
+  const names = [...new Set([...tensors.keys()].map((n) => n.split(".")[0]))].filter(
+    (n) => !["optimizer", "pool", "average"].includes(n),
+  );
   const network = options.network ?? segmentorAmong(names);
-  if (!names.includes(network)) throw new CommandError("usage", `${path} holds no network ${network}; choose one of ${names.join(", ")}`);
+  if (!names.includes(network))
+    throw new CommandError("usage", `${path} holds no network ${network}; choose one of ${names.join(", ")}`);
   // Where weights have a moving average, that is what was validated.
-  const average = `average.${network}.`, prefix = [...tensors.keys()].some((n) => n.startsWith(average)) ? average : `${network}.`;
-  return { tensors: new Map([...tensors].filter(([n]) => n.startsWith(prefix)).map(([n, t]) => [n.slice(prefix.length), t])), from: `${path}, ${prefix.slice(0, -1)}` };
+  const average = `average.${network}.`;
+  const prefix = [...tensors.keys()].some((n) => n.startsWith(average)) ? average : `${network}.`;
+  return {
+    tensors: new Map([...tensors].filter(([n]) => n.startsWith(prefix)).map(([n, t]) => [n.slice(prefix.length), t])),
+    from: `${path}, ${prefix.slice(0, -1)}`,
+  };
 }
 
 /** The network of a run that segments: its student, or the one segmentor of pseudo MR. */
@@ -59,7 +71,9 @@ export const segmentorAmong = (names: readonly string[]): string => (names.inclu
 
 function withoutModule(tensors: ReadonlyMap<string, SafetensorsTensor>): ReadonlyMap<string, SafetensorsTensor> {
   const prefix = "module.";
-  return tensors.size > 0 && [...tensors.keys()].every((n) => n.startsWith(prefix)) ? new Map([...tensors].map(([n, t]) => [n.slice(prefix.length), t])) : tensors;
+  return tensors.size > 0 && [...tensors.keys()].every((n) => n.startsWith(prefix))
+    ? new Map([...tensors].map(([n, t]) => [n.slice(prefix.length), t]))
+    : tensors;
 }
 
 /** A width given on the command line. */
@@ -76,6 +90,12 @@ export function inFile<T>(path: string, f: () => T): T {
     return f();
   } catch (error) {
     if ((error as { code?: string }).code !== "state-dict") throw error;
-    throw new DataError(path, "tensors", (error as Error).message, "check --model, or give the state dict of that network", { cause: error });
+    throw new DataError(
+      path,
+      "tensors",
+      (error as Error).message,
+      "check --model, or give the state dict of that network",
+      { cause: error },
+    );
   }
 }

@@ -3,7 +3,16 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { matches } from "../../bench/case.ts";
 import { kernelCases } from "../../bench/kernel-cases.ts";
-import { type ConvLayer, convOutput, isConv, kindOf, layerFlops, nameOf, outputShape, shrunk } from "../../bench/layers.ts";
+import {
+  type ConvLayer,
+  convOutput,
+  isConv,
+  kindOf,
+  layerFlops,
+  nameOf,
+  outputShape,
+  shrunk,
+} from "../../bench/layers.ts";
 import { networkCases } from "../../bench/network-cases.ts";
 import { paperLayers } from "../../bench/networks.ts";
 import { PEER_CASES, unetParameters } from "../../bench/peer-cases.ts";
@@ -24,17 +33,25 @@ test("the paper's networks have 150 distinct convolutions at full width, 256 × 
 
 test("and norms, pools and resizes", () => {
   const count = (op: string): number => found.filter((f) => f.layer.op === op).length;
-  assert.equal(["batch-norm", "instance-norm", "layer-norm", "max-pool", "avg-pool", "resize"].map(count), [58, 7, 2, 19, 8, 17]);
+  assert.equal(
+    ["batch-norm", "instance-norm", "layer-norm", "max-pool", "avg-pool", "resize"].map(count),
+    [58, 7, 2, 19, 8, 17],
+  );
 });
 
 test("the generator's layers are found with what is special about them", () => {
-  const of = (name: string): string[] => found.filter((f) => f.networks.has("generator")).map((f) => nameOf(f.layer)).filter((n) => n.startsWith(name));
+  const of = (name: string): string[] =>
+    found
+      .filter((f) => f.networks.has("generator"))
+      .map((f) => nameOf(f.layer))
+      .filter((n) => n.startsWith(name));
   assert.equal(of("conv 7"), ["conv 7×7 1→64 reflect @256×256 ×2", "conv 7×7 64→1 reflect @256×256 ×2"]);
   assert.equal(of("convT"), ["convT 3×3 256→128 /2 p1 @64×64 ×2", "convT 3×3 128→64 /2 p1 @128×128 ×2"]);
   assert.ok(named(/^conv 3×3 256→256 reflect @64×64 ×2$/)[0].count >= 18);
 });
 
-test("names tell layers of one scale apart", () => assert.is(new Set(found.map((f) => nameOf(f.layer))).size, found.length));
+test("names tell layers of one scale apart", () =>
+  assert.is(new Set(found.map((f) => nameOf(f.layer))).size, found.length));
 
 test("a transposed convolution that doubles gives twice the size, and its flops are those of its input's pixels", () => {
   const layer = named(/^convT 3×3 256→128/)[0].layer as ConvLayer;
@@ -53,7 +70,8 @@ test("shrunk layers keep channels and stay within their limits, or stop at 8 pix
 });
 
 test("each convolution has three passes; a quick run has one layer of each kind", () => {
-  const cases = kernelCases(found), kinds = new Set(found.map((f) => kindOf(f.layer))).size;
+  const cases = kernelCases(found);
+  const kinds = new Set(found.map((f) => kindOf(f.layer))).size;
   assert.is(cases.filter((c) => c.name.startsWith("conv")).length, 450);
   assert.is(cases.length, 450 + 2 * 111);
   assert.is(new Set(cases.filter((c) => c.quick).map((c) => c.name.replace(/ \S+$/, ""))).size, kinds);
@@ -62,10 +80,16 @@ test("each convolution has three passes; a quick run has one layer of each kind"
 test("networks: inference and training of four, and the two methods' steps, with their flops", () => {
   const cases = networkCases({ size: 32, batch: 1, share: 0.25 });
   assert.is(cases.filter((c) => c.group === "network").length, 8);
-  assert.equal(cases.filter((c) => c.group === "step").map((c) => c.name.split(" ")[0]), ["cmedl", "vae-cmedl"]);
+  assert.equal(
+    cases.filter((c) => c.group === "step").map((c) => c.name.split(" ")[0]),
+    ["cmedl", "vae-cmedl"],
+  );
   assert.ok(cases.every((c) => c.flops > 0 && c.bytes > 0));
   const [inference, training] = cases.filter((c) => c.name.startsWith("unet"));
-  assert.ok(training.flops > 2.9 * inference.flops && training.flops < 3 * inference.flops, `${training.flops / inference.flops}`);
+  assert.ok(
+    training.flops > 2.9 * inference.flops && training.flops < 3 * inference.flops,
+    `${training.flops / inference.flops}`,
+  );
 });
 
 test("filters take every word, and plain letters for signs", () => {
@@ -81,22 +105,63 @@ test("the peers' U-Net has 50 parameters, their cases names of their own", () =>
   assert.ok(step.flops > 2.2e9 && step.flops < 2.5e9, `${step.flops}`);
 });
 
-for (const [stride, dilation, padMode] of [[1, 1, "zero"], [2, 1, "zero"], [1, 2, "zero"], [2, 1, "reflect"]] as const) {
+for (const [stride, dilation, padMode] of [
+  [1, 1, "zero"],
+  [2, 1, "zero"],
+  [1, 2, "zero"],
+  [2, 1, "reflect"],
+] as const) {
   test(`spots of a convolution are those of whole loops: stride ${stride}, dilation ${dilation}, ${padMode}`, () => {
-    const [n, h, w, c, k, r] = [2, 7, 6, 4, 6, 3], groups = 2, pad = 2;
-    const layer: ConvLayer = { op: "conv", x: [n, h, w, c], w: [r, r, c / groups, k], stride: [stride, stride], pad: [pad, pad, pad, pad], dilation: [dilation, dilation], groups, padMode };
-    const out = outputShape(layer), [, p, q] = out, spots = convSpots(layer, layer.x, out);
-    const x = uniform(n * h * w * c, 1), f = uniform(r * r * (c / groups) * k, 2), dy = uniform(n * p * q * k, 3);
+    const [n, h, w, c, k, r] = [2, 7, 6, 4, 6, 3];
+    const groups = 2;
+    const pad = 2;
+    const layer: ConvLayer = {
+      op: "conv",
+      x: [n, h, w, c],
+      w: [r, r, c / groups, k],
+      stride: [stride, stride],
+      pad: [pad, pad, pad, pad],
+      dilation: [dilation, dilation],
+      groups,
+      padMode,
+    };
+    const out = outputShape(layer);
+    const [, p, q] = out;
+    const spots = convSpots(layer, layer.x, out);
+    const x = uniform(n * h * w * c, 1);
+    const f = uniform(r * r * (c / groups) * k, 2);
+    const dy = uniform(n * p * q * k, 3);
     // The loops know zeros only: they are given the mirrored image, whose gradient is gathered back.
     const mirror = (t: number, size: number): number => (t < 0 ? -t : t >= size ? 2 * (size - 1) - t : t);
-    const around = padMode === "reflect" ? pad : 0, [hh, ww] = [h + 2 * around, w + 2 * around];
+    const around = padMode === "reflect" ? pad : 0;
+    const [hh, ww] = [h + 2 * around, w + 2 * around];
     const from = Array.from({ length: n * hh * ww * c }, (_, i) => {
-      const pixel = Math.floor(i / c), row = Math.floor(pixel / ww);
-      return ((Math.floor(row / hh) * h + mirror(row % hh - around, h)) * w + mirror(pixel % ww - around, w)) * c + i % c;
+      const pixel = Math.floor(i / c);
+      const row = Math.floor(pixel / ww);
+      return (
+        ((Math.floor(row / hh) * h + mirror((row % hh) - around, h)) * w + mirror((pixel % ww) - around, w)) * c +
+        (i % c)
+      );
     });
-    const padded = from.map((i) => x[i]), zeros = pad - around;
-    const o = { n, h: hh, w: ww, c, p, q, k, r, s: r, stride: layer.stride, pad: [zeros, zeros, zeros, zeros] as const, dilation: layer.dilation, groups };
-    const dPadded = conv2dInputGrad(dy, f, o), dx = new Float64Array(x.length);
+    const padded = from.map((i) => x[i]);
+    const zeros = pad - around;
+    const o = {
+      n,
+      h: hh,
+      w: ww,
+      c,
+      p,
+      q,
+      k,
+      r,
+      s: r,
+      stride: layer.stride,
+      pad: [zeros, zeros, zeros, zeros] as const,
+      dilation: layer.dilation,
+      groups,
+    };
+    const dPadded = conv2dInputGrad(dy, f, o);
+    const dx = new Float64Array(x.length);
     from.forEach((i, at) => (dx[i] += dPadded[at]));
     const all = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
     assert.ok(worstSpot(conv2d(padded, f, o), all(dy.length), (i) => spots.out(x, f, i)) < 1e-12);
@@ -111,7 +176,10 @@ test("spots hold both ends and are distinct; one wrong value among them is seen"
   assert.is(new Set(spots).size, spots.length);
   assert.equal(spotsOf(3).sort(), [0, 1, 2]);
   const got = Float64Array.from({ length: 10 }, (_, i) => (i === 9 ? NaN : i));
-  assert.is(worstSpot(got, [1, 9], (i) => i), Infinity);
+  assert.is(
+    worstSpot(got, [1, 9], (i) => i),
+    Infinity,
+  );
 });
 
 test.run();

@@ -4,12 +4,29 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 const test = suite("bench help");
-const bench = (...args: string[]) => spawnSync(process.execPath, ["tools/run.mjs", "bench/main.ts", ...args], { encoding: "utf8" });
+const bench = (...args: string[]) =>
+  spawnSync(process.execPath, ["tools/run.mjs", "bench/main.ts", ...args], { encoding: "utf8" });
 
 test("--help names every option, what is timed and how, and the rule of a regression", () => {
   const { status, stdout } = bench("--help");
   assert.is(status, 0);
-  for (const word of ["--quick", "--device", "--json", "--compare", "--peers", "--torch", "--size", "--list", "--cases", "--winograd", "WRONG", "1.15", "p10–p90", "filter"]) assert.ok(stdout.includes(word), word);
+  for (const word of [
+    "--quick",
+    "--device",
+    "--json",
+    "--compare",
+    "--peers",
+    "--torch",
+    "--size",
+    "--list",
+    "--cases",
+    "--winograd",
+    "WRONG",
+    "1.15",
+    "p10–p90",
+    "filter",
+  ])
+    assert.ok(stdout.includes(word), word);
 });
 
 test("an unknown option is exit code 2", () => {

@@ -40,8 +40,13 @@ test("the roofline is the slower of arithmetic and memory", () => {
   assert.is(rooflineMs(2e6, 1e9, { gflops: 1000, gbs: 100 }), 10);
 });
 
-const row = (median: number, spread = 0.05, more: Partial<Row> = {}): Row =>
-  ({ name: "a", group: "kernel", clock: "wall", ms: { median, p10: median * (1 - spread), p90: median * (1 + spread), samples: 9 }, ...more });
+const row = (median: number, spread = 0.05, more: Partial<Row> = {}): Row => ({
+  name: "a",
+  group: "kernel",
+  clock: "wall",
+  ms: { median, p10: median * (1 - spread), p90: median * (1 + spread), samples: 9 },
+  ...more,
+});
 
 for (const [what, old, now, verdict] of [
   ["10 % more", row(10), row(11), "same"],
@@ -60,7 +65,15 @@ for (const [what, old, now, verdict] of [
   });
 }
 
-const report = (adapter: string, rows: Row[]): Report => ({ engine: "cmedl", adapter, software: true, date: "", command: "", host: "", rows });
+const report = (adapter: string, rows: Row[]): Report => ({
+  engine: "cmedl",
+  adapter,
+  software: true,
+  date: "",
+  command: "",
+  host: "",
+  rows,
+});
 
 test("reports compare by name on one adapter only", () => {
   assert.is(compareReports(report("x", [row(10)]), report("x", [row(20), { ...row(1), name: "new" }])).length, 1);
@@ -75,7 +88,11 @@ test("a wrong result prints no time", () => {
 });
 
 test("tables: what changed, the worst first; another engine's times beside ours", () => {
-  const lines = comparisonLines([{ name: "a", ratio: 1.5, verdict: "slower" }, { name: "b", ratio: 3, verdict: "slower" }, { name: "c", ratio: 1, verdict: "same" }]);
+  const lines = comparisonLines([
+    { name: "a", ratio: 1.5, verdict: "slower" },
+    { name: "b", ratio: 3, verdict: "slower" },
+    { name: "c", ratio: 1, verdict: "same" },
+  ]);
   assert.ok(lines[1].startsWith("b") && lines[2].startsWith("a"));
   assert.is(lines[3], "1 of 3 the same within noise");
   assert.match(sideBySide(report("x", [row(10)]), { ...report("x", [row(25)]), engine: "pytorch f32" })[1], "2.50×");
@@ -83,15 +100,30 @@ test("tables: what changed, the worst first; another engine's times beside ours"
 
 test("peers: who agrees with no one is wrong, and the ratio is to the faster that is right", () => {
   const results = (...v: number[]) => ({ y: Float32Array.from(v) });
-  const wrong = judge(new Map([["cmedl", results(1, 2)], ["tfjs", results(1, 3)], ["jaxjs", results(1, 2)]]));
+  const wrong = judge(
+    new Map([
+      ["cmedl", results(1, 2)],
+      ["tfjs", results(1, 3)],
+      ["jaxjs", results(1, 2)],
+    ]),
+  );
   assert.equal([...wrong.keys()], ["tfjs"]);
-  assert.is(judge(new Map([["cmedl", results(1, 2)], ["tfjs", results(1, 3)]])).size, 2);
+  assert.is(
+    judge(
+      new Map([
+        ["cmedl", results(1, 2)],
+        ["tfjs", results(1, 3)],
+      ]),
+    ).size,
+    2,
+  );
   assert.is(judge(new Map([["cmedl", results(1)]])).size, 0);
   assert.is(disagreement({ y: Float32Array.of(1) }, { z: Float32Array.of(1) }), Infinity);
   assert.is(ratioOf([row(10), row(40), row(25)]), 2.5);
   assert.is(ratioOf([row(10), { ...row(1), ms: undefined, wrong: "no" }]), undefined);
 });
 
-test("an adapter's results have a file of their own", () => assert.is(fileNameOf("llvmpipe (LLVM 15.0.6, 256 bits)"), "llvmpipe-llvm-15-0-6-256-bits.json"));
+test("an adapter's results have a file of their own", () =>
+  assert.is(fileNameOf("llvmpipe (LLVM 15.0.6, 256 bits)"), "llvmpipe-llvm-15-0-6-256-bits.json"));
 
 test.run();

@@ -11,7 +11,18 @@ import { examineVgg } from "../../node/run/vgg.ts";
 import { RandomStreams, type Variable } from "../../engine/index.ts";
 import { modelNames, networkFor } from "../../models/from-state-dict.ts";
 import {
-  AlphaNetwork, ContentDiscriminator, ContentEncoder, DenseFcn, Mrrn, MultiScaleDiscriminator, PatchDiscriminator, ResnetGenerator, StyleEncoder, StyleGenerator, UNet, Vgg,
+  AlphaNetwork,
+  ContentDiscriminator,
+  ContentEncoder,
+  DenseFcn,
+  Mrrn,
+  MultiScaleDiscriminator,
+  PatchDiscriminator,
+  ResnetGenerator,
+  StyleEncoder,
+  StyleGenerator,
+  UNet,
+  Vgg,
 } from "../../models/index.ts";
 import { type NamedForPyTorch, foreignNames, loadStateDict, toStateDict } from "../../models/pytorch.ts";
 import { Device } from "../../engine/run/device.ts";
@@ -40,7 +51,8 @@ test("a checkpoint of the reference U-Net becomes a state dict that our U-Net lo
   const net = new UNet({ width: 1, depth: 1 });
   loadStateDict(net, new Map([...tensors].map(([n, t]) => [n, { shape: t.shape, data: toFloat32(t) }])));
   const original = readPth(await bytesOf(checkpoint)).tensors;
-  for (const { name } of foreignNames(net)) assert.equal(tensors.get(name)!.data, toFloat32(original.get(`module.${name}`)!), name);
+  for (const { name } of foreignNames(net))
+    assert.equal(tensors.get(name)!.data, toFloat32(original.get(`module.${name}`)!), name);
   assert.is((await cmedl(["convert", checkpoint, at("unet.safetensors")])).exitCode, 7);
   assert.is((await cmedl(["convert", checkpoint, at("unet.safetensors"), "--force", "-q"])).stderr, "");
 });
@@ -50,30 +62,61 @@ test("mistakes are one sentence: another network, a missing name, a wrong width,
   const patchgan = [...tensors].filter(([n]) => n.startsWith("param/")).map(([n, t]) => [n.slice(6), t] as const);
   await writeFile(at("patchgan.safetensors"), writeSafetensors(patchgan));
   await writeFile(at("cut.safetensors"), writeSafetensors(patchgan.filter(([n]) => n !== "model.5.bias")));
-  await writeFile(at("hostile.pth"), Uint8Array.from("\x80\x02cposix\nsystem\n(X\x04\x00\x00\x00truetR.", (c) => c.charCodeAt(0)));
+  await writeFile(
+    at("hostile.pth"),
+    Uint8Array.from("\x80\x02cposix\nsystem\n(X\x04\x00\x00\x00truetR.", (c) => c.charCodeAt(0)),
+  );
   const run = async (args: string[], exitCode: number, why: RegExp): Promise<void> => {
     const done = await cmedl(["convert", ...args]);
     assert.is(done.exitCode, exitCode, done.stderr);
     assert.match(done.stderr, why);
     assert.is(done.stdout, "");
   };
-  await run([at("patchgan.safetensors"), at("x.safetensors"), "--model", "unet"], 3, /patchgan\.safetensors: tensors: .*not those of unet: missing inc\.conv\.conv\.0\.weight; the file has model\.0/);
+  await run(
+    [at("patchgan.safetensors"), at("x.safetensors"), "--model", "unet"],
+    3,
+    /patchgan\.safetensors: tensors: .*not those of unet: missing inc\.conv\.conv\.0\.weight; the file has model\.0/,
+  );
   await run([at("cut.safetensors"), at("x.safetensors"), "--model", "patchgan"], 3, /missing model\.5\.bias/);
-  await run([at("patchgan.safetensors"), at("x.safetensors"), "--model", "patchgan", "--width", "8"], 3, /model\.0\.weight is \[4, 1, 4, 4\], needed is \[8, 1, 4, 4\]/);
-  await run([at("patchgan.safetensors"), at("x.safetensors"), "--model", "alexnet"], 2, /no network here; choose one of unet/);
+  await run(
+    [at("patchgan.safetensors"), at("x.safetensors"), "--model", "patchgan", "--width", "8"],
+    3,
+    /model\.0\.weight is \[4, 1, 4, 4\], needed is \[8, 1, 4, 4\]/,
+  );
+  await run(
+    [at("patchgan.safetensors"), at("x.safetensors"), "--model", "alexnet"],
+    2,
+    /no network here; choose one of unet/,
+  );
   await run([at("patchgan.safetensors"), at("x.txt")], 2, /end it in \.safetensors or \.pth/);
   await run([at("hostile.pth"), at("x.safetensors")], 3, /hostile\.pth: pickle, byte \d+: names posix\.system/);
   await run([at("nowhere.pth"), at("x.safetensors")], 7, /nowhere\.pth: does not exist/);
-  assert.equal((await readdir(folder)).filter((n) => n.startsWith("x")), []);
+  assert.equal(
+    (await readdir(folder)).filter((n) => n.startsWith("x")),
+    [],
+  );
 });
 
 test("every network is rebuilt from the shapes of its own state dict, whatever its width and depth", () => {
   const made: Record<string, NamedForPyTorch> = {
-    unet: new UNet({ width: 3, depth: 3, inputs: 2, outputs: 4 }), "dense-fcn": new DenseFcn({ width: 5, growth: 2, layers: { encoder: 3, bottleneck: 2, decoder: 1 }, depth: 2, outputs: 3 }),
-    mrrn: new Mrrn({ width: 2, units: 2, inputs: 2 }), "resnet-generator": new ResnetGenerator({ width: 3, blocks: 2, outputs: 2 }), "patch-discriminator": new PatchDiscriminator({ width: 3, layers: 2, inputs: 2 }),
-    vgg19: new Vgg({ width: 2, taps: ["conv4_1"] }), vgg16: new Vgg({ layers: 16, width: 2, taps: ["conv5_3"] }), "alpha-network": new AlphaNetwork({ width: 2, hidden: 3, inputs: 3 }),
-    "drit-content-encoder": new ContentEncoder({ width: 2, blocks: 2, sharedBlocks: 2 }), "drit-style-encoder": new StyleEncoder({ width: 2, styles: 3, inputs: 2 }),
-    "drit-generator": new StyleGenerator({ width: 2, styles: 4, blocks: 3, outputs: 2 }), "drit-discriminator": new MultiScaleDiscriminator({ width: 2, layers: 3, scales: 2 }),
+    unet: new UNet({ width: 3, depth: 3, inputs: 2, outputs: 4 }),
+    "dense-fcn": new DenseFcn({
+      width: 5,
+      growth: 2,
+      layers: { encoder: 3, bottleneck: 2, decoder: 1 },
+      depth: 2,
+      outputs: 3,
+    }),
+    mrrn: new Mrrn({ width: 2, units: 2, inputs: 2 }),
+    "resnet-generator": new ResnetGenerator({ width: 3, blocks: 2, outputs: 2 }),
+    "patch-discriminator": new PatchDiscriminator({ width: 3, layers: 2, inputs: 2 }),
+    vgg19: new Vgg({ width: 2, taps: ["conv4_1"] }),
+    vgg16: new Vgg({ layers: 16, width: 2, taps: ["conv5_3"] }),
+    "alpha-network": new AlphaNetwork({ width: 2, hidden: 3, inputs: 3 }),
+    "drit-content-encoder": new ContentEncoder({ width: 2, blocks: 2, sharedBlocks: 2 }),
+    "drit-style-encoder": new StyleEncoder({ width: 2, styles: 3, inputs: 2 }),
+    "drit-generator": new StyleGenerator({ width: 2, styles: 4, blocks: 3, outputs: 2 }),
+    "drit-discriminator": new MultiScaleDiscriminator({ width: 2, layers: 3, scales: 2 }),
     "drit-content-discriminator": new ContentDiscriminator({ channels: 3, layers: 2 }),
   };
   assert.equal(Object.keys(made), modelNames);
@@ -82,14 +125,22 @@ test("every network is rebuilt from the shapes of its own state dict, whatever i
     const dict = toStateDict(network, (v) => v.initialData());
     const again = networkFor(name, dict).network;
     loadStateDict(again, dict);
-    const values = (n: NamedForPyTorch): [string, ArrayLike<number>][] => [...n.variables()].map(([path, v]: [string, Variable]) => [path, v.initialData()]);
+    const values = (n: NamedForPyTorch): [string, ArrayLike<number>][] =>
+      [...n.variables()].map(([path, v]: [string, Variable]) => [path, v.initialData()]);
     assert.equal(values(again), values(network), name);
   }
 });
 
 const tiny = presetConfig("cmedl", {
-  seed: 4, data: { size: 32, fieldMm: 100 }, optimization: { batch: 1, epochs: 1, steps: 1, pool: 2 },
-  networks: { segmentor: { width: 2 }, generator: { width: 2, blocks: 1 }, discriminator: { width: 2 }, features: { width: 2, taps: ["conv3_3"] } },
+  seed: 4,
+  data: { size: 32, fieldMm: 100 },
+  optimization: { batch: 1, epochs: 1, steps: 1, pool: 2 },
+  networks: {
+    segmentor: { width: 2 },
+    generator: { width: 2, blocks: 1 },
+    discriminator: { width: 2 },
+    features: { width: 2, taps: ["conv3_3"] },
+  },
 } satisfies PartialConfig);
 
 test("a run's networks become plain state dicts, .pth files and ONNX models", async () => {
@@ -97,23 +148,39 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
   using device = await Device.open((await environment().gpu()).gpu);
   await mkdir(at("run/checkpoints"), { recursive: true });
   await writeFile(at("run/config.yaml"), writeConfig(tiny));
-  await writeFile(at("run/checkpoints/step-00000001.safetensors"), await saveCheckpoint(device, regime, startOfRun(), tiny));
+  await writeFile(
+    at("run/checkpoints/step-00000001.safetensors"),
+    await saveCheckpoint(device, regime, startOfRun(), tiny),
+  );
   assert.is((await cmedl(["convert", at("run"), at("student.safetensors")])).exitCode, 0);
   const student = readSafetensors(await bytesOf(at("student.safetensors"))).tensors;
   const wanted = toStateDict(regime.networks.SC, (v) => v.initialData());
   assert.equal([...student.keys()].sort(), [...wanted.keys()].sort());
-  for (const [name, { shape, data }] of wanted) assert.equal([student.get(name)!.shape, student.get(name)!.data], [shape, data], name);
-  const translator = await cmedl(["convert", at("run"), at("translator.pth"), "--network", "GCM", "--model", "generator"]);
+  for (const [name, { shape, data }] of wanted)
+    assert.equal([student.get(name)!.shape, student.get(name)!.data], [shape, data], name);
+  const translator = await cmedl([
+    "convert",
+    at("run"),
+    at("translator.pth"),
+    "--network",
+    "GCM",
+    "--model",
+    "generator",
+  ]);
   assert.is(translator.exitCode, 0, translator.stderr);
   const { tensors } = readPth(await bytesOf(at("translator.pth")));
-  for (const [name, { data }] of toStateDict(regime.networks.GCM, (v) => v.initialData())) assert.equal(tensors.get(name)!.data, data, name);
+  for (const [name, { data }] of toStateDict(regime.networks.GCM, (v) => v.initialData()))
+    assert.equal(tensors.get(name)!.data, data, name);
   const other = await cmedl(["convert", at("run"), at("y.pth"), "--network", "SX"]);
   assert.is(other.exitCode, 2);
   assert.match(other.stderr, /holds no network SX; choose one of .*GCM/);
 
   for (const [args, said] of [
     [[at("run"), at("student.onnx")], /image \[batch, 1, 32, 32\] → logits \[batch, 1, 32, 32\]/],
-    [[at("run"), at("judge.onnx"), "--network", "DM", "--size", "32"], /image \[batch, 1, 32, 32\] → output \[batch, 1, 6, 6\]/],
+    [
+      [at("run"), at("judge.onnx"), "--network", "DM", "--size", "32"],
+      /image \[batch, 1, 32, 32\] → output \[batch, 1, 6, 6\]/,
+    ],
     [[checkpoint, at("unet.onnx"), "--model", "unet", "--size", "8"], /logits \[batch, 1, 8, 8\]/],
   ] as const) {
     const done = await cmedl(["export", ...args]);
@@ -130,9 +197,20 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
 test("torchvision's VGG19 as a .pth serves the contextual loss", async () => {
   const vgg = new Vgg({ width: 2 });
   vgg.initialize(new RandomStreams(1));
-  await writeFile(at("vgg.safetensors"), writeSafetensors([...toStateDict(vgg, (v) => v.initialData())].map(([n, t]) => [n, { shape: t.shape, data: t.data as Float32Array<ArrayBuffer> }])));
+  await writeFile(
+    at("vgg.safetensors"),
+    writeSafetensors(
+      [...toStateDict(vgg, (v) => v.initialData())].map(([n, t]) => [
+        n,
+        { shape: t.shape, data: t.data as Float32Array<ArrayBuffer> },
+      ]),
+    ),
+  );
   assert.is((await cmedl(["convert", at("vgg.safetensors"), at("vgg.pth"), "--model", "vgg19"])).exitCode, 0);
-  assert.equal(await examineVgg(at("vgg.pth"), PAPER_CONFIG.networks.features), { taps: ["conv3_3", "conv3_4", "conv4_1"], width: 2 });
+  assert.equal(await examineVgg(at("vgg.pth"), PAPER_CONFIG.networks.features), {
+    taps: ["conv3_3", "conv3_4", "conv4_1"],
+    width: 2,
+  });
 });
 
 test.run();

@@ -1,4 +1,5 @@
-// An experiment of two rows on tiny folders, as a user runs it: interrupted, continued, asked for again; and what bad requests say.
+// An experiment of two rows on tiny folders, as a user runs it: interrupted, continued, asked for again; and what bad
+// requests say.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { spawn } from "node:child_process";
@@ -18,32 +19,83 @@ const at = (...parts: string[]): string => join(folder, ...parts);
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-experiment-"));
-  for (const [modality, name] of [["CT", "ct"], ["MR", "mr"]] as const) {
+  for (const [modality, name] of [
+    ["CT", "ct"],
+    ["MR", "mr"],
+  ] as const) {
     await mkdir(at("data", name), { recursive: true });
     for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 4)) {
-      await writeFile(at("data", name, `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
+      await writeFile(
+        at("data", name, `${c.id}_image.nii.gz`),
+        writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image),
+      );
       await writeFile(at("data", name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
     }
   }
-  await writeFile(at("data", "splits.json"), JSON.stringify({ train_ct: ["ct-001", "ct-002"], train_mr: ["mr-001", "mr-002"], val: ["ct-003"], test: ["ct-004", "mr-003"] }));
+  await writeFile(
+    at("data", "splits.json"),
+    JSON.stringify({
+      train_ct: ["ct-001", "ct-002"],
+      train_mr: ["mr-001", "mr-002"],
+      val: ["ct-003"],
+      test: ["ct-004", "mr-003"],
+    }),
+  );
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 
 /** Two rows, the smallest that are rows: hints against outputs, without the losses that take long to compile. */
-const request = (...more: string[]): string[] => ["experiment", "distillation", "--data", at("data"), "--segmentors", "unet", "--out", at("out"),
-  "--size", "32", "--width", "2", "--blocks", "0", "--epochs", "2", "--steps", "2", "--set", "losses.weights.cx=0", "--set", "losses.weights.adv=0", ...more];
-const stepsOf = async (run: string): Promise<number[]> => (await readFile(at("out", "runs", run, "log.jsonl"), "utf8").catch(() => "")).trim().split("\n").filter(Boolean)
-  .map((l) => JSON.parse(l) as { event: string; steps: number }).filter((e) => e.event === "step").map((e) => e.steps);
-const first = "output-distillation-unet-seed0", second = "cmedl-unet-seed0";
+const request = (...more: string[]): string[] => [
+  "experiment",
+  "distillation",
+  "--data",
+  at("data"),
+  "--segmentors",
+  "unet",
+  "--out",
+  at("out"),
+  "--size",
+  "32",
+  "--width",
+  "2",
+  "--blocks",
+  "0",
+  "--epochs",
+  "2",
+  "--steps",
+  "2",
+  "--set",
+  "losses.weights.cx=0",
+  "--set",
+  "losses.weights.adv=0",
+  ...more,
+];
+const stepsOf = async (run: string): Promise<number[]> =>
+  (await readFile(at("out", "runs", run, "log.jsonl"), "utf8").catch(() => ""))
+    .trim()
+    .split("\n")
+    .filter(Boolean)
+    .map((l) => JSON.parse(l) as { event: string; steps: number })
+    .filter((e) => e.event === "step")
+    .map((e) => e.steps);
+const first = "output-distillation-unet-seed0";
+const second = "cmedl-unet-seed0";
 
 test("Ctrl-C saves, the same command goes on and prints the table, and once more trains nothing", async () => {
-  const child = spawn(process.execPath, ["tools/run.mjs", "cli/main.ts", ...request()], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CMEDL_DEVICE: "" } });
+  const child = spawn(process.execPath, ["tools/run.mjs", "cli/main.ts", ...request()], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, CMEDL_DEVICE: "" },
+  });
   let stderr = "";
   child.stderr.on("data", (d: Buffer) => (stderr += d.toString()));
   const code = new Promise<number | null>((done) => child.on("exit", done));
-  const poll = setInterval(() => void stepsOf(first).then((s) => {
-    if (s.length > 0 && !child.killed) child.kill("SIGINT");
-  }), 20);
+  const poll = setInterval(
+    () =>
+      void stepsOf(first).then((s) => {
+        if (s.length > 0 && !child.killed) child.kill("SIGINT");
+      }),
+    20,
+  );
   assert.is(await code, 130, stderr);
   clearInterval(poll);
   assert.match(stderr, /everything is saved, go on with the same `cmedl experiment distillation …`/);
@@ -51,15 +103,19 @@ test("Ctrl-C saves, the same command goes on and prints the table, and once more
   const { exitCode, stdout, stderr: said } = await cmedl(request());
   assert.is(exitCode, 0, said);
   assert.match(said, /2 epochs of 2 steps a run, as it was begun/);
-  if ((await readFile(at("out", "runs", first, "STATUS"), "utf8")) !== "finished\n") assert.match(said, /going on with output-distillation-unet-seed0 at epoch/);
+  if ((await readFile(at("out", "runs", first, "STATUS"), "utf8")) !== "finished\n")
+    assert.match(said, /going on with output-distillation-unet-seed0 at epoch/);
   for (const run of [first, second]) assert.equal(await stepsOf(run), [1, 2, 3, 4]);
   assert.match(stdout, /Unet\s+Outputs\s+\d\.\d{3}/);
   assert.match(stdout, /Hints\s+\d\.\d{3}/);
   assert.match(stdout, /with 1 cases? no p can fall below 0\.05/);
   assert.match(stdout, /0\.72 ± 0\.18/);
-  const results = JSON.parse(await readFile(at("out", "results.json"), "utf8")) as { rows: unknown[]; runs: { cases: Record<string, Record<string, number>> }[] };
+  const results = JSON.parse(await readFile(at("out", "results.json"), "utf8")) as {
+    rows: unknown[];
+    runs: { cases: Record<string, Record<string, number>> }[];
+  };
   assert.is(results.rows.length, 2);
-  assert.equal(Object.keys(results.runs[0].cases), ["ct-004"], "the list \"test\" of splits.json is tested on");
+  assert.equal(Object.keys(results.runs[0].cases), ["ct-004"], 'the list "test" of splits.json is tested on');
   assert.ok(Number.isFinite(results.runs[0].cases["ct-004"].HD95));
   assert.match(await readFile(at("out", "table.md"), "utf8"), /\| Unet \| Outputs \|/);
   assert.match(await readFile(at("out", "table.csv"), "utf8"), /^network,method,DSC mean/);
@@ -74,12 +130,37 @@ test("Ctrl-C saves, the same command goes on and prints the table, and once more
 });
 
 for (const [name, args, exitCode, sentence] of [
-  ["other settings into the same folder", () => request("--batch", "1"), 2, /out was begun with other settings: optimization\.batch was not given, now 1; give the same, or name a new folder/],
-  ["another experiment into the same folder", () => request().with(1, "hints"), 2, /out holds the experiment distillation, not hints/],
+  [
+    "other settings into the same folder",
+    () => request("--batch", "1"),
+    2,
+    /out was begun with other settings: optimization\.batch was not given, now 1; give the same, or name a new folder/,
+  ],
+  [
+    "another experiment into the same folder",
+    () => request().with(1, "hints"),
+    2,
+    /out holds the experiment distillation, not hints/,
+  ],
   ["no such experiment", () => ["experiment", "table2"], 2, /table2 is no experiment; choose one of table1, table3/],
-  ["no data", () => ["experiment", "table1"], 2, /no data was named; give --student and --teacher, --data FOLDER, or --data phantom/],
-  ["a folder without ct/ and mr/", () => ["experiment", "table1", "--data", folder], 2, /ct does not exist: --data .* must hold ct\/ and mr\//],
-  ["more folds than patients", () => request("--folds", "9", "--out", at("folds")), 2, /--folds 9: there are 4 patients; give at most that many folds/],
+  [
+    "no data",
+    () => ["experiment", "table1"],
+    2,
+    /no data was named; give --student and --teacher, --data FOLDER, or --data phantom/,
+  ],
+  [
+    "a folder without ct/ and mr/",
+    () => ["experiment", "table1", "--data", folder],
+    2,
+    /ct does not exist: --data .* must hold ct\/ and mr\//,
+  ],
+  [
+    "more folds than patients",
+    () => request("--folds", "9", "--out", at("folds")),
+    2,
+    /--folds 9: there are 4 patients; give at most that many folds/,
+  ],
 ] as const) {
   test(`${name}: exit ${exitCode} and one sentence`, async () => {
     const { exitCode: code, stderr, stdout } = await cmedl([...args(), "-q"]);
@@ -96,7 +177,10 @@ test("times are read, and others refused", () => {
 });
 
 test("settings that differ are named by their place", () => {
-  assert.equal(differences({ a: { b: 1, c: [1, 2] }, d: 3 }, { a: { b: 2, c: [1, 2] } }), ["a.b was 1, now 2", "d was 3, now not given"]);
+  assert.equal(differences({ a: { b: 1, c: [1, 2] }, d: 3 }, { a: { b: 2, c: [1, 2] } }), [
+    "a.b was 1, now 2",
+    "d was 3, now not given",
+  ]);
   assert.equal(differences({ a: [1] }, { a: [1] }), []);
 });
 

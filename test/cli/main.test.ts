@@ -24,7 +24,10 @@ test("--version prints the package's", async () => {
 });
 
 test("a command's help shows its options and examples", async () => {
-  for (const args of [["doctor", "--help"], ["help", "doctor"]]) {
+  for (const args of [
+    ["doctor", "--help"],
+    ["help", "doctor"],
+  ]) {
     const { exitCode, stdout } = await cmedl(args);
     assert.is(exitCode, 0);
     assert.ok(stdout.includes("--json") && stdout.includes("Examples:"), stdout);
@@ -33,9 +36,17 @@ test("a command's help shows its options and examples", async () => {
 
 test("an unknown command or option exits 2 with one line on stderr that guesses what was meant", async () => {
   const command = await cmedl(["doktor"]);
-  assert.equal(command, { exitCode: 2, stdout: "", stderr: "cmedl: unknown command 'doktor'; did you mean doctor? (see `cmedl --help`)\n" });
+  assert.equal(command, {
+    exitCode: 2,
+    stdout: "",
+    stderr: "cmedl: unknown command 'doktor'; did you mean doctor? (see `cmedl --help`)\n",
+  });
   const option = await cmedl(["doctor", "--jsno"]);
-  assert.equal(option, { exitCode: 2, stdout: "", stderr: "cmedl: unknown option '--jsno'; did you mean --json? (see `cmedl doctor --help`)\n" });
+  assert.equal(option, {
+    exitCode: 2,
+    stdout: "",
+    stderr: "cmedl: unknown option '--jsno'; did you mean --json? (see `cmedl doctor --help`)\n",
+  });
 });
 
 test("no command at all shows the help on stderr and exits 2", async () => {
@@ -77,7 +88,11 @@ test("a file that cannot be read is named, with the reason, and exits 7", () => 
 });
 
 test("commander's own mistakes are usage, its help and version are not errors", () => {
-  const program = new Command("x").exitOverride().configureOutput({ outputError: () => {}, writeOut: () => {}, writeErr: () => {} }).requiredOption("--out <dir>").version("1");
+  const program = new Command("x")
+    .exitOverride()
+    .configureOutput({ outputError: () => {}, writeOut: () => {}, writeErr: () => {} })
+    .requiredOption("--out <dir>")
+    .version("1");
   const caught = (args: string[]): unknown => {
     try {
       program.parse(args, { from: "user" });

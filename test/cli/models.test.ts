@@ -29,8 +29,11 @@ test("parameters, GMAC and activations are those of the reference classes, to ev
 });
 
 test("multiply–adds are convolutions' and sums', and biases cost nothing", () => {
-  const { macs } = costOf([new StyleGenerator().forward(input("content", [1, 64, 64, 256]), input("style", [1, 8]), "b")]);
-  // Two 3×3 convolutions a residual block; the raisings; the head; then four residual sums and two layer norms' gains and biases.
+  const { macs } = costOf([
+    new StyleGenerator().forward(input("content", [1, 64, 64, 256]), input("style", [1, 8]), "b"),
+  ]);
+  // Two 3×3 convolutions a residual block; the raisings; the head; then four residual sums and two layer norms' gains
+  // and biases.
   const products = 64 ** 2 * 9 * (2 * 256 ** 2 + 6 * 264 ** 2 + 272 * 136) + 128 ** 2 * 9 * 144 * 72 + 256 ** 2 * 80;
   assert.is(macs, products + 64 ** 2 * (256 + 3 * 264) + 128 ** 2 * 136 + 256 ** 2 * 72);
 });

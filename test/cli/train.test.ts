@@ -20,7 +20,10 @@ const data = (): string[] => ["--student", at("ct"), "--teacher", at("mr")];
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-train-"));
-  for (const [modality, name] of [["CT", "ct"], ["MR", "mr"]] as const) {
+  for (const [modality, name] of [
+    ["CT", "ct"],
+    ["MR", "mr"],
+  ] as const) {
     await mkdir(at(name));
     for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3)) {
       await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
@@ -30,24 +33,60 @@ test.before(async () => {
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 
-interface StepEvent { event: string; steps: number; losses: Record<string, number> }
+interface StepEvent {
+  event: string;
+  steps: number;
+  losses: Record<string, number>;
+}
 const stepEvents = async (run: string): Promise<StepEvent[]> =>
-  (await readFile(join(run, "log.jsonl"), "utf8")).trim().split("\n").map((l) => JSON.parse(l) as StepEvent).filter((e) => e.event === "step");
+  (await readFile(join(run, "log.jsonl"), "utf8"))
+    .trim()
+    .split("\n")
+    .map((l) => JSON.parse(l) as StepEvent)
+    .filter((e) => e.event === "step");
 
 test("train writes checkpoints, pictures, a log and results; predict writes a mask with the image's geometry", async () => {
   const run = at("run");
   const trained = await cmedl(["train", ...data(), "--out", run, ...tiny, "--epochs", "2"]);
   assert.is(trained.exitCode, 0, trained.stderr);
   assert.is(trained.stdout, `${run}\n`);
-  for (const name of ["config.yaml", "results.csv", "curves.png", "pictures/epoch-001.png", "pictures/epoch-002.png", "checkpoints/best.safetensors", "checkpoints/step-00000006.safetensors"]) await readFile(join(run, name));
+  for (const name of [
+    "config.yaml",
+    "results.csv",
+    "curves.png",
+    "pictures/epoch-001.png",
+    "pictures/epoch-002.png",
+    "checkpoints/best.safetensors",
+    "checkpoints/step-00000006.safetensors",
+  ])
+    await readFile(join(run, name));
   assert.is((await readFile(join(run, "STATUS"), "utf8")).trim(), "finished");
   const steps = await stepEvents(run);
-  assert.equal(steps.map((s) => s.steps), [1, 2, 3, 4, 5, 6]);
-  for (const name of ["lossG", "advM", "cycC", "cx", "hintG", "segPMG", "lossDM", "lossDC", "diceCT", "dicePM", "diceRM", "hintS", "lossS"]) assert.ok(Number.isFinite(steps[0].losses[name]), name);
+  assert.equal(
+    steps.map((s) => s.steps),
+    [1, 2, 3, 4, 5, 6],
+  );
+  for (const name of [
+    "lossG",
+    "advM",
+    "cycC",
+    "cx",
+    "hintG",
+    "segPMG",
+    "lossDM",
+    "lossDC",
+    "diceCT",
+    "dicePM",
+    "diceRM",
+    "hintS",
+    "lossS",
+  ])
+    assert.ok(Number.isFinite(steps[0].losses[name]), name);
   const [image] = (await readdir(at("ct"))).filter((n) => n.includes("_image"));
   const predicted = await cmedl(["predict", run, at("ct", image), "-o", at("mask.nii.gz")]);
   assert.is(predicted.exitCode, 0, predicted.stderr);
-  const x = await readVolume(at("ct", image)), mask = parseNifti(new Uint8Array(await readFile(at("mask.nii.gz"))), "mask");
+  const x = await readVolume(at("ct", image));
+  const mask = parseNifti(new Uint8Array(await readFile(at("mask.nii.gz"))), "mask");
   assert.equal(mask.shape, x.shape);
   assert.equal(mask.affine, x.affine);
   const again = await cmedl(["predict", run, at("ct", image), "-o", at("mask.nii.gz")]);
@@ -57,15 +96,26 @@ test("train writes checkpoints, pictures, a log and results; predict writes a ma
 
 test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the same numbers", async () => {
   const run = at("stopped");
-  const child = spawn(process.execPath, ["tools/run.mjs", "cli/main.ts", "train", ...data(), "--out", run, ...tiny, "--epochs", "2"], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CMEDL_DEVICE: "" } });
+  const child = spawn(
+    process.execPath,
+    ["tools/run.mjs", "cli/main.ts", "train", ...data(), "--out", run, ...tiny, "--epochs", "2"],
+    { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CMEDL_DEVICE: "" } },
+  );
   let stderr = "";
   child.stderr.on("data", (d: Buffer) => (stderr += d.toString()));
   const code = new Promise<number | null>((done) => child.on("exit", done));
-  const poll = setInterval(() => void stepEvents(run).then((s) => {
-    if (s.length < 2 || child.killed) return;
-    child.kill("SIGINT");
-    clearInterval(poll);
-  }, () => {}), 20);
+  const poll = setInterval(
+    () =>
+      void stepEvents(run).then(
+        (s) => {
+          if (s.length < 2 || child.killed) return;
+          child.kill("SIGINT");
+          clearInterval(poll);
+        },
+        () => {},
+      ),
+    20,
+  );
   assert.is(await code, 130, stderr);
   clearInterval(poll);
   assert.match(stderr, /everything is saved, go on with `cmedl train --resume/);
@@ -74,13 +124,26 @@ test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the s
   assert.ok(done < 6, `${done} steps were done before the interrupt`);
   const resumed = await cmedl(["train", "--resume", run]);
   assert.is(resumed.exitCode, 0, resumed.stderr);
-  assert.equal(await stepEvents(run).then((s) => s.map((e) => [e.steps, e.losses])), await stepEvents(at("run")).then((s) => s.map((e) => [e.steps, e.losses])));
+  assert.equal(
+    await stepEvents(run).then((s) => s.map((e) => [e.steps, e.losses])),
+    await stepEvents(at("run")).then((s) => s.map((e) => [e.steps, e.losses])),
+  );
 });
 
 for (const [name, args, exitCode, sentence] of [
-  ["a missing folder", () => ["--student", at("nowhere"), "--teacher", at("mr")], 3, /nowhere: folder: does not exist; check the path/],
+  [
+    "a missing folder",
+    () => ["--student", at("nowhere"), "--teacher", at("mr")],
+    3,
+    /nowhere: folder: does not exist; check the path/,
+  ],
   ["an empty set", () => ["--student", at("empty"), "--teacher", at("mr")], 3, /empty: .*; /],
-  ["a mask of another shape", () => ["--student", at("shape"), "--teacher", at("mr")], 3, /_mask\.nii\.gz: dim: .* is not the .*; resample the mask/],
+  [
+    "a mask of another shape",
+    () => ["--student", at("shape"), "--teacher", at("mr")],
+    3,
+    /_mask\.nii\.gz: dim: .* is not the .*; resample the mask/,
+  ],
   ["a NIfTI of colours", () => ["--student", at("colour"), "--teacher", at("mr")], 3, /_image\.nii: datatype: .*; /],
   ["no teacher", () => ["--student", at("ct")], 2, /--teacher is missing/],
   ["an unknown option", () => [...data(), "--widht", "3"], 2, /unknown option '--widht'; did you mean --width\?/],
@@ -93,7 +156,8 @@ for (const [name, args, exitCode, sentence] of [
       await mkdir(at(to));
       const files = await readdir(at("ct"));
       for (const f of files) await copyFile(at("ct", f), at(to, f));
-      const masks = files.filter((f) => f.includes("_mask")), images = files.filter((f) => f.includes("_image"));
+      const masks = files.filter((f) => f.includes("_mask"));
+      const images = files.filter((f) => f.includes("_image"));
       if (to === "shape") {
         const small = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 6 }, 1)[0];
         await writeFile(at(to, masks[1]), writeNifti(small.mask, small.image));
@@ -110,7 +174,10 @@ for (const [name, args, exitCode, sentence] of [
     assert.is(stdout, "");
     assert.match(stderr, sentence, stderr);
     assert.is(stderr.trim().split("\n").length, 1, stderr);
-    await readdir(out).then(() => assert.unreachable(`${out} was made`), (e: NodeJS.ErrnoException) => assert.is(e.code, "ENOENT"));
+    await readdir(out).then(
+      () => assert.unreachable(`${out} was made`),
+      (e: NodeJS.ErrnoException) => assert.is(e.code, "ENOENT"),
+    );
   });
 }
 

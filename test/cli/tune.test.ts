@@ -12,7 +12,8 @@ const test = suite("cmedl tune");
 
 /** With a cache of its own. */
 async function inCache<T>(f: (cache: string) => Promise<T>): Promise<T> {
-  const cache = await mkdtemp(join(tmpdir(), "cmedl-tune-")), before = process.env.XDG_CACHE_HOME;
+  const cache = await mkdtemp(join(tmpdir(), "cmedl-tune-"));
+  const before = process.env.XDG_CACHE_HOME;
   process.env.XDG_CACHE_HOME = cache;
   try {
     return await f(cache);
@@ -23,34 +24,44 @@ async function inCache<T>(f: (cache: string) => Promise<T>): Promise<T> {
   }
 }
 
-test("times each kernel of a step once, keeps what it found, and does not time it again", () => inCache(async (cache) => {
-  const { gpu } = JSON.parse((await cmedl(["doctor", "--json"])).stdout) as Report;
-  if (!gpu!.timestamps) return;
-  const args = ["tune", "--regime", "ct-only", "--size", "32", "--width", "4", "--quiet"];
-  const first = await cmedl(args, { XDG_CACHE_HOME: cache });
-  assert.is(first.exitCode, 0, first.stderr);
-  assert.not.match(first.stderr, /compiling/);
-  const lines = first.stdout.trim().split("\n");
-  assert.match(lines.at(-1)!, new RegExp(`^${lines.length - 1} kernels timed, \\d+ of them faster than as they ship; ${lines.length - 1} kept in ${cache}`));
-  const { tuned } = await readTuning();
-  assert.is(Object.keys(tuned).length, lines.length - 1);
-  assert.is(new Set(Object.keys(tuned).map((key) => key.split(" | ")[0])).size, 1, "all of one adapter");
-  const second = await cmedl(args, { XDG_CACHE_HOME: cache });
-  assert.match(second.stdout, /^0 kernels timed/);
-}));
+test("times each kernel of a step once, keeps what it found, and does not time it again", () =>
+  inCache(async (cache) => {
+    const { gpu } = JSON.parse((await cmedl(["doctor", "--json"])).stdout) as Report;
+    if (!gpu!.timestamps) return;
+    const args = ["tune", "--regime", "ct-only", "--size", "32", "--width", "4", "--quiet"];
+    const first = await cmedl(args, { XDG_CACHE_HOME: cache });
+    assert.is(first.exitCode, 0, first.stderr);
+    assert.not.match(first.stderr, /compiling/);
+    const lines = first.stdout.trim().split("\n");
+    assert.match(
+      lines.at(-1)!,
+      new RegExp(
+        `^${lines.length - 1} kernels timed, \\d+ of them faster than as they ship; ${lines.length - 1} kept in ${cache}`,
+      ),
+    );
+    const { tuned } = await readTuning();
+    assert.is(Object.keys(tuned).length, lines.length - 1);
+    assert.is(new Set(Object.keys(tuned).map((key) => key.split(" | ")[0])).size, 1, "all of one adapter");
+    const second = await cmedl(args, { XDG_CACHE_HOME: cache });
+    assert.match(second.stdout, /^0 kernels timed/);
+  }));
 
-test("another version's sizes do not count; a broken file is named, not fatal", () => inCache(async () => {
-  assert.equal(await readTuning(), { tuned: {} });
-  await writeTuning({ "a | conv2d | n1": { KV: 2 } });
-  assert.equal((await readTuning()).tuned, { "a | conv2d | n1": { KV: 2 } });
-  await writeFile(tuningFile(), (await readFile(tuningFile(), "utf8")).replace(/"version": "[^"]*"/, '"version": "0.0.0"'));
-  assert.equal(await readTuning(), { tuned: {} });
-  for (const text of ["{", "[]", '{"version":"1","tuned":{"a":{"KV":"2"}}}']) {
-    await writeFile(tuningFile(), text);
-    const { tuned, problem } = await readTuning();
-    assert.equal(tuned, {});
-    assert.match(problem!, /tuned\.json: .* remove it, or run `cmedl tune` anew/);
-  }
-}));
+test("another version's sizes do not count; a broken file is named, not fatal", () =>
+  inCache(async () => {
+    assert.equal(await readTuning(), { tuned: {} });
+    await writeTuning({ "a | conv2d | n1": { KV: 2 } });
+    assert.equal((await readTuning()).tuned, { "a | conv2d | n1": { KV: 2 } });
+    await writeFile(
+      tuningFile(),
+      (await readFile(tuningFile(), "utf8")).replace(/"version": "[^"]*"/, '"version": "0.0.0"'),
+    );
+    assert.equal(await readTuning(), { tuned: {} });
+    for (const text of ["{", "[]", '{"version":"1","tuned":{"a":{"KV":"2"}}}']) {
+      await writeFile(tuningFile(), text);
+      const { tuned, problem } = await readTuning();
+      assert.equal(tuned, {});
+      assert.match(problem!, /tuned\.json: .* remove it, or run `cmedl tune` anew/);
+    }
+  }));
 
 test.run();

@@ -1,5 +1,5 @@
-// npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]: drives a conformance suite through
-// the engine, forward and gradients, and says which ops are wrong, where and by how much.
+// npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]: drives a conformance
+// suite through the engine, forward and gradients, and says which ops are wrong, where and by how much.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Device } from "../../engine/index.ts";
@@ -11,10 +11,13 @@ import { markdownTable, table } from "./table.ts";
 
 const args = process.argv.slice(2);
 const flag = (name: string): boolean => args.includes(name) && args.splice(args.indexOf(name), 1).length > 0;
-const option = (name: string): string | undefined => (args.includes(name) ? args.splice(args.indexOf(name), 2)[1] : undefined);
+const option = (name: string): string | undefined =>
+  args.includes(name) ? args.splice(args.indexOf(name), 2)[1] : undefined;
 const name = option("--device");
 if (name) process.env.CMEDL_DEVICE = name;
-const half = flag("--f16"), perturb = flag("--perturb"), markdown = flag("--markdown");
+const half = flag("--f16");
+const perturb = flag("--perturb");
+const markdown = flag("--markdown");
 const [folder, ...only] = args;
 if (!folder || args.some((a) => a.startsWith("--"))) {
   console.error("usage: npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]");
@@ -28,9 +31,16 @@ try {
   process.exit(2);
 }
 const { gpu, adapter } = await environment().gpu();
-console.log(`${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${environment().traits?.cpu === false ? ", as on a GPU" : ""}${half ? ", floats stored in f16" : ""}${perturb ? ", all results perturbed by 1 %" : ""}`);
+console.log(
+  `${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${environment().traits?.cpu === false ? ", as on a GPU" : ""}${half ? ", floats stored in f16" : ""}${perturb ? ", all results perturbed by 1 %" : ""}`,
+);
 const start = performance.now();
-const report = await runSuite(suite, () => Device.open(gpu, { traits: environment().traits }), { only, half, perturb, print: console.log });
+const report = await runSuite(suite, () => Device.open(gpu, { traits: environment().traits }), {
+  only,
+  half,
+  perturb,
+  print: console.log,
+});
 console.log(markdown ? markdownTable(report) : table(report));
 console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);
 for (const [reason, n] of report.reasons) console.log(`${n} skipped: ${reason}`);

@@ -7,9 +7,24 @@ export type SuiteDType = "f32" | "i32" | "u8";
 /** What a value may differ by: nothing, or atol + rtol·|want|. */
 export type Tolerance = { readonly exact: true } | { readonly rtol: number; readonly atol: number };
 
-interface StoredRef { readonly file: string; readonly key: string; readonly shape: readonly number[]; readonly dtype: SuiteDType }
-interface GeneratedRef { readonly gen: { readonly kind: "lcg"; readonly seed: number; readonly lo: number; readonly hi: number }; readonly shape: readonly number[]; readonly dtype: "f32" }
-interface SampledRef { readonly shape: readonly number[]; readonly dtype: SuiteDType; readonly sample_index: StoredRef; readonly sample_value: StoredRef; readonly fnv1a_u32words?: number }
+interface StoredRef {
+  readonly file: string;
+  readonly key: string;
+  readonly shape: readonly number[];
+  readonly dtype: SuiteDType;
+}
+interface GeneratedRef {
+  readonly gen: { readonly kind: "lcg"; readonly seed: number; readonly lo: number; readonly hi: number };
+  readonly shape: readonly number[];
+  readonly dtype: "f32";
+}
+interface SampledRef {
+  readonly shape: readonly number[];
+  readonly dtype: SuiteDType;
+  readonly sample_index: StoredRef;
+  readonly sample_value: StoredRef;
+  readonly fnv1a_u32words?: number;
+}
 export type InputRef = StoredRef | GeneratedRef;
 export type ExpectedRef = (StoredRef | SampledRef) & { readonly tol: Tolerance };
 
@@ -44,13 +59,22 @@ export interface Verdict {
 type Stored = ReadonlyMap<string, ArrayLike<number>>;
 
 export class Suite {
-  constructor(readonly cases: readonly Case[], private readonly files: ReadonlyMap<string, Stored>) {}
+  constructor(
+    readonly cases: readonly Case[],
+    private readonly files: ReadonlyMap<string, Stored>,
+  ) {}
 
   /** `read` gives the bytes of a file by its path from the suite's folder. */
   static async load(read: (path: string) => Promise<Uint8Array>): Promise<Suite> {
-    const manifest = JSON.parse(new TextDecoder().decode(await read("manifest.json"))) as { schema?: unknown; files?: unknown; cases?: unknown };
+    const manifest = JSON.parse(new TextDecoder().decode(await read("manifest.json"))) as {
+      schema?: unknown;
+      files?: unknown;
+      cases?: unknown;
+    };
     if (manifest.schema !== "conformance/1" || !Array.isArray(manifest.files) || !Array.isArray(manifest.cases)) {
-      throw new Error(`manifest.json is of schema ${JSON.stringify(manifest.schema)}; this runner reads "conformance/1", with files and cases`);
+      throw new Error(
+        `manifest.json is of schema ${JSON.stringify(manifest.schema)}; this runner reads "conformance/1", with files and cases`,
+      );
     }
     const files = new Map<string, Stored>();
     for (const path of manifest.files as string[]) files.set(path, stored(await read(path), path));
@@ -64,11 +88,18 @@ export class Suite {
 
   check(want: ExpectedRef, got: Values): Verdict {
     const failed = (message: string): Verdict => ({ worst: Infinity, message });
-    if (got.shape.join() !== want.shape.join()) return failed(`shape [${got.shape.join(", ")}], expected [${want.shape.join(", ")}]`);
-    if (got.data.length !== sizeOf(want.shape)) return failed(`${got.data.length} values, expected ${sizeOf(want.shape)}`);
+    if (got.shape.join() !== want.shape.join())
+      return failed(`shape [${got.shape.join(", ")}], expected [${want.shape.join(", ")}]`);
+    if (got.data.length !== sizeOf(want.shape))
+      return failed(`${got.data.length} values, expected ${sizeOf(want.shape)}`);
     if (!("sample_index" in want)) return compare(got.data, this.#stored(want), want.tol);
     const at = this.#stored(want.sample_index);
-    const verdict = compare(Array.from(at, (i) => got.data[i]), this.#stored(want.sample_value), want.tol, at);
+    const verdict = compare(
+      Array.from(at, (i) => got.data[i]),
+      this.#stored(want.sample_value),
+      want.tol,
+      at,
+    );
     if (verdict.message || want.fnv1a_u32words === undefined || hash(got.data) === want.fnv1a_u32words) return verdict;
     return failed("the samples agree, but not the hash of all values");
   }
@@ -85,11 +116,23 @@ const elements = { F32: Float32Array, I32: Int32Array, U8: Uint8Array } as const
 /** Reads a safetensors file as suites write them: tensors may be padded, which our own reader of weights refuses. */
 function stored(bytes: Uint8Array, path: string): Stored {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, { dtype: string; data_offsets: [number, number] }>;
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<
+    string,
+    { dtype: string; data_offsets: [number, number] }
+  >;
   const tensors = new Map<string, ArrayLike<number>>();
-  for (const [key, { dtype, data_offsets: [from, to] }] of Object.entries(header)) {
+  for (const [
+    key,
+    {
+      dtype,
+      data_offsets: [from, to],
+    },
+  ] of Object.entries(header)) {
     if (key === "__metadata__") continue;
-    if (!(dtype in elements)) throw new Error(`${path}: tensor ${key} is of dtype ${dtype}; this runner reads ${Object.keys(elements).join(", ")}`);
+    if (!(dtype in elements))
+      throw new Error(
+        `${path}: tensor ${key} is of dtype ${dtype}; this runner reads ${Object.keys(elements).join(", ")}`,
+      );
     // A copy, for what follows a header of any length is not aligned.
     const own = new Uint8Array(to - from);
     own.set(bytes.subarray(8 + length + from, 8 + length + to));
@@ -118,11 +161,22 @@ function hash(values: ArrayLike<number>): number {
   return h;
 }
 
-/** NaN wants NaN, an infinity itself; all else is held to the tolerance. `at` names the places that `got` was taken from. */
-export function compare(got: ArrayLike<number>, want: ArrayLike<number>, tol: Tolerance, at?: ArrayLike<number>): Verdict {
-  let worst = 0, worstAt = -1, wrong = 0;
+/**
+ * NaN wants NaN, an infinity itself; all else is held to the tolerance. `at` names the places that `got` was taken
+ * from.
+ */
+export function compare(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  tol: Tolerance,
+  at?: ArrayLike<number>,
+): Verdict {
+  let worst = 0;
+  let worstAt = -1;
+  let wrong = 0;
   for (let i = 0; i < want.length; i++) {
-    const g = got[i], w = want[i];
+    const g = got[i];
+    const w = want[i];
     if (g === w || (Number.isNaN(g) && Number.isNaN(w))) continue;
     const allowed = "exact" in tol || !Number.isFinite(w) ? 0 : tol.atol + tol.rtol * Math.abs(w);
     const share = allowed > 0 ? Math.abs(g - w) / allowed : Infinity;
@@ -132,5 +186,8 @@ export function compare(got: ArrayLike<number>, want: ArrayLike<number>, tol: To
   }
   if (wrong === 0) return { worst };
   const times = Number.isFinite(worst) ? `, ${worst.toPrecision(3)} × tolerance` : "";
-  return { worst, message: `${wrong} of ${want.length} wrong, the worst at ${at ? at[worstAt] : worstAt}: ${got[worstAt]}, expected ${want[worstAt]}${times}` };
+  return {
+    worst,
+    message: `${wrong} of ${want.length} wrong, the worst at ${at ? at[worstAt] : worstAt}: ${got[worstAt]}, expected ${want[worstAt]}${times}`,
+  };
 }

@@ -7,15 +7,22 @@ import type { SliceSet } from "../../data/slices.ts";
 
 const test = suite("batches");
 const set = (count: number, size = 4): SliceSet => ({
-  size, count, origins: Array.from({ length: count }, (_, i) => ({ id: `${i}`, patient: `${i}`, z: 0 })),
-  images: Float32Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size))), masks: Uint8Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size)) % 2),
+  size,
+  count,
+  origins: Array.from({ length: count }, (_, i) => ({ id: `${i}`, patient: `${i}`, z: 0 })),
+  images: Float32Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size))),
+  masks: Uint8Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size)) % 2),
 });
 
 test("an epoch shows each slice of the longer set once and goes round the shorter again", () => {
   const batches = new UnpairedBatches(set(12), set(5), { batch: 3, seed: 1 });
   assert.is(batches.stepsPerEpoch, 4);
-  const seen = (role: "student" | "teacher"): number[] => Array.from({ length: 4 }, (_, s) => batches.indices(role, 0, s)).flat();
-  assert.equal([...seen("student")].sort((a, b) => a - b), [...Array(12).keys()]);
+  const seen = (role: "student" | "teacher"): number[] =>
+    Array.from({ length: 4 }, (_, s) => batches.indices(role, 0, s)).flat();
+  assert.equal(
+    [...seen("student")].sort((a, b) => a - b),
+    [...Array(12).keys()],
+  );
   const teacher = seen("teacher");
   assert.equal([...teacher.slice(0, 5)].sort(), [0, 1, 2, 3, 4]);
   assert.equal([...teacher.slice(5, 10)].sort(), [0, 1, 2, 3, 4]);
@@ -24,7 +31,8 @@ test("an epoch shows each slice of the longer set once and goes round the shorte
 test("a batch follows from seed, epoch and step alone, in whatever order they are asked for", () => {
   const a = new UnpairedBatches(set(20), set(30), { batch: 4, seed: 9, augment: defaultAugmentation });
   const b = new UnpairedBatches(set(20), set(30), { batch: 4, seed: 9, augment: defaultAugmentation });
-  const bufferA = a.buffers(), bufferB = b.buffers();
+  const bufferA = a.buffers();
+  const bufferB = b.buffers();
   for (let step = 0; step < 8; step++) a.fill(2, step, bufferA); // ends with step 7
   b.fill(2, 7, bufferB);
   assert.equal(bufferA, bufferB);
@@ -37,24 +45,40 @@ test("epochs, seeds and sets are shuffled apart", () => {
     const batches = new UnpairedBatches(set(40), set(40), { batch: 40, seed });
     return batches.indices(role, epoch, 0).join();
   };
-  assert.is(new Set([order(1, 0, "student"), order(1, 1, "student"), order(2, 0, "student"), order(1, 0, "teacher"), order(1, 1, "teacher")]).size, 5);
+  assert.is(
+    new Set([
+      order(1, 0, "student"),
+      order(1, 1, "student"),
+      order(2, 0, "student"),
+      order(1, 0, "teacher"),
+      order(1, 1, "teacher"),
+    ]).size,
+    5,
+  );
 });
 
 test("images and masks are copied to their places as they are, with augmentation or without", () => {
   for (const augment of [undefined, defaultAugmentation]) {
-    const batches = new UnpairedBatches(set(6), set(6), { batch: 2, seed: 4, ...(augment && { augment }) }), out = batches.buffers();
+    const batches = new UnpairedBatches(set(6), set(6), { batch: 2, seed: 4, ...(augment && { augment }) });
+    const out = batches.buffers();
     batches.fill(0, 1, out);
     const [i, j] = batches.indices("student", 0, 1);
     assert.equal([out.xC[0], out.xC[15], out.xC[16], out.xC[31]], [i, i, j, j]);
     assert.equal([out.yC[0], out.yC[16]], [i % 2, j % 2]);
     assert.equal(Object.keys(out), Object.keys(batches.shapes));
-    for (const [name, shape] of Object.entries(batches.shapes)) assert.is(out[name as "xC"].length, shape.reduce((n, d) => n * d, 1), name);
+    for (const [name, shape] of Object.entries(batches.shapes))
+      assert.is(
+        out[name as "xC"].length,
+        shape.reduce((n, d) => n * d, 1),
+        name,
+      );
   }
 });
 
 test("the transforms are those of role and place in the epoch, whatever the batch size", () => {
   const transforms = (batch: number): { tC: number[]; eC: number[]; tM: number[]; eM: number[] } => {
-    const batches = new UnpairedBatches(set(8), set(12), { batch, seed: 4, augment: defaultAugmentation }), out = batches.buffers();
+    const batches = new UnpairedBatches(set(8), set(12), { batch, seed: 4, augment: defaultAugmentation });
+    const out = batches.buffers();
     const all = { tC: [] as number[], eC: [] as number[], tM: [] as number[], eM: [] as number[] };
     for (let step = 0; step < batches.stepsPerEpoch; step++) {
       batches.fill(1, step, out);
@@ -70,8 +94,15 @@ test("the transforms are those of role and place in the epoch, whatever the batc
 });
 
 test("an augmentation that cannot be is refused", () => {
-  assert.throws(() => new UnpairedBatches(set(3), set(3), { batch: 1, seed: 0, augment: { ...defaultAugmentation, scale: 1 } }), /augment.scale: 1 would let a slice vanish/);
-  assert.throws(() => new UnpairedBatches(set(3), set(3), { batch: 1, seed: 0, augment: { ...defaultAugmentation, elasticGrid: 1.5 } }), /augment.elasticGrid: 1.5 is no whole number above 1/);
+  assert.throws(
+    () => new UnpairedBatches(set(3), set(3), { batch: 1, seed: 0, augment: { ...defaultAugmentation, scale: 1 } }),
+    /augment.scale: 1 would let a slice vanish/,
+  );
+  assert.throws(
+    () =>
+      new UnpairedBatches(set(3), set(3), { batch: 1, seed: 0, augment: { ...defaultAugmentation, elasticGrid: 1.5 } }),
+    /augment.elasticGrid: 1.5 is no whole number above 1/,
+  );
 });
 
 test("sizes that differ, empty sets and a batch of 0 are refused", () => {
@@ -81,18 +112,54 @@ test("sizes that differ, empty sets and a batch of 0 are refused", () => {
 });
 
 test("the random numbers are uniform, normal and fair", () => {
-  const key = keyOf(5, "test"), n = 40000;
-  let mean = 0, square = 0, third = 0;
+  const key = keyOf(5, "test");
+  const n = 40000;
+  let mean = 0;
+  let square = 0;
+  let third = 0;
   const bins = new Uint32Array(20);
   for (let i = 0; i < n; i++) bins[Math.floor(20 * uniform(key, i))]++;
   for (const b of bins) assert.ok(Math.abs(b - n / 20) < 5 * Math.sqrt(n / 20), `a bin holds ${b}`);
-  for (let i = 0; i < n; i++) { const v = normal(key, i); mean += v / n; square += (v * v) / n; third += v ** 3 / n; }
-  assert.ok(Math.abs(mean) < 0.02 && Math.abs(square - 1) < 0.04 && Math.abs(third) < 0.08, `${mean}, ${square}, ${third}`);
+  for (let i = 0; i < n; i++) {
+    const v = normal(key, i);
+    mean += v / n;
+    square += (v * v) / n;
+    third += v ** 3 / n;
+  }
+  assert.ok(
+    Math.abs(mean) < 0.02 && Math.abs(square - 1) < 0.04 && Math.abs(third) < 0.08,
+    `${mean}, ${square}, ${third}`,
+  );
   // Neighbouring counters and neighbouring keys do not follow one another.
-  const correlation = (f: (i: number) => number, g: (i: number) => number): number => { let c = 0; for (let i = 0; i < n; i++) c += (12 * (f(i) - 0.5) * (g(i) - 0.5)) / n; return c; };
-  assert.ok(Math.abs(correlation((i) => uniform(key, i), (i) => uniform(key, i + 1))) < 0.025);
-  assert.ok(Math.abs(correlation((i) => uniform(keyOf(key, i), 0), (i) => uniform(keyOf(key, i + 1), 0))) < 0.025);
-  assert.ok(Math.abs(correlation((i) => uniform(keyOf(key, i), 0), (i) => uniform(keyOf(key, i), 1))) < 0.025);
+  const correlation = (f: (i: number) => number, g: (i: number) => number): number => {
+    let c = 0;
+    for (let i = 0; i < n; i++) c += (12 * (f(i) - 0.5) * (g(i) - 0.5)) / n;
+    return c;
+  };
+  assert.ok(
+    Math.abs(
+      correlation(
+        (i) => uniform(key, i),
+        (i) => uniform(key, i + 1),
+      ),
+    ) < 0.025,
+  );
+  assert.ok(
+    Math.abs(
+      correlation(
+        (i) => uniform(keyOf(key, i), 0),
+        (i) => uniform(keyOf(key, i + 1), 0),
+      ),
+    ) < 0.025,
+  );
+  assert.ok(
+    Math.abs(
+      correlation(
+        (i) => uniform(keyOf(key, i), 0),
+        (i) => uniform(keyOf(key, i), 1),
+      ),
+    ) < 0.025,
+  );
   assert.is(new Set(Array.from({ length: 5000 }, (_, i) => keyOf(1, "a", i))).size, 5000);
   const first = new Uint32Array(6);
   for (let k = 0; k < 6000; k++) first[permutation(6, keyOf("fair", k))[0]]++;

@@ -1,6 +1,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { lungWindow, mrPercentile, percentiles, rangeOf, scaleInto, softTissueWindow, unscale } from "../../data/intensity.ts";
+import {
+  lungWindow,
+  mrPercentile,
+  percentiles,
+  rangeOf,
+  scaleInto,
+  softTissueWindow,
+  unscale,
+} from "../../data/intensity.ts";
 
 const test = suite("intensity");
 const scaled = (values: number[], range: { low: number; high: number }): number[] => {
@@ -18,7 +26,12 @@ test("a window maps its ends to −1 and 1 and clamps the rest", () => {
 
 test("percentiles are those of the sorted values, linear between neighbours", () => {
   const values = [5, 1, 4, 2, 3];
-  for (const data of [Int16Array.from(values), Float32Array.from(values), Uint8Array.from(values), Int32Array.from(values)]) {
+  for (const data of [
+    Int16Array.from(values),
+    Float32Array.from(values),
+    Uint8Array.from(values),
+    Int32Array.from(values),
+  ]) {
     assert.equal(percentiles(data, [0, 25, 37.5, 100]), [1, 2, 2.5, 5]);
   }
   assert.equal(percentiles(Int16Array.of(-300, 300), [0, 50]), [-300, 0]);
@@ -38,7 +51,10 @@ test("an MR with negative values starts at its 0.5 percentile", () => {
 
 test("an empty image and a window upside down are refused", () => {
   assert.throws(() => rangeOf(mrPercentile, new Uint8Array(50), "mr.nii"), /mr\.nii: intensity: .* is empty/);
-  assert.throws(() => rangeOf({ kind: "window", low: 240, high: -160 }, new Uint8Array(1), "ct.nii"), /ct\.nii: window/);
+  assert.throws(
+    () => rangeOf({ kind: "window", low: 240, high: -160 }, new Uint8Array(1), "ct.nii"),
+    /ct\.nii: window/,
+  );
 });
 
 test.run();

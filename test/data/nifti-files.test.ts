@@ -9,28 +9,44 @@ import { orientationName, toLps } from "../../data/orientation.ts";
 import { readShared, sharedPath, testWith } from "./shared-data.ts";
 
 const test = suite("nifti files");
-const bad = "conformance/bad", odds = "data/nifti-odds", variants = `${odds}/variants-of-chaos21`;
+const bad = "conformance/bad";
+const odds = "data/nifti-odds";
+const variants = `${odds}/variants-of-chaos21`;
 
-testWith(test, [`${bad}/manifest.json`], "each hostile file is refused or accepted as its manifest wants, within its time and memory", () => {
-  interface Entry { file: string; format: string; want: "accept" | "reject" | "either"; what: string; max_ms?: number; max_mb?: number }
-  const manifest = JSON.parse(new TextDecoder().decode(readShared(`${bad}/manifest.json`))) as { files: Entry[] };
-  const entries = manifest.files.filter((f) => f.format === "nifti");
-  assert.ok(entries.length >= 30);
-  for (const e of entries) {
-    const bytes = readShared(`${bad}/${e.file}`), before = process.memoryUsage().rss, start = performance.now();
-    let got: string;
-    try {
-      parseNifti(bytes, e.file);
-      got = "accept";
-    } catch (error) {
-      if (!(error instanceof DataError)) throw new Error(`${e.file}: ${String(error)}`);
-      got = "reject";
+testWith(
+  test,
+  [`${bad}/manifest.json`],
+  "each hostile file is refused or accepted as its manifest wants, within its time and memory",
+  () => {
+    interface Entry {
+      file: string;
+      format: string;
+      want: "accept" | "reject" | "either";
+      what: string;
+      max_ms?: number;
+      max_mb?: number;
     }
-    if (e.want !== "either") assert.is(got, e.want, `${e.file}: ${e.what}`);
-    assert.ok(performance.now() - start < (e.max_ms ?? 2000), `${e.file} took too long`);
-    assert.ok(process.memoryUsage().rss - before < (e.max_mb ?? 128) * 2 ** 20, `${e.file} took too much memory`);
-  }
-});
+    const manifest = JSON.parse(new TextDecoder().decode(readShared(`${bad}/manifest.json`))) as { files: Entry[] };
+    const entries = manifest.files.filter((f) => f.format === "nifti");
+    assert.ok(entries.length >= 30);
+    for (const e of entries) {
+      const bytes = readShared(`${bad}/${e.file}`);
+      const before = process.memoryUsage().rss;
+      const start = performance.now();
+      let got: string;
+      try {
+        parseNifti(bytes, e.file);
+        got = "accept";
+      } catch (error) {
+        if (!(error instanceof DataError)) throw new Error(`${e.file}: ${String(error)}`);
+        got = "reject";
+      }
+      if (e.want !== "either") assert.is(got, e.want, `${e.file}: ${e.what}`);
+      assert.ok(performance.now() - start < (e.max_ms ?? 2000), `${e.file} took too long`);
+      assert.ok(process.memoryUsage().rss - before < (e.max_mb ?? 128) * 2 ** 20, `${e.file} took too much memory`);
+    }
+  },
+);
 
 testWith(test, [variants], "every way of writing one MR reads to the same voxels in the same orientation", () => {
   const base = toLps(parseNifti(readShared(`${variants}/base_int16_le.nii.gz`), "base"));
@@ -41,34 +57,50 @@ testWith(test, [variants], "every way of writing one MR reads to the same voxels
     const read = toLps(parseNifti(readShared(`${variants}/${f}`), f));
     assert.is(orientationName(read.affine), "LPS", f);
     assert.equal(read.shape, base.shape, f);
-    for (let i = 0; i < base.data.length; i++) if (base.data[i] !== read.data[i]) assert.unreachable(`${f}: voxel ${i} differs`);
+    for (let i = 0; i < base.data.length; i++)
+      if (base.data[i] !== read.data[i]) assert.unreachable(`${f}: voxel ${i} differs`);
     compared++;
   }
   assert.ok(compared >= 14, `${compared} compared`);
-  const scaled = parseNifti(readShared(`${variants}/int16_sclslope_0.37x-12.5.nii.gz`), "s"), plain = parseNifti(readShared(`${variants}/base_int16_le.nii.gz`), "b");
+  const scaled = parseNifti(readShared(`${variants}/int16_sclslope_0.37x-12.5.nii.gz`), "s");
+  const plain = parseNifti(readShared(`${variants}/base_int16_le.nii.gz`), "b");
   // Its writer chose a slope of 0.00535 for int16: half a step is what rounding may cost.
   plain.data.forEach((v, i) => assert.ok(Math.abs(scaled.data[i] - (0.37 * v - 12.5)) < 0.00535 / 2 + 1e-4));
   assert.match(parseNifti(readShared(`${variants}/no_qform_no_sform.nii.gz`), "n").warnings[0], /neither/);
   assert.throws(() => parseNifti(readShared(`${variants}/pair.hdr`), "pair.hdr"), /pair/);
 });
 
-testWith(test, [odds], "corrupted files are all refused, the phantoms' mirrored volumes lie where their affines say", () => {
-  for (const f of readdirSync(sharedPath(`${odds}/corrupted`))) {
-    assert.throws(() => parseNifti(readShared(`${odds}/corrupted/${f}`), f), (e: unknown) => e instanceof DataError, f);
-  }
-  assert.throws(() => parseNifti(readShared(`${odds}/nibabel/example4d.nii.gz`), "4d"), /2 frames/);
-  const anatomical = parseNifti(readShared(`${odds}/nibabel/anatomical.nii`), "a");
-  assert.equal(anatomical.shape, [33, 41, 25]);
-});
+testWith(
+  test,
+  [odds],
+  "corrupted files are all refused, the phantoms' mirrored volumes lie where their affines say",
+  () => {
+    for (const f of readdirSync(sharedPath(`${odds}/corrupted`))) {
+      assert.throws(
+        () => parseNifti(readShared(`${odds}/corrupted/${f}`), f),
+        (e: unknown) => e instanceof DataError,
+        f,
+      );
+    }
+    assert.throws(() => parseNifti(readShared(`${odds}/nibabel/example4d.nii.gz`), "4d"), /2 frames/);
+    const anatomical = parseNifti(readShared(`${odds}/nibabel/anatomical.nii`), "a");
+    assert.equal(anatomical.shape, [33, 41, 25]);
+  },
+);
 
-testWith(test, ["data/sts-ct-mr-tumour/ct/STS_002_image.nii.gz"], "a real CT is in HU, and a mask written like it has its geometry", () => {
-  const image = parseNifti(readShared("data/sts-ct-mr-tumour/ct/STS_002_image.nii.gz"), "STS_002_image.nii.gz");
-  assert.equal(image.shape, [161, 143, 48]);
-  assert.is(orientationName(image.affine), "LPS");
-  assert.equal(percentiles(image.data, [0, 100]), [-1000, 1156]);
-  const mask = parseNifti(writeNifti(new Uint8Array(image.data.length), image), "m.nii.gz");
-  assert.equal(mask.affine, image.affine);
-  assert.equal(mask.geometry, image.geometry);
-});
+testWith(
+  test,
+  ["data/sts-ct-mr-tumour/ct/STS_002_image.nii.gz"],
+  "a real CT is in HU, and a mask written like it has its geometry",
+  () => {
+    const image = parseNifti(readShared("data/sts-ct-mr-tumour/ct/STS_002_image.nii.gz"), "STS_002_image.nii.gz");
+    assert.equal(image.shape, [161, 143, 48]);
+    assert.is(orientationName(image.affine), "LPS");
+    assert.equal(percentiles(image.data, [0, 100]), [-1000, 1156]);
+    const mask = parseNifti(writeNifti(new Uint8Array(image.data.length), image), "m.nii.gz");
+    assert.equal(mask.affine, image.affine);
+    assert.equal(mask.geometry, image.geometry);
+  },
+);
 
 test.run();

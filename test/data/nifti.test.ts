@@ -14,10 +14,16 @@ const voxels = Int16Array.from({ length: 3 * 4 * 5 }, (_, i) => i * 37 - 1000);
 const volume = makeVolume("case", voxels, [3, 4, 5], [0.5, 0.75, 2]);
 // Numbers that float32 holds exactly, so that they must come back equal.
 const oblique: Geometry = {
-  qformCode: 1, sformCode: 2, quaternion: [0.25, -0.5, 0.125], qoffset: [10.5, -20.25, 300],
-  pixdim: [-1, 0.5, 0.75, 2], sform: [-0.5, 0.125, 0, 12, 0.0625, -0.75, 0.25, -7.5, 0, 0.125, 2, 33.25], xyztUnits: 10,
+  qformCode: 1,
+  sformCode: 2,
+  quaternion: [0.25, -0.5, 0.125],
+  qoffset: [10.5, -20.25, 300],
+  pixdim: [-1, 0.5, 0.75, 2],
+  sform: [-0.5, 0.125, 0, 12, 0.0625, -0.75, 0.25, -7.5, 0, 0.125, 2, 33.25],
+  xyztUnits: 10,
 };
-const file = (gzip = false, g = oblique): Uint8Array<ArrayBuffer> => writeNifti(voxels, { ...volume, geometry: g }, { gzip });
+const file = (gzip = false, g = oblique): Uint8Array<ArrayBuffer> =>
+  writeNifti(voxels, { ...volume, geometry: g }, { gzip });
 const patched = (change: (view: DataView) => void): Uint8Array => {
   const bytes = file();
   change(new DataView(bytes.buffer));
@@ -67,10 +73,18 @@ test("a mask written like a volume that was read has its affine exactly", () => 
 test("without an s-form the q-form places the voxels", () => {
   // A quarter turn round z: (x, y, z) → (−y, x, z).
   const h = Math.SQRT1_2;
-  const read = parseNifti(file(false, { ...oblique, sformCode: 0, quaternion: [0, 0, h], pixdim: [1, 0.5, 0.75, 2] }), "x.nii");
+  const read = parseNifti(
+    file(false, { ...oblique, sformCode: 0, quaternion: [0, 0, h], pixdim: [1, 0.5, 0.75, 2] }),
+    "x.nii",
+  );
   const expected = [0, -0.75, 0, 10.5, 0.5, 0, 0, -20.25, 0, 0, 2, 300, 0, 0, 0, 1];
-  read.affine.forEach((v, i) => assert.ok(Math.abs(v - expected[i]) < 1e-6, `affine[${i}] is ${v}, not ${expected[i]}`));
-  const flipped = parseNifti(file(false, { ...oblique, sformCode: 0, quaternion: [0, 0, h], pixdim: [-1, 0.5, 0.75, 2] }), "x.nii");
+  read.affine.forEach((v, i) =>
+    assert.ok(Math.abs(v - expected[i]) < 1e-6, `affine[${i}] is ${v}, not ${expected[i]}`),
+  );
+  const flipped = parseNifti(
+    file(false, { ...oblique, sformCode: 0, quaternion: [0, 0, h], pixdim: [-1, 0.5, 0.75, 2] }),
+    "x.nii",
+  );
   assert.ok(Math.abs(flipped.affine[10] + 2) < 1e-6, "qfac −1 turns z round");
 });
 
@@ -80,13 +94,20 @@ test("metres and micrometres become millimetres", () => {
 });
 
 test("scl_slope and scl_inter are applied", () => {
-  const read = parseNifti(patched((v) => (v.setFloat32(112, 0.5, true), v.setFloat32(116, -3, true))), "x.nii");
+  const read = parseNifti(
+    patched((v) => (v.setFloat32(112, 0.5, true), v.setFloat32(116, -3, true))),
+    "x.nii",
+  );
   assert.instance(read.data, Float32Array);
-  assert.equal(Array.from(read.data), Array.from(voxels, (x) => x * 0.5 - 3));
+  assert.equal(
+    Array.from(read.data),
+    Array.from(voxels, (x) => x * 0.5 - 3),
+  );
 });
 
 test("big-endian files are read", () => {
-  const bytes = file(), view = new DataView(bytes.buffer);
+  const bytes = file();
+  const view = new DataView(bytes.buffer);
   const swap = (at: number, width: number): void => void bytes.subarray(at, at + width).reverse();
   swap(0, 4);
   for (const at of [...Array(8).keys()].map((i) => 40 + 2 * i).concat([70, 72, 252, 254])) swap(at, 2);
@@ -130,7 +151,10 @@ test("an extension that lies about its size is not followed", () => {
 });
 
 test("a header alone is enough to peek at a gzipped file", () => {
-  const long = writeNifti(new Int16Array(64 * 64 * 40).map((_, i) => (i * 7919) % 3000), makeVolume("l", new Int16Array(64 * 64 * 40), [64, 64, 40], [1, 1, 1]));
+  const long = writeNifti(
+    new Int16Array(64 * 64 * 40).map((_, i) => (i * 7919) % 3000),
+    makeVolume("l", new Int16Array(64 * 64 * 40), [64, 64, 40], [1, 1, 1]),
+  );
   const header = peekNifti(long.subarray(0, 4096), "x.nii.gz");
   assert.equal(header.shape, [64, 64, 40]);
   assert.is(header.type.name, "int16");
@@ -140,20 +164,76 @@ test("each field that cannot be true is refused by name", () => {
   refuses(new Uint8Array(0), "file", /is empty/);
   refuses(file().subarray(0, 200), "header", /200 bytes/);
   refuses(file().subarray(0, 400), "data", /expected 120 data bytes at 352, the file has 48/);
-  refuses(patched((v) => v.setInt32(0, 12345, true)), "sizeof_hdr", /12345/);
-  refuses(patched((v) => v.setUint8(345, 0x69)), "magic", /pair/);
-  refuses(patched((v) => v.setUint8(344, 0)), "magic", /n\+1/);
-  refuses(patched((v) => v.setInt16(40, 9, true)), "dim[0]", /9/);
-  refuses(patched((v) => v.setInt16(42, -4, true)), "dim[1]", /-4/);
-  refuses(patched((v) => (v.setInt16(40, 4, true), v.setInt16(48, 2, true))), "dim[4]", /2 frames.*extract one/);
-  refuses(patched((v) => [42, 44, 46].forEach((at) => v.setInt16(at, 32767, true))), "dim", /would fill/);
-  refuses(patched((v) => v.setInt16(70, 128, true)), "datatype", /RGB colour/);
-  refuses(patched((v) => v.setInt16(70, 32, true)), "datatype", /complex64/);
-  refuses(patched((v) => v.setFloat32(108, 100, true)), "vox_offset", /100/);
-  refuses(patched((v) => v.setFloat32(108, NaN, true)), "vox_offset", /NaN/);
-  refuses(patched((v) => v.setFloat32(112, Infinity, true)), "scl_slope", /Infinity/);
-  refuses(patched((v) => v.setFloat32(80, 0, true)), "pixdim[1]", /0 is no voxel size/);
-  refuses(patched((v) => v.setFloat32(280, NaN, true)), "srow", /not finite/);
+  refuses(
+    patched((v) => v.setInt32(0, 12345, true)),
+    "sizeof_hdr",
+    /12345/,
+  );
+  refuses(
+    patched((v) => v.setUint8(345, 0x69)),
+    "magic",
+    /pair/,
+  );
+  refuses(
+    patched((v) => v.setUint8(344, 0)),
+    "magic",
+    /n\+1/,
+  );
+  refuses(
+    patched((v) => v.setInt16(40, 9, true)),
+    "dim[0]",
+    /9/,
+  );
+  refuses(
+    patched((v) => v.setInt16(42, -4, true)),
+    "dim[1]",
+    /-4/,
+  );
+  refuses(
+    patched((v) => (v.setInt16(40, 4, true), v.setInt16(48, 2, true))),
+    "dim[4]",
+    /2 frames.*extract one/,
+  );
+  refuses(
+    patched((v) => [42, 44, 46].forEach((at) => v.setInt16(at, 32767, true))),
+    "dim",
+    /would fill/,
+  );
+  refuses(
+    patched((v) => v.setInt16(70, 128, true)),
+    "datatype",
+    /RGB colour/,
+  );
+  refuses(
+    patched((v) => v.setInt16(70, 32, true)),
+    "datatype",
+    /complex64/,
+  );
+  refuses(
+    patched((v) => v.setFloat32(108, 100, true)),
+    "vox_offset",
+    /100/,
+  );
+  refuses(
+    patched((v) => v.setFloat32(108, NaN, true)),
+    "vox_offset",
+    /NaN/,
+  );
+  refuses(
+    patched((v) => v.setFloat32(112, Infinity, true)),
+    "scl_slope",
+    /Infinity/,
+  );
+  refuses(
+    patched((v) => v.setFloat32(80, 0, true)),
+    "pixdim[1]",
+    /0 is no voxel size/,
+  );
+  refuses(
+    patched((v) => v.setFloat32(280, NaN, true)),
+    "srow",
+    /not finite/,
+  );
 });
 
 test("a damaged, cut or lying gzip stream is refused", () => {
@@ -163,7 +243,10 @@ test("a damaged, cut or lying gzip stream is refused", () => {
   refuses(flipped, "gzip checksum", /does not fit/);
   refuses(good.subarray(0, good.length - 30), "gzip stream", /damaged or cut/);
   // 32,767 × 32,767 voxels claimed by a small file: refused by what deflate can do, before memory is made.
-  const liar = gzipSync(patched((v) => [42, 44].forEach((at) => v.setInt16(at, 14000, true))), { mtime: 0 });
+  const liar = gzipSync(
+    patched((v) => [42, 44].forEach((at) => v.setInt16(at, 14000, true))),
+    { mtime: 0 },
+  );
   refuses(liar, "dim", /cannot hold/);
   const runsOn = new Uint8Array(4 << 20);
   runsOn.set(file());
@@ -171,21 +254,26 @@ test("a damaged, cut or lying gzip stream is refused", () => {
 });
 
 test("concatenated gzip members are one file", () => {
-  const whole = file(), two = [gzipSync(whole.subarray(0, 380), { mtime: 0 }), gzipSync(whole.subarray(380), { mtime: 0 })];
+  const whole = file();
+  const two = [gzipSync(whole.subarray(0, 380), { mtime: 0 }), gzipSync(whole.subarray(380), { mtime: 0 })];
   const joined = new Uint8Array(two[0].length + two[1].length);
   joined.set(two[0]);
   joined.set(two[1], two[0].length);
   assert.equal(parseNifti(joined, "x.nii.gz").data, voxels);
 });
 
-test("the CRC of nine digits is the published one", () => assert.is(crc32(new TextEncoder().encode("123456789")), 0xcbf43926));
+test("the CRC of nine digits is the published one", () =>
+  assert.is(crc32(new TextEncoder().encode("123456789")), 0xcbf43926));
 
 test("2,000 seeded mutations of header and stream end in a volume or a DataError, soon", () => {
-  const plain = file(), packed = file(true), start = performance.now();
+  const plain = file();
+  const packed = file(true);
+  const start = performance.now();
   let refused = 0;
   for (let i = 0; i < 2000; i++) {
     const bytes = (i % 2 ? packed : plain).slice();
-    for (let k = 0; k <= i % 3; k++) bytes[Math.floor(uniform(i, 2 * k) * Math.min(bytes.length, 352))] = Math.floor(uniform(i, 2 * k + 1) * 256);
+    for (let k = 0; k <= i % 3; k++)
+      bytes[Math.floor(uniform(i, 2 * k) * Math.min(bytes.length, 352))] = Math.floor(uniform(i, 2 * k + 1) * 256);
     try {
       parseNifti(i % 7 ? bytes : bytes.subarray(0, Math.floor(uniform(i, 9) * bytes.length)), "x.nii");
     } catch (error) {

@@ -5,15 +5,28 @@ import { fromLps, isLps, orientationName, orientationOf, toLps } from "../../dat
 import { type Volume, makeVolume } from "../../data/volume.ts";
 
 const test = suite("orientation");
-const lps = makeVolume("v", Int16Array.from({ length: 24 }, (_, i) => i), [2, 3, 4], [1, 2, 3]);
+const lps = makeVolume(
+  "v",
+  Int16Array.from({ length: 24 }, (_, i) => i),
+  [2, 3, 4],
+  [1, 2, 3],
+);
 
-/** A volume stored so that axis i runs along world axis `axes[i]`, reversed where `signs[i]` is −1; each voxel holds its own world position. */
+/**
+ * A volume stored so that axis i runs along world axis `axes[i]`, reversed where `signs[i]` is −1; each voxel holds
+ * its own world position.
+ */
 function stored(axes: readonly number[], signs: readonly number[]): Volume {
-  const shape = [2, 3, 4] as const, affine = Array<number>(16).fill(0);
+  const shape = [2, 3, 4] as const;
+  const affine = Array<number>(16).fill(0);
   axes.forEach((world, i) => (affine[world * 4 + i] = signs[i] * (i + 1)));
-  affine[3] = 5; affine[7] = -6; affine[11] = 7; affine[15] = 1;
+  affine[3] = 5;
+  affine[7] = -6;
+  affine[11] = 7;
+  affine[15] = 1;
   const data = new Float32Array(24);
-  for (let z = 0, o = 0; z < 4; z++) for (let y = 0; y < 3; y++) for (let x = 0; x < 2; x++, o++) data[o] = world(affine, [x, y, z]);
+  for (let z = 0, o = 0; z < 4; z++)
+    for (let y = 0; y < 3; y++) for (let x = 0; x < 2; x++, o++) data[o] = world(affine, [x, y, z]);
   return { ...lps, data, shape, affine, spacingMm: [1, 2, 3] };
 }
 /** A number that tells world positions apart. */
@@ -23,15 +36,25 @@ const world = (a: readonly number[], [x, y, z]: readonly number[]): number => {
 };
 
 test("in all 48 storage orders each voxel keeps its place, and comes back", () => {
-  for (const axes of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+  for (const axes of [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ])
     for (let s = 0; s < 8; s++) {
       const volume = stored(axes, [s & 1 ? -1 : 1, s & 2 ? -1 : 1, s & 4 ? -1 : 1]);
-      const turned = toLps(volume), name = orientationName(volume.affine);
+      const turned = toLps(volume);
+      const name = orientationName(volume.affine);
       assert.is(orientationName(turned.affine), "LPS", name);
       const [nx, ny, nz] = turned.shape;
-      for (let z = 0, o = 0; z < nz; z++) for (let y = 0; y < ny; y++) for (let x = 0; x < nx; x++, o++) {
-        assert.is(turned.data[o], world(turned.affine, [x, y, z]), `${name} at ${x}, ${y}, ${z}`);
-      }
+      for (let z = 0, o = 0; z < nz; z++)
+        for (let y = 0; y < ny; y++)
+          for (let x = 0; x < nx; x++, o++) {
+            assert.is(turned.data[o], world(turned.affine, [x, y, z]), `${name} at ${x}, ${y}, ${z}`);
+          }
       assert.equal(fromLps(turned.data as Float32Array<ArrayBuffer>, volume), volume.data, name);
     }
 });

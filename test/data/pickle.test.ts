@@ -11,12 +11,22 @@ const none: ReadonlyMap<string, Global> = new Map();
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const load = (text: string, globals = none): unknown => unpickle(bytes(text), { file: "x.pth", globals }).value;
 const refused = (text: string, why: RegExp, globals = none): void =>
-  assert.throws(() => load(text, globals), (e: unknown) => e instanceof DataError && e.file === "x.pth" && why.test(e.message));
+  assert.throws(
+    () => load(text, globals),
+    (e: unknown) => e instanceof DataError && e.file === "x.pth" && why.test(e.message),
+  );
 
 test("constants and containers of protocols 0 to 5 are read", () => {
   // What pickle.dumps gives for {'a': [1, -2, 300, 70000, 2**40, 2**70], 'b': (None, True, False, 1.5), 'c': b'\x01'} …
-  assert.equal(load("\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01]q\x02(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00@eX\x01\x00\x00\x00bq\x03(N\x88\x89G?\xf8\x00\x00\x00\x00\x00\x00tu."),
-    new Map<string, unknown>([["a", [1, -2, 300, 70000, 2 ** 40, 2n ** 70n]], ["b", new Tuple([null, true, false, 1.5])]]));
+  assert.equal(
+    load(
+      "\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01]q\x02(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00@eX\x01\x00\x00\x00bq\x03(N\x88\x89G?\xf8\x00\x00\x00\x00\x00\x00tu.",
+    ),
+    new Map<string, unknown>([
+      ["a", [1, -2, 300, 70000, 2 ** 40, 2n ** 70n]],
+      ["b", new Tuple([null, true, false, 1.5])],
+    ]),
+  );
   assert.equal(load("(lp0\nI1\naI01\naL5L\naF2.5\naVhi\naS'x'\na."), [1, true, 5, 2.5, "hi", "x"]);
   assert.equal(load("\x80\x04\x95\x08\x00\x00\x00\x00\x00\x00\x00\x8c\x01a\x94h\x00\x86\x94."), new Tuple(["a", "a"]));
 });
@@ -30,9 +40,22 @@ test("a listed global is called through the list, and sees its arguments only", 
 });
 
 test("any other global is refused by name, before anything after it is read", () => {
-  for (const [module, name] of [["os", "system"], ["posix", "system"], ["builtins", "eval"], ["torch", "load"], ["__proto__", "x"], ["constructor", "constructor"]]) {
-    refused(`c${module}\n${name}\n(X\x04\x00\x00\x00truetR.`, new RegExp(`names ${module}\\.${name}, which is not on the list.*nothing was run`));
-    refused(`\x80\x04\x8c${String.fromCharCode(module.length)}${module}\x8c${String.fromCharCode(name.length)}${name}\x93.`, /not on the list/);
+  for (const [module, name] of [
+    ["os", "system"],
+    ["posix", "system"],
+    ["builtins", "eval"],
+    ["torch", "load"],
+    ["__proto__", "x"],
+    ["constructor", "constructor"],
+  ]) {
+    refused(
+      `c${module}\n${name}\n(X\x04\x00\x00\x00truetR.`,
+      new RegExp(`names ${module}\\.${name}, which is not on the list.*nothing was run`),
+    );
+    refused(
+      `\x80\x04\x8c${String.fromCharCode(module.length)}${module}\x8c${String.fromCharCode(name.length)}${name}\x93.`,
+      /not on the list/,
+    );
   }
   refused("(K\x01tR.", /empty stack/);
   refused("K\x01)R.", /calls a plain value/);
@@ -64,10 +87,11 @@ test("every truncation and ten thousand seeded changes of a real file end in a v
   const zip = new Uint8Array(readFileSync("test/fixtures/pth/tensors-legacy.pth"));
   const pickle = zip.subarray(0, 1600);
   let state = 1;
-  const next = (below: number): number => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32 * below) | 0;
+  const next = (below: number): number =>
+    (((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32) * below) | 0;
   const fine = (b: Uint8Array): void => {
     try {
-      for (let at = 0; at < b.length;) at = unpickle(b, { file: "x", globals: none }, at).end;
+      for (let at = 0; at < b.length; ) at = unpickle(b, { file: "x", globals: none }, at).end;
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
     }

@@ -15,7 +15,8 @@ function file(header: string | Uint8Array, data: number | Uint8Array = 16, lengt
   bytes.set(body, 8 + text.length);
   return bytes;
 }
-const entry = (fields: Record<string, unknown>): string => JSON.stringify({ w: { dtype: "F32", shape: [2, 2], data_offsets: [0, 16], ...fields } });
+const entry = (fields: Record<string, unknown>): string =>
+  JSON.stringify({ w: { dtype: "F32", shape: [2, 2], data_offsets: [0, 16], ...fields } });
 const good = entry({});
 
 function refusal(bytes: Uint8Array): string {
@@ -38,7 +39,10 @@ test("what is written reads back, with shapes, types and metadata", () => {
     ["empty", { shape: [0, 4], data: new Float32Array(0) }],
     ["__proto__", { shape: [1], data: new Float32Array([4]) }],
   ];
-  const bytes = writeSafetensors(tensors, [["step", "12"], ["note", "ä\n"]]);
+  const bytes = writeSafetensors(tensors, [
+    ["step", "12"],
+    ["note", "ä\n"],
+  ]);
   const back = readSafetensors(bytes);
   assert.is(back.tensors.size, tensors.length);
   for (const [name, t] of tensors) {
@@ -47,7 +51,13 @@ test("what is written reads back, with shapes, types and metadata", () => {
     assert.equal(got.shape, t.shape);
     assert.equal([...(got.data as Float32Array)], [...(t.data as Float32Array)]);
   }
-  assert.equal([...back.metadata], [["note", "ä\n"], ["step", "12"]]);
+  assert.equal(
+    [...back.metadata],
+    [
+      ["note", "ä\n"],
+      ["step", "12"],
+    ],
+  );
   assert.is(({} as Record<string, unknown>).dtype, undefined);
 });
 
@@ -55,8 +65,23 @@ test("the same tensors give the same bytes in any order, and every tensor is ali
   const a = ["a", { dtype: "U8", shape: [3], data: new Uint8Array([1, 2, 3]) }] as const;
   const b = ["b", { shape: [2], data: new Float32Array([1, 2]) }] as const;
   const c = ["c", { dtype: "F64", shape: [1], data: new Float64Array([1]) }] as const;
-  const one = writeSafetensors([a, b, c], [["x", "1"], ["y", "2"]]);
-  assert.equal(one, writeSafetensors([c, b, a], [["y", "2"], ["x", "1"]]));
+  const one = writeSafetensors(
+    [a, b, c],
+    [
+      ["x", "1"],
+      ["y", "2"],
+    ],
+  );
+  assert.equal(
+    one,
+    writeSafetensors(
+      [c, b, a],
+      [
+        ["y", "2"],
+        ["x", "1"],
+      ],
+    ),
+  );
   for (const { data } of readSafetensors(one).tensors.values()) assert.is((data as Uint8Array).buffer, one.buffer);
   assert.is(new DataView(one.buffer).getUint32(0, true) % 8, 0);
 });
@@ -79,7 +104,11 @@ test("16-bit floats widen exactly", () => {
 const bad: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ["no bytes", new Uint8Array(0), /too short: 0 bytes, need 8/],
   ["seven bytes", new Uint8Array(7), /too short: 7 bytes/],
-  ["a header length of 2^64 - 1", file("{}", 0, 2n ** 64n - 1n), /header length: 18446744073709551615 exceeds file size 10/],
+  [
+    "a header length of 2^64 - 1",
+    file("{}", 0, 2n ** 64n - 1n),
+    /header length: 18446744073709551615 exceeds file size 10/,
+  ],
   ["a header length of 2^53 + 1", file("{}", 0, 2n ** 53n + 1n), /header length: 9007199254740993 exceeds/],
   ["a header longer than the file", file("{}", 0, 3n), /header length: 3 exceeds file size 10/],
   ["cut JSON", file('{"w":', 0), /no complete JSON/],
@@ -96,10 +125,32 @@ const bad: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ["three offsets", file(entry({ data_offsets: [0, 16, 16] })), /two whole numbers/],
   ["an end past the file", file(entry({ data_offsets: [0, 17] })), /outside the 16 bytes/],
   ["bytes after the last tensor", file(good, 20), /4 bytes follow the last tensor/],
-  ["a hole before the first tensor", file(entry({ data_offsets: [4, 20] }), 20), /begins at byte 4 of the data where 0 was due/],
-  ["overlapping tensors", file(JSON.stringify({ a: { dtype: "U8", shape: [8], data_offsets: [0, 8] }, b: { dtype: "U8", shape: [8], data_offsets: [4, 12] } }), 12), /begins at byte 4/],
-  ["a shape that does not fit", file(entry({ shape: [2, 3] })), /F32 \[2, 3\] needs 24 bytes, its data_offsets \[0, 16\] hold 16/],
-  ["a shape whose product wraps to 0", file(entry({ shape: [2 ** 32, 2 ** 32], data_offsets: [0, 0] }), 0), /needs 73786976294838210000 bytes/],
+  [
+    "a hole before the first tensor",
+    file(entry({ data_offsets: [4, 20] }), 20),
+    /begins at byte 4 of the data where 0 was due/,
+  ],
+  [
+    "overlapping tensors",
+    file(
+      JSON.stringify({
+        a: { dtype: "U8", shape: [8], data_offsets: [0, 8] },
+        b: { dtype: "U8", shape: [8], data_offsets: [4, 12] },
+      }),
+      12,
+    ),
+    /begins at byte 4/,
+  ],
+  [
+    "a shape that does not fit",
+    file(entry({ shape: [2, 3] })),
+    /F32 \[2, 3\] needs 24 bytes, its data_offsets \[0, 16\] hold 16/,
+  ],
+  [
+    "a shape whose product wraps to 0",
+    file(entry({ shape: [2 ** 32, 2 ** 32], data_offsets: [0, 0] }), 0),
+    /needs 73786976294838210000 bytes/,
+  ],
   ["rank 100,000", file(entry({ shape: new Array(100_000).fill(1) })), /at most 32/],
   ["a negative size", file(entry({ shape: [-2, -2] })), /whole numbers/],
   ["an unknown type", file(entry({ dtype: "F12" })), /dtype "F12"; use one of BOOL/],
@@ -108,7 +159,11 @@ const bad: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ["an unknown field", file(entry({ extra: 1 })), /unknown field "extra"/],
   ["metadata that is no string", file('{"__metadata__":{"n":1}}', 0), /__metadata__: "n" is 1/],
   ["a web page", new TextEncoder().encode("<!DOCTYPE html><html><body>404</body></html>"), /web page/],
-  ["a Git LFS pointer", new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), /Git LFS pointer/],
+  [
+    "a Git LFS pointer",
+    new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+    /Git LFS pointer/,
+  ],
 ];
 for (const [what, bytes, message] of bad) {
   test(`${what}: refused in one sentence that names the file`, () => {
@@ -137,7 +192,10 @@ test("no cut of a good file and no flip of a header byte escapes as another kind
 });
 
 test("writing refuses data that does not fit its shape", () => {
-  assert.throws(() => writeSafetensors([["w", { shape: [3], data: new Float32Array(2) }]]), /tensor "w": F32 \[3\] needs a Float32Array of 3, got a Float32Array of 2/);
+  assert.throws(
+    () => writeSafetensors([["w", { shape: [3], data: new Float32Array(2) }]]),
+    /tensor "w": F32 \[3\] needs a Float32Array of 3, got a Float32Array of 2/,
+  );
 });
 
 test("a Node Buffer at an odd alignment reads the same values", () => {

@@ -1,4 +1,5 @@
-// Real files for tests: a folder outside the repository, named by CMEDL_SHARED. Tests that need it are skipped, and counted, where it is absent.
+// Real files for tests: a folder outside the repository, named by CMEDL_SHARED. Tests that need it are skipped, and
+// counted, where it is absent.
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Test } from "uvu";

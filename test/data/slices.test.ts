@@ -1,23 +1,41 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { dice } from "../../metrics/dice.ts";
-import { type Case, SliceCollector, chooseSlices, defaultFieldMm, fieldOf, foregroundPerSlice, maskSlice, placeClasses, placePrediction } from "../../data/slices.ts";
+import {
+  type Case,
+  SliceCollector,
+  chooseSlices,
+  defaultFieldMm,
+  fieldOf,
+  foregroundPerSlice,
+  maskSlice,
+  placeClasses,
+  placePrediction,
+} from "../../data/slices.ts";
 import { makeVolume } from "../../data/volume.ts";
 
 const test = suite("slices");
 
 /** A bright ball in a dark box: 40 × 30 × 20 voxels, foreground in slices 6 … 13. */
 function ball(id = "ball"): Case {
-  const shape = [40, 30, 20] as const, data = new Int16Array(40 * 30 * 20).fill(-100), mask = new Uint8Array(data.length);
-  for (let z = 0, o = 0; z < 20; z++) for (let y = 0; y < 30; y++) for (let x = 0; x < 40; x++, o++) {
-    if ((x - 22) ** 2 + (y - 14) ** 2 + ((z - 9.5) * 2) ** 2 < 64) { data[o] = 100; mask[o] = 1; }
-  }
+  const shape = [40, 30, 20] as const;
+  const data = new Int16Array(40 * 30 * 20).fill(-100);
+  const mask = new Uint8Array(data.length);
+  for (let z = 0, o = 0; z < 20; z++)
+    for (let y = 0; y < 30; y++)
+      for (let x = 0; x < 40; x++, o++) {
+        if ((x - 22) ** 2 + (y - 14) ** 2 + ((z - 9.5) * 2) ** 2 < 64) {
+          data[o] = 100;
+          mask[o] = 1;
+        }
+      }
   return { id, patient: id, image: makeVolume(id, data, shape, [1, 1, 2]), mask };
 }
 const range = { low: -200, high: 200 };
 
 test("all slices with foreground are taken, and a quarter as many without", () => {
-  const c = ball(), counts = foregroundPerSlice(c.mask, c.image.shape);
+  const c = ball();
+  const counts = foregroundPerSlice(c.mask, c.image.shape);
   assert.equal([...counts].map((n) => (n > 0 ? 1 : 0)).join(""), "00000011111111000000");
   const chosen = chooseSlices(counts, 0.25, 7);
   assert.is(chosen.length, 10);
@@ -36,7 +54,8 @@ test("a collected set holds scaled images and their masks", () => {
   assert.equal(set.origins[0].id, "a");
   for (let s = 0; s < set.count; s++)
     for (let i = 0; i < 32 * 32; i++) {
-      const v = set.images[s * 1024 + i], expected = set.masks[s * 1024 + i] ? 0.5 : v === -1 ? -1 : -0.5;
+      const v = set.images[s * 1024 + i];
+      const expected = set.masks[s * 1024 + i] ? 0.5 : v === -1 ? -1 : -0.5;
       assert.ok(Math.abs(v - expected) < 1e-6, `slice ${s}, pixel ${i}: ${v}`);
     }
   assert.is(collector.outsideField, 0);
@@ -52,14 +71,20 @@ test("slices beyond the body are left out, unless all are asked for", () => {
   const c = ball();
   c.image.data.fill(-100, 15 * 1200);
   c.image.data.fill(-100, 0, 5 * 1200);
-  const blank: Case = { ...c, image: { ...c.image, data: c.image.data.map((v) => (v === -100 ? -1000 : v)) as Int16Array<ArrayBuffer> } };
+  const blank: Case = {
+    ...c,
+    image: { ...c.image, data: c.image.data.map((v) => (v === -100 ? -1000 : v)) as Int16Array<ArrayBuffer> },
+  };
   const some = new SliceCollector({ grid: { size: 16, fieldMm: 32 } });
   assert.is(some.add(blank, range), 8);
   assert.is(new SliceCollector({ grid: { size: 16, fieldMm: 32 }, negatives: "all" }).add(blank, range), 20);
 });
 
 test("masks laid back as predictions cover the original (3-D Dice above 0.9 at half the resolution)", () => {
-  const c = ball(), grid = { size: 20, fieldMm: 40 }, small = new Uint8Array(400), out = new Uint8Array(c.mask.length);
+  const c = ball();
+  const grid = { size: 20, fieldMm: 40 };
+  const small = new Uint8Array(400);
+  const out = new Uint8Array(c.mask.length);
   for (let z = 0; z < 20; z++) {
     maskSlice(c, z, grid, small);
     placePrediction(small, c.image, z, grid, out);
@@ -68,7 +93,9 @@ test("masks laid back as predictions cover the original (3-D Dice above 0.9 at h
 });
 
 test("class probabilities laid back give the most probable class, background outside the field", () => {
-  const { image, mask } = ball(), grid = { size: 30, fieldMm: 30 }, out = new Uint8Array(mask.length);
+  const { image, mask } = ball();
+  const grid = { size: 30, fieldMm: 30 };
+  const out = new Uint8Array(mask.length);
   const p = Float32Array.from({ length: 900 * 3 }, (_, i) => [0.2, i < 1350 ? 0.7 : 0.1, i < 1350 ? 0.1 : 0.7][i % 3]);
   placeClasses(p, 3, image, 2, grid, out);
   const at = (x: number, y: number): number => out[2 * 1200 + y * 40 + x];

@@ -3,14 +3,16 @@ import * as assert from "uvu/assert";
 import { applySplit, assertDisjoint, parseSplits, randomSplit, splitUnpaired } from "../../data/split.ts";
 
 const test = suite("split");
-const cases = (...ids: string[]): { id: string; patient: string }[] => ids.map((id) => ({ id, patient: id.split("/")[0] }));
+const cases = (...ids: string[]): { id: string; patient: string }[] =>
+  ids.map((id) => ({ id, patient: id.split("/")[0] }));
 const ids = (list: readonly { id: string }[]): string => list.map((c) => c.id).join();
 
 const unpaired = JSON.stringify({ note: "x", train_ct: ["c1", "c2"], train_mr: ["m1", "m2"], val_paired: ["v1"] });
 
 test("lists by modality go to the set that holds their cases, the other way round too", () => {
   const lists = parseSplits(unpaired, "splits.json");
-  const ct = cases("c1", "c2", "v1"), mr = cases("m1", "m2", "v1", "unused");
+  const ct = cases("c1", "c2", "v1");
+  const mr = cases("m1", "m2", "v1", "unused");
   const split = splitUnpaired(ct, mr, { seed: 1, lists: { student: lists, teacher: lists } });
   assert.is(ids(split.student.train), "c1,c2");
   assert.is(ids(split.student.val), "v1");
@@ -20,7 +22,10 @@ test("lists by modality go to the set that holds their cases, the other way roun
 });
 
 test("a fold of nnU-Net's list is taken by its number", () => {
-  const text = JSON.stringify([{ train: ["a"], val: ["b"] }, { train: ["b"], val: ["a"] }]);
+  const text = JSON.stringify([
+    { train: ["a"], val: ["b"] },
+    { train: ["b"], val: ["a"] },
+  ]);
   assert.equal(parseSplits(text, "s", 1), { train: { train: ["b"] }, val: ["a"] });
   assert.throws(() => parseSplits(text, "s", 2), /fold: 2 is none of 0 … 1/);
 });
@@ -50,8 +55,18 @@ test("overlap, absent cases and wrong forms are refused with the field", () => {
   assert.throws(() => parseSplits("[]", "s"), /folds/);
   assert.throws(() => parseSplits("null", "s"), /root/);
   assert.throws(() => parseSplits('{"train":["a",],', "s"), /json/);
-  assert.throws(() => applySplit(parseSplits('{"train":["a","gone"],"val":["b"]}', "s"), cases("a", "b"), "ct"), /ct: train: gone is in the splits but not in the folder/);
-  assert.throws(() => splitUnpaired(cases("a"), cases("m"), { seed: 0, lists: { student: parseSplits('{"train":["a"],"val":["b"]}', "s") } }), /no case validates/);
+  assert.throws(
+    () => applySplit(parseSplits('{"train":["a","gone"],"val":["b"]}', "s"), cases("a", "b"), "ct"),
+    /ct: train: gone is in the splits but not in the folder/,
+  );
+  assert.throws(
+    () =>
+      splitUnpaired(cases("a"), cases("m"), {
+        seed: 0,
+        lists: { student: parseSplits('{"train":["a"],"val":["b"]}', "s") },
+      }),
+    /no case validates/,
+  );
 });
 
 test("a drawn split keeps a patient's cases together and follows from the seed", () => {
@@ -61,20 +76,42 @@ test("a drawn split keeps a patient's cases together and follows from the seed",
   assert.is(split.train.length, 24);
   assertDisjoint({ student: split, teacher: { train: [], val: [] } });
   assert.equal(randomSplit(all, 5, 0.2, "ct"), split);
-  assert.equal(randomSplit([...all].reverse(), 5, 0.2, "ct").val.map((c) => c.id).sort(), split.val.map((c) => c.id).sort(), "the order of files does not matter");
-  assert.ok(Array.from({ length: 10 }, (_, s) => ids(randomSplit(all, s, 0.2, "ct").val)).some((v) => v !== ids(split.val)));
+  assert.equal(
+    randomSplit([...all].reverse(), 5, 0.2, "ct")
+      .val.map((c) => c.id)
+      .sort(),
+    split.val.map((c) => c.id).sort(),
+    "the order of files does not matter",
+  );
+  assert.ok(
+    Array.from({ length: 10 }, (_, s) => ids(randomSplit(all, s, 0.2, "ct").val)).some((v) => v !== ids(split.val)),
+  );
   assert.is(randomSplit(cases("a", "b"), 1, 0.01, "ct").val.length, 1);
   assert.throws(() => randomSplit(cases("a/1", "a/2"), 1, 0.2, "ct"), /1 cannot be split/);
 });
 
 test("the teacher never trains on a patient who validates the student", () => {
-  const both = cases("a", "b", "c", "d", "e"), split = splitUnpaired(both, both, { seed: 3, fraction: 0.4 });
+  const both = cases("a", "b", "c", "d", "e");
+  const split = splitUnpaired(both, both, { seed: 3, fraction: 0.4 });
   assert.is(split.student.val.length, 2);
   assert.equal(ids(split.teacher.val), ids(split.student.val));
   assert.is(split.teacher.train.length, 3);
-  const lists = { student: parseSplits('{"train":["a"],"val":["b"]}', "s"), teacher: parseSplits('{"train":["b","c"],"val":["a"]}', "t") };
+  const lists = {
+    student: parseSplits('{"train":["a"],"val":["b"]}', "s"),
+    teacher: parseSplits('{"train":["b","c"],"val":["a"]}', "t"),
+  };
   assert.throws(() => splitUnpaired(both, both, { seed: 0, lists }), /would train and validate/);
-  assert.throws(() => splitUnpaired(cases("a", "b"), cases("a", "b").filter((c) => c.id === splitUnpaired(cases("a", "b"), cases("x"), { seed: 1 }).student.val[0].id), { seed: 1 }), /teacher: train/);
+  assert.throws(
+    () =>
+      splitUnpaired(
+        cases("a", "b"),
+        cases("a", "b").filter(
+          (c) => c.id === splitUnpaired(cases("a", "b"), cases("x"), { seed: 1 }).student.val[0].id,
+        ),
+        { seed: 1 },
+      ),
+    /teacher: train/,
+  );
 });
 
 test.run();

@@ -7,7 +7,8 @@ import { foregroundPerSlice } from "../../data/slices.ts";
 
 const test = suite("synthetic");
 const mean = (values: number[]): number => values.reduce((s, v) => s + v, 0) / values.length;
-const ct = phantomSet({ modality: "CT", seed: 3, size: 48 }, 6), mr = phantomSet({ modality: "MR", seed: 3, size: 48 }, 6);
+const ct = phantomSet({ modality: "CT", seed: 3, size: 48 }, 6);
+const mr = phantomSet({ modality: "MR", seed: 3, size: 48 }, 6);
 const inside = (c: (typeof ct)[number]): number[] => Array.from(c.image.data).filter((_, i) => c.mask[i] === 1);
 
 test("the same options give the same voxels, another seed or index others", () => {
@@ -29,9 +30,11 @@ test("every patient has a tumour that spans several slices but not all", () => {
 test("CT is in HU: air, lung, fat, muscle and bone at their values", () => {
   for (const c of ct) {
     assert.ok(Math.abs(mean([...c.image.data.subarray(0, 48)]) + 1000) < 20, "the corner is air");
-    const sorted = Array.from(c.image.data).sort((a, b) => a - b), at = (p: number): number => sorted[Math.floor(p * (sorted.length - 1))];
+    const sorted = Array.from(c.image.data).sort((a, b) => a - b);
+    const at = (p: number): number => sorted[Math.floor(p * (sorted.length - 1))];
     assert.ok(at(1) > 250 && at(1) < 1200, `brightest ${at(1)}`);
-    const share = (low: number, high: number): number => sorted.filter((v) => v >= low && v <= high).length / sorted.length;
+    const share = (low: number, high: number): number =>
+      sorted.filter((v) => v >= low && v <= high).length / sorted.length;
     assert.ok(share(-900, -700) > 0.08, `lung ${share(-900, -700)}`);
     assert.ok(share(-140, -60) > 0.03, `fat ${share(-140, -60)}`);
     assert.ok(share(0, 90) > 0.05, `soft tissue ${share(0, 90)}`);
@@ -48,9 +51,15 @@ test("on CT the tumour differs from muscle and blood by less than two standard d
 
 test("on MR the tumour is brighter than 98 % of all else", () => {
   for (const c of mr) {
-    const tumour = inside(c).sort((a, b) => a - b), outside = Array.from(c.image.data).filter((_, i) => c.mask[i] === 0).sort((a, b) => a - b);
+    const tumour = inside(c).sort((a, b) => a - b);
+    const outside = Array.from(c.image.data)
+      .filter((_, i) => c.mask[i] === 0)
+      .sort((a, b) => a - b);
     const median = tumour[tumour.length >> 1];
-    assert.ok(median > outside[Math.floor(0.98 * outside.length)], `${c.id}: tumour ${median}, 98 % of the rest below ${outside[Math.floor(0.98 * outside.length)]}`);
+    assert.ok(
+      median > outside[Math.floor(0.98 * outside.length)],
+      `${c.id}: tumour ${median}, 98 % of the rest below ${outside[Math.floor(0.98 * outside.length)]}`,
+    );
     assert.ok(Math.min(...c.image.data) >= 0);
   }
 });
@@ -63,10 +72,16 @@ test("one patient can be seen on both: the same tumour in the same place", () =>
 
 test("tumours abut mediastinum or chest wall", () => {
   for (let i = 0; i < 20; i++) {
-    const anatomy = drawAnatomy(1000 + i), blob = anatomy.tumour!, plane = planeOf({ ...anatomy, tumour: undefined }, blob.z);
-    let lung = 0, other = 0;
+    const anatomy = drawAnatomy(1000 + i);
+    const blob = anatomy.tumour!;
+    const plane = planeOf({ ...anatomy, tumour: undefined }, blob.z);
+    let lung = 0;
+    let other = 0;
     for (let a = 0; a < 64; a++) {
-      const t = plane.tissue(blob.x + 1.35 * blob.r * Math.cos((a * Math.PI) / 32), blob.y + 1.35 * blob.r * Math.sin((a * Math.PI) / 32));
+      const t = plane.tissue(
+        blob.x + 1.35 * blob.r * Math.cos((a * Math.PI) / 32),
+        blob.y + 1.35 * blob.r * Math.sin((a * Math.PI) / 32),
+      );
       if (t === Tissue.lung || t === Tissue.vessel) lung++;
       else other++;
     }
@@ -80,7 +95,10 @@ test("any size can be made", () => {
     assert.equal(c.image.shape, [size, size, 3]);
     assert.is(c.image.data.length, size * size * 3);
   }
-  assert.is(phantomCase({ modality: "CT", seed: 1, index: 2, size: 32, slices: 6, tumour: false }).mask.some((v) => v !== 0), false);
+  assert.is(
+    phantomCase({ modality: "CT", seed: 1, index: 2, size: 32, slices: 6, tumour: false }).mask.some((v) => v !== 0),
+    false,
+  );
 });
 
 test.run();

@@ -18,14 +18,24 @@ const inputs = { x: shape, y: shape };
 function unetStep(): { adam: Adam; f: (i: { x: Tensor; y: Tensor }) => { loss: Tensor } } {
   const net = new UNet({ width: 4 }).initialize(new RandomStreams(4), "net");
   const adam = new Adam(net.parameters(), { rate: 1e-3 });
-  return { adam, f: ({ x, y }) => { const loss = segmentation(net.forward(x).logits, y); adam.minimize(loss); return { loss }; } };
+  return {
+    adam,
+    f: ({ x, y }) => {
+      const loss = segmentation(net.forward(x).logits, y);
+      adam.minimize(loss);
+      return { loss };
+    },
+  };
 }
 
-async function course(memoryBudget?: number): Promise<{ losses: number[]; p: Float32Array; activationBytes: number; dispatches: number }> {
+async function course(
+  memoryBudget?: number,
+): Promise<{ losses: number[]; p: Float32Array; activationBytes: number; dispatches: number }> {
   const d = await device();
   const { adam, f } = unetStep();
   using step = await d.compile(f, inputs, { mode: "train", memoryBudget });
-  const x = noise(2048, 3), y = x.map((v) => Number(v > 0.5));
+  const x = noise(2048, 3);
+  const y = x.map((v) => Number(v > 0.5));
   const losses: number[] = [];
   for (let i = 0; i < 3; i++) {
     step.run({ x, y });
@@ -49,9 +59,18 @@ test("a U-Net step at 70 and 55 % of its memory has the same losses and paramete
 
 test("a U-Net step of base 16 at 64 × 64, batch 2, is at most 150 dispatches of 40 pipelines in 25 MB", async () => {
   const step = await Device.open((await environment().gpu()).gpu, { traits: { cpu: true } });
-  const net = new UNet({ width: 16 }).initialize(new RandomStreams(4), "net"), adam = new Adam(net.parameters(), { rate: 1e-3 });
+  const net = new UNet({ width: 16 }).initialize(new RandomStreams(4), "net");
+  const adam = new Adam(net.parameters(), { rate: 1e-3 });
   const image = [2, 64, 64, 1];
-  const e = step.estimate(({ x, y }) => { const loss = segmentation(net.forward(x).logits, y); adam.minimize(loss); return { loss }; }, { x: image, y: image }, { mode: "train" });
+  const e = step.estimate(
+    ({ x, y }) => {
+      const loss = segmentation(net.forward(x).logits, y);
+      adam.minimize(loss);
+      return { loss };
+    },
+    { x: image, y: image },
+    { mode: "train" },
+  );
   step.dispose();
   assert.ok(e.dispatches <= 150 && e.pipelines <= 40 && e.bytes <= 25e6, JSON.stringify(e));
   assert.ok(e.activationBytes <= 1.15 * e.lowerBoundBytes);
@@ -60,23 +79,43 @@ test("a U-Net step of base 16 at 64 × 64, batch 2, is at most 150 dispatches of
 test("a full CMEDL step, U-Net, 256 × 256, batch 2, plans at most 4 GB; with a budget of 2 GB it costs at most 1.5 times the operations", async () => {
   // As a GPU would run it: planned, never made.
   const step = await Device.open((await environment().gpu()).gpu, { traits: { cpu: false } });
-  const width = 64, image = [2, 256, 256, 1];
-  const translator = new CycleTranslator({ image: [256, 256], seed: 1, generator: { width }, discriminator: { width }, features: { width } });
+  const width = 64;
+  const image = [2, 256, 256, 1];
+  const translator = new CycleTranslator({
+    image: [256, 256],
+    seed: 1,
+    generator: { width },
+    discriminator: { width },
+    features: { width },
+  });
   const regime = new Cmedl({ seed: 1, segmentor: () => new UNet({ width }), translator });
-  const plan = (memoryBudget?: number) => step.estimate((batch) => regime.step(batch), { xC: image, yC: image, xM: image, yM: image }, { mode: "train", memoryBudget });
-  const whole = plan(), tight = plan(2e9);
+  const plan = (memoryBudget?: number) =>
+    step.estimate(
+      (batch) => regime.step(batch),
+      { xC: image, yC: image, xM: image, yM: image },
+      { mode: "train", memoryBudget },
+    );
+  const whole = plan();
+  const tight = plan(2e9);
   step.dispose();
-  assert.ok(whole.activationBytes <= 4e9 && whole.activationBytes <= 1.02 * whole.lowerBoundBytes, JSON.stringify(whole));
+  assert.ok(
+    whole.activationBytes <= 4e9 && whole.activationBytes <= 1.02 * whole.lowerBoundBytes,
+    JSON.stringify(whole),
+  );
   assert.ok(tight.activationBytes <= 2e9 && tight.flopsRatio <= 1.5, JSON.stringify(tight));
 });
 
 test("inference plans within 1.15 of what is alive at the peak, though neighbours in a buffer are read and written by one dispatch", async () => {
   const d = await device();
   const net = new UNet({ width: 16 }).initialize(new RandomStreams(4), "net");
-  const specs = { x: [1, 64, 64, 1] }, x = noise(4096, 3);
+  const specs = { x: [1, 64, 64, 1] };
+  const x = noise(4096, 3);
   using lean = await d.compile((i) => ({ y: net.forward(i.x).logits }), specs);
   // What is given out stays where it is: another plan.
-  using whole = await d.compile((i) => { const { logits, features } = net.forward(i.x); return { y: logits, ...Object.fromEntries(features.map((f, n) => [`f${n}`, f])) }; }, specs);
+  using whole = await d.compile((i) => {
+    const { logits, features } = net.forward(i.x);
+    return { y: logits, ...Object.fromEntries(features.map((f, n) => [`f${n}`, f])) };
+  }, specs);
   const { activationBytes, lowerBoundBytes } = lean.stats();
   assert.ok(activationBytes <= 1.15 * lowerBoundBytes, `${activationBytes} bytes, at least ${lowerBoundBytes}`);
   for (const p of [lean, whole]) p.run({ x });
@@ -90,7 +129,10 @@ test("an estimate makes nothing and agrees with the program", async () => {
   assert.equal({ ...d.counters }, before);
   using step = await d.compile(unetStep().f, inputs, { mode: "train" });
   const { activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes } = step.stats();
-  assert.equal([e.activationBytes, e.dispatches, e.pipelines, e.variableBytes, e.lowerBoundBytes], [activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes]);
+  assert.equal(
+    [e.activationBytes, e.dispatches, e.pipelines, e.variableBytes, e.lowerBoundBytes],
+    [activationBytes, dispatches, pipelines, variableBytes, lowerBoundBytes],
+  );
   assert.is(e.flopsRatio, 1);
   const tight = d.estimate(unetStep().f, inputs, { mode: "train", memoryBudget: 0.7 * activationBytes });
   assert.ok(tight.flopsRatio >= 1 && tight.flopsRatio < 1.5, `${tight.flopsRatio} times the operations`);

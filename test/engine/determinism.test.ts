@@ -11,8 +11,13 @@ const test = suite("determinism");
 /** Losses of three steps and all parameters after them. */
 async function course(): Promise<number[]> {
   using device = await Device.open((await environment().gpu()).gpu);
-  const cmedl = tinyCmedl(), batches = tinyBatches(3);
-  using step = await device.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train", name: "step" });
+  const cmedl = tinyCmedl();
+  const batches = tinyBatches(3);
+  using step = await device.compile(
+    augmentedStep((batch) => cmedl.step(batch)),
+    batches.shapes,
+    { mode: "train", name: "step" },
+  );
   const buffers = batches.buffers();
   const found: number[] = [];
   for (let s = 0; s < 3; s++) {
@@ -25,9 +30,13 @@ async function course(): Promise<number[]> {
 }
 
 test("three steps of CMEDL leave the same losses and parameters on two devices", async () => {
-  const a = await course(), b = await course();
+  const a = await course();
+  const b = await course();
   assert.is(a.length, b.length);
-  assert.is(a.findIndex((v, i) => !Object.is(v, b[i])), -1);
+  assert.is(
+    a.findIndex((v, i) => !Object.is(v, b[i])),
+    -1,
+  );
 });
 
 test.run();

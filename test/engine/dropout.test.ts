@@ -11,7 +11,8 @@ const test = suite("dropout");
 const key = (value: number) => full([], value, "u32");
 
 /** What the mask holds at flat position i: the same hash on the host. */
-const kept = (i: number, k: number, salt: number, rate: number): boolean => (pcg3d(i, k, salt) >>> 8) / 2 ** 24 >= Math.fround(rate);
+const kept = (i: number, k: number, salt: number, rate: number): boolean =>
+  (pcg3d(i, k, salt) >>> 8) / 2 ** 24 >= Math.fround(rate);
 
 test("each element is dropped by its own number, the rest is scaled by 1/(1 − rate)", async () => {
   const d = await device();
@@ -28,10 +29,17 @@ test("each element is dropped by its own number, the rest is scaled by 1/(1 − 
 test("the share that is dropped is the rate, within five standard deviations", async () => {
   const d = await device();
   const n = 200_000;
-  for (const [rate, k] of [[0.2, 1], [0.5, 2], [0.5, 3]] as const) {
+  for (const [rate, k] of [
+    [0.2, 1],
+    [0.5, 2],
+    [0.5, 3],
+  ] as const) {
     const y = await d.evaluate(dropout(full([n], 1), rate, key(k)));
     const dropped = Array.from(y).filter((v) => v === 0).length;
-    assert.ok(Math.abs(dropped - n * rate) < 5 * Math.sqrt(n * rate * (1 - rate)), `${dropped} of ${n} dropped at rate ${rate}`);
+    assert.ok(
+      Math.abs(dropped - n * rate) < 5 * Math.sqrt(n * rate * (1 - rate)),
+      `${dropped} of ${n} dropped at rate ${rate}`,
+    );
   }
 });
 
@@ -48,7 +56,8 @@ test("with channels, whole channels of a sample are dropped", async () => {
 test("the gradient passes through the same mask", async () => {
   const d = await device();
   for (const channels of [false, true]) {
-    const x = tensor(noise(2 * 3 * 4 * 4, 8), [2, 3, 4, 4]), dy = tensor(noise(2 * 3 * 4 * 4, 9), [2, 3, 4, 4]);
+    const x = tensor(noise(2 * 3 * 4 * 4, 8), [2, 3, 4, 4]);
+    const dy = tensor(noise(2 * 3 * 4 * 4, 9), [2, 3, 4, 4]);
     const options = { channels, salt: 1 };
     const [dx] = grad(dropout(x, 0.3, key(5), options), [x], dy);
     const difference = await d.evaluate(sub(dx, mul(dy, dropout(full([2, 3, 4, 4], 1), 0.3, key(5), options))));
@@ -63,7 +72,10 @@ test("rate 0 is no work, and errors say what is wrong", () => {
   assert.throws(() => dropout(x, -0.1, key(1)), /rate is -0.1/);
   assert.throws(() => dropout(x, NaN, key(1)), /rate is NaN/);
   assert.throws(() => dropout(x, 0.5, full([], 1)), /key is f32\[\]; it must be a u32 scalar, as stepKey\(\) gives/);
-  assert.throws(() => dropout(input("x", [3]), 0.5, key(1), { channels: true }), /x is \[3\]; to drop channels it must be \[N, …, C\]/);
+  assert.throws(
+    () => dropout(input("x", [3]), 0.5, key(1), { channels: true }),
+    /x is \[3\]; to drop channels it must be \[N, …, C\]/,
+  );
 });
 
 test.run();

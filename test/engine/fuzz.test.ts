@@ -1,15 +1,37 @@
-// Random graphs of elementwise ops, views, reductions and joins, compiled as a whole, against the same graph walked in plain loops.
+// Random graphs of elementwise ops, views, reductions and joins, compiled as a whole, against the same graph walked
+// in plain loops.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  type Tensor, add, batchNorm, concat, expand, flip, grad, max, mean, moments, mul, relu, reshape, slice, sub, sum, tanh, transpose,
+  type Tensor,
+  add,
+  batchNorm,
+  concat,
+  expand,
+  flip,
+  grad,
+  max,
+  mean,
+  moments,
+  mul,
+  relu,
+  reshape,
+  slice,
+  sub,
+  sum,
+  tanh,
+  transpose,
 } from "../../engine/index.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
 
 const test = suite("fuzz");
 
 /** A tensor of the graph and its values in f64, row-major. */
-interface Value { t: Tensor; v: number[]; shape: number[] }
+interface Value {
+  t: Tensor;
+  v: number[];
+  shape: number[];
+}
 
 const size = (s: readonly number[]): number => s.reduce((n, m) => n * m, 1);
 const indexOf = (shape: readonly number[], c: readonly number[]): number => c.reduce((i, k, d) => i * shape[d] + k, 0);
@@ -24,11 +46,12 @@ function* coordinates(shape: readonly number[]): Generator<number[]> {
     yield c;
   }
 }
-const gather = (x: Value, shape: number[], from: (c: number[]) => number[]): number[] => [...coordinates(shape)].map((c) => x.v[indexOf(x.shape, from(c))]);
+const gather = (x: Value, shape: number[], from: (c: number[]) => number[]): number[] =>
+  [...coordinates(shape)].map((c) => x.v[indexOf(x.shape, from(c))]);
 
 /** Seeded whole numbers in [0, n). */
 function dice(seed: number): (n: number) => number {
-  let s = seed * 2654435761 >>> 0;
+  let s = (seed * 2654435761) >>> 0;
   return (n) => {
     s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
     return Math.floor((s / 2 ** 32) * n);
@@ -39,42 +62,83 @@ type Grow = (pick: () => Value, roll: (n: number) => number) => Value | undefine
 
 const broadcastTo = (x: Value, shape: number[]): Value | undefined =>
   x.shape.length <= shape.length && x.shape.every((n, d) => n === 1 || n === shape[shape.length - x.shape.length + d])
-    ? { t: expand(x.t, shape), shape, v: gather(x, shape, (c) => x.shape.map((n, d) => (n === 1 ? 0 : c[shape.length - x.shape.length + d]))) } : undefined;
+    ? {
+        t: expand(x.t, shape),
+        shape,
+        v: gather(x, shape, (c) => x.shape.map((n, d) => (n === 1 ? 0 : c[shape.length - x.shape.length + d]))),
+      }
+    : undefined;
 
-const binary = (op: (a: Tensor, b: Tensor) => Tensor, f: (a: number, b: number) => number): Grow => (pick) => {
-  const a = pick(), b = pick();
-  const [p, q] = a.shape.length >= b.shape.length ? [a, broadcastTo(b, a.shape)] : [broadcastTo(a, b.shape), b];
-  return p && q ? { t: op(a.t, b.t), shape: p.shape, v: p.v.map((x, i) => f(x, q.v[i])) } : undefined;
-};
-const unary = (op: (x: Tensor) => Tensor, f: (x: number) => number): Grow => (pick) => {
-  const x = pick();
-  return { t: op(x.t), shape: x.shape, v: x.v.map(f) };
-};
-const over = (op: (x: Tensor, axes: number[], keepDims: boolean) => Tensor, f: (v: number[]) => number): Grow => (pick, roll) => {
-  const x = pick();
-  if (x.shape.length === 0) return undefined;
-  const axes = x.shape.map((_, d) => d).filter(() => roll(2) === 0);
-  const keepDims = roll(2) === 0;
-  const kept = x.shape.map((n, d) => (axes.includes(d) ? 1 : n));
-  const groups = Array.from({ length: size(kept) }, () => [] as number[]);
-  for (const c of coordinates(x.shape)) groups[indexOf(kept, c.map((k, d) => (axes.includes(d) ? 0 : k)))].push(x.v[indexOf(x.shape, c)]);
-  return { t: op(x.t, axes, keepDims), shape: keepDims ? kept : x.shape.filter((_, d) => !axes.includes(d)), v: groups.map(f) };
-};
+const binary =
+  (op: (a: Tensor, b: Tensor) => Tensor, f: (a: number, b: number) => number): Grow =>
+  (pick) => {
+    const a = pick();
+    const b = pick();
+    const [p, q] = a.shape.length >= b.shape.length ? [a, broadcastTo(b, a.shape)] : [broadcastTo(a, b.shape), b];
+    return p && q ? { t: op(a.t, b.t), shape: p.shape, v: p.v.map((x, i) => f(x, q.v[i])) } : undefined;
+  };
+const unary =
+  (op: (x: Tensor) => Tensor, f: (x: number) => number): Grow =>
+  (pick) => {
+    const x = pick();
+    return { t: op(x.t), shape: x.shape, v: x.v.map(f) };
+  };
+const over =
+  (op: (x: Tensor, axes: number[], keepDims: boolean) => Tensor, f: (v: number[]) => number): Grow =>
+  (pick, roll) => {
+    const x = pick();
+    if (x.shape.length === 0) return undefined;
+    const axes = x.shape.map((_, d) => d).filter(() => roll(2) === 0);
+    const keepDims = roll(2) === 0;
+    const kept = x.shape.map((n, d) => (axes.includes(d) ? 1 : n));
+    const groups = Array.from({ length: size(kept) }, () => [] as number[]);
+    for (const c of coordinates(x.shape))
+      groups[
+        indexOf(
+          kept,
+          c.map((k, d) => (axes.includes(d) ? 0 : k)),
+        )
+      ].push(x.v[indexOf(x.shape, c)]);
+    return {
+      t: op(x.t, axes, keepDims),
+      shape: keepDims ? kept : x.shape.filter((_, d) => !axes.includes(d)),
+      v: groups.map(f),
+    };
+  };
 
 const ops: Grow[] = [
-  binary(add, (a, b) => a + b), binary(sub, (a, b) => a - b), binary(mul, (a, b) => a * b),
-  unary(relu, (x) => Math.max(0, x)), unary(tanh, Math.tanh),
-  over((x, axes, keepDims) => sum(x, axes, { keepDims }), (v) => v.reduce((a, b) => a + b, 0)),
-  over((x, axes, keepDims) => mean(x, axes, { keepDims }), (v) => v.reduce((a, b) => a + b, 0) / v.length),
-  over((x, axes, keepDims) => max(x, axes, { keepDims }), (v) => Math.max(...v)),
+  binary(add, (a, b) => a + b),
+  binary(sub, (a, b) => a - b),
+  binary(mul, (a, b) => a * b),
+  unary(relu, (x) => Math.max(0, x)),
+  unary(tanh, Math.tanh),
+  over(
+    (x, axes, keepDims) => sum(x, axes, { keepDims }),
+    (v) => v.reduce((a, b) => a + b, 0),
+  ),
+  over(
+    (x, axes, keepDims) => mean(x, axes, { keepDims }),
+    (v) => v.reduce((a, b) => a + b, 0) / v.length,
+  ),
+  over(
+    (x, axes, keepDims) => max(x, axes, { keepDims }),
+    (v) => Math.max(...v),
+  ),
   (pick, roll) => {
-    const x = pick(), axes = x.shape.map((_, d) => d).sort(() => roll(3) - 1);
+    const x = pick();
+    const axes = x.shape.map((_, d) => d).sort(() => roll(3) - 1);
     const shape = axes.map((d) => x.shape[d]);
     return { t: transpose(x.t, axes), shape, v: gather(x, shape, (c) => x.shape.map((_, d) => c[axes.indexOf(d)])) };
   },
   (pick, roll) => {
     const x = pick();
-    const shapes = [[size(x.shape)], [1, ...x.shape], [...x.shape, 1], ...(x.shape.length > 1 ? [[x.shape[0] * x.shape[1], ...x.shape.slice(2)]] : []), ...(x.shape.at(-1)! % 2 === 0 ? [[...x.shape.slice(0, -1), x.shape.at(-1)! / 2, 2]] : [])];
+    const shapes = [
+      [size(x.shape)],
+      [1, ...x.shape],
+      [...x.shape, 1],
+      ...(x.shape.length > 1 ? [[x.shape[0] * x.shape[1], ...x.shape.slice(2)]] : []),
+      ...(x.shape.at(-1)! % 2 === 0 ? [[...x.shape.slice(0, -1), x.shape.at(-1)! / 2, 2]] : []),
+    ];
     const shape = shapes[roll(shapes.length)];
     return shape.length > 5 ? undefined : { t: reshape(x.t, shape), shape, v: x.v };
   },
@@ -82,17 +146,44 @@ const ops: Grow[] = [
     const x = pick();
     if (x.shape.length === 0) return undefined;
     const d = roll(x.shape.length);
-    if (roll(2)) return { t: flip(x.t, d), shape: x.shape, v: gather(x, x.shape, (c) => c.map((k, e) => (e === d ? x.shape[d] - 1 - k : k))) };
-    const from = roll(x.shape[d]), shape = x.shape.map((n, e) => (e === d ? n - from : n));
-    return { t: slice(x.t, x.shape.map((_, e) => (e === d ? [from, null] : null))), shape, v: gather(x, shape, (c) => c.map((k, e) => (e === d ? k + from : k))) };
+    if (roll(2))
+      return {
+        t: flip(x.t, d),
+        shape: x.shape,
+        v: gather(x, x.shape, (c) => c.map((k, e) => (e === d ? x.shape[d] - 1 - k : k))),
+      };
+    const from = roll(x.shape[d]);
+    const shape = x.shape.map((n, e) => (e === d ? n - from : n));
+    return {
+      t: slice(
+        x.t,
+        x.shape.map((_, e) => (e === d ? [from, null] : null)),
+      ),
+      shape,
+      v: gather(x, shape, (c) => c.map((k, e) => (e === d ? k + from : k))),
+    };
   },
   (pick, roll) => {
-    const a = pick(), b = pick();
+    const a = pick();
+    const b = pick();
     if (a.shape.length === 0 || a.shape.length !== b.shape.length) return undefined;
     const d = roll(a.shape.length);
     if (!a.shape.every((n, e) => e === d || n === b.shape[e]) || a.shape[d] + b.shape[d] > 24) return undefined;
     const shape = a.shape.map((n, e) => (e === d ? n + b.shape[d] : n));
-    return { t: concat([a.t, b.t], d), shape, v: [...coordinates(shape)].map((c) => (c[d] < a.shape[d] ? a.v[indexOf(a.shape, c)] : b.v[indexOf(b.shape, c.map((k, e) => (e === d ? k - a.shape[d] : k)))])) };
+    return {
+      t: concat([a.t, b.t], d),
+      shape,
+      v: [...coordinates(shape)].map((c) =>
+        c[d] < a.shape[d]
+          ? a.v[indexOf(a.shape, c)]
+          : b.v[
+              indexOf(
+                b.shape,
+                c.map((k, e) => (e === d ? k - a.shape[d] : k)),
+              )
+            ],
+      ),
+    };
   },
 ];
 
@@ -117,13 +208,35 @@ for (let seed = 1; seed <= 24; seed++) {
     const { values, leaves } = build(seed);
     const outputs = values.slice(-6);
     const loss = outputs.map(({ t }, i) => mul(sum(tanh(t)), i + 1)).reduce((a, b) => add(a, b));
-    const gradients = grad(loss, leaves.map((l) => l.t));
+    const gradients = grad(
+      loss,
+      leaves.map((l) => l.t),
+    );
     // The gradient again, one output at a time: other programs, other fusions, the same numbers.
-    const apart = outputs.map(({ t }, i) => grad(mul(sum(tanh(t)), i + 1), leaves.map((l) => l.t)));
-    const got = await d.evaluate({ ...Object.fromEntries(outputs.map(({ t }, i) => [`y${i}`, t])), ...Object.fromEntries(gradients.map((g, i) => [`g${i}`, g])) } as Record<string, Tensor>);
-    outputs.forEach(({ v }, i) => assert.ok(worst(got[`y${i}`], v) < 1e-5, `output ${i}: off by ${worst(got[`y${i}`], v)}`));
-    const parts = await d.evaluate(Object.fromEntries(leaves.map((_, l) => [`g${l}`, apart.map((gs) => gs[l]).reduce((a, b) => add(a, b))])) as Record<string, Tensor>);
-    leaves.forEach((_, l) => assert.ok(worst(got[`g${l}`], parts[`g${l}`]) < 1e-4, `gradient ${l}: off by ${worst(got[`g${l}`], parts[`g${l}`])}`));
+    const apart = outputs.map(({ t }, i) =>
+      grad(
+        mul(sum(tanh(t)), i + 1),
+        leaves.map((l) => l.t),
+      ),
+    );
+    const got = await d.evaluate({
+      ...Object.fromEntries(outputs.map(({ t }, i) => [`y${i}`, t])),
+      ...Object.fromEntries(gradients.map((g, i) => [`g${i}`, g])),
+    } as Record<string, Tensor>);
+    outputs.forEach(({ v }, i) =>
+      assert.ok(worst(got[`y${i}`], v) < 1e-5, `output ${i}: off by ${worst(got[`y${i}`], v)}`),
+    );
+    const parts = await d.evaluate(
+      Object.fromEntries(
+        leaves.map((_, l) => [`g${l}`, apart.map((gs) => gs[l]).reduce((a, b) => add(a, b))]),
+      ) as Record<string, Tensor>,
+    );
+    leaves.forEach((_, l) =>
+      assert.ok(
+        worst(got[`g${l}`], parts[`g${l}`]) < 1e-4,
+        `gradient ${l}: off by ${worst(got[`g${l}`], parts[`g${l}`])}`,
+      ),
+    );
   });
 }
 

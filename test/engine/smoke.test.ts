@@ -21,7 +21,8 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
 const kernel = defineKernel("smoke", { source, threads: (p) => p.n });
 
 const op: KernelOp<{ c: number }> = {
-  kind: "kernel", name: "smoke",
+  kind: "kernel",
+  name: "smoke",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   lower: (l, { c }) => l.dispatch(kernel, { n: l.inputs[0].shape[0], c }, { x: l.input(0), y: l.output(0) }),
 };
@@ -31,7 +32,7 @@ test("a kernel's values are right, and its bits the same in Node and in a page",
   const [y] = await runOp(op, { c: 0.25 }, [{ shape: [1000], data: x }]);
   environment().record?.("x²/3 + c", y);
   for (let i = 0; i < x.length; i++) {
-    const expected = x[i] * x[i] / 3 + 0.25;
+    const expected = (x[i] * x[i]) / 3 + 0.25;
     assert.ok(Math.abs(y[i] - expected) <= 1e-6 * Math.abs(expected), `y[${i}] = ${y[i]}, not ${expected}`);
   }
 });

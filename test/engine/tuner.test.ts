@@ -24,7 +24,10 @@ test("each kernel's values come from its tunables, and a device that takes them 
   const [key, ...others] = Object.keys(tuned);
   assert.is(others.length, 0);
   const kernel = conv2dKernels.find((k) => key.includes(` ${k.name} `))!;
-  assert.ok(combinations(kernel).some((c) => JSON.stringify(c) === JSON.stringify(tuned[key])), `${JSON.stringify(tuned[key])} is no combination of ${kernel.name}'s tunables`);
+  assert.ok(
+    combinations(kernel).some((c) => JSON.stringify(c) === JSON.stringify(tuned[key])),
+    `${JSON.stringify(tuned[key])} is no combination of ${kernel.name}'s tunables`,
+  );
   program.run(feeds);
   const { y: want } = await program.read();
   const dispatches = new Set<string>();

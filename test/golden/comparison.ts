@@ -17,7 +17,10 @@ export interface GoldenFile {
 
 export function parseGolden(name: string, bytes: Uint8Array, notes?: unknown): GoldenFile {
   const { tensors } = readSafetensors(bytes, name);
-  const stored = ([key, t]: [string, SafetensorsTensor]): [string, Stored] => [key, { shape: t.shape, data: toFloat32(t) }];
+  const stored = ([key, t]: [string, SafetensorsTensor]): [string, Stored] => [
+    key,
+    { shape: t.shape, data: toFloat32(t) },
+  ];
   return { name, tensors: new Map([...tensors].map(stored)), notes };
 }
 
@@ -58,7 +61,10 @@ export class Comparison {
     this.checked++;
     this.errors.set(name, error);
     if (error > this.worst || Number.isNaN(error)) [this.worst, this.worstName] = [error, name];
-    if (!(error <= tolerance)) this.failures.push(`${name}: relative error ${show(error)}, allowed ${show(tolerance)}; ${worstElement(got, want)}`);
+    if (!(error <= tolerance))
+      this.failures.push(
+        `${name}: relative error ${show(error)}, allowed ${show(tolerance)}; ${worstElement(got, want)}`,
+      );
   }
 
   /** Checks a statement about several tensors. */
@@ -87,7 +93,8 @@ export const show = (x: number): string => x.toExponential(1);
 
 function worstElement(got: ArrayLike<number>, want: ArrayLike<number>): string {
   if (got.length !== want.length) return `${got.length} elements, wanted ${want.length}`;
-  let at = 0, most = -1;
+  let at = 0;
+  let most = -1;
   for (let i = 0; i < want.length; i++) {
     const d = Math.abs(got[i] - want[i]);
     if (!(d <= most)) [at, most] = [i, Number.isNaN(d) ? Infinity : d];

@@ -9,7 +9,8 @@ import { crossEntropy, dice, oneHot, segmentation, softDice, squaredDice } from 
 import { type Comparison, type GoldenFile, type Stored, under } from "./comparison.ts";
 import { type Values, runOn, toNhwc } from "./stored.ts";
 
-const VALUE = 1e-5, GRADIENT = 6e-5;
+const VALUE = 1e-5;
+const GRADIENT = 6e-5;
 
 type Loss = (t: Record<string, Tensor>) => Tensor;
 
@@ -56,11 +57,16 @@ export async function checkLosses(file: GoldenFile, device: Device, c: Compariso
     }
     await c.attempt(name, async () => {
       const stored = under(file.tensors, `${name}/`);
-      const values = Object.fromEntries([...under(stored, "in/"), ...under(stored, "const/")].map(([k, x]) => [k, ours(x)]));
+      const values = Object.fromEntries(
+        [...under(stored, "in/"), ...under(stored, "const/")].map(([k, x]) => [k, ours(x)]),
+      );
       const wanted = under(stored, "grad/");
       const got = await runOn(device, values, (t): Record<string, Tensor> => {
         const value = loss(t);
-        const gradients = grad(value, [...wanted.keys()].map((n) => t[n]));
+        const gradients = grad(
+          value,
+          [...wanted.keys()].map((n) => t[n]),
+        );
         return { loss: value, ...Object.fromEntries([...wanted.keys()].map((n, i) => [n, gradients[i]])) };
       });
       c.check(`${name}/loss`, got.loss, stored.get("loss")!.data, VALUE);

@@ -6,17 +6,35 @@ import { checkCmedlStep } from "./cmedl-step.ts";
 import { Comparison, type GoldenFile } from "./comparison.ts";
 import { checkDritStep } from "./drit-step.ts";
 import { checkLosses } from "./losses.ts";
-import { checkAlpha, checkContentDiscriminator, checkDenseFcn, checkGenerator, checkMrrn, checkPatchGan, checkUNet, checkVgg } from "./networks.ts";
+import {
+  checkAlpha,
+  checkContentDiscriminator,
+  checkDenseFcn,
+  checkGenerator,
+  checkMrrn,
+  checkPatchGan,
+  checkUNet,
+  checkVgg,
+} from "./networks.ts";
 import { checkOps } from "./ops.ts";
 
 export type Check = (file: GoldenFile, device: Device, c: Comparison) => Promise<void>;
 
 /** By the beginning of the file's name; widths and shapes are read from the file. */
 const CHECKS: readonly (readonly [prefix: string, check: Check])[] = [
-  ["ops", checkOps], ["losses", checkLosses], ["adam", checkAdam],
-  ["unet", checkUNet], ["generator", checkGenerator], ["patchgan", checkPatchGan], ["vgg19", checkVgg],
-  ["tiramisu", checkDenseFcn], ["mrrn", checkMrrn], ["resnet18_alpha", checkAlpha], ["drit_content_dis", checkContentDiscriminator],
-  ["cmedl_step", checkCmedlStep], ["drit_step", checkDritStep],
+  ["ops", checkOps],
+  ["losses", checkLosses],
+  ["adam", checkAdam],
+  ["unet", checkUNet],
+  ["generator", checkGenerator],
+  ["patchgan", checkPatchGan],
+  ["vgg19", checkVgg],
+  ["tiramisu", checkDenseFcn],
+  ["mrrn", checkMrrn],
+  ["resnet18_alpha", checkAlpha],
+  ["drit_content_dis", checkContentDiscriminator],
+  ["cmedl_step", checkCmedlStep],
+  ["drit_step", checkDritStep],
 ];
 
 export const checkFor = (name: string): Check | undefined => CHECKS.find(([prefix]) => name.startsWith(prefix))?.[1];

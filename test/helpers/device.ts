@@ -6,11 +6,17 @@ import type { DType } from "../../engine/dtype.ts";
 import { environment } from "./environment.ts";
 
 let shared: Promise<Device> | undefined;
-export const device = (): Promise<Device> => (shared ??= environment().gpu().then(({ gpu }) => Device.open(gpu, { traits: environment().traits })));
+export const device = (): Promise<Device> =>
+  (shared ??= environment()
+    .gpu()
+    .then(({ gpu }) => Device.open(gpu, { traits: environment().traits })));
 
 /** A tensor that holds given values. */
-export const tensor = (data: ArrayLike<number>, shape: readonly number[] = [data.length], dtype: DType = "f32"): Tensor =>
-  new Variable(shape, data, { dtype, trainable: false, name: "data" }).value;
+export const tensor = (
+  data: ArrayLike<number>,
+  shape: readonly number[] = [data.length],
+  dtype: DType = "f32",
+): Tensor => new Variable(shape, data, { dtype, trainable: false, name: "data" }).value;
 
 /** Deterministic values in [-1, 1): an LCG, for test inputs. */
 export function noise(n: number, seed = 1, scale = 1): Float32Array {
@@ -24,7 +30,8 @@ export function noise(n: number, seed = 1, scale = 1): Float32Array {
 /** Largest |got − want|, relative to the largest |want|. NaN where both are NaN counts as equal. */
 export function worst(got: ArrayLike<number>, want: ArrayLike<number>): number {
   if (got.length !== want.length) return Infinity;
-  let most = 0, scale = 0;
+  let most = 0;
+  let scale = 0;
   for (let i = 0; i < want.length; i++) {
     if (Number.isNaN(want[i]) && Number.isNaN(got[i])) continue;
     if (want[i] === got[i]) continue;

@@ -1,4 +1,5 @@
-// What a test may ask of where it runs: Node with Dawn, or a page. Set by helpers/node.ts or by the page before a test runs.
+// What a test may ask of where it runs: Node with Dawn, or a page. Set by helpers/node.ts or by the page before a
+// test runs.
 import type { Traits } from "../../kernels/kernel.ts";
 
 export interface Environment {
@@ -9,7 +10,10 @@ export interface Environment {
   gpu(): Promise<{ gpu: GPU; adapter: GPUAdapter }>;
   /** Bytes of a file below the repository's root; a page gets those below test/ only. */
   readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Hands values over for comparison: `npm run test:browser` wants a page's bits equal to Node's. One name once a file. */
+  /**
+   * Hands values over for comparison: `npm run test:browser` wants a page's bits equal to Node's. One name once a
+   * file.
+   */
   record?(name: string, data: ArrayBufferView): void;
 }
 

@@ -1,4 +1,5 @@
-// The test environment in Node. CMEDL_TRAITS=gpu (or cpu) makes devices choose kernels as on a GPU, on whatever adapter there is.
+// The test environment in Node. CMEDL_TRAITS=gpu (or cpu) makes devices choose kernels as on a GPU, on whatever
+// adapter there is.
 import { readFile } from "node:fs/promises";
 import { openNodeGpu } from "../../node/gpu/open.ts";
 import { setEnvironment } from "./environment.ts";

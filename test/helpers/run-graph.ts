@@ -1,4 +1,5 @@
-// Evaluates a small graph without the compiler: kernel ops by runOp, views and joins on the host, given tensors from `feeds`.
+// Evaluates a small graph without the compiler: kernel ops by runOp, views and joins on the host, given tensors from
+// `feeds`.
 import { constantOp } from "../../engine/constant.ts";
 import type { ConcatOp, KernelOp, MovementOp, View } from "../../engine/op.ts";
 import { stridesOf } from "../../engine/shape.ts";
@@ -9,7 +10,10 @@ export type Feeds = ReadonlyMap<Tensor, ArrayLike<number>>;
 
 /** Every index of a view of `shape`, in row-major order. */
 function indices({ offset, strides }: View, shape: readonly number[]): number[] {
-  return shape.reduce<number[]>((at, n, d) => at.flatMap((i) => Array.from({ length: n }, (_, k) => i + k * strides[d])), [offset]);
+  return shape.reduce<number[]>(
+    (at, n, d) => at.flatMap((i) => Array.from({ length: n }, (_, k) => i + k * strides[d])),
+    [offset],
+  );
 }
 
 /** The values of `t`, row-major. */
@@ -27,15 +31,26 @@ export async function runGraph(t: Tensor, feeds: Feeds): Promise<ArrayLike<numbe
     const [y] = outputs;
     switch (op.kind) {
       case "kernel":
-        return runOp(op as KernelOp, attrs, inputs.map((x, i) => ({ shape: x.shape, dtype: x.dtype, data: xs[i] })));
+        return runOp(
+          op as KernelOp,
+          attrs,
+          inputs.map((x, i) => ({ shape: x.shape, dtype: x.dtype, data: xs[i] })),
+        );
       case "movement": {
         const { view } = op as MovementOp;
         if (!view) return [xs[0]];
-        return [indices(view({ offset: 0, strides: stridesOf(inputs[0].shape) }, inputs[0].shape, y.shape, attrs), y.shape).map((i) => xs[0][i])];
+        return [
+          indices(
+            view({ offset: 0, strides: stridesOf(inputs[0].shape) }, inputs[0].shape, y.shape, attrs),
+            y.shape,
+          ).map((i) => xs[0][i]),
+        ];
       }
       case "concat": {
         const joined = new Array<number>(y.size).fill(0);
-        (op as ConcatOp).views(inputs, attrs).forEach((view, k) => indices(view, inputs[k].shape).forEach((at, i) => (joined[at] = xs[k][i])));
+        (op as ConcatOp)
+          .views(inputs, attrs)
+          .forEach((view, k) => indices(view, inputs[k].shape).forEach((at, i) => (joined[at] = xs[k][i])));
         return [joined];
       }
       default:

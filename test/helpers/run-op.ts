@@ -39,39 +39,72 @@ export const defaultConsts = (kernel: Kernel, params: Params, traits: Traits, co
   ...consts,
 });
 
-/** Encodes one dispatch with buffers by binding name; also what a bench may time. `aliases`: storage types that are not f32. */
-export function encodeKernel(device: GPUDevice, pass: GPUComputePassEncoder, kernel: Kernel, params: Params, consts: Consts, buffers: Readonly<Record<string, GPUBuffer>>, aliases: Readonly<Record<string, string>> = {}): void {
+/**
+ * Encodes one dispatch with buffers by binding name; also what a bench may time. `aliases`: storage types that are
+ * not f32.
+ */
+export function encodeKernel(
+  device: GPUDevice,
+  pass: GPUComputePassEncoder,
+  kernel: Kernel,
+  params: Params,
+  consts: Consts,
+  buffers: Readonly<Record<string, GPUBuffer>>,
+  aliases: Readonly<Record<string, string>> = {},
+): void {
   const text = specialize(kernel.source, { consts, aliases });
   const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
   let pipeline = pipelines.get(code);
   if (!pipeline) {
     const layout = device.createBindGroupLayout({
-      entries: kernel.bindings.map((b) => ({ binding: b.index, visibility: GPUShaderStage.COMPUTE, buffer: { type: b.access === "uniform" ? "uniform" : b.access === "read" ? "read-only-storage" : "storage" } })),
+      entries: kernel.bindings.map((b) => ({
+        binding: b.index,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: b.access === "uniform" ? "uniform" : b.access === "read" ? "read-only-storage" : "storage" },
+      })),
     });
-    pipeline = device.createComputePipeline({ layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }), compute: { module: device.createShaderModule({ code, label: kernel.name }) } });
+    pipeline = device.createComputePipeline({
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module: device.createShaderModule({ code, label: kernel.name }) },
+    });
     pipelines.set(code, pipeline);
   }
   const uniform = device.createBuffer({ size: 256, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
   device.queue.writeBuffer(uniform, 0, packParams(kernel, params));
   pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({
-    layout: pipeline.getBindGroupLayout(0),
-    entries: kernel.bindings.map((b) => {
-      const buffer = b.access === "uniform" ? uniform : buffers[b.name];
-      if (!buffer) throw new Error(`kernel ${kernel.name}: no buffer is given for binding ${b.name}`);
-      return { binding: b.index, resource: { buffer } };
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: kernel.bindings.map((b) => {
+        const buffer = b.access === "uniform" ? uniform : buffers[b.name];
+        if (!buffer) throw new Error(`kernel ${kernel.name}: no buffer is given for binding ${b.name}`);
+        return { binding: b.index, resource: { buffer } };
+      }),
     }),
-  }));
+  );
   pass.dispatchWorkgroups(...workgroupsOf(kernel, params, consts));
 }
 
-/** Outputs of a kernel op for given inputs (row-major values). `traits` overrides what the device is. Throws on any GPU error. */
-export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: readonly { shape: readonly number[]; data: ArrayLike<number>; dtype?: Spec["dtype"] }[], override: Partial<Traits> = {}): Promise<TypedArray[]> {
+/**
+ * Outputs of a kernel op for given inputs (row-major values). `traits` overrides what the device is. Throws on any
+ * GPU error.
+ */
+export async function runOp<A extends Attrs>(
+  op: KernelOp<A>,
+  attrs: A,
+  inputs: readonly { shape: readonly number[]; data: ArrayLike<number>; dtype?: Spec["dtype"] }[],
+  override: Partial<Traits> = {},
+): Promise<TypedArray[]> {
   const { device } = await rawDevice();
   const traits: Traits = { cpu: true, f16: false, subgroups: false, ...override };
   const tensors: Tensor[] = inputs.map((x, i) => input(`x${i}`, x.shape, x.dtype ?? "f32"));
   const outputs = op.infer(tensors, attrs);
-  const buffer = (bytes: number): GPUBuffer => device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+  const buffer = (bytes: number): GPUBuffer =>
+    device.createBuffer({
+      size: Math.max(16, Math.ceil(bytes / 16) * 16),
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+    });
   const made: GPUBuffer[] = [];
   const slot = (bytes: number, dtype?: DType): Slot & { buffer: GPUBuffer; dtype?: DType } => {
     const b = buffer(bytes);
@@ -88,20 +121,35 @@ export async function runOp<A extends Attrs>(op: KernelOp<A>, attrs: A, inputs: 
   const outs = outputs.map((o) => slot(sizeOf(o.shape) * bytesPerElement(o.dtype), o.dtype));
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
-  op.lower({
-    traits, inputs: tensors, outputs,
-    input: (i) => ins[i], output: (i) => outs[i], scratch: slot,
-    select: (kernels, params) => {
-      const found = kernels.find((k) => !k.fits || k.fits(params, traits));
-      if (!found) throw new Error(`${op.name}: no kernel fits`);
-      return found;
+  op.lower(
+    {
+      traits,
+      inputs: tensors,
+      outputs,
+      input: (i) => ins[i],
+      output: (i) => outs[i],
+      scratch: slot,
+      select: (kernels, params) => {
+        const found = kernels.find((k) => !k.fits || k.fits(params, traits));
+        if (!found) throw new Error(`${op.name}: no kernel fits`);
+        return found;
+      },
+      dispatch: (kernel, params, slots, consts) => {
+        const given = slots as Readonly<Record<string, ReturnType<typeof slot>>>;
+        const buffers = Object.fromEntries(Object.entries(given).map(([n, s]) => [n, s.buffer]));
+        encodeKernel(
+          device,
+          pass,
+          kernel,
+          params,
+          defaultConsts(kernel, params, traits, consts),
+          buffers,
+          storageAliases(kernel, (n) => given[n].dtype),
+        );
+      },
     },
-    dispatch: (kernel, params, slots, consts) => {
-      const given = slots as Readonly<Record<string, ReturnType<typeof slot>>>;
-      const buffers = Object.fromEntries(Object.entries(given).map(([n, s]) => [n, s.buffer]));
-      encodeKernel(device, pass, kernel, params, defaultConsts(kernel, params, traits, consts), buffers, storageAliases(kernel, (n) => given[n].dtype));
-    },
-  }, attrs);
+    attrs,
+  );
   pass.end();
   const results = outs.map((o) => {
     const read = device.createBuffer({ size: o.buffer.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });

@@ -18,7 +18,8 @@ const numbers = (n: number): Float32Array =>
 const close = (got: ArrayLike<number>, want: ArrayLike<number>, what: string, tolerance: number): void => {
   assert.is(got.length, want.length, `${what}: length`);
   for (let i = 0; i < want.length; i++) {
-    if (!(Math.abs(got[i] - want[i]) <= tolerance * Math.max(1, Math.abs(want[i])))) assert.unreachable(`${what}[${i}] is ${got[i]}, not ${want[i]}`);
+    if (!(Math.abs(got[i] - want[i]) <= tolerance * Math.max(1, Math.abs(want[i]))))
+      assert.unreachable(`${what}[${i}] is ${got[i]}, not ${want[i]}`);
   }
 };
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((s, v, i) => s + v * b[i], 0);
@@ -28,27 +29,215 @@ type Pads = readonly [low: number, high: number];
 type Case = readonly [shape: readonly number[], pads: readonly Pads[]];
 /** Pads that every mode takes. */
 const cases: readonly Case[] = [
-  [[2, 8, 8, 8], [[0, 0], [3, 3], [3, 3], [0, 0]]],
-  [[1, 5, 6, 1], [[0, 0], [0, 2], [3, 1], [0, 0]]],
-  [[2, 4, 5, 3], [[0, 0], [3, 3], [4, 4], [0, 0]]],
-  [[1, 7, 3, 4], [[0, 0], [2, 5], [0, 0], [0, 0]]],
-  [[2, 3, 7, 5], [[0, 0], [0, 0], [2, 5], [0, 0]]],
-  [[1, 2, 2, 12], [[0, 0], [1, 1], [1, 1], [0, 0]]],
-  [[1, 4, 4, 4], [[0, 0], [-2, 1], [-1, 1], [0, 0]]],
-  [[3, 5, 4, 2], [[-1, 0], [0, -2], [1, 2], [0, -1]]],
+  [
+    [2, 8, 8, 8],
+    [
+      [0, 0],
+      [3, 3],
+      [3, 3],
+      [0, 0],
+    ],
+  ],
+  [
+    [1, 5, 6, 1],
+    [
+      [0, 0],
+      [0, 2],
+      [3, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    [2, 4, 5, 3],
+    [
+      [0, 0],
+      [3, 3],
+      [4, 4],
+      [0, 0],
+    ],
+  ],
+  [
+    [1, 7, 3, 4],
+    [
+      [0, 0],
+      [2, 5],
+      [0, 0],
+      [0, 0],
+    ],
+  ],
+  [
+    [2, 3, 7, 5],
+    [
+      [0, 0],
+      [0, 0],
+      [2, 5],
+      [0, 0],
+    ],
+  ],
+  [
+    [1, 2, 2, 12],
+    [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    [1, 4, 4, 4],
+    [
+      [0, 0],
+      [-2, 1],
+      [-1, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    [3, 5, 4, 2],
+    [
+      [-1, 0],
+      [0, -2],
+      [1, 2],
+      [0, -1],
+    ],
+  ],
   [[4], [[2, 1]]],
-  [[3, 4], [[2, 0], [1, 3]]],
-  [[2, 3, 3, 3, 4], [[0, 0], [1, 1], [2, 1], [1, 2], [0, 0]]],
-  [[3, 2, 3, 4], [[1, 2], [1, 0], [0, 2], [3, 1]]],
-  [[0, 3, 3, 4], [[0, 0], [1, 2], [2, 1], [0, 0]]],
-  [[2, 3, 1, 4], [[0, 0], [1, 1], [0, 0], [0, 0]]],
+  [
+    [3, 4],
+    [
+      [2, 0],
+      [1, 3],
+    ],
+  ],
+  [
+    [2, 3, 3, 3, 4],
+    [
+      [0, 0],
+      [1, 1],
+      [2, 1],
+      [1, 2],
+      [0, 0],
+    ],
+  ],
+  [
+    [3, 2, 3, 4],
+    [
+      [1, 2],
+      [1, 0],
+      [0, 2],
+      [3, 1],
+    ],
+  ],
+  [
+    [0, 3, 3, 4],
+    [
+      [0, 0],
+      [1, 2],
+      [2, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    [2, 3, 1, 4],
+    [
+      [0, 0],
+      [1, 1],
+      [0, 0],
+      [0, 0],
+    ],
+  ],
 ];
 const own: Record<reference.Mode, readonly Case[]> = {
-  reflect: [[[1, 2, 6, 4], [[0, 0], [0, 0], [-2, 5], [3, -1]]]],
-  constant: [[[0, 3, 3], [[1, 1], [1, 1], [1, 1]]], [[2, 2, 3, 4], [[1, 0], [0, 2], [5, 1], [0, 4]]]],
-  replicate: [[[1, 1, 1, 4], [[0, 0], [2, 3], [4, 0], [0, 0]]], [[2, 2, 3, 1], [[0, 0], [5, 7], [1, 9], [0, 0]]]],
-  circular: [[[1, 2, 3, 4], [[0, 0], [2, 2], [3, 3], [0, 0]]], [[1, 1, 4, 3], [[0, 0], [1, 1], [1, 4], [0, 0]]]],
-  symmetric: [[[1, 2, 3, 4], [[0, 0], [2, 2], [3, 3], [0, 0]]], [[1, 1, 4, 3], [[0, 0], [1, 1], [1, 4], [0, 0]]]],
+  reflect: [
+    [
+      [1, 2, 6, 4],
+      [
+        [0, 0],
+        [0, 0],
+        [-2, 5],
+        [3, -1],
+      ],
+    ],
+  ],
+  constant: [
+    [
+      [0, 3, 3],
+      [
+        [1, 1],
+        [1, 1],
+        [1, 1],
+      ],
+    ],
+    [
+      [2, 2, 3, 4],
+      [
+        [1, 0],
+        [0, 2],
+        [5, 1],
+        [0, 4],
+      ],
+    ],
+  ],
+  replicate: [
+    [
+      [1, 1, 1, 4],
+      [
+        [0, 0],
+        [2, 3],
+        [4, 0],
+        [0, 0],
+      ],
+    ],
+    [
+      [2, 2, 3, 1],
+      [
+        [0, 0],
+        [5, 7],
+        [1, 9],
+        [0, 0],
+      ],
+    ],
+  ],
+  circular: [
+    [
+      [1, 2, 3, 4],
+      [
+        [0, 0],
+        [2, 2],
+        [3, 3],
+        [0, 0],
+      ],
+    ],
+    [
+      [1, 1, 4, 3],
+      [
+        [0, 0],
+        [1, 1],
+        [1, 4],
+        [0, 0],
+      ],
+    ],
+  ],
+  symmetric: [
+    [
+      [1, 2, 3, 4],
+      [
+        [0, 0],
+        [2, 2],
+        [3, 3],
+        [0, 0],
+      ],
+    ],
+    [
+      [1, 1, 4, 3],
+      [
+        [0, 0],
+        [1, 1],
+        [1, 4],
+        [0, 0],
+      ],
+    ],
+  ],
 };
 
 for (const mode of ["reflect", "constant", "replicate", "circular", "symmetric"] as const) {
@@ -56,17 +245,29 @@ for (const mode of ["reflect", "constant", "replicate", "circular", "symmetric"]
     for (const [shape, pads] of [...cases, ...own[mode]]) {
       for (const value of mode === "constant" ? [0, -1.5] : [0]) {
         const what = `${JSON.stringify(shape)} by ${JSON.stringify(pads)}`;
-        const x = input("x", shape), xData = numbers(size(shape));
+        const x = input("x", shape);
+        const xData = numbers(size(shape));
         const y = pad(x, pads, { mode, value });
         assert.equal(y.shape, reference.padded(shape, pads), what);
-        const dy = input("dy", y.shape), dyData = numbers(y.size);
-        const feeds = new Map<Tensor, ArrayLike<number>>([[x, xData], [dy, dyData]]);
+        const dy = input("dy", y.shape);
+        const dyData = numbers(y.size);
+        const feeds = new Map<Tensor, ArrayLike<number>>([
+          [x, xData],
+          [dy, dyData],
+        ]);
         const from = reference.sources(shape, pads, mode);
         const got = await runGraph(y, feeds);
-        close(got, from.map((i) => (i < 0 ? value : xData[i])), `y ${what}`, 0);
+        close(
+          got,
+          from.map((i) => (i < 0 ? value : xData[i])),
+          `y ${what}`,
+          0,
+        );
 
         const wantDx = new Array<number>(xData.length).fill(0);
-        from.forEach((i, o) => { if (i >= 0) wantDx[i] += dyData[o]; });
+        from.forEach((i, o) => {
+          if (i >= 0) wantDx[i] += dyData[o];
+        });
         const [dx] = grad(y, [x], dy);
         const gotDx = await runGraph(dx, feeds);
         close(gotDx, wantDx, `dx ${what}`, 1e-6);
@@ -82,34 +283,81 @@ for (const mode of ["reflect", "constant", "replicate", "circular", "symmetric"]
 test("integers are padded by joined views in every mode", async () => {
   for (const mode of ["reflect", "constant", "replicate", "circular", "symmetric"] as const) {
     for (const [shape, pads] of cases) {
-      const x = input("x", shape, "i32"), data = Int32Array.from({ length: size(shape) }, (_, i) => 2 ** 30 + i);
+      const x = input("x", shape, "i32");
+      const data = Int32Array.from({ length: size(shape) }, (_, i) => 2 ** 30 + i);
       const got = await runGraph(pad(x, pads, { mode, value: 7 }), new Map<Tensor, ArrayLike<number>>([[x, data]]));
-      close(got, reference.sources(shape, pads, mode).map((i) => (i < 0 ? 7 : data[i])), `${mode} ${JSON.stringify(shape)} by ${JSON.stringify(pads)}`, 0);
+      close(
+        got,
+        reference.sources(shape, pads, mode).map((i) => (i < 0 ? 7 : data[i])),
+        `${mode} ${JSON.stringify(shape)} by ${JSON.stringify(pads)}`,
+        0,
+      );
     }
   }
 });
 
 test("H and W of NHWC are padded by one kernel", () => {
-  const y = pad(input("x", [2, 8, 8, 16]), [[0, 0], [3, 3], [3, 3], [0, 0]], { mode: "reflect" });
+  const y = pad(
+    input("x", [2, 8, 8, 16]),
+    [
+      [0, 0],
+      [3, 3],
+      [3, 3],
+      [0, 0],
+    ],
+    { mode: "reflect" },
+  );
   assert.is(y.node.op.name, "pad");
   assert.is(y.node.inputs[0].node.op.name, "input");
   const x = input("x", [2, 8]);
-  assert.is(pad(x, [[0, 0], [0, 0]], { mode: "reflect" }), x, "no padding is no work");
+  assert.is(
+    pad(
+      x,
+      [
+        [0, 0],
+        [0, 0],
+      ],
+      { mode: "reflect" },
+    ),
+    x,
+    "no padding is no work",
+  );
 });
 
 test("errors say what is wrong and what would be right", () => {
   const x = input("x", [1, 4, 6, 3]);
   const at = (d: number, p: Pads): Pads[] => [0, 1, 2, 3].map((i): Pads => (i === d ? p : [0, 0]));
-  assert.throws(() => pad(x, [[1, 1]]), /pad: 1 pads for x \[1, 4, 6, 3\]; give 4, one \[low, high\] for each dimension/);
+  assert.throws(
+    () => pad(x, [[1, 1]]),
+    /pad: 1 pads for x \[1, 4, 6, 3\]; give 4, one \[low, high\] for each dimension/,
+  );
   assert.throws(() => pad(x, at(1, [0, 0.5])), /pads of dimension 1 are \[0, 0.5\]; give two whole numbers/);
-  assert.throws(() => pad(x, at(1, [4, 0]), { mode: "reflect" }), /reflect padding 4 of dimension 1 of x \[1, 4, 6, 3\] must be smaller than the size, 4; use at most 3/);
-  assert.throws(() => pad(x, at(2, [0, 7]), { mode: "circular" }), /circular padding 7 of dimension 2 of x \[1, 4, 6, 3\] must not pass the size, 6; use at most 6/);
+  assert.throws(
+    () => pad(x, at(1, [4, 0]), { mode: "reflect" }),
+    /reflect padding 4 of dimension 1 of x \[1, 4, 6, 3\] must be smaller than the size, 4; use at most 3/,
+  );
+  assert.throws(
+    () => pad(x, at(2, [0, 7]), { mode: "circular" }),
+    /circular padding 7 of dimension 2 of x \[1, 4, 6, 3\] must not pass the size, 6; use at most 6/,
+  );
   assert.throws(() => pad(x, at(2, [0, 7]), { mode: "symmetric" }), /symmetric padding 7 .* use at most 6/);
-  assert.throws(() => pad(x, at(1, [-2, 3]), { mode: "circular" }), /must not pass the size left by cropping, 2; use at most 2/);
-  assert.throws(() => pad(x, at(0, [1, 0]), { mode: "reflect" }), /reflect padding 1 of dimension 0 .* leave that dimension unpadded/);
-  assert.throws(() => pad(input("x", [0]), [[1, 0]], { mode: "replicate" }), /replicate padding 1 .* needs an element to repeat, 0; leave that dimension unpadded/);
+  assert.throws(
+    () => pad(x, at(1, [-2, 3]), { mode: "circular" }),
+    /must not pass the size left by cropping, 2; use at most 2/,
+  );
+  assert.throws(
+    () => pad(x, at(0, [1, 0]), { mode: "reflect" }),
+    /reflect padding 1 of dimension 0 .* leave that dimension unpadded/,
+  );
+  assert.throws(
+    () => pad(input("x", [0]), [[1, 0]], { mode: "replicate" }),
+    /replicate padding 1 .* needs an element to repeat, 0; leave that dimension unpadded/,
+  );
   assert.throws(() => pad(x, at(1, [-3, -2])), /pads \[-3, -2\] crop more than the 4 elements of dimension 1/);
-  assert.throws(() => pad(x, at(1, [1, 1]), { mode: "mirror" as "reflect" }), /mode is mirror; use one of constant, reflect, replicate, circular, symmetric/);
+  assert.throws(
+    () => pad(x, at(1, [1, 1]), { mode: "mirror" as "reflect" }),
+    /mode is mirror; use one of constant, reflect, replicate, circular, symmetric/,
+  );
 });
 
 test.run();

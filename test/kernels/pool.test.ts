@@ -2,7 +2,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { input } from "../../engine/constant.ts";
 import { grad } from "../../engine/grad.ts";
-import { type AvgPoolOptions, type MaxPoolOptions, adaptiveAvgPool2d, avgPool2d, maxPool2d, maxPool2dIndices } from "../../engine/ops/pool.ts";
+import {
+  type AvgPoolOptions,
+  type MaxPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  maxPool2d,
+  maxPool2dIndices,
+} from "../../engine/ops/pool.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { runGraph } from "../helpers/run-graph.ts";
 import * as reference from "../reference/pool.ts";
@@ -21,17 +28,27 @@ const nan = (bits: number): number => new Float32Array(new Uint32Array([bits]).b
 const close = (got: ArrayLike<number>, want: ArrayLike<number>, what: string, tolerance = 1e-6): void => {
   assert.is(got.length, want.length, `${what}: length`);
   for (let i = 0; i < want.length; i++) {
-    const good = Number.isNaN(want[i]) ? Number.isNaN(got[i]) : got[i] === want[i] || Math.abs(got[i] - want[i]) <= tolerance * Math.max(1, Math.abs(want[i]));
+    const good = Number.isNaN(want[i])
+      ? Number.isNaN(got[i])
+      : got[i] === want[i] || Math.abs(got[i] - want[i]) <= tolerance * Math.max(1, Math.abs(want[i]));
     if (!good) assert.unreachable(`${what}[${i}] is ${got[i]}, not ${want[i]}`);
   }
 };
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((s, v, i) => s + v * b[i], 0);
 
-const two = (v: number | readonly [number, number] | undefined, otherwise: readonly [number, number]): readonly [number, number] =>
-  v === undefined ? otherwise : typeof v === "number" ? [v, v] : v;
+const two = (
+  v: number | readonly [number, number] | undefined,
+  otherwise: readonly [number, number],
+): readonly [number, number] => (v === undefined ? otherwise : typeof v === "number" ? [v, v] : v);
 const loops = (o: MaxPoolOptions): reference.Windows => {
   const kernel = two(o.kernel, [1, 1]);
-  return { kernel, stride: two(o.stride, kernel), pad: two(o.pad, [0, 0]), dilation: two(o.dilation, [1, 1]), ceilMode: o.ceilMode ?? false };
+  return {
+    kernel,
+    stride: two(o.stride, kernel),
+    pad: two(o.pad, [0, 0]),
+    dilation: two(o.dilation, [1, 1]),
+    ceilMode: o.ceilMode ?? false,
+  };
 };
 type Shape4 = readonly [n: number, h: number, w: number, c: number];
 const imageOf = ([n, h, w, c]: Shape4): reference.Image => ({ n, h, w, c });
@@ -60,7 +77,8 @@ const maxCases: readonly (readonly [Shape4, MaxPoolOptions])[] = [
 
 async function checkMax(shape: Shape4, options: MaxPoolOptions, data: Float32Array): Promise<void> {
   const what = `${JSON.stringify(shape)} ${JSON.stringify(options)}`;
-  const image = imageOf(shape), o = loops(options);
+  const image = imageOf(shape);
+  const o = loops(options);
   const x = input("x", shape);
   const y = maxPool2d(x, options);
   const want = reference.maxPool(data, image, o);
@@ -69,16 +87,23 @@ async function checkMax(shape: Shape4, options: MaxPoolOptions, data: Float32Arr
   close(await runGraph(y, feeds), want.y, `y ${what}`, 0);
   close(await runGraph(maxPool2dIndices(x, options), feeds), want.index, `index ${what}`, 0);
 
-  const dy = input("dy", y.shape), dyData = numbers(y.size);
+  const dy = input("dy", y.shape);
+  const dyData = numbers(y.size);
   feeds.set(dy, dyData);
   const [dx] = grad(y, [x], dy);
   close(await runGraph(dx, feeds), reference.maxPoolGrad(dyData, data, image, o), `dx ${what}`);
 
   // The gradient is linear in dy; its own gradient takes the tangent u where the maxima stood.
-  const u = input("u", shape), uData = numbers(size(shape));
+  const u = input("u", shape);
+  const uData = numbers(size(shape));
   feeds.set(u, uData);
   const [ddy] = grad(dx, [dy], u);
-  close(await runGraph(ddy, feeds), want.from.map((at) => (at < 0 ? 0 : uData[at])), `ddy ${what}`, 0);
+  close(
+    await runGraph(ddy, feeds),
+    want.from.map((at) => (at < 0 ? 0 : uData[at])),
+    `ddy ${what}`,
+    0,
+  );
   const again = grad(ddy, [u], dy)[0];
   close(await runGraph(again, feeds), reference.maxPoolGrad(dyData, data, image, o), `transpose of ddy ${what}`);
 }
@@ -129,12 +154,18 @@ const avgCases: readonly (readonly [Shape4, AvgPoolOptions])[] = [
 test("average pooling and its gradient agree with f64 loops and are each other's transpose", async () => {
   for (const [shape, options] of avgCases) {
     const what = `${JSON.stringify(shape)} ${JSON.stringify(options)}`;
-    const image = imageOf(shape), o = loops(options);
+    const image = imageOf(shape);
+    const o = loops(options);
     const mean = { countIncludePad: options.countIncludePad ?? true, divisorOverride: options.divisorOverride };
-    const x = input("x", shape), xData = numbers(size(shape));
+    const x = input("x", shape);
+    const xData = numbers(size(shape));
     const y = avgPool2d(x, options);
-    const dy = input("dy", y.shape), dyData = numbers(y.size);
-    const feeds = new Map<Tensor, ArrayLike<number>>([[x, xData], [dy, dyData]]);
+    const dy = input("dy", y.shape);
+    const dyData = numbers(y.size);
+    const feeds = new Map<Tensor, ArrayLike<number>>([
+      [x, xData],
+      [dy, dyData],
+    ]);
     const got = await runGraph(y, feeds);
     close(got, reference.avgPool(xData, image, o, mean), `y ${what}`);
     const [dx] = grad(y, [x], dy);
@@ -148,19 +179,70 @@ test("average pooling and its gradient agree with f64 loops and are each other's
 
 test("adaptive average pooling and its gradient agree with f64 loops and are each other's transpose", async () => {
   const cases: readonly (readonly [Shape4, readonly [number, number]])[] = [
-    [[2, 8, 8, 8], [8, 7]], [[1, 4, 3, 3], [5, 3]], [[1, 4, 3, 4], [4, 2]], [[1, 4, 3, 1], [5, 5]],
-    [[1, 7, 9, 2], [3, 4]], [[1, 16, 16, 4], [4, 4]], [[2, 5, 11, 5], [1, 3]], [[1, 1, 1, 4], [3, 2]],
-    [[1, 13, 6, 12], [7, 5]], [[1, 10, 10, 3], [9, 9]], [[1, 3, 5, 8], [6, 10]], [[0, 4, 4, 4], [2, 3]],
+    [
+      [2, 8, 8, 8],
+      [8, 7],
+    ],
+    [
+      [1, 4, 3, 3],
+      [5, 3],
+    ],
+    [
+      [1, 4, 3, 4],
+      [4, 2],
+    ],
+    [
+      [1, 4, 3, 1],
+      [5, 5],
+    ],
+    [
+      [1, 7, 9, 2],
+      [3, 4],
+    ],
+    [
+      [1, 16, 16, 4],
+      [4, 4],
+    ],
+    [
+      [2, 5, 11, 5],
+      [1, 3],
+    ],
+    [
+      [1, 1, 1, 4],
+      [3, 2],
+    ],
+    [
+      [1, 13, 6, 12],
+      [7, 5],
+    ],
+    [
+      [1, 10, 10, 3],
+      [9, 9],
+    ],
+    [
+      [1, 3, 5, 8],
+      [6, 10],
+    ],
+    [
+      [0, 4, 4, 4],
+      [2, 3],
+    ],
   ];
   for (const [shape, to] of cases) {
     const what = `${JSON.stringify(shape)} → ${JSON.stringify(to)}`;
-    const x = input("x", shape), xData = numbers(size(shape));
+    const x = input("x", shape);
+    const xData = numbers(size(shape));
     const y = adaptiveAvgPool2d(x, to);
     assert.equal(y.shape, [shape[0], ...to, shape[3]], what);
-    const dy = input("dy", y.shape), dyData = numbers(y.size);
-    const feeds = new Map<Tensor, ArrayLike<number>>([[x, xData], [dy, dyData]]);
+    const dy = input("dy", y.shape);
+    const dyData = numbers(y.size);
+    const feeds = new Map<Tensor, ArrayLike<number>>([
+      [x, xData],
+      [dy, dyData],
+    ]);
     const want = reference.adaptiveAvgPool(imageOf(shape), to, xData, dyData);
-    const got = await runGraph(y, feeds), gotDx = await runGraph(grad(y, [x], dy)[0], feeds);
+    const got = await runGraph(y, feeds);
+    const gotDx = await runGraph(grad(y, [x], dy)[0], feeds);
     close(got, want.y, `y ${what}`);
     close(gotDx, want.dx, `dx ${what}`);
     close([dot(got, dyData)], [dot(xData, gotDx)], `⟨Ax, u⟩ ${what}`, 1e-5);
@@ -172,14 +254,29 @@ test("adaptive average pooling and its gradient agree with f64 loops and are eac
 
 test("errors say what is wrong and what would be right", () => {
   const x = input("x", [1, 6, 5, 3]);
-  assert.throws(() => maxPool2d(input("x", [6, 5, 3]), { kernel: 2 }), /maxPool2d: x is \[6, 5, 3\]; it must be an image batch \[N, H, W, C\]/);
-  assert.throws(() => maxPool2d(input("x", [1, 6, 5, 3], "i32"), { kernel: 2 }), /x is i32\[1, 6, 5, 3\]; it must be f32: cast\(x, "f32"\) first/);
+  assert.throws(
+    () => maxPool2d(input("x", [6, 5, 3]), { kernel: 2 }),
+    /maxPool2d: x is \[6, 5, 3\]; it must be an image batch \[N, H, W, C\]/,
+  );
+  assert.throws(
+    () => maxPool2d(input("x", [1, 6, 5, 3], "i32"), { kernel: 2 }),
+    /x is i32\[1, 6, 5, 3\]; it must be f32: cast\(x, "f32"\) first/,
+  );
   assert.throws(() => maxPool2d(x, { kernel: 0 }), /kernel is 0; give a whole number ≥ 1, or two as \[y, x\]/);
   assert.throws(() => maxPool2d(x, { kernel: 2, stride: [1, 0.5] }), /stride is \[1, 0.5\]; give a whole number ≥ 1/);
-  assert.throws(() => avgPool2d(x, { kernel: [2, 6] }), /avgPool2d: W = 5 with pad 0 on both sides is smaller than a window, which spans 6/);
-  assert.throws(() => maxPool2d(x, { kernel: 3, pad: 2 }), /pad 2 along y is more than half of a window, which spans 3; use at most 1, or pad\(\) before/);
+  assert.throws(
+    () => avgPool2d(x, { kernel: [2, 6] }),
+    /avgPool2d: W = 5 with pad 0 on both sides is smaller than a window, which spans 6/,
+  );
+  assert.throws(
+    () => maxPool2d(x, { kernel: 3, pad: 2 }),
+    /pad 2 along y is more than half of a window, which spans 3; use at most 1, or pad\(\) before/,
+  );
   assert.throws(() => maxPool2d(input("x", [1, 0, 5, 3]), { kernel: 1 }), /H = 0/);
-  assert.throws(() => avgPool2d(x, { kernel: 2, divisorOverride: 0 }), /divisorOverride is 0; give a number other than 0/);
+  assert.throws(
+    () => avgPool2d(x, { kernel: 2, divisorOverride: 0 }),
+    /divisorOverride is 0; give a number other than 0/,
+  );
   assert.throws(() => adaptiveAvgPool2d(x, [0, 2]), /adaptiveAvgPool2d: size is \[0, 2\]; give a whole number ≥ 1/);
 });
 

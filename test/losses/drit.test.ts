@@ -5,20 +5,30 @@ import { type Tensor, grad, mul } from "../../engine/index.ts";
 import { adversarial, discrimination } from "../../losses/adversarial.ts";
 import { mutualDistillation, softCrossEntropy } from "../../losses/distillation.ts";
 import {
-  contentAdversarial, contentDiscrimination, contentReconstruction, latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational,
+  contentAdversarial,
+  contentDiscrimination,
+  contentReconstruction,
+  latentRegression,
+  multiScaleAdversarial,
+  multiScaleDiscrimination,
+  variational,
 } from "../../losses/drit.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
 
 const test = suite("drit losses");
 
 const value = async (t: Tensor): Promise<number> => (await (await device()).evaluate(t))[0];
-const near = (got: number, want: number, by = 1e-6): void => assert.ok(Math.abs(got - want) <= by * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
+const near = (got: number, want: number, by = 1e-6): void =>
+  assert.ok(Math.abs(got - want) <= by * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
 const mean = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0) / x.length;
 const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
-const bce = (x: ArrayLike<number>, t: number): number => mean(Array.from(x, (v) => -t * Math.log(sigmoid(v)) - (1 - t) * Math.log(1 - sigmoid(v))));
+const bce = (x: ArrayLike<number>, t: number): number =>
+  mean(Array.from(x, (v) => -t * Math.log(sigmoid(v)) - (1 - t) * Math.log(1 - sigmoid(v))));
 
-const a = noise(8, 1), b = noise(8, 2);
-const A = tensor(a, [1, 2, 4, 1]), B = tensor(b, [1, 2, 4, 1]);
+const a = noise(8, 1);
+const b = noise(8, 2);
+const A = tensor(a, [1, 2, 4, 1]);
+const B = tensor(b, [1, 2, 4, 1]);
 const twice = { forward: (x: Tensor): Tensor => mul(x, 2) };
 const scales = { forward: (x: Tensor): Tensor[] => [mul(x, 2), mul(x, 3)] };
 const by = (k: number, x: Float32Array): Float32Array => x.map((v) => k * v);
@@ -38,7 +48,10 @@ test("the content encoder wants the discriminator at one half, which wants MR fr
 test("image losses sum the scales, and the discriminator's moves no generator", async () => {
   near(await value(multiScaleAdversarial(scales, A)), bce(by(2, a), 1) + bce(by(3, a), 1));
   near(await value(multiScaleAdversarial(scales, A, 0.5)), 0.5 * (bce(by(2, a), 1) + bce(by(3, a), 1)));
-  near(await value(multiScaleDiscrimination(scales, A, B)), bce(by(2, a), 1) + bce(by(3, a), 1) + bce(by(2, b), 0) + bce(by(3, b), 0));
+  near(
+    await value(multiScaleDiscrimination(scales, A, B)),
+    bce(by(2, a), 1) + bce(by(3, a), 1) + bce(by(2, b), 0) + bce(by(3, b), 0),
+  );
   const g = await (await device()).evaluate(grad(multiScaleDiscrimination(scales, A, B), [B])[0]);
   assert.ok(g.every((v) => v === 0));
 });
@@ -61,22 +74,34 @@ function softened(s: Float32Array, t: Float32Array, K: number, T: number): numbe
     return e.map((v) => v / sum);
   };
   const n = s.length / K;
-  return T * T * mean(Array.from({ length: n }, (_, i) => -soft(t, i).reduce((z, p, k) => z + p * Math.log(soft(s, i)[k]), 0)));
+  return (
+    T *
+    T *
+    mean(Array.from({ length: n }, (_, i) => -soft(t, i).reduce((z, p, k) => z + p * Math.log(soft(s, i)[k]), 0)))
+  );
 }
 
 for (const temperature of [1, 4]) {
   test(`soft cross-entropy at temperature ${temperature} is that of softmaxes, and of sigmoids for one channel`, async () => {
-    const s = noise(12, 3, 3), t = noise(12, 4, 3);
-    near(await value(softCrossEntropy(tensor(s, [1, 2, 2, 3]), tensor(t, [1, 2, 2, 3]), { temperature })), softened(s, t, 3, temperature));
+    const s = noise(12, 3, 3);
+    const t = noise(12, 4, 3);
+    near(
+      await value(softCrossEntropy(tensor(s, [1, 2, 2, 3]), tensor(t, [1, 2, 2, 3]), { temperature })),
+      softened(s, t, 3, temperature),
+    );
     // A sigmoid is a softmax of (x, 0).
     const pair = (x: Float32Array): Float32Array => Float32Array.from([...x].flatMap((v) => [v, 0]));
-    near(await value(softCrossEntropy(tensor(s, [1, 3, 4, 1]), tensor(t, [1, 3, 4, 1]), { temperature })), softened(pair(s), pair(t), 2, temperature));
+    near(
+      await value(softCrossEntropy(tensor(s, [1, 3, 4, 1]), tensor(t, [1, 3, 4, 1]), { temperature })),
+      softened(pair(s), pair(t), 2, temperature),
+    );
   });
 }
 
 test("distillation moves the student only, unless both are to learn from each other", async () => {
   const d = await device();
-  const s = tensor(noise(12, 3), [1, 2, 2, 3]), t = tensor(noise(12, 4), [1, 2, 2, 3]);
+  const s = tensor(noise(12, 3), [1, 2, 2, 3]);
+  const t = tensor(noise(12, 4), [1, 2, 2, 3]);
   const [gs, gt] = grad(softCrossEntropy(s, t, { temperature: 2 }), [s, t]);
   const [ms, mt] = grad(mutualDistillation(s, t, { temperature: 2 }), [s, t]);
   const got = await d.evaluate({ gs, gt, ms, mt });

@@ -10,7 +10,8 @@ import { device, noise, tensor, worst } from "../helpers/device.ts";
 const test = suite("losses");
 
 const value = async (t: Tensor): Promise<number> => (await (await device()).evaluate(t))[0];
-const near = (got: number, want: number, by = 1e-6): void => assert.ok(Math.abs(got - want) <= by * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
+const near = (got: number, want: number, by = 1e-6): void =>
+  assert.ok(Math.abs(got - want) <= by * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
 
 /** Contextual similarity by plain loops, one image: x, y are lists of points. */
 function similarity(x: number[][], y: number[][], h: number, best: "source" | "target"): number {
@@ -20,7 +21,8 @@ function similarity(x: number[][], y: number[][], h: number, best: "source" | "t
     const n = Math.max(Math.hypot(...q), 1e-12);
     return q.map((v) => v / n);
   };
-  const xs = x.map(unit), ys = y.map(unit);
+  const xs = x.map(unit);
+  const ys = y.map(unit);
   const cx = xs.map((p) => {
     const d = ys.map((q) => 1 - p.reduce((s, v, c) => s + v * q[c], 0));
     const least = Math.min(...d) + 1e-5;
@@ -28,18 +30,25 @@ function similarity(x: number[][], y: number[][], h: number, best: "source" | "t
     const sum = w.reduce((a, b) => a + b, 0);
     return w.map((v) => v / sum);
   });
-  const maxima = best === "source" ? ys.map((_, j) => Math.max(...cx.map((row) => row[j]))) : cx.map((row) => Math.max(...row));
+  const maxima =
+    best === "source" ? ys.map((_, j) => Math.max(...cx.map((row) => row[j]))) : cx.map((row) => Math.max(...row));
   return maxima.reduce((a, b) => a + b, 0) / maxima.length;
 }
 
-const S = 12, T = 15, C = 4;
-const points = (x: Float32Array, n: number): number[][] => Array.from({ length: n }, (_, i) => Array.from(x.subarray(i * C, (i + 1) * C)));
+const S = 12;
+const T = 15;
+const C = 4;
+const points = (x: Float32Array, n: number): number[][] =>
+  Array.from({ length: n }, (_, i) => Array.from(x.subarray(i * C, (i + 1) * C)));
 
 for (const best of ["source", "target"] as const) {
   for (const bandWidth of [0.1, 0.5]) {
     test(`contextual similarity agrees with plain loops, best ${best}, h = ${bandWidth}, images of different sizes`, async () => {
-      const x = noise(S * C, 1), y = noise(T * C, 2);
-      const got = await value(contextualSimilarity(tensor(x, [1, 3, 4, C]), tensor(y, [1, 5, 3, C]), { bandWidth, best }));
+      const x = noise(S * C, 1);
+      const y = noise(T * C, 2);
+      const got = await value(
+        contextualSimilarity(tensor(x, [1, 3, 4, C]), tensor(y, [1, 5, 3, C]), { bandWidth, best }),
+      );
       near(got, similarity(points(x, S), points(y, T), bandWidth, best), 1e-5);
     });
   }
@@ -54,7 +63,8 @@ test("equal features have contextual loss 0, wherever they stand", async () => {
 test("a narrow band and a constant picture give finite loss and gradient", async () => {
   const d = await device();
   for (const x of [noise(S * C, 3), new Float32Array(S * C).fill(0.3)]) {
-    const a = tensor(x, [1, 3, 4, C]), b = tensor(noise(S * C, 4), [1, 3, 4, C]);
+    const a = tensor(x, [1, 3, 4, C]);
+    const b = tensor(noise(S * C, 4), [1, 3, 4, C]);
     const loss = contextual(a, b, { bandWidth: 0.005 });
     const got = await d.evaluate({ loss, g: grad(loss, [a])[0] });
     assert.ok([...got.loss, ...got.g].every(Number.isFinite));
@@ -63,24 +73,46 @@ test("a narrow band and a constant picture give finite loss and gradient", async
 
 test("the contextual loss of several layers is their mean", async () => {
   const [a, b, c, e] = [1, 2, 3, 4].map((seed) => tensor(noise(S * C, seed), [1, 3, 4, C]));
-  const [ab, ce, both] = [await value(contextual(a, b)), await value(contextual(c, e)), await value(contextual([a, c], [b, e]))];
+  const [ab, ce, both] = [
+    await value(contextual(a, b)),
+    await value(contextual(c, e)),
+    await value(contextual([a, c], [b, e])),
+  ];
   near(both, (ab + ce) / 2, 1e-6);
 });
 
 test("binary segmentation is Dice of the sigmoid over the whole batch", async () => {
-  const z = noise(2 * 16, 1, 3), t = noise(2 * 16, 2).map((v) => Number(v > 0.3));
+  const z = noise(2 * 16, 1, 3);
+  const t = noise(2 * 16, 2).map((v) => Number(v > 0.3));
   const p = Array.from(z, (v) => 1 / (1 + Math.exp(-v)));
   const sum = (v: ArrayLike<number>): number => Array.from(v).reduce((a, b) => a + b, 0);
   const want = 1 - (2 * sum(p.map((v, i) => v * t[i])) + 1) / (sum(p) + sum(t) + 1);
-  const logits = tensor(z, [2, 4, 4, 1]), mask = tensor(t, [2, 4, 4, 1]);
+  const logits = tensor(z, [2, 4, 4, 1]);
+  const mask = tensor(t, [2, 4, 4, 1]);
   near(await value(segmentation(logits, mask)), want);
   near(await value(dice(sigmoid(logits), mask)), want);
 });
 
 test("a perfect segmentation costs nothing, an empty one of an empty mask neither", async () => {
   const t = noise(32, 2).map((v) => Number(v > 0.3));
-  near(await value(segmentation(tensor(t.map((v) => 80 * v - 40), [2, 4, 4, 1]), tensor(t, [2, 4, 4, 1]))), 0);
-  near(await value(segmentation(tensor(new Float32Array(32).fill(-40), [2, 4, 4, 1]), tensor(new Float32Array(32), [2, 4, 4, 1]))), 0);
+  near(
+    await value(
+      segmentation(
+        tensor(
+          t.map((v) => 80 * v - 40),
+          [2, 4, 4, 1],
+        ),
+        tensor(t, [2, 4, 4, 1]),
+      ),
+    ),
+    0,
+  );
+  near(
+    await value(
+      segmentation(tensor(new Float32Array(32).fill(-40), [2, 4, 4, 1]), tensor(new Float32Array(32), [2, 4, 4, 1])),
+    ),
+    0,
+  );
   const classes = Float32Array.from({ length: 32 }, (_, i) => i % 3);
   const logits = await (await device()).evaluate(mul(60, oneHot(tensor(classes, [2, 4, 4, 1]), 3)));
   near(await value(segmentation(tensor(logits, [2, 4, 4, 3]), tensor(classes, [2, 4, 4, 1]))), 0, 1e-5);
@@ -95,25 +127,47 @@ test("class numbers become indicators, whole numbers of any type", async () => {
 
 test("the hint sums layers, and moves student and teacher alike", async () => {
   const d = await device();
-  const a = tensor(noise(16, 1), [1, 2, 2, 4]), b = tensor(noise(16, 2), [1, 2, 2, 4]);
-  const c = tensor(noise(64, 3), [1, 4, 4, 4]), e = tensor(noise(64, 4), [1, 4, 4, 4]);
+  const a = tensor(noise(16, 1), [1, 2, 2, 4]);
+  const b = tensor(noise(16, 2), [1, 2, 2, 4]);
+  const c = tensor(noise(64, 3), [1, 4, 4, 4]);
+  const e = tensor(noise(64, 4), [1, 4, 4, 4]);
   near(await value(hint([a, c], [b, e])), (await value(hint([a], [b]))) + (await value(hint([c], [e]))));
-  near(await value(hint([a, c], [b, e], "frobenius")), 16 * (await value(hint([a], [b]))) + 64 * (await value(hint([c], [e]))));
+  near(
+    await value(hint([a, c], [b, e], "frobenius")),
+    16 * (await value(hint([a], [b]))) + 64 * (await value(hint([c], [e]))),
+  );
   const [ga, gb] = grad(hint([a], [b]), [a, b]);
   const got = await d.evaluate({ ga, gb });
-  assert.ok(worst(got.ga, got.gb.map((v) => -v)) === 0 && got.ga.some((v) => v !== 0));
+  assert.ok(
+    worst(
+      got.ga,
+      got.gb.map((v) => -v),
+    ) === 0 && got.ga.some((v) => v !== 0),
+  );
 });
 
 test("the discriminator's loss moves no generator, the generator's does", async () => {
   const d = await device();
   const D = { forward: (x: Tensor): Tensor => mul(x, 2) };
-  const real = tensor(noise(8, 1), [1, 2, 4, 1]), fake = tensor(noise(8, 2), [1, 2, 4, 1]);
-  const { own, other } = await d.evaluate({ own: grad(adversarial(D, fake), [fake])[0], other: grad(discrimination(D, real, fake), [fake])[0] });
+  const real = tensor(noise(8, 1), [1, 2, 4, 1]);
+  const fake = tensor(noise(8, 2), [1, 2, 4, 1]);
+  const { own, other } = await d.evaluate({
+    own: grad(adversarial(D, fake), [fake])[0],
+    other: grad(discrimination(D, real, fake), [fake])[0],
+  });
   assert.ok(other.every((v) => v === 0));
   const f = noise(8, 2);
-  assert.ok(worst(own, f.map((v) => (2 * (2 * v - 1) * 2) / 8)) < 1e-6);
+  assert.ok(
+    worst(
+      own,
+      f.map((v) => (2 * (2 * v - 1) * 2) / 8),
+    ) < 1e-6,
+  );
   const r = noise(8, 1);
-  near(await value(discrimination(D, real, fake)), 0.5 * (r.reduce((s, v) => s + (2 * v - 1) ** 2, 0) + f.reduce((s, v) => s + (2 * v) ** 2, 0)) / 8);
+  near(
+    await value(discrimination(D, real, fake)),
+    (0.5 * (r.reduce((s, v) => s + (2 * v - 1) ** 2, 0) + f.reduce((s, v) => s + (2 * v) ** 2, 0))) / 8,
+  );
 });
 
 test.run();

@@ -8,21 +8,42 @@ import { keyOf, uniform } from "../../data/random.ts";
 const test = suite("surface distances");
 type Three = readonly [number, number, number];
 
-const close = (a: number, b: number, what = "", tolerance = 1e-9): void => assert.ok(Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b)), `${what} ${a} is not ${b}`);
+const close = (a: number, b: number, what = "", tolerance = 1e-9): void =>
+  assert.ok(Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b)), `${what} ${a} is not ${b}`);
 const maskOf = ([nx, ny, nz]: Three, inside: (x: number, y: number, z: number) => boolean): Uint8Array =>
-  Uint8Array.from({ length: nx * ny * nz }, (_, i) => Number(inside(i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny)))));
+  Uint8Array.from({ length: nx * ny * nz }, (_, i) =>
+    Number(inside(i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny)))),
+  );
 /** A box of voxels from `low` to `high`, both included. */
-const box = (shape: Three, low: Three, high: Three): Uint8Array => maskOf(shape, (...p) => p.every((v, d) => v >= low[d] && v <= high[d]));
-const random = (shape: Three, seed: number, part: number): Uint8Array => maskOf(shape, (x, y, z) => uniform(keyOf(seed, "mask"), x + 100 * (y + 100 * z)) < part);
+const box = (shape: Three, low: Three, high: Three): Uint8Array =>
+  maskOf(shape, (...p) => p.every((v, d) => v >= low[d] && v <= high[d]));
+const random = (shape: Three, seed: number, part: number): Uint8Array =>
+  maskOf(shape, (x, y, z) => uniform(keyOf(seed, "mask"), x + 100 * (y + 100 * z)) < part);
 
 test("the distance transform is the nearest site's distance, on grids of any shape and spacing", () => {
   for (const [seed, shape, mm, part] of [
-    [1, [7, 5, 4], [1, 1, 1], 0.05], [2, [1, 9, 6], [0.7, 2, 5], 0.1], [3, [12, 1, 1], [3, 1, 1], 0.2], [4, [6, 7, 8], [0.98, 0.98, 3], 0.02], [5, [5, 5, 5], [10, 1, 0.1], 0.3], [6, [1, 1, 1], [1, 2, 3], 1.1],
+    [1, [7, 5, 4], [1, 1, 1], 0.05],
+    [2, [1, 9, 6], [0.7, 2, 5], 0.1],
+    [3, [12, 1, 1], [3, 1, 1], 0.2],
+    [4, [6, 7, 8], [0.98, 0.98, 3], 0.02],
+    [5, [5, 5, 5], [10, 1, 0.1], 0.3],
+    [6, [1, 1, 1], [1, 2, 3], 1.1],
   ] as [number, Three, Three, number][]) {
-    const sites = random(shape, seed, part), d = squaredDistances(sites, shape, mm), at = (i: number): number[] => [i % shape[0], Math.floor(i / shape[0]) % shape[1], Math.floor(i / (shape[0] * shape[1]))];
+    const sites = random(shape, seed, part);
+    const d = squaredDistances(sites, shape, mm);
+    const at = (i: number): number[] => [
+      i % shape[0],
+      Math.floor(i / shape[0]) % shape[1],
+      Math.floor(i / (shape[0] * shape[1])),
+    ];
     for (let i = 0; i < d.length; i++) {
       let best = Infinity;
-      for (let j = 0; j < d.length; j++) if (sites[j]) best = Math.min(best, at(i).reduce((s, v, k) => s + (mm[k] * (v - at(j)[k])) ** 2, 0));
+      for (let j = 0; j < d.length; j++)
+        if (sites[j])
+          best = Math.min(
+            best,
+            at(i).reduce((s, v, k) => s + (mm[k] * (v - at(j)[k])) ** 2, 0),
+          );
       if (best === Infinity) assert.is(d[i], Infinity);
       else close(d[i], best, `seed ${seed}, voxel ${i}:`);
     }
@@ -31,7 +52,8 @@ test("the distance transform is the nearest site's distance, on grids of any sha
 });
 
 test("a cube's surface: one corner cut off, half of it, and the same seen from outside", () => {
-  const [a, b, c] = [2, 3, 5], areas = surfelAreas([a, b, c]);
+  const [a, b, c] = [2, 3, 5];
+  const areas = surfelAreas([a, b, c]);
   const corner = Math.hypot(a * b, b * c, a * c) / 8;
   for (let bit = 0; bit < 8; bit++) {
     close(areas[1 << bit], corner, `corner ${bit}`);
@@ -50,52 +72,85 @@ test("a cube's surface: one corner cut off, half of it, and the same seen from o
 });
 
 test("the surface of a box is its faces, bevelled at edges and corners", () => {
-  const shape: Three = [12, 10, 9], mm: Three = [0.9, 1.1, 4], n: Three = [5, 4, 3];
+  const shape: Three = [12, 10, 9];
+  const mm: Three = [0.9, 1.1, 4];
+  const n: Three = [5, 4, 3];
   const solid = box(shape, [3, 2, 1], [7, 5, 3]);
   const { aToB } = surfaceDistances({ a: solid, b: solid, shape, spacingMm: mm });
   const side = n.map((v, d) => (v - 1) * mm[d]);
   const faces = 2 * (side[0] * side[1] + side[1] * side[2] + side[0] * side[2]);
-  const edges = 2 * (side[0] * Math.hypot(mm[1], mm[2]) + side[1] * Math.hypot(mm[0], mm[2]) + side[2] * Math.hypot(mm[0], mm[1]));
-  close(aToB.areasMm2.reduce((s, v) => s + v, 0), faces + edges + Math.hypot(mm[0] * mm[1], mm[1] * mm[2], mm[0] * mm[2]));
+  const edges =
+    2 * (side[0] * Math.hypot(mm[1], mm[2]) + side[1] * Math.hypot(mm[0], mm[2]) + side[2] * Math.hypot(mm[0], mm[1]));
+  close(
+    aToB.areasMm2.reduce((s, v) => s + v, 0),
+    faces + edges + Math.hypot(mm[0] * mm[1], mm[1] * mm[2], mm[0] * mm[2]),
+  );
 });
 
 /** By definition: every element's distance to every element of the other surface. */
-function brute({ a, b, shape: [nx, ny, nz], spacingMm }: MaskPair): { aToB: [number, number][]; bToA: [number, number][] } {
+function brute({ a, b, shape: [nx, ny, nz], spacingMm }: MaskPair): {
+  aToB: [number, number][];
+  bToA: [number, number][];
+} {
   const areas = surfelAreas(spacingMm);
   const elements = (mask: ArrayLike<number>): { at: number[]; area: number }[] => {
     const found: { at: number[]; area: number }[] = [];
-    for (let z = -1; z < nz; z++) for (let y = -1; y < ny; y++) for (let x = -1; x < nx; x++) {
-      let code = 0;
-      for (let c = 0; c < 8; c++) {
-        const [i, j, k] = [x + (c & 1), y + ((c >> 1) & 1), z + (c >> 2)];
-        if (i >= 0 && j >= 0 && k >= 0 && i < nx && j < ny && k < nz && mask[i + nx * (j + ny * k)] !== 0) code |= 1 << c;
-      }
-      if (code !== 0 && code !== 255) found.push({ at: [x, y, z], area: areas[code] });
-    }
+    for (let z = -1; z < nz; z++)
+      for (let y = -1; y < ny; y++)
+        for (let x = -1; x < nx; x++) {
+          let code = 0;
+          for (let c = 0; c < 8; c++) {
+            const [i, j, k] = [x + (c & 1), y + ((c >> 1) & 1), z + (c >> 2)];
+            if (i >= 0 && j >= 0 && k >= 0 && i < nx && j < ny && k < nz && mask[i + nx * (j + ny * k)] !== 0)
+              code |= 1 << c;
+          }
+          if (code !== 0 && code !== 255) found.push({ at: [x, y, z], area: areas[code] });
+        }
     return found;
   };
-  const A = elements(a), B = elements(b);
+  const A = elements(a);
+  const B = elements(b);
   const directed = (from: typeof A, to: typeof A): [number, number][] =>
-    from.map(({ at, area }): [number, number] => [Math.min(...to.map((q) => Math.hypot(...at.map((v, d) => (v - q.at[d]) * spacingMm[d])))), area]).sort((p, q) => p[0] - q[0]);
+    from
+      .map(({ at, area }): [number, number] => [
+        Math.min(...to.map((q) => Math.hypot(...at.map((v, d) => (v - q.at[d]) * spacingMm[d])))),
+        area,
+      ])
+      .sort((p, q) => p[0] - q[0]);
   return { aToB: directed(A, B), bToA: directed(B, A) };
 }
 
-for (const [seed, shape, mm, part] of [[1, [9, 8, 6], [1, 1, 1], 0.3], [2, [9, 8, 6], [0.8, 0.8, 5], 0.1], [3, [14, 3, 1], [2, 1, 3], 0.2], [4, [5, 5, 5], [1, 2, 3], 0.9]] as [number, Three, Three, number][]) {
+for (const [seed, shape, mm, part] of [
+  [1, [9, 8, 6], [1, 1, 1], 0.3],
+  [2, [9, 8, 6], [0.8, 0.8, 5], 0.1],
+  [3, [14, 3, 1], [2, 1, 3], 0.2],
+  [4, [5, 5, 5], [1, 2, 3], 0.9],
+] as [number, Three, Three, number][]) {
   test(`masks of ${shape.join(" × ")} voxels, ${part} filled: HD95 and surface Dice are those of the definition`, () => {
     const pair: MaskPair = { a: random(shape, seed, part), b: random(shape, seed + 100, part), shape, spacingMm: mm };
-    const want = brute(pair), got = surfaceDistances(pair);
-    const area = (list: [number, number][], within = Infinity): number => list.reduce((s, [d, v]) => (d <= within ? s + v : s), 0);
+    const want = brute(pair);
+    const got = surfaceDistances(pair);
+    const area = (list: [number, number][], within = Infinity): number =>
+      list.reduce((s, [d, v]) => (d <= within ? s + v : s), 0);
     for (const percent of [50, 95, 100]) {
-      const directed = (list: [number, number][]): number => list.find(([d]) => area(list, d) >= (percent / 100 - 1e-12) * area(list))![0];
+      const directed = (list: [number, number][]): number =>
+        list.find(([d]) => area(list, d) >= (percent / 100 - 1e-12) * area(list))![0];
       close(hausdorff(got, percent), Math.max(directed(want.aToB), directed(want.bToA)), `${percent} %:`);
     }
-    for (const tolerance of [0, 1, 2.5, 100]) close(surfaceDice(got, tolerance), (area(want.aToB, tolerance + 1e-9) + area(want.bToA, tolerance + 1e-9)) / (area(want.aToB) + area(want.bToA)), `${tolerance} mm:`);
+    for (const tolerance of [0, 1, 2.5, 100])
+      close(
+        surfaceDice(got, tolerance),
+        (area(want.aToB, tolerance + 1e-9) + area(want.bToA, tolerance + 1e-9)) / (area(want.aToB) + area(want.bToA)),
+        `${tolerance} mm:`,
+      );
   });
 }
 
 test("a shifted box is the shift away, in millimetres", () => {
-  const shape: Three = [20, 20, 12], mm: Three = [1, 1, 3];
-  const a = box(shape, [4, 4, 3], [11, 11, 6]), b = box(shape, [4, 4, 4], [11, 11, 7]);
+  const shape: Three = [20, 20, 12];
+  const mm: Three = [1, 1, 3];
+  const a = box(shape, [4, 4, 3], [11, 11, 6]);
+  const b = box(shape, [4, 4, 4], [11, 11, 7]);
   const pair: MaskPair = { a, b, shape, spacingMm: mm };
   close(hausdorff95(pair), 3);
   close(hausdorff(surfaceDistances(pair), 100), 3);
@@ -106,8 +161,10 @@ test("a shifted box is the shift away, in millimetres", () => {
 });
 
 test("a far speck moves the maximum and not the 95th percentile, and HD95 is symmetric", () => {
-  const shape: Three = [40, 20, 12], mm: Three = [1, 1, 1];
-  const a = box(shape, [4, 4, 3], [13, 13, 9]), b = Uint8Array.from(a);
+  const shape: Three = [40, 20, 12];
+  const mm: Three = [1, 1, 1];
+  const a = box(shape, [4, 4, 3], [13, 13, 9]);
+  const b = Uint8Array.from(a);
   b[35 + 40 * (10 + 20 * 6)] = 1;
   const there = surfaceDistances({ a, b, shape, spacingMm: mm });
   assert.is(hausdorff(there, 95), 0);
@@ -118,8 +175,12 @@ test("a far speck moves the maximum and not the 95th percentile, and HD95 is sym
 });
 
 test("empty masks: both NaN; one is infinitely far and shares no surface", () => {
-  const shape: Three = [3, 3, 3], mm: Three = [1, 1, 1], empty = new Uint8Array(27), dot = box(shape, [1, 1, 1], [1, 1, 1]);
-  const none = surfaceDistances({ a: empty, b: empty, shape, spacingMm: mm }), one = surfaceDistances({ a: dot, b: empty, shape, spacingMm: mm });
+  const shape: Three = [3, 3, 3];
+  const mm: Three = [1, 1, 1];
+  const empty = new Uint8Array(27);
+  const dot = box(shape, [1, 1, 1], [1, 1, 1]);
+  const none = surfaceDistances({ a: empty, b: empty, shape, spacingMm: mm });
+  const one = surfaceDistances({ a: dot, b: empty, shape, spacingMm: mm });
   assert.ok(Number.isNaN(hausdorff(none)) && Number.isNaN(surfaceDice(none, 2)));
   assert.is(hausdorff(one), Infinity);
   assert.is(surfaceDice(one, 1e9), 0);
@@ -128,7 +189,8 @@ test("empty masks: both NaN; one is infinitely far and shares no surface", () =>
 });
 
 test("a mask at the border of its grid has a surface there", () => {
-  const shape: Three = [2, 2, 2], all = new Uint8Array(8).fill(1);
+  const shape: Three = [2, 2, 2];
+  const all = new Uint8Array(8).fill(1);
   assert.is(surfaceDistances({ a: all, b: all, shape, spacingMm: [1, 1, 1] }).aToB.distancesMm.length, 26);
 });
 
@@ -136,10 +198,14 @@ test("a whole scan takes seconds at most", () => {
   const shape: Three = [256, 256, 100];
   const ball = (r: number): Uint8Array => {
     const mask = new Uint8Array(256 * 256 * 100);
-    for (let z = 0, i = 0; z < 100; z++) for (let y = 0; y < 256; y++) for (let x = 0; x < 256; x++, i++) mask[i] = Number((x - 128) ** 2 + (y - 128) ** 2 + (3 * (z - 50)) ** 2 < r * r);
+    for (let z = 0, i = 0; z < 100; z++)
+      for (let y = 0; y < 256; y++)
+        for (let x = 0; x < 256; x++, i++)
+          mask[i] = Number((x - 128) ** 2 + (y - 128) ** 2 + (3 * (z - 50)) ** 2 < r * r);
     return mask;
   };
-  const [a, b] = [ball(90), ball(87)], start = performance.now();
+  const [a, b] = [ball(90), ball(87)];
+  const start = performance.now();
   close(hausdorff95({ a, b, shape, spacingMm: [1, 1, 3] }), Math.sqrt(10));
   const seconds = (performance.now() - start) / 1000;
   assert.ok(seconds < 30, `${seconds.toFixed(1)} s`);

@@ -5,19 +5,41 @@ import { summarize } from "../../metrics/summary.ts";
 import { erfc, fewestPairs, wilcoxon } from "../../metrics/wilcoxon.ts";
 
 const test = suite("wilcoxon and summaries");
-const close = (a: number, b: number, relative = 1e-10): void => assert.ok(Math.abs(a - b) <= relative * Math.abs(b), `${a} is not ${b}`);
+const close = (a: number, b: number, relative = 1e-10): void =>
+  assert.ok(Math.abs(a - b) <= relative * Math.abs(b), `${a} is not ${b}`);
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const sines = (n: number): number[] => upTo(n).map((i) => Math.sin(i * 1.7) * 3 + i * 0.01);
 const cosines = (n: number): number[] => upTo(n).map((i) => Math.cos(i * 0.9) * 2 - 0.5);
 
 for (const [name, a, b, statistic, p, exact] of [
-  ["eight pairs, exact", [0.62, 0.71, 0.55, 0.8, 0.67, 0.73, 0.59, 0.66], [0.6, 0.75, 0.61, 0.85, 0.74, 0.81, 0.7, 0.79], 1, 0.015625, true],
+  [
+    "eight pairs, exact",
+    [0.62, 0.71, 0.55, 0.8, 0.67, 0.73, 0.59, 0.66],
+    [0.6, 0.75, 0.61, 0.85, 0.74, 0.81, 0.7, 0.79],
+    1,
+    0.015625,
+    true,
+  ],
   ["six pairs, all one way", [1, 2, 3, 4, 5, 6], [1.1, 2.2, 3.3, 4.4, 5.5, 6.6], 0, 0.03125, true],
   ["25 pairs, exact", sines(25), cosines(25), 115, 0.20993918180465698, true],
   ["40 pairs, exact", sines(40), cosines(40), 276, 0.07250633211879176, true],
   ["60 pairs, normal", sines(60), cosines(60), 621, 0.030440467413401947, false],
-  ["ties and equal pairs", [13, 18, 10, 20, 15, 25, 14, 12, 19, 30, 16, 22, 11, 17, 21], [11, 18, 13, 15, 15, 20, 16, 10, 14, 24, 19, 20, 9, 15, 22], 22.5, 0.1036600213588621, false],
-  ["30 pairs with ties", upTo(30).map((k) => (k * 7) % 11), upTo(30).map((k) => ((k * 5) % 8) + 0.5), 116.5, 0.0165538863576669, false],
+  [
+    "ties and equal pairs",
+    [13, 18, 10, 20, 15, 25, 14, 12, 19, 30, 16, 22, 11, 17, 21],
+    [11, 18, 13, 15, 15, 20, 16, 10, 14, 24, 19, 20, 9, 15, 22],
+    22.5,
+    0.1036600213588621,
+    false,
+  ],
+  [
+    "30 pairs with ties",
+    upTo(30).map((k) => (k * 7) % 11),
+    upTo(30).map((k) => ((k * 5) % 8) + 0.5),
+    116.5,
+    0.0165538863576669,
+    false,
+  ],
 ] as [string, number[], number[], number, number, boolean][]) {
   test(`${name}: the statistic and p of scipy`, () => {
     const got = wilcoxon(a, b);
@@ -44,7 +66,17 @@ test("with five pairs p cannot fall below 0.05, with six it can", () => {
 });
 
 test("erfc at both sides of where its series gives way", () => {
-  for (const [x, y] of [[0, 1], [0.5, 0.4795001221869535], [1, 0.15729920705028516], [2.4, 0.0006885138966450789], [2.5, 0.00040695201744495886], [3, 2.2090496998585445e-5], [5, 1.5374597944280347e-12], [8, 1.1224297172982928e-29]] as const) close(erfc(x), y, 1e-11);
+  for (const [x, y] of [
+    [0, 1],
+    [0.5, 0.4795001221869535],
+    [1, 0.15729920705028516],
+    [2.4, 0.0006885138966450789],
+    [2.5, 0.00040695201744495886],
+    [3, 2.2090496998585445e-5],
+    [5, 1.5374597944280347e-12],
+    [8, 1.1224297172982928e-29],
+  ] as const)
+    close(erfc(x), y, 1e-11);
 });
 
 test("mean ± standard deviation of a sample, undefined values left out", () => {

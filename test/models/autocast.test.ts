@@ -19,11 +19,18 @@ test("the first ten steps of a U-Net in f16 follow those in f32, and it learns",
   const train = async (dtype: "f16" | "f32") => {
     const net = new UNet({ width: 4, depth: 2 }).initialize(new RandomStreams(1));
     const adam = new Adam(net.parameters(), { rate: 0.01, name: "S" });
-    using step = await d.compile(({ x, y }) => {
-      const loss = segmentation(autocast(dtype, () => net.forward(x).logits), y);
-      adam.minimize(loss);
-      return { loss };
-    }, { x: [2, SIZE, SIZE, 1], y: [2, SIZE, SIZE, 1] }, { mode: "train" });
+    using step = await d.compile(
+      ({ x, y }) => {
+        const loss = segmentation(
+          autocast(dtype, () => net.forward(x).logits),
+          y,
+        );
+        adam.minimize(loss);
+        return { loss };
+      },
+      { x: [2, SIZE, SIZE, 1], y: [2, SIZE, SIZE, 1] },
+      { mode: "train" },
+    );
     const losses: number[] = [];
     for (let i = 0; i < STEPS; i++) {
       step.run({ x: images, y: Float32Array.from(masks) });
@@ -31,10 +38,15 @@ test("the first ten steps of a U-Net in f16 follow those in f32, and it learns",
     }
     return { losses, bytes: step.stats().activationBytes };
   };
-  const half = await train("f16"), single = await train("f32");
-  assert.ok(half.losses[STEPS - 1] < 0.9 * half.losses[0], `the loss went from ${half.losses[0]} to ${half.losses[STEPS - 1]}`);
-  // The first step differs by rounding alone; Adam's steps of ±rate then carry small gradients of either sign apart, at larger rates so
-  // far that an image brighter by 2e-6 moves the losses by percents: at this one ten steps stay within 0.1 %.
+  const half = await train("f16");
+  const single = await train("f32");
+  assert.ok(
+    half.losses[STEPS - 1] < 0.9 * half.losses[0],
+    `the loss went from ${half.losses[0]} to ${half.losses[STEPS - 1]}`,
+  );
+  // The first step differs by rounding alone; Adam's steps of ±rate then carry small gradients of either sign apart,
+  // at larger rates so far that an image brighter by 2e-6 moves the losses by percents: at this one ten steps stay
+  // within 0.1 %.
   half.losses.slice(0, 10).forEach((l, i) => {
     const error = Math.abs(l / single.losses[i] - 1);
     assert.ok(error < (i === 0 ? 2e-3 : 5e-3), `step ${i}: ${l} in f16, ${single.losses[i]} in f32`);

@@ -10,9 +10,11 @@ import { device, noise, tensor, worst } from "../helpers/device.ts";
 
 const test = suite("blocks");
 
-const C = 3, PIXELS = 2 * 4 * 5;
+const C = 3;
+const PIXELS = 2 * 4 * 5;
 const moments = (x: Float32Array): { mean: number[]; variance: number[] } => {
-  const of = (f: (v: number, c: number) => number): number[] => Array.from({ length: C }, (_, c) => x.reduce((s, v, i) => s + (i % C === c ? f(v, c) : 0), 0) / PIXELS);
+  const of = (f: (v: number, c: number) => number): number[] =>
+    Array.from({ length: C }, (_, c) => x.reduce((s, v, i) => s + (i % C === c ? f(v, c) : 0), 0) / PIXELS);
   const mean = of((v) => v);
   return { mean, variance: of((v, c) => (v - mean[c]) ** 2) };
 };
@@ -25,7 +27,8 @@ async function trained(): Promise<{ bn: BatchNorm2d; mean: number[]; variance: n
   const bn = new BatchNorm2d(C);
   bn.weight.setInitial(new Float32Array(C).fill(1));
   using step = await d.compile(({ x }) => ({ y: bn.forward(x) }), { x: [2, 4, 5, C] }, { mode: "train" });
-  let mean = [0, 0, 0], variance = [1, 1, 1];
+  let mean = [0, 0, 0];
+  let variance = [1, 1, 1];
   for (const seed of [1, 2]) {
     const x = noise(PIXELS * C, seed, 3);
     step.run({ x });
@@ -60,12 +63,23 @@ test("batch norm at inference uses the running statistics, or the batch's where 
 test("batch norm called twice in a step moves its statistics twice, in order", async () => {
   const d = await device();
   const bn = new BatchNorm2d(C);
-  const x = noise(PIXELS * C, 1), z = noise(PIXELS * C, 2, 2);
-  using step = await d.compile(({ x, z }) => ({ y: bn.forward(x), u: bn.forward(z) }), { x: [2, 4, 5, C], z: [2, 4, 5, C] }, { mode: "train" });
+  const x = noise(PIXELS * C, 1);
+  const z = noise(PIXELS * C, 2, 2);
+  using step = await d.compile(
+    ({ x, z }) => ({ y: bn.forward(x), u: bn.forward(z) }),
+    { x: [2, 4, 5, C], z: [2, 4, 5, C] },
+    { mode: "train" },
+  );
   step.run({ x, z });
   await step.read();
-  const a = moments(x).mean, b = moments(z).mean;
-  assert.ok(worst(await d.read(bn.runningMean), a.map((v, c) => 0.9 * 0.1 * v + 0.1 * b[c])) < 1e-6);
+  const a = moments(x).mean;
+  const b = moments(z).mean;
+  assert.ok(
+    worst(
+      await d.read(bn.runningMean),
+      a.map((v, c) => 0.9 * 0.1 * v + 0.1 * b[c]),
+    ) < 1e-6,
+  );
 });
 
 const image = (n: number, h: number, w: number, c = 1): Tensor => tensor(noise(n * h * w * c, 3), [n, h, w, c]);
@@ -73,10 +87,22 @@ const image = (n: number, h: number, w: number, c = 1): Tensor => tensor(noise(n
 test("U-Net gives logits at the image's size and the two finest decoder features, at any size and depth", () => {
   const wide = new UNet({ width: 2, outputs: 3 }).forward(image(2, 32, 48));
   assert.equal(wide.logits.shape, [2, 32, 48, 3]);
-  assert.equal(wide.features.map((f) => f.shape), [[2, 16, 24, 2], [2, 32, 48, 2]]);
+  assert.equal(
+    wide.features.map((f) => f.shape),
+    [
+      [2, 16, 24, 2],
+      [2, 32, 48, 2],
+    ],
+  );
   const odd = new UNet({ width: 4, depth: 2 }).forward(image(1, 19, 22));
   assert.equal(odd.logits.shape, [1, 19, 22, 1]);
-  assert.equal(odd.features.map((f) => f.shape), [[1, 9, 11, 4], [1, 19, 22, 4]]);
+  assert.equal(
+    odd.features.map((f) => f.shape),
+    [
+      [1, 9, 11, 4],
+      [1, 19, 22, 4],
+    ],
+  );
 });
 
 test("the generator keeps the image's size; PatchGAN judges 70 × 70 patches", () => {
@@ -86,9 +112,17 @@ test("the generator keeps the image's size; PatchGAN judges 70 × 70 patches", (
 });
 
 test("VGG19's taps have the sizes that the paper gives, in the order asked for", () => {
-  const shapes = (taps?: string[]): readonly (readonly number[])[] => new Vgg19({ taps, width: 2 }).forward(image(1, 256, 256)).map((t) => t.shape);
-  assert.equal(shapes(), [[1, 64, 64, 8], [1, 64, 64, 8], [1, 32, 32, 16]]);
-  assert.equal(shapes(["conv3_1", "conv1_2"]), [[1, 64, 64, 8], [1, 256, 256, 2]]);
+  const shapes = (taps?: string[]): readonly (readonly number[])[] =>
+    new Vgg19({ taps, width: 2 }).forward(image(1, 256, 256)).map((t) => t.shape);
+  assert.equal(shapes(), [
+    [1, 64, 64, 8],
+    [1, 64, 64, 8],
+    [1, 32, 32, 16],
+  ]);
+  assert.equal(shapes(["conv3_1", "conv1_2"]), [
+    [1, 64, 64, 8],
+    [1, 256, 256, 2],
+  ]);
 });
 
 test("VGG19 sees grey images as three channels normalised by ImageNet's statistics", async () => {

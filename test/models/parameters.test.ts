@@ -31,7 +31,11 @@ for (const [name, network, parameters] of [
   ["DenseFCN", new DenseFcn(), 1_374_001],
   ["DenseFCN with two classes", new DenseFcn({ outputs: 2 }), 1_374_194],
   ["DenseFCN on three channels with twelve classes", new DenseFcn({ inputs: 3, outputs: 12 }), 1_376_988],
-  ["DenseFCN with 5 layers in the encoder's blocks", new DenseFcn({ layers: { encoder: 5, bottleneck: 4, decoder: 4 } }), 1_740_373],
+  [
+    "DenseFCN with 5 layers in the encoder's blocks",
+    new DenseFcn({ layers: { encoder: 5, bottleneck: 4, decoder: 4 } }),
+    1_740_373,
+  ],
   ["DenseFCN of width 12 and growth 3", new DenseFcn({ width: 12, growth: 3 }), 90_295],
   ["MRRN", new Mrrn(), 38_916_385],
   ["MRRN with two classes", new Mrrn({ outputs: 2 }), 38_916_418],
@@ -59,8 +63,17 @@ test("VGG19 ends at its deepest tap, and refuses a layer it does not have", () =
 });
 
 test("DRIT in all has 64,997,775 parameters", () => {
-  const networks = [new ContentEncoder(), new StyleEncoder(), new StyleGenerator(), new ContentDiscriminator(), ...Array.from({ length: 4 }, () => new MultiScaleDiscriminator())];
-  assert.is(networks.reduce((n, network) => n + network.parameterCount(), 0), 64_997_775);
+  const networks = [
+    new ContentEncoder(),
+    new StyleEncoder(),
+    new StyleGenerator(),
+    new ContentDiscriminator(),
+    ...Array.from({ length: 4 }, () => new MultiScaleDiscriminator()),
+  ];
+  assert.is(
+    networks.reduce((n, network) => n + network.parameterCount(), 0),
+    64_997_775,
+  );
 });
 
 test("VGG16 has its own layers, and the paper's Conv7 to Conv9 are its default taps too", () => {
@@ -73,14 +86,23 @@ test("VGG16 has its own layers, and the paper's Conv7 to Conv9 are its default t
 const statistics = (p: Parameter): { mean: number; deviation: number; farthest: number } => {
   const x = Array.from(p.initialData());
   const mean = x.reduce((a, b) => a + b, 0) / x.length;
-  return { mean, deviation: Math.sqrt(x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length), farthest: Math.max(...x.map(Math.abs)) };
+  return {
+    mean,
+    deviation: Math.sqrt(x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length),
+    farthest: Math.max(...x.map(Math.abs)),
+  };
 };
-const near = (got: number, want: number, by: number): void => assert.ok(Math.abs(got - want) <= by, `${got} is not ${want} ± ${by}`);
+const near = (got: number, want: number, by: number): void =>
+  assert.ok(Math.abs(got - want) <= by, `${got} is not ${want} ± ${by}`);
 
 test("convolutions start as N(0, 0.02²) with biases within ±1/√fan-in", () => {
-  for (const [layer, fanIn] of [[new Conv2d(16, 256, 3), 16 * 9], [new ConvTranspose2d(256, 32, 3), 32 * 9]] as const) {
+  for (const [layer, fanIn] of [
+    [new Conv2d(16, 256, 3), 16 * 9],
+    [new ConvTranspose2d(256, 32, 3), 32 * 9],
+  ] as const) {
     (layer as Module).initialize(new RandomStreams(3));
-    const w = statistics(layer.weight), b = statistics(layer.bias!);
+    const w = statistics(layer.weight);
+    const b = statistics(layer.bias!);
     near(w.mean, 0, 5e-4);
     near(w.deviation, 0.02, 5e-4);
     assert.ok(b.farthest <= 1 / Math.sqrt(fanIn));
@@ -104,7 +126,8 @@ test("VGG19 without a file starts He-normal with biases 0", () => {
 });
 
 test("initial values depend on seed and name, not on what else was drawn", () => {
-  const values = (seed: number, name: string): number[] => Array.from(new UNet({ width: 2, depth: 1 }).initialize(new RandomStreams(seed), name).head.weight.initialData());
+  const values = (seed: number, name: string): number[] =>
+    Array.from(new UNet({ width: 2, depth: 1 }).initialize(new RandomStreams(seed), name).head.weight.initialData());
   assert.equal(values(1, "SC"), values(1, "SC"));
   assert.not.equal(values(1, "SC"), values(2, "SC"));
   assert.not.equal(values(1, "SC"), values(1, "SM"));

@@ -23,7 +23,10 @@ const file = async (text: string): Promise<string> => {
   return path;
 };
 const refused = async (of: Promise<unknown>, message: RegExp | string): Promise<void> => {
-  const error = await of.then(() => undefined, (e: Error) => e);
+  const error = await of.then(
+    () => undefined,
+    (e: Error) => e,
+  );
   assert.ok(error, "nothing was refused");
   if (typeof message === "string") assert.is(error.message, message);
   else assert.match(error.message, message);
@@ -32,18 +35,36 @@ const refused = async (of: Promise<unknown>, message: RegExp | string): Promise<
 for (const [text, sentence] of [
   ["seed: 1\noptimization:\n  batch: 2\n  rate: 1", "4: optimization.rate: unknown key; did you mean rates?"],
   ["epochs: 4", "1: epochs: unknown key; did you mean optimization.epochs?"],
-  ["augmentation: {wobble: 1}", "1: augmentation.wobble: unknown key; known here are flip, degrees, scale, elastic, elasticGrid"],
+  [
+    "augmentation: {wobble: 1}",
+    "1: augmentation.wobble: unknown key; known here are flip, degrees, scale, elastic, elasticGrid",
+  ],
   ["optimization:\n\n  batch: two", '3: optimization.batch: is "two"; give a whole number of at least 1'],
   ["optimization: 3", "1: optimization: is 3; give fields, such as rates: …"],
-  ["networks:\n  segmentor: {kind: unett}", '2: networks.segmentor.kind: is "unett"; did you mean unet? It is one of unet, dense-fcn, mrrn'],
+  [
+    "networks:\n  segmentor: {kind: unett}",
+    '2: networks.segmentor.kind: is "unett"; did you mean unet? It is one of unet, dense-fcn, mrrn',
+  ],
   ["regime: cmdel", '1: regime: is "cmdel"; did you mean cmedl?'],
   ["version: 1", "1: version: is 1; give 2"],
-  ["data:\n  labels: [1, 1]", "2: data.labels: is [1,1]; give a list [a, b, …] of 1 to 254 values, each a whole number from 1 to 32767 and none twice, or null"],
+  [
+    "data:\n  labels: [1, 1]",
+    "2: data.labels: is [1,1]; give a list [a, b, …] of 1 to 254 values, each a whole number from 1 to 32767 and none twice, or null",
+  ],
   ["data:\n  size: 50", "2: data.size: is 50; give a multiple of 16, such as 48: the unet halves the image 4 times"],
   ["networks:\n  segmentor: {kind: dense-fcn}\ndata:\n  size: 48", /^.*:4: data\.size: is 48; give a multiple of 32/],
-  ["data:\n  studentIntensity: {kind: percentile}", "2: data.studentIntensity.percentile: is missing; a percentile has percentile"],
-  ["data:\n  studentIntensity: {high: -200}", "2: data.studentIntensity.high: is -200, low is -160; give a value above low"],
-  ["optimization:\n  epochs: 5\n  decayFrom: 6", "3: optimization.decayFrom: is 6; give at most the 5 epochs of optimization.epochs"],
+  [
+    "data:\n  studentIntensity: {kind: percentile}",
+    "2: data.studentIntensity.percentile: is missing; a percentile has percentile",
+  ],
+  [
+    "data:\n  studentIntensity: {high: -200}",
+    "2: data.studentIntensity.high: is -200, low is -160; give a value above low",
+  ],
+  [
+    "optimization:\n  epochs: 5\n  decayFrom: 6",
+    "3: optimization.decayFrom: is 6; give at most the 5 epochs of optimization.epochs",
+  ],
   ["networks:\n  features: {layers: 16}", /features.taps: names conv3_4; VGG16 has three/],
   ["seed: 1\nseed: 2", "2: key: stands twice; keep one"],
   ["data: [", /:1: YAML: .*; mend the line/],
@@ -57,7 +78,8 @@ for (const [text, sentence] of [
 
 test("every preset is a valid configuration that YAML gives back, and the paper's is the default", async () => {
   for (const name of Object.keys(PRESETS)) {
-    const config = presetConfig(name), text = writeConfig(config);
+    const config = presetConfig(name);
+    const text = writeConfig(config);
     assert.equal(readConfig(parseConfigFile(text, name).value, PAPER_CONFIG), config, name);
     assert.equal(await configOf(await file(text), {}), config, name);
   }
@@ -66,15 +88,25 @@ test("every preset is a valid configuration that YAML gives back, and the paper'
 
 test("JSON reads too, and a whole file is checked as any other", async () => {
   assert.equal(await readWholeConfig(await file(JSON.stringify(PAPER_CONFIG))), PAPER_CONFIG);
-  await refused(readWholeConfig(await file(writeConfig(PAPER_CONFIG).replace("batch: 2", "batch: 0"))), /file\.yaml:\d+: optimization\.batch: is 0; give a whole number of at least 1/);
+  await refused(
+    readWholeConfig(await file(writeConfig(PAPER_CONFIG).replace("batch: 2", "batch: 0"))),
+    /file\.yaml:\d+: optimization\.batch: is 0; give a whole number of at least 1/,
+  );
 });
 
 test("flags override the file, the file its preset, the preset the paper", async () => {
   const path = await file("regime: weak-teacher\ndata: {student: mr, size: 64}\noptimization: {batch: 4, epochs: 7}");
-  const config = await configOf(path, { epochs: "9", set: ["optimization.clip=1", "data.negatives=0.5"], augment: false });
+  const config = await configOf(path, {
+    epochs: "9",
+    set: ["optimization.clip=1", "data.negatives=0.5"],
+    augment: false,
+  });
   assert.equal(config.data.studentIntensity, { kind: "percentile", percentile: 99.5 });
   assert.is(config.data.student, join(folder, "mr"));
-  assert.equal([config.optimization.batch, config.optimization.epochs, config.optimization.clip, config.data.negatives], [4, 9, 1, 0.5]);
+  assert.equal(
+    [config.optimization.batch, config.optimization.epochs, config.optimization.clip, config.data.negatives],
+    [4, 9, 1, 0.5],
+  );
   assert.equal([config.augmentation.flip, config.augmentation.elastic], [0, 0]);
   assert.equal([config.networks.generator.blocks, config.networks.discriminator.layers], [4, 3], "as the size asks");
   assert.is((await configOf(path, { regime: "ct-only" })).regime, "ct-only");
@@ -85,8 +117,14 @@ test("flags override the file, the file its preset, the preset the paper", async
 test("a mistake in a flag names the flag", async () => {
   await refused(configOf(undefined, { size: "50" }), /^--size 50: give a multiple of 16/);
   await refused(configOf(undefined, { batch: "two" }), "--batch two: give a whole number of at least 1");
-  await refused(configOf(undefined, { set: ["optimization.clop=1"] }), "--set optimization.clop=1: unknown key; did you mean clip?");
-  await refused(configOf(undefined, { set: ["optimization=1"] }), /^--set optimization=1: names several fields; give one of them, such as optimization\.rates=…/);
+  await refused(
+    configOf(undefined, { set: ["optimization.clop=1"] }),
+    "--set optimization.clop=1: unknown key; did you mean clip?",
+  );
+  await refused(
+    configOf(undefined, { set: ["optimization=1"] }),
+    /^--set optimization=1: names several fields; give one of them, such as optimization\.rates=…/,
+  );
   await refused(configOf(undefined, { set: ["seed"] }), /^--set seed: gives no value/);
   await refused(configOf(undefined, { regime: "weak-techer" }), "--regime weak-techer: did you mean weak-teacher?");
   await refused(configOf(undefined, { window: "5,1" }), /^--window 5,1: is no window|^--window 5,1: give "soft"/);
@@ -104,7 +142,10 @@ test("presets lists each, and prints one whole", async () => {
 
 test("the documentation has every field and every preset as they are", async () => {
   const text = await readFile("docs/configuration.md", "utf8");
-  assert.ok(text.includes(writeConfig(PAPER_CONFIG)), "put the output of `cmedl presets cmedl` into docs/configuration.md");
+  assert.ok(
+    text.includes(writeConfig(PAPER_CONFIG)),
+    "put the output of `cmedl presets cmedl` into docs/configuration.md",
+  );
   assert.ok(text.includes(presetList()), "put the output of `cmedl presets` into docs/configuration.md");
 });
 

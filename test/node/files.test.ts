@@ -31,7 +31,10 @@ test("a write that fails keeps the old content and removes its temporary file", 
   mkdirSync(join(dir, "taken"));
   writeFileSync(join(dir, "taken", "kept"), "old");
   await fails(() => writeAtomic(join(dir, "taken"), "x"), /taken/);
-  assert.equal(readdirSync(dir).filter((f) => f.endsWith(".tmp")), []);
+  assert.equal(
+    readdirSync(dir).filter((f) => f.endsWith(".tmp")),
+    [],
+  );
   assert.is(readFileSync(join(dir, "taken", "kept"), "utf8"), "old");
 });
 
@@ -45,14 +48,22 @@ test("reading says plainly what is wrong", async ({ dir }) => {
 
 test("what exists is not overwritten", async ({ dir }) => {
   writeFileSync(join(dir, "run"), "");
-  await fails(() => refuseOverwrite(join(dir, "run"), "resume it with --resume"), /exists already; resume it with --resume/);
+  await fails(
+    () => refuseOverwrite(join(dir, "run"), "resume it with --resume"),
+    /exists already; resume it with --resume/,
+  );
   await refuseOverwrite(join(dir, "free"));
 });
 
 test("names that lead out of a folder are refused", ({ dir }) => {
   assert.is(pathInside(dir, "a/b.png"), join(dir, "a/b.png"));
   assert.is(pathInside(dir, "a/../b.png"), join(dir, "b.png"));
-  for (const name of ["../x", "a/../../x", "/etc/x", "", ".", "a\0b", "c:x", "..\\x"]) assert.throws(() => pathInside(dir, name), (e: unknown) => e instanceof FileError, JSON.stringify(name));
+  for (const name of ["../x", "a/../../x", "/etc/x", "", ".", "a\0b", "c:x", "..\\x"])
+    assert.throws(
+      () => pathInside(dir, name),
+      (e: unknown) => e instanceof FileError,
+      JSON.stringify(name),
+    );
   assert.not(existsSync(join(dir, "..", "x")));
 });
 

@@ -25,7 +25,16 @@ Available adapters:
 const adapters = parseAdapterList(refusal);
 
 test("Dawn's refusal is read as a list, software told from hardware", () => {
-  assert.equal(adapters.map((a) => [a.backend, a.software]), [["vulkan", true], ["vulkan", false], ["vulkan", true], ["d3d12", true], ["metal", false]]);
+  assert.equal(
+    adapters.map((a) => [a.backend, a.software]),
+    [
+      ["vulkan", true],
+      ["vulkan", false],
+      ["vulkan", true],
+      ["d3d12", true],
+      ["metal", false],
+    ],
+  );
   assert.is(adapters[1].name, "NVIDIA H100 80GB HBM3");
   assert.equal(parseAdapterList("Error: something else"), []);
 });
@@ -49,7 +58,16 @@ test("a wish names a part of the adapter's name, or any software", () => {
 });
 
 test("the choice is told in one line", () => {
-  const choice = (name: string, software: boolean) => describeChoice({ how: "system", name, driver: `${name} 1.0`, software, reason: "", adapters: [] as ListedAdapter[], tried: [] });
+  const choice = (name: string, software: boolean) =>
+    describeChoice({
+      how: "system",
+      name,
+      driver: `${name} 1.0`,
+      software,
+      reason: "",
+      adapters: [] as ListedAdapter[],
+      tried: [],
+    });
   assert.is(choice("NVIDIA H100", false), "GPU: NVIDIA H100 (NVIDIA H100 1.0)");
   assert.match(choice("SwiftShader", true), /^software GPU: SwiftShader 1\.0 — slow; .*mesa-vulkan-drivers/);
   assert.match(choice("llvmpipe", true), /^software GPU: llvmpipe 1\.0 — slow; a GPU/);
@@ -65,12 +83,26 @@ test("an unknown Dawn toggle is refused, not ignored", async () => {
 });
 
 test("what Dawn says of no use is dropped, the rest kept without its prefix", () => {
-  assert.equal(linesOf("Warning: maxA artificially reduced from 10 to 9 to fit dynamic offset allocation limit.\nWarning: vkCreateInstance failed\n    at Check (x.cpp:1)\n\n"), ["vkCreateInstance failed"]);
+  assert.equal(
+    linesOf(
+      "Warning: maxA artificially reduced from 10 to 9 to fit dynamic offset allocation limit.\nWarning: vkCreateInstance failed\n    at Check (x.cpp:1)\n\n",
+    ),
+    ["vkCreateInstance failed"],
+  );
 });
 
 test("without quiet nothing is overheard, and an error passes through", () => {
-  assert.equal(overhear(false, () => 3), { value: 3, lines: [] });
-  assert.throws(() => overhear(true, () => { throw new Error("as it was"); }), "as it was");
+  assert.equal(
+    overhear(false, () => 3),
+    { value: 3, lines: [] },
+  );
+  assert.throws(
+    () =>
+      overhear(true, () => {
+        throw new Error("as it was");
+      }),
+    "as it was",
+  );
 });
 
 test("a folder without driver or JSON holds no SwiftShader", () => {
@@ -94,8 +126,22 @@ test("a tar's plain files are read, folders are not", () => {
     return block;
   };
   const body = Buffer.alloc(512, "x");
-  const tar = Buffer.concat([header("./folder/", 0, "5"), header("./a.so", 600, "0"), body, body, header("b", 3, "\0"), body, Buffer.alloc(1024)]);
-  assert.equal([...tarFiles(tar)].map(({ name, bytes }) => [name, bytes.length]), [["a.so", 600], ["b", 3]]);
+  const tar = Buffer.concat([
+    header("./folder/", 0, "5"),
+    header("./a.so", 600, "0"),
+    body,
+    body,
+    header("b", 3, "\0"),
+    body,
+    Buffer.alloc(1024),
+  ]);
+  assert.equal(
+    [...tarFiles(tar)].map(({ name, bytes }) => [name, bytes.length]),
+    [
+      ["a.so", 600],
+      ["b", 3],
+    ],
+  );
 });
 
 const carried = process.platform === "linux" && process.arch === "x64";
@@ -104,8 +150,13 @@ if (carried) {
   test("four processes at once unpack SwiftShader into one empty cache", async () => {
     const cache = mkdtempSync(join(tmpdir(), "cmedl-cache-"));
     try {
-      const runs = await Promise.all([1, 2, 3, 4].map(() => cmedl(["doctor", "--json"], { CMEDL_DEVICE: "swiftshader", XDG_CACHE_HOME: cache })));
-      assert.equal(runs.map((r) => r.exitCode), [0, 0, 0, 0]);
+      const runs = await Promise.all(
+        [1, 2, 3, 4].map(() => cmedl(["doctor", "--json"], { CMEDL_DEVICE: "swiftshader", XDG_CACHE_HOME: cache })),
+      );
+      assert.equal(
+        runs.map((r) => r.exitCode),
+        [0, 0, 0, 0],
+      );
       for (const { stdout } of runs) assert.is((JSON.parse(stdout) as Report).gpu!.how, "swiftshader");
     } finally {
       rmSync(cache, { recursive: true });
@@ -125,9 +176,16 @@ if (carried) {
 }
 
 // Hides loaders, drivers and browsers from one process: what a fresh machine has not.
-const hide = ["unshare", "--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]), "sh", "-c",
+const hide = [
+  "unshare",
+  "--mount",
+  ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]),
+  "sh",
+  "-c",
   "for f in $(ldconfig -p | sed -n 's/.*libvulkan.* => //p' | xargs -r readlink -f | sort -u); do mount --bind /dev/null $f || exit 99; done\n" +
-  "for d in /usr/share/vulkan /etc/vulkan /usr/lib/chromium; do [ ! -d $d ] || mount -t tmpfs none $d || exit 99; done\nexec \"$@\"", "sh"];
+    'for d in /usr/share/vulkan /etc/vulkan /usr/lib/chromium; do [ ! -d $d ] || mount -t tmpfs none $d || exit 99; done\nexec "$@"',
+  "sh",
+];
 const canHide = ((): boolean => {
   try {
     execFileSync(hide[0], [...hide.slice(1), "true"], { stdio: "ignore" });
@@ -143,7 +201,10 @@ if (carried && canHide) {
     assert.is(exitCode, 0, stderr);
     const { gpu } = JSON.parse(stdout) as Report;
     assert.is(gpu!.how, "swiftshader");
-    assert.equal(gpu!.tried.map((t) => t.how), ["system", "own-loader", "swiftshader"]);
+    assert.equal(
+      gpu!.tried.map((t) => t.how),
+      ["system", "own-loader", "swiftshader"],
+    );
     assert.match(gpu!.reason, /no usable Vulkan driver is installed; files from npm package @sparticuz\/chromium/);
   });
 
@@ -151,8 +212,11 @@ if (carried && canHide) {
   if (existsSync(lavapipe)) {
     test("with a driver but no loader, the driver is reached through our own", async () => {
       // The driver's library stays; only the loader is hidden.
-      const library = (JSON.parse(readFileSync(lavapipe, "utf8")) as { ICD: { library_path: string } }).ICD.library_path;
-      const onlyLoader = hide.map((part) => part.replace("libvulkan.* =>", "libvulkan\\.so.* =>").replace("/usr/share/vulkan ", ""));
+      const library = (JSON.parse(readFileSync(lavapipe, "utf8")) as { ICD: { library_path: string } }).ICD
+        .library_path;
+      const onlyLoader = hide.map((part) =>
+        part.replace("libvulkan.* =>", "libvulkan\\.so.* =>").replace("/usr/share/vulkan ", ""),
+      );
       const { exitCode, stdout, stderr } = await cmedl(["doctor", "--json"], {}, onlyLoader);
       assert.is(exitCode, 0, stderr);
       const { gpu } = JSON.parse(stdout) as Report;

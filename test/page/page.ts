@@ -1,11 +1,16 @@
-// The page in which the isomorphic tests run: gives them the page's GPU and its files, shows every line, and tells the runner
-// (tools/test-browser.mjs), where one listens. Opened by hand it works in any browser with WebGPU.
+// The page in which the isomorphic tests run: gives them the page's GPU and its files, shows every line, and tells
+// the runner (tools/test-browser.mjs), where one listens. Opened by hand it works in any browser with WebGPU.
 import { setEnvironment } from "../helpers/environment.ts";
 import { recordOf, type RecordedBits } from "../helpers/records.ts";
 import { closing, type Outcome, runFilesQuietly } from "../run.ts";
 
 /** What the page tells its runner. */
-export type Message = { line: string } | { record: RecordedBits } | { adapter: string } | { unusable: string } | { done: Outcome };
+export type Message =
+  | { line: string }
+  | { record: RecordedBits }
+  | { adapter: string }
+  | { unusable: string }
+  | { done: Outcome };
 
 declare global {
   /** Set by the runner. */
@@ -23,7 +28,11 @@ export async function runInPage(files: Parameters<typeof runFilesQuietly>[0]): P
   };
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
-    tell({ unusable: navigator.gpu ? "the browser has WebGPU but gives no adapter" : "the browser has no WebGPU (navigator.gpu is missing)" });
+    tell({
+      unusable: navigator.gpu
+        ? "the browser has WebGPU but gives no adapter"
+        : "the browser has no WebGPU (navigator.gpu is missing)",
+    });
     document.getElementById("log")!.append("no WebGPU\n");
     return;
   }

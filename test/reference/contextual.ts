@@ -1,4 +1,5 @@
-// Contextual similarity by plain f64 loops, a row of the matrix at a time, and its gradient by the chain rule as it stands.
+// Contextual similarity by plain f64 loops, a row of the matrix at a time, and its gradient by the chain rule as it
+// stands.
 
 export interface Contextual {
   n: number;
@@ -11,20 +12,33 @@ export interface Contextual {
   least: number;
 }
 
-/** One image: largest similarities, and the gradient of Σ dc · largest, where dc may depend on them. x [n, c], y [m, c]. */
-export function contextual(x: ArrayLike<number>, y: ArrayLike<number>, a: Contextual, dcOf: (largest: Float64Array) => ArrayLike<number>) {
+/**
+ * One image: largest similarities, and the gradient of Σ dc · largest, where dc may depend on them. x [n, c], y [m,
+ * c].
+ */
+export function contextual(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  a: Contextual,
+  dcOf: (largest: Float64Array) => ArrayLike<number>,
+) {
   const { n, m, c, bandWidth: h, best } = a;
-  const xs = Float64Array.from(x), ys = Float64Array.from(y);
-  const d = new Float64Array(m), cx = new Float64Array(m), clamped = new Uint8Array(m);
+  const xs = Float64Array.from(x);
+  const ys = Float64Array.from(y);
+  const d = new Float64Array(m);
+  const cx = new Float64Array(m);
+  const clamped = new Uint8Array(m);
   let nearest = 0;
   /** Fills d and cx with row i. */
   const row = (i: number): void => {
     const { bias, scale, least } = a;
-    let low = Infinity, at = 0;
+    let low = Infinity;
+    let at = 0;
     for (let j = 0; j < m; j++) {
       let dot = 0;
       for (let k = 0, p = i * c, q = j * c; k < c; k++) dot += xs[p + k] * ys[q + k];
-      const free = bias - scale * dot, v = free < least ? least : free;
+      const free = bias - scale * dot;
+      const v = free < least ? least : free;
       clamped[j] = free < least ? 1 : 0;
       d[j] = v;
       if (v < low) {
@@ -33,7 +47,8 @@ export function contextual(x: ArrayLike<number>, y: ArrayLike<number>, a: Contex
       }
     }
     nearest = at;
-    const steep = 1 / (low + 1e-5) / h, top = low * steep;
+    const steep = 1 / (low + 1e-5) / h;
+    const top = low * steep;
     let sum = 0;
     for (let j = 0; j < m; j++) {
       const z = top - d[j] * steep;
@@ -43,7 +58,8 @@ export function contextual(x: ArrayLike<number>, y: ArrayLike<number>, a: Contex
     for (let j = 0; j < m; j++) cx[j] /= sum;
   };
   const source = best === "source";
-  const largest = new Float64Array(source ? m : n).fill(-1), chosen = new Int32Array(largest.length);
+  const largest = new Float64Array(source ? m : n).fill(-1);
+  const chosen = new Int32Array(largest.length);
   for (let i = 0; i < n; i++) {
     row(i);
     for (let j = 0; j < m; j++) {
@@ -55,7 +71,8 @@ export function contextual(x: ArrayLike<number>, y: ArrayLike<number>, a: Contex
     }
   }
   const dc = dcOf(largest);
-  const dx = new Float64Array(n * c), dy = new Float64Array(m * c);
+  const dx = new Float64Array(n * c);
+  const dy = new Float64Array(m * c);
   const dcx = new Float64Array(m);
   // The columns that chose each row, or the one that it chose; a row without any has no gradient.
   const columns = Array.from({ length: n }, (_, i): number[] => (source ? [] : [chosen[i]]));

@@ -7,11 +7,20 @@ export function source(t: number, n: number, mode: Mode): number {
   let i = t;
   while (i < 0 || i >= n) {
     switch (mode) {
-      case "constant": return -1;
-      case "replicate": i += i < 0 ? 1 : -1; break;
-      case "circular": i += i < 0 ? n : -n; break;
-      case "reflect": i = i < 0 ? -i : 2 * (n - 1) - i; break;
-      case "symmetric": i = i < 0 ? -1 - i : 2 * n - 1 - i; break;
+      case "constant":
+        return -1;
+      case "replicate":
+        i += i < 0 ? 1 : -1;
+        break;
+      case "circular":
+        i += i < 0 ? n : -n;
+        break;
+      case "reflect":
+        i = i < 0 ? -i : 2 * (n - 1) - i;
+        break;
+      case "symmetric":
+        i = i < 0 ? -1 - i : 2 * n - 1 - i;
+        break;
     }
   }
   return i;
@@ -20,17 +29,23 @@ export function source(t: number, n: number, mode: Mode): number {
 export const padded = (shape: readonly number[], pads: readonly (readonly [number, number])[]): number[] =>
   shape.map((n, d) => n + pads[d][0] + pads[d][1]);
 
-/** Flat index in x of every element of the padded tensor, −1 for the constant. Negative pads crop before constant and circular padding, after the others. */
+/**
+ * Flat index in x of every element of the padded tensor, −1 for the constant. Negative pads crop before constant and
+ * circular padding, after the others.
+ */
 export function sources(shape: readonly number[], pads: readonly (readonly [number, number])[], mode: Mode): number[] {
   let found = [0];
   shape.forEach((size, d) => {
-    const [low, high] = pads[d], first = mode === "constant" || mode === "circular";
-    const from = first ? Math.max(-low, 0) : 0, n = first ? size - from - Math.max(-high, 0) : size;
+    const [low, high] = pads[d];
+    const first = mode === "constant" || mode === "circular";
+    const from = first ? Math.max(-low, 0) : 0;
+    const n = first ? size - from - Math.max(-high, 0) : size;
     const next: number[] = [];
-    for (const i of found) for (let o = 0; o < size + low + high; o++) {
-      const at = source(o - (first ? Math.max(low, 0) : low), n, mode);
-      next.push(i < 0 || at < 0 ? -1 : i * size + from + at);
-    }
+    for (const i of found)
+      for (let o = 0; o < size + low + high; o++) {
+        const at = source(o - (first ? Math.max(low, 0) : low), n, mode);
+        next.push(i < 0 || at < 0 ? -1 : i * size + from + at);
+      }
     found = next;
   });
   return found;

@@ -1,14 +1,36 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Method, type Metric, compareMethods, comparisonCsv, comparisonNotes, comparisonTables, meanOfRuns } from "../../report/comparison.ts";
+import {
+  type Method,
+  type Metric,
+  compareMethods,
+  comparisonCsv,
+  comparisonNotes,
+  comparisonTables,
+  meanOfRuns,
+} from "../../report/comparison.ts";
 import { csv, tableMarkdown, tableText } from "../../report/table.ts";
 
 const test = suite("comparison of methods");
-const metrics: Metric[] = [{ name: "DSC", digits: 2, better: "higher" }, { name: "HD95", unit: "mm", digits: 1, better: "lower" }];
-const cases = (dsc: number[], hd: number[]): Method["cases"] => Object.fromEntries(dsc.map((v, i) => [`case-${i}`, { DSC: v, HD95: hd[i] }]));
+const metrics: Metric[] = [
+  { name: "DSC", digits: 2, better: "higher" },
+  { name: "HD95", unit: "mm", digits: 1, better: "lower" },
+];
+const cases = (dsc: number[], hd: number[]): Method["cases"] =>
+  Object.fromEntries(dsc.map((v, i) => [`case-${i}`, { DSC: v, HD95: hd[i] }]));
 const methods: Method[] = [
-  { group: "Unet", name: "CT only", cases: cases([0.5, 0.6, 0.7, 0.55, 0.65, 0.75], [9, 8, 7, 6.5, 6, 5.5]), elsewhere: { DSC: "0.69 ± 0.20", HD95: null } },
-  { group: "Unet", name: "CMEDL", cases: cases([0.6, 0.71, 0.82, 0.68, 0.79, 0.9], [8, 8.5, 6.2, 6.6, 5, 5.6]), elsewhere: { DSC: "0.75 ± 0.17", HD95: null } },
+  {
+    group: "Unet",
+    name: "CT only",
+    cases: cases([0.5, 0.6, 0.7, 0.55, 0.65, 0.75], [9, 8, 7, 6.5, 6, 5.5]),
+    elsewhere: { DSC: "0.69 ± 0.20", HD95: null },
+  },
+  {
+    group: "Unet",
+    name: "CMEDL",
+    cases: cases([0.6, 0.71, 0.82, 0.68, 0.79, 0.9], [8, 8.5, 6.2, 6.6, 5, 5.6]),
+    elsewhere: { DSC: "0.75 ± 0.17", HD95: null },
+  },
 ];
 
 test("means, sample deviations, the best, and p against the reference", () => {
@@ -23,32 +45,49 @@ test("means, sample deviations, the best, and p against the reference", () => {
 
 test("the text says the same, with marks", () => {
   const compared = compareMethods(methods, metrics, "CMEDL");
-  const [results, p, paper] = comparisonTables("Table", compared, metrics, { reference: "CMEDL", elsewhere: "The paper's" });
+  const [results, p, paper] = comparisonTables("Table", compared, metrics, {
+    reference: "CMEDL",
+    elsewhere: "The paper's",
+  });
   assert.match(tableText(results), /Unet\s+CT only\s+0\.6[23] ± 0\.09\*\s+7\.0 ± 1\.3\s+6\n/);
   assert.match(tableText(results), /CMEDL\s+0\.75 ± 0\.11 •\s+6\.[67] ± 1\.4 •\s+6\n/);
   assert.match(tableText(results), /DSC ↑\s+HD95 mm ↓\s+n/);
   assert.match(tableText(p), /CT only\s+0\.031\s+0\.\d{3}\n/);
   assert.equal(paper.head, ["Network", "Method", "DSC ↑"]);
   assert.match(tableMarkdown(paper), /\| Unet \| CT only \| 0\.69 ± 0\.20 \|\n\|  \| CMEDL \| 0\.75 ± 0\.17 \|/);
-  assert.match(comparisonCsv(compared, metrics), /^network,method,DSC mean,DSC std,DSC p,HD95 mean,HD95 std,HD95 p,n\nUnet,CT only,0\.625,0\.09354\d+,0\.03125,/);
+  assert.match(
+    comparisonCsv(compared, metrics),
+    /^network,method,DSC mean,DSC std,DSC p,HD95 mean,HD95 std,HD95 p,n\nUnet,CT only,0\.625,0\.09354\d+,0\.03125,/,
+  );
 });
 
 test("too few cases for a p below 0.05 are told", () => {
   const few = methods.map((m) => ({ ...m, cases: Object.fromEntries(Object.entries(m.cases).slice(0, 4)) }));
-  assert.match(comparisonNotes(compareMethods(few, metrics, "CMEDL"), "CMEDL").join("\n"), /with 4 cases no p can fall below 0\.05: the test needs at least 6/);
+  assert.match(
+    comparisonNotes(compareMethods(few, metrics, "CMEDL"), "CMEDL").join("\n"),
+    /with 4 cases no p can fall below 0\.05: the test needs at least 6/,
+  );
   assert.not.match(comparisonNotes(compareMethods(methods, metrics, "CMEDL"), "CMEDL").join("\n"), /no p can fall/);
 });
 
 test("a method without cases is a dash; groups are compared within themselves", () => {
-  const compared = compareMethods([methods[0], { group: "Unet", name: "CMEDL", cases: {} }, { ...methods[1], group: "MRRN" }], metrics, "CMEDL");
+  const compared = compareMethods(
+    [methods[0], { group: "Unet", name: "CMEDL", cases: {} }, { ...methods[1], group: "MRRN" }],
+    metrics,
+    "CMEDL",
+  );
   assert.ok(Number.isNaN(compared[0].cells[0].p) && !compared[0].cells[0].best && !compared[2].cells[0].best);
   assert.match(tableText(comparisonTables("T", compared, metrics, { reference: "CMEDL" })[0]), /CMEDL\s+–\s+–\s+0\n/);
 });
 
 test("a case's value is the mean of its runs; a run where it is undefined does not count", () => {
-  assert.equal(meanOfRuns([{ a: { DSC: 0.5 }, b: { DSC: NaN } }, { a: { DSC: 0.7 }, b: { DSC: 0.4 } }, { c: { DSC: 1 } }]), { a: { DSC: 0.6 }, b: { DSC: 0.4 }, c: { DSC: 1 } });
+  assert.equal(
+    meanOfRuns([{ a: { DSC: 0.5 }, b: { DSC: NaN } }, { a: { DSC: 0.7 }, b: { DSC: 0.4 } }, { c: { DSC: 1 } }]),
+    { a: { DSC: 0.6 }, b: { DSC: 0.4 }, c: { DSC: 1 } },
+  );
 });
 
-test("CSV quotes what needs it and leaves out what is undefined", () => assert.is(csv([["a,b", 'say "x"', 1.5, NaN, null]]), '"a,b","say ""x""",1.5,,\n'));
+test("CSV quotes what needs it and leaves out what is undefined", () =>
+  assert.is(csv([["a,b", 'say "x"', 1.5, NaN, null]]), '"a,b","say ""x""",1.5,,\n'));
 
 test.run();

@@ -7,7 +7,9 @@ import { epochPicture, montage } from "../../report/montage.ts";
 import { type Colour, Picture, colours } from "../../report/picture.ts";
 
 const test = suite("report");
-const at = (p: Picture, x: number, y: number): number[] => [...p.data.subarray(4 * (y * p.width + x), 4 * (y * p.width + x) + 3)];
+const at = (p: Picture, x: number, y: number): number[] => [
+  ...p.data.subarray(4 * (y * p.width + x), 4 * (y * p.width + x) + 3),
+];
 const count = (p: Picture, colour: Colour): number => {
   let n = 0;
   for (let i = 0; i < p.data.length; i += 4) if (colour.every((c, k) => p.data[i + k] === c)) n++;
@@ -17,12 +19,16 @@ const count = (p: Picture, colour: Colour): number => {
 test("grey runs from −1 black to 1 white, enlarged by whole pixels; NaN is seen", () => {
   const p = new Picture(6, 6);
   p.grey([-1, 0, 1, NaN], 2, 2, 1, 1, 2);
-  assert.equal([at(p, 1, 1), at(p, 3, 2), at(p, 2, 4), at(p, 4, 4)], [[0, 0, 0], [128, 128, 128], [255, 255, 255], [...colours.violet]]);
+  assert.equal(
+    [at(p, 1, 1), at(p, 3, 2), at(p, 2, 4), at(p, 4, 4)],
+    [[0, 0, 0], [128, 128, 128], [255, 255, 255], [...colours.violet]],
+  );
   assert.equal(at(p, 0, 0), [0, 0, 0]);
 });
 
 test("two equal contours are both seen, one inside and one outside the border", () => {
-  const size = 8, mask = Uint8Array.from({ length: 64 }, (_, i) => (i % 8 >= 2 && i % 8 < 6 && i >= 16 && i < 48 ? 1 : 0));
+  const size = 8;
+  const mask = Uint8Array.from({ length: 64 }, (_, i) => (i % 8 >= 2 && i % 8 < 6 && i >= 16 && i < 48 ? 1 : 0));
   const p = new Picture(24, 24);
   p.contour(mask, size, size, 0, 0, 3, colours.expert, "inside");
   p.contour(mask, size, size, 0, 0, 3, colours.algorithm, "outside");
@@ -63,7 +69,11 @@ test("letters, digits and signs are different glyphs of five by seven", () => {
 
 test("a montage places tiles with gaps of one pixel under their labels", () => {
   const white = new Float32Array(16).fill(1);
-  const p = montage([[{ values: white }, { values: white }], [{ values: white }]], { size: 4, labels: ["a", "b"], scale: 2 });
+  const p = montage([[{ values: white }, { values: white }], [{ values: white }]], {
+    size: 4,
+    labels: ["a", "b"],
+    scale: 2,
+  });
   assert.is(p.width, 2 * 9 + 1);
   assert.is(p.height, 22 + 2 * 9 + 1);
   assert.equal(at(p, 1, 23), [255, 255, 255]);
@@ -74,8 +84,17 @@ test("a montage places tiles with gaps of one pixel under their labels", () => {
 });
 
 test("the picture of an epoch has four columns and both contours in the last", () => {
-  const size = 16, image = new Float32Array(256), mask = Uint8Array.from({ length: 256 }, (_, i) => (i % 16 > 4 && i % 16 < 11 && i > 80 && i < 176 ? 1 : 0));
-  const rows = [0, 1].map(() => ({ ct: image, pseudoMr: image, cycledCt: image, prediction: mask, expert: mask, note: "case 1" }));
+  const size = 16;
+  const image = new Float32Array(256);
+  const mask = Uint8Array.from({ length: 256 }, (_, i) => (i % 16 > 4 && i % 16 < 11 && i > 80 && i < 176 ? 1 : 0));
+  const rows = [0, 1].map(() => ({
+    ct: image,
+    pseudoMr: image,
+    cycledCt: image,
+    prediction: mask,
+    expert: mask,
+    note: "case 1",
+  }));
   const p = epochPicture(rows, size, "epoch 3");
   assert.is(p.width, 4 * (192 + 1) + 1);
   assert.ok(count(p, colours.expert) > 200 && count(p, colours.algorithm) > 200);
@@ -88,7 +107,14 @@ test("ticks are round", () => {
 });
 
 test("curves are drawn in their colour, gaps and single values included", () => {
-  const p = curvesPicture([{ name: "dice", values: [0.1, NaN, 0.5, 0.7] }, { name: "one", values: [0.3] }, { name: "none", values: [] }], { title: "Dice", range: [0, 1] });
+  const p = curvesPicture(
+    [
+      { name: "dice", values: [0.1, NaN, 0.5, 0.7] },
+      { name: "one", values: [0.3] },
+      { name: "none", values: [] },
+    ],
+    { title: "Dice", range: [0, 1] },
+  );
   assert.ok(count(p, colours.blue) > 100);
   assert.ok(count(p, colours.orange) > 30);
   assert.is(p.width, 640);

@@ -9,27 +9,37 @@ const test = suite("adam");
 for (const amsgrad of [false, true]) {
   test(`ten updates of two parameters equal Adam in f64${amsgrad ? ", AMSGrad" : ""}`, async () => {
     const d = await device();
-    const a0 = noise(7, 1), b0 = noise(100, 2);
-    const a = new Variable([7], a0, { name: "a" }), b = new Variable([10, 10], b0, { name: "b" });
+    const a0 = noise(7, 1);
+    const b0 = noise(100, 2);
+    const a = new Variable([7], a0, { name: "a" });
+    const b = new Variable([10, 10], b0, { name: "b" });
     const adam = new Adam([a, b], { rate: 0.05, amsgrad, weightDecay: 0.01 });
-    using p = await d.compile(() => {
-      const loss = sum(square(mul(sum(a.value), b.value)));
-      adam.minimize(loss);
-      return { loss };
-    }, {}, { mode: "train" });
+    using p = await d.compile(
+      () => {
+        const loss = sum(square(mul(sum(a.value), b.value)));
+        adam.minimize(loss);
+        return { loss };
+      },
+      {},
+      { mode: "train" },
+    );
     for (let i = 0; i < 10; i++) {
       p.run();
       await p.read();
     }
-    const x = [...a0, ...b0].map(Number), m = x.map(() => 0), v = x.map(() => 0), w = x.map(() => 0);
+    const x = [...a0, ...b0].map(Number);
+    const m = x.map(() => 0);
+    const v = x.map(() => 0);
+    const w = x.map(() => 0);
     for (let t = 1; t <= 10; t++) {
-      const s = x.slice(0, 7).reduce((p, q) => p + q, 0), bb = x.slice(7).reduce((p, q) => p + q * q, 0);
+      const s = x.slice(0, 7).reduce((p, q) => p + q, 0);
+      const bb = x.slice(7).reduce((p, q) => p + q * q, 0);
       const g = x.map((e, i) => (i < 7 ? 2 * s * bb : 2 * s * s * e) + 0.01 * e);
       for (let i = 0; i < x.length; i++) {
         m[i] = 0.5 * m[i] + 0.5 * g[i];
         v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
         w[i] = Math.max(w[i], v[i]);
-        x[i] -= (0.05 / (1 - 0.5 ** t)) * m[i] / (Math.sqrt((amsgrad ? w[i] : v[i]) / (1 - 0.999 ** t)) + 1e-8);
+        x[i] -= ((0.05 / (1 - 0.5 ** t)) * m[i]) / (Math.sqrt((amsgrad ? w[i] : v[i]) / (1 - 0.999 ** t)) + 1e-8);
       }
     }
     assert.ok(worst(await d.read(a), x.slice(0, 7)) < 1e-5);
@@ -57,18 +67,28 @@ test("a parameter belongs to one optimizer", () => {
 function fed(options: Partial<AdamOptions> = {}) {
   const w = new Variable([3], [1, 2, 3], { name: "w" });
   const adam = new Adam([w], { rate: 0.1, ...options });
-  return { w, adam, step: ({ g }: { g: Tensor }) => {
-    adam.minimize(sum(mul(w.value, g)));
-    return { norm: adam.norm! };
-  } };
+  return {
+    w,
+    adam,
+    step: ({ g }: { g: Tensor }) => {
+      adam.minimize(sum(mul(w.value, g)));
+      return { norm: adam.norm! };
+    },
+  };
 }
 
 test("a gradient that is not finite moves nothing, and the next one goes on as if it had not been", async () => {
   const d = await device();
-  const spoiled = fed(), clean = fed();
+  const spoiled = fed();
+  const clean = fed();
   using p = await d.compile(spoiled.step, { g: [3] }, { mode: "train" });
   using q = await d.compile(clean.step, { g: [3] }, { mode: "train" });
-  const g = [[1, -2, 0.5], [NaN, 0, 1], [0, Infinity, 1], [0.3, 0.1, -4]].map((v) => Float32Array.from(v));
+  const g = [
+    [1, -2, 0.5],
+    [NaN, 0, 1],
+    [0, Infinity, 1],
+    [0.3, 0.1, -4],
+  ].map((v) => Float32Array.from(v));
   for (const values of g) {
     p.run({ g: values });
     const norm = (await p.read()).norm[0];
@@ -77,48 +97,72 @@ test("a gradient that is not finite moves nothing, and the next one goes on as i
     assert.ok(Math.abs(norm - Math.hypot(...values)) < 1e-5);
     q.run({ g: values });
   }
-  assert.equal([...await d.read(spoiled.w)], [...await d.read(clean.w)]);
+  assert.equal([...(await d.read(spoiled.w))], [...(await d.read(clean.w))]);
 });
 
 test("clipping shortens the whole gradient to the given norm", async () => {
   const d = await device();
-  const clipped = fed({ clip: 1 }), short = fed();
+  const clipped = fed({ clip: 1 });
+  const short = fed();
   using p = await d.compile(clipped.step, { g: [3] }, { mode: "train" });
   using q = await d.compile(short.step, { g: [3] }, { mode: "train" });
-  for (const g of [[3, -4, 12], [0.1, 0.2, 0.3]]) {
+  for (const g of [
+    [3, -4, 12],
+    [0.1, 0.2, 0.3],
+  ]) {
     p.run({ g: Float32Array.from(g) });
     q.run({ g: Float32Array.from(g, (v) => v / Math.max(1, Math.hypot(...g))) });
   }
-  assert.ok(worst(await d.read(clipped.w), [...await d.read(short.w)]) < 1e-5);
+  assert.ok(worst(await d.read(clipped.w), [...(await d.read(short.w))]) < 1e-5);
 });
 
 test("gradients of several runs make one update, of their mean", async () => {
   const d = await device();
-  const many = fed({ accumulate: 3 }), one = fed();
+  const many = fed({ accumulate: 3 });
+  const one = fed();
   using p = await d.compile(many.step, { g: [3] }, { mode: "train" });
   using q = await d.compile(one.step, { g: [3] }, { mode: "train" });
-  for (const round of [[[1, 2, 3], [3, 1, 0], [-1, 6, 3]], [[0, 0, 1], [3, 0, 1], [0, 9, 1]]]) {
+  for (const round of [
+    [
+      [1, 2, 3],
+      [3, 1, 0],
+      [-1, 6, 3],
+    ],
+    [
+      [0, 0, 1],
+      [3, 0, 1],
+      [0, 9, 1],
+    ],
+  ]) {
     for (const g of round) {
-      const before = [...await d.read(many.w)];
+      const before = [...(await d.read(many.w))];
       p.run({ g: Float32Array.from(g) });
-      assert.is(before.every((v, i) => v === many.w.initialData()[i]), many.adam.steps <= 3);
+      assert.is(
+        before.every((v, i) => v === many.w.initialData()[i]),
+        many.adam.steps <= 3,
+      );
     }
     q.run({ g: Float32Array.from([0, 1, 2], (i) => (round[0][i] + round[1][i] + round[2][i]) / 3) });
   }
-  assert.ok(worst(await d.read(many.w), [...await d.read(one.w)]) < 1e-6);
+  assert.ok(worst(await d.read(many.w), [...(await d.read(one.w))]) < 1e-6);
 });
 
 test("a scaled loss gives the same updates, and an overflow halves the scale", async () => {
   const d = await device();
-  const scaled = fed({ scaled: true }), plain = fed();
+  const scaled = fed({ scaled: true });
+  const plain = fed();
   using p = await d.compile(scaled.step, { g: [3] }, { mode: "train" });
   using q = await d.compile(plain.step, { g: [3] }, { mode: "train" });
   const control = scaled.adam.state.find((v) => v.name.endsWith(".control"))!;
-  for (const g of [[1, 2, 3], [1e35, 0, 0], [4, -5, 6]]) {
+  for (const g of [
+    [1, 2, 3],
+    [1e35, 0, 0],
+    [4, -5, 6],
+  ]) {
     p.run({ g: Float32Array.from(g) });
     if (g[0] < 1e30) q.run({ g: Float32Array.from(g) });
   }
-  assert.ok(worst(await d.read(scaled.w), [...await d.read(plain.w)]) < 1e-6);
+  assert.ok(worst(await d.read(scaled.w), [...(await d.read(plain.w))]) < 1e-6);
   assert.is((await d.read(control))[4], 2 ** 15);
 });
 
@@ -136,7 +180,7 @@ test("the moving average follows the parameters, and stands for them where asked
   shown.run();
   const values = await shown.read();
   assert.ok(worst(values.average, average) < 1e-6);
-  assert.equal([...values.now], [...await d.read(w)]);
+  assert.equal([...values.now], [...(await d.read(w))]);
 });
 
 test.run();

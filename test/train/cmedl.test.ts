@@ -16,7 +16,10 @@ const mask = (seed: number): Float32Array => noise(2 * SIZE * SIZE, seed).map((v
 const batch = { xC: noise(2 * SIZE * SIZE, 1), yC: mask(2), xM: noise(2 * SIZE * SIZE, 3), yM: mask(4) };
 
 /** Names of the losses that a step with these weights gives, all of them finite. */
-async function lossesOf(cmedl: Regime, f: (batch: Batch) => Record<string, Tensor> = cmedl.steps[0]): Promise<string[]> {
+async function lossesOf(
+  cmedl: Regime,
+  f: (batch: Batch) => Record<string, Tensor> = cmedl.steps[0],
+): Promise<string[]> {
   using program = await (await device()).compile(f, shapes, { mode: "train" });
   program.run(batch);
   const losses = await program.read();
@@ -26,7 +29,21 @@ async function lossesOf(cmedl: Regime, f: (batch: Batch) => Record<string, Tenso
 
 test("a step gives every loss by name", async () => {
   assert.equal(await lossesOf(tinyCmedl()), [
-    "advM", "advC", "cycC", "cycM", "cx", "hintG", "segPMG", "lossG", "lossDM", "lossDC", "diceCT", "dicePM", "diceRM", "hintS", "lossS",
+    "advM",
+    "advC",
+    "cycC",
+    "cycM",
+    "cx",
+    "hintG",
+    "segPMG",
+    "lossG",
+    "lossDM",
+    "lossDC",
+    "diceCT",
+    "dicePM",
+    "diceRM",
+    "hintS",
+    "lossS",
   ]);
 });
 
@@ -44,7 +61,10 @@ test("weights that leave nothing to minimize are refused", async () => {
     await lossesOf(cmedl);
     assert.unreachable();
   } catch (error) {
-    assert.match((error as Error).message, /every term of lossS has weight 0; give one of diceCT, dicePM, diceRM, dicePC, hintS a weight/);
+    assert.match(
+      (error as Error).message,
+      /every term of lossS has weight 0; give one of diceCT, dicePM, diceRM, dicePC, hintS a weight/,
+    );
   }
 });
 
@@ -52,7 +72,9 @@ test("weights that leave nothing to minimize are refused", async () => {
 async function movedBy(cmedl: Regime, f: (batch: Batch) => Record<string, Tensor>): Promise<string[]> {
   const d = await device();
   const networks: Record<string, Module> = cmedl.networks;
-  const before = Object.entries(networks).map(([name, n]) => [name, n.parameters(), n.parameters().map((p) => Float32Array.from(p.initialData()))] as const);
+  const before = Object.entries(networks).map(
+    ([name, n]) => [name, n.parameters(), n.parameters().map((p) => Float32Array.from(p.initialData()))] as const,
+  );
   await lossesOf(cmedl, f);
   const moved: string[] = [];
   for (const [name, parameters, values] of before) {
@@ -64,23 +86,32 @@ async function movedBy(cmedl: Regime, f: (batch: Batch) => Record<string, Tensor
 
 test("each phase moves its own networks only", async () => {
   const g = tinyCmedl();
-  assert.equal(await movedBy(g, (b) => {
-    const { losses } = g.translator.translation(b, (pM) => g.tie(b, pM));
-    g.translator.optimize.G.minimize(losses.lossG);
-    return { loss: losses.lossG };
-  }), ["GCM", "GMC"]);
+  assert.equal(
+    await movedBy(g, (b) => {
+      const { losses } = g.translator.translation(b, (pM) => g.tie(b, pM));
+      g.translator.optimize.G.minimize(losses.lossG);
+      return { loss: losses.lossG };
+    }),
+    ["GCM", "GMC"],
+  );
   const c = tinyCmedl();
-  assert.equal(await movedBy(c, (b) => {
-    const { lossDM, lossDC } = c.translator.discrimination(b, c.translator.toM(b.xC), c.translator.toC(b.xM));
-    c.translator.optimize.D.minimize(lossDM);
-    return { lossDM, lossDC };
-  }), ["DM"]);
+  assert.equal(
+    await movedBy(c, (b) => {
+      const { lossDM, lossDC } = c.translator.discrimination(b, c.translator.toM(b.xC), c.translator.toC(b.xM));
+      c.translator.optimize.D.minimize(lossDM);
+      return { lossDM, lossDC };
+    }),
+    ["DM"],
+  );
   const s = tinyCmedl();
-  assert.equal(await movedBy(s, (b) => {
-    const { losses } = s.distillation(b, s.translator.toM(b.xC));
-    s.optimize.S.minimize(losses.lossS);
-    return { loss: losses.lossS };
-  }), ["SC", "SM"]);
+  assert.equal(
+    await movedBy(s, (b) => {
+      const { losses } = s.distillation(b, s.translator.toM(b.xC));
+      s.optimize.S.minimize(losses.lossS);
+      return { loss: losses.lossS };
+    }),
+    ["SC", "SM"],
+  );
   const all = tinyCmedl();
   assert.equal(await movedBy(all, (b) => all.step(b)), ["GCM", "GMC", "DM", "DC", "SC", "SM"]);
 });
@@ -94,12 +125,16 @@ test("a step is one submit, and makes nothing new after its first run", async ()
   const { submits, buffers, bindGroups, pipelines } = d.counters;
   for (let i = 0; i < 5; i++) program.run(batch);
   await program.read();
-  assert.equal({ ...d.counters, submits: 0, bytes: 0, peakBytes: 0 }, { ...d.counters, buffers, bindGroups, pipelines, submits: 0, bytes: 0, peakBytes: 0 });
+  assert.equal(
+    { ...d.counters, submits: 0, bytes: 0, peakBytes: 0 },
+    { ...d.counters, buffers, bindGroups, pipelines, submits: 0, bytes: 0, peakBytes: 0 },
+  );
   assert.is(d.counters.submits, submits + 5);
 });
 
 test("the CT-only baseline starts from CMEDL's student", () => {
-  const values = (m: Module): [string, number[]][] => [...m.variables("SC")].map(([path, v]) => [path, Array.from(v.initialData())]);
+  const values = (m: Module): [string, number[]][] =>
+    [...m.variables("SC")].map(([path, v]) => [path, Array.from(v.initialData())]);
   const cmedl = tinyCmedl({ seed: 9 });
   assert.equal(values(new CtOnly({ seed: 9, segmentor: () => new UNet({ width: 2 }) }).SC), values(cmedl.SC));
   assert.not.equal(values(cmedl.SC), values(cmedl.SM));
@@ -107,7 +142,11 @@ test("the CT-only baseline starts from CMEDL's student", () => {
 
 test("the CT-only baseline lowers its Dice loss", async () => {
   const baseline = new CtOnly({ seed: 9, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2 });
-  using program = await (await device()).compile((b: Pick<Batch, "xC" | "yC">) => baseline.step(b), { xC: shape, yC: shape }, { mode: "train" });
+  using program = await (await device()).compile(
+    (b: Pick<Batch, "xC" | "yC">) => baseline.step(b),
+    { xC: shape, yC: shape },
+    { mode: "train" },
+  );
   const run = async (): Promise<number> => {
     program.run({ xC: batch.yC.map((v) => 2 * v - 1), yC: batch.yC });
     return (await program.read()).diceCT[0];

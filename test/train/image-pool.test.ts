@@ -6,7 +6,9 @@ import { device, noise, tensor } from "../helpers/device.ts";
 
 const test = suite("image pool");
 
-const H = 3, W = 2, SIZE = H * W;
+const H = 3;
+const W = 2;
+const SIZE = H * W;
 const batch = (step: number): Float32Array => noise(2 * SIZE, 100 + step);
 
 /** What a pool should give, by its own choices, on the host. */
@@ -23,7 +25,11 @@ function simulate(pool: ImagePool, steps: number): number[][] {
 }
 
 async function run(pool: ImagePool, from: number, to: number): Promise<number[][]> {
-  using program = await (await device()).compile(({ x }) => ({ y: pool.exchange(x) }), { x: [2, H, W, 1] }, { mode: "train" });
+  using program = await (await device()).compile(
+    ({ x }) => ({ y: pool.exchange(x) }),
+    { x: [2, H, W, 1] },
+    { mode: "train" },
+  );
   const given: number[][] = [];
   for (let step = from; step < to; step++) {
     program.run({ x: batch(step) });
@@ -55,7 +61,10 @@ test("two images of one batch may meet: the second can be given the first", asyn
   // A pool of one: whenever both are exchanged, the second gets the first.
   const pool = new ImagePool(1, [H, W, 1], 5);
   assert.equal(await run(pool, 0, 10), simulate(pool, 10));
-  assert.ok(Array.from({ length: 10 }, (_, s) => pool.choice(2 * s).old && pool.choice(2 * s + 1).old).some(Boolean), "the seed lets it happen");
+  assert.ok(
+    Array.from({ length: 10 }, (_, s) => pool.choice(2 * s).old && pool.choice(2 * s + 1).old).some(Boolean),
+    "the seed lets it happen",
+  );
 });
 
 test("a pool goes on from its store and its count as if it had not stopped", async () => {
@@ -82,7 +91,13 @@ test("a pool of none gives the images themselves, detached", async () => {
 test("nothing flows back through a pool", async () => {
   const d = await device();
   const pool = new ImagePool(2, [H, W, 1], 1);
-  using program = await d.compile(({ x }): Record<string, Tensor> => ({ g: grad(sum(square(mul(concat([pool.exchange(x), pool.exchange(x)], 0), 3))), [x])[0] }), { x: [2, H, W, 1] }, { mode: "train" });
+  using program = await d.compile(
+    ({ x }): Record<string, Tensor> => ({
+      g: grad(sum(square(mul(concat([pool.exchange(x), pool.exchange(x)], 0), 3))), [x])[0],
+    }),
+    { x: [2, H, W, 1] },
+    { mode: "train" },
+  );
   program.run({ x: batch(0) });
   assert.ok((await program.read()).g.every((v) => v === 0));
 });

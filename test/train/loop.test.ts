@@ -1,4 +1,5 @@
-// What a run may be given beside its regime: early stopping, decay, moving averages, half precision, and the search for bad numbers.
+// What a run may be given beside its regime: early stopping, decay, moving averages, half precision, and the search
+// for bad numbers.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, NumericalError, Variable, div, mul } from "../../engine/index.ts";
@@ -6,21 +7,47 @@ import { UNet } from "../../models/unet.ts";
 import type { AdamOptions } from "../../train/adam.ts";
 import { readCheckpoint, stateDictOf } from "../../train/checkpoint.ts";
 import { CtOnly } from "../../train/regimes/student-only.ts";
-import { type EpochReport, type StepReport, Training, type TrainingHooks, type TrainingOptions } from "../../train/loop.ts";
+import {
+  type EpochReport,
+  type StepReport,
+  Training,
+  type TrainingHooks,
+  type TrainingOptions,
+} from "../../train/loop.ts";
 import type { Batch, Losses } from "../../train/regime.ts";
 import { environment } from "../helpers/environment.ts";
 import { discs, tinyBatches } from "../helpers/tiny-cmedl.ts";
 
 const test = suite("loop");
 
-const small = (options: { rate?: number; adam?: Omit<AdamOptions, "rate" | "name"> } = {}): CtOnly => new CtOnly({ seed: 3, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2, ...options });
+const small = (options: { rate?: number; adam?: Omit<AdamOptions, "rate" | "name"> } = {}): CtOnly =>
+  new CtOnly({ seed: 3, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2, ...options });
 
-interface Course { outcome: string; steps: StepReport[]; epochs: EpochReport[]; saved: Uint8Array<ArrayBuffer>[] }
+interface Course {
+  outcome: string;
+  steps: StepReport[];
+  epochs: EpochReport[];
+  saved: Uint8Array<ArrayBuffer>[];
+}
 
-async function course(regime: CtOnly, options: TrainingOptions, { stepsPerEpoch = 3, hooks = {}, from }: { stepsPerEpoch?: number; hooks?: TrainingHooks; from?: Uint8Array<ArrayBuffer> } = {}): Promise<Course> {
+async function course(
+  regime: CtOnly,
+  options: TrainingOptions,
+  {
+    stepsPerEpoch = 3,
+    hooks = {},
+    from,
+  }: { stepsPerEpoch?: number; hooks?: TrainingHooks; from?: Uint8Array<ArrayBuffer> } = {},
+): Promise<Course> {
   using device = await Device.open((await environment().gpu()).gpu);
   const found: Course = { outcome: "", steps: [], epochs: [], saved: [] };
-  using training = await Training.create(device, regime, tinyBatches(stepsPerEpoch), options, from && { checkpoint: await readCheckpoint(from, "memory"), file: "memory" });
+  using training = await Training.create(
+    device,
+    regime,
+    tinyBatches(stepsPerEpoch),
+    options,
+    from && { checkpoint: await readCheckpoint(from, "memory"), file: "memory" },
+  );
   found.outcome = await training.run({
     onStep: (r) => void found.steps.push(r),
     onEpoch: (r) => void found.epochs.push(r),
@@ -43,8 +70,13 @@ test("training stops once validation has got no better for as many epochs as pat
 });
 
 test("rates fall linearly from the epoch given to the last", async () => {
-  const regime = small(), decays: number[] = [];
-  await course(regime, { epochs: 5, decayFrom: 2 }, { stepsPerEpoch: 1, hooks: { onStep: () => void decays.push(regime.optimize.S.decay) } });
+  const regime = small();
+  const decays: number[] = [];
+  await course(
+    regime,
+    { epochs: 5, decayFrom: 2 },
+    { stepsPerEpoch: 1, hooks: { onStep: () => void decays.push(regime.optimize.S.decay) } },
+  );
   assert.equal(decays, [1, 1, 1, 0.75, 0.5]);
 });
 
@@ -53,7 +85,8 @@ test("a moving average is judged, kept by name in checkpoints, and resumed bit f
   const options = { epochs: 2, validation: discs(4, 9, 0.3) };
   const straight = await course(make(), options);
   const { tensors } = await readCheckpoint(straight.saved[1], "memory");
-  const plain = stateDictOf(tensors, "SC"), average = stateDictOf(tensors, "average.SC");
+  const plain = stateDictOf(tensors, "SC");
+  const average = stateDictOf(tensors, "average.SC");
   assert.equal([...average.keys()], [...plain.keys()]);
   assert.not.equal(average.get("outc.conv.weight")!.data, plain.get("outc.conv.weight")!.data);
   const second = await course(make(), options, { from: straight.saved[0] });
@@ -70,8 +103,12 @@ test("mixed precision follows f32, with losses scaled", async () => {
   const half = await course(small({ adam: { scaled: true } }), { epochs: 2, precision: "mixed" }, { stepsPerEpoch: 5 });
   const full = await course(small(), { epochs: 2 }, { stepsPerEpoch: 5 });
   half.steps.forEach(({ losses, norms }, i) => {
-    assert.ok(Math.abs(losses.lossS - full.steps[i].losses.lossS) < 0.03, `step ${i}: ${losses.lossS} against ${full.steps[i].losses.lossS}`);
-    // The first scales are too large for half precision: such a step updates nothing, and the next one is tried at half the scale.
+    assert.ok(
+      Math.abs(losses.lossS - full.steps[i].losses.lossS) < 0.03,
+      `step ${i}: ${losses.lossS} against ${full.steps[i].losses.lossS}`,
+    );
+    // The first scales are too large for half precision: such a step updates nothing, and the next one is tried at
+    // half the scale.
     assert.ok(Number.isFinite(norms.S) || i < 8);
   });
 });
@@ -90,14 +127,28 @@ class Fragile extends CtOnly {
 for (const debugNans of [false, true]) {
   test(`a number that is not finite ends the run, and the first op that gave it is named${debugNans ? " by a run that watches" : " by doing the run again"}`, async () => {
     const saved: Uint8Array<ArrayBuffer>[] = [];
-    const run = course(new Fragile({ seed: 3, segmentor: () => new UNet({ width: 2, depth: 1 }) }), { epochs: 9, debugNans }, {
-      stepsPerEpoch: 2,
-      hooks: { save: async (bytes) => void saved.push(bytes), latest: async () => (saved.length ? { checkpoint: await readCheckpoint(saved.at(-1)!, "memory"), file: "memory" } : undefined) },
-    });
-    await run.then(() => assert.unreachable(), (e: unknown) => {
-      assert.instance(e, NumericalError);
-      assert.match((e as Error).message, /epoch 2, step \d: .*div f32\[.*\] has 1 of 1 values that are not finite, computed from .*, all finite.*the last checkpoint is good/);
-    });
+    const run = course(
+      new Fragile({ seed: 3, segmentor: () => new UNet({ width: 2, depth: 1 }) }),
+      { epochs: 9, debugNans },
+      {
+        stepsPerEpoch: 2,
+        hooks: {
+          save: async (bytes) => void saved.push(bytes),
+          latest: async () =>
+            saved.length ? { checkpoint: await readCheckpoint(saved.at(-1)!, "memory"), file: "memory" } : undefined,
+        },
+      },
+    );
+    await run.then(
+      () => assert.unreachable(),
+      (e: unknown) => {
+        assert.instance(e, NumericalError);
+        assert.match(
+          (e as Error).message,
+          /epoch 2, step \d: .*div f32\[.*\] has 1 of 1 values that are not finite, computed from .*, all finite.*the last checkpoint is good/,
+        );
+      },
+    );
     assert.is(saved.length, 1);
   });
 }

@@ -11,8 +11,13 @@ const STEPS = 60;
 
 test(`${STEPS} steps of CMEDL: the counters stand still, one submit each, and disposing frees everything`, async () => {
   const device = await Device.open((await environment().gpu()).gpu);
-  const cmedl = tinyCmedl(), batches = tinyBatches(STEPS);
-  const step = await device.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train", name: "step" });
+  const cmedl = tinyCmedl();
+  const batches = tinyBatches(STEPS);
+  const step = await device.compile(
+    augmentedStep((batch) => cmedl.step(batch)),
+    batches.shapes,
+    { mode: "train", name: "step" },
+  );
   const buffers = batches.buffers();
   const next = async (s: number): Promise<void> => {
     batches.fill(0, s, buffers);
@@ -28,7 +33,10 @@ test(`${STEPS} steps of CMEDL: the counters stand still, one submit each, and di
   assert.is(after - submits, STEPS - 1);
   assert.equal({ ...step.stats(), runs: 0, submits: 0 }, { ...stats, runs: 0, submits: 0 });
   assert.is(step.stats().submits, STEPS);
-  assert.ok(stats.activationBytes <= 1.15 * stats.lowerBoundBytes, `${stats.activationBytes} bytes of activations, at least ${stats.lowerBoundBytes} are needed`);
+  assert.ok(
+    stats.activationBytes <= 1.15 * stats.lowerBoundBytes,
+    `${stats.activationBytes} bytes of activations, at least ${stats.lowerBoundBytes} are needed`,
+  );
   step.dispose();
   device.dispose();
   assert.is(device.counters.buffers, 0);

@@ -1,4 +1,5 @@
-// Every regime, a few steps on tiny slices: losses are finite, what should move moves and nothing else, a resume is bit-exact.
+// Every regime, a few steps on tiny slices: losses are finite, what should move moves and nothing else, a resume is
+// bit-exact.
 import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -21,16 +22,26 @@ const test = suite("regimes");
 const STEPS = 4;
 
 const tiny: PartialConfig = {
-  seed: 3, data: { size: SIZE, labels: null },
+  seed: 3,
+  data: { size: SIZE, labels: null },
   networks: {
-    segmentor: { kind: "unet", width: 2 }, generator: { width: 2, blocks: 1 }, discriminator: { width: 2, layers: 2 }, drit: { width: 2, blocks: 2, styles: 2 },
-    features: { width: 2 }, alpha: { width: 2 },
+    segmentor: { kind: "unet", width: 2 },
+    generator: { width: 2, blocks: 1 },
+    discriminator: { width: 2, layers: 2 },
+    drit: { width: 2, blocks: 2, styles: 2 },
+    features: { width: 2 },
+    alpha: { width: 2 },
   },
   optimization: { epochs: 1, steps: STEPS, pool: 3, patience: null },
 };
 
 /** Rows of the paper that are trained differently, and the losses that tell them apart. */
-const rows: readonly (readonly [preset: string, has: readonly string[], hasNot: readonly string[], more?: PartialConfig])[] = [
+const rows: readonly (readonly [
+  preset: string,
+  has: readonly string[],
+  hasNot: readonly string[],
+  more?: PartialConfig,
+])[] = [
   ["ct-only", ["diceCT"], ["lossG"]],
   ["cmedl", ["cx", "cycC", "hintG", "hintS", "diceRM", "dicePM", "lossDM"], ["dicePC", "distS"]],
   ["vae-cmedl", ["vaeC", "cc", "self", "lr", "advContent", "lossDMz", "hintG", "segPMG", "hintS"], ["cycC"]],
@@ -49,29 +60,57 @@ const rows: readonly (readonly [preset: string, has: readonly string[], hasNot: 
   ["output-distillation", ["distS"], ["hintS", "hintG"]],
 ];
 
-interface Sets { student: SliceSet; teacher: SliceSet }
-interface Course { reports: StepReport[]; checkpoint?: Checkpoint; moved: Set<string> }
+interface Sets {
+  student: SliceSet;
+  teacher: SliceSet;
+}
+interface Course {
+  reports: StepReport[];
+  checkpoint?: Checkpoint;
+  moved: Set<string>;
+}
 
 /** Trains `preset` for STEPS steps, or until `until`, or on from a checkpoint. */
-async function course({ student, teacher }: Sets, preset: string, more: PartialConfig, { until = STEPS, from }: { until?: number; from?: Checkpoint } = {}): Promise<Course> {
+async function course(
+  { student, teacher }: Sets,
+  preset: string,
+  more: PartialConfig,
+  { until = STEPS, from }: { until?: number; from?: Checkpoint } = {},
+): Promise<Course> {
   const config = presetConfig(preset, tiny, more);
   using device = await Device.open((await environment().gpu()).gpu);
   const regime = makeRegime(config);
-  const batches = new UnpairedBatches(student, teacher, { batch: 2, seed: 5, steps: STEPS, augment: config.augmentation });
+  const batches = new UnpairedBatches(student, teacher, {
+    batch: 2,
+    seed: 5,
+    steps: STEPS,
+    augment: config.augmentation,
+  });
   const found: Course = { reports: [], moved: new Set() };
   const stop = new AbortController();
   let bytes: Uint8Array<ArrayBuffer> | undefined;
-  using training = await Training.create(device, regime, batches, { epochs: 1, config }, from && { checkpoint: from, file: "memory" });
+  using training = await Training.create(
+    device,
+    regime,
+    batches,
+    { epochs: 1, config },
+    from && { checkpoint: from, file: "memory" },
+  );
   const before = from ? undefined : await values(device, regime);
-  await training.run({
-    onStep: (r) => {
-      found.reports.push(r);
-      if (r.steps === until) stop.abort();
+  await training.run(
+    {
+      onStep: (r) => {
+        found.reports.push(r);
+        if (r.steps === until) stop.abort();
+      },
+      save: async (b) => void (bytes = b),
     },
-    save: async (b) => void (bytes = b),
-  }, stop.signal);
+    stop.signal,
+  );
   found.checkpoint = await readCheckpoint(bytes!, "memory");
-  if (before) for (const [name, v] of await values(device, regime)) if (v.some((x, i) => x !== before.get(name)![i])) found.moved.add(name);
+  if (before)
+    for (const [name, v] of await values(device, regime))
+      if (v.some((x, i) => x !== before.get(name)![i])) found.moved.add(name);
   return found;
 }
 
@@ -104,8 +143,10 @@ for (const [preset, has, hasNot, more = {}] of rows) {
     const names = new Set(straight.reports.flatMap((r) => Object.keys(r.losses)));
     for (const name of has) assert.ok(names.has(name), `${name} is not among ${[...names].join(", ")}`);
     for (const name of hasNot) assert.not.ok(names.has(name), name);
-    for (const { losses, norms } of straight.reports) for (const [name, v] of Object.entries({ ...losses, ...norms })) assert.ok(Number.isFinite(v), `${name} is ${v}`);
-    const regime = makeRegime(presetConfig(preset, tiny, more)), features = featuresOf(regime);
+    for (const { losses, norms } of straight.reports)
+      for (const [name, v] of Object.entries({ ...losses, ...norms })) assert.ok(Number.isFinite(v), `${name} is ${v}`);
+    const regime = makeRegime(presetConfig(preset, tiny, more));
+    const features = featuresOf(regime);
     const frozen = new Set(features?.variables().values());
     for (const [path, v] of regime.variables()) {
       if (!/(weight|bias)$/.test(path) || (v.size === 1 && path.endsWith("bias"))) continue;
@@ -115,8 +156,12 @@ for (const [preset, has, hasNot, more = {}] of rows) {
     const half = await course(both, preset, more, { until: 2 });
     assert.is(half.checkpoint!.progress.steps, 2);
     const rest = await course(both, preset, more, { from: half.checkpoint });
-    assert.equal(rest.reports.map((r) => [r.steps, r.losses, r.norms]), straight.reports.slice(2).map((r) => [r.steps, r.losses, r.norms]));
-    for (const [name, { data }] of straight.checkpoint!.tensors) assert.equal(rest.checkpoint!.tensors.get(name)?.data, data, name);
+    assert.equal(
+      rest.reports.map((r) => [r.steps, r.losses, r.norms]),
+      straight.reports.slice(2).map((r) => [r.steps, r.losses, r.norms]),
+    );
+    for (const [name, { data }] of straight.checkpoint!.tensors)
+      assert.equal(rest.checkpoint!.tensors.get(name)?.data, data, name);
   });
 }
 

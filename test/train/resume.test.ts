@@ -15,26 +15,40 @@ import { discs, tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
 const test = suite("resume");
 
 const newDevice = async (): Promise<Device> => Device.open((await environment().gpu()).gpu);
-const STEPS = 4, EPOCHS = 7;
+const STEPS = 4;
+const EPOCHS = 7;
 
 /** What is trained: by default CMEDL. */
 type Make = () => Regime;
-interface Course { losses: Map<number, StepReport["losses"]>; dice: number[]; checkpoint?: Uint8Array<ArrayBuffer> }
+interface Course {
+  losses: Map<number, StepReport["losses"]>;
+  dice: number[];
+  checkpoint?: Uint8Array<ArrayBuffer>;
+}
 
 /** Trains from the start or from a checkpoint; stops after `until` steps. */
 async function course(until: number, from?: Checkpoint, make: Make = tinyCmedl): Promise<Course> {
   using device = await newDevice();
   const controller = new AbortController();
   const found: Course = { losses: new Map(), dice: [] };
-  using training = await Training.create(device, make(), tinyBatches(STEPS), { epochs: EPOCHS, validation: discs(4, 9, 0.3), config: { any: 1 } }, from && { checkpoint: from, file: "memory" });
-  const outcome = await training.run({
-    onStep: (r) => {
-      found.losses.set(r.steps, r.losses);
-      if (r.steps === until && until < STEPS * EPOCHS) controller.abort();
+  using training = await Training.create(
+    device,
+    make(),
+    tinyBatches(STEPS),
+    { epochs: EPOCHS, validation: discs(4, 9, 0.3), config: { any: 1 } },
+    from && { checkpoint: from, file: "memory" },
+  );
+  const outcome = await training.run(
+    {
+      onStep: (r) => {
+        found.losses.set(r.steps, r.losses);
+        if (r.steps === until && until < STEPS * EPOCHS) controller.abort();
+      },
+      onEpoch: (r) => void found.dice.push(r.validation!.dice.mean),
+      save: async (bytes) => void (found.checkpoint = bytes),
     },
-    onEpoch: (r) => void found.dice.push(r.validation!.dice.mean),
-    save: async (bytes) => void (found.checkpoint = bytes),
-  }, controller.signal);
+    controller.signal,
+  );
   assert.is(outcome, until < STEPS * EPOCHS ? "interrupted" : "finished");
   return found;
 }
@@ -60,7 +74,10 @@ const dropping: Readonly<Record<string, (dropout?: number) => Segmentor>> = {
 };
 for (const [name, segmentor] of Object.entries(dropping)) {
   test(`${name} drops the same channels after a resume: bit for bit the uninterrupted run`, async () => {
-    const make = (dropout?: number): Make => () => new CtOnly({ seed: 3, segmentor: () => segmentor(dropout) });
+    const make =
+      (dropout?: number): Make =>
+      () =>
+        new CtOnly({ seed: 3, segmentor: () => segmentor(dropout) });
     const last = 12;
     const straight = await course(last, undefined, make());
     const checkpoint = await readCheckpoint((await course(7, undefined, make())).checkpoint!, "memory");
@@ -78,14 +95,20 @@ test("a checkpoint of one changed byte is refused", async () => {
   const { checkpoint } = await first();
   const bytes = checkpoint!.slice();
   bytes[bytes.length - 5] ^= 1;
-  await readCheckpoint(bytes, "run/x.safetensors").then(() => assert.unreachable(), (e: Error) => assert.match(e.message, /run\/x\.safetensors: data: differs from its own digest/));
+  await readCheckpoint(bytes, "run/x.safetensors").then(
+    () => assert.unreachable(),
+    (e: Error) => assert.match(e.message, /run\/x\.safetensors: data: differs from its own digest/),
+  );
 });
 
 test("a checkpoint of another width is refused with the tensor named", async () => {
   const { checkpoint } = await first();
   using device = await newDevice();
   const parsed = await readCheckpoint(checkpoint!, "memory");
-  assert.throws(() => restoreCheckpoint(device, tinyCmedl({ segmentor: () => new UNet({ width: 4 }) }), parsed, "memory"), /not those of this network/);
+  assert.throws(
+    () => restoreCheckpoint(device, tinyCmedl({ segmentor: () => new UNet({ width: 4 }) }), parsed, "memory"),
+    /not those of this network/,
+  );
 });
 
 test("a loss that is not finite stops training, is named, and is never saved", async () => {
@@ -98,10 +121,13 @@ test("a loss that is not finite stops training, is named, and is never saved", a
   };
   let saves = 0;
   using training = await Training.create(device, tinyCmedl(), batches, { epochs: 2 });
-  await training.run({ save: async () => void saves++ }).then(() => assert.unreachable(), (e: unknown) => {
-    assert.instance(e, NumericalError);
-    assert.match((e as Error).message, /epoch 1, step 3: .*(cycM|lossG) is NaN/);
-  });
+  await training.run({ save: async () => void saves++ }).then(
+    () => assert.unreachable(),
+    (e: unknown) => {
+      assert.instance(e, NumericalError);
+      assert.match((e as Error).message, /epoch 1, step 3: .*(cycM|lossG) is NaN/);
+    },
+  );
   assert.is(saves, 0);
 });
 

@@ -1,4 +1,5 @@
-// Ten steps of a tiny CMEDL. On SwiftShader the losses are the same bits in Node and in a page: `npm run test:browser` compares.
+// Ten steps of a tiny CMEDL. On SwiftShader the losses are the same bits in Node and in a page: `npm run
+// test:browser` compares.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { augmentedStep } from "../../train/augment.ts";
@@ -10,8 +11,13 @@ const test = suite("ten steps");
 
 test("ten steps of CMEDL give finite losses, and the same bits wherever they run", async () => {
   const d = await device();
-  const cmedl = tinyCmedl(), batches = tinyBatches(10);
-  using step = await d.compile(augmentedStep((batch) => cmedl.step(batch)), batches.shapes, { mode: "train", name: "ten steps" });
+  const cmedl = tinyCmedl();
+  const batches = tinyBatches(10);
+  using step = await d.compile(
+    augmentedStep((batch) => cmedl.step(batch)),
+    batches.shapes,
+    { mode: "train", name: "ten steps" },
+  );
   const buffers = batches.buffers();
   const bits: number[] = [];
   const names: string[] = [];

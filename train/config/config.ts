@@ -1,5 +1,5 @@
-// What a training run is made of: every choice in one plain object, the paper's values by default. A run's folder and its
-// checkpoints hold it whole. train/config/schema.ts says what each field means and may be.
+// What a training run is made of: every choice in one plain object, the paper's values by default. A run's folder and
+// its checkpoints hold it whole. train/config/schema.ts says what each field means and may be.
 import { type Field, type Group, type ValueOf, type Variants, defaultsOf } from "./fields.ts";
 import { REGIMES, SCHEMA, SEGMENTORS } from "./schema.ts";
 
@@ -12,8 +12,8 @@ export type DataConfig = TrainConfig["data"];
 export type NetworksConfig = TrainConfig["networks"];
 export type LossesConfig = TrainConfig["losses"];
 /**
- * λ of each term; a term of weight 0 is not computed. The student's modality is C, the teacher's M, as in the paper's main experiment.
- * segRM, segPM and segPC are parts of seg: 1 as the paper trains, 0 for its ablations.
+ * λ of each term; a term of weight 0 is not computed. The student's modality is C, the teacher's M, as in the paper's
+ * main experiment. segRM, segPM and segPC are parts of seg: 1 as the paper trains, 0 for its ablations.
  */
 export type LossWeights = LossesConfig["weights"];
 export type OptimizationConfig = TrainConfig["optimization"];
@@ -22,7 +22,13 @@ export type AugmentationConfig = TrainConfig["augmentation"];
 
 /** Some of a configuration's fields, at any depth; lists and intensities are given whole. */
 export type PartialConfig = PartialOf<typeof SCHEMA>;
-type PartialOf<F> = { readonly [K in keyof F]?: F[K] extends Group<infer G> ? PartialOf<G> : F[K] extends Field<infer T> | Variants<infer T> ? T : never };
+type PartialOf<F> = {
+  readonly [K in keyof F]?: F[K] extends Group<infer G>
+    ? PartialOf<G>
+    : F[K] extends Field<infer T> | Variants<infer T>
+      ? T
+      : never;
+};
 
 /** Every choice of the paper, but for the folders. */
 export const PAPER_CONFIG: TrainConfig = defaultsOf(SCHEMA);
@@ -31,7 +37,10 @@ export const PAPER_WEIGHTS: LossWeights = PAPER_CONFIG.losses.weights;
 
 /** The structures that are told apart: 1 where a mask has one, else one for each label. */
 export const structuresOf = ({ data: { labels } }: TrainConfig): number => labels?.length ?? 1;
-/** Channels of a segmentor's logits: 1 for one structure (a sigmoid's), else one a class with the background (a softmax's). */
+/**
+ * Channels of a segmentor's logits: 1 for one structure (a sigmoid's), else one a class with the background (a
+ * softmax's).
+ */
 export const outputsOf = (config: TrainConfig): number => (structuresOf(config) === 1 ? 1 : structuresOf(config) + 1);
 
 /** Residual blocks that go with an image size: the paper's 9 at 256, fewer where the image is small. */

@@ -1,4 +1,5 @@
-// The kinds of fields that a configuration is described with: what a value may be, what it means, what it is by default.
+// The kinds of fields that a configuration is described with: what a value may be, what it means, what it is by
+// default.
 
 /** A value of its own. `says` is its meaning in a line; `expects` completes "give …". */
 export interface Field<T> {
@@ -26,11 +27,17 @@ export interface Variants<T = unknown> {
 }
 
 export type Node = Field<unknown> | Group | Variants;
-export interface Fields { readonly [name: string]: Node }
+export interface Fields {
+  readonly [name: string]: Node;
+}
 
 /** The plain object that fields describe. */
 export type ValueOf<F extends Fields> = {
-  -readonly [K in keyof F]: F[K] extends Group<infer G> ? ValueOf<G> : F[K] extends Field<infer T> | Variants<infer T> ? T : never;
+  -readonly [K in keyof F]: F[K] extends Group<infer G>
+    ? ValueOf<G>
+    : F[K] extends Field<infer T> | Variants<infer T>
+      ? T
+      : never;
 };
 
 export const isGroup = (node: Node): node is Group => "fields" in node;
@@ -47,46 +54,95 @@ export interface Range {
 
 /** A finite number within the range. */
 export const number = (value: number, range: Range, says: string): Field<number> => ({
-  says, default: value, expects: `a number${rangeText(range)}`, accepts: (v) => typeof v === "number" && Number.isFinite(v) && within(v, range),
+  says,
+  default: value,
+  expects: `a number${rangeText(range)}`,
+  accepts: (v) => typeof v === "number" && Number.isFinite(v) && within(v, range),
 });
 
 /** A whole number within the range. */
 export const whole = (value: number, range: Range, says: string): Field<number> => ({
-  says, default: value, expects: `a whole number${rangeText(range)}`, accepts: (v) => Number.isSafeInteger(v) && within(v as number, range),
+  says,
+  default: value,
+  expects: `a whole number${rangeText(range)}`,
+  accepts: (v) => Number.isSafeInteger(v) && within(v as number, range),
 });
 
-export const choice = <const C extends readonly (string | number | boolean)[]>(choices: C, value: C[number], says: string): Field<C[number]> => ({
-  says, default: value, choices, expects: choices.length === 1 ? String(choices[0]) : `one of ${choices.join(", ")}`, accepts: (v) => choices.includes(v as C[number]),
+export const choice = <const C extends readonly (string | number | boolean)[]>(
+  choices: C,
+  value: C[number],
+  says: string,
+): Field<C[number]> => ({
+  says,
+  default: value,
+  choices,
+  expects: choices.length === 1 ? String(choices[0]) : `one of ${choices.join(", ")}`,
+  accepts: (v) => choices.includes(v as C[number]),
 });
 
 /** A file or folder. */
-export const path = (says: string): Field<string> => ({ says, default: "", isPath: true, expects: "a path", accepts: (v) => typeof v === "string" });
+export const path = (says: string): Field<string> => ({
+  says,
+  default: "",
+  isPath: true,
+  expects: "a path",
+  accepts: (v) => typeof v === "string",
+});
 
 /** What the field takes, or null: the default unless another is given. */
-export const orNull = <T>(field: Field<T>, value: T | null = null): Field<T | null> => ({ ...field, default: value, expects: `${field.expects}, or null`, accepts: (v) => v === null || field.accepts(v) });
+export const orNull = <T>(field: Field<T>, value: T | null = null): Field<T | null> => ({
+  ...field,
+  default: value,
+  expects: `${field.expects}, or null`,
+  accepts: (v) => v === null || field.accepts(v),
+});
 
 /** A list of values that `item` takes, of a length within the range; no value twice. */
 export const listOf = <T>(item: Field<T>, value: readonly T[], length: Range, says: string): Field<readonly T[]> => ({
-  says, default: value, expects: `a list [a, b, …]${length.from === undefined ? "" : ` of ${length.from} to ${length.to} values`}, each ${item.expects} and none twice`,
-  accepts: (v) => Array.isArray(v) && within(v.length, length) && v.every((x) => item.accepts(x)) && new Set(v).size === v.length,
+  says,
+  default: value,
+  expects: `a list [a, b, …]${length.from === undefined ? "" : ` of ${length.from} to ${length.to} values`}, each ${item.expects} and none twice`,
+  accepts: (v) =>
+    Array.isArray(v) && within(v.length, length) && v.every((x) => item.accepts(x)) && new Set(v).size === v.length,
 });
 
 /** Two numbers, both of the range. */
-export const pair = (value: readonly [number, number], range: Range, says: string): Field<readonly [number, number]> => ({
-  says, default: value, expects: `two numbers [a, b], each${rangeText(range)}`,
+export const pair = (
+  value: readonly [number, number],
+  range: Range,
+  says: string,
+): Field<readonly [number, number]> => ({
+  says,
+  default: value,
+  expects: `two numbers [a, b], each${rangeText(range)}`,
   accepts: (v) => Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number" && within(x, range)),
 });
 
-export const variants = <T extends { readonly kind: string }>(kinds: { readonly [K in T["kind"]]: Fields }, value: T, says: string): Variants<T> => ({ says, default: value, variants: kinds });
+export const variants = <T extends { readonly kind: string }>(
+  kinds: { readonly [K in T["kind"]]: Fields },
+  value: T,
+  says: string,
+): Variants<T> => ({ says, default: value, variants: kinds });
 
 /** The object of all defaults. */
 export const defaultsOf = <F extends Fields>(fields: F): ValueOf<F> =>
-  Object.fromEntries(Object.entries(fields).map(([name, node]) => [name, isGroup(node) ? defaultsOf(node.fields) : structuredClone(node.default)])) as ValueOf<F>;
+  Object.fromEntries(
+    Object.entries(fields).map(([name, node]) => [
+      name,
+      isGroup(node) ? defaultsOf(node.fields) : structuredClone(node.default),
+    ]),
+  ) as ValueOf<F>;
 
-const within = (v: number, { from = -Infinity, to = Infinity, above = -Infinity, below = Infinity }: Range): boolean => v >= from && v <= to && v > above && v < below;
+const within = (v: number, { from = -Infinity, to = Infinity, above = -Infinity, below = Infinity }: Range): boolean =>
+  v >= from && v <= to && v > above && v < below;
 
 function rangeText({ from, to, above, below }: Range): string {
   if (from !== undefined && to !== undefined) return from === to ? ` of ${from}` : ` from ${from} to ${to}`;
-  const sides = [[from, "of at least"], [above, "above"], [to, from === undefined && above === undefined ? "of at most" : "at most"], [below, "below"]].filter(([n]) => n !== undefined);
+  const sides = [
+    [from, "of at least"],
+    [above, "above"],
+    [to, from === undefined && above === undefined ? "of at most" : "at most"],
+    [below, "below"],
+  ].filter(([n]) => n !== undefined);
   return sides.length ? ` ${sides.map(([n, side]) => `${side} ${n}`).join(" and ")}` : "";
 }

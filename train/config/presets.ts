@@ -12,39 +12,92 @@ export interface Preset {
 
 const clipped = (high: number): IntensityRule => ({ kind: "window", low: 0, high });
 /** CHAOS as the paper takes it: T1w and T2w clipped; liver, right kidney, left kidney, spleen. */
-const T1W = clipped(1136), T2W = clipped(1814), ORGANS = [63, 126, 189, 252];
+const T1W = clipped(1136);
+const T2W = clipped(1814);
+const ORGANS = [63, 126, 189, 252];
 const mrrn = { segmentor: { kind: "mrrn" } } as const;
 const weakTeacher = { studentIntensity: mrPercentile, teacherIntensity: softTissueWindow };
 
 export const PRESETS = {
   "ct-only": { says: "the segmentor alone, on CT: Tables I and III", config: { regime: "ct-only" } },
-  "cmedl": { says: "CMEDL, equations 1 to 7: CT taught by unpaired MR: Table I", config: { regime: "cmedl" } },
+  cmedl: { says: "CMEDL, equations 1 to 7: CT taught by unpaired MR: Table I", config: { regime: "cmedl" } },
   "vae-cmedl": { says: "CMEDL with DRIT as translator, equations 8 to 13: Table I", config: { regime: "vae-cmedl" } },
-  "pmri-cycle": { says: "pseudo MR segmented, by CycleGAN without segmentation: Table III", config: { regime: "pmri-cycle" } },
-  "pmri-drit": { says: "pseudo MR segmented, by DRIT without segmentation: Table III", config: { regime: "pmri-drit" } },
+  "pmri-cycle": {
+    says: "pseudo MR segmented, by CycleGAN without segmentation: Table III",
+    config: { regime: "pmri-cycle" },
+  },
+  "pmri-drit": {
+    says: "pseudo MR segmented, by DRIT without segmentation: Table III",
+    config: { regime: "pmri-drit" },
+  },
   "pmri-cmedl": { says: "CMEDL's teacher on pseudo MR, at test too: Table III", config: { regime: "pmri-cmedl" } },
   "ct+pmri": { says: "CT and pseudo MR as two channels: Table III", config: { regime: "ct+pmri" } },
-  "weighted-ct+pmri": { says: "the same, weighted by an α that ResNet18 gives, equation 14: Table III", config: { regime: "weighted-ct+pmri" } },
-  "mutual": { says: "online mutual knowledge distillation of outputs, [13]: Table III", config: { regime: "mutual" } },
-  "mri-only": { says: "the segmentor alone, on MR: Table VI; the student's folder holds MR", config: { regime: "ct-only", data: { studentIntensity: mrPercentile }, networks: mrrn } },
-  "weak-teacher": { says: "CT teaches MR by hints only: CMEDL of Table VI; the student's folder holds MR, the teacher's CT", config: { regime: "cmedl", data: weakTeacher, networks: mrrn } },
+  "weighted-ct+pmri": {
+    says: "the same, weighted by an α that ResNet18 gives, equation 14: Table III",
+    config: { regime: "weighted-ct+pmri" },
+  },
+  mutual: { says: "online mutual knowledge distillation of outputs, [13]: Table III", config: { regime: "mutual" } },
+  "mri-only": {
+    says: "the segmentor alone, on MR: Table VI; the student's folder holds MR",
+    config: { regime: "ct-only", data: { studentIntensity: mrPercentile }, networks: mrrn },
+  },
+  "weak-teacher": {
+    says: "CT teaches MR by hints only: CMEDL of Table VI; the student's folder holds MR, the teacher's CT",
+    config: { regime: "cmedl", data: weakTeacher, networks: mrrn },
+  },
   "weak-teacher+pmri": {
     says: "and translated CT trains the student too: CMEDL+pMRI of Table VI",
     config: { regime: "cmedl", data: weakTeacher, networks: mrrn, losses: { weights: { segPC: 1 } } },
   },
-  "t1-only": { says: "the segmentor alone, on T1w MR, four organs: Table VII", config: { regime: "ct-only", data: { studentIntensity: T1W, labels: ORGANS }, networks: mrrn } },
-  "t2-only": { says: "the segmentor alone, on T2w MR, four organs: Table VII", config: { regime: "ct-only", data: { studentIntensity: T2W, labels: ORGANS }, networks: mrrn } },
-  "equal-teacher": { says: "T2w MR teaches T1w MR, four organs: Table VII", config: { regime: "cmedl", data: { studentIntensity: T1W, teacherIntensity: T2W, labels: ORGANS }, networks: mrrn } },
-  "equal-teacher-t2": { says: "T1w MR teaches T2w MR, four organs: Table VII", config: { regime: "cmedl", data: { studentIntensity: T2W, teacherIntensity: T1W, labels: ORGANS }, networks: mrrn } },
-  "no-expert-teacher": { says: "the teacher trained on pseudo MR only: Table VIII, 3; MR needs no masks", config: { regime: "cmedl", losses: { weights: { segRM: 0 } } } },
-  "without-cx": { says: "no contextual loss: Table VIII, 1", config: { regime: "cmedl", losses: { weights: { cx: 0 } } } },
+  "t1-only": {
+    says: "the segmentor alone, on T1w MR, four organs: Table VII",
+    config: { regime: "ct-only", data: { studentIntensity: T1W, labels: ORGANS }, networks: mrrn },
+  },
+  "t2-only": {
+    says: "the segmentor alone, on T2w MR, four organs: Table VII",
+    config: { regime: "ct-only", data: { studentIntensity: T2W, labels: ORGANS }, networks: mrrn },
+  },
+  "equal-teacher": {
+    says: "T2w MR teaches T1w MR, four organs: Table VII",
+    config: { regime: "cmedl", data: { studentIntensity: T1W, teacherIntensity: T2W, labels: ORGANS }, networks: mrrn },
+  },
+  "equal-teacher-t2": {
+    says: "T1w MR teaches T2w MR, four organs: Table VII",
+    config: { regime: "cmedl", data: { studentIntensity: T2W, teacherIntensity: T1W, labels: ORGANS }, networks: mrrn },
+  },
+  "no-expert-teacher": {
+    says: "the teacher trained on pseudo MR only: Table VIII, 3; MR needs no masks",
+    config: { regime: "cmedl", losses: { weights: { segRM: 0 } } },
+  },
+  "without-cx": {
+    says: "no contextual loss: Table VIII, 1",
+    config: { regime: "cmedl", losses: { weights: { cx: 0 } } },
+  },
   "without-cyc": { says: "no cycle loss: Table VIII, 2", config: { regime: "cmedl", losses: { weights: { cyc: 0 } } } },
-  "without-seg-rm": { says: "no expert masks for the teacher: Table VIII, 3", config: { regime: "cmedl", losses: { weights: { segRM: 0 } } } },
-  "without-seg-pm": { says: "no pseudo MR for the teacher: Table VIII, 4", config: { regime: "cmedl", losses: { weights: { segPM: 0 } } } },
-  "hints-low": { says: "hints of the first two convolutions: IV-H", config: { regime: "cmedl", networks: { segmentor: { hints: "low" } } } },
-  "hints-mid": { says: "hints of the bottleneck: IV-H", config: { regime: "cmedl", networks: { segmentor: { hints: "mid" } } } },
-  "hints-high": { says: "hints of the last two stages, as CMEDL has them: IV-H", config: { regime: "cmedl", networks: { segmentor: { hints: "high" } } } },
-  "output-distillation": { says: "soft cross entropy of outputs at T = 0.5 in place of hints: IV-H", config: { regime: "cmedl", losses: { distillation: { by: "outputs", temperature: 0.5 } } } },
+  "without-seg-rm": {
+    says: "no expert masks for the teacher: Table VIII, 3",
+    config: { regime: "cmedl", losses: { weights: { segRM: 0 } } },
+  },
+  "without-seg-pm": {
+    says: "no pseudo MR for the teacher: Table VIII, 4",
+    config: { regime: "cmedl", losses: { weights: { segPM: 0 } } },
+  },
+  "hints-low": {
+    says: "hints of the first two convolutions: IV-H",
+    config: { regime: "cmedl", networks: { segmentor: { hints: "low" } } },
+  },
+  "hints-mid": {
+    says: "hints of the bottleneck: IV-H",
+    config: { regime: "cmedl", networks: { segmentor: { hints: "mid" } } },
+  },
+  "hints-high": {
+    says: "hints of the last two stages, as CMEDL has them: IV-H",
+    config: { regime: "cmedl", networks: { segmentor: { hints: "high" } } },
+  },
+  "output-distillation": {
+    says: "soft cross entropy of outputs at T = 0.5 in place of hints: IV-H",
+    config: { regime: "cmedl", losses: { distillation: { by: "outputs", temperature: 0.5 } } },
+  },
 } as const satisfies Readonly<Record<string, Preset>>;
 
 export type PresetName = keyof typeof PRESETS;
@@ -53,7 +106,11 @@ export type PresetName = keyof typeof PRESETS;
 export function presetOf(name: string): Preset {
   if (Object.hasOwn(PRESETS, name)) return PRESETS[name as PresetName];
   const near = nearest(name, Object.keys(PRESETS));
-  throw new ConfigError(["regime"], `is ${shown(name)}`, near === undefined ? `give one of ${Object.keys(PRESETS).join(", ")}` : `did you mean ${near}?`);
+  throw new ConfigError(
+    ["regime"],
+    `is ${shown(name)}`,
+    near === undefined ? `give one of ${Object.keys(PRESETS).join(", ")}` : `did you mean ${near}?`,
+  );
 }
 
 /** Fields from one place, and how that place names a mistake in them. */
@@ -63,20 +120,29 @@ export interface Layer {
 }
 
 /**
- * The configuration of a preset with `layers` laid over it in order. Blocks of translators and layers of discriminators follow
- * the size of the images where nothing gives them. Throws what the layer makes of a ConfigError; of values that do not go together,
- * the last one that gives the field.
+ * The configuration of a preset with `layers` laid over it in order. Blocks of translators and layers of
+ * discriminators follow the size of the images where nothing gives them. Throws what the layer makes of a
+ * ConfigError; of values that do not go together, the last one that gives the field.
  */
 export function layeredConfig({ config: preset }: Preset, layers: readonly Layer[]): TrainConfig {
-  const over = (base: TrainConfig): TrainConfig => layers.reduce((config, { value, locate }) => {
-    try {
-      return mergeConfig(value, config);
-    } catch (error) {
-      throw error instanceof ConfigError ? locate(error) : error;
-    }
-  }, mergeConfig(preset, base));
+  const over = (base: TrainConfig): TrainConfig =>
+    layers.reduce(
+      (config, { value, locate }) => {
+        try {
+          return mergeConfig(value, config);
+        } catch (error) {
+          throw error instanceof ConfigError ? locate(error) : error;
+        }
+      },
+      mergeConfig(preset, base),
+    );
   const { size } = over(PAPER_CONFIG).data;
-  const config = over(mergeConfig({ networks: { generator: { blocks: blocksFor(size) }, discriminator: { layers: layersFor(size) } } }, PAPER_CONFIG));
+  const config = over(
+    mergeConfig(
+      { networks: { generator: { blocks: blocksFor(size) }, discriminator: { layers: layersFor(size) } } },
+      PAPER_CONFIG,
+    ),
+  );
   try {
     checkTogether(config);
   } catch (error) {
@@ -88,7 +154,13 @@ export function layeredConfig({ config: preset }: Preset, layers: readonly Layer
 
 /** The same of plain objects. Throws ConfigError. */
 export const presetConfig = (name: string, ...overrides: readonly unknown[]): TrainConfig =>
-  layeredConfig(presetOf(name), overrides.map((value) => ({ value, locate: (error) => error })));
+  layeredConfig(
+    presetOf(name),
+    overrides.map((value) => ({ value, locate: (error) => error })),
+  );
 
 const gives = (value: unknown, [name, ...rest]: Path): boolean =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, name) && (rest.length === 0 || gives((value as Record<string, unknown>)[name], rest));
+  typeof value === "object" &&
+  value !== null &&
+  Object.hasOwn(value, name) &&
+  (rest.length === 0 || gives((value as Record<string, unknown>)[name], rest));

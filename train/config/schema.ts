@@ -1,25 +1,58 @@
-// Every choice of a training run, described once: its kind, its range, its meaning, and the paper's value as its default.
-// Types, checks, defaults, comments of config.yaml and docs/configuration.md follow from here.
-// Where the paper is silent or differs from published code, docs/equations.md says what was chosen.
+// Every choice of a training run, described once: its kind, its range, its meaning, and the paper's value as its
+// default. Types, checks, defaults, comments of config.yaml and docs/configuration.md follow from here. Where the
+// paper is silent or differs from published code, docs/equations.md says what was chosen.
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
 import { PAPER_TAPS } from "../../models/vgg.ts";
 import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./fields.ts";
 
 /** One word each: what is trained. */
-export const REGIMES = ["ct-only", "cmedl", "vae-cmedl", "pmri-cycle", "pmri-drit", "pmri-cmedl", "ct+pmri", "weighted-ct+pmri", "mutual"] as const;
+export const REGIMES = [
+  "ct-only",
+  "cmedl",
+  "vae-cmedl",
+  "pmri-cycle",
+  "pmri-drit",
+  "pmri-cmedl",
+  "ct+pmri",
+  "weighted-ct+pmri",
+  "mutual",
+] as const;
 export const SEGMENTORS = ["unet", "dense-fcn", "mrrn"] as const;
 
 const weight = (value: number, says: string): Field<number> => number(value, { from: 0 }, says);
 const rate = (value: number, says: string): Field<number> => number(value, { from: 0 }, says);
 const width = (value: number, says: string): Field<number> => whole(value, { from: 1 }, says);
 const part = (value: number, says: string): Field<number> => number(value, { from: 0, to: 1 }, says);
-const text: Field<string> = { says: "", default: "", expects: "a text", accepts: (v) => typeof v === "string" && v !== "" };
-const layer: Field<string> = { ...text, expects: "a convolution's name, conv1_1 to conv5_4", accepts: (v) => typeof v === "string" && /^conv[1-5]_[1-4]$/.test(v) };
+const text: Field<string> = {
+  says: "",
+  default: "",
+  expects: "a text",
+  accepts: (v) => typeof v === "string" && v !== "",
+};
+const layer: Field<string> = {
+  ...text,
+  expects: "a convolution's name, conv1_1 to conv5_4",
+  accepts: (v) => typeof v === "string" && /^conv[1-5]_[1-4]$/.test(v),
+};
 const ids = (says: string) => listOf(text, [], {}, says);
-const intensity = (value: IntensityRule, says: string) => variants<IntensityRule>({
-  window: { low: number(0, {}, "What becomes −1, in the image's unit: HU for CT"), high: number(0, {}, "What becomes 1") },
-  percentile: { percentile: number(0, { above: 50, to: 100 }, "What becomes 1; 0 becomes −1, or the mirrored percentile where that is negative") },
-}, value, says);
+const intensity = (value: IntensityRule, says: string) =>
+  variants<IntensityRule>(
+    {
+      window: {
+        low: number(0, {}, "What becomes −1, in the image's unit: HU for CT"),
+        high: number(0, {}, "What becomes 1"),
+      },
+      percentile: {
+        percentile: number(
+          0,
+          { above: 50, to: 100 },
+          "What becomes 1; 0 becomes −1, or the mirrored percentile where that is negative",
+        ),
+      },
+    },
+    value,
+    says,
+  );
 
 export const SCHEMA = {
   version: choice([2], 2, "Of this form"),
@@ -28,23 +61,45 @@ export const SCHEMA = {
   data: group("C is the modality that is segmented in the end, the student's; M the one that teaches", {
     student: path("Folder of images and masks of the modality that is segmented in the end"),
     teacher: path("Folder of the modality that teaches, of other patients"),
-    splits: orNull(path("JSON of training and validation cases; null: found beside the data, else by patient from the seed")),
+    splits: orNull(
+      path("JSON of training and validation cases; null: found beside the data, else by patient from the seed"),
+    ),
     size: whole(256, { from: 32, to: 4096 }, "Side of the images in pixels"),
-    fieldMm: orNull(number(0, { above: 0 }, "Side of what is cut out round a slice's centre, in mm; null: the median short side")),
-    studentIntensity: intensity(softTissueWindow, "What is scaled to −1 … 1: a window (low, high) or a percentile of each volume"),
+    fieldMm: orNull(
+      number(0, { above: 0 }, "Side of what is cut out round a slice's centre, in mm; null: the median short side"),
+    ),
+    studentIntensity: intensity(
+      softTissueWindow,
+      "What is scaled to −1 … 1: a window (low, high) or a percentile of each volume",
+    ),
     teacherIntensity: intensity(mrPercentile, "The same for the teacher's images"),
-    labels: orNull(listOf(whole(1, { from: 1, to: 32767 }, ""), [], { from: 1, to: 254 }, "Values of the masks that are the classes 1, 2, …; null: one structure, the only value besides 0")),
+    labels: orNull(
+      listOf(
+        whole(1, { from: 1, to: 32767 }, ""),
+        [],
+        { from: 1, to: 254 },
+        "Values of the masks that are the classes 1, 2, …; null: one structure, the only value besides 0",
+      ),
+    ),
     negatives: number(0.25, { from: 0 }, "Slices without foreground, as a part of those with"),
   }),
   networks: group("Sizes of the networks; a width is the channels at full resolution", {
     segmentor: group("Student and teacher alike", {
       kind: choice(SEGMENTORS, "unet", "Fig. 2 (a), (b), (c)"),
       width: orNull(width(1, "null: the network's own, 64, 48 or 32")),
-      hints: choice(["low", "mid", "high"], "high", "Layers that distillation ties: first two convolutions, bottleneck, last two stages"),
+      hints: choice(
+        ["low", "mid", "high"],
+        "high",
+        "Layers that distillation ties: first two convolutions, bottleneck, last two stages",
+      ),
     }),
     generator: group("CycleGAN's translators", {
       width: width(64, "Channels at full resolution"),
-      blocks: whole(9, { from: 0 }, "Residual blocks; `cmedl train` takes 6 below 256 pixels and 4 below 128 where none are given"),
+      blocks: whole(
+        9,
+        { from: 0 },
+        "Residual blocks; `cmedl train` takes 6 below 256 pixels and 4 below 128 where none are given",
+      ),
     }),
     discriminator: group("PatchGAN", {
       width: width(64, "Channels of the first layer"),
@@ -104,19 +159,38 @@ export const SCHEMA = {
     accumulate: whole(1, { from: 1 }, "Steps whose gradients make one update"),
     epochs: whole(100, { from: 1 }, "At most"),
     steps: orNull(whole(1, { from: 1 }, "Steps of an epoch; null: one round of the longer set")),
-    decayFrom: orNull(whole(0, { from: 0 }, "Epoch from which the rates fall linearly to 0 at the last one's end; null: constant")),
+    decayFrom: orNull(
+      whole(0, { from: 0 }, "Epoch from which the rates fall linearly to 0 at the last one's end; null: constant"),
+    ),
     clip: orNull(number(1, { above: 0 }, "Largest norm of an optimizer's whole gradient; null: as it is")),
-    ema: orNull(number(0.999, { above: 0, below: 1 }, "Decay of the moving average of weights that validation and prediction use; null: the weights themselves")),
+    ema: orNull(
+      number(
+        0.999,
+        { above: 0, below: 1 },
+        "Decay of the moving average of weights that validation and prediction use; null: the weights themselves",
+      ),
+    ),
     precision: choice(["f32", "mixed"], "f32", "mixed: activations in half precision, losses scaled as they need"),
-    patience: orNull(whole(10, { from: 1 }, "Epochs without a lower validation loss after which training stops; null: never"), 10),
+    patience: orNull(
+      whole(10, { from: 1 }, "Epochs without a lower validation loss after which training stops; null: never"),
+      10,
+    ),
     pool: whole(50, { from: 0 }, "Generated images that each discriminator's history holds"),
-    statistics: choice(["running", "batch"], "running", "Batch norm at validation and prediction: running averages, or statistics of the images at hand"),
+    statistics: choice(
+      ["running", "batch"],
+      "running",
+      "Batch norm at validation and prediction: running averages, or statistics of the images at hand",
+    ),
   }),
   augmentation: group("What is drawn anew for each slice; all 0: slices as they are", {
     flip: part(0.5, "Probability of a left-right flip"),
     degrees: number(10, { from: 0, to: 180 }, "Rotation within ± this"),
     scale: number(0.1, { from: 0, below: 1 }, "Scaling within 1 ± this"),
-    elastic: number(0.02, { from: 0, below: 1 }, "Elastic: displacement of a random field's points, in parts of the image's side"),
+    elastic: number(
+      0.02,
+      { from: 0, below: 1 },
+      "Elastic: displacement of a random field's points, in parts of the image's side",
+    ),
     elasticGrid: whole(4, { from: 2 }, "Elastic: points along a side"),
   }),
   saveEvery: orNull(whole(1, { from: 1 }, "Steps between checkpoints within an epoch; null: at each epoch's end")),

@@ -1,5 +1,5 @@
-// Cross-modality educed distillation: one training step of all the networks of Fig. 1 of the paper. With DRIT as its translator
-// it is VAE-CMEDL.
+// Cross-modality educed distillation: one training step of all the networks of Fig. 1 of the paper. With DRIT as its
+// translator it is VAE-CMEDL.
 //
 //   xC yC    CT images, experts' masks      xM yM   MR images of other patients, their masks      pM pC   pseudo MR, pseudo CT
 //   SC       student on CT, all that is needed afterwards      SM  teacher on MR and pseudo MR
@@ -48,21 +48,33 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
     this.SC = segmentor();
     this.SM = segmentor();
-    this.steps = stepsOf(translator, (batch) => this.translate(batch), (batch) => this.learn(batch));
+    this.steps = stepsOf(
+      translator,
+      (batch) => this.translate(batch),
+      (batch) => this.learn(batch),
+    );
     this.initialize(new RandomStreams(seed));
     this.optimize = { S: new Adam([...this.SC.parameters(), ...this.SM.parameters()], { ...adam, rate, name: "S" }) };
   }
 
-  get networks() { return { ...this.translator.networks, SC: this.SC, SM: this.SM }; }
-  get optimizers(): readonly Adam[] { return [...this.translator.optimizers, this.optimize.S]; }
-  get pools() { return this.translator.pools; }
+  get networks() {
+    return { ...this.translator.networks, SC: this.SC, SM: this.SM };
+  }
+  get optimizers(): readonly Adam[] {
+    return [...this.translator.optimizers, this.optimize.S];
+  }
+  get pools() {
+    return this.translator.pools;
+  }
   get inputs(): readonly (keyof Batch)[] {
     const { seg, segRM, segPC } = this.λ;
     return seg * segRM !== 0 || seg * segPC !== 0 ? ["xC", "yC", "xM", "yM"] : ["xC", "yC", "xM"];
   }
 
   /** One training step, to be traced: the updates in turn, each of its own networks only. All losses by name. */
-  step(batch: Batch): Losses { return this.steps.at(-1)!(batch); }
+  step(batch: Batch): Losses {
+    return this.steps.at(-1)!(batch);
+  }
 
   /** The translator's update, which its segmentors guide. */
   translate(batch: Batch): Losses {
@@ -71,7 +83,8 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
 
   /** The segmentors' update, on pseudo images made anew by the translator as it is now. */
   learn(batch: Batch): Losses {
-    const { translator, λ } = this, { xC, xM } = batch;
+    const { translator, λ } = this;
+    const { xC, xM } = batch;
     const pC = λ.seg * λ.segPC !== 0 ? translator.toC(xM, xC) : undefined;
     const { losses } = this.distillation(batch, translator.toM(xC, xM), pC);
     this.optimize.S.minimize(losses.lossS);
@@ -80,23 +93,37 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
 
   /** What the segmentors add to the translator's total. They judge, and are not moved. */
   tie({ xC, yC }: Pick<Batch, "xC" | "yC">, pM: Tensor): Terms {
-    const { SC, SM, λ, options: { distillation = {} } } = this;
+    const {
+      SC,
+      SM,
+      λ,
+      options: { distillation = {} },
+    } = this;
     const teacher = once(() => SM.forward(pM));
     return {
       // By outputs the teacher is a constant, so there is nothing for the translator in it.
-      hintG: [distillation.by === "outputs" ? 0 : λ.hint, () => {
-        const { features } = SC.forward(xC);
-        return hint(features, teacher().features, distillation.norm);
-      }],
+      hintG: [
+        distillation.by === "outputs" ? 0 : λ.hint,
+        () => {
+          const { features } = SC.forward(xC);
+          return hint(features, teacher().features, distillation.norm);
+        },
+      ],
       segPMG: [λ.seg * λ.segPM, () => segmentation(teacher().logits, yC)],
     };
   }
 
   /** What student and teacher minimize, given pseudo MR (and pseudo CT), which are detached; the hint moves both. */
   distillation({ xC, yC, xM, yM }: Batch, pM: Tensor, pC?: Tensor) {
-    const { SC, SM, λ, options: { distillation: { by = "hints", norm, temperature } = {} } } = this;
+    const {
+      SC,
+      SM,
+      λ,
+      options: { distillation: { by = "hints", norm, temperature } = {} },
+    } = this;
     const student = SC.forward(xC);
-    const pseudo = once(() => SM.forward(stopGradient(pM))), real = once(() => SM.forward(xM));
+    const pseudo = once(() => SM.forward(stopGradient(pM)));
+    const real = once(() => SM.forward(xM));
     const losses = weigh("lossS", {
       diceCT: [λ.seg, () => segmentation(student.logits, yC)],
       dicePM: [λ.seg * λ.segPM, () => segmentation(pseudo().logits, yC)],
@@ -110,7 +137,9 @@ export class Cmedl<T extends Translator = Translator> extends Module implements 
   }
 
   segment(xC: Tensor): Tensor {
-    return this.options.test === "teacher" ? this.SM.forward(this.translator.toM(xC)).logits : this.SC.forward(xC).logits;
+    return this.options.test === "teacher"
+      ? this.SM.forward(this.translator.toM(xC)).logits
+      : this.SC.forward(xC).logits;
   }
 
   /** Pseudo MR of CT, and CT brought back. */

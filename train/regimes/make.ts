@@ -17,7 +17,8 @@ import type { Translator } from "../translators/translator.ts";
 
 /** The networks and optimizers of a run. */
 export function makeRegime(c: TrainConfig): Regime {
-  const { seed } = c, { rates } = c.optimization;
+  const { seed } = c;
+  const { rates } = c.optimization;
   const adam = adamOf(c);
   const shared = { seed, adam, rate: rates.S, weights: c.losses.weights };
   const segmentor = () => makeSegmentor(c);
@@ -26,15 +27,40 @@ export function makeRegime(c: TrainConfig): Regime {
   const cmedl = (translator: Translator, test: "student" | "teacher" = "student"): Regime =>
     new Cmedl({ ...shared, kind: c.regime, translator, segmentor, distillation: c.losses.distillation, test });
   switch (c.regime) {
-    case "ct-only": return new CtOnly({ ...shared, segmentor });
-    case "cmedl": return cmedl(cycleTranslator(c));
-    case "pmri-cmedl": return cmedl(cycleTranslator(c), "teacher");
-    case "vae-cmedl": return cmedl(dritTranslator(c));
-    case "pmri-cycle": return new PseudoMr({ ...shared, kind: c.regime, translator: cycleTranslator(c, alone), segmentor, input: "pmri" });
-    case "pmri-drit": return new PseudoMr({ ...shared, kind: c.regime, translator: dritTranslator(c), segmentor, input: "pmri" });
+    case "ct-only":
+      return new CtOnly({ ...shared, segmentor });
+    case "cmedl":
+      return cmedl(cycleTranslator(c));
+    case "pmri-cmedl":
+      return cmedl(cycleTranslator(c), "teacher");
+    case "vae-cmedl":
+      return cmedl(dritTranslator(c));
+    case "pmri-cycle":
+      return new PseudoMr({
+        ...shared,
+        kind: c.regime,
+        translator: cycleTranslator(c, alone),
+        segmentor,
+        input: "pmri",
+      });
+    case "pmri-drit":
+      return new PseudoMr({ ...shared, kind: c.regime, translator: dritTranslator(c), segmentor, input: "pmri" });
     case "ct+pmri":
-    case "weighted-ct+pmri": return new PseudoMr({ ...shared, translator: cycleTranslator(c, alone), segmentor: () => makeSegmentor(c, 2), input: c.regime, alpha: c.networks.alpha });
-    case "mutual": return new Mutual({ ...shared, translator: cycleTranslator(c, alone), segmentor, temperature: c.losses.distillation.temperature });
+    case "weighted-ct+pmri":
+      return new PseudoMr({
+        ...shared,
+        translator: cycleTranslator(c, alone),
+        segmentor: () => makeSegmentor(c, 2),
+        input: c.regime,
+        alpha: c.networks.alpha,
+      });
+    case "mutual":
+      return new Mutual({
+        ...shared,
+        translator: cycleTranslator(c, alone),
+        segmentor,
+        temperature: c.losses.distillation.temperature,
+      });
   }
 }
 
@@ -44,37 +70,75 @@ export const featuresOf = (regime: Regime): Vgg19 | undefined => {
   return translator instanceof CycleTranslator ? translator.F : undefined;
 };
 
-function adamOf({ optimization: { betas, amsgrad, weightDecay, clip, accumulate, ema, precision } }: TrainConfig): Omit<AdamOptions, "rate" | "name"> {
-  return { betas, amsgrad, weightDecay, accumulate, scaled: precision === "mixed", ...(clip === null ? {} : { clip }), ...(ema === null ? {} : { ema }) };
+function adamOf({
+  optimization: { betas, amsgrad, weightDecay, clip, accumulate, ema, precision },
+}: TrainConfig): Omit<AdamOptions, "rate" | "name"> {
+  return {
+    betas,
+    amsgrad,
+    weightDecay,
+    accumulate,
+    scaled: precision === "mixed",
+    ...(clip === null ? {} : { clip }),
+    ...(ema === null ? {} : { ema }),
+  };
 }
 
 function makeSegmentor(c: TrainConfig, inputs = 1): Segmentor {
   const { kind, width, hints } = c.networks.segmentor;
   const options = { inputs, outputs: outputsOf(c), hints, ...(width === null ? {} : { width }) };
   switch (kind) {
-    case "unet": return new UNet(options);
+    case "unet":
+      return new UNet(options);
     // Growth goes with width as in the paper, 12 for 48.
-    case "dense-fcn": return new DenseFcn({ ...options, ...(width === null ? {} : { growth: Math.max(1, Math.round(width / 4)) }) });
-    case "mrrn": return new Mrrn(options);
+    case "dense-fcn":
+      return new DenseFcn({ ...options, ...(width === null ? {} : { growth: Math.max(1, Math.round(width / 4)) }) });
+    case "mrrn":
+      return new Mrrn(options);
   }
 }
 
 function cycleTranslator(c: TrainConfig, weights = c.losses.weights): CycleTranslator {
-  const { seed, data: { size }, networks, losses: { gan, contextual }, optimization: { rates, pool } } = c;
+  const {
+    seed,
+    data: { size },
+    networks,
+    losses: { gan, contextual },
+    optimization: { rates, pool },
+  } = c;
   const { layers, width, taps } = networks.features;
   return new CycleTranslator({
-    image: [size, size], seed, rates, weights, gan, contextual, poolSize: pool, adam: adamOf(c),
-    generator: networks.generator, discriminator: networks.discriminator, features: { layers, width, taps },
+    image: [size, size],
+    seed,
+    rates,
+    weights,
+    gan,
+    contextual,
+    poolSize: pool,
+    adam: adamOf(c),
+    generator: networks.generator,
+    discriminator: networks.discriminator,
+    features: { layers, width, taps },
   });
 }
 
 function dritTranslator(c: TrainConfig): DritTranslator {
   const { width, blocks, styles } = c.networks.drit;
   return new DritTranslator({
-    size: c.data.size, width, blocks, styles, rates: c.optimization.rates, weights: c.losses.weights, adam: adamOf(c),
+    size: c.data.size,
+    width,
+    blocks,
+    styles,
+    rates: c.optimization.rates,
+    weights: c.losses.weights,
+    adam: adamOf(c),
     discriminator: { width: c.networks.discriminator.width, ...scalesFor(c.data.size) },
   });
 }
 
-/** Scales and layers of DRIT's image discriminators: the published 3 and 4 from 64 pixels on, fewer where an image would vanish. */
-const scalesFor = (size: number): { scales: number; layers: number } => (size >= 128 ? { scales: 3, layers: 4 } : size >= 64 ? { scales: 3, layers: 3 } : { scales: 2, layers: 3 });
+/**
+ * Scales and layers of DRIT's image discriminators: the published 3 and 4 from 64 pixels on, fewer where an image
+ * would vanish.
+ */
+const scalesFor = (size: number): { scales: number; layers: number } =>
+  size >= 128 ? { scales: 3, layers: 4 } : size >= 64 ? { scales: 3, layers: 3 } : { scales: 2, layers: 3 };

@@ -1,5 +1,6 @@
-// Online mutual knowledge distillation (Li et al., AAAI 2020), the paper's comparison [13]: MR is translated into CT, one
-// segmentor learns from CT and its masks, the other from pseudo CT and MR's, and each learns from the other's outputs on both.
+// Online mutual knowledge distillation (Li et al., AAAI 2020), the paper's comparison [13]: MR is translated into CT,
+// one segmentor learns from CT and its masks, the other from pseudo CT and MR's, and each learns from the other's
+// outputs on both.
 import { Module, RandomStreams, type Tensor, add, mul, stopGradient, total } from "../../engine/index.ts";
 import { mutualDistillation } from "../../losses/distillation.ts";
 import { segmentation } from "../../losses/segmentation.ts";
@@ -39,18 +40,34 @@ export class Mutual extends Module implements Regime {
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
     this.SC = segmentor();
     this.SM = segmentor();
-    this.steps = stepsOf(translator, (batch) => translator.update(batch), (batch) => this.learn(batch));
+    this.steps = stepsOf(
+      translator,
+      (batch) => translator.update(batch),
+      (batch) => this.learn(batch),
+    );
     this.initialize(new RandomStreams(seed));
     this.optimize = { S: new Adam([...this.SC.parameters(), ...this.SM.parameters()], { ...adam, rate, name: "S" }) };
   }
 
-  get networks() { return { ...this.translator.networks, SC: this.SC, SM: this.SM }; }
-  get optimizers(): readonly Adam[] { return [...this.translator.optimizers, this.optimize.S]; }
-  get pools() { return this.translator.pools; }
+  get networks() {
+    return { ...this.translator.networks, SC: this.SC, SM: this.SM };
+  }
+  get optimizers(): readonly Adam[] {
+    return [...this.translator.optimizers, this.optimize.S];
+  }
+  get pools() {
+    return this.translator.pools;
+  }
 
   /** The segmentors' update. */
   learn({ xC, yC, xM, yM }: Batch): Losses {
-    const { translator, SC, SM, λ, options: { temperature } } = this;
+    const {
+      translator,
+      SC,
+      SM,
+      λ,
+      options: { temperature },
+    } = this;
     const pC = stopGradient(translator.toC(xM, xC));
     // Each segmentor on both images: one call for its own masks, one for what the other thinks.
     const ofC = [SC.forward(xC).logits, SM.forward(xC).logits] as const;
@@ -58,7 +75,10 @@ export class Mutual extends Module implements Regime {
     const losses = weigh("lossS", {
       diceCT: [λ.seg, () => segmentation(ofC[0], yC)],
       dicePC: [λ.seg, () => segmentation(ofPC[1], yM)],
-      mutual: [λ.hint, () => total(mutualDistillation(...ofC, { temperature }), mutualDistillation(...ofPC, { temperature }))],
+      mutual: [
+        λ.hint,
+        () => total(mutualDistillation(...ofC, { temperature }), mutualDistillation(...ofPC, { temperature })),
+      ],
     });
     this.optimize.S.minimize(losses.lossS);
     return losses;
@@ -70,5 +90,7 @@ export class Mutual extends Module implements Regime {
   }
 
   /** CT stays as it is here. */
-  pictures() { return {}; }
+  pictures() {
+    return {};
+  }
 }

@@ -1,5 +1,5 @@
-// Segmentation of CT by way of pseudo MR, the paper's Table II and III: the translator is trained without segmentation, and no
-// hints are given.
+// Segmentation of CT by way of pseudo MR, the paper's Table II and III: the translator is trained without
+// segmentation, and no hints are given.
 import { Module, RandomStreams, type Tensor, concat, stopGradient } from "../../engine/index.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "../../models/resnet18.ts";
@@ -45,17 +45,33 @@ export class PseudoMr extends Module implements Regime {
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
     this.S = segmentor();
     if (input === "weighted-ct+pmri") this.A = new AlphaNetwork(alpha);
-    this.steps = stepsOf(translator, (batch) => translator.update(batch), (batch) => this.learn(batch));
+    this.steps = stepsOf(
+      translator,
+      (batch) => translator.update(batch),
+      (batch) => this.learn(batch),
+    );
     this.initialize(new RandomStreams(seed));
-    this.optimize = { S: new Adam([...this.S.parameters(), ...(this.A?.parameters() ?? [])], { ...adam, rate, name: "S" }) };
+    this.optimize = {
+      S: new Adam([...this.S.parameters(), ...(this.A?.parameters() ?? [])], { ...adam, rate, name: "S" }),
+    };
   }
 
-  get networks(): Readonly<Record<string, NamedForPyTorch>> { return { ...this.translator.networks, S: this.S, ...(this.A ? { A: this.A } : {}) }; }
-  get optimizers(): readonly Adam[] { return [...this.translator.optimizers, this.optimize.S]; }
-  get pools() { return this.translator.pools; }
+  get networks(): Readonly<Record<string, NamedForPyTorch>> {
+    return { ...this.translator.networks, S: this.S, ...(this.A ? { A: this.A } : {}) };
+  }
+  get optimizers(): readonly Adam[] {
+    return [...this.translator.optimizers, this.optimize.S];
+  }
+  get pools() {
+    return this.translator.pools;
+  }
   /** Real MR teaches a segmentor of MR too. */
-  get inputs(): readonly (keyof Batch)[] { return this.#learnsRealMr ? ["xC", "yC", "xM", "yM"] : ["xC", "yC", "xM"]; }
-  get #learnsRealMr(): boolean { return this.options.input === "pmri" && this.λ.seg * this.λ.segRM !== 0; }
+  get inputs(): readonly (keyof Batch)[] {
+    return this.#learnsRealMr ? ["xC", "yC", "xM", "yM"] : ["xC", "yC", "xM"];
+  }
+  get #learnsRealMr(): boolean {
+    return this.options.input === "pmri" && this.λ.seg * this.λ.segRM !== 0;
+  }
 
   /** The segmentor's update, on pseudo MR of the translator as it is now. */
   learn({ xC, yC, xM, yM }: Batch): Losses {
@@ -70,7 +86,9 @@ export class PseudoMr extends Module implements Regime {
     return losses;
   }
 
-  segment(xC: Tensor): Tensor { return this.#logits(xC, this.translator.toM(xC)); }
+  segment(xC: Tensor): Tensor {
+    return this.#logits(xC, this.translator.toM(xC));
+  }
 
   pictures(xC: Tensor) {
     const pM = this.translator.toM(xC);

@@ -1,4 +1,5 @@
-// The baseline: the student alone, on its own modality, with the same initial values as CMEDL's. CT only, MRI only, T1 only, T2 only.
+// The baseline: the student alone, on its own modality, with the same initial values as CMEDL's. CT only, MRI only,
+// T1 only, T2 only.
 import { Module, RandomStreams, type Tensor } from "../../engine/index.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
@@ -28,8 +29,12 @@ export class CtOnly extends Module implements Regime {
     this.optimize = { S: new Adam(this.SC.parameters(), { ...adam, rate, name: "S" }) };
   }
 
-  get networks() { return { SC: this.SC }; }
-  get optimizers(): readonly Adam[] { return [this.optimize.S]; }
+  get networks() {
+    return { SC: this.SC };
+  }
+  get optimizers(): readonly Adam[] {
+    return [this.optimize.S];
+  }
 
   /** One training step, to be traced: diceCT, which is lossS too. */
   step({ xC, yC }: Pick<Batch, "xC" | "yC">): Losses {
@@ -38,8 +43,12 @@ export class CtOnly extends Module implements Regime {
     return { diceCT, lossS: diceCT };
   }
 
-  segment(xC: Tensor): Tensor { return this.SC.forward(xC).logits; }
+  segment(xC: Tensor): Tensor {
+    return this.SC.forward(xC).logits;
+  }
 
   /** It translates nothing. */
-  pictures() { return {}; }
+  pictures() {
+    return {};
+  }
 }

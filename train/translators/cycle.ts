@@ -52,7 +52,10 @@ export class CycleTranslator extends Module implements Translator {
   constructor(options: CycleTranslatorOptions) {
     super();
     const { image, seed = 0, rates = {}, adam, poolSize = 50 } = options;
-    if (image.some((n) => n % 4 !== 0)) throw new UsageError(`images of ${image.join(" × ")} do not come back from the generators at their size; make both sides multiples of 4`);
+    if (image.some((n) => n % 4 !== 0))
+      throw new UsageError(
+        `images of ${image.join(" × ")} do not come back from the generators at their size; make both sides multiples of 4`,
+      );
     const streams = new RandomStreams(seed);
     this.options = options;
     this.λ = { ...PAPER_WEIGHTS, ...options.weights };
@@ -73,8 +76,12 @@ export class CycleTranslator extends Module implements Translator {
     const { GCM, GMC, DM, DC } = this;
     return { GCM, GMC, DM, DC };
   }
-  get optimizers(): readonly Adam[] { return Object.values(this.optimize); }
-  get pools() { return { poolM: this.poolM, poolC: this.poolC }; }
+  get optimizers(): readonly Adam[] {
+    return Object.values(this.optimize);
+  }
+  get pools() {
+    return { poolM: this.poolM, poolC: this.poolC };
+  }
 
   update(images: Images, tie?: Tie): Losses {
     const G = this.translation(images, tie);
@@ -85,14 +92,31 @@ export class CycleTranslator extends Module implements Translator {
     return { ...G.losses, ...D };
   }
 
-  toM(xC: Tensor): Tensor { return this.GCM.forward(xC); }
-  toC(xM: Tensor): Tensor { return this.GMC.forward(xM); }
+  toM(xC: Tensor): Tensor {
+    return this.GCM.forward(xC);
+  }
+  toC(xM: Tensor): Tensor {
+    return this.GMC.forward(xM);
+  }
 
-  /** What the translators minimize: with what `tie` adds, the total of Eq. (7). Discriminators judge, and are not moved. */
+  /**
+   * What the translators minimize: with what `tie` adds, the total of Eq. (7). Discriminators judge, and are not
+   * moved.
+   */
   translation({ xC, xM }: Images, tie?: Tie) {
-    const { GCM, GMC, DM, DC, F, λ, options: { gan, contextual: options } } = this;
-    const pM = GCM.forward(xC), pC = GMC.forward(xM);
-    const rC = once(() => GMC.forward(pM)), rM = once(() => GCM.forward(pC));
+    const {
+      GCM,
+      GMC,
+      DM,
+      DC,
+      F,
+      λ,
+      options: { gan, contextual: options },
+    } = this;
+    const pM = GCM.forward(xC);
+    const pC = GMC.forward(xM);
+    const rC = once(() => GMC.forward(pM));
+    const rM = once(() => GCM.forward(pC));
     const losses = weigh("lossG", {
       advM: [λ.adv, () => adversarial(DM, pM, gan)],
       advC: [λ.adv, () => adversarial(DC, pC, gan)],

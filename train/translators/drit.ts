@@ -1,4 +1,5 @@
-// DRIT as a translator (Lee et al. 2018): an image is a content code, which both modalities share, and a style of its own. Fig. 1 (b).
+// DRIT as a translator (Lee et al. 2018): an image is a content code, which both modalities share, and a style of its
+// own. Fig. 1 (b).
 //
 //   xC xM      images of C and M, unpaired       cC cM   their content codes       sC sM   their styles, Gaussians      z   a style drawn from N(0, 1)
 //   pM pC      content of the one in the style of the other       rC rM   there and back again
@@ -7,10 +8,28 @@
 import { Module, RandomStream, type Tensor, add, exp, full, mul, total } from "../../engine/index.ts";
 import { l1 } from "../../losses/cycle.ts";
 import {
-  DRIT_VARIATIONAL, type VariationalWeights, contentAdversarial, contentDiscrimination, contentReconstruction, latentRegression, multiScaleAdversarial, multiScaleDiscrimination, variational,
+  DRIT_VARIATIONAL,
+  type VariationalWeights,
+  contentAdversarial,
+  contentDiscrimination,
+  contentReconstruction,
+  latentRegression,
+  multiScaleAdversarial,
+  multiScaleDiscrimination,
+  variational,
 } from "../../losses/drit.ts";
-import { ContentDiscriminator, MultiScaleDiscriminator, type MultiScaleDiscriminatorOptions } from "../../models/drit-discriminators.ts";
-import { ContentEncoder, type Domain, StyleEncoder, type StyleDistribution, StyleGenerator } from "../../models/drit.ts";
+import {
+  ContentDiscriminator,
+  MultiScaleDiscriminator,
+  type MultiScaleDiscriminatorOptions,
+} from "../../models/drit-discriminators.ts";
+import {
+  ContentEncoder,
+  type Domain,
+  StyleEncoder,
+  type StyleDistribution,
+  StyleGenerator,
+} from "../../models/drit.ts";
 
 import { Adam, type AdamOptions } from "../adam.ts";
 import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
@@ -28,21 +47,33 @@ export interface DritTranslatorOptions {
   discriminator?: MultiScaleDiscriminatorOptions;
   weights?: Partial<LossWeights>;
   variational?: VariationalWeights;
-  /** Learning rates of encoders and generator, of discriminators: 1e-4 each; the content discriminator's is 0.4 of D, as published. */
+  /**
+   * Learning rates of encoders and generator, of discriminators: 1e-4 each; the content discriminator's is 0.4 of D,
+   * as published.
+   */
   rates?: { G?: number; D?: number };
   adam?: Omit<AdamOptions, "rate" | "name">;
 }
 
-/** What an iteration draws: N(0, 1) for each style that is sampled, [N, styles]; `noise` in place of the content encoder's own. */
+/**
+ * What an iteration draws: N(0, 1) for each style that is sampled, [N, styles]; `noise` in place of the content
+ * encoder's own.
+ */
 export interface Draws {
-  sC: Tensor; sM: Tensor; rC: Tensor; rM: Tensor; z: Tensor;
+  sC: Tensor;
+  sM: Tensor;
+  rC: Tensor;
+  rM: Tensor;
+  z: Tensor;
   noise?: { cC: Tensor; cM: Tensor; pC: Tensor; pM: Tensor };
 }
 
-const C: Domain = "a", M: Domain = "b";
+const C: Domain = "a";
+const M: Domain = "b";
 
 /** μ + ε·σ of a Gaussian. */
-const sample = ({ mu, logVariance }: StyleDistribution, ε: Tensor): Tensor => add(mu, mul(ε, exp(mul(0.5, logVariance))));
+const sample = ({ mu, logVariance }: StyleDistribution, ε: Tensor): Tensor =>
+  add(mu, mul(ε, exp(mul(0.5, logVariance))));
 
 export class DritTranslator extends Module implements Translator {
   readonly Ec: ContentEncoder;
@@ -73,7 +104,11 @@ export class DritTranslator extends Module implements Translator {
     this.DCz = critic();
     this.DMz = critic();
     this.Dc = new ContentDiscriminator({ channels: 4 * width, layers: contentLayers(size / 4) });
-    const of = (name: string, rate: number, networks: readonly Module[], more: Partial<AdamOptions> = {}): Adam => new Adam(networks.flatMap((n) => n.parameters()), { ...adam, ...more, rate, name });
+    const of = (name: string, rate: number, networks: readonly Module[], more: Partial<AdamOptions> = {}): Adam =>
+      new Adam(
+        networks.flatMap((n) => n.parameters()),
+        { ...adam, ...more, rate, name },
+      );
     const { G: rateG = 1e-4, D: rateD = 1e-4 } = rates;
     this.optimize = {
       EG: of("EG", rateG, [this.Ec, this.G]),
@@ -91,7 +126,9 @@ export class DritTranslator extends Module implements Translator {
     const { Ec, Es, G, DC, DM, DCz, DMz, Dc } = this;
     return { Ec, Es, G, DC, DM, DCz, DMz, Dc };
   }
-  get optimizers(): readonly Adam[] { return Object.values(this.optimize); }
+  get optimizers(): readonly Adam[] {
+    return Object.values(this.optimize);
+  }
 
   update(images: Images, tie?: Tie): Losses {
     const { λ, optimize } = this;
@@ -101,9 +138,12 @@ export class DritTranslator extends Module implements Translator {
     const lossDc = λ.c === 0 ? {} : this.updateContentDiscriminator(images, t.cC, t.cM);
     const encoded = weigh("lossEG", this.encodedTerms(images, t, tie?.(t.pM)));
     const random = weigh("lossZ", this.randomTerms(t));
-    // Both gradients at the same weights, before either step: the published code steps in between and then uses old activations.
+    // Both gradients at the same weights, before either step: the published code steps in between and then uses old
+    // activations.
     const { EG, Es } = optimize;
-    const byEncoded = EG.gradients(encoded.lossEG), byStyle = Es.gradients(encoded.lossEG), byRandom = EG.gradients(random.lossZ);
+    const byEncoded = EG.gradients(encoded.lossEG);
+    const byStyle = Es.gradients(encoded.lossEG);
+    const byRandom = EG.gradients(random.lossZ);
     EG.update(byEncoded);
     Es.update(byStyle);
     EG.update(byRandom);
@@ -111,8 +151,12 @@ export class DritTranslator extends Module implements Translator {
   }
 
   /** Content of C in M's style: xM's, or where none is given the styles' mean, 0. */
-  toM(xC: Tensor, xM?: Tensor): Tensor { return this.#into(M, C, xC, xM); }
-  toC(xM: Tensor, xC?: Tensor): Tensor { return this.#into(C, M, xM, xC); }
+  toM(xC: Tensor, xM?: Tensor): Tensor {
+    return this.#into(M, C, xC, xM);
+  }
+  toC(xM: Tensor, xC?: Tensor): Tensor {
+    return this.#into(C, M, xM, xC);
+  }
 
   #into(to: Domain, from: Domain, x: Tensor, styled?: Tensor): Tensor {
     const content = this.Ec.forward(x, from);
@@ -123,29 +167,42 @@ export class DritTranslator extends Module implements Translator {
   /** All translations of an iteration, drawn by the translator's own stream unless `draws` are given. */
   translation({ xC, xM }: Images, draws: Draws = this.#draw(xC.shape[0])) {
     const { Ec, Es, G } = this;
-    const cC = Ec.forward(xC, C, draws.noise?.cC), cM = Ec.forward(xM, M, draws.noise?.cM);
-    const sC = Es.forward(xC, C), sM = Es.forward(xM, M);
-    const zC = sample(sC, draws.sC), zM = sample(sM, draws.sM);
-    const pC = G.forward(cM, zC, C), pM = G.forward(cC, zM, M);
-    const selfC = G.forward(cC, zC, C), selfM = G.forward(cM, zM, M);
-    const randomC = G.forward(cM, draws.z, C), randomM = G.forward(cC, draws.z, M);
+    const cC = Ec.forward(xC, C, draws.noise?.cC);
+    const cM = Ec.forward(xM, M, draws.noise?.cM);
+    const sC = Es.forward(xC, C);
+    const sM = Es.forward(xM, M);
+    const zC = sample(sC, draws.sC);
+    const zM = sample(sM, draws.sM);
+    const pC = G.forward(cM, zC, C);
+    const pM = G.forward(cC, zM, M);
+    const selfC = G.forward(cC, zC, C);
+    const selfM = G.forward(cM, zM, M);
+    const randomC = G.forward(cM, draws.z, C);
+    const randomM = G.forward(cC, draws.z, M);
     // There and back: contents of the translated, styles of the translated.
-    const cpC = Ec.forward(pC, C, draws.noise?.pC), cpM = Ec.forward(pM, M, draws.noise?.pM);
-    const rC = G.forward(cpM, sample(Es.forward(pC, C), draws.rC), C), rM = G.forward(cpC, sample(Es.forward(pM, M), draws.rM), M);
+    const cpC = Ec.forward(pC, C, draws.noise?.pC);
+    const cpM = Ec.forward(pM, M, draws.noise?.pM);
+    const rC = G.forward(cpM, sample(Es.forward(pC, C), draws.rC), C);
+    const rM = G.forward(cpC, sample(Es.forward(pM, M), draws.rM), M);
     return { cC, cM, sC, sM, pC, pM, selfC, selfM, randomC, randomM, cpC, cpM, rC, rM, z: draws.z };
   }
 
   /** What the image discriminators minimize: each its own fakes, of encoded or of random styles. Fakes are detached. */
   discrimination({ xC, xM }: Images, { pC, pM, randomC, randomM }: ReturnType<DritTranslator["translation"]>): Losses {
     return {
-      lossDM: multiScaleDiscrimination(this.DM, xM, pM), lossDC: multiScaleDiscrimination(this.DC, xC, pC),
-      lossDMz: multiScaleDiscrimination(this.DMz, xM, randomM), lossDCz: multiScaleDiscrimination(this.DCz, xC, randomC),
+      lossDM: multiScaleDiscrimination(this.DM, xM, pM),
+      lossDC: multiScaleDiscrimination(this.DC, xC, pC),
+      lossDMz: multiScaleDiscrimination(this.DMz, xM, randomM),
+      lossDCz: multiScaleDiscrimination(this.DCz, xC, randomC),
     };
   }
 
   /** Eq. (13): its terms on encoded styles, with what segmentors add; those on random styles are in `randomTerms`. */
   encodedTerms({ xC, xM }: Images, t: ReturnType<DritTranslator["translation"]>, tied: Terms = {}): Terms {
-    const { λ, options: { variational: weights = DRIT_VARIATIONAL } } = this;
+    const {
+      λ,
+      options: { variational: weights = DRIT_VARIATIONAL },
+    } = this;
     return {
       advM: [λ.adv, () => multiScaleAdversarial(this.DM, t.pM)],
       advC: [λ.adv, () => multiScaleAdversarial(this.DC, t.pC)],
@@ -164,7 +221,14 @@ export class DritTranslator extends Module implements Translator {
     return {
       advMz: [this.λ.adv, () => multiScaleAdversarial(this.DMz, t.randomM)],
       advCz: [this.λ.adv, () => multiScaleAdversarial(this.DCz, t.randomC)],
-      lr: [this.λ.lr, () => total(latentRegression(this.Es.forward(t.randomC, C).mu, t.z), latentRegression(this.Es.forward(t.randomM, M).mu, t.z))],
+      lr: [
+        this.λ.lr,
+        () =>
+          total(
+            latentRegression(this.Es.forward(t.randomC, C).mu, t.z),
+            latentRegression(this.Es.forward(t.randomM, M).mu, t.z),
+          ),
+      ],
     };
   }
 

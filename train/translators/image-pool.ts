@@ -1,9 +1,26 @@
 // A history of generated images (Shrivastava et al. 2017): a discriminator that also sees old fakes cannot forget them.
 import {
-  Module, RandomStreams, ShapeError, type Tensor, Variable, cast, concat, equal, hostInput, iota, requireTrace, slice, stopGradient, sum, where,
+  Module,
+  RandomStreams,
+  ShapeError,
+  type Tensor,
+  Variable,
+  cast,
+  concat,
+  equal,
+  hostInput,
+  iota,
+  requireTrace,
+  slice,
+  stopGradient,
+  sum,
+  where,
 } from "../../engine/index.ts";
 
-/** What becomes of one image: the slot it is stored in (null: nowhere), and whether that slot's old image is given instead. */
+/**
+ * What becomes of one image: the slot it is stored in (null: nowhere), and whether that slot's old image is given
+ * instead.
+ */
 export interface PoolChoice {
   slot: number | null;
   old: boolean;
@@ -20,10 +37,19 @@ export class ImagePool extends Module {
   /** Images that have passed since the start; a checkpoint keeps it. */
   seen = 0;
   readonly #key: number;
-  constructor(readonly capacity: number, image: readonly [H: number, W: number, C: number], key: number) {
+  constructor(
+    readonly capacity: number,
+    image: readonly [H: number, W: number, C: number],
+    key: number,
+  ) {
     super();
     this.#key = key;
-    if (capacity > 0) this.store = new Variable([capacity, ...image], () => new Float32Array(capacity * image[0] * image[1] * image[2]), { trainable: false });
+    if (capacity > 0)
+      this.store = new Variable(
+        [capacity, ...image],
+        () => new Float32Array(capacity * image[0] * image[1] * image[2]),
+        { trainable: false },
+      );
   }
 
   /** What becomes of the n-th image ever. */
@@ -33,23 +59,39 @@ export class ImagePool extends Module {
     return { slot: Math.floor(RandomStreams.uniform(this.#key, 2 * n + 1) * this.capacity), old: true };
   }
 
-  /** Images to judge in place of `images` [N, H, W, C], detached; each run counts N more as seen. Only within a trace. */
+  /**
+   * Images to judge in place of `images` [N, H, W, C], detached; each run counts N more as seen. Only within a trace.
+   */
   exchange(images: Tensor): Tensor {
     const fakes = stopGradient(images);
     if (!this.store) return fakes;
     const [N, ...image] = fakes.shape;
     if (image.some((n, d) => n !== this.store!.shape[d + 1])) {
-      throw new ShapeError("imagePool", `holds images [${this.store.shape.slice(1).join(", ")}], was given [${image.join(", ")}]; make the pool for the size trained at`);
+      throw new ShapeError(
+        "imagePool",
+        `holds images [${this.store.shape.slice(1).join(", ")}], was given [${image.join(", ")}]; make the pool for the size trained at`,
+      );
     }
     // Per image: the slot (capacity: none), and 1 if the old image is given.
-    const choices = hostInput("pool-choices", [N, 2], () => Array.from({ length: N }, (_, i) => {
-      const { slot, old } = this.choice(this.seen + i);
-      return [slot ?? this.capacity, Number(old)];
-    }).flat(), "u32");
+    const choices = hostInput(
+      "pool-choices",
+      [N, 2],
+      () =>
+        Array.from({ length: N }, (_, i) => {
+          const { slot, old } = this.choice(this.seen + i);
+          return [slot ?? this.capacity, Number(old)];
+        }).flat(),
+      "u32",
+    );
     const slots = iota([this.capacity, 1, 1, 1]);
     const given = Array.from({ length: N }, (_, i) => {
       const fresh = slice(fakes, [[i, i + 1]]);
-      const [slot, old] = [0, 1].map((c) => slice(choices, [[i, i + 1], [c, c + 1]]));
+      const [slot, old] = [0, 1].map((c) =>
+        slice(choices, [
+          [i, i + 1],
+          [c, c + 1],
+        ]),
+      );
       const here = equal(slots, slot);
       const held = this.store!.value;
       const found = sum(where(here, held, 0), 0, { keepDims: true });

@@ -1,10 +1,30 @@
 // Normalisation, and vectors of unit length.
-import { type Tensor, add, batchNorm, cosineSimilarity, groupNorm, instanceNorm, layerNorm, mul, normalize, unitLength } from "../../../engine/index.ts";
+import {
+  type Tensor,
+  add,
+  batchNorm,
+  cosineSimilarity,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  mul,
+  normalize,
+  unitLength,
+} from "../../../engine/index.ts";
 import { type Adapter, type Adapters, single, toNCHW, toNHWC } from "../adapter.ts";
 
-interface Norm { eps: number; training: boolean; momentum: number; groups: number; normalized_shape: number[]; axis: number; p: number }
+interface Norm {
+  eps: number;
+  training: boolean;
+  momentum: number;
+  groups: number;
+  normalized_shape: number[];
+  axis: number;
+  p: number;
+}
 
-const moved = (old: Tensor, batch: Tensor, momentum: number): Tensor => add(mul(old, 1 - momentum), mul(batch, momentum));
+const moved = (old: Tensor, batch: Tensor, momentum: number): Tensor =>
+  add(mul(old, 1 - momentum), mul(batch, momentum));
 
 const batch: Adapter<Norm> = ({ training, momentum, eps }, { x, w: weight, b: bias, running_mean, running_var }) => {
   if (!training) return { y: toNCHW(normalize(toNHWC(x), running_mean, running_var, eps, weight, bias)) };
@@ -18,9 +38,15 @@ const batch: Adapter<Norm> = ({ training, momentum, eps }, { x, w: weight, b: bi
 
 export const norm: Adapters = {
   batch_norm: batch,
-  instance_norm: single(({ eps }: Norm, { x, w: weight, b: bias }) => toNCHW(instanceNorm(toNHWC(x), { eps, weight, bias }))),
-  group_norm: single(({ groups, eps }: Norm, { x, w: weight, b: bias }) => toNCHW(groupNorm(toNHWC(x), groups, { eps, weight, bias }))),
-  layer_norm: single(({ normalized_shape, eps }: Norm, { x, w: weight, b: bias }) => layerNorm(x, normalized_shape.length, { eps, weight, bias })),
+  instance_norm: single(({ eps }: Norm, { x, w: weight, b: bias }) =>
+    toNCHW(instanceNorm(toNHWC(x), { eps, weight, bias })),
+  ),
+  group_norm: single(({ groups, eps }: Norm, { x, w: weight, b: bias }) =>
+    toNCHW(groupNorm(toNHWC(x), groups, { eps, weight, bias })),
+  ),
+  layer_norm: single(({ normalized_shape, eps }: Norm, { x, w: weight, b: bias }) =>
+    layerNorm(x, normalized_shape.length, { eps, weight, bias }),
+  ),
   cosine_similarity: single(({ axis, eps }: Norm, { a, b }) => cosineSimilarity(a, b, axis, { eps })),
   normalize: single(({ p, axis, eps }: Norm, { x }) => unitLength(x, axis, { p, eps })),
 };

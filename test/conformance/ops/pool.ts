@@ -1,5 +1,13 @@
 // Pooling: the suite's NCHW around the engine's NHWC.
-import { type Tensor, adaptiveAvgPool2d, avgPool2d, maxPool2d, maxPool2dIndices, maxUnpool2d, reshape } from "../../../engine/index.ts";
+import {
+  type Tensor,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  maxPool2d,
+  maxPool2dIndices,
+  maxUnpool2d,
+  reshape,
+} from "../../../engine/index.ts";
 import { type Adapters, type Named, single, toNCHW, toNHWC } from "../adapter.ts";
 
 type Pair = [number, number];
@@ -17,8 +25,35 @@ export const pool: Adapters = {
     const options = { kernel, stride, pad: padding, dilation, ceilMode: ceil_mode };
     return { y: onImages((t) => maxPool2d(t, options), x), indices: onImages((t) => maxPool2dIndices(t, options), x) };
   },
-  max_unpool2d: single(({ out_size }: { out_size: Pair }, { x, indices }) => onImages((t, at) => maxUnpool2d(t, at, out_size), x, indices)),
-  avg_pool2d: single(({ kernel, stride, padding, ceil_mode, count_include_pad, divisor_override }: Windows & { count_include_pad: boolean; divisor_override: number | null }, { x }) =>
-    onImages((t) => avgPool2d(t, { kernel, stride, pad: padding, ceilMode: ceil_mode, countIncludePad: count_include_pad, divisorOverride: divisor_override ?? undefined }), x)),
-  adaptive_avg_pool2d: single(({ out_size }: { out_size: Pair }, { x }) => onImages((t) => adaptiveAvgPool2d(t, out_size), x)),
+  max_unpool2d: single(({ out_size }: { out_size: Pair }, { x, indices }) =>
+    onImages((t, at) => maxUnpool2d(t, at, out_size), x, indices),
+  ),
+  avg_pool2d: single(
+    (
+      {
+        kernel,
+        stride,
+        padding,
+        ceil_mode,
+        count_include_pad,
+        divisor_override,
+      }: Windows & { count_include_pad: boolean; divisor_override: number | null },
+      { x },
+    ) =>
+      onImages(
+        (t) =>
+          avgPool2d(t, {
+            kernel,
+            stride,
+            pad: padding,
+            ceilMode: ceil_mode,
+            countIncludePad: count_include_pad,
+            divisorOverride: divisor_override ?? undefined,
+          }),
+        x,
+      ),
+  ),
+  adaptive_avg_pool2d: single(({ out_size }: { out_size: Pair }, { x }) =>
+    onImages((t) => adaptiveAvgPool2d(t, out_size), x),
+  ),
 };
