@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { NumericalError } from "../engine/index.ts";
-import { ConfigError } from "../train/config/check.ts";
+import type { ConfigError } from "../train/config/check.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, type TrainConfig } from "../train/config/config.ts";
 import {
   EXPERIMENTS,

@@ -1,6 +1,6 @@
 // A module is a class whose fields are parameters and other modules; names are the paths of the fields.
-import { type Initializer } from "./init.ts";
-import { RandomStreams } from "./random.ts";
+import type { Initializer } from "./init.ts";
+import type { RandomStreams } from "./random.ts";
 import { RandomStream } from "./random-stream.ts";
 import type { Shape } from "./shape.ts";
 import { Variable } from "./variable.ts";

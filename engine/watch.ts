@@ -5,7 +5,7 @@ import { sum } from "./ops/reduce.ts";
 import { full } from "./constant.ts";
 import { isFloat } from "./dtype.ts";
 import { ancestors } from "./grad.ts";
-import { type Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 import { requireTrace } from "./trace.ts";
 import { variableOp } from "./variable.ts";
 

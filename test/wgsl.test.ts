@@ -27,7 +27,7 @@ const text = (file: string): string => readFileSync(`kernels/${file}`, "utf8");
 
 const nullGpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
 let device: GPUDevice;
-let kernels: Kernel[] = [];
+const kernels: Kernel[] = [];
 
 test.before(async () => {
   const adapter = (await nullGpu.requestAdapter())!;

@@ -11,7 +11,7 @@ import type { Tensor } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
 import { aliasOf } from "../fuse/access.ts";
 import { fuse } from "../fuse/fuse.ts";
-import { type BindingLimits, type Fusion } from "../fuse/stage.ts";
+import type { BindingLimits, Fusion } from "../fuse/stage.ts";
 import { Lowerer } from "../lower/lower.ts";
 import { type Assignment, type Plan, plan } from "../plan/plan.ts";
 import { recompute } from "./recompute.ts";

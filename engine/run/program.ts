@@ -18,7 +18,7 @@ import {
   build,
 } from "./build.ts";
 import type { Storage } from "../plan/plan.ts";
-import { RUNS_AHEAD, type Staging, StagingRing } from "./staging.ts";
+import { RUNS_AHEAD, type Staging, type StagingRing } from "./staging.ts";
 
 /** Values for a program's inputs, by name. */
 export type Feeds = Readonly<Record<string, ArrayLike<number>>>;

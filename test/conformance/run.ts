@@ -10,7 +10,7 @@ import {
   sum,
   total,
 } from "../../engine/index.ts";
-import { type Adapter, type Adapters, type Named } from "./adapter.ts";
+import type { Adapter, Adapters, Named } from "./adapter.ts";
 import { halfTolerance, resultBeyondHalf, rounded, withoutHalf } from "./half.ts";
 import {
   type Case,

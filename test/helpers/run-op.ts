@@ -4,7 +4,7 @@ import { type DType, type TypedArray, bytesPerElement, decode, encode } from "..
 import type { Attrs, KernelOp, Slot, Spec } from "../../engine/op.ts";
 import { storageAliases } from "../../engine/wgsl/dispatch.ts";
 import { sizeOf } from "../../engine/shape.ts";
-import { type Tensor } from "../../engine/tensor.ts";
+import type { Tensor } from "../../engine/tensor.ts";
 import { input } from "../../engine/constant.ts";
 import { environment } from "./environment.ts";
 

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Module, Parameter, RandomStreams } from "../../engine/index.ts";
+import { type Module, type Parameter, RandomStreams } from "../../engine/index.ts";
 import { BatchNorm2d, Conv2d, ConvTranspose2d } from "../../models/blocks.ts";
 import { DenseFcn } from "../../models/dense-fcn.ts";
 import { ContentDiscriminator, MultiScaleDiscriminator } from "../../models/drit-discriminators.ts";
