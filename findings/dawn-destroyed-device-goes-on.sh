@@ -2,11 +2,11 @@
 # After device.destroy() nearly everything still succeeds.
 # Versions: npm webgpu 0.6.2 (Dawn) on Mesa 25.0.7 lavapipe.
 # One would guess: calls on a destroyed device throw, reject or raise validation errors.
-# Seen: createBuffer gives a buffer of the size asked for, writeBuffer returns, a shader module of the text "garbage" has no
-#   messages, createComputePipelineAsync of it resolves, popErrorScope gives null for an invalid buffer and
+# Seen: createBuffer gives a buffer of the size asked for, writeBuffer returns, a shader module of the text "garbage"
+#   has no messages, createComputePipelineAsync of it resolves, popErrorScope gives null for an invalid buffer and
 #   onSubmittedWorkDone resolves. mapAsync alone rejects (AbortError).
-# A tool should: count a step as done when a word that the step wrote has been mapped; listen to device.lost and make every
-#   later read throw.
+# A tool should: count a step as done when a word that the step wrote has been mapped; listen to device.lost and make
+#   every later read throw.
 source "$(dirname "$0")/setup.bash"
 driver lavapipe
 npm_packages webgpu@0.6.2

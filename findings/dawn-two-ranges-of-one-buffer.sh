@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Reading one range of a buffer while writing another is an error; writing both is none.
 # Versions: npm webgpu 0.6.2 (Dawn) on Mesa 25.0.7 lavapipe.
-# One would guess: two ranges that don't overlap never conflict, or, if they do, two that are written rather than one read and
-#   one written.
-# Seen: bound as read and read_write in one dispatch: a validation error, whatever the ranges. Both bound as read_write: none.
+# One would guess: two ranges that don't overlap never conflict, or, if they do, two that are written rather than one
+#   read and one written.
+# Seen: bound as read and read_write in one dispatch: a validation error, whatever the ranges. Both bound as
+#   read_write: none.
 # A tool should: keep inputs and outputs of a dispatch in different buffers when it plans memory, or declare the input
 #   read_write too; an arena for all tensors fails at the first op that reads and writes it.
 source "$(dirname "$0")/setup.bash"

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # A pipeline constant of 1.5 is taken for an integer without a word, where −1 and 2³³ are refused.
 # Versions: npm webgpu 0.6.2 (Dawn) on Mesa 25.0.7 lavapipe.
-# One would guess: "override N : u32" refuses 1.5, as it refuses what u32 can't hold; dispatchWorkgroups(1.7) is a TypeError.
-# Seen: N = 1.5 is 1, N = −1 is a validation error; dispatchWorkgroups(1.7) runs one workgroup; buffers of 17.9 bytes have 17.
+# One would guess: "override N : u32" refuses 1.5, as it refuses what u32 can't hold; dispatchWorkgroups(1.7) is a
+#   TypeError.
+# Seen: N = 1.5 is 1, N = −1 is a validation error; dispatchWorkgroups(1.7) runs one workgroup; buffers of 17.9 bytes
+#   have 17.
 # A tool should: check that tile sizes and counts are whole before it hands them over: n / tile without a ceiling
 #   leaves the last tile out, and nothing says so.
 source "$(dirname "$0")/setup.bash"

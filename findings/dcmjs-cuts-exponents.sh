@@ -2,10 +2,11 @@
 # A number of more than 16 characters is written without its end, exponent and all.
 # Versions: dcmjs 0.51.1.
 # One would guess: a decimal string (at most 16 characters) is the number rounded to what fits.
-# Seen: the text is cut: a direction cosine of 1.2246467991473532e-16 is read back as 1.22464679914735, not as the 0 it
-#   stands for; 1234567890123456789 comes back a thousandth of itself. A warning goes to the console; the file is written.
-# A tool should: round direction cosines and positions to 16 characters before it hands them over (the cosine of a right
-#   angle in floating point is such a number), and refuse cosines beyond 1.
+# Seen: the text is cut: a direction cosine of 1.2246467991473532e-16 is read back as 1.22464679914735, not as the 0
+#   it stands for; 1234567890123456789 comes back a thousandth of itself. A warning goes to the console; the file is
+#   written.
+# A tool should: round direction cosines and positions to 16 characters before it hands them over (the cosine of a
+#   right angle in floating point is such a number), and refuse cosines beyond 1.
 source "$(dirname "$0")/setup.bash"
 npm_packages dcmjs@0.51.1
 cat >seen.mjs <<'JS'

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # x² by power has no gradient at 0, and a product has none beside a zero.
 # Versions: @jax-js/jax 0.1.25, CPU backend.
-# One would guess: power(x, 2) has slope 0 at 0 and the product of 2, 0, 3 the gradient (0, 6, 0), as square and calculus have
-#   it; relu and abs have slope 0 at 0.
+# One would guess: power(x, 2) has slope 0 at 0 and the product of 2, 0, 3 the gradient (0, 6, 0), as square and
+#   calculus have it; relu and abs have slope 0 at 0.
 # Seen: power(x, 2) gives NaN at 0, the product (0, NaN, 0), relu and abs slope 1. square(x) gives 0.
 # A tool should: write squares as products; one zero pixel turns a loss with power(x, 2) to NaN.
 source "$(dirname "$0")/setup.bash"

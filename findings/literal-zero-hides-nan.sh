@@ -2,10 +2,10 @@
 # A literal zero hides NaN; the same zero loaded from a buffer does not.
 # Versions: npm webgpu 0.6.2 (Dawn) on SwiftShader 5.0.0, of Debian's chromium 156.
 # One would guess: NaN * 0.0 is NaN, and so is 0.0 / NaN.
-# Seen: x * 0.0 and 0.0 / x are 0 for NaN and infinity where 0.0 stands in the shader's text. With a zero from a buffer they
-#   are NaN.
+# Seen: x * 0.0 and 0.0 / x are 0 for NaN and infinity where 0.0 stands in the shader's text. With a zero from a
+#   buffer they are NaN.
 # A tool should: pass a weight that may be 0 at run time, or drop its term on purpose: a loss term of literal weight 0
-#   reports a healthy total over a broken term, and only on some drivers.
+#   reports a healthy total over a broken term.
 source "$(dirname "$0")/setup.bash"
 driver swiftshader
 npm_packages webgpu@0.6.2

@@ -4,7 +4,8 @@
 # One would guess: 0, 1, 2, 3 held as float and saved with a header of type int16 are stored as 0, 1, 2, 3.
 # Seen: nibabel stretches them over the range of int16 (scl_slope 4.58e-5), and they come back as 0.99999999977,
 #   1.9999999995, …; astype(int) makes of them 0, 1, 2. Saved from an integer array they are exact.
-# A tool should: round labels, never cut them; take values within 1e-3 of a whole number for it; write masks from integers.
+# A tool should: round labels, never cut them; take values within 1e-3 of a whole number for it; write masks from
+#   integers.
 source "$(dirname "$0")/setup.bash"
 debian_package python3-nibabel 5.0.0
 cat >seen.py <<'PY'

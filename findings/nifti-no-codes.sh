@@ -2,11 +2,11 @@
 # A NIfTI file with both orientation codes 0 is put in different places, and mirrored in one of them.
 # Versions: nibabel 5.0.0, ITK 5.2.1 (plastimatch 1.9.4), mrtrix3 3.0.3, nifti-reader-js 0.8.0.
 # One would guess: without codes only the spacing counts, so the first voxel is at the origin, for all.
-# Seen: 4 × 5 × 6 voxels of 1 × 2 × 3 mm. First voxel, in mm to the right, the front and the top: nibabel (1.5, -4, -7.5) with
-#   x running to the left; mrtrix3 (-1.5, -4, -7.5) with x to the right; nifti-reader-js the origin, x to the right and y to
-#   the front; ITK the origin, x to the left and y to the back.
-# A tool should: say that the codes are missing, and pair an image and its mask voxel for voxel only when told to; a mask that
-#   went through one of these readers comes back with a code, and elsewhere.
+# Seen: 4 × 5 × 6 voxels of 1 × 2 × 3 mm. First voxel, in mm to the right, the front and the top: nibabel (1.5, -4,
+#   -7.5) with x running to the left; mrtrix3 (-1.5, -4, -7.5) with x to the right; nifti-reader-js the origin, x to
+#   the right and y to the front; ITK the origin, x to the left and y to the back.
+# A tool should: say that the codes are missing, and pair an image and its mask voxel for voxel only when told to; a
+#   mask that went through one of these readers comes back with a code, and elsewhere.
 source "$(dirname "$0")/setup.bash"
 debian_package python3-nibabel 5.0.0
 debian_package plastimatch 1.9.4

@@ -2,10 +2,10 @@
 # The spacing of an image and the columns of its affine come from two places of the file, and may differ.
 # Versions: nibabel 5.0.0, ITK 5.2.1 (plastimatch 1.9.4), mrtrix3 3.0.3.
 # One would guess: a reader that takes the s-form takes the spacing from it.
-# Seen: pixdim 1 mm beside an s-form with columns of 2 mm: nibabel's get_zooms() says 1 and its affine 2, without a warning;
-#   mrtrix3 says 2; ITK finds no image at all ("only supports orthonormal direction cosines").
-# A tool should: derive spacing from the affine's columns alone, and warn where pixdim differs; volumes in ml taken from
-#   get_zooms() are 8 times too small here.
+# Seen: pixdim 1 mm beside an s-form with columns of 2 mm: nibabel's get_zooms() says 1 and its affine 2, without a
+#   warning; mrtrix3 says 2; ITK finds no image at all ("only supports orthonormal direction cosines").
+# A tool should: derive spacing from the affine's columns alone, and warn where pixdim differs; volumes in ml taken
+#   from get_zooms() are 8 times too small here.
 source "$(dirname "$0")/setup.bash"
 debian_package python3-nibabel 5.0.0
 debian_package plastimatch 1.9.4

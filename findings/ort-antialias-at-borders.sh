@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Antialiased resizing of an ONNX model differs from Pillow's at the borders.
 # Versions: onnxruntime-web 1.30.0 (opset 19), Pillow 9.4.0.
-# One would guess: Resize with mode linear and antialias 1 is the stretched triangle of Pillow's BILINEAR, borders included.
-# Seen: halving 1 … 8, the inside agrees (3.5, 5.5); the ends are 1.625 and 7.375 by ONNX and 1.714 and 7.286 by Pillow:
-#   ONNX Runtime repeats the border pixel under the filter, Pillow leaves it out and weighs the rest. exclude_outside 1
-#   brings it to Pillow's.
-# A tool should: export with exclude_outside 1 where the training resized with Pillow; compare whole images, not centres.
+# One would guess: Resize with mode linear and antialias 1 is the stretched triangle of Pillow's BILINEAR, borders
+#   included.
+# Seen: halving 1 … 8, the inside agrees (3.5, 5.5); the ends are 1.625 and 7.375 by ONNX and 1.714 and 7.286 by
+#   Pillow: ONNX Runtime repeats the border pixel under the filter, Pillow leaves it out and weighs the rest.
+#   exclude_outside 1 brings it to Pillow's.
+# A tool should: export with exclude_outside 1 where the training resized with Pillow; compare whole images, not
+#   centres.
 source "$(dirname "$0")/setup.bash"
 debian_package python3-pil 9.4.0
 npm_packages onnxruntime-web@1.30.0

@@ -3,7 +3,8 @@
 # Versions: onnxruntime-web 1.30.0, CPU provider (WebAssembly).
 # One would guess: MaxPool over a window of −∞ is −∞, as ReduceMax has it.
 # Seen: MaxPool gives −3.4028e38, the smallest finite f32; ReduceMax gives −∞.
-# A tool should: not mark excluded pixels by −∞ and look for −∞ behind a pool, and not take the difference for its own fault.
+# A tool should: not mark excluded pixels by −∞ and look for −∞ behind a pool, and not take the difference for its own
+#   fault.
 source "$(dirname "$0")/setup.bash"
 npm_packages onnxruntime-web@1.30.0
 cat >seen.mjs <<'JS'

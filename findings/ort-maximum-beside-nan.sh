@@ -2,9 +2,10 @@
 # The maximum of a row is NaN if NaN comes first, and a number if it comes later.
 # Versions: onnxruntime-web 1.30.0, CPU provider (WebAssembly).
 # One would guess: ReduceMax treats NaN one way, wherever it stands, and like the ops Max and Relu, which keep it.
-# Seen: ReduceMax of (NaN, 2, 1) is NaN, of (1, NaN, 3) it is 3; ReduceMin likewise. MaxPool and GlobalMaxPool drop NaN in
-#   any place; Max and Relu keep it.
-# A tool should: not compare its own NaN rules with this provider's reductions, and look for NaN by IsNaN before a maximum.
+# Seen: ReduceMax of (NaN, 2, 1) is NaN, of (1, NaN, 3) it is 3; ReduceMin likewise. MaxPool and GlobalMaxPool drop
+#   NaN in any place; Max and Relu keep it.
+# A tool should: not compare its own NaN rules with this provider's reductions, and look for NaN by IsNaN before a
+#   maximum.
 source "$(dirname "$0")/setup.bash"
 npm_packages onnxruntime-web@1.30.0
 cat >seen.mjs <<'JS'

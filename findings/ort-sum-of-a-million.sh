@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The sum of a million equal numbers is 1 % off.
 # Versions: onnxruntime-web 1.30.0, CPU provider (WebAssembly), one thread.
-# One would guess: sums are split into lanes or halves, so that ReduceSum of 2²⁰ times 0.1 is right to 1e-5; and that the
-#   sum of 2²⁵ ones is 2²⁵.
-# Seen: 105,891.8 where 104,857.6 is right, 0.99 % high; ReduceMean gives 0.10099 and GlobalAveragePool 0.09975 for an image
-#   of 1024 × 1024 with all pixels 0.1; 2²⁵ ones sum to 2²⁴.
+# One would guess: sums are split into lanes or halves, so that ReduceSum of 2²⁰ times 0.1 is right to 1e-5; and that
+#   the sum of 2²⁵ ones is 2²⁵.
+# Seen: 105,891.8 where 104,857.6 is right, 0.99 % high; ReduceMean gives 0.10099 and GlobalAveragePool 0.09975 for an
+#   image of 1024 × 1024 with all pixels 0.1; 2²⁵ ones sum to 2²⁴.
 # A tool should: not judge its own sums or means of large images by this provider; sum by trees; compare in float64.
 source "$(dirname "$0")/setup.bash"
 npm_packages onnxruntime-web@1.30.0

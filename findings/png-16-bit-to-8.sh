@@ -2,8 +2,8 @@
 # The grey value 300 of a 16-bit PNG is 255 by one reader and 1 by two others.
 # Versions: Pillow 9.4.0, pngjs 7.0.0, upng-js 2.1.0; the file by fast-png 8.0.0.
 # One would guess: a reader that gives 8 bits divides by 257, or drops the low byte.
-# Seen: of 128, 255, 300, 32767, 65535 Pillow's convert("L") makes 128, 255, 255, 255, 255: it clips, so nearly all is white.
-#   pngjs rounds v/257 (0, 1, 1, 127, 255); upng-js drops the low byte (0, 0, 1, 127, 255).
+# Seen: of 128, 255, 300, 32767, 65535 Pillow's convert("L") makes 128, 255, 255, 255, 255: it clips, so nearly all is
+#   white. pngjs rounds v/257 (0, 1, 1, 127, 255); upng-js drops the low byte (0, 0, 1, 127, 255).
 # A tool should: read 16-bit masks and images as 16 bits, or refuse; labels above 255 merge without a word.
 source "$(dirname "$0")/setup.bash"
 debian_package python3-pil 9.4.0

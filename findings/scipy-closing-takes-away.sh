@@ -2,8 +2,8 @@
 # Closing a mask removes what touches the image's border.
 # Versions: SciPy 1.10.1 (scipy.ndimage).
 # One would guess: a closing never takes anything away; of a mask that fills the image it is the mask.
-# Seen: binary_closing of 5 × 5 ones leaves the inner 3 × 3: the dilation is cut off at the border and the erosion counts
-#   what lies outside as background. scipy.ndimage.grey_closing of the same gives all 25.
+# Seen: binary_closing of 5 × 5 ones leaves the inner 3 × 3: the dilation is cut off at the border and the erosion
+#   counts what lies outside as background. scipy.ndimage.grey_closing of the same gives all 25.
 # A tool should: pad before closing, or erode with border_value=1: organs that leave the field of view lose a rim.
 source "$(dirname "$0")/setup.bash"
 debian_package python3-scipy 1.10.1

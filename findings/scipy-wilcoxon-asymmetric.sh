@@ -2,8 +2,9 @@
 # Wilcoxon's signed-rank test gives another p-value when the two samples are exchanged.
 # Versions: SciPy 1.10.1 (scipy.stats.wilcoxon).
 # One would guess: a two-sided test is symmetric: p(a − b) = p(b − a).
-# Seen: with ties the differences (−1, 1, 1, 1, 2, 2, 2) give 0.078 and their negatives 0.047: significant in one direction of
-#   subtraction only. The exact distribution of untied ranks is used, with a statistic that is no whole number.
+# Seen: with ties the differences (−1, 1, 1, 1, 2, 2, 2) give 0.078 and their negatives 0.047: significant in one
+#   direction of subtraction only. The exact distribution of untied ranks is used, with a statistic that is no whole
+#   number.
 # A tool should: count sign assignments where ranks are tied (0.078125 for both here), and test its table with a and b
 #   exchanged.
 source "$(dirname "$0")/setup.bash"

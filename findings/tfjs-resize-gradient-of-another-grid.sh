@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The gradient of a resize with half pixel centres is that of another grid.
 # Versions: @tensorflow/tfjs 4.22.0, CPU backend.
-# One would guess: tf.grad of resizeNearestNeighbor and resizeBilinear follows the forward pass, halfPixelCenters included.
-# Seen: resizing four pixels to three with half pixel centres reads pixels 0, 2 and 3; the gradient goes to 0, 1 and 2, as
-#   without half pixel centres. Bilinear: a corner of a 3 × 3 image weighs 2.56 in the sum of the 5 × 5 result by
-#   differences and 4.00 by gradient. No error, no warning.
+# One would guess: tf.grad of resizeNearestNeighbor and resizeBilinear follows the forward pass, halfPixelCenters
+#   included.
+# Seen: resizing four pixels to three with half pixel centres reads pixels 0, 2 and 3; the gradient goes to 0, 1 and
+#   2, as without half pixel centres. Bilinear: a corner of a 3 × 3 image weighs 2.56 in the sum of the 5 × 5 result
+#   by differences and 4.00 by gradient. No error, no warning.
 # A tool should: check resizes by finite differences before training through them with this backend.
 source "$(dirname "$0")/setup.bash"
 npm_packages @tensorflow/tfjs@4.22.0

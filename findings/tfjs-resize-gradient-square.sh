@@ -2,8 +2,8 @@
 # The gradient of a bilinear resize exists for square images only.
 # Versions: @tensorflow/tfjs 4.22.0, CPU backend.
 # One would guess: an image of 2 × 3 pixels has a gradient of 2 × 3, and one that works for 3 × 3 works for it.
-# Seen: tf.grad throws for 2 × 3: the gradient comes out as 3 × 2, height and width exchanged, and the engine refuses it.
-#   3 × 3 works, and so does resizeNearestNeighbor of 2 × 3.
+# Seen: tf.grad throws for 2 × 3: the gradient comes out as 3 × 2, height and width exchanged, and the engine refuses
+#   it. 3 × 3 works, and so does resizeNearestNeighbor of 2 × 3.
 # A tool should: test every op's gradient on sides that differ; square test images hide exchanged sides.
 source "$(dirname "$0")/setup.bash"
 npm_packages @tensorflow/tfjs@4.22.0

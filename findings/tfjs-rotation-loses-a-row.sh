@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # A rotation by 90° loses a row and a column.
 # Versions: @tensorflow/tfjs-core and tfjs-backend-cpu 4.22.0.
-# One would guess: a square image turned by 90° about its middle (centre 0.5) is the same pixels, transposed and mirrored.
-# Seen: of 3 × 3 pixels one row of zeros comes in and three pixels are lost; turned by 180° only four of nine are left. The
-#   centre is taken at 0.5 times the size in pixels, half a pixel beyond the middle of the pixel centres.
-# A tool should: give the centre as (n − 1) / (2n), or rotate masks by itself; an augmentation by right angles shifts here.
+# One would guess: a square image turned by 90° about its middle (centre 0.5) is the same pixels, transposed and
+#   mirrored.
+# Seen: of 3 × 3 pixels one row of zeros comes in and three pixels are lost; turned by 180° only four of nine are
+#   left. The centre is taken at 0.5 times the size in pixels, half a pixel beyond the middle of the pixel centres.
+# A tool should: give the centre as (n − 1) / (2n), or rotate masks by itself; an augmentation by right angles shifts
+#   here.
 source "$(dirname "$0")/setup.bash"
 npm_packages @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0
 cat >seen.mjs <<'JS'

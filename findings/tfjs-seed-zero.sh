@@ -2,8 +2,8 @@
 # Seed 0 is no seed for normal numbers, and is one for uniform numbers.
 # Versions: @tensorflow/tfjs-core and tfjs-backend-cpu 4.22.0.
 # One would guess: the same seed gives the same numbers, 0 like 1.
-# Seen: randomNormal and truncatedNormal with seed 0 differ from call to call, with seed 1 they repeat; randomUniform repeats
-#   with both.
+# Seen: randomNormal and truncatedNormal with seed 0 differ from call to call, with seed 1 they repeat; randomUniform
+#   repeats with both.
 # A tool should: start its seeds at 1 where it drives this library; a check of reproducibility must use seed 0 too.
 source "$(dirname "$0")/setup.bash"
 npm_packages @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0

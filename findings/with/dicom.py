@@ -1,4 +1,4 @@
-"""A CT series of three slices of 4 × 6 pixels, made by pydicom, and its values and spacing by the converters of the field."""
+"""A CT series of three slices of 4 × 6 pixels, made by pydicom, and its values and spacing by converters."""
 import os
 import struct
 import subprocess
@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 
 def save(folder, values, photometric="MONOCHROME2", spacing=(1, 1)):
-    """values [4, 6], signed 16-bit, the same in each slice; spacing of rows, then of columns, in mm; slices 5 mm apart."""
+    """values [4, 6], signed 16-bit, the same in each slice; spacing in mm of rows, then of columns."""
     os.makedirs(folder)
     study, series, frame = (generate_uid() for _ in range(3))
     for k in range(3):
@@ -35,7 +35,7 @@ def save(folder, values, photometric="MONOCHROME2", spacing=(1, 1)):
 
 
 def read(name):
-    """Size, spacing, smallest and largest value of a NIfTI-1 file of numbers of 16 or 32 bits, unscaled, from its bytes."""
+    """Size, spacing, smallest and largest value of a NIfTI-1 file from its bytes, unscaled."""
     with open(name, "rb") as f:
         data = f.read()
     nx, ny, nz = struct.unpack_from("<3h", data, 42)

@@ -29,7 +29,8 @@ def nibabel(name):
     import nibabel as nib
 
     image = nib.load(name)
-    return [float(v) for v in image.affine[:3, 3]], [float(v) for v in image.header.get_zooms()], float(image.get_fdata().min())
+    zooms = [float(v) for v in image.header.get_zooms()]
+    return [float(v) for v in image.affine[:3, 3]], zooms, float(image.get_fdata().min())
 
 
 def itk(name):
