@@ -3,7 +3,7 @@
 // method where there is none.
 import { type Tissue as TissueCode, Tissue, drawAnatomy, planeOf } from "./phantom-anatomy.ts";
 import { keyOf, normal, uniform } from "./random.ts";
-import type { Case } from "./slices.ts";
+import type { LoadedCase } from "./slices.ts";
 import { makeVolume } from "./volume.ts";
 
 export type Modality = "CT" | "MR";
@@ -57,7 +57,7 @@ const looks: Readonly<Record<TissueCode, Look>> = {
 };
 
 /** One patient as a case: a volume [size, size, slices] in HU or MR units (int16) and the tumour's mask. */
-export function phantomCase(options: PhantomOptions): Case {
+export function phantomCase(options: PhantomOptions): LoadedCase {
   const { modality, seed, index, size, slices = 16, fieldMm = 330, tumour = true } = options;
   const key = keyOf(seed, "phantom", options.set ?? modality, index);
   const scan = keyOf(key, "scan", modality);
@@ -122,7 +122,7 @@ export function phantomCase(options: PhantomOptions): Case {
 }
 
 /** A whole set: patients `first` … `first + count − 1`. */
-export const phantomSet = (options: Omit<PhantomOptions, "index">, count: number, first = 0): Case[] =>
+export const phantomSet = (options: Omit<PhantomOptions, "index">, count: number, first = 0): LoadedCase[] =>
   Array.from({ length: count }, (_, i) => phantomCase({ ...options, index: first + i }));
 
 /** CT: a slight blur of the detector, and Gaussian noise that the reconstruction has smoothed. */

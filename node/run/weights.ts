@@ -1,9 +1,9 @@
 // Weights in whatever form a user has them: PyTorch's .pth or .pt, safetensors, a checkpoint of ours, a run's folder.
 import { stat } from "node:fs/promises";
 import { DataError } from "../../data/errors.ts";
-import { readPth } from "../../data/pth.ts";
-import { type SafetensorsTensor, readSafetensors } from "../../data/safetensors.ts";
-import { isZip } from "../../data/zip.ts";
+import { readPth } from "../../data/weights/pth.ts";
+import { type SafetensorsTensor, readSafetensors } from "../../data/weights/safetensors.ts";
+import { isZip } from "../../data/weights/zip.ts";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import { CommandError } from "../errors.ts";
 import { readBytes } from "../files.ts";

@@ -1,7 +1,7 @@
 // PyTorch's own files (.pth, .pt): the zip that torch.save writes since 1.6, and the older run of pickles. Both hold
 // one pickled object whose tensors are views (offset, sizes, strides) of numbered storages. Read by the restricted
 // unpickler, so nothing runs.
-import { DataError } from "./errors.ts";
+import { DataError } from "../errors.ts";
 import { type Global, Tuple, unpickle } from "./pickle.ts";
 import type { SafetensorsData, SafetensorsDType, SafetensorsTensor } from "./safetensors.ts";
 import { Zip, isZip } from "./zip.ts";

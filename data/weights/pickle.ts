@@ -2,7 +2,7 @@
 // reach outside it (a global by name, a call of it) find here a closed table of the caller's and nothing else.
 // Protocols 0 to 5, without the opcodes that only matter to objects of Python (classes, extensions, out-of-band
 // buffers).
-import { DataError } from "./errors.ts";
+import { DataError } from "../errors.ts";
 
 /** A Python tuple; lists are arrays, dicts are Maps, bytes are Uint8Arrays, large integers are bigints. */
 export class Tuple {

@@ -1,7 +1,7 @@
 // The safetensors format: [u64 header length][JSON header][raw little-endian data]. Read without trust, written in
 // one fixed order.
 
-import { DataError } from "./errors.ts";
+import { DataError } from "../errors.ts";
 
 /** Element types by their name in the file; 16-bit floats stay raw bits. */
 const ELEMENTS = {
