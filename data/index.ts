@@ -37,3 +37,4 @@ export {
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";
 export { type Modality, type PhantomOptions, phantomCase, phantomSet } from "./synthetic.ts";
 export { type Affine, type Shape3, type Volume, makeVolume } from "./volume.ts";
+export { type WeightFile, type WeightFormat, readWeightFile, weightFormats } from "./weights/index.ts";
