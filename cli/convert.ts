@@ -1,8 +1,8 @@
 // cmedl convert: weights from PyTorch's files, safetensors, checkpoints or runs to a plain state dict, checked
 // against a network.
 import type { Command } from "commander";
-import { type TensorToWrite, toFloat32, writeSafetensors } from "../data/safetensors.ts";
-import { writePth } from "../data/pth-write.ts";
+import { type TensorToWrite, toFloat32, writeSafetensors } from "../data/weights/safetensors.ts";
+import { writePth } from "../data/weights/pth-write.ts";
 import { isModelName, modelNames, networkFor } from "../models/from-state-dict.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
 import { CommandError } from "../node/errors.ts";

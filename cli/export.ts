@@ -1,7 +1,7 @@
 // cmedl export: the inference graph of a trained network as an ONNX file.
 import type { Command } from "commander";
 import { version } from "../package.json";
-import { toFloat32 } from "../data/safetensors.ts";
+import { toFloat32 } from "../data/weights/safetensors.ts";
 import { type OnnxModel, writeOnnx } from "../models/onnx/file.ts";
 import { type Runnable, isModelName, modelNames, networkFor, runnable } from "../models/from-state-dict.ts";
 import { exportOnnx } from "../models/onnx/export.ts";

@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import { fromLps, toLps } from "../data/orientation.ts";
 import { rangeOf } from "../data/intensity.ts";
-import { writeNifti } from "../data/nifti.ts";
+import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
 import { outputsOf } from "../train/config/config.ts";
-import { readVolume } from "../node/dataset/scan.ts";
+import { readVolume } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { openDevice } from "./open-device.ts";
@@ -47,8 +47,8 @@ export function register(command: Command): void {
 async function predict(runPath: string, imagePath: string, flags: PredictFlags): Promise<void> {
   const { output, force } = flags;
   const threshold = Number(flags.threshold ?? 0.5);
-  if (!/\.nii(\.gz)?$/i.test(output))
-    throw new CommandError("usage", `-o ${output} is no NIfTI name; end it in .nii or .nii.gz`);
+  const format = writableFormat(output);
+  if (!format) throw new CommandError("usage", `-o ${output} is no ${formatNames} name; end it in ${formatSuffixes}`);
   if (![undefined, "running", "batch"].includes(flags.statistics))
     throw new CommandError("usage", `--statistics ${String(flags.statistics)} is neither "running" nor "batch"`);
   if (!(threshold > 0 && threshold < 1))
@@ -84,7 +84,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   // The masks' own values again, where the run was given them.
   const values = labels === null ? [0, 1] : [0, ...labels];
   const written = values.some((v) => v > 255) ? Int16Array.from(mask, (c) => values[c]) : mask.map((c) => values[c]);
-  await writeAtomic(output, writeNifti(fromLps(written, stored), stored, { gzip: /\.gz$/i.test(output) }));
+  await writeAtomic(output, format.write(fromLps(written, stored), stored, output));
   const ml = (voxels: number): string =>
     `${((voxels * image.spacingMm[0] * image.spacingMm[1] * image.spacingMm[2]) / 1000).toFixed(1)} ml`;
   const counts = values.slice(1).map((value, k) => ({ value, voxels: mask.reduce((s, c) => s + +(c === k + 1), 0) }));

@@ -11,12 +11,12 @@ import { type FlagValues, addConfigFlags, flagLayers, refuseOnResume } from "./c
 import { readConfigFile } from "../node/config-file.ts";
 import {
   type Dataset,
-  type ImageFile,
+  type CaseImage,
   findSplits,
   scanDataset,
   scanImages,
   surveyCases,
-} from "../node/dataset/scan.ts";
+} from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { exists } from "../node/files.ts";
 import { openDevice } from "./open-device.ts";
@@ -125,12 +125,12 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   const narrator = new Narrator({ quiet: flags.quiet });
   const studentSet = await scanDataset(student);
   // A teacher that is named but not read still counts for the field and the split, so that runs compare.
-  const teacherSet: Dataset<ImageFile> | undefined =
+  const teacherSet: Dataset<CaseImage> | undefined =
     teacher === "" ? undefined : reads("yM") ? await scanDataset(teacher) : await scanImages(teacher);
   const splits = asked.data.splits === null ? {} : { path: asked.data.splits };
   const studentLists = await findSplits(studentSet, splits);
   const teacherLists = teacherSet && (await findSplits(teacherSet, splits));
-  const split = splitUnpaired<ImageFile>(studentSet.cases, teacherSet?.cases ?? [], {
+  const split = splitUnpaired<CaseImage>(studentSet.cases, teacherSet?.cases ?? [], {
     seed: asked.seed,
     lists: { student: studentLists?.lists, teacher: teacherLists?.lists },
   });
@@ -146,11 +146,11 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   const many = (ids: readonly string[], { count }: { count: number }): string =>
     `${ids.length} cases (${count} slices)`;
   narrator.say(
-    `student: ${studentSet.layout.says}, ${many(cases.studentTrain, sets.student)} train, ${many(cases.studentVal, sets.validation)} validate; split ${studentLists ? `by ${studentLists.path}` : `by patient from seed ${config.seed}`}`,
+    `student: ${studentSet.layout.description}, ${many(cases.studentTrain, sets.student)} train, ${many(cases.studentVal, sets.validation)} validate; split ${studentLists ? `by ${studentLists.path}` : `by patient from seed ${config.seed}`}`,
   );
   if (sets.teacher)
     narrator.say(
-      `teacher: ${teacherSet!.layout.says}, ${many(cases.teacherTrain, sets.teacher)}${reads("yM") ? "" : "; no masks are read"}`,
+      `teacher: ${teacherSet!.layout.description}, ${many(cases.teacherTrain, sets.teacher)}${reads("yM") ? "" : "; no masks are read"}`,
     );
   const { features } = config.networks;
   if (featuresOf(untrained))
@@ -164,12 +164,12 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
 async function completed(
   config: TrainConfig,
   fieldMm: number,
-  split: ReturnType<typeof splitUnpaired<ImageFile>>,
+  split: ReturnType<typeof splitUnpaired<CaseImage>>,
 ): Promise<TrainConfig> {
   const { data, networks } = config;
   const { file } = networks.features;
   const vgg = file === null ? undefined : await examineVgg(file, networks.features);
-  const ids = (cases: readonly ImageFile[]): string[] => cases.map((c) => c.id);
+  const ids = (cases: readonly { id: string }[]): string[] => cases.map((c) => c.id);
   return {
     ...config,
     data: { ...data, fieldMm: data.fieldMm ?? fieldMm },

@@ -3,11 +3,11 @@
 import { join, resolve } from "node:path";
 import { type IntensityRule, type Range, mrPercentile, rangeOf, softTissueWindow } from "../../data/intensity.ts";
 import { keyOf, permutation } from "../../data/random.ts";
-import { type Case, SliceCollector, type SliceSet, defaultFieldMm } from "../../data/slices.ts";
+import { type LoadedCase, SliceCollector, type SliceSet, defaultFieldMm } from "../../data/slices.ts";
 import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
 import { type Modality, phantomCase } from "../../data/synthetic.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
-import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "../dataset/scan.ts";
+import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "../dataset/index.ts";
 import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { Narrator } from "../narrator.ts";
@@ -24,14 +24,14 @@ interface Source {
   readonly intensity?: IntensityRule;
   /** The splits that go with it. */
   lists(): Promise<SplitLists | undefined>;
-  load(id: string, labels: TrainConfig["data"]["labels"], onWarning: (message: string) => void): Promise<Case>;
+  load(id: string, labels: TrainConfig["data"]["labels"], onWarning: (message: string) => void): Promise<LoadedCase>;
 }
 
 /** Ids that train, choose the best epoch, and are tested on. */
 export type Cases = TrainConfig["cases"] & { readonly test: readonly string[] };
 
 export interface TestCase {
-  readonly case: Case;
+  readonly case: LoadedCase;
   readonly range: Range;
 }
 

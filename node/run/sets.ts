@@ -3,14 +3,7 @@ import type { IntensityRule } from "../../data/intensity.ts";
 import type { SliceSet } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
-import {
-  type CaseFiles,
-  type Dataset,
-  type ImageFile,
-  type SliceLoadOptions,
-  loadImageSlices,
-  loadSlices,
-} from "../dataset/scan.ts";
+import { type Dataset, type CaseImage, type SliceLoadOptions, loadImageSlices, loadSlices } from "../dataset/index.ts";
 import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
 import type { RunSets } from "./train.ts";
@@ -23,11 +16,11 @@ export async function loadRunSets(
   config: TrainConfig,
   inputs: Regime["inputs"],
   student: Dataset,
-  teacher: Dataset<ImageFile> | undefined,
+  teacher: Dataset<CaseImage> | undefined,
   narrator: Narrator,
 ): Promise<RunSets> {
   const { data, cases, seed } = config;
-  const load = async <C extends ImageFile>(
+  const load = async <C extends CaseImage>(
     what: string,
     set: Dataset<C>,
     ids: readonly string[],
@@ -51,7 +44,7 @@ export async function loadRunSets(
       bar.done();
     }
   };
-  const labelled = (set: Dataset<ImageFile>): set is Dataset<CaseFiles> => set.cases.every((c) => "maskPath" in c);
+  const labelled = (set: Dataset<CaseImage>): set is Dataset => set.layout.kind !== "images";
   const taught = async (): Promise<SliceSet | undefined> => {
     if (!teacher || !inputs.includes("xM")) return undefined;
     if (!inputs.includes("yM"))
@@ -66,7 +59,7 @@ export async function loadRunSets(
   };
 }
 
-const pick = <C extends ImageFile>(set: Dataset<C>, ids: readonly string[]): C[] =>
+const pick = <C extends CaseImage>(set: Dataset<C>, ids: readonly string[]): C[] =>
   ids.map((id) => {
     const found = set.cases.find((c) => c.id === id);
     if (!found)

@@ -1,5 +1,5 @@
 // ImageNet weights of VGG19 from a file with torchvision's names: safetensors, or the .pth that torchvision publishes.
-import { toFloat32 } from "../../data/safetensors.ts";
+import { toFloat32 } from "../../data/weights/safetensors.ts";
 import { DataError } from "../../data/errors.ts";
 import { type Vgg19, type VggLayers, tapsWithin } from "../../models/vgg.ts";
 import { loadStateDict } from "../../models/pytorch.ts";

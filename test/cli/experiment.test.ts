@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { differences } from "../../node/experiment/folder.ts";
 import { Pace } from "../../node/experiment/run.ts";
 import { secondsIn } from "../../cli/experiment.ts";
-import { writeNifti } from "../../data/nifti.ts";
+import { writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
 import { cmedl } from "./command.ts";
 

@@ -5,9 +5,9 @@ import { spawn } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseNifti, writeNifti } from "../../data/nifti.ts";
+import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
-import { readVolume } from "../../node/dataset/scan.ts";
+import { readVolume } from "../../node/dataset/index.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("train and predict");

@@ -2,8 +2,9 @@
 // made. Stored entries (all that torch.save writes) are views of the file; deflated ones are inflated up to the size
 // they declare.
 import { Inflate } from "fflate";
-import { DataError } from "./errors.ts";
-import { crc32, maxDeflateRatio } from "./gunzip.ts";
+import { DataError } from "../errors.ts";
+import { crc32 } from "../crc32.ts";
+import { maxDeflateRatio } from "../gunzip.ts";
 
 export const isZip = (bytes: Uint8Array): boolean =>
   bytes.length > 3 &&

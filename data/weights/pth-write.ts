@@ -1,7 +1,7 @@
 // A state dict as torch.save writes it since 1.6: a zip, stored, of one pickle (protocol 2) and the raw elements of
 // each tensor.
 import { zipSync } from "fflate";
-import { DataError } from "./errors.ts";
+import { DataError } from "../errors.ts";
 import type { SafetensorsDType, TensorToWrite } from "./safetensors.ts";
 
 const STORAGES: Readonly<Partial<Record<SafetensorsDType, string>>> = {
