@@ -27,10 +27,11 @@ export { StudentOnly, type StudentOnlyOptions } from "./regimes/student-only.ts"
 export { CycleTranslator, type CycleTranslatorOptions } from "./translators/cycle.ts";
 export { DritTranslator, type DritTranslatorOptions } from "./translators/drit.ts";
 export { ImagePool, type PoolChoice } from "./translators/image-pool.ts";
+export type { EpochPictures } from "./inference-programs.ts";
 export {
-  type EpochPictures,
   type EpochReport,
   type Outcome,
+  type SavedCheckpoint,
   type StepReport,
   Training,
   type TrainingHooks,
