@@ -8,7 +8,7 @@ import type { NiftiHeader } from "../../data/nifti-header.ts";
 import { parseNifti, peekBytes, peekNifti } from "../../data/nifti.ts";
 import { orientationOf, toLps } from "../../data/orientation.ts";
 import { type Case, type CollectOptions, SliceCollector, type SliceSet, shortSideMm } from "../../data/slices.ts";
-import { type SplitLists, parseSplits } from "../../data/split.ts";
+import { type CaseName, type SplitLists, parseSplits } from "../../data/split.ts";
 import { type Volume, type VoxelArray, affineDifference } from "../../data/volume.ts";
 import { exists, readBytes } from "../files.ts";
 import { type CaseFiles, type ImageFile, type Layout, findImages, pairFiles } from "./layout.ts";
@@ -195,12 +195,17 @@ export interface SliceLoadOptions extends LoadOptions, CollectOptions {
  * The training slices of many cases, one volume in memory at a time. Throws DataError as loadCase, and where every
  * mask is empty.
  */
-export async function loadSlices(
-  cases: readonly CaseFiles[],
+export const loadSlices = (cases: readonly CaseFiles[], name: string, options: SliceLoadOptions): Promise<SliceSet> =>
+  loadSlicesBy(loadCase, cases, name, options);
+
+/** loadSlices of cases that `load` gives, from files or not. */
+export async function loadSlicesBy<C extends Loadable>(
+  load: (named: C, options: LoadOptions) => Promise<Case>,
+  cases: readonly C[],
   name: string,
   options: SliceLoadOptions,
 ): Promise<SliceSet> {
-  const collector = await collect(cases, loadCase, options);
+  const collector = await collect(cases, load, options);
   const { labels } = options;
   if (collector.foreground === 0) {
     throw new DataError(
@@ -227,16 +232,19 @@ export async function loadImageSlices(
   return (await collect(images, loadImage, { ...options, negatives: "shown" })).finish(name);
 }
 
-async function collect<C extends ImageFile>(
+/** A case's name, and its image's file where it has one. */
+type Loadable = CaseName & Partial<Pick<ImageFile, "imagePath">>;
+
+async function collect<C extends Loadable>(
   cases: readonly C[],
-  load: (files: C, options: LoadOptions) => Promise<Case>,
+  load: (named: C, options: LoadOptions) => Promise<Case>,
   options: SliceLoadOptions,
 ): Promise<SliceCollector> {
   const collector = new SliceCollector(options);
-  for (const [i, files] of cases.entries()) {
-    const loaded = await load(files, options);
-    collector.add(loaded, rangeOf(options.rule, loaded.image.data, files.imagePath));
-    options.onProgress?.({ done: i + 1, total: cases.length, id: files.id });
+  for (const [i, named] of cases.entries()) {
+    const loaded = await load(named, options);
+    collector.add(loaded, rangeOf(options.rule, loaded.image.data, named.imagePath ?? named.id));
+    options.onProgress?.({ done: i + 1, total: cases.length, id: named.id });
   }
   return collector;
 }

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { differences } from "../../node/experiment/folder.ts";
-import { Pace } from "../../node/experiment/run.ts";
+import { Pace } from "../../node/experiment/pace.ts";
 import { secondsIn } from "../../cli/experiment.ts";
 import { writeNifti } from "../../data/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
