@@ -80,7 +80,7 @@ const FLAGS: readonly FieldFlag[] = [
     says: "f32, or mixed: activations in half precision",
   },
   { flags: "--save-every <n>", fields: ["saveEvery"], says: "also save a checkpoint every n steps" },
-  { flags: "--seed <n>", fields: ["seed"], says: "seed that every random choice follows from (0)" },
+  { flags: "--seed <n>", fields: ["seed"], says: "seed of every random choice (0)" },
   {
     flags: "--label <n>",
     fields: ["data.labels"],

@@ -28,7 +28,7 @@ interface DemoFlags {
 export function register(command: Command): void {
   command
     .option("--out <folder>", "folder for the runs (default: runs/demo, runs/demo-2, …)")
-    .option("--seed <n>", "seed that every random choice follows from", "0")
+    .option("--seed <n>", "seed of every random choice", "0")
     .option("--epochs <n>", "epochs of both runs", "10");
   addDeviceFlag(command).addHelpText("after", "\nExample:\n  cmedl demo").action(demo);
 }

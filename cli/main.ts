@@ -94,10 +94,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     const { exitCode, sentence } = exitOf(error);
-    const seeAlso =
-      error instanceof CommanderError
-        ? ` (see \`${running === program ? "cmedl" : `cmedl ${running.name()}`} --help\`)`
-        : "";
+    const command = running === program ? "cmedl" : `cmedl ${running.name()}`;
+    const seeAlso = error instanceof CommanderError ? ` (see \`${command} --help\`)` : "";
     if (sentence !== "") process.stderr.write(`cmedl: ${sentence}${seeAlso}\n`);
     if (process.env.CMEDL_DEBUG === "1" && error instanceof Error && sentence !== "")
       process.stderr.write(`${error.stack}\n`);

@@ -48,7 +48,7 @@ Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/first
   cmedl train --student data/ct --teacher data/mr --out runs/small --size 64 --width 8 --epochs 5
   cmedl train --regime ct-only --student data/ct --out runs/ct --segmentor mrrn
-  cmedl train --regime equal-teacher --student data/t1 --teacher data/t2 --out runs/t1 --labels 1,2,3
+  cmedl train --regime equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --resume runs/first --epochs 120`,
     )

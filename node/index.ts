@@ -1,12 +1,11 @@
 // What needs files or Dawn, without the command line: a GPU for Node, folders of scans, runs, segmentation, evaluation.
 //
-//   const { gpu } = await openNodeGpu();
-//   using device = await Device.open(gpu);                                           // from "cmedl"
-//   const plan = await planRun(presetConfig("cmedl", { data: { student: "ct", teacher: "mr" } }));    // "cmedl/train"
-//   const narrator = new Narrator({ quiet: true });
+//   using device = await Device.open((await openNodeGpu()).gpu);     // Device: "cmedl", presetConfig: "cmedl/train"
+//   const narrator = new Narrator();
+//   const { config, sources } = await planRun(presetConfig("cmedl", { data: { student: "ct", teacher: "mr" } }));
 //   const run = await RunFolder.create("runs/first");
-//   await run.writeConfig(plan.config);
-//   await trainRun(device, plan.config, await loadRunSets(plan.config, plan.sources, narrator), run, narrator);
+//   await run.writeConfig(config);
+//   await trainRun(device, config, await loadRunSets(config, sources, narrator), run, narrator);
 
 // A GPU
 export {

@@ -67,9 +67,8 @@ export class Narrator {
           const now = performance.now();
           if (this.quiet || (now - last < LINE_SECONDS * 1000 && done < total)) return;
           last = now;
-          process.stderr.write(
-            `${what} ${done}/${total}${note ? `  ${note}` : ""}  ${clock(rate.seconds * (total - done))} left\n`,
-          );
+          const left = `${clock(rate.seconds * (total - done))} left`;
+          process.stderr.write(`${[`${what} ${done}/${total}`, ...(note ? [note] : []), left].join("  ")}\n`);
         },
         done: () => {},
       };

@@ -14,7 +14,9 @@ import { cmedl } from "../cli/command.ts";
 
 const test = suite("configuration files");
 let folder = "";
-test.before(async () => void (folder = await mkdtemp(join(tmpdir(), "cmedl-config-"))));
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cmedl-config-"));
+});
 test.after(() => rm(folder, { recursive: true, force: true }));
 
 const file = async (text: string): Promise<string> => {
@@ -49,7 +51,8 @@ for (const [text, sentence] of [
   ["version: 1", "1: version: is 1; give 2"],
   [
     "data:\n  labels: [1, 1]",
-    "2: data.labels: is [1,1]; give a list [a, b, …] of 1 to 254 values, each a whole number from 1 to 32767 and none twice, or null",
+    "2: data.labels: is [1,1]; give a list [a, b, …] of 1 to 254 values, " +
+      "each a whole number from 1 to 32767 and none twice, or null",
   ],
   ["data:\n  size: 50", "2: data.size: is 50; give a multiple of 16, such as 48: the unet halves the image 4 times"],
   ["networks:\n  segmentor: {kind: dense-fcn}\ndata:\n  size: 48", /^.*:4: data\.size: is 48; give a multiple of 32/],
