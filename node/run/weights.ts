@@ -21,7 +21,7 @@ export interface WeightsOptions {
   network?: string;
 }
 
-/** Whether the path is a folder, and so a run. Throws FileError where there is nothing. */
+/** Whether the path is a folder, and so a run. */
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
@@ -46,9 +46,8 @@ export async function readWeights(
   if (!metadata.get("format")?.startsWith("cmedl-checkpoint"))
     return { tensors: withoutModule(tensors), from: key ? `${path}, ${key}` : path };
   await readCheckpoint(bytes, path); // verifies its digest
-  const names = [...new Set([...tensors.keys()].map((n) => n.split(".")[0]))].filter(
-    (n) => !["optimizer", "pool", "average"].includes(n),
-  );
+  const others = ["optimizer", "pool", "average"];
+  const names = [...new Set([...tensors.keys()].map((n) => n.split(".", 1)[0]!))].filter((n) => !others.includes(n));
   const network = options.network ?? segmentorAmong(names);
   if (!names.includes(network))
     throw new CommandError("usage", `${path} holds no network ${network}; choose one of ${names.join(", ")}`);
