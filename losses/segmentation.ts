@@ -19,14 +19,27 @@ import {
   wide,
 } from "../engine/index.ts";
 import { crossEntropyLoss } from "./classes.ts";
-import { judged } from "./elementwise.ts";
+import { bceWithLogits, judged } from "./elementwise.ts";
+
+/** Dice; −log P as the equation is written; their sum. */
+export const SEGMENTATION_LOSSES = ["dice", "cross-entropy", "dice+cross-entropy"] as const;
+export type SegmentationLoss = (typeof SEGMENTATION_LOSSES)[number];
 
 /**
  * Eq. (1), one of its three terms: the loss of a segmentation's logits [N, H, W, K] against an expert's mask [N, H,
  * W, 1]. Scalar. The paper writes −log P and trains with Dice: binary Dice of the sigmoid for K = 1, else Dice per
- * image and foreground class.
+ * image and foreground class; `kind` chooses.
  */
-export function segmentation(logits: Tensor, mask: Tensor): Tensor {
+export function segmentation(logits: Tensor, mask: Tensor, kind: SegmentationLoss = "dice"): Tensor {
+  if (kind === "cross-entropy") return literal(logits, mask);
+  return kind === "dice" ? diceOf(logits, mask) : add(diceOf(logits, mask), literal(logits, mask));
+}
+
+/** −log P of Eq. (1), the mean over pixels: of the sigmoid for K = 1, else of the softmax. */
+const literal = (logits: Tensor, mask: Tensor): Tensor =>
+  logits.shape[3] === 1 ? bceWithLogits(logits, cast(mask, "f32")) : crossEntropy(logits, mask);
+
+function diceOf(logits: Tensor, mask: Tensor): Tensor {
   const classes = logits.shape[3];
   if (classes === 1) return dice(sigmoid(wide(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));

@@ -26,6 +26,8 @@ export interface ConvOptions {
   bias?: boolean;
   /** Draws the weight; N(0, 0.02²) if absent. */
   init?: (fanIn: number) => Parameter["init"];
+  /** Draws the bias; U(±1/√fan-in) if absent. */
+  biasInit?: Parameter["init"];
   trainable?: boolean;
 }
 
@@ -38,15 +40,17 @@ export class Conv2d extends Module {
     inputs: number,
     outputs: number,
     kernel: number,
-    { stride = 1, pad = 0, padMode = "zero", bias = true, init, trainable = true }: ConvOptions = {},
+    { stride = 1, pad = 0, padMode = "zero", bias = true, init, biasInit, trainable = true }: ConvOptions = {},
   ) {
     super();
     const fanIn = kernel * kernel * inputs;
     this.weight = new Parameter([kernel, kernel, inputs, outputs], init?.(fanIn) ?? normalInit(0.02), { trainable });
     if (bias)
-      this.bias = new Parameter([outputs], trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0), {
-        trainable,
-      });
+      this.bias = new Parameter(
+        [outputs],
+        biasInit ?? (trainable ? uniformInit(1 / Math.sqrt(fanIn)) : constantInit(0)),
+        { trainable },
+      );
     this.#geometry = { stride, pad, padMode };
   }
   forward(x: Tensor): Tensor {

@@ -3,7 +3,7 @@
 import { Module, RandomStream, type Tensor, concat, maxPool2d, relu, slice } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, ConvTranspose2d } from "./blocks.ts";
 import { Dropout2d } from "./dropout.ts";
-import type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
+import { type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
 
 export interface DenseFcnOptions {
   /** Channels of the image, 1. */
@@ -22,6 +22,8 @@ export interface DenseFcnOptions {
   dropout?: number;
   /** Features that distillation ties, "high". */
   hints?: HintLevel;
+  /** Share of each structure that the masks start at; without it one half. */
+  prior?: readonly number[];
 }
 
 /** Batch norm, ReLU, conv, Dropout2d. [N, H, W, C] → [N, H, W, K]. */
@@ -97,6 +99,7 @@ export class DenseFcn extends Module implements Segmentor {
     depth = 5,
     dropout = 0.2,
     hints = "high",
+    prior,
   }: DenseFcnOptions = {}) {
     super();
     this.hints = hints;
@@ -111,7 +114,7 @@ export class DenseFcn extends Module implements Segmentor {
     const raised = skips.map((_, i) => growth * (i === 0 ? count.bottleneck : count.decoder));
     this.up = raised.map((channels) => new ConvTranspose2d(channels, channels, 3, { stride: 2 }));
     this.decoder = raised.map((channels, i) => block(channels + skips[depth - 1 - i], count.decoder));
-    this.head = new Conv2d(raised[depth - 1] + skips[0] + count.decoder * growth, outputs, 1);
+    this.head = new Conv2d(raised[depth - 1] + skips[0] + count.decoder * growth, outputs, 1, priorBias(prior));
   }
 
   /** image [N, H, W, inputs] → logits [N, H, W, outputs]; features [N, H/2, W/2, 228] and [N, H, W, 192], if high. */

@@ -3,7 +3,7 @@
 import { Module, RandomStream, type Tensor, add, concat, maxPool2d, relu, resize } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, DoubleConv } from "./blocks.ts";
 import { Dropout2d } from "./dropout.ts";
-import type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
+import { type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
 
 export interface MrrnOptions {
   /** Channels of the image, 1. */
@@ -20,6 +20,8 @@ export interface MrrnOptions {
   dropout?: number;
   /** Features that distillation ties, "high". */
   hints?: HintLevel;
+  /** Share of each structure that the masks start at; without it one half. */
+  prior?: readonly number[];
 }
 
 /** Conv 3×3, batch norm, ReLU. */
@@ -117,6 +119,7 @@ export class Mrrn extends Module implements Segmentor {
     alignCorners = false,
     dropout = 0.5,
     hints = "high",
+    prior,
   }: MrrnOptions = {}) {
     super();
     this.alignCorners = alignCorners;
@@ -136,7 +139,7 @@ export class Mrrn extends Module implements Segmentor {
     });
     this.join = new ConvNorm(3 * width, width);
     this.after = Array.from({ length: units }, () => new ConvNorm(width, width));
-    this.head = new Conv2d(width, outputs, 1);
+    this.head = new Conv2d(width, outputs, 1, priorBias(prior));
   }
 
   /**

@@ -1,5 +1,5 @@
 // What CMEDL asks of a segmentation network, whichever it is.
-import type { Tensor } from "../engine/index.ts";
+import type { Initializer, Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
 
 export const HINT_LEVELS = ["low", "mid", "high"] as const;
@@ -14,6 +14,20 @@ export type HintLevel = (typeof HINT_LEVELS)[number];
 export interface Segmentation {
   logits: Tensor;
   features: readonly Tensor[];
+}
+
+/**
+ * The bias of a segmentor's last convolution at which every pixel starts at the `prior`: the share of each structure,
+ * without the background. A sigmoid's logit for one, logarithms of a softmax's shares for several. Without a prior the
+ * bias is drawn as any other, and a mask starts at one half everywhere (RetinaNet's initialisation: Lin et al. 2017,
+ * 3.3).
+ */
+export function priorBias(prior: readonly number[] | undefined): { biasInit?: Initializer } {
+  if (!prior) return {};
+  const background = 1 - prior.reduce((sum, share) => sum + share, 0);
+  const [first = 0] = prior;
+  const bias = prior.length === 1 ? [Math.log(first / background)] : [background, ...prior].map(Math.log);
+  return { biasInit: () => Float32Array.from(bias) };
 }
 
 export interface Segmentor extends NamedForPyTorch {

@@ -1,7 +1,7 @@
 // U-Net (Ronneberger et al. 2015) as Fig. 2 (a) of the paper has it: the default segmentor, student and teacher alike.
 import { Module, type Tensor, concat, maxPool2d, resize } from "../engine/index.ts";
 import { Conv2d, DoubleConv } from "./blocks.ts";
-import type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
+import { type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
 
 export interface UNetOptions {
   /** Channels of the image, 1. */
@@ -14,6 +14,8 @@ export interface UNetOptions {
   depth?: number;
   /** Features that distillation ties, "high". */
   hints?: HintLevel;
+  /** Share of each structure that the masks start at; without it one half. */
+  prior?: readonly number[];
 }
 
 /**
@@ -34,7 +36,7 @@ export class UNet extends Module implements Segmentor {
   readonly up: readonly DoubleConv[];
   readonly head: Conv2d;
   readonly hints: HintLevel;
-  constructor({ inputs = 1, outputs = 1, width = 64, depth = 4, hints = "high" }: UNetOptions = {}) {
+  constructor({ inputs = 1, outputs = 1, width = 64, depth = 4, hints = "high", prior }: UNetOptions = {}) {
     super();
     this.hints = hints;
     const level = Array.from({ length: depth + 1 }, (_, i) => width * 2 ** Math.min(i, depth - 1));
@@ -45,7 +47,7 @@ export class UNet extends Module implements Segmentor {
       .slice(0, -1)
       .reverse()
       .map((skip, i) => new DoubleConv(2 * skip, i === depth - 1 ? skip : skip / 2));
-    this.head = new Conv2d(width, outputs, 1);
+    this.head = new Conv2d(width, outputs, 1, priorBias(prior));
   }
 
   /**

@@ -52,6 +52,8 @@ export interface SegmentorOptions {
   readonly inputs?: number;
   readonly outputs?: number;
   readonly hints?: HintLevel;
+  /** Share of each structure that the masks start at; without it one half. */
+  readonly prior?: readonly number[];
   /** Channels at full resolution; the row's own if absent. */
   readonly width?: number;
 }

@@ -2,6 +2,7 @@
 import type { Module, Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "../models/pytorch.ts";
 import type { Adam } from "./adam.ts";
+import type { Ramp } from "./schedule.ts";
 import type { ImagePool } from "./translators/image-pool.ts";
 
 /**
@@ -38,6 +39,8 @@ export interface Regime extends Trained {
   readonly kind: string;
   /** What its steps read of a batch. */
   readonly inputs: readonly (keyof Batch)[];
+  /** Weights that start late. */
+  readonly ramps: readonly Ramp[];
   /** Steps that take turns: the n-th run does the (n mod length)-th. Most regimes have one. */
   readonly steps: readonly Step[];
   /** What is used once trained: images of C [N, H, W, 1] → logits [N, H, W, K]. */

@@ -73,6 +73,7 @@ export class StepPrograms {
     const { epochs, decayFrom } = this.options;
     const decay = decayFrom === undefined ? 1 : linearDecay(progress.epoch, decayFrom, epochs - decayFrom);
     for (const optimizer of this.regime.optimizers) optimizer.decay = decay;
+    for (const ramp of this.regime.ramps) ramp.moveTo(progress.steps, epochs * this.batches.stepsPerEpoch);
     const program = this.#programs.get(this.#stepAt(progress))!;
     program.run({ ...buffers });
     return program;

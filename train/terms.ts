@@ -1,9 +1,10 @@
 // Weighted sums of losses, where a term of weight 0 is not even computed, and what the log calls them.
-import { type Tensor, UsageError, weightedSum } from "../engine/index.ts";
+import { type Tensor, UsageError, mul, weightedSum } from "../engine/index.ts";
 import type { Losses } from "./regime.ts";
+import type { Ramp } from "./schedule.ts";
 
-/** Terms of a sum by name: weight, and what computes it. */
-export type Terms = Readonly<Record<string, readonly [weight: number, term: () => Tensor]>>;
+/** Terms of a sum by name: weight, what computes it, and the ramp of a weight that starts late. */
+export type Terms = Readonly<Record<string, readonly [weight: number, term: () => Tensor, ramp?: Ramp]>>;
 
 /**
  * What is minimized together, by the optimizer: translators, segmentors, DRIT's encoders and generator on encoded
@@ -56,14 +57,14 @@ export interface Weighed {
 export function weigh(sum: Sum, terms: Terms): Weighed {
   const used = Object.entries(terms)
     .filter(([, [weight]]) => weight !== 0)
-    .map(([name, [weight, term]]) => ({ name, weight, value: term() }));
+    .map(([name, [weight, term, ramp]]) => ({ name, weight, value: term(), ramp }));
   if (used.length === 0) {
     const names = Object.keys(terms).map((term) => logName(sum, term));
     throw new UsageError(
       `every term of ${LOG_NAMES[sum].total} has weight 0; give one of ${names.join(", ")} a weight`,
     );
   }
-  const total = weightedSum(used.map(({ weight, value }) => [weight, value]));
+  const total = weightedSum(used.map(({ weight, value, ramp }) => [weight, ramp ? mul(ramp.factor(), value) : value]));
   return { total, losses: logged(sum, Object.fromEntries(used.map(({ name, value }) => [name, value])), total) };
 }
 

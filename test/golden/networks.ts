@@ -51,7 +51,7 @@ const fail = (name: string): never => {
 };
 export const count = (p: Parameters, pattern: RegExp): number => [...p.keys()].filter((k) => pattern.test(k)).length;
 
-export const unetOptions = (p: Parameters): Required<Omit<UNetOptions, "hints">> => ({
+export const unetOptions = (p: Parameters): Required<Omit<UNetOptions, "hints" | "prior">> => ({
   width: sizes(p, "inc.conv.conv.0.weight")[0],
   inputs: sizes(p, "inc.conv.conv.0.weight")[1],
   outputs: sizes(p, "outc.conv.weight")[0],

@@ -3,10 +3,12 @@
 // paper is silent or differs from published code, docs/equations.md says what was chosen.
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
 import { HINT_LEVELS } from "../../models/segmentor.ts";
+import { SEGMENTATION_LOSSES } from "../../losses/segmentation.ts";
 import { PAPER_TAPS } from "../../models/vgg.ts";
 import { SEGMENTORS } from "../../models/zoo.ts";
 import { REGIMES } from "../regimes/registry.ts";
 import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./fields.ts";
+import type { Course } from "../schedule.ts";
 import { WEIGHT_FIELDS } from "./weights.ts";
 
 const rate = (value: number, says: string): Field<number> => number(value, { from: 0 }, says);
@@ -23,6 +25,25 @@ const layer: Field<string> = {
   expects: "a convolution's name, conv1_1 to conv5_4",
   accepts: (v) => typeof v === "string" && /^conv[1-5]_[1-4]$/.test(v),
 };
+const course = (says: string): Field<Course | null> =>
+  orNull({
+    ...pair([0, 1], { from: 0, to: 1 }, says),
+    expects: "two parts [from, full] of the run, from 0 to 1, rising",
+    accepts: (v) => isPair(v) && v[0] >= 0 && v[0] <= v[1] && v[1] <= 1,
+  });
+const isPair = (v: unknown): v is [number, number] =>
+  Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number");
+const isShare = (v: unknown): v is number => typeof v === "number" && v > 0 && v < 1;
+const share = (value: Prior, says: string): Field<Prior> => ({
+  says,
+  default: value,
+  expects: "data, null, a share above 0 and below 1, or one for each label [a, b, …] of a sum below 1",
+  accepts: (v) =>
+    v === null ||
+    v === "data" ||
+    isShare(v) ||
+    (Array.isArray(v) && v.length > 1 && v.every(isShare) && v.reduce((a, b) => a + b, 0) < 1),
+});
 const ids = (says: string) => listOf(text, [], {}, says);
 const intensity = (value: IntensityRule, says: string) =>
   variants<IntensityRule>(
@@ -42,6 +63,9 @@ const intensity = (value: IntensityRule, says: string) =>
     value,
     says,
   );
+
+/** Shares of the structures that masks start at. */
+export type Prior = number | readonly number[] | "data" | null;
 
 export const SCHEMA = {
   version: choice([2], 2, "Of this form"),
@@ -76,6 +100,10 @@ export const SCHEMA = {
     segmentor: group("Student and teacher alike", {
       kind: choice(SEGMENTORS, "unet", "Fig. 2 (a), (b), (c)"),
       width: orNull(width(1, "null: the network's own, 64, 48 or 32")),
+      prior: share(
+        null,
+        "Share of each structure that the masks start at: data, that of the training set; null: one half",
+      ),
       hints: choice(
         HINT_LEVELS,
         "high",
@@ -109,6 +137,15 @@ export const SCHEMA = {
   }),
   losses: group("What is minimised, equations 1 to 14", {
     weights: group("λ of each term; a term of weight 0 is not computed", WEIGHT_FIELDS),
+    segmentation: choice(
+      SEGMENTATION_LOSSES,
+      "dice",
+      "Equation 1: Dice, as the paper trains; -log P, as it is written; or their sum",
+    ),
+    schedule: group("Terms whose weight starts late: [from, full] in parts of all steps; null: the first step", {
+      hint: course("The hint, on student and translator"),
+      segPC: course("The student on translated images"),
+    }),
     gan: choice(["least-squares", "log"], "least-squares", "As CycleGAN trains, or as the paper writes it"),
     distillation: group("How the student follows the teacher", {
       by: choice(["hints", "outputs"], "hints", "Features, or outputs softened by a temperature"),

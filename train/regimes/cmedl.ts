@@ -36,7 +36,7 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
   readonly optimize: { readonly S: Adam };
 
   constructor(readonly options: CmedlOptions<T>) {
-    super(options.kind ?? "cmedl", options.translator, options.weights);
+    super(options.kind ?? "cmedl", options.translator, options);
     this.SC = options.segmentor();
     this.SM = options.segmentor();
     this.initialize(new RandomStreams(options.seed ?? 0));
@@ -78,27 +78,38 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
     const teacher = once(() => SM.forward(pM));
     return {
       // By outputs the teacher is a constant, so there is nothing for the translator in it.
-      hint: [by === "outputs" ? 0 : λ.hint, () => hint(SC.forward(xC).features, teacher().features, norm)],
-      segPM: [λ.seg * λ.segPM, () => segmentation(teacher().logits, yC)],
+      hint: [
+        by === "outputs" ? 0 : λ.hint,
+        () => hint(SC.forward(xC).features, teacher().features, norm),
+        this.ramp("hint"),
+      ],
+      segPM: [λ.seg * λ.segPM, () => segmentation(teacher().logits, yC, this.options.loss)],
     };
   }
 
   /** What student and teacher minimize, given pseudo MR (and pseudo CT), which are detached; the hint moves both. */
   distillation({ xC, yC, xM, yM }: Batch, pM: Tensor, pC?: Tensor) {
     const { SC, SM, λ } = this;
+    const { loss } = this.options;
     const { by = "hints", norm, temperature } = this.options.distillation ?? {};
     const student = SC.forward(xC);
     const pseudo = once(() => SM.forward(stopGradient(pM)));
     const real = once(() => SM.forward(xM));
     const followed: Terms =
       by === "hints"
-        ? { hint: [λ.hint, () => hint(student.features, pseudo().features, norm)] }
-        : { outputs: [λ.hint, () => softCrossEntropy(student.logits, pseudo().logits, { temperature })] };
+        ? { hint: [λ.hint, () => hint(student.features, pseudo().features, norm), this.ramp("hint")] }
+        : {
+            outputs: [
+              λ.hint,
+              () => softCrossEntropy(student.logits, pseudo().logits, { temperature }),
+              this.ramp("hint"),
+            ],
+          };
     const { total, losses } = weigh("S", {
-      seg: [λ.seg, () => segmentation(student.logits, yC)],
-      segPM: [λ.seg * λ.segPM, () => segmentation(pseudo().logits, yC)],
-      segRM: [λ.seg * λ.segRM, () => segmentation(real().logits, yM)],
-      segPC: [λ.seg * λ.segPC, () => segmentation(SC.forward(stopGradient(pC!)).logits, yM)],
+      seg: [λ.seg, () => segmentation(student.logits, yC, loss)],
+      segPM: [λ.seg * λ.segPM, () => segmentation(pseudo().logits, yC, loss)],
+      segRM: [λ.seg * λ.segRM, () => segmentation(real().logits, yM, loss)],
+      segPC: [λ.seg * λ.segPC, () => segmentation(SC.forward(stopGradient(pC!)).logits, yM, loss), this.ramp("segPC")],
       ...followed,
     });
     return { total, losses, student, pseudo, real };

@@ -3,7 +3,8 @@ import type { Segmentor } from "../../models/segmentor.ts";
 import type { Vgg } from "../../models/vgg.ts";
 import { segmentorRow } from "../../models/zoo.ts";
 import type { AdamOptions } from "../adam.ts";
-import { type LossWeights, type TrainConfig, outputsOf } from "../config/config.ts";
+import { type LossWeights, type TrainConfig, outputsOf, structuresOf } from "../config/config.ts";
+import type { Prior } from "../config/schema.ts";
 import type { Regime } from "../regime.ts";
 import { CycleTranslator } from "../translators/cycle.ts";
 import { DritTranslator } from "../translators/drit.ts";
@@ -20,6 +21,8 @@ export function makeRegime(c: TrainConfig): Regime {
       adam: adamOf(c),
       rate: c.optimization.rates.S,
       weights: c.losses.weights,
+      schedule: c.losses.schedule,
+      loss: c.losses.segmentation,
       segmentor: () => segmentor(1),
     },
     segmentor,
@@ -48,8 +51,21 @@ function adamOf({ optimization }: TrainConfig): Omit<AdamOptions, "rate" | "name
 }
 
 function makeSegmentor(c: TrainConfig, inputs: number): Segmentor {
-  const { kind, width, hints } = c.networks.segmentor;
-  return segmentorRow(kind).make({ inputs, outputs: outputsOf(c), hints, ...(width === null ? {} : { width }) });
+  const { kind, width, hints, prior } = c.networks.segmentor;
+  return segmentorRow(kind).make({
+    inputs,
+    outputs: outputsOf(c),
+    hints,
+    ...(width === null ? {} : { width }),
+    ...priorOf(prior, structuresOf(c)),
+  });
+}
+
+/** Until a run's data are read, "data" is no number: the networks that only tell their shapes start at one half. */
+function priorOf(prior: Prior, structures: number): { prior?: readonly number[] } {
+  if (prior === null || prior === "data") return {};
+  if (typeof prior === "number") return { prior: Array.from({ length: structures }, () => prior / structures) };
+  return { prior };
 }
 
 function cycleTranslator(c: TrainConfig, weights: LossWeights): CycleTranslator {

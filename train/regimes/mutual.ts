@@ -27,7 +27,7 @@ export class Mutual extends TranslatorRegime {
   readonly optimize: { readonly S: Adam };
 
   constructor(readonly options: MutualOptions) {
-    super(options.kind ?? "mutual", options.translator, options.weights);
+    super(options.kind ?? "mutual", options.translator, options);
     this.SC = options.segmentor();
     this.SM = options.segmentor();
     this.initialize(new RandomStreams(options.seed ?? 0));
@@ -40,17 +40,18 @@ export class Mutual extends TranslatorRegime {
 
   learn({ xC, yC, xM, yM }: Batch): Losses {
     const { translator, SC, SM, λ } = this;
-    const { temperature } = this.options;
+    const { temperature, loss } = this.options;
     const pC = stopGradient(translator.toC(xM, xC));
     // Each segmentor on both images: one call for its own masks, one for what the other thinks.
     const ofC = [SC.forward(xC).logits, SM.forward(xC).logits] as const;
     const ofPC = [SC.forward(pC).logits, SM.forward(pC).logits] as const;
     const { total: lossS, losses } = weigh("S", {
-      seg: [λ.seg, () => segmentation(ofC[0], yC)],
-      segPC: [λ.seg, () => segmentation(ofPC[1], yM)],
+      seg: [λ.seg, () => segmentation(ofC[0], yC, loss)],
+      segPC: [λ.seg, () => segmentation(ofPC[1], yM, loss)],
       mutual: [
         λ.hint,
         () => total(mutualDistillation(...ofC, { temperature }), mutualDistillation(...ofPC, { temperature })),
+        this.ramp("hint"),
       ],
     });
     this.optimize.S.minimize(lossS);

@@ -29,7 +29,7 @@ export class PseudoMr extends TranslatorRegime {
 
   constructor(readonly options: PseudoMrOptions) {
     const { translator, segmentor, input, alpha, seed = 0, kind = input } = options;
-    super(kind, translator, options.weights);
+    super(kind, translator, options);
     this.S = segmentor();
     if (input === "weighted-ct+pmri") this.A = new AlphaNetwork(alpha);
     this.initialize(new RandomStreams(seed));
@@ -50,10 +50,11 @@ export class PseudoMr extends TranslatorRegime {
   /** On pseudo MR, which is detached. */
   learn({ xC, yC, xM, yM }: Batch): Losses {
     const { translator, λ, S } = this;
+    const { loss } = this.options;
     const pM = stopGradient(translator.toM(xC, xM));
     const { total, losses } = weigh("S", {
-      segPM: [λ.seg, () => segmentation(this.#logits(xC, pM), yC)],
-      segRM: [this.#learnsRealMr ? λ.seg * λ.segRM : 0, () => segmentation(S.forward(xM).logits, yM)],
+      segPM: [λ.seg, () => segmentation(this.#logits(xC, pM), yC, loss)],
+      segRM: [this.#learnsRealMr ? λ.seg * λ.segRM : 0, () => segmentation(S.forward(xM).logits, yM, loss)],
     });
     this.optimize.S.minimize(total);
     return losses;

@@ -15,10 +15,11 @@ export class StudentOnly extends Module implements Regime {
   readonly kind: string;
   readonly inputs = ["xC", "yC"] as const;
   readonly pools = {};
+  readonly ramps = [];
   readonly SC: Segmentor;
   readonly optimize: { readonly S: Adam };
   readonly steps: readonly Step[];
-  constructor(options: StudentOnlyOptions) {
+  constructor(readonly options: StudentOnlyOptions) {
     super();
     const { segmentor, seed = 0, kind = "ct-only" } = options;
     this.kind = kind;
@@ -37,7 +38,7 @@ export class StudentOnly extends Module implements Regime {
 
   /** One training step, to be traced: the segmentation loss, which is the total too. */
   step({ xC, yC }: Pick<Batch, "xC" | "yC">): Losses {
-    const seg = segmentation(this.SC.forward(xC).logits, yC);
+    const seg = segmentation(this.SC.forward(xC).logits, yC, this.options.loss);
     this.optimize.S.minimize(seg);
     return logged("S", { seg }, seg);
   }
