@@ -183,8 +183,8 @@ test("what is imported from npm is declared, and product code needs no developme
   const wrong = sources
     .flatMap((f) => importsOf(f))
     .filter((i) => !i.to.startsWith("node:") && !isOurs(i.to) && i.to !== "package.json")
-    // Examples import the package itself, as its users do.
-    .filter((i) => !(i.file.startsWith("examples/") && /^cmedl(\/|$)/.test(i.to)))
+    // Examples and typed tests import the package itself, as its users do.
+    .filter((i) => !(/^(examples|test)\//.test(i.file) && /^cmedl(\/|$)/.test(i.to)))
     .filter((i) => {
       const name = i.to
         .split("/")
