@@ -39,9 +39,9 @@ if (process.argv.includes("--types")) await declarations(sources.map(({ source }
 const bytes = Object.entries(metafile.outputs)
   .filter(([file]) => file.endsWith(".mjs"))
   .reduce((n, [, o]) => n + o.bytes, 0);
-console.log(
-  `dist: ${sources.length} entries and the command, ${(bytes / 1000).toFixed(0)} kB, in ${((performance.now() - started) / 1000).toFixed(1)} s`,
-);
+const kilobytes = (bytes / 1000).toFixed(0);
+const seconds = ((performance.now() - started) / 1000).toFixed(1);
+console.log(`dist: ${sources.length} entries and the command, ${kilobytes} kB, in ${seconds} s`);
 
 async function declarations(files) {
   const { default: ts } = await import("typescript");

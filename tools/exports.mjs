@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./bundle.mjs";
 
-/** Of each entry its name below dist/ ("engine", "models", …) and its TypeScript source, which its types' path tells. */
+/**
+ * Name below dist/ of each entry ("engine", "models", …), and its TypeScript source, which the path of its types tells.
+ */
 export function entries() {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return Object.values(exports)

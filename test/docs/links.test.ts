@@ -47,7 +47,7 @@ function broken(page: string, target: string): string | undefined {
   return anchorsOf(readFileSync(file, "utf8")).includes(anchor) ? undefined : `${page}: ${target} is no heading`;
 }
 
-/** Paths like `engine/run/device.ts` in backticks: they begin with a folder of the repository and end in a file's name. */
+/** Paths in backticks, like `engine/run/device.ts`: from a folder of the repository to a file. */
 const pathsOf = (text: string): string[] =>
   [...text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.(?:ts|mjs|wgsl|md|json|py|html))`/g)]
     .map(([, path = ""]) => path)
