@@ -6,7 +6,7 @@ import { lungWindow, softTissueWindow } from "../data/intensity.ts";
 import { ConfigError, type Path, nodeAt } from "../train/config/check.ts";
 import { isGroup } from "../train/config/fields.ts";
 import { SEGMENTORS, type TrainConfig } from "../train/config/config.ts";
-import { type Layer, layeredConfig, presetOf } from "../train/config/presets.ts";
+import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/config/presets.ts";
 import { parseValue, readConfigFile } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
 
@@ -123,7 +123,14 @@ export type FlagValues = Readonly<Record<string, unknown>> & {
 };
 
 /** With the flag that names a preset. */
-export type ConfigFlags = FlagValues & { readonly regime?: string };
+export type ConfigFlags = FlagValues & { readonly preset?: string; readonly regime?: string };
+
+/** Adds the flag that names a preset; `--regime` is its former name. */
+export function addPresetFlag(command: Command): void {
+  command
+    .option("--preset <word>", `what to train: ${Object.keys(PRESETS).join(", ")} (cmedl)`)
+    .addOption(new Option("--regime <word>").hideHelp());
+}
 
 /** Adds the flags to a command, but for those that the command has of its own kind. */
 export function addConfigFlags(command: Command, { without = [] }: { without?: readonly string[] } = {}): void {
@@ -163,9 +170,10 @@ export async function configFrom(file: string | undefined, flags: ConfigFlags): 
   const given = file === undefined ? undefined : await fileLayer(file);
   let preset = given?.preset ?? "cmedl";
   let blame: Layer["locate"] = given?.preset === undefined ? (error) => error : given.layer.locate;
-  if (flags.regime !== undefined) {
-    preset = flags.regime;
-    blame = ({ mend }) => new CommandError("usage", `--regime ${preset}: ${mend}`);
+  const [flag, word] = flags.preset === undefined ? ["--regime", flags.regime] : ["--preset", flags.preset];
+  if (word !== undefined) {
+    preset = word;
+    blame = ({ mend }) => new CommandError("usage", `${flag} ${word}: ${mend}`);
   }
   try {
     return layeredConfig(presetOf(preset), [...(given ? [given.layer] : []), ...flagLayers(flags)]);
@@ -196,6 +204,7 @@ export function refuseOnResume(values: ConfigFlags): void {
   const given = options.filter((option) => values[option.attributeName()] !== undefined).map((option) => option.long!);
   if (values.augment === false) given.push("--no-augment");
   if (values.set) given.push("--set");
+  if (values.preset !== undefined) given.push("--preset");
   if (values.regime !== undefined) given.push("--regime");
   const refused = given.find((flag) => !ON_RESUME.includes(flag));
   if (refused !== undefined)

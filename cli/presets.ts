@@ -1,4 +1,4 @@
-// cmedl presets: the words that --regime takes, and the whole configuration behind each.
+// cmedl presets: the words that --preset takes, and the whole configuration behind each.
 import type { Command } from "commander";
 import { ConfigError } from "../train/config/check.ts";
 import { PRESETS, presetConfig } from "../train/config/presets.ts";

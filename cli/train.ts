@@ -10,10 +10,17 @@ import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
 import { type TrainRunOptions, trainRun } from "../node/run/train.ts";
 import type { TrainConfig } from "../train/config/config.ts";
-import { PRESETS, layeredConfig } from "../train/config/presets.ts";
+import { layeredConfig } from "../train/config/presets.ts";
 import type { Regime } from "../train/regime.ts";
 import { featuresOf, makeRegime } from "../train/regimes/make.ts";
-import { type ConfigFlags, addConfigFlags, configFrom, flagLayers, refuseOnResume } from "./config-flags.ts";
+import {
+  type ConfigFlags,
+  addConfigFlags,
+  addPresetFlag,
+  configFrom,
+  flagLayers,
+  refuseOnResume,
+} from "./config-flags.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
 interface TrainFlags extends ConfigFlags {
@@ -27,9 +34,9 @@ interface TrainFlags extends ConfigFlags {
 export function register(command: Command): void {
   command
     .argument("[config]", "YAML of fields that differ from the preset's; `cmedl presets NAME` prints a whole one")
-    .option("--regime <word>", `a preset: ${Object.keys(PRESETS).join(", ")} (cmedl)`)
     .option("--out <folder>", "folder of the run; must be new or empty")
     .option("--resume <run>", "folder of a run to go on with, bit for bit on the same adapter");
+  addPresetFlag(command);
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
   addDeviceFlag(command)
@@ -38,7 +45,8 @@ export function register(command: Command): void {
       "after",
       `
 Flags override the file, the file overrides the preset, and the preset overrides the paper's
-values. Fields that are not known are refused.
+values. Fields that are not known are refused. The preset paper is the paper alone: all others start
+the masks at their share of the data, and the hints late (\`cmedl presets cmedl\` has the numbers).
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, or imagesTr/ and labelsTr/.
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
@@ -47,8 +55,8 @@ epoch, log.jsonl, results.csv and curves.png.
 Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/first
   cmedl train --student data/ct --teacher data/mr --out runs/small --size 64 --width 8 --epochs 5
-  cmedl train --regime ct-only --student data/ct --out runs/ct --segmentor mrrn
-  cmedl train --regime equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
+  cmedl train --preset ct-only --student data/ct --out runs/ct --segmentor mrrn
+  cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --resume runs/first --epochs 120`,
     )
@@ -83,7 +91,7 @@ function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags
   const teacher = {
     flag: "--teacher",
     value: data.teacher,
-    why: ` (${flags.regime ?? regime} learns from a teacher's modality)`,
+    why: ` (${flags.preset ?? flags.regime ?? regime} learns from a teacher's modality)`,
   };
   const out = { flag: "--out", value: flags.out, why: "" };
   const needed = inputs.includes("xM") ? [student, teacher, out] : [student, out];
@@ -129,7 +137,7 @@ async function resume(path: string, flags: TrainFlags): Promise<void> {
   const run = await RunFolder.open(path);
   const stored = await run.readConfig();
   const from = await run.latestCheckpoint((message) => narrator.say(`passed over: ${printable(message)}`));
-  const config = layeredConfig({ says: "", config: stored }, flagLayers(flags));
+  const config = layeredConfig({ says: "", config: stored, literal: true }, flagLayers(flags));
   const { progress } = from.checkpoint;
   const { epochs } = config.optimization;
   if (progress.epoch >= epochs)

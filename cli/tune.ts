@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
 import { makeRegime } from "../train/regimes/make.ts";
 import { compileSegmenter } from "../train/validation.ts";
-import { type ConfigFlags, addConfigFlags, configFrom } from "./config-flags.ts";
+import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
 import { profilingFeatures } from "../node/gpu/open.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
@@ -17,9 +17,8 @@ interface TuneFlags extends ConfigFlags {
 }
 
 export function register(command: Command): void {
-  command
-    .argument("[config]", "YAML of a run, as train takes it")
-    .option("--regime <word>", "a preset, as train takes it (cmedl)");
+  command.argument("[config]", "YAML of a run, as train takes it");
+  addPresetFlag(command);
   addConfigFlags(command);
   command.option("--again", "time again what was timed before");
   addDeviceFlag(command)
@@ -35,7 +34,7 @@ A run that is resumed after tuning sums in another order: it goes on, but not bi
 
 Examples:
   cmedl tune                                       the paper's CMEDL step, 256 × 256, batch 2
-  cmedl tune --regime ct-only --segmentor mrrn
+  cmedl tune --preset ct-only --segmentor mrrn
   cmedl tune my.yaml --again`,
     )
     .action(tune);

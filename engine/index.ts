@@ -13,7 +13,7 @@ export { RandomStream } from "./random-stream.ts";
 export { autocast } from "./autocast.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
-export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";
+export { type Mode, currentTrace, mode, requireTrace, withoutEffects } from "./trace.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/activation.ts";
 export * from "./ops/reduce.ts";

@@ -40,6 +40,15 @@ export function requireTrace(who: string): Trace {
 /** "train" inside a training trace; otherwise batch norm uses running statistics and dropout is off. */
 export const mode = (): Mode => current?.mode ?? "infer";
 
+/**
+ * What `f` gives, traced as a part of the trace in progress, but without its effects: no variable is assigned, no
+ * average followed, no counter moved. Reads see the variables as they are before the run. Throws UsageError outside a
+ * trace.
+ */
+export function withoutEffects<T>(f: () => T): T {
+  return withTrace(new Trace(requireTrace("withoutEffects").mode), f);
+}
+
 export function withTrace<T>(trace: Trace, f: () => T): T {
   const outer = current;
   current = trace;

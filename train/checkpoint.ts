@@ -4,6 +4,7 @@ import { CorruptFileError, type Device, NumericalError, type Variable } from "..
 import { readSafetensors, writeSafetensors } from "../data/weights/safetensors.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
 import type { Regime } from "./regime.ts";
+import type { WatchState } from "./collapse.ts";
 
 /** Where a run stands. */
 export interface Progress {
@@ -16,6 +17,8 @@ export interface Progress {
   sums: Record<string, [sum: number, steps: number]>;
   /** The validated epoch with the lowest loss so far, and its Dice. */
   best: { epoch: number; loss: number; dice: number } | null;
+  /** What the collapse watch remembers, where it is on. */
+  watch?: WatchState;
 }
 
 export const startOfRun = (): Progress => ({ epoch: 0, step: 0, steps: 0, sums: {}, best: null });

@@ -1,11 +1,13 @@
 // The training loop: steps, epochs, validation, checkpoints. Where files go and how progress is shown is the caller's.
 import { type Device, NumericalError, type Program } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
+import { type Sign, judgeEpoch, startOfWatch, withVitals } from "./collapse.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
 import { type EpochPictures, type InferenceOptions, InferencePrograms } from "./inference-programs.ts";
 import type { Regime } from "./regime.ts";
 import { type StepOptions, StepPrograms } from "./step-programs.ts";
 import { type Validation, validate } from "./validation.ts";
+import { VitalsProgram } from "./vitals.ts";
 
 export type { EpochPictures };
 
@@ -29,6 +31,8 @@ export interface EpochReport {
   /** On the training grid, loss and volumetric Dice; absent without validation slices. */
   readonly validation?: Validation;
   readonly isBest: boolean;
+  /** Signs of a collapse that were not seen before. */
+  readonly signs: readonly Sign[];
 }
 
 /** A checkpoint and the name of its file. */
@@ -53,6 +57,8 @@ export interface TrainingOptions extends StepOptions, InferenceOptions {
   readonly config?: unknown;
   /** Steps between checkpoints within an epoch; at each epoch's end there is always one. */
   readonly saveEvery?: number;
+  /** Whether signs of a collapse are looked for, which costs about one step an epoch. */
+  readonly watch?: boolean;
   /** Epochs without a lower validation loss after which training stops. */
   readonly patience?: number;
 }
@@ -71,6 +77,7 @@ export class Training {
     readonly options: TrainingOptions,
     readonly stepPrograms: StepPrograms,
     readonly inference: InferencePrograms,
+    readonly vitals: VitalsProgram | undefined,
     progress: Progress,
   ) {
     this.progress = progress;
@@ -87,9 +94,10 @@ export class Training {
   ): Promise<Training> {
     const steps = await StepPrograms.compile(device, regime, batches, options);
     const inference = await InferencePrograms.compile(device, regime, batches.size, options);
+    const vitals = options.watch ? await VitalsProgram.compile(device, regime, batches) : undefined;
     if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
     const progress = from ? structuredClone(from.checkpoint.progress) : startOfRun();
-    return new Training(device, regime, batches, options, steps, inference, progress);
+    return new Training(device, regime, batches, options, steps, inference, vitals, progress);
   }
 
   /** Counts of the step program; of the last where several take turns. */
@@ -111,6 +119,7 @@ export class Training {
     while (progress.epoch < options.epochs) {
       if (this.#isDone) return "stopped";
       let batch: BatchBuffers | undefined;
+      if (progress.step === 0) batch = await this.#measure();
       while (progress.step < stepsPerEpoch) {
         batch = await this.#step(hooks, batch);
         if (signal?.aborted) {
@@ -134,6 +143,7 @@ export class Training {
   dispose(): void {
     this.stepPrograms.dispose();
     this.inference.dispose();
+    this.vitals?.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();
@@ -144,6 +154,16 @@ export class Training {
     const { best, epoch, step } = this.progress;
     const { patience } = this.options;
     return patience !== undefined && best !== null && step === 0 && epoch - 1 - best.epoch >= patience;
+  }
+
+  /** Measures what the collapse watch needs, on the batch of an epoch's first step; gives that batch. */
+  async #measure(): Promise<BatchBuffers | undefined> {
+    const { progress, vitals, stepPrograms } = this;
+    if (!vitals) return undefined;
+    const batch = this.#fill(progress.epoch, 0);
+    stepPrograms.prepare(progress);
+    progress.watch = withVitals(progress.watch ?? startOfWatch(), await vitals.measure(batch));
+    return batch;
   }
 
   /** One step, on `batch` if it is made already. Gives the batch of the next step, if the epoch has one. */
@@ -223,12 +243,17 @@ export class Training {
       isBest = true;
       progress.best = { epoch, loss: validation.loss, dice: validation.dice.mean };
     }
+    const { state, signs } = judgeEpoch(progress.watch ?? startOfWatch(), { losses, ...validation?.foreground });
+    if (this.options.watch) progress.watch = state;
     const pictures = await inference.picture();
     progress.epoch++;
     progress.step = 0;
     progress.sums = {};
     await this.#save(hooks, isBest);
-    await hooks.onEpoch?.({ epoch, steps, losses, isBest, ...(validation ? { validation } : {}) }, pictures);
+    await hooks.onEpoch?.(
+      { epoch, steps, losses, isBest, signs: this.options.watch ? signs : [], ...(validation ? { validation } : {}) },
+      pictures,
+    );
   }
 
   async #save(hooks: TrainingHooks, isBest: boolean): Promise<void> {

@@ -34,6 +34,21 @@ export interface Trained extends Module {
   readonly pools: Readonly<Record<string, ImagePool>>;
 }
 
+/** Of one batch, at the weights of the step at hand. */
+export interface Measured {
+  /** Weighted losses of the student, scalars: its own segmentation, and what makes it follow the teacher. */
+  readonly segmentation: Tensor;
+  readonly distillation: Tensor;
+  /** The student's parameters. */
+  readonly parameters: readonly Tensor[];
+  /** Tied features [N, H, W, C] of student and teacher. */
+  readonly student: readonly Tensor[];
+  readonly teacher: readonly Tensor[];
+  /** Pseudo images and real ones of the teacher's modality [N, H, W, 1]. */
+  readonly pseudo: Tensor;
+  readonly real: Tensor;
+}
+
 export interface Regime extends Trained {
   /** As the command line calls it. */
   readonly kind: string;
@@ -43,6 +58,8 @@ export interface Regime extends Trained {
   readonly ramps: readonly Ramp[];
   /** Steps that take turns: the n-th run does the (n mod length)-th. Most regimes have one. */
   readonly steps: readonly Step[];
+  /** What the collapse watch measures, to be traced; absent where nothing is tied. */
+  measured?(batch: Batch): Measured;
   /** What is used once trained: images of C [N, H, W, 1] → logits [N, H, W, K]. */
   segment(xC: Tensor): Tensor;
   /**

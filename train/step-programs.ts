@@ -68,12 +68,17 @@ export class StepPrograms {
     return this.#programs.get(this.regime.steps.at(-1)!)!;
   }
 
-  /** Runs the step whose turn it is. */
-  start(progress: Progress, buffers: BatchBuffers): Program {
+  /** Sets learning rates and scheduled weights as they are at the step of `progress`. */
+  prepare(progress: Progress): void {
     const { epochs, decayFrom } = this.options;
     const decay = decayFrom === undefined ? 1 : linearDecay(progress.epoch, decayFrom, epochs - decayFrom);
     for (const optimizer of this.regime.optimizers) optimizer.decay = decay;
     for (const ramp of this.regime.ramps) ramp.moveTo(progress.steps, epochs * this.batches.stepsPerEpoch);
+  }
+
+  /** Runs the step whose turn it is. */
+  start(progress: Progress, buffers: BatchBuffers): Program {
+    this.prepare(progress);
     const program = this.#programs.get(this.#stepAt(progress))!;
     program.run({ ...buffers });
     return program;

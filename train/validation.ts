@@ -24,6 +24,8 @@ export interface Validation {
   /** What training minimizes, over all slices. */
   readonly loss: number;
   readonly dice: ValidationDice;
+  /** Shares of all pixels that are foreground: as predicted, and in the experts' masks. */
+  readonly foreground: { readonly predicted: number; readonly expected: number };
 }
 
 /** Logits [N, H, W, K] as probabilities: of the one structure for K = 1, else of each class. */
@@ -116,7 +118,16 @@ export function diceByCase(probability: Float32Array, { size, count, masks, orig
 export const validate = (probability: Float32Array, set: ValidationSet): Validation => ({
   loss: lossOf(probability, set),
   dice: diceByCase(probability, set),
+  foreground: foregroundOf(probability, set),
 });
+
+function foregroundOf(probability: Float32Array, { size, count, masks }: ValidationSet): Validation["foreground"] {
+  const pixels = count * size * size;
+  const predicted = classesOf(probability, pixels).reduce((n, k) => n + +(k > 0), 0);
+  let expected = 0;
+  for (let i = 0; i < pixels; i++) if (Number(masks[i]) > 0) expected++;
+  return { predicted: predicted / pixels, expected: expected / pixels };
+}
 
 /**
  * For one structure 1 − (2Σpt + 1)/(Σp + Σt + 1), else the mean over slices and structures of 1 − 2Σpt/(Σp² + Σt² +

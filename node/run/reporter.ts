@@ -90,11 +90,13 @@ export class Reporter {
     const event = epochEvent(report, labels);
     this.#history.push(event);
     await run.log(event);
+    for (const sign of report.signs) await run.log({ event: "sign", epoch: number, ...sign });
     await run.writeResults(this.#history.map(resultRow));
     if (pictures)
       await run.writePicture(run.picturePath(report.epoch), epochPng(pictures, validation, `epoch ${number}`, labels));
     await run.writePicture(join(run.path, "curves.png"), curvesPng(this.#history));
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
+    for (const { message, mend } of report.signs) narrator.say(`warning: ${message}; ${mend}`);
     this.#epochBar.advance();
     if (number < epochs) this.#stepBar = narrator.bar(`step of ${number + 1}`, stepsPerEpoch);
   }

@@ -1,7 +1,7 @@
 // The slices of a run, by the ids of its configuration: what its regime reads, and nothing else.
 import type { IntensityRule } from "../../data/intensity.ts";
 import type { SliceSet } from "../../data/slices.ts";
-import type { TrainConfig } from "../../train/config/config.ts";
+import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
 import type { Narrator } from "../narrator.ts";
 import type { Source } from "./source.ts";
 
@@ -55,4 +55,24 @@ export async function loadRunSets(
     teacher: teacher && (await load("teacher", teacher, cases.teacherTrain, data.teacherIntensity)),
     validation: await load("validation", student, cases.studentVal, data.studentIntensity, "all"),
   };
+}
+
+/** With the shares of the structures in the training set, where the masks are to start at those. */
+export function withPrior(config: TrainConfig, { student, teacher }: RunSets): TrainConfig {
+  const { networks } = config;
+  if (networks.segmentor.prior !== "data") return config;
+  const structures = structuresOf(config);
+  const counts = new Array<number>(structures).fill(0);
+  let pixels = 0;
+  for (const { masks } of [student, teacher ?? student]) {
+    // A teacher whose masks are not read has none to count.
+    if (!masks.some((k) => k > 0)) continue;
+    pixels += masks.length;
+    for (const k of masks) if (k > 0) counts[k - 1]! += 1;
+  }
+  // Nothing starts below one pixel of a slice: a logarithm of 0 would never come back.
+  const least = 1 / (student.size * student.size);
+  const shares = counts.map((count) => Math.max(least, pixels === 0 ? 0 : count / pixels));
+  const prior = structures === 1 ? shares[0]! : shares;
+  return { ...config, networks: { ...networks, segmentor: { ...networks.segmentor, prior } } };
 }

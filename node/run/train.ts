@@ -13,7 +13,7 @@ import type { RunFolder } from "./folder.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { slicesToPicture } from "./pictures.ts";
 import { Reporter } from "./reporter.ts";
-import type { RunSets } from "./sets.ts";
+import { type RunSets, withPrior } from "./sets.ts";
 import { loadVgg } from "./vgg.ts";
 
 export interface RunResult {
@@ -50,7 +50,7 @@ export async function trainRun(
   narrator: Narrator,
   { from, signal, debugNans = false }: TrainRunOptions = {},
 ): Promise<RunResult> {
-  const regime = await regimeOf(config);
+  const regime = await regimeOf(withPrior(config, sets));
   const batches = batchesOf(config, sets);
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${batches.size} × ${batches.size}, batch ${batches.batch}) …`);
@@ -120,6 +120,7 @@ function optionsOf(config: TrainConfig, { validation }: RunSets, debugNans: bool
     pictured: slicesToPicture(validation, PICTURED),
     debugNans,
     precision,
+    watch: true,
     ...(saveEvery === null ? {} : { saveEvery }),
     ...(decayFrom === null ? {} : { decayFrom }),
     ...(patience === null ? {} : { patience }),

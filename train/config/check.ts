@@ -2,7 +2,7 @@
 // refused.
 import { type Fields, type Node, isGroup, isVariants } from "./fields.ts";
 import { segmentorRow } from "../../models/zoo.ts";
-import { SCHEMA, type TrainConfig } from "./config.ts";
+import { SCHEMA, type TrainConfig, structuresOf } from "./config.ts";
 
 export type Path = readonly (string | number)[];
 
@@ -195,6 +195,14 @@ export function checkTogether(config: TrainConfig): void {
     "networks.segmentor.hints",
     `is ${segmentor.hints}`,
     `give one of ${hints.join(", ")}: the ${segmentor.kind} has no others`,
+  );
+  const { prior } = segmentor;
+  const structures = structuresOf(config);
+  refuse(
+    Array.isArray(prior) && prior.length !== structures,
+    "networks.segmentor.prior",
+    `has ${Array.isArray(prior) ? prior.length : 1} shares`,
+    `give one share, data, or one for each of the ${structures} labels`,
   );
   const layers = Math.floor(Math.log2(data.size / 3));
   refuse(

@@ -9,6 +9,8 @@ export interface Preset {
   /** What it is, and where the paper has it. */
   readonly says: string;
   readonly config: PartialConfig;
+  /** Nothing but the paper's constants: without STARTS. */
+  readonly literal?: boolean;
 }
 
 const clipped = (high: number): IntensityRule => ({ kind: "window", low: 0, high });
@@ -19,6 +21,16 @@ const ORGANS = [63, 126, 189, 252];
 const mrrn = { segmentor: { kind: "mrrn" } } as const;
 const weakTeacher = { studentIntensity: mrPercentile, teacherIntensity: softTissueWindow };
 
+/**
+ * What every preset but `paper` has beside the paper's constants: masks start at their share of the training set, and
+ * the hint once the segmentors see something. With masks that start at one half a small structure's Dice loss lies on
+ * its plateau, while the hint, many times as strong, pulls the features together until nothing is left to segment by.
+ */
+const STARTS: PartialConfig = {
+  networks: { segmentor: { prior: "data" } },
+  losses: { schedule: { hint: [0.2, 0.5] } },
+};
+
 /** Every regime in the paper's main configuration. */
 const ofRegimes = Object.fromEntries(
   REGIMES.map((regime) => [regime, { says: regimeRow(regime).says, config: { regime } }]),
@@ -26,6 +38,11 @@ const ofRegimes = Object.fromEntries(
 
 export const PRESETS = {
   ...ofRegimes,
+  paper: {
+    says: "CMEDL with the paper's constants alone: masks start at one half, hints in the first step",
+    config: { regime: "cmedl" },
+    literal: true,
+  },
   "mri-only": {
     says: "the segmentor alone, on MR: Table VI; the student's folder holds MR",
     config: { regime: "ct-only", data: { studentIntensity: mrPercentile }, networks: mrrn },
@@ -113,7 +130,8 @@ export interface Layer {
  * discriminators follow the size of the images where nothing gives them. Throws what the layer makes of a
  * ConfigError; of values that do not go together, the last one that gives the field.
  */
-export function layeredConfig({ config: preset }: Preset, layers: readonly Layer[]): TrainConfig {
+export function layeredConfig({ config: preset, literal = false }: Preset, layers: readonly Layer[]): TrainConfig {
+  const start = literal ? PAPER_CONFIG : mergeConfig(STARTS, PAPER_CONFIG);
   const over = (base: TrainConfig): TrainConfig =>
     layers.reduce(
       (config, { value, locate }) => {
@@ -125,11 +143,11 @@ export function layeredConfig({ config: preset }: Preset, layers: readonly Layer
       },
       mergeConfig(preset, base),
     );
-  const { size } = over(PAPER_CONFIG).data;
+  const { size } = over(start).data;
   const config = over(
     mergeConfig(
       { networks: { generator: { blocks: blocksFor(size) }, discriminator: { layers: layersFor(size) } } },
-      PAPER_CONFIG,
+      start,
     ),
   );
   try {

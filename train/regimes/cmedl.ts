@@ -4,13 +4,13 @@
 //   xC yC    CT images and experts' masks      xM yM   MR images of other patients and their masks
 //   pM pC    pseudo MR, pseudo CT
 //   SC       student on CT, all that is needed afterwards      SM  teacher on MR and pseudo MR
-import { RandomStreams, type Tensor, stopGradient } from "../../engine/index.ts";
+import { RandomStreams, type Tensor, mul, stopGradient } from "../../engine/index.ts";
 import { softCrossEntropy } from "../../losses/distillation.ts";
 import { type HintNorm, hint } from "../../losses/hint.ts";
 import { segmentation } from "../../losses/segmentation.ts";
-import type { Segmentor } from "../../models/segmentor.ts";
+import type { Segmentation, Segmentor } from "../../models/segmentor.ts";
 import type { Adam } from "../adam.ts";
-import type { Batch, Losses } from "../regime.ts";
+import type { Batch, Losses, Measured } from "../regime.ts";
 import { type Terms, once, weigh } from "../terms.ts";
 import type { Translator } from "../translators/translator.ts";
 import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
@@ -91,28 +91,44 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
   distillation({ xC, yC, xM, yM }: Batch, pM: Tensor, pC?: Tensor) {
     const { SC, SM, λ } = this;
     const { loss } = this.options;
-    const { by = "hints", norm, temperature } = this.options.distillation ?? {};
     const student = SC.forward(xC);
     const pseudo = once(() => SM.forward(stopGradient(pM)));
     const real = once(() => SM.forward(xM));
-    const followed: Terms =
-      by === "hints"
-        ? { hint: [λ.hint, () => hint(student.features, pseudo().features, norm), this.ramp("hint")] }
-        : {
-            outputs: [
-              λ.hint,
-              () => softCrossEntropy(student.logits, pseudo().logits, { temperature }),
-              this.ramp("hint"),
-            ],
-          };
     const { total, losses } = weigh("S", {
       seg: [λ.seg, () => segmentation(student.logits, yC, loss)],
       segPM: [λ.seg * λ.segPM, () => segmentation(pseudo().logits, yC, loss)],
       segRM: [λ.seg * λ.segRM, () => segmentation(real().logits, yM, loss)],
       segPC: [λ.seg * λ.segPC, () => segmentation(SC.forward(stopGradient(pC!)).logits, yM, loss), this.ramp("segPC")],
-      ...followed,
+      ...this.#following(student, pseudo),
     });
     return { total, losses, student, pseudo, real };
+  }
+
+  /** The term that makes the student follow the teacher, and the teacher the student. */
+  #following(student: Segmentation, teacher: () => Segmentation): Terms {
+    const { λ } = this;
+    const { by = "hints", norm, temperature } = this.options.distillation ?? {};
+    const ramp = this.ramp("hint");
+    return by === "hints"
+      ? { hint: [λ.hint, () => hint(student.features, teacher().features, norm), ramp] }
+      : { outputs: [λ.hint, () => softCrossEntropy(student.logits, teacher().logits, { temperature }), ramp] };
+  }
+
+  measured({ xC, yC, xM }: Batch): Measured {
+    const { SC, SM, λ, translator } = this;
+    const pseudo = stopGradient(translator.toM(xC, xM));
+    const student = SC.forward(xC);
+    const teacher = SM.forward(pseudo);
+    const [[weight, follow, ramp]] = Object.values(this.#following(student, () => teacher)) as [Terms[string]];
+    return {
+      segmentation: mul(λ.seg, segmentation(student.logits, yC, this.options.loss)),
+      distillation: mul(mul(weight, ramp?.factor() ?? 1), follow()),
+      parameters: SC.parameters().map((parameter) => parameter.value),
+      student: student.features,
+      teacher: teacher.features,
+      pseudo,
+      real: xM,
+    };
   }
 
   segment(xC: Tensor): Tensor {
