@@ -17,6 +17,8 @@ export interface Vitals {
 
 /** An epoch as the watch sees it at its end. */
 export interface EpochSigns {
+  /** Of all epochs, the part that has ended: 1 after the last. */
+  readonly part: number;
   /** Means of the losses over the epoch, by the log's names. */
   readonly losses: Readonly<Record<string, number>>;
   /** Share of validation pixels predicted as foreground, and the experts' share. */
@@ -43,8 +45,9 @@ export interface Sign {
 const RULING = 4;
 /** Tied features at this part of their first variance have collapsed (a half to a third in runs that failed). */
 const SHRUNK = 0.4;
-/** Epochs in a row with an empty mask, or a full one, before it is named. */
+/** Epochs in a row with an empty mask, or a full one, before it is named, and the part of a run that may go by so. */
 const CONSTANT_EPOCHS = 2;
+const LATE_START = 0.5;
 /** Least-squares GAN: a discriminator's loss near 0 with its generator's near 1. */
 const DISCRIMINATOR_WON = { discriminator: 0.02, generator: 0.9 };
 /** Contrast of a pseudo image, as a part of the real one's, below which it shows nothing. */
@@ -75,7 +78,7 @@ export function judgeEpoch(state: WatchState, epoch: EpochSigns): { state: Watch
   const { first = {}, current = {} } = state;
   const constant = isConstant(epoch) ? state.constant + 1 : 0;
   const seen = [
-    constant >= CONSTANT_EPOCHS ? constantMask(epoch, constant) : undefined,
+    constant >= CONSTANT_EPOCHS && epoch.part >= LATE_START ? constantMask(epoch, constant) : undefined,
     distillationRules(current),
     shrinkingFeatures(first, current),
     discriminatorWon(epoch.losses),

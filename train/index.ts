@@ -58,5 +58,5 @@ export {
   segmentSlices,
   validate,
 } from "./validation.ts";
-export { type Sign, type SignCode, type Vitals } from "./collapse.ts";
+export type { Sign, SignCode, Vitals } from "./collapse.ts";
 export { type Course, courseAt, linearDecay } from "./schedule.ts";

@@ -243,7 +243,11 @@ export class Training {
       isBest = true;
       progress.best = { epoch, loss: validation.loss, dice: validation.dice.mean };
     }
-    const { state, signs } = judgeEpoch(progress.watch ?? startOfWatch(), { losses, ...validation?.foreground });
+    const { state, signs } = judgeEpoch(progress.watch ?? startOfWatch(), {
+      part: (epoch + 1) / this.options.epochs,
+      losses,
+      ...validation?.foreground,
+    });
     if (this.options.watch) progress.watch = state;
     const pictures = await inference.picture();
     progress.epoch++;

@@ -1,7 +1,7 @@
 // A run's folder. Everything in it is written whole or not at all; a resume goes on in place.
 //
 //   config.yaml     what the run was started with, all defaults filled in
-//   STATUS          running, finished, stopped (early), interrupted, failed
+//   STATUS          running, finished, stopped (early), interrupted, failed; below it signs of a collapse
 //   log.jsonl       one event a line: steps, epochs
 //   results.csv     one row an epoch
 //   curves.png      losses and Dice so far
@@ -10,6 +10,7 @@
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";
+import type { Sign } from "../../train/collapse.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { readWholeConfig, writeConfig } from "../config-file.ts";
 import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "../files.ts";
@@ -74,8 +75,10 @@ export class RunFolder {
     return readWholeConfig(join(this.path, CONFIG));
   }
 
-  async setStatus(status: Status): Promise<void> {
-    await writeAtomic(join(this.path, "STATUS"), `${status}\n`);
+  /** Writes the status, and below it the signs of a collapse that were seen. */
+  async setStatus(status: Status, signs: readonly Sign[] = []): Promise<void> {
+    const lines = signs.map(({ code, message, mend }) => `${code}: ${message}; ${mend}`);
+    await writeAtomic(join(this.path, "STATUS"), `${[status, ...lines].join("\n")}\n`);
   }
 
   /** Adds events to log.jsonl. */

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { SliceSet } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
+import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
@@ -35,6 +36,8 @@ export interface ReporterOptions {
 export class Reporter {
   /** Of the epochs that ended since this reporter began. */
   readonly reports: EpochReport[] = [];
+  /** Signs of a collapse, as log.jsonl has them. */
+  readonly signs: Sign[] = [];
   readonly #history: EpochEvent[] = [];
   readonly #epochBar: Bar;
   #stepBar: Bar;
@@ -53,6 +56,7 @@ export class Reporter {
   async readHistory(): Promise<void> {
     const events = await this.run.events();
     this.#history.push(...(events.filter((e) => e.event === "epoch") as unknown as EpochEvent[]));
+    this.signs.push(...(events.filter((e) => e.event === "sign") as unknown as Sign[]));
   }
 
   /** What the training loop calls. */
@@ -90,12 +94,14 @@ export class Reporter {
     const event = epochEvent(report, labels);
     this.#history.push(event);
     await run.log(event);
-    for (const sign of report.signs) await run.log({ event: "sign", epoch: number, ...sign });
+    for (const sign of report.signs) await run.log({ event: "sign", epoch: number, steps: report.steps, ...sign });
     await run.writeResults(this.#history.map(resultRow));
     if (pictures)
       await run.writePicture(run.picturePath(report.epoch), epochPng(pictures, validation, `epoch ${number}`, labels));
     await run.writePicture(join(run.path, "curves.png"), curvesPng(this.#history));
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
+    this.signs.push(...report.signs);
+    if (report.signs.length > 0) await run.setStatus("running", this.signs);
     for (const { message, mend } of report.signs) narrator.say(`warning: ${message}; ${mend}`);
     this.#epochBar.advance();
     if (number < epochs) this.#stepBar = narrator.bar(`step of ${number + 1}`, stepsPerEpoch);

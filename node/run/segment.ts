@@ -9,7 +9,9 @@ import { setInferenceStatistics } from "../../models/blocks.ts";
 import { fromStateDict } from "../../models/pytorch.ts";
 import { type Checkpoint, stateDictOf } from "../../train/checkpoint.ts";
 import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
+import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
+import { TranslatorRegime } from "../../train/regimes/translator-regime.ts";
 import { compileSegmenter, segmentSlices } from "../../train/validation.ts";
 
 const BATCH = 4;
@@ -48,6 +50,8 @@ export class VolumeSegmenter {
   private constructor(
     readonly config: TrainConfig,
     readonly program: Program<"probability">,
+    readonly device: Device,
+    readonly regime: Regime,
   ) {}
 
   /** Compiles a checkpoint's networks. Throws StateDictError where they are not the configuration's. */
@@ -68,7 +72,27 @@ export class VolumeSegmenter {
     return new VolumeSegmenter(
       config,
       await compileSegmenter(device, (x) => regime.segment(x), BATCH, config.data.size),
+      device,
+      regime,
     );
+  }
+
+  /** Probabilities [count, size, size, K] of prepared slices [count, size, size] in [−1, 1]. */
+  probabilities(images: Float32Array): Promise<Float32Array> {
+    return segmentSlices(this.program, images, this.config.data.size, BATCH);
+  }
+
+  /** Pseudo images [count, size, size] of prepared slices; undefined where the regime translates nothing. */
+  async translated(images: Float32Array): Promise<Float32Array | undefined> {
+    const { size } = this.config.data;
+    const { regime } = this;
+    if (!(regime instanceof TranslatorRegime)) return undefined;
+    using program = await this.device.compile(
+      ({ x }) => ({ probability: regime.translator.toM(x!) }),
+      { x: [BATCH, size, size, 1] },
+      { name: "translate" },
+    );
+    return await segmentSlices(program, images, size, BATCH);
   }
 
   /**
@@ -84,7 +108,7 @@ export class VolumeSegmenter {
     const slices = new Float32Array(depth * n);
     const mask = new Uint8Array(image.data.length);
     for (let z = 0; z < depth; z++) imageSlice(image, z, range, grid, slices, z * n);
-    const probability = await segmentSlices(this.program, slices, size, BATCH);
+    const probability = await this.probabilities(slices);
     for (let z = 0; z < depth; z++) {
       const here = probability.subarray(z * n * outputs, (z + 1) * n * outputs);
       if (outputs === 1) placePrediction(here, image, z, grid, mask, threshold);

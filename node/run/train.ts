@@ -68,13 +68,13 @@ export async function trainRun(
 
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
-  await run.setStatus("running");
+  await run.setStatus("running", reporter.signs);
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
-    await run.setStatus(outcome);
+    await run.setStatus(outcome, reporter.signs);
     sayOutcome(outcome, training, config, run, narrator);
   } catch (error) {
-    if (!(error instanceof CommandError)) await run.setStatus("failed").catch(() => {});
+    if (!(error instanceof CommandError)) await run.setStatus("failed", reporter.signs).catch(() => {});
     throw error;
   } finally {
     interrupt.stop();
