@@ -127,8 +127,8 @@ function shrinkingFeatures(first: Vitals, now: Vitals): Sign | undefined {
 
 function discriminatorWon(losses: EpochSigns["losses"]): Sign | undefined {
   for (const [discriminator, generator, modality] of [
-    ["advDM", "advM", "MR"],
-    ["advDC", "advC", "CT"],
+    ["lossDM", "advM", "MR"],
+    ["lossDC", "advC", "CT"],
   ] as const) {
     const d = losses[discriminator];
     const g = losses[generator];
