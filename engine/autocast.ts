@@ -1,7 +1,8 @@
 // Which dtype products are computed from: what a network's f32 parameters and inputs become inside autocast.
 import { type DType, isFloat, promote } from "./dtype.ts";
+import type { Each } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
-import { cast } from "./ops/elementwise.ts";
+import { cast } from "./ops/cast.ts";
 
 /** Of products in progress; absent outside autocast. */
 let product: "f16" | "f32" | undefined;
@@ -26,16 +27,17 @@ export function autocast<T>(dtype: "f16" | "f32", f: () => T): T {
  * Operands of a product in one dtype: autocast's, or what theirs promote to. What is no float is left for the op to
  * refuse.
  */
-export function operands(...xs: Tensor[]): Tensor[] {
-  if (!xs.every((x) => isFloat(x.dtype))) return xs;
-  const dtype = product ?? common(xs);
-  return xs.map((x) => cast(x, dtype));
+export function operands<T extends readonly Tensor[]>(...xs: T): Each<T, Tensor> {
+  if (!xs.every((x) => isFloat(x.dtype))) return xs as Each<T, Tensor>;
+  return castAll(xs, product ?? common(xs));
 }
 
 /** Operands in the dtype that theirs promote to. */
-export function alike(...xs: Tensor[]): Tensor[] {
-  const dtype = common(xs);
-  return xs.map((x) => cast(x, dtype));
+export function alike<T extends readonly Tensor[]>(...xs: T): Each<T, Tensor> {
+  return castAll(xs, common(xs));
 }
+
+const castAll = <T extends readonly Tensor[]>(xs: T, dtype: DType): Each<T, Tensor> =>
+  xs.map((x) => cast(x, dtype)) as unknown as Each<T, Tensor>;
 
 const common = (xs: readonly Tensor[]): DType => xs.map((x) => x.dtype).reduce((a, b) => promote(a, b)!);

@@ -14,6 +14,8 @@ export { autocast } from "./autocast.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
 export { type Mode, currentTrace, mode, requireTrace } from "./trace.ts";
+export * from "./ops/cast.ts";
+export * from "./ops/broadcast.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/activation.ts";
 export * from "./ops/reduce.ts";

@@ -21,10 +21,11 @@ import {
 import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";
+import type { KernelOp, Lowering, MemoryHandle, Spec } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply, applyAll } from "../tensor.ts";
-import { mul, wide } from "./elementwise.ts";
+import { wide } from "./cast.ts";
+import { mul } from "./elementwise.ts";
 import { pad } from "./pad.ts";
 
 export interface ContextualAttrs {
@@ -51,7 +52,7 @@ function inWindows(
   kernel: Kernel,
   p: Params,
   flopsPerPair: number,
-  buffers: Readonly<Record<string, Slot>>,
+  buffers: Readonly<Record<string, MemoryHandle>>,
 ): void {
   for (const window of windows(p.own, p.batch * p.other * flopsPerPair))
     l.dispatch(kernel, { ...p, ...window }, buffers);
@@ -93,7 +94,7 @@ export const contextualOp: KernelOp<ContextualAttrs> = {
       l.select(contextualReduce, problem(x, y, "x", a)) === contextualReduceQuad &&
       productBytes(batch, n, m) <= MOST_KEPT;
     const dots = l.scratch(keep ? productBytes(batch, n, m) : 64);
-    const pass = (kind: keyof typeof KIND, own: "x" | "y"): { partial: Slot; splits: number } => {
+    const pass = (kind: keyof typeof KIND, own: "x" | "y"): { partial: MemoryHandle; splits: number } => {
       const p = problem(x, y, own, a);
       const { splits, span } = splitsOf(batch, p.own, p.other, Infinity);
       const partial = l.scratch(8 * splits * batch * p.own);

@@ -9,7 +9,7 @@ import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
 import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd/winograd.ts";
 import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering, Slot } from "../op.ts";
+import type { KernelOp, Lowering, MemoryHandle } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
@@ -120,7 +120,7 @@ function selectMirroring(
   kernels: readonly Kernel[],
   p: Params,
   pad: Pads,
-): { kernel: Kernel; p: Params; x: Slot } {
+): { kernel: Kernel; p: Params; x: MemoryHandle } {
   const kernel = l.select(kernels, p);
   if (p.reflect === 0 || mirrors(kernel, p)) return { kernel, p, x: l.input(0) };
   const [h, w] = grown(p.h, p.w, grows(pad));
@@ -138,7 +138,7 @@ function inChunks(
   kernel: Kernel,
   p: Params,
   depth: number,
-  buffers: (out: Slot) => Readonly<Record<string, Slot>>,
+  buffers: (out: MemoryHandle) => Readonly<Record<string, MemoryHandle>>,
 ): void {
   const [{ shape, dtype }] = l.outputs;
   const n = sizeOf(shape);

@@ -5,24 +5,11 @@ import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import {
-  abs,
-  add,
-  cast,
-  div,
-  equal,
-  floor,
-  less,
-  lessEqual,
-  mul,
-  neg,
-  round,
-  sub,
-  where,
-  wide,
-} from "./elementwise.ts";
+import { expand } from "./broadcast.ts";
+import { cast, wide } from "./cast.ts";
+import { abs, add, div, equal, floor, less, lessEqual, mul, neg, round, sub, where } from "./elementwise.ts";
 import { mixTaps } from "./gather.ts";
-import { expand, reshape, slice } from "./movement.ts";
+import { reshape, slice } from "./movement.ts";
 
 const modes = ["bilinear", "nearest", "bicubic"] as const;
 const paddings = ["zeros", "border", "reflection"] as const;
@@ -83,9 +70,9 @@ function tapsAlong(
   const shape = [...u.shape, count];
   const first = floor(centre);
   const step = expand(sub(cast(iota([count]), "f32"), count / 2 - 1), shape);
-  const wide = (t: Tensor): Tensor => expand(reshape(t, [...u.shape, 1]), shape);
-  const beyond = wide(sub(centre, first));
-  const at = add(wide(first), step);
+  const eachTap = (t: Tensor): Tensor => expand(reshape(t, [...u.shape, 1]), shape);
+  const beyond = eachTap(sub(centre, first));
+  const at = add(eachTap(first), step);
   if (mode === "bicubic") return [pixel(inside(at)), cubic(abs(sub(beyond, step)))];
   return [pixel(at), where(equal(step, 0), sub(1, beyond), beyond)];
 }

@@ -5,10 +5,11 @@ import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
 import { normalizeAxis, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { expand, sumTo } from "./broadcast.ts";
+import { cast, wide } from "./cast.ts";
 import {
   abs,
   add,
-  cast,
   clamp,
   div,
   equal,
@@ -23,10 +24,9 @@ import {
   square,
   sub,
   where,
-  wide,
 } from "./elementwise.ts";
 import { relu, sigmoid, softplus } from "./activation.ts";
-import { expand, reshape, sumTo } from "./movement.ts";
+import { reshape } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
 import { logSoftmax } from "./softmax.ts";
 

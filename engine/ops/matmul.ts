@@ -8,8 +8,9 @@ import type { KernelOp } from "../op.ts";
 import { type Shape, broadcastShapes, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
+import { expand, sumTo } from "./broadcast.ts";
 import { addBias } from "./elementwise.ts";
-import { expand, reshape, sumTo } from "./movement.ts";
+import { reshape } from "./movement.ts";
 
 export interface MatmulAttrs {
   /** a is stored [batch, K, M]. */

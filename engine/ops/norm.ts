@@ -5,8 +5,10 @@ import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, broadcast, cast, div, maximum, mul, pow, rsqrt, sub, wide } from "./elementwise.ts";
-import { reshape, sumTo } from "./movement.ts";
+import { sumTo } from "./broadcast.ts";
+import { cast, wide } from "./cast.ts";
+import { abs, add, broadcast, div, maximum, mul, pow, rsqrt, sub } from "./elementwise.ts";
+import { reshape } from "./movement.ts";
 import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
 import { markZeroSum } from "./zero-sum.ts";
 

@@ -5,10 +5,11 @@ import { padImage, padImageGrad } from "../../kernels/resize/pad-image.ts";
 import { full } from "../constant.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";
+import type { KernelOp, Lowering, MemoryHandle, Spec } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { concat, expand, flip, place, reshape, slice } from "./movement.ts";
+import { expand } from "./broadcast.ts";
+import { concat, flip, place, reshape, slice } from "./movement.ts";
 
 const modes = ["constant", "reflect", "replicate", "circular", "symmetric"] as const;
 type PadMode = (typeof modes)[number];
@@ -106,7 +107,7 @@ const mirrored = ([, h, w]: Shape, [top, left, bottom, right]: Around): PadAttrs
 });
 
 /** Dispatches a copy of the image at `from`, NHWC, and its mirror image around it, into scratch of its own. */
-export function mirroredCopy(l: Lowering, from: Slot, { shape, dtype }: Spec, around: Around): Slot {
+export function mirroredCopy(l: Lowering, from: MemoryHandle, { shape, dtype }: Spec, around: Around): MemoryHandle {
   const params = problem(shape[0], shape[3], mirrored(shape, around));
   const to = l.scratch(bytesPerElement(dtype) * params.a * params.p * params.q * params.c, dtype);
   l.dispatch(l.select(padImage, params), params, { x: from, y: to });

@@ -9,7 +9,7 @@ import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering } from "../op.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { cast } from "./elementwise.ts";
+import { cast } from "./cast.ts";
 import { scatterAlong } from "./gather.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";

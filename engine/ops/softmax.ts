@@ -4,8 +4,10 @@ import { full } from "../constant.ts";
 import { stopGradient, withGradient } from "../grad.ts";
 import { normalizeAxes } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, div, exp, less, log, mul, sub, where, wide } from "./elementwise.ts";
-import { expand, reshape } from "./movement.ts";
+import { expand } from "./broadcast.ts";
+import { wide } from "./cast.ts";
+import { abs, add, div, exp, less, log, mul, sub, where } from "./elementwise.ts";
+import { reshape } from "./movement.ts";
 import { type ReduceOptions, max, sum } from "./reduce.ts";
 
 const keepDims = { keepDims: true };

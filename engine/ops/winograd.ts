@@ -9,13 +9,13 @@ import {
   winogradStrips,
   winogradWeightGradOutput,
 } from "../../kernels/winograd/winograd.ts";
-import type { Lowering, Slot } from "../op.ts";
+import type { Lowering, MemoryHandle } from "../op.ts";
 
 /**
  * Dispatches x [N, H, W, C] ∗ w → output 0 [N, P, Q, K], strip by strip. w is [3, 3, C, K], or [3, 3, K, C] and
  * turned by half a turn where `p.flip`.
  */
-export function winograd(l: Lowering, output: Kernel, p: Params, x: Slot, w: Slot): void {
+export function winograd(l: Lowering, output: Kernel, p: Params, x: MemoryHandle, w: MemoryHandle): void {
   const { c, k, flip } = p;
   const strips = winogradStrips(p);
   const most = strips[0].tiles;
@@ -33,7 +33,7 @@ export function winograd(l: Lowering, output: Kernel, p: Params, x: Slot, w: Slo
  * Dispatches dw [3, 3, C, K] = output 0 of x [N, H, W, C] and dy [N, P, Q, K]: a sum for each strip, and one over the
  * strips.
  */
-export function winogradWeightGrad(l: Lowering, p: Params, x: Slot, dy: Slot): void {
+export function winogradWeightGrad(l: Lowering, p: Params, x: MemoryHandle, dy: MemoryHandle): void {
   const { c, k } = p;
   const strips = winogradStrips(p);
   const most = ceil4(strips[0].tiles);
@@ -57,9 +57,9 @@ const ceil4 = (n: number): number => 4 * Math.ceil(n / 4);
 function product(
   l: Lowering,
   p: Readonly<Record<"m" | "n" | "k" | "transposeA" | "transposeB", number>>,
-  a: Slot,
-  b: Slot,
-  y: Slot,
+  a: MemoryHandle,
+  b: MemoryHandle,
+  y: MemoryHandle,
 ): void {
   const { m, n, k, transposeA, transposeB } = p;
   const problem: Params = {
