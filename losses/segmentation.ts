@@ -16,7 +16,7 @@ import {
   square,
   sub,
   sum,
-  wide,
+  toF32,
 } from "../engine/index.ts";
 
 /**
@@ -26,7 +26,7 @@ import {
  */
 export function segmentation(logits: Tensor, mask: Tensor): Tensor {
   const classes = logits.shape[3];
-  if (classes === 1) return dice(sigmoid(wide(logits)), mask);
+  if (classes === 1) return dice(sigmoid(toF32(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
 }
 

@@ -4,7 +4,7 @@ import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { cast, wide } from "./cast.ts";
+import { cast, toF32 } from "./cast.ts";
 import { abs, add, div, erfc, greater, lessEqual, mul, neg, square, sub, where } from "./elementwise.ts";
 import { binary, float, unary } from "./expression.ts";
 
@@ -19,7 +19,7 @@ export const sigmoid = unary("sigmoid", "sigmoid_(x)", (dy, _, y) => mul(dy, mul
 const softplusRaw = unary("softplus", "softplus_(x)", (dy, x) => mul(dy, sigmoid(x)), { flops: 8 });
 
 /** f in f32 and to x's dtype: what is made of several ops is rounded once. */
-const once = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(wide(x)), x.dtype);
+const once = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(toF32(x)), x.dtype);
 
 /** log(1 + e^(βx)) / β, stable at both ends; x itself where βx > threshold. */
 export const softplus = (

@@ -34,4 +34,4 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 }
 
 /** x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. */
-export const wide = (x: Tensor): Tensor => (x.dtype === "f16" ? cast(x, "f32") : x);
+export const toF32 = (x: Tensor): Tensor => (x.dtype === "f16" ? cast(x, "f32") : x);

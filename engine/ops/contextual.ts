@@ -24,7 +24,7 @@ import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, MemoryHandle, Spec } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply, applyAll } from "../tensor.ts";
-import { wide } from "./cast.ts";
+import { toF32 } from "./cast.ts";
 import { mul } from "./elementwise.ts";
 import { pad } from "./pad.ts";
 
@@ -240,8 +240,8 @@ export function contextualMatch(
   if (!(bandWidth > 0)) throw new ShapeError(op, `bandWidth is ${bandWidth}; it must be above 0`);
   const by4 = (t: Tensor): Tensor =>
     t.shape[2] % 4 === 0
-      ? wide(t)
-      : pad(wide(t), [
+      ? toF32(t)
+      : pad(toF32(t), [
           [0, 0],
           [0, 0],
           [0, 4 - (t.shape[2] % 4)],

@@ -6,7 +6,7 @@ import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expand } from "./broadcast.ts";
-import { cast, wide } from "./cast.ts";
+import { cast, toF32 } from "./cast.ts";
 import { abs, add, div, equal, floor, less, lessEqual, mul, neg, round, sub, where } from "./elementwise.ts";
 import { mixTaps } from "./gather.ts";
 import { reshape, slice } from "./movement.ts";
@@ -107,7 +107,7 @@ export function gridSample(
   const [n, h, w, c] = x.shape;
   const [, p, q] = grid.shape;
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
-  const along = (k: number): Tensor => reshape(slice(wide(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
+  const along = (k: number): Tensor => reshape(slice(toF32(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
   const [column, across] = tapsAlong(along(0), w, mode, padding, alignCorners);
   const [row, down] = tapsAlong(along(1), h, mode, padding, alignCorners);
   // Every row tap with every column tap.

@@ -6,7 +6,7 @@ import { withGradient } from "../grad.ts";
 import { normalizeAxis, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expand, sumTo } from "./broadcast.ts";
-import { cast, wide } from "./cast.ts";
+import { cast, toF32 } from "./cast.ts";
 import {
   abs,
   add,
@@ -43,7 +43,7 @@ const reduced = (loss: Tensor, reduction: Reduction = "mean"): Tensor =>
 function judged(op: string, x: Tensor, target: Tensor): [x: Tensor, target: Tensor] {
   if (!sameShape(x.shape, target.shape))
     throw new ShapeError(op, `x is ${show(x.shape)}, target ${show(target.shape)}; they must be of one shape`);
-  return [wide(x), wide(target)];
+  return [toF32(x), toF32(target)];
 }
 
 /** (x − target)². Throws ShapeError. */
@@ -173,7 +173,7 @@ function needsWeight(op: string, weight: Tensor, count: number): Tensor {
  * the labels' weights. Throws ShapeError.
  */
 export function nllLoss(logs: Tensor, labels: Tensor, options: ClassOptions = {}): Tensor {
-  const x = wide(logs);
+  const x = toF32(logs);
   const { d, shape, counts, hit, weights } = classes("nllLoss", x, labels, options);
   const chosen = (t: Tensor | number): Tensor =>
     reshape(

@@ -5,7 +5,7 @@ import { ShapeError } from "../errors.ts";
 import type { AtLeastOne, ConcatOp, MovementOp, OpInputs, View } from "../op.ts";
 import { type Shape, isShape, normalizeAxis, sameShape, show, sizeOf, stridesOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { wide } from "./cast.ts";
+import { toF32 } from "./cast.ts";
 
 interface ReshapeAttrs {
   shape: Shape;
@@ -177,7 +177,7 @@ const sliceAlong = (x: Tensor, axis: number, start: number, end: number): Tensor
 
 /** Joins tensors along `axis`; all other sizes and the dtypes must agree, but that f16 beside f32 becomes f32. */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
-  const [x, ...others] = parts.some((t) => t.dtype === "f32") ? parts.map(wide) : parts;
+  const [x, ...others] = parts.some((t) => t.dtype === "f32") ? parts.map(toF32) : parts;
   if (!x) throw new ShapeError("concat", "needs at least one tensor");
   const a = normalizeAxis("concat", axis, x.rank);
   for (const t of others) {

@@ -7,7 +7,7 @@ import type { ReduceOp } from "../op.ts";
 import { normalizeAxes, show } from "../shape.ts";
 import { type Tensor, applyAll } from "../tensor.ts";
 import { expand, sum } from "./broadcast.ts";
-import { cast, wide } from "./cast.ts";
+import { cast, toF32 } from "./cast.ts";
 import { add, div, equal, maximum, minimum, mul, square, sqrt, sub, where } from "./elementwise.ts";
 import { concat, reshape, slice } from "./movement.ts";
 import {
@@ -62,7 +62,7 @@ const sumsOp = reduceOp(
 export function sumPair(a: Tensor, b: Tensor, axes: readonly number[]): [Tensor, Tensor] {
   if (axes.includes(a.rank - 1) || a.shape[a.rank - 1] === 1)
     return [sum(a, axes, { keepDims: true }), sum(b, axes, { keepDims: true })];
-  const [p, q] = applyAll(sumsOp, [wide(a), wide(b)], { axes: normalizeAxes("sumPair", axes, a.rank) });
+  const [p, q] = applyAll(sumsOp, [toF32(a), toF32(b)], { axes: normalizeAxes("sumPair", axes, a.rank) });
   return [p, q!];
 }
 
@@ -114,7 +114,7 @@ export const min = extreme(minOp, integerMin);
 /** Mean and biased variance over `axes`, sizes kept as 1, in one pass that survives a large mean. */
 export function moments(x: Tensor, axes: AxesArgument): { mean: Tensor; variance: Tensor } {
   needsFloats("moments", x);
-  const [m, v] = applyAll(momentsOp, [wide(x)], { axes: normalizeAxes("moments", axes, x.rank) });
+  const [m, v] = applyAll(momentsOp, [toF32(x)], { axes: normalizeAxes("moments", axes, x.rank) });
   return { mean: m, variance: v! };
 }
 
@@ -139,7 +139,7 @@ export const std = (x: Tensor, axes?: AxesArgument, options: ReduceOptions & { c
 
 /** √Σx² over `axes`; the gradient at 0 is 0. */
 export const norm2 = (x: Tensor, axes?: AxesArgument, options: ReduceOptions = {}): Tensor =>
-  rootOrZero(sum(square(wide(x)), axes, options));
+  rootOrZero(sum(square(toF32(x)), axes, options));
 
 function needsFloats(op: string, x: Tensor): void {
   if (!isFloat(x.dtype)) throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; cast it to f32`);

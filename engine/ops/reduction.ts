@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.ts";
 import type { ReduceOp } from "../op.ts";
 import { normalizeAxes, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { wide } from "./cast.ts";
+import { toF32 } from "./cast.ts";
 import { concat, reshape, slice, transpose } from "./movement.ts";
 
 export interface ReduceAttrs {
@@ -98,7 +98,7 @@ export function reduce(
 /** A dimension of size 1 is its own sum and its own largest element. */
 function reduceLong(op: ReduceOp<ReduceAttrs>, integers: IntegerStep, x: Tensor, axes: readonly number[]): Tensor {
   const long = axes.filter((d) => x.shape[d] !== 1);
-  if (long.length === 0) return wide(x);
+  if (long.length === 0) return toF32(x);
   if (x.dtype === "i32" || x.dtype === "u32") return reduceIntegers(integers, x, long);
-  return apply(op, [wide(x)], { axes: long });
+  return apply(op, [toF32(x)], { axes: long });
 }
