@@ -1,6 +1,5 @@
 // Which dtype products are computed from: what a network's f32 parameters and inputs become inside autocast.
 import { type DType, isFloat, promote } from "./dtype.ts";
-import type { Each } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 import { cast } from "./ops/cast.ts";
 
@@ -27,17 +26,19 @@ export function autocast<T>(dtype: "f16" | "f32", f: () => T): T {
  * Operands of a product in one dtype: autocast's, or what theirs promote to. What is no float is left for the op to
  * refuse.
  */
-export function operands<T extends readonly Tensor[]>(...xs: T): Each<T, Tensor> {
-  if (!xs.every((x) => isFloat(x.dtype))) return xs as Each<T, Tensor>;
-  return castAll(xs, product ?? common(xs));
+export function operands<T extends readonly Tensor[]>(...xs: T): T {
+  if (!xs.every((x) => isFloat(x.dtype))) return xs;
+  const dtype = product ?? common(xs);
+  return castAll(xs, dtype);
 }
 
 /** Operands in the dtype that theirs promote to. */
-export function alike<T extends readonly Tensor[]>(...xs: T): Each<T, Tensor> {
+export function alike<T extends readonly Tensor[]>(...xs: T): T {
   return castAll(xs, common(xs));
 }
 
-const castAll = <T extends readonly Tensor[]>(xs: T, dtype: DType): Each<T, Tensor> =>
-  xs.map((x) => cast(x, dtype)) as unknown as Each<T, Tensor>;
+/** As many tensors as there are in T. */
+const castAll = <T extends readonly Tensor[]>(xs: T, dtype: DType): T =>
+  xs.map((x) => cast(x, dtype)) as readonly Tensor[] as T;
 
 const common = (xs: readonly Tensor[]): DType => xs.map((x) => x.dtype).reduce((a, b) => promote(a, b)!);

@@ -1,6 +1,6 @@
 // How the loops of a reduction are cut: over outer axes (columns: neighbouring threads read neighbouring columns) or
 // inner axes (rows); into chunks where they are long; by workgroups where these hold whole columns.
-import type { Params, Traits } from "../../kernels/kernel.ts";
+import type { Traits } from "../../kernels/kernel.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
@@ -143,8 +143,15 @@ function cutLoops(
   return needsScalar ? cutAt(1) : shape;
 }
 
-/** Numbers of the kernels that walk columns or rows with an invocation each. */
-export const walkParams = ({ columns, width, outs, count, chunk, splits }: LoopShape): Params => ({
+/** Numbers of the kernels that walk columns or rows with an invocation each, in elements of the width. */
+export const walkParams = ({
+  columns,
+  width,
+  outs,
+  count,
+  chunk,
+  splits,
+}: LoopShape): Pick<LoopShape, "outs" | "count" | "chunk" | "splits"> => ({
   outs: columns ? outs / width : outs,
   count: columns ? count : count / width,
   chunk,

@@ -1,8 +1,10 @@
 // Contextual similarity without the matrix of all pairs: every pass computes distances anew, tile by tile, and keeps
 // a few numbers a point; on a CPU the passes of the forward share their products where these are few. Each similarity
 // that counts is chosen by an extreme, so the gradient carries one chosen pair a point, plus the sums.
-import type { Kernel, Params } from "../../kernels/kernel.ts";
+import type { Kernel } from "../../kernels/kernel.ts";
 import {
+  type ContextualPart,
+  type ContextualProblem,
   KIND,
   MOST_KEPT,
   contextualGrad,
@@ -40,7 +42,7 @@ export interface ContextualAttrs {
 const EPS = 1e-5;
 
 /** A pass whose own points are x's or y's. */
-function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: ContextualAttrs): Params {
+function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: ContextualAttrs): ContextualProblem {
   const [batch, n, c] = x.shape;
   const m = y.shape[1];
   return { batch, own: own === "x" ? n : m, other: own === "x" ? m : n, c, bias, scale, least };
@@ -50,7 +52,7 @@ function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: Conte
 function inWindows(
   l: Lowering,
   kernel: Kernel,
-  p: Params,
+  p: ContextualPart,
   flopsPerPair: number,
   buffers: Readonly<Record<string, MemoryHandle>>,
 ): void {
@@ -178,12 +180,12 @@ export const contextualGradOp: KernelOp<ContextualAttrs & { readonly own: "x" | 
   name: "contextual-grad",
   infer: ([x, y], { own }) => [{ shape: (own === "x" ? x : y).shape, dtype: "f32" }],
   lower(l, a) {
-    const p: Params = {
+    const p = {
       ...problem(l.inputs[0], l.inputs[1], a.own, a),
       rows: Number(a.own === "x"),
       source: Number(a.best === "source"),
     };
-    const whole: Params = { ...p, splits: 1, span: p.other, first: 0, count: p.own };
+    const whole = { ...p, splits: 1, span: p.other, first: 0, count: p.own };
     const kernel = l.select(contextualGrad, whole);
     const { splits, span } =
       kernel === contextualGradQuad ? { splits: 1, span: p.other } : splitsOf(p.batch, p.own, p.other, 8);

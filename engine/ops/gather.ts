@@ -2,6 +2,7 @@
 // the last to the first.
 import type { Params } from "../../kernels/kernel.ts";
 import {
+  type GatherProblem,
   gather as gatherKernel,
   gatherDots,
   gatherFloats,
@@ -66,7 +67,7 @@ function findLast(l: Lowering, index: MemoryHandle, p: Params, words: number): M
 }
 
 /** Writes the last source of each target, and which comes before each source. */
-function findSources(l: Lowering, index: MemoryHandle, p: Params): { cells: MemoryHandle; links: MemoryHandle } {
+function findSources(l: Lowering, index: MemoryHandle, p: GatherProblem): { cells: MemoryHandle; links: MemoryHandle } {
   const count = p.outer * p.n * p.inner;
   const bytes = 4 * p.outer * p.m * p.inner;
   const cells = findLast(l, index, p, 3 * count + 1);
