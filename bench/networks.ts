@@ -1,20 +1,20 @@
 // The paper's networks as benches see them: at full width, or a quarter as wide for devices without a GPU.
-import { type Module, type Tensor, input, l1Loss } from "../engine/index.ts";
+import { type Module, type Tensor, input } from "../engine/index.ts";
 import { Trace, withTrace } from "../engine/trace.ts";
-import { segmentation } from "../losses/index.ts";
+import { l1Loss, segmentation } from "../losses/index.ts";
 import {
   ContentDiscriminator,
   ContentEncoder,
-  DenseFcn,
-  Mrrn,
   MultiScaleDiscriminator,
   PatchDiscriminator,
   ResnetGenerator,
+  SEGMENTORS,
   type Segmentor,
+  type SegmentorName,
   StyleEncoder,
   StyleGenerator,
-  UNet,
   Vgg19,
+  segmentorRow,
 } from "../models/index.ts";
 import { type Found, gatherLayers } from "./layers.ts";
 
@@ -27,17 +27,18 @@ export interface TimedNetwork {
   loss(y: Tensor, target: Tensor): Tensor;
 }
 
-const segmentor = (name: string, make: (share: number) => Module & Segmentor): TimedNetwork => ({
-  name,
-  make,
-  forward: (m, x) => (m as Module & Segmentor).forward(x).logits,
-  loss: segmentation,
-});
+function segmentor(name: SegmentorName): TimedNetwork {
+  const { width, make } = segmentorRow(name);
+  return {
+    name,
+    make: (share) => make({ width: width * share }),
+    forward: (m, x) => (m as Segmentor).forward(x).logits,
+    loss: segmentation,
+  };
+}
 
 export const TIMED: readonly TimedNetwork[] = [
-  segmentor("unet", (share) => new UNet({ width: 64 * share })),
-  segmentor("dense-fcn", (share) => new DenseFcn({ width: 48 * share, growth: 12 * share })),
-  segmentor("mrrn", (share) => new Mrrn({ width: 32 * share })),
+  ...SEGMENTORS.map(segmentor),
   {
     name: "generator",
     make: (share) => new ResnetGenerator({ width: 64 * share }),
@@ -48,9 +49,15 @@ export const TIMED: readonly TimedNetwork[] = [
 
 /** Every network of CMEDL and VAE-CMEDL, traced forward for its layers. */
 const ALL: readonly { readonly name: string; run(n: number, size: number): readonly Tensor[] }[] = [
-  ...TIMED.map((t) => ({ name: t.name, run: (n: number, size: number) => [t.forward(t.make(1), image(n, size))] })),
-  // What feeds only the tied features is computed in training all the same.
-  { name: "mrrn", run: (n, size) => [...new Mrrn().forward(image(n, size)).features] },
+  ...SEGMENTORS.map((name) => ({
+    name,
+    run(n: number, size: number) {
+      const { logits, features } = segmentorRow(name).make({}).forward(image(n, size));
+      // What feeds only the tied features is computed in training all the same.
+      return [logits, ...features];
+    },
+  })),
+  { name: "generator", run: (n, size) => [new ResnetGenerator().forward(image(n, size))] },
   { name: "patch-discriminator", run: (n, size) => [new PatchDiscriminator().forward(image(n, size))] },
   { name: "vgg19", run: (n, size) => new Vgg19().features(image(n, size, 3)) },
   {

@@ -1,12 +1,13 @@
-// Flags of `cmedl train` that set fields of the configuration: each names its fields, and the schema checks them.
+// Flags that set fields of the configuration: each names its fields, and the schema checks them. With a preset and a
+// file they make the configuration of a command line.
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { lungWindow, softTissueWindow } from "../data/intensity.ts";
 import { ConfigError, type Path, nodeAt } from "../train/config/check.ts";
 import { isGroup } from "../train/config/fields.ts";
-import { SEGMENTORS } from "../train/config/config.ts";
-import type { Layer } from "../train/config/presets.ts";
-import { parseValue } from "../node/config-file.ts";
+import { SEGMENTORS, type TrainConfig } from "../train/config/config.ts";
+import { type Layer, layeredConfig, presetOf } from "../train/config/presets.ts";
+import { parseValue, readConfigFile } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
 
 interface FieldFlag {
@@ -34,13 +35,15 @@ const FLAGS: readonly FieldFlag[] = [
     flags: "--teacher <folder>",
     fields: ["data.teacher"],
     read: path,
-    says: "images and label masks of the modality that teaches, of other patients; not needed by regimes without a teacher",
+    says:
+      "images and label masks of the modality that teaches, of other patients; " +
+      "not needed by regimes without a teacher",
   },
   { flags: "--size <pixels>", fields: ["data.size"], says: "side of the training images (256)" },
   {
     flags: "--field <mm>",
     fields: ["data.fieldMm"],
-    says: "side of what is cut out round a slice's centre (the median short side)",
+    says: "side of the square cut out round a slice's centre (the median short side)",
   },
   {
     flags: "--segmentor <name>",
@@ -67,7 +70,7 @@ const FLAGS: readonly FieldFlag[] = [
   {
     flags: "--epochs <n>",
     fields: ["optimization.epochs"],
-    says: "epochs at most (100); a resumed run may be given more",
+    says: "most epochs to train (100); a resumed run may be given more",
   },
   { flags: "--steps <n>", fields: ["optimization.steps"], says: "steps of an epoch (one round of the longer set)" },
   {
@@ -77,18 +80,18 @@ const FLAGS: readonly FieldFlag[] = [
     says: "f32, or mixed: activations in half precision",
   },
   { flags: "--save-every <n>", fields: ["saveEvery"], says: "also save a checkpoint every n steps" },
-  { flags: "--seed <n>", fields: ["seed"], says: "every random choice follows from it (0)" },
+  { flags: "--seed <n>", fields: ["seed"], says: "seed of every random choice (0)" },
   {
     flags: "--label <n>",
     fields: ["data.labels"],
     read: (text) => [parseValue(text)],
-    says: "which label of the masks, where they hold several",
+    says: "the label that is segmented, where masks hold several",
   },
   {
     flags: "--labels <a,b,…>",
     fields: ["data.labels"],
     read: list,
-    says: "labels that are segmented as classes, each by itself",
+    says: "labels that are segmented, each as a class of its own",
   },
   {
     flags: "--window <low,high>",
@@ -100,7 +103,9 @@ const FLAGS: readonly FieldFlag[] = [
     flags: "--splits <file>",
     fields: ["data.splits"],
     read: path,
-    says: "JSON of training and validation cases (splits.json in or beside the student's folder, else by patient from the seed)",
+    says:
+      "JSON of training and validation cases " +
+      "(splits.json in or beside the student's folder, else by patient from the seed)",
   },
   {
     flags: "--vgg <file>",
@@ -111,10 +116,14 @@ const FLAGS: readonly FieldFlag[] = [
 ];
 const PLAIN = ["flip", "degrees", "scale", "elastic"].map((n) => `augmentation.${n}`);
 
+/** The flags that set fields, as commander gives them. */
 export type FlagValues = Readonly<Record<string, unknown>> & {
   readonly set?: readonly string[];
   readonly augment?: boolean;
 };
+
+/** With the flag that names a preset. */
+export type ConfigFlags = FlagValues & { readonly regime?: string };
 
 /** Adds the flags to a command, but for those that the command has of its own kind. */
 export function addConfigFlags(command: Command, { without = [] }: { without?: readonly string[] } = {}): void {
@@ -146,34 +155,65 @@ export function flagLayers(values: FlagValues): Layer[] {
   return layers;
 }
 
-/** A resumed run keeps its configuration, but for how long it goes on. Throws CommandError. */
-export function refuseOnResume(values: FlagValues): void {
-  const may = ["--epochs", "--save-every"];
-  const other =
-    FLAGS.map(({ flags }) => new Option(flags)).find(
-      (o) => values[o.attributeName()] !== undefined && !may.includes(o.long!),
-    )?.long ??
-    (values.augment === false
-      ? "--no-augment"
-      : values.set
-        ? "--set"
-        : values.regime !== undefined
-          ? "--regime"
-          : undefined);
-  if (other)
+/**
+ * The configuration that a command line asks for: the flags over the file over the preset, which the flag or the file
+ * names. Throws CommandError, or DataError with the file's line.
+ */
+export async function configFrom(file: string | undefined, flags: ConfigFlags): Promise<TrainConfig> {
+  const given = file === undefined ? undefined : await fileLayer(file);
+  let preset = given?.preset ?? "cmedl";
+  let blame: Layer["locate"] = given?.preset === undefined ? (error) => error : given.layer.locate;
+  if (flags.regime !== undefined) {
+    preset = flags.regime;
+    blame = ({ mend }) => new CommandError("usage", `--regime ${preset}: ${mend}`);
+  }
+  try {
+    return layeredConfig(presetOf(preset), [...(given ? [given.layer] : []), ...flagLayers(flags)]);
+  } catch (error) {
+    throw error instanceof ConfigError ? blame(error) : error;
+  }
+}
+
+/** A file's fields. Its regime, where it is a word, names a preset too, over which goes what else the file says. */
+async function fileLayer(file: string): Promise<{ preset: string | undefined; layer: Layer }> {
+  const { value, locate } = await readConfigFile(file);
+  if (!isObject(value)) return { preset: undefined, layer: { value, locate } };
+  const { regime, ...rest } = value;
+  return typeof regime === "string"
+    ? { preset: regime, layer: { value: rest, locate } }
+    : { preset: undefined, layer: { value, locate } };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Flags that a resumed run takes: it keeps its configuration, but for how long it goes on. */
+const ON_RESUME = ["--epochs", "--save-every"];
+
+/** Throws CommandError where a flag was given that would change a resumed run. */
+export function refuseOnResume(values: ConfigFlags): void {
+  const options = FLAGS.map(({ flags }) => new Option(flags));
+  const given = options.filter((option) => values[option.attributeName()] !== undefined).map((option) => option.long!);
+  if (values.augment === false) given.push("--no-augment");
+  if (values.set) given.push("--set");
+  if (values.regime !== undefined) given.push("--regime");
+  const refused = given.find((flag) => !ON_RESUME.includes(flag));
+  if (refused !== undefined)
     throw new CommandError(
       "usage",
-      `${other} does not go with --resume: a run keeps its configuration; give ${may.join(" and ")} only, or start a new run from its config.yaml`,
+      `${refused} does not go with --resume: a run keeps its configuration; ` +
+        `give ${ON_RESUME.join(" and ")} only, or start a new run from its config.yaml`,
     );
 }
 
 function layerOf(flag: string, fields: readonly string[], read: () => unknown): Layer {
   const locate = ({ path, problem, mend }: ConfigError): Error => {
-    const field = fields.includes(path.join(".")) ? "" : path.length ? `${path.join(".")}: ` : "";
-    return new CommandError(
-      "usage",
-      `${flag}: ${field}${problem.startsWith("is ") && field === "" ? "" : `${problem}; `}${mend}`,
-    );
+    const field = path.join(".");
+    const isOwn = field === "" || fields.includes(field);
+    // "--size 50: is 50" would say it twice.
+    const isSaid = isOwn && problem.startsWith("is ");
+    const parts = [...(isOwn ? [] : [`${field}: `]), ...(isSaid ? [] : [`${problem}; `]), mend];
+    return new CommandError("usage", `${flag}: ${parts.join("")}`);
   };
   try {
     const value = read();
@@ -183,9 +223,9 @@ function layerOf(flag: string, fields: readonly string[], read: () => unknown): 
   }
 }
 
-const nested = ([name, ...rest]: readonly string[], value: unknown): Record<string, unknown> => ({
-  [name]: rest.length === 0 ? value : nested(rest, value),
-});
+/** { a: { b: value } } of the names a and b. */
+const nested = (names: readonly string[], value: unknown): object =>
+  names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
 
 function merged(a: object, b: object): object {
   const both = { ...a } as Record<string, unknown>;
@@ -211,8 +251,9 @@ function valueOf(field: string, text: string): unknown {
 function windowOf(text: string): unknown {
   if (text === "soft") return softTissueWindow;
   if (text === "lung") return lungWindow;
-  const [low, high, ...rest] = text.split(",").map(Number);
-  if (rest.length > 0 || !(low < high))
+  const bounds = text.split(",").map(Number);
+  const [low = NaN, high = NaN] = bounds;
+  if (bounds.length > 2 || !(low < high))
     throw new ConfigError(
       ["data", "studentIntensity"],
       "is no window",

@@ -1,8 +1,8 @@
 // cmedl convert: weights from PyTorch's files, safetensors, checkpoints or runs to a plain state dict, checked
 // against a network.
 import type { Command } from "commander";
-import { type TensorToWrite, toFloat32, writeSafetensors } from "../data/safetensors.ts";
-import { writePth } from "../data/pth-write.ts";
+import { type TensorToWrite, toFloat32, writeSafetensors } from "../data/weights/safetensors.ts";
+import { writePth } from "../data/weights/pth-write.ts";
 import { isModelName, modelNames, networkFor } from "../models/from-state-dict.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
 import { CommandError } from "../node/errors.ts";
@@ -41,14 +41,14 @@ export function register(command: Command): void {
     .addHelpText(
       "after",
       `
-Names and layouts are those of the reference networks in PyTorch, on both sides. With --model every tensor of the network must be
-there with its shape, and nothing else; values are written as f32. Without it tensors are copied as they are.
-Pickles are read without running anything in them.
+Names and layouts are those of the reference networks in PyTorch, on both sides. With --model the
+file must hold every tensor of the network with its shape, and no others; values are written as f32.
+Without it tensors are copied as they are. Pickles are read without running anything in them.
 
 Examples:
-  cmedl convert unet.pth unet.safetensors --model unet      a state dict of the reference U-Net
+  cmedl convert unet.pth unet.safetensors --model unet    a state dict of the reference U-Net
   cmedl convert vgg19-dcbb9e9d.pth vgg19.safetensors --model vgg19
-  cmedl convert runs/first student.safetensors              the trained student; load_state_dict takes it
+  cmedl convert runs/first student.safetensors            the student, for load_state_dict
   cmedl convert runs/first translator.pth --network GCM`,
     )
     .action(convert);
@@ -71,10 +71,15 @@ async function convert(input: string, output: string, flags: ConvertFlags): Prom
   const left = [...tensors.keys()].filter((n) => !written.has(n));
   const values = [...written.values()].reduce((n, t) => n + t.data.length, 0);
   await writeAtomic(output, pickled ? writePth(written) : writeSafetensors(written));
-  narrator.say(
-    `${from}: ${written.size} tensors, ${values} values${left.length ? `; ${left.length} left out that the network has no use for (${left.slice(0, 3).join(", ")}${left.length > 3 ? " …" : ""})` : ""}`,
-  );
+  narrator.say(`${from}: ${written.size} tensors, ${values} values${leftOutText(left)}`);
   process.stdout.write(`${output}\n`);
+}
+
+/** "; 4 left out that the network has no use for (a, b, c …)", or nothing. */
+function leftOutText(names: readonly string[]): string {
+  if (names.length === 0) return "";
+  const shown = `${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`;
+  return `; ${names.length} left out that the network has no use for (${shown})`;
 }
 
 /** The state dict through the network and back: complete, of the right shapes, finite, f32. */

@@ -8,10 +8,11 @@ import { presetConfig } from "../train/config/presets.ts";
 import { CommandError } from "../node/errors.ts";
 import { ExperimentData } from "../node/experiment/data.ts";
 import { exists } from "../node/files.ts";
-import { openDevice } from "./open-device.ts";
+import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator, clock } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
-import { type RunResult, type RunSets, trainRun } from "../node/run/train.ts";
+import type { RunSets } from "../node/run/sets.ts";
+import { type RunResult, trainRun } from "../node/run/train.ts";
 
 /** Sizes at which both regimes train in a few minutes on two cores without a GPU. */
 const SIZE = 32;
@@ -26,15 +27,10 @@ interface DemoFlags {
 
 export function register(command: Command): void {
   command
-    .option("--out <folder>", "where the runs go (default: runs/demo, runs/demo-2, …)")
-    .option("--seed <n>", "every random choice follows from it", "0")
-    .option("--epochs <n>", "epochs of both runs", "10")
-    .option(
-      "--device <name>",
-      'part of an adapter\'s name, "software" or "swiftshader" (default: CMEDL_DEVICE, else the fastest)',
-    )
-    .addHelpText("after", "\nExample:\n  cmedl demo")
-    .action(demo);
+    .option("--out <folder>", "folder for the runs (default: runs/demo, runs/demo-2, …)")
+    .option("--seed <n>", "seed of every random choice", "0")
+    .option("--epochs <n>", "epochs of both runs", "10");
+  addDeviceFlag(command).addHelpText("after", "\nExample:\n  cmedl demo").action(demo);
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
@@ -55,17 +51,29 @@ async function demo(flags: DemoFlags): Promise<void> {
       optimization: { epochs, steps: STEPS, patience: null },
     } satisfies PartialConfig);
   const sets = await data.sets(configOf("cmedl"), false);
+  const slices = `${sets.student.count} and ${sets.teacher?.count ?? 0} slices of ${SIZE} × ${SIZE}`;
   narrator.say(
-    `phantoms: ${cases.studentTrain.length} CT patients and ${cases.teacherTrain.length} MR patients with other anatomy train (${sets.student.count} and ${sets.teacher!.count} slices of ${SIZE} × ${SIZE}), ${cases.studentVal.length} CT patients validate`,
+    `phantoms: ${cases.studentTrain.length} CT patients and ${cases.teacherTrain.length} MR patients ` +
+      `with other anatomy train (${slices}), ${cases.studentVal.length} CT patients validate`,
   );
-  const results = new Map<RegimeName, RunResult>();
   const device = await openDevice(narrator, flags.device);
-  for (const regime of ["ct-only", "cmedl"] as const) {
-    narrator.say(regime === "ct-only" ? "1 of 2: CT only, the baseline" : "2 of 2: CMEDL, taught by MR");
-    results.set(regime, await train(device, configOf(regime), sets, join(out, regime), narrator));
-  }
+  narrator.say("1 of 2: CT only, the baseline");
+  const baseline = await train(device, configOf("ct-only"), sets, join(out, "ct-only"), narrator);
+  narrator.say("2 of 2: CMEDL, taught by MR");
+  const taught = await train(device, configOf("cmedl"), sets, join(out, "cmedl"), narrator);
   device.dispose();
-  process.stdout.write(summary(results, cases.studentVal.length, out, (performance.now() - started) / 1000));
+  const seconds = (performance.now() - started) / 1000;
+  process.stdout.write(`
+Dice on ${cases.studentVal.length} CT phantoms that neither run saw, best epoch:
+${courseText("CT only", baseline)}
+${courseText("CMEDL", taught)}
+${verdict(bestDice(taught) - bestDice(baseline))}
+
+pictures     ${join(out, "cmedl", "pictures")}
+curves       ${join(out, "cmedl", "curves.png")}, ${join(out, "ct-only", "curves.png")}
+checkpoints  ${bestCheckpoint(out, "cmedl")}, ${bestCheckpoint(out, "ct-only")}
+took         ${clock(seconds)}
+`);
 }
 
 async function train(
@@ -80,26 +88,23 @@ async function train(
   return trainRun(device, config, sets, run, narrator);
 }
 
-function summary(results: ReadonlyMap<RegimeName, RunResult>, validated: number, out: string, seconds: number): string {
-  const dice = (regime: RegimeName): number => results.get(regime)!.best?.dice ?? NaN;
-  const line = (name: string, regime: RegimeName): string => {
-    const course = results
-      .get(regime)!
-      .epochs.map((e) => e.validation?.dice.mean.toFixed(2) ?? "–")
-      .join(" ");
-    return `  ${name.padEnd(8)} ${dice(regime).toFixed(3)}   by epoch: ${course}\n`;
-  };
-  const gain = dice("cmedl") - dice("ct-only");
-  const verdict =
-    gain > 0.01
-      ? `CMEDL is ${gain.toFixed(3)} above CT only in this run; one small run proves nothing.`
-      : `CMEDL does not beat CT only at this size (${gain >= 0 ? "+" : ""}${gain.toFixed(3)}): its translator needs larger images and longer training.`;
-  return `\nDice on ${validated} CT phantoms that neither run saw, best epoch:\n${line("CT only", "ct-only")}${line("CMEDL", "cmedl")}${verdict}\n
-pictures     ${join(out, "cmedl", "pictures")}
-curves       ${join(out, "cmedl", "curves.png")}, ${join(out, "ct-only", "curves.png")}
-checkpoints  ${join(out, "cmedl", "checkpoints", "best.safetensors")}, ${join(out, "ct-only", "checkpoints", "best.safetensors")}
-took         ${clock(seconds)}
-`;
+const bestDice = ({ best }: RunResult): number => best?.dice ?? NaN;
+const bestCheckpoint = (out: string, regime: RegimeName): string =>
+  join(out, regime, "checkpoints", "best.safetensors");
+
+/** "  CMEDL    0.712   by epoch: 0.31 0.52 …". */
+function courseText(name: string, result: RunResult): string {
+  const course = result.epochs.map((e) => e.validation?.dice.mean.toFixed(2) ?? "–").join(" ");
+  return `  ${name.padEnd(8)} ${bestDice(result).toFixed(3)}   by epoch: ${course}`;
+}
+
+function verdict(gain: number): string {
+  if (gain > 0.01) return `CMEDL is ${gain.toFixed(3)} above CT only in this run; one small run proves nothing.`;
+  const difference = `${gain >= 0 ? "+" : ""}${gain.toFixed(3)}`;
+  return (
+    `CMEDL does not beat CT only at this size (${difference}): ` +
+    "its translator needs larger images and longer training."
+  );
 }
 
 async function freeName(path: string): Promise<string> {

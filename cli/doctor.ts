@@ -6,6 +6,7 @@ import { version } from "../package.json";
 import { MATRIX_FEATURE, adapterMatrix } from "../engine/gpu/matrix.ts";
 import type { Traits } from "../kernels/kernel.ts";
 import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
+import { addDeviceFlag } from "./open-device.ts";
 import { type InstallHint, installHint, readSystem } from "../node/gpu/install-hint.ts";
 
 /** Limits that decide what can be run, with the values that WebGPU promises everywhere. */
@@ -41,12 +42,8 @@ export interface Report {
 }
 
 export function register(command: Command): void {
-  command
-    .option("--json", "print the report as JSON")
-    .option(
-      "--device <name>",
-      'part of an adapter\'s name, "software" or "swiftshader" (default: CMEDL_DEVICE, else the fastest)',
-    )
+  command.option("--json", "print the report as JSON");
+  addDeviceFlag(command)
     .addHelpText(
       "after",
       "\nExamples:\n  cmedl doctor\n  cmedl doctor --json | jq .gpu.name\n  cmedl doctor --device swiftshader",
@@ -69,15 +66,15 @@ export async function examine(device?: string): Promise<{ report: Report; error?
   try {
     const { adapter, choice } = await openNodeGpu({ device, quiet: true });
     const { info, limits } = adapter;
+    const tensorCores = adapter.features.has(MATRIX_FEATURE as GPUFeatureName)
+      ? adapterMatrix(info, adapter.features.has("shader-f16"))
+      : undefined;
     const gpu: Report["gpu"] = {
       ...choice,
       f16: adapter.features.has("shader-f16"),
       timestamps: adapter.features.has("timestamp-query"),
       subgroups: adapter.features.has("subgroups") && [info.subgroupMinSize!, info.subgroupMaxSize!],
-      tensorCores:
-        (adapter.features.has(MATRIX_FEATURE as GPUFeatureName) &&
-          adapterMatrix(info, adapter.features.has("shader-f16"))) ||
-        null,
+      tensorCores: tensorCores ?? null,
       features: [...adapter.features].sort(),
       limits: Object.fromEntries(
         Object.entries(limitDefaults).map(([name, value]) => [
@@ -111,54 +108,59 @@ export function describeTensorCores(cores: TensorCores): string {
 
 /** The report for people: one fact a line. */
 export function describeReport({ versions, gpu, tried, hint }: Report): string {
-  const rows = (title: string, lines: string[]): string[] =>
-    lines.map((line, i) => `${(i === 0 ? title : "").padEnd(11)}${line}`);
-  const isSwiftShader = /swiftshader/i.test(gpu?.name ?? "");
-  const isLavapipe = /llvmpipe/i.test(gpu?.name ?? "");
-  const number = (n: number): string => n.toLocaleString("en-US");
+  const { cmedl, node, webgpu, platform } = versions;
   return [
-    ...rows("cmedl", [`${versions.cmedl}, Node ${versions.node}, npm webgpu ${versions.webgpu}, ${versions.platform}`]),
+    ...rows("cmedl", [`${cmedl}, Node ${node}, npm webgpu ${webgpu}, ${platform}`]),
     ...rows("uses", [gpu ? describeChoice(gpu) : "no GPU"]),
-    ...(gpu
-      ? [
-          ...rows("because", [gpu.reason]),
-          ...rows(
-            "adapters",
-            gpu.adapters.map((a) => `${a.name} (${a.backend}${a.software ? ", software" : ""})`),
-          ),
-        ]
-      : []),
+    ...(gpu ? rows("because", [gpu.reason]) : []),
+    ...(gpu ? rows("adapters", gpu.adapters.map(describeAdapter)) : []),
     ...rows(
       "tried",
       tried.map((t) => `${t.how}: ${t.result}`),
     ),
-    ...(gpu
-      ? [
-          ...rows("can do", [
-            [
-              gpu.f16 ? "f16" : "no f16",
-              gpu.subgroups
-                ? `subgroups of ${gpu.subgroups[0] === gpu.subgroups[1] ? gpu.subgroups[0] : gpu.subgroups.join(" to ")}`
-                : "no subgroups",
-              describeTensorCores(gpu.tensorCores),
-              gpu.timestamps ? "timestamps" : "no timestamps",
-            ].join(", "),
-          ]),
-          ...rows(
-            "limits",
-            Object.entries(gpu.limits).map(
-              ([name, l]) =>
-                `${name.padEnd(34)}${number(l.here).padStart(14)}   (WebGPU's default ${number(l.default)})`,
-            ),
-          ),
-        ]
-      : []),
-    ...(!hint
-      ? []
-      : isLavapipe
-        ? rows("for speed", [
-            "lavapipe is the fastest software Vulkan; a GPU with its vendor's Vulkan driver is about a hundred times faster",
-          ])
-        : rows(isSwiftShader ? "for speed" : "mend", [hint.summary, ...hint.commands.map((c) => `  ${c}`)])),
+    ...(gpu ? rows("can do", [describeFeatures(gpu)]) : []),
+    ...(gpu ? rows("limits", describeLimits(gpu)) : []),
+    ...(hint ? describeHint(gpu?.name ?? "", hint) : []),
   ].join("\n");
+}
+
+type Gpu = NonNullable<Report["gpu"]>;
+
+/** A fact of one or several lines; the first has its title. */
+const rows = (title: string, lines: readonly string[]): string[] =>
+  lines.map((line, i) => `${(i === 0 ? title : "").padEnd(11)}${line}`);
+
+const describeAdapter = ({ name, backend, software }: GpuChoice["adapters"][number]): string =>
+  `${name} (${backend}${software ? ", software" : ""})`;
+
+function describeFeatures({ f16, subgroups, tensorCores, timestamps }: Gpu): string {
+  return [
+    f16 ? "f16" : "no f16",
+    describeSubgroups(subgroups),
+    describeTensorCores(tensorCores),
+    timestamps ? "timestamps" : "no timestamps",
+  ].join(", ");
+}
+
+function describeSubgroups(sizes: Gpu["subgroups"]): string {
+  if (!sizes) return "no subgroups";
+  const [min, max] = sizes;
+  return min === max ? `subgroups of ${min}` : `subgroups of ${min} to ${max}`;
+}
+
+function describeLimits({ limits }: Gpu): string[] {
+  const number = (n: number): string => n.toLocaleString("en-US");
+  return Object.entries(limits).map(
+    ([name, l]) => `${name.padEnd(34)}${number(l.here).padStart(14)}   (WebGPU's default ${number(l.default)})`,
+  );
+}
+
+function describeHint(gpuName: string, { summary, commands }: InstallHint): string[] {
+  if (/llvmpipe/i.test(gpuName))
+    return rows("for speed", [
+      "lavapipe is the fastest software Vulkan; " +
+        "a GPU with its vendor's Vulkan driver is about a hundred times faster",
+    ]);
+  const title = /swiftshader/i.test(gpuName) ? "for speed" : "mend";
+  return rows(title, [summary, ...commands.map((c) => `  ${c}`)]);
 }

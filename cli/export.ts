@@ -1,7 +1,7 @@
 // cmedl export: the inference graph of a trained network as an ONNX file.
 import type { Command } from "commander";
 import { version } from "../package.json";
-import { toFloat32 } from "../data/safetensors.ts";
+import { toFloat32 } from "../data/weights/safetensors.ts";
 import { type OnnxModel, writeOnnx } from "../models/onnx/file.ts";
 import { type Runnable, isModelName, modelNames, networkFor, runnable } from "../models/from-state-dict.ts";
 import { exportOnnx } from "../models/onnx/export.ts";
@@ -40,8 +40,9 @@ export function register(command: Command): void {
     .addHelpText(
       "after",
       `
-Inputs and outputs are [N, C, H, W]; the batch N is free where the network allows it. Images are in [-1, 1] as the run prepared
-them; a segmentor gives logits. Standard operators of opset 18; weights keep PyTorch's names.
+Inputs and outputs are [N, C, H, W]; the batch N is free where the network allows it. Images are in
+[-1, 1] as the run prepared them; a segmentor gives logits. The operators are the standard ones of
+opset 18; weights keep PyTorch's names.
 
 Examples:
   cmedl export runs/first student.onnx
@@ -92,13 +93,14 @@ async function networkOf(
   const folder = await RunFolder.open(source);
   const config = await folder.readConfig();
   const networks = makeRegime(config).networks;
-  const network = asked ?? segmentorAmong(Object.keys(networks));
-  if (!Object.hasOwn(networks, network))
+  const name = asked ?? segmentorAmong(Object.keys(networks));
+  const network = Object.hasOwn(networks, name) ? networks[name] : undefined;
+  if (!network)
     throw new CommandError(
       "usage",
-      `the run trains no network ${network}; choose one of ${Object.keys(networks).join(", ")}`,
+      `the run trains no network ${name}; choose one of ${Object.keys(networks).join(", ")}`,
     );
-  return { called: runnable(networks[network]), name: network, usual: config.data.size };
+  return { called: runnable(network), name, usual: config.data.size };
 }
 
 function onnxOf(

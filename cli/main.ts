@@ -62,8 +62,8 @@ Examples:
   cmedl train --student CT --teacher MR --out RUN        folders of NIfTI images and masks
   cmedl predict RUN IMAGE.nii.gz -o MASK.nii.gz
 
-Exit codes: 0 ok, 1 unexpected, 2 usage, 3 bad data or config, 4 no usable GPU, 5 out of GPU memory, 6 numbers not finite,
-7 file could not be read or written, 130 interrupted.
+Exit codes: 0 ok, 1 unexpected, 2 usage, 3 bad data or config, 4 no usable GPU,
+5 out of GPU memory, 6 numbers not finite, 7 file could not be read or written, 130 interrupted.
 Environment: CMEDL_DEVICE names the adapter, CMEDL_DEBUG=1 shows where an error came from.`;
 
 /** Parses and runs one command line; the exit code. */
@@ -82,7 +82,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const command = program
       .command(name)
       .summary(summary)
-      .description(`${summary[0].toUpperCase()}${summary.slice(1)}.`);
+      .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`);
     // Only the command that is named, or asked help about, is loaded: --help stays fast.
     if (args[0] === name || (args[0] === "help" && args[1] === name)) {
       (await load()).register(command);
@@ -94,10 +94,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     const { exitCode, sentence } = exitOf(error);
-    const seeAlso =
-      error instanceof CommanderError
-        ? ` (see \`${running === program ? "cmedl" : `cmedl ${running.name()}`} --help\`)`
-        : "";
+    const command = running === program ? "cmedl" : `cmedl ${running.name()}`;
+    const seeAlso = error instanceof CommanderError ? ` (see \`${command} --help\`)` : "";
     if (sentence !== "") process.stderr.write(`cmedl: ${sentence}${seeAlso}\n`);
     if (process.env.CMEDL_DEBUG === "1" && error instanceof Error && sentence !== "")
       process.stderr.write(`${error.stack}\n`);

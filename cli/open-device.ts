@@ -1,9 +1,17 @@
 // The engine's device in Node, with the tile sizes that were found for it, and one line on stderr about what it runs
 // on.
+import type { Command } from "commander";
 import { Device } from "../engine/index.ts";
-import { describeChoice, openNodeGpu } from "../node/gpu/open.ts";
-import type { Narrator } from "../node/narrator.ts";
+import { type NodeGpu, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
 import { readTuning } from "../node/gpu/tuning-file.ts";
+import type { Narrator } from "../node/narrator.ts";
+
+/** Adds --device, which names what openDevice opens; the command again. */
+export const addDeviceFlag = (command: Command): Command =>
+  command.option(
+    "--device <name>",
+    'part of an adapter\'s name, "software" or "swiftshader" (default: CMEDL_DEVICE, else the fastest)',
+  );
 
 /**
  * Opens the GPU that `device` names, or the fastest; `dawnFeatures` as openNodeGpu takes them. Throws
@@ -14,20 +22,21 @@ export const openDevice = (narrator: Narrator, device?: string, dawnFeatures?: r
 
 /**
  * What opens devices of one GPU, one after another: a device keeps its variables until it is disposed. The GPU is
- * looked for at the first.
+ * looked for at the first call.
  */
 export function deviceOpener(
   narrator: Narrator,
   device?: string,
   dawnFeatures?: readonly string[],
 ): () => Promise<Device> {
-  let found: ReturnType<typeof openNodeGpu> | undefined;
+  let found: NodeGpu | undefined;
   return async () => {
     const { tuned, problem } = await readTuning();
     if (!found) {
-      narrator.say(describeChoice((await (found = openNodeGpu({ device, dawnFeatures, quiet: true }))).choice));
+      found = await openNodeGpu({ device, dawnFeatures, quiet: true });
+      narrator.say(describeChoice(found.choice));
       if (problem) narrator.say(problem);
     }
-    return Device.open((await found!).gpu, { tuned });
+    return Device.open(found.gpu, { tuned });
   };
 }

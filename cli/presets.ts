@@ -11,8 +11,9 @@ export function register(command: Command): void {
     .addHelpText(
       "after",
       `
-A preset is what a row of the paper's tables has of its own; all else is the paper's main configuration. The configuration that is
-printed is one for \`cmedl train\`: change what you like and give it as a file.
+A preset is what a row of the paper's tables has of its own; all else is the paper's main
+configuration. With a name the whole configuration is printed: change what you like and give it to
+\`cmedl train\` as a file.
 
 Examples:
   cmedl presets

@@ -4,15 +4,13 @@ import type { Command } from "commander";
 import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
 import { makeRegime } from "../train/regimes/make.ts";
 import { compileSegmenter } from "../train/validation.ts";
-import { type FlagValues, addConfigFlags } from "./config-flags.ts";
+import { type ConfigFlags, addConfigFlags, configFrom } from "./config-flags.ts";
 import { profilingFeatures } from "../node/gpu/open.ts";
-import { openDevice } from "./open-device.ts";
+import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
-import { configOf } from "./train.ts";
 import { readTuning, tuningFile, writeTuning } from "../node/gpu/tuning-file.ts";
 
-interface TuneFlags extends FlagValues {
-  regime?: string;
+interface TuneFlags extends ConfigFlags {
   again?: boolean;
   device?: string;
   quiet?: boolean;
@@ -23,15 +21,16 @@ export function register(command: Command): void {
     .argument("[config]", "YAML of a run, as train takes it")
     .option("--regime <word>", "a preset, as train takes it (cmedl)");
   addConfigFlags(command);
-  command
-    .option("--again", "time what was timed before, too")
-    .option("--device <name>", "part of an adapter's name (default: CMEDL_DEVICE, else the fastest)")
+  command.option("--again", "time again what was timed before");
+  addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
       "after",
       `
-Every combination of a kernel's tile sizes is timed on this GPU, at each class of shapes (rounded up to powers of two) that the training step and
-prediction have. What is fastest is kept in ${tuningFile()}, by adapter, and used by every command from then on. It needs GPU timestamps.
+Every combination of a kernel's tile sizes is timed on this GPU, at each class of shapes (rounded
+up to powers of two) that the training step and prediction have. The fastest is kept, by adapter, in
+${tuningFile()}
+and every later command uses it. It needs GPU timestamps.
 A run that is resumed after tuning sums in another order: it goes on, but not bit for bit.
 
 Examples:
@@ -43,7 +42,7 @@ Examples:
 }
 
 async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
-  const config = await configOf(file, flags);
+  const config = await configFrom(file, flags);
   const {
     data: { size },
     optimization: { batch, precision },
@@ -66,7 +65,8 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
     using program = await compile();
     known = await program.tune({ known, onKernel });
     // Kept at once: what an interrupt leaves is not timed again.
-    await writeTuning((tuned = { ...tuned, ...known }));
+    tuned = { ...tuned, ...known };
+    await writeTuning(tuned);
   };
   for (const step of new Set(regime.steps)) {
     await timeAll(`${regime.kind} step (${size} × ${size}, batch ${batch})`, () =>
@@ -79,14 +79,19 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
   await timeAll("prediction", () => compileSegmenter(device, (x) => regime.segment(x), batch, size));
   const gained = found.filter((k) => k.timeUs < k.beforeUs);
   process.stdout.write(
-    `${found.length} kernels timed, ${gained.length} of them faster than as they ship; ${Object.keys(tuned).length} kept in ${tuningFile()}\n`,
+    `${found.length} kernels timed, ${gained.length} of them faster than as they ship; ` +
+      `${Object.keys(tuned).length} kept in ${tuningFile()}\n`,
   );
 }
 
-/** "conv2d-direct-quad  KV 3 (1.24×)  812.0 µs, 1007.0 before  conv2d [2, …] → […]" */
+/** "conv2d-direct-quad  KV 3  1.24×  812 µs, 1007 as it was  conv2d [2, …] → […]". */
 function line({ label, kernel, consts, timeUs, beforeUs }: TunedKernel): string {
   const values = Object.entries(consts)
     .map(([name, v]) => `${name} ${v}`)
     .join(" ");
-  return `${kernel.padEnd(36)} ${values.padEnd(8)} ${`${(beforeUs / timeUs).toFixed(2)}×`.padStart(6)}  ${`${timeUs.toFixed(0)} µs`.padStart(10)}, ${`${beforeUs.toFixed(0)} as it was`.padEnd(18)} ${label}`;
+  const gain = `${(beforeUs / timeUs).toFixed(2)}×`;
+  const now = `${timeUs.toFixed(0)} µs`;
+  const before = `${beforeUs.toFixed(0)} as it was`;
+  const times = `${gain.padStart(6)}  ${now.padStart(10)}, ${before.padEnd(18)}`;
+  return `${kernel.padEnd(36)} ${values.padEnd(8)} ${times} ${label}`;
 }

@@ -3,19 +3,28 @@ export { type AugmentationConfig, type Transforms, affineOf, defaultAugmentation
 export { type BatchBuffers, type BatchOptions, UnpairedBatches } from "./batches.ts";
 export { DataError } from "./errors.ts";
 export { type IntensityRule, type Range, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "./intensity.ts";
-export { parseNifti, writeNifti } from "./nifti.ts";
+export {
+  type ImageFormat,
+  type ImageHeader,
+  type WritableVoxels,
+  imageFormats,
+  readImage,
+  readImageHeader,
+  writableFormat,
+} from "./formats/index.ts";
+export { parseNifti, writeNifti } from "./formats/nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
-export { type Pth, readPth } from "./pth.ts";
-export { writePth } from "./pth-write.ts";
+export { type Pth, readPth } from "./weights/pth.ts";
+export { writePth } from "./weights/pth-write.ts";
 export {
   type Safetensors,
   type SafetensorsTensor,
   readSafetensors,
   toFloat32,
   writeSafetensors,
-} from "./safetensors.ts";
+} from "./weights/safetensors.ts";
 export {
-  type Case,
+  type LoadedCase,
   type CollectOptions,
   SliceCollector,
   type SliceGrid,
@@ -28,3 +37,4 @@ export {
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";
 export { type Modality, type PhantomOptions, phantomCase, phantomSet } from "./synthetic.ts";
 export { type Affine, type Shape3, type Volume, makeVolume } from "./volume.ts";
+export { type WeightFile, type WeightFormat, readWeightFile, weightFormats } from "./weights/index.ts";

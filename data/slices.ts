@@ -14,7 +14,7 @@ export interface SliceGrid {
 }
 
 /** A case in Left-Posterior-Superior order: the image, and its mask as class numbers: 0 and 1 for one structure. */
-export interface Case {
+export interface LoadedCase {
   readonly id: string;
   readonly patient: string;
   readonly image: Volume;
@@ -66,7 +66,7 @@ export function imageSlice(
 
 /** The mask's slice z on the grid. */
 export function maskSlice(
-  { image, mask }: Pick<Case, "image" | "mask">,
+  { image, mask }: Pick<LoadedCase, "image" | "mask">,
   z: number,
   grid: SliceGrid,
   target: Uint8Array,
@@ -173,7 +173,7 @@ export class SliceCollector {
   constructor(readonly options: CollectOptions) {}
 
   /** Adds a case's slices; how many. */
-  add(c: Case, range: Range): number {
+  add(c: LoadedCase, range: Range): number {
     const { grid, negatives = 0.25, seed = 0 } = this.options;
     const counts = foregroundPerSlice(c.mask, c.image.shape);
     const chosen =

@@ -1,9 +1,12 @@
 // A synthetic unpaired set: thorax phantoms seen by CT (Hounsfield units) or by a T2-weighted MR (arbitrary units).
 // The tumour is nearly isodense with muscle and blood on CT and plain on MR. Not medical data; made to try the whole
 // method where there is none.
-import { type Tissue as TissueCode, Tissue, drawAnatomy, planeOf } from "./phantom-anatomy.ts";
-import { keyOf, normal, uniform } from "./random.ts";
-import type { Case } from "./slices.ts";
+import { Tissue, type Tissue as TissueCode } from "./phantom/anatomy.ts";
+import { drawAnatomy } from "./phantom/draw.ts";
+import { type Plane, planeOf } from "./phantom/plane.ts";
+import { seenByCt, seenByMr } from "./phantom/scanner.ts";
+import { keyOf, uniform } from "./random.ts";
+import type { LoadedCase } from "./slices.ts";
 import { makeVolume } from "./volume.ts";
 
 export type Modality = "CT" | "MR";
@@ -57,127 +60,94 @@ const looks: Readonly<Record<TissueCode, Look>> = {
 };
 
 /** One patient as a case: a volume [size, size, slices] in HU or MR units (int16) and the tumour's mask. */
-export function phantomCase(options: PhantomOptions): Case {
+export function phantomCase(options: PhantomOptions): LoadedCase {
   const { modality, seed, index, size, slices = 16, fieldMm = 330, tumour = true } = options;
-  const key = keyOf(seed, "phantom", options.set ?? modality, index);
+  const set = options.set ?? modality;
+  const key = keyOf(seed, "phantom", set, index);
   const scan = keyOf(key, "scan", modality);
   const anatomy = drawAnatomy(key, { tumour });
-  const pixel = fieldMm / size;
+  const look = patientLook(modality, key);
+  const pixelMm = fieldMm / size;
   const n = size * size;
-  // Enough sub-pixels that a 6 mm pixel mixes its tissues smoothly.
-  const sub = Math.min(4, Math.max(2, Math.ceil(pixel / 2)));
-  const codes = Object.values(Tissue);
-  const m = modality === "CT" ? 0 : 1;
-  const level = new Float32Array(codes.length);
-  const texture = new Float32Array(codes.length);
-  for (const code of codes) {
-    level[code] = looks[code][modality] + looks[code].vary[m] * (2 * uniform(keyOf(key, "look", modality), code) - 1);
-    texture[code] = looks[code].texture[m];
-  }
   const data = new Int16Array(n * slices);
   const mask = new Uint8Array(n * slices);
   const clean = new Float32Array(n);
   for (let s = 0; s < slices; s++) {
-    const z = (s - (slices - 1) / 2) * SLICE_MM;
-    const plane = planeOf(anatomy, z);
-    for (let j = 0, o = 0; j < size; j++)
-      for (let i = 0; i < size; i++, o++) {
-        let sum = 0;
-        let rough = 0;
-        let inTumour = 0;
-        for (let v = 0; v < sub; v++)
-          for (let u = 0; u < sub; u++) {
-            const y = (j + (v + 0.5) / sub) * pixel - fieldMm / 2;
-            const code = plane.tissue((i + (u + 0.5) / sub) * pixel - fieldMm / 2, y);
-            sum += level[code];
-            rough += texture[code];
-            // Blood sinks: a lung is denser at the back.
-            if (modality === "CT" && code === Tissue.lung) sum += 0.5 * y;
-            if (code === Tissue.tumour) inTumour++;
-          }
-        if (rough > 0) {
-          const x = i * pixel;
-          const y = j * pixel;
-          sum += rough * (0.65 * valueNoise(scan, x / 7, y / 7, s) + 0.35 * valueNoise(scan + 1, x / 22, y / 22, s));
-        }
-        clean[o] = sum / (sub * sub);
-        mask[s * n + o] = 2 * inTumour >= sub * sub ? 1 : 0;
-      }
-    (modality === "CT" ? seenByCt : seenByMr)(
-      clean,
-      size,
-      pixel,
-      keyOf(scan, "noise", s),
-      scan,
-      data.subarray(s * n, (s + 1) * n),
-    );
+    const plane = planeOf(anatomy, (s - (slices - 1) / 2) * SLICE_MM);
+    const texture = (x: number, y: number): number =>
+      0.65 * valueNoise(scan, x / 7, y / 7, s) + 0.35 * valueNoise(scan + 1, x / 22, y / 22, s);
+    drawSlice(plane, look, texture, size, fieldMm, clean, mask.subarray(s * n, (s + 1) * n));
+    const noise = keyOf(scan, "noise", s);
+    const out = data.subarray(s * n, (s + 1) * n);
+    if (modality === "CT") seenByCt(clean, size, pixelMm, noise, out);
+    else seenByMr(clean, size, noise, scan, out);
   }
-  const id = `${(options.set ?? modality).toLowerCase()}-${String(index + 1).padStart(3, "0")}`;
-  return {
-    id,
-    patient: id,
-    image: makeVolume(`${id} (phantom, ${modality})`, data, [size, size, slices], [pixel, pixel, SLICE_MM]),
-    mask,
-  };
+  const id = `${set.toLowerCase()}-${String(index + 1).padStart(3, "0")}`;
+  const name = `${id} (phantom, ${modality})`;
+  const image = makeVolume(name, data, [size, size, slices], [pixelMm, pixelMm, SLICE_MM]);
+  return { id, patient: id, image, mask };
 }
 
 /** A whole set: patients `first` … `first + count − 1`. */
-export const phantomSet = (options: Omit<PhantomOptions, "index">, count: number, first = 0): Case[] =>
+export const phantomSet = (options: Omit<PhantomOptions, "index">, count: number, first = 0): LoadedCase[] =>
   Array.from({ length: count }, (_, i) => phantomCase({ ...options, index: first + i }));
 
-/** CT: a slight blur of the detector, and Gaussian noise that the reconstruction has smoothed. */
-function seenByCt(
-  clean: Float32Array,
-  size: number,
-  pixelMm: number,
-  noise: number,
-  _scan: number,
-  out: Int16Array,
-): void {
-  const sharp = blur(clean, size, Math.min(0.12, 0.25 / pixelMm));
-  const grain = blur(
-    Float32Array.from(clean, (_, i) => normal(noise, i)),
-    size,
-    0.2,
-  );
-  // After the smoothing the grain has 0.44 of its standard deviation: about 11 HU.
-  for (let i = 0; i < out.length; i++) out[i] = Math.max(-1024, Math.round(sharp[i] + 25 * grain[i]));
+/** How one patient's tissues look on one modality: value and roughness by the tissue's code. */
+interface PatientLook {
+  readonly level: Float32Array;
+  readonly roughness: Float32Array;
+  /** What a lung gains with each millimetre to the back. */
+  readonly lungSlope: number;
 }
 
-/** MR: a smooth sensitivity over the field, and Rician noise (the magnitude of a complex signal). */
-function seenByMr(
-  clean: Float32Array,
+function patientLook(modality: Modality, key: number): PatientLook {
+  const codes = Object.values(Tissue);
+  const level = new Float32Array(codes.length);
+  const roughness = new Float32Array(codes.length);
+  const m = modality === "CT" ? 0 : 1;
+  for (const code of codes) {
+    const { [modality]: value, vary, texture } = looks[code];
+    level[code] = value + vary[m] * (2 * uniform(keyOf(key, "look", modality), code) - 1);
+    roughness[code] = texture[m];
+  }
+  // Blood sinks: a lung is denser at the back.
+  return { level, roughness, lungSlope: modality === "CT" ? 0.5 : 0 };
+}
+
+/**
+ * The ideal values of a plane into `clean`, and where the tumour fills half a pixel into `mask`, both [size, size].
+ * `texture` gives a number in [−1, 1] for a place in mm.
+ */
+function drawSlice(
+  plane: Plane,
+  { level, roughness, lungSlope }: PatientLook,
+  texture: (x: number, y: number) => number,
   size: number,
-  _pixelMm: number,
-  noise: number,
-  scan: number,
-  out: Int16Array,
+  fieldMm: number,
+  clean: Float32Array,
+  mask: Uint8Array,
 ): void {
-  const soft = blur(clean, size, 0.1);
-  const u = (k: number): number => 2 * uniform(keyOf(scan, "bias"), k) - 1;
+  const pixel = fieldMm / size;
+  // Enough sub-pixels that a 6 mm pixel mixes its tissues smoothly.
+  const sub = Math.min(4, Math.max(2, Math.ceil(pixel / 2)));
   for (let j = 0, o = 0; j < size; j++)
     for (let i = 0; i < size; i++, o++) {
-      const x = (2 * i) / size - 1;
-      const y = (2 * j) / size - 1;
-      const bias = Math.exp(
-        0.16 * u(0) * x + 0.16 * u(1) * y + 0.12 * u(2) * x * y + 0.16 * (u(3) - 0.6) * (x * x + y * y - 0.5),
-      );
-      out[o] = Math.round(Math.hypot(soft[o] * bias + 17 * normal(noise, 2 * o), 17 * normal(noise, 2 * o + 1)));
+      let sum = 0;
+      let rough = 0;
+      let inTumour = 0;
+      for (let v = 0; v < sub; v++)
+        for (let u = 0; u < sub; u++) {
+          const y = (j + (v + 0.5) / sub) * pixel - fieldMm / 2;
+          const code = plane.tissue((i + (u + 0.5) / sub) * pixel - fieldMm / 2, y);
+          sum += level[code]!;
+          rough += roughness[code]!;
+          if (code === Tissue.lung) sum += lungSlope * y;
+          if (code === Tissue.tumour) inTumour++;
+        }
+      if (rough > 0) sum += rough * texture(i * pixel, j * pixel);
+      clean[o] = sum / (sub * sub);
+      mask[o] = 2 * inTumour >= sub * sub ? 1 : 0;
     }
-}
-
-/** [w, 1 − 2w, w] along rows, then columns; borders repeat. */
-function blur(image: Float32Array, size: number, w: number): Float32Array {
-  const rows = new Float32Array(image.length);
-  const out = new Float32Array(image.length);
-  const last = size - 1;
-  for (let j = 0, o = 0; j < size; j++)
-    for (let i = 0; i < size; i++, o++)
-      rows[o] = image[o] * (1 - 2 * w) + w * (image[o - (i > 0 ? 1 : 0)] + image[o + (i < last ? 1 : 0)]);
-  for (let j = 0, o = 0; j < size; j++)
-    for (let i = 0; i < size; i++, o++)
-      out[o] = rows[o] * (1 - 2 * w) + w * (rows[o - (j > 0 ? size : 0)] + rows[o + (j < last ? size : 0)]);
-  return out;
 }
 
 /** Smooth noise in [−1, 1] on a unit lattice. */

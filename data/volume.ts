@@ -48,6 +48,19 @@ export interface Volume {
 
 export const voxelCount = ([nx, ny, nz]: Shape3): number => nx * ny * nz;
 
+/** The geometry that says an affine by the s-form alone, as `code` (1: scanner coordinates). */
+export function sformGeometry(affine: Affine, spacingMm: Volume["spacingMm"], code = 1): Geometry {
+  return {
+    qformCode: 0,
+    sformCode: code,
+    quaternion: [0, 0, 0],
+    qoffset: [0, 0, 0],
+    pixdim: [1, ...spacingMm],
+    sform: affine.slice(0, 12),
+    xyztUnits: 2,
+  };
+}
+
 /** A new volume, stored Left-Posterior-Superior (rows go back, columns to the patient's left: as it is displayed). */
 export function makeVolume(
   name: string,
@@ -64,15 +77,7 @@ export function makeVolume(
     );
   const [sx, sy, sz] = spacingMm;
   const affine = [-sx, 0, 0, 0, 0, -sy, 0, 0, 0, 0, sz, 0, 0, 0, 0, 1];
-  const geometry: Geometry = {
-    qformCode: 1,
-    sformCode: 1,
-    quaternion: [0, 0, 1],
-    qoffset: [0, 0, 0],
-    pixdim: [1, sx, sy, sz],
-    sform: affine.slice(0, 12),
-    xyztUnits: 2,
-  };
+  const geometry: Geometry = { ...sformGeometry(affine, spacingMm), qformCode: 1, quaternion: [0, 0, 1] };
   return { name, data, shape, spacingMm, affine, oriented: true, geometry, warnings: [] };
 }
 
@@ -84,6 +89,6 @@ export function storedSlice<T extends VoxelArray>(data: T, [nx, ny]: Shape3, z: 
 /** Largest difference of two affines' elements, in mm; what "same geometry" is judged by. */
 export function affineDifference(a: Affine, b: Affine): number {
   let worst = 0;
-  for (let i = 0; i < 16; i++) worst = Math.max(worst, Math.abs(a[i] - b[i]));
+  for (let i = 0; i < 16; i++) worst = Math.max(worst, Math.abs(a[i]! - b[i]!));
   return worst;
 }

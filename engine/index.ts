@@ -1,7 +1,7 @@
 // The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
 export { Tensor, rememberSites } from "./tensor.ts";
-export type { DType, TypedArray } from "./dtype.ts";
-export { type Shape, sizeOf, show as showShape } from "./shape.ts";
+export { type DType, type TypedArray, isFloat } from "./dtype.ts";
+export { type Shape, normalizeAxis, sameShape, sizeOf, show as showShape } from "./shape.ts";
 export * from "./errors.ts";
 export { full, input, hostInput, iota, zerosLike } from "./constant.ts";
 export { Variable, ARENA_BLOCK, type VariableOptions, arenaOf, substituted } from "./variable.ts";
@@ -22,7 +22,6 @@ export * from "./ops/reduce.ts";
 export * from "./ops/movement.ts";
 export * from "./ops/norm.ts";
 export * from "./ops/softmax.ts";
-export * from "./ops/loss.ts";
 export * from "./ops/adam.ts";
 export * from "./ops/conv.ts";
 export * from "./ops/matmul.ts";

@@ -1,5 +1,6 @@
 // Losses between an image and its reconstruction.
-import { type Tensor, l1Loss } from "../engine/index.ts";
+import type { Tensor } from "../engine/index.ts";
+import { l1Loss } from "./elementwise.ts";
 
 /** mean |a − b|. Same shapes → scalar. Throws ShapeError. */
 export const l1 = (a: Tensor, b: Tensor): Tensor => l1Loss(a, b);

@@ -1,5 +1,6 @@
 // Distillation by hints: the student's features follow the teacher's.
-import { type Tensor, mseLoss, total } from "../engine/index.ts";
+import { type Tensor, total } from "../engine/index.ts";
+import { mseLoss } from "./elementwise.ts";
 
 /**
  * Mean squares weigh layers alike and stay comparable to Dice; the Frobenius sum is about 10⁶ times larger at 256 ×

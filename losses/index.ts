@@ -1,6 +1,7 @@
 // The losses, each a scalar tensor.
 export { type Critic, type GanLoss, adversarial, discrimination, leastSquares } from "./adversarial.ts";
 export { type ContextualOptions, contextual, contextualSimilarity } from "./contextual.ts";
+export { type ClassOptions, type CrossEntropyOptions, crossEntropyLoss, nllLoss } from "./classes.ts";
 export { cycle, identity, l1 } from "./cycle.ts";
 export { type DistillationOptions, mutualDistillation, softCrossEntropy } from "./distillation.ts";
 export {
@@ -16,6 +17,25 @@ export {
   multiScaleDiscrimination,
   variational,
 } from "./drit.ts";
+export {
+  type LossOptions,
+  type Reduction,
+  bceLoss,
+  bceWithLogits,
+  klDivergence,
+  l1Loss,
+  mseLoss,
+  smoothL1Loss,
+} from "./elementwise.ts";
 export { type HintNorm, hint } from "./hint.ts";
 export { binaryCrossEntropy, codeSize, klToNormal, modeSeeking } from "./latent.ts";
-export { crossEntropy, dice, foreground, oneHot, segmentation, softDice, squaredDice } from "./segmentation.ts";
+export {
+  crossEntropy,
+  dice,
+  foreground,
+  oneHot,
+  segmentation,
+  softDice,
+  softDiceLoss,
+  squaredDice,
+} from "./segmentation.ts";

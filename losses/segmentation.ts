@@ -4,12 +4,12 @@ import {
   type Tensor,
   add,
   cast,
-  crossEntropyLoss,
   div,
   equal,
   iota,
   mean,
   mul,
+  normalizeAxis,
   sigmoid,
   slice,
   softmax,
@@ -18,6 +18,8 @@ import {
   sum,
   toF32,
 } from "../engine/index.ts";
+import { crossEntropyLoss } from "./classes.ts";
+import { judged } from "./elementwise.ts";
 
 /**
  * Eq. (1), one of its three terms: the loss of a segmentation's logits [N, H, W, K] against an expert's mask [N, H,
@@ -54,3 +56,19 @@ export const oneHot = (labels: Tensor, classes: number): Tensor =>
 
 /** [N, H, W, K] without class 0, the background. */
 export const foreground = (x: Tensor): Tensor => slice(x, [null, null, null, [1, null]]);
+
+/**
+ * 1 − mean over samples and channels of (2 Σ x·t + smooth) / (Σ x + Σ t + smooth); x, target [N, …, C], or their
+ * channels along `axis`. Throws ShapeError.
+ */
+export function softDiceLoss(
+  given: Tensor,
+  wanted: Tensor,
+  { smooth = 1, axis = -1 }: { smooth?: number; axis?: number } = {},
+): Tensor {
+  const [x, target] = judged("softDiceLoss", given, wanted);
+  const d = normalizeAxis("softDiceLoss", axis, x.rank);
+  const space = x.shape.map((_, i) => i).filter((i) => i !== 0 && i !== d);
+  const overlap = add(mul(2, sum(mul(x, target), space)), smooth);
+  return sub(1, mean(div(overlap, add(add(sum(x, space), sum(target, space)), smooth))));
+}

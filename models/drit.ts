@@ -258,8 +258,11 @@ export class StyleGenerator extends Module {
   readonly shared: readonly ResidualBlock[];
   readonly a: Decoder;
   readonly b: Decoder;
+  /** Length of a style. */
+  readonly styles: number;
   constructor({ outputs = 1, width = 64, styles = 8, blocks = 4 }: StyleGeneratorOptions = {}) {
     super();
+    this.styles = styles;
     if (!(blocks >= 1))
       throw new RangeError(`the generator has ${blocks} residual blocks; it needs the shared one at least`);
     this.shared = residuals(1, 4 * width);

@@ -45,6 +45,8 @@ export {
 } from "./pytorch.ts";
 export { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "./resnet18.ts";
 export { ResidualBlock, ResnetGenerator, type ResnetGeneratorOptions } from "./resnet-generator.ts";
-export type { HintLevel, Segmentation, Segmentor } from "./segmentor.ts";
+export { HINT_LEVELS, type HintLevel, type Segmentation, type Segmentor } from "./segmentor.ts";
 export { UNet, type UNetOptions } from "./unet.ts";
 export { PAPER_TAPS, Vgg, Vgg19, type VggLayers, type VggOptions, imagenetInput, tapsWithin } from "./vgg.ts";
+export { SEGMENTORS, type SegmentorName, ZOO, segmentorRow } from "./zoo.ts";
+export type { CostRule, Role, SegmentorOptions, SegmentorRow, ZooRow } from "./zoo-row.ts";

@@ -2,11 +2,13 @@
 import type { Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
 
+export const HINT_LEVELS = ["low", "mid", "high"] as const;
+
 /**
- * Which features distillation ties, as the paper's ablation names them: of the first two convolutions, of the
- * bottleneck before any upsampling, or of the last two decoder stages (the paper's choice, and the best).
+ * Which features distillation ties, as the paper's ablation (IV-H) names them: those of the first two convolutions, of
+ * the bottleneck before any upsampling, or of the last two decoder stages (the paper's choice, and the best).
  */
-export type HintLevel = "low" | "mid" | "high";
+export type HintLevel = (typeof HINT_LEVELS)[number];
 
 /** Logits [N, H, W, K] and the features that distillation ties, coarse to fine. */
 export interface Segmentation {

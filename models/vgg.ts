@@ -5,13 +5,12 @@ import { Conv2d } from "./blocks.ts";
 /** 16 or 19 layers, the three fully connected ones counted, which are not here. */
 export type VggLayers = 16 | 19;
 
-/** Convolutions in each of the five stages, by name; a 2×2 max pool stands before all but the first. */
-const convNames = (stages: readonly number[]): string[] =>
-  stages.flatMap((n, stage) => Array.from({ length: n }, (_, i) => `conv${stage + 1}_${i + 1}`));
-const CONV_NAMES: Readonly<Record<VggLayers, readonly string[]>> = {
-  16: convNames([2, 2, 3, 3, 3]),
-  19: convNames([2, 2, 4, 4, 4]),
-};
+/** Convolutions in each of the five stages; a 2×2 max pool stands before all but the first. */
+const STAGES: Readonly<Record<VggLayers, readonly number[]>> = { 16: [2, 2, 3, 3, 3], 19: [2, 2, 4, 4, 4] };
+
+/** Names of all convolutions in order, "conv1_1" … "conv5_4". */
+export const convNames = (layers: VggLayers): string[] =>
+  STAGES[layers].flatMap((n, stage) => Array.from({ length: n }, (_, i) => `conv${stage + 1}_${i + 1}`));
 
 /** ImageNet's mean and deviation of red, green and blue in [0, 1]. */
 const MEAN = [0.485, 0.456, 0.406];
@@ -24,7 +23,7 @@ const DEVIATION = [0.229, 0.224, 0.225];
 export const PAPER_TAPS = ["conv3_3", "conv3_4", "conv4_1"] as const;
 
 /** The paper's Conv7, Conv8, Conv9: the sizes it gives are VGG19's, the name in its text III-B is VGG16. */
-const paperTaps = (layers: VggLayers): readonly string[] => CONV_NAMES[layers].slice(6, 9);
+const paperTaps = (layers: VggLayers): readonly string[] => convNames(layers).slice(6, 9);
 
 export interface VggOptions {
   /** 19; 16 as the paper says in one place. */
@@ -47,7 +46,7 @@ export class Vgg extends Module {
   readonly #names: readonly string[];
   constructor({ layers = 19, taps = paperTaps(layers), width = 64 }: VggOptions = {}) {
     super();
-    const names = CONV_NAMES[layers];
+    const names = convNames(layers);
     const unknown = taps.find((t) => !names.includes(t));
     if (unknown !== undefined || taps.length === 0)
       throw new RangeError(`VGG${layers} has no layer ${unknown ?? "to tap"}; name some of ${names.join(", ")}`);
@@ -108,8 +107,9 @@ export function tapsWithin(
   layers: VggLayers = 19,
 ): string[] {
   const held = new Set(names);
+  const all = convNames(layers);
   return taps.filter((tap) => {
-    const convs = CONV_NAMES[layers].slice(0, CONV_NAMES[layers].indexOf(tap) + 1);
+    const convs = all.slice(0, all.indexOf(tap) + 1);
     return convs.every((name, conv) => held.has(`features.${2 * conv + stageOf(name) - 1}.weight`));
   });
 }

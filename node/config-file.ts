@@ -29,15 +29,8 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   const at = (offset: number | undefined): string =>
     `${file}:${offset === undefined ? 1 : Math.max(1, lines.linePos(offset).line)}`;
   const [error] = [...document.errors, ...document.warnings];
-  if (error) {
-    const twice = error.code === "DUPLICATE_KEY";
-    throw new DataError(
-      at(error.pos[0]),
-      twice ? "key" : "YAML",
-      twice ? "stands twice" : error.message,
-      twice ? "keep one" : "mend the line",
-    );
-  }
+  if (error?.code === "DUPLICATE_KEY") throw new DataError(at(error.pos[0]), "key", "stands twice", "keep one");
+  if (error) throw new DataError(at(error.pos[0]), "YAML", error.message, "mend the line");
   const value: unknown = aliasFree(document, file) ?? {};
   return {
     file,
@@ -71,6 +64,7 @@ export function writeConfig(config: TrainConfig): string {
 function annotate(pairs: readonly Pair<Scalar<string>>[], fields: Fields, depth: number): void {
   for (const [i, { key, value }] of pairs.entries()) {
     const node = fields[key.value];
+    if (node === undefined) continue;
     if (isMap(value) && isGroup(node)) {
       key.commentBefore = ` ${node.says}`;
       key.spaceBefore = depth === 0 && i > 0;
@@ -90,7 +84,7 @@ function aliasFree(document: ReturnType<typeof parseDocument>, file: string): un
   }
 }
 
-/** Paths of files and folders, which a file gives relative to its own place. */
+/** The fields with the paths of files and folders absolute; a file gives them relative to its own place. */
 function absolute(value: Record<string, unknown>, fields: Fields, folder: string): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value).map(([name, v]) => {

@@ -18,9 +18,12 @@ class Rate {
     this.#times.push(performance.now());
     if (this.#times.length > 50) this.#times.shift();
   }
+  /** Seconds a piece, or NaN where nothing is known yet. */
   get seconds(): number {
-    const n = this.#times.length;
-    return n < 2 ? NaN : (this.#times[n - 1] - this.#times[0]) / 1000 / (n - 1);
+    const first = this.#times[0];
+    const last = this.#times.at(-1);
+    const steps = this.#times.length - 1;
+    return first === undefined || last === undefined || steps < 1 ? NaN : (last - first) / 1000 / steps;
   }
 }
 
@@ -64,9 +67,8 @@ export class Narrator {
           const now = performance.now();
           if (this.quiet || (now - last < LINE_SECONDS * 1000 && done < total)) return;
           last = now;
-          process.stderr.write(
-            `${what} ${done}/${total}${note ? `  ${note}` : ""}  ${clock(rate.seconds * (total - done))} left\n`,
-          );
+          const left = `${clock(rate.seconds * (total - done))} left`;
+          process.stderr.write(`${[`${what} ${done}/${total}`, ...(note ? [note] : []), left].join("  ")}\n`);
         },
         done: () => {},
       };

@@ -5,14 +5,10 @@ import { chmod, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./bundle.mjs";
+import { entries } from "./exports.mjs";
 
 const dist = join(root, "dist");
-const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-
-/** [name below dist/, its TypeScript source], as the types' path of each export tells. */
-const sources = Object.values(manifest.exports)
-  .filter((e) => e.types)
-  .map((e) => [/dist\/(.+)\.mjs$/.exec(e.default)[1], e.types.replace("./dist/types/", "").replace(/\.d\.ts$/, ".ts")]);
+const sources = entries();
 const started = performance.now();
 const types = join(dist, "types");
 for (const old of existsSync(dist) ? await readdir(dist) : []) {
@@ -20,7 +16,7 @@ for (const old of existsSync(dist) ? await readdir(dist) : []) {
   if (old !== "types" || process.argv.includes("--types")) await rm(join(dist, old), { recursive: true });
 }
 const { metafile } = await build({
-  entryPoints: Object.fromEntries([["cmedl", "cli/main.ts"], ...sources]),
+  entryPoints: Object.fromEntries([["cmedl", "cli/main.ts"], ...sources.map(({ name, source }) => [name, source])]),
   absWorkingDir: root,
   outdir: dist,
   outExtension: { ".js": ".mjs" },
@@ -39,13 +35,13 @@ const { metafile } = await build({
   logLevel: "warning",
 });
 await chmod(join(dist, "cmedl.mjs"), 0o755);
-if (process.argv.includes("--types")) await declarations(sources.map(([, source]) => join(root, source)));
+if (process.argv.includes("--types")) await declarations(sources.map(({ source }) => join(root, source)));
 const bytes = Object.entries(metafile.outputs)
   .filter(([file]) => file.endsWith(".mjs"))
   .reduce((n, [, o]) => n + o.bytes, 0);
-console.log(
-  `dist: ${sources.length} entries and the command, ${(bytes / 1000).toFixed(0)} kB, in ${((performance.now() - started) / 1000).toFixed(1)} s`,
-);
+const kilobytes = (bytes / 1000).toFixed(0);
+const seconds = ((performance.now() - started) / 1000).toFixed(1);
+console.log(`dist: ${sources.length} entries and the command, ${kilobytes} kB, in ${seconds} s`);
 
 async function declarations(files) {
   const { default: ts } = await import("typescript");
@@ -75,7 +71,7 @@ async function declarations(files) {
     process.exit(1);
   }
   // TypeScript's own library has no WebGPU yet: the consumer's compiler is led to the types that come with webgpu.
-  for (const [, source] of sources) {
+  for (const { source } of sources) {
     const file = join(types, source.replace(/\.ts$/, ".d.ts"));
     await writeFile(file, `/// <reference types="@webgpu/types" />\n${await readFile(file, "utf8")}`);
   }

@@ -32,7 +32,9 @@ export async function bundle({ entry, contents, outfile, platform = "node", mini
             external: ["webgpu"],
             mainFields: ["module", "main"],
             banner: {
-              js: `import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);`,
+              js:
+                'import { createRequire as requireFrom } from "node:module"; ' +
+                "const require = requireFrom(import.meta.url);",
             },
           }),
     sourcemap: minify ? false : "inline",

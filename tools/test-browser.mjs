@@ -79,7 +79,8 @@ async function runPage(url, mapped) {
     .launch({ executablePath, args: flags })
     .catch((error) =>
       fail(
-        `no Chromium starts (${String(error.message).split("\n")[0]}); install one (apt-get install chromium, or npx playwright-core install chromium) or name it in CHROMIUM`,
+        `no Chromium starts (${String(error.message).split("\n")[0]}); install one (apt-get install chromium, ` +
+          "or npx playwright-core install chromium) or name it in CHROMIUM",
       ),
     );
   const version = browser.version();
@@ -110,7 +111,10 @@ async function runPage(url, mapped) {
           else if ("adapter" in message) console.log(`Chromium ${version}, ${message.adapter}: ${files.length} files`);
           else if ("unusable" in message)
             reject(new Error(`${message.unusable}: Chromium ${version} with ${flags.join(" ")}`));
-          else if ("done" in message) clearTimeout(watchdog), resolve(message.done);
+          else if ("done" in message) {
+            clearTimeout(watchdog);
+            resolve(message.done);
+          }
         })
         .then(() => page.goto(url))
         .catch(reject);

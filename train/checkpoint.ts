@@ -1,7 +1,7 @@
 // Everything a run needs to go on bit for bit, in one safetensors file: networks under PyTorch's names and layouts,
 // optimizer moments, image histories, counters. A digest over the data finds a file that was cut or changed.
 import { CorruptFileError, type Device, NumericalError, type Variable } from "../engine/index.ts";
-import { readSafetensors, writeSafetensors } from "../data/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../data/weights/safetensors.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
 import type { Regime } from "./regime.ts";
 

@@ -1,5 +1,6 @@
 // The paper's comparisons as plans: which rows a table has, which preset each one trains, and what the paper found.
-import type { SegmentorName, TrainConfig } from "./config/config.ts";
+import { SEGMENTORS, type SegmentorName, segmentorRow } from "../models/zoo.ts";
+import type { TrainConfig } from "./config/config.ts";
 import type { PresetName } from "./config/presets.ts";
 
 /**
@@ -37,11 +38,10 @@ export interface Experiment {
   readonly reference: string;
 }
 
-export const NETWORK_NAMES: Readonly<Record<SegmentorName, string>> = {
-  unet: "Unet",
-  "dense-fcn": "DenseFCN",
-  mrrn: "MRRN",
-};
+/** The segmentors as the paper's tables call them. */
+export const NETWORK_NAMES = Object.fromEntries(SEGMENTORS.map((name) => [name, segmentorRow(name).title])) as Readonly<
+  Record<SegmentorName, string>
+>;
 
 const ctOnly = ["0.69 ± 0.20", "0.73 ± 0.21", "13.44 ± 14.69"];
 const vae = ["0.74 ± 0.17", "0.79 ± 0.20", "7.12 ± 9.28"];

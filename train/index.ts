@@ -10,7 +10,7 @@ export {
   startOfRun,
   stateDictOf,
 } from "./checkpoint.ts";
-export { Cmedl, type CmedlOptions } from "./regimes/cmedl.ts";
+export { Cmedl, type CmedlOptions, type Distillation } from "./regimes/cmedl.ts";
 export {
   type LossWeights,
   PAPER_CONFIG,
@@ -23,14 +23,15 @@ export {
   structuresOf,
 } from "./config/config.ts";
 export { ConfigError, readConfig } from "./config/check.ts";
-export { CtOnly, type CtOnlyOptions } from "./regimes/student-only.ts";
+export { StudentOnly, type StudentOnlyOptions } from "./regimes/student-only.ts";
 export { CycleTranslator, type CycleTranslatorOptions } from "./translators/cycle.ts";
 export { DritTranslator, type DritTranslatorOptions } from "./translators/drit.ts";
 export { ImagePool, type PoolChoice } from "./translators/image-pool.ts";
+export type { EpochPictures } from "./inference-programs.ts";
 export {
-  type EpochPictures,
   type EpochReport,
   type Outcome,
+  type SavedCheckpoint,
   type StepReport,
   Training,
   type TrainingHooks,
@@ -40,6 +41,10 @@ export { makeRegime } from "./regimes/make.ts";
 export { Mutual, type MutualOptions } from "./regimes/mutual.ts";
 export { PRESETS, type Preset, type PresetName, presetConfig } from "./config/presets.ts";
 export { PseudoMr, type PseudoMrOptions } from "./regimes/pseudo-mr.ts";
+export type { RegimeParts, RegimeRow } from "./regimes/registry.ts";
+export type { SegmentorTraining } from "./regimes/segmentor-training.ts";
+export { TranslatorRegime } from "./regimes/translator-regime.ts";
+export { type Sum, type Terms, type Weighed, weigh } from "./terms.ts";
 export type { Batch, Images, Losses, Regime, Step } from "./regime.ts";
 export type { Translator } from "./translators/translator.ts";
 export {

@@ -5,7 +5,6 @@ import {
   Variable,
   add,
   batchNorm,
-  bceWithLogits,
   concat,
   conv2d,
   conv2dInputGrad,
@@ -16,7 +15,7 @@ import {
   relu,
   resize,
 } from "../../engine/index.ts";
-import { contextual } from "../../losses/index.ts";
+import { bceWithLogits, contextual } from "../../losses/index.ts";
 import { Adam } from "../../train/adam.ts";
 import { convOutput } from "../layers.ts";
 import { type PeerCase, UNET, type UnetOps, maskOf, unetForward, unetParameters, valuesOf } from "../peer-cases.ts";

@@ -2,8 +2,8 @@
 // bias.
 import type { Tensor } from "../../engine/index.ts";
 import { type Node, beforeExpand, withoutPasses, withoutSingles } from "./graph.ts";
-import { convolution } from "./ops.ts";
-import type { Exporter } from "./export.ts";
+import type { Exporter } from "./exporter.ts";
+import { convolution } from "./spatial.ts";
 
 /** A pattern found at the node that ends it: the tensors it reads, and how it is written. */
 export interface Match {

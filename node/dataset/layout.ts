@@ -1,21 +1,38 @@
 // Which file is whose mask: the folder layouts that are understood, told apart by names alone.
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
+import { formatSuffixes, withoutSuffix } from "../../data/formats/index.ts";
 
-export interface ImageFile {
+/** A patient's image on disk; its mask, if there is one, is not read. */
+export interface CaseImage {
   readonly id: string;
   readonly patient: string;
   readonly imagePath: string;
 }
 
-export interface CaseFiles extends ImageFile {
+/** A patient's image and its mask on disk. */
+export interface Case extends CaseImage {
   readonly maskPath: string;
 }
 
 export interface Layout {
   readonly kind: "suffix" | "prefix" | "subfolders" | "nnunet" | "images";
   /** In words, for the user. */
-  readonly says: string;
+  readonly description: string;
+}
+
+/** A folder's cases, and the layout by which they were found. */
+export interface Found<C extends CaseImage> {
+  readonly layout: Layout;
+  readonly cases: readonly C[];
+}
+
+/** What is looked at of a folder. */
+export interface Listing {
+  readonly folder: string;
+  readonly subfolders: readonly string[];
+  /** The names of the image files in a folder, sorted. */
+  images(path: string): Promise<string[]>;
 }
 
 const imageWord = "(?:image|img)";
@@ -25,177 +42,132 @@ const suffixMask = new RegExp(`^(.+)_${maskWord}$`, "i");
 const prefixImage = new RegExp(`^${imageWord}_(.+)$`, "i");
 const prefixMask = new RegExp(`^${maskWord}_(.+)$`, "i");
 
-const stem = (file: string): string => file.replace(/\.nii(\.gz)?$/i, "");
 const patterns =
-  "<id>_image.nii.gz with <id>_mask.nii.gz, image_<id>.nii.gz with label_<id>.nii.gz, or folders images/ and labels/ (imagesTr/ and labelsTr/)";
+  "<id>_image.nii.gz with <id>_mask.nii.gz, image_<id>.nii.gz with label_<id>.nii.gz, " +
+  "or folders images/ and labels/ (imagesTr/ and labelsTr/)";
 
-/** Pairs the images and masks of a folder. `list` gives a folder's NIfTI files, sorted. Throws DataError. */
-export async function pairFiles(
-  folder: string,
-  subfolders: readonly string[],
-  list: (path: string) => Promise<string[]>,
-): Promise<{ layout: Layout; cases: CaseFiles[] }> {
+const noImages = (folder: string, kind: "file" | "image", mend: string): DataError =>
+  new DataError(folder, "folder", `holds no ${formatSuffixes} ${kind}`, mend);
+
+/** Pairs the images and masks of a folder. Throws DataError. */
+export async function pairFiles(listing: Listing): Promise<Found<Case>> {
+  const { folder, subfolders } = listing;
   const has = (name: string): string | undefined => subfolders.find((s) => s.toLowerCase() === name.toLowerCase());
   const imagesTr = has("imagesTr");
   const labelsTr = has("labelsTr");
+  if (imagesTr || labelsTr) {
+    if (imagesTr && labelsTr) {
+      const layout: Layout = { kind: "nnunet", description: "nnU-Net (imagesTr, labelsTr)" };
+      return { layout, cases: await pairFolders(listing, imagesTr, labelsTr) };
+    }
+    const missing = imagesTr ? "labelsTr" : "imagesTr";
+    throw new DataError(folder, missing, "is missing", "an nnU-Net set has both imagesTr/ and labelsTr/");
+  }
   const images = has("images");
   const labels = has("labels") ?? has("masks");
-  if (imagesTr || labelsTr) {
-    if (!imagesTr || !labelsTr)
-      throw new DataError(
-        folder,
-        imagesTr ? "labelsTr" : "imagesTr",
-        "is missing",
-        "an nnU-Net set has both imagesTr/ and labelsTr/",
-      );
-    const layout: Layout = { kind: "nnunet", says: "nnU-Net (imagesTr, labelsTr)" };
-    return {
-      layout,
-      cases: pairFolders(
-        folder,
-        imagesTr,
-        labelsTr,
-        await list(join(folder, imagesTr)),
-        await list(join(folder, labelsTr)),
-      ),
-    };
-  }
   if (images || labels) {
-    if (!images || !labels)
-      throw new DataError(
-        folder,
-        images ? "labels" : "images",
-        "is missing",
-        "put the images into images/ and the masks into labels/",
-      );
-    const layout: Layout = { kind: "subfolders", says: `folders ${images} and ${labels}` };
-    return {
-      layout,
-      cases: pairFolders(folder, images, labels, await list(join(folder, images)), await list(join(folder, labels))),
-    };
+    if (images && labels) {
+      const layout: Layout = { kind: "subfolders", description: `folders ${images} and ${labels}` };
+      return { layout, cases: await pairFolders(listing, images, labels) };
+    }
+    const missing = images ? "labels" : "images";
+    throw new DataError(folder, missing, "is missing", "put the images into images/ and the masks into labels/");
   }
-  const files = await list(folder);
-  if (files.length === 0)
-    throw new DataError(folder, "folder", "holds no .nii or .nii.gz file", `give a folder with ${patterns}`);
-  const tryFlat = (
-    kind: Layout["kind"],
-    image: RegExp,
-    mask: RegExp,
-    says: string,
-  ): { layout: Layout; cases: CaseFiles[] } | undefined => {
-    const imageOf = index(folder, files, (s) => image.exec(s)?.[1]);
-    const maskOf = index(folder, files, (s) => mask.exec(s)?.[1]);
-    if (imageOf.size === 0) return undefined;
-    return { layout: { kind, says }, cases: pair(imageOf, maskOf) };
-  };
-  const flat =
-    tryFlat("suffix", suffixImage, suffixMask, "<id>_image and <id>_mask") ??
-    tryFlat("prefix", prefixImage, prefixMask, "image_<id> and label_<id>");
-  if (!flat)
-    throw new DataError(
-      folder,
-      "names",
-      `${files.length} files such as ${printable(files[0])} show no image beside its mask`,
-      `name them ${patterns}`,
-    );
-  return flat;
+  return pairFlat(folder, await listing.images(folder));
+}
+
+/** Images and masks side by side, told apart by a word before or after the id. */
+function pairFlat(folder: string, files: readonly string[]): Found<Case> {
+  const [first] = files;
+  if (first === undefined) throw noImages(folder, "file", `give a folder with ${patterns}`);
+  const imagesBySuffix = index(folder, files, (s) => suffixImage.exec(s)?.[1]);
+  const masksBySuffix = index(folder, files, (s) => suffixMask.exec(s)?.[1]);
+  if (imagesBySuffix.size > 0) {
+    const layout: Layout = { kind: "suffix", description: "<id>_image and <id>_mask" };
+    return { layout, cases: pair(imagesBySuffix, masksBySuffix) };
+  }
+  const imagesByPrefix = index(folder, files, (s) => prefixImage.exec(s)?.[1]);
+  const masksByPrefix = index(folder, files, (s) => prefixMask.exec(s)?.[1]);
+  if (imagesByPrefix.size > 0) {
+    const layout: Layout = { kind: "prefix", description: "image_<id> and label_<id>" };
+    return { layout, cases: pair(imagesByPrefix, masksByPrefix) };
+  }
+  const problem = `${files.length} files such as ${printable(first)} show no image beside its mask`;
+  throw new DataError(folder, "names", problem, `name them ${patterns}`);
 }
 
 /** The images of a folder whose masks, if there are any, are not asked for. Throws DataError. */
-export async function findImages(
-  folder: string,
-  subfolders: readonly string[],
-  list: (path: string) => Promise<string[]>,
-): Promise<{ layout: Layout; cases: ImageFile[] }> {
+export async function findImages({ folder, subfolders, images }: Listing): Promise<Found<CaseImage>> {
   const inside = subfolders.find((s) => /^imagesTr$/i.test(s)) ?? subfolders.find((s) => /^images$/i.test(s));
   const place = inside === undefined ? folder : join(folder, inside);
-  const files = (await list(place)).filter(
-    (f) => inside !== undefined || !(suffixMask.test(stem(f)) || prefixMask.test(stem(f))),
-  );
-  if (files.length === 0)
-    throw new DataError(place, "folder", "holds no .nii or .nii.gz image", "put the images there");
+  const isMask = (name: string): boolean => suffixMask.test(name) || prefixMask.test(name);
+  const files = (await images(place)).filter((f) => inside !== undefined || !isMask(withoutSuffix(f)));
+  if (files.length === 0) throw noImages(place, "image", "put the images there");
   if (inside !== undefined) refuseChannels(place, files);
-  const imageOf = index(place, files, (s) =>
-    inside === undefined ? ((suffixImage.exec(s) ?? prefixImage.exec(s))?.[1] ?? s) : folderId(s),
-  );
-  const cases = [...imageOf].map(([id, imagePath]): ImageFile => ({ id, patient: id, imagePath }));
+  const besideMasks = (s: string): string => (suffixImage.exec(s) ?? prefixImage.exec(s))?.[1] ?? s;
+  const imageOf = index(place, files, inside === undefined ? besideMasks : idInFolder);
+  const cases = [...imageOf].map(([id, imagePath]): CaseImage => ({ id, patient: id, imagePath }));
   return {
-    layout: { kind: "images", says: inside === undefined ? "images" : `images in ${inside}` },
+    layout: { kind: "images", description: inside === undefined ? "images" : `images in ${inside}` },
     cases: cases.sort(byId),
   };
 }
 
 /** The id of an image in a folder of images. */
-const folderId = (s: string): string => s.replace(/_0000$/, "").replace(new RegExp(`_${imageWord}$`, "i"), "");
-const byId = (a: ImageFile, b: ImageFile): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+const idInFolder = (s: string): string => s.replace(/_0000$/, "").replace(new RegExp(`_${imageWord}$`, "i"), "");
 
-function pairFolders(
-  folder: string,
-  imageFolder: string,
-  maskFolder: string,
-  images: readonly string[],
-  masks: readonly string[],
-): CaseFiles[] {
-  if (images.length === 0)
-    throw new DataError(join(folder, imageFolder), "folder", "holds no .nii or .nii.gz file", "put the images there");
-  refuseChannels(join(folder, imageFolder), images);
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+  if (a.id === b.id) return 0;
+  return a.id < b.id ? -1 : 1;
+}
+
+async function pairFolders({ folder, images }: Listing, imageFolder: string, maskFolder: string): Promise<Case[]> {
+  const imagePlace = join(folder, imageFolder);
+  const maskPlace = join(folder, maskFolder);
+  const imageFiles = await images(imagePlace);
+  const maskFiles = await images(maskPlace);
+  if (imageFiles.length === 0) throw noImages(imagePlace, "file", "put the images there");
+  refuseChannels(imagePlace, imageFiles);
   const maskId = (s: string): string => s.replace(new RegExp(`_${maskWord}$`, "i"), "");
-  return pair(index(join(folder, imageFolder), images, folderId), index(join(folder, maskFolder), masks, maskId));
+  return pair(index(imagePlace, imageFiles, idInFolder), index(maskPlace, maskFiles, maskId));
 }
 
 function refuseChannels(folder: string, images: readonly string[]): void {
-  const second = images.find((f) => /_000[1-9]$/.test(stem(f)));
-  if (second)
-    throw new DataError(
-      join(folder, second),
-      "channels",
-      "a second channel; one image a case is read",
-      "keep only the _0000 files",
-    );
+  const second = images.find((f) => /_000[1-9]$/.test(withoutSuffix(f)));
+  if (second === undefined) return;
+  const problem = "a second channel; one image a case is read";
+  throw new DataError(join(folder, second), "channels", problem, "keep only the _0000 files");
 }
 
-/** id → path; throws where two files have one id. */
+/** id → path; `idOf` takes a name without its suffix. Throws where two files have one id. */
 function index(
   folder: string,
   files: readonly string[],
-  idOf: (stem: string) => string | undefined,
+  idOf: (name: string) => string | undefined,
 ): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of files) {
-    const id = idOf(stem(file));
+    const id = idOf(withoutSuffix(file));
     if (id === undefined) continue;
     const other = found.get(id);
-    if (other)
-      throw new DataError(
-        join(folder, file),
-        "name",
-        `has the same case name, ${printable(id)}, as ${printable(other)}`,
-        "keep one of them",
-      );
+    if (other !== undefined) {
+      const problem = `has the same case name, ${printable(id)}, as ${printable(other)}`;
+      throw new DataError(join(folder, file), "name", problem, "keep one of them");
+    }
     found.set(id, join(folder, file));
   }
   return found;
 }
 
-function pair(images: ReadonlyMap<string, string>, masks: ReadonlyMap<string, string>): CaseFiles[] {
-  const cases = [...images].map(([id, imagePath]): CaseFiles => {
+function pair(images: ReadonlyMap<string, string>, masks: ReadonlyMap<string, string>): Case[] {
+  const absent = (id: string): string => `none is there for case ${printable(id)}`;
+  const cases = [...images].map(([id, imagePath]): Case => {
     const maskPath = masks.get(id);
-    if (!maskPath)
-      throw new DataError(
-        imagePath,
-        "mask",
-        `none is there for case ${printable(id)}`,
-        "add its mask or take the image away",
-      );
+    if (maskPath === undefined)
+      throw new DataError(imagePath, "mask", absent(id), "add its mask or take the image away");
     return { id, patient: id, imagePath, maskPath };
   });
   for (const [id, maskPath] of masks)
-    if (!images.has(id))
-      throw new DataError(
-        maskPath,
-        "image",
-        `none is there for case ${printable(id)}`,
-        "add its image or take the mask away",
-      );
+    if (!images.has(id)) throw new DataError(maskPath, "image", absent(id), "add its image or take the mask away");
   return cases.sort(byId);
 }

@@ -1,88 +1,104 @@
 // What an experiment trains and tests on: two folders of scans, or phantoms made on the spot. Splits are by patient
 // and the same for every row and seed.
 import { join, resolve } from "node:path";
-import { type IntensityRule, type Range, mrPercentile, rangeOf, softTissueWindow } from "../../data/intensity.ts";
 import { keyOf, permutation } from "../../data/random.ts";
-import { type Case, SliceCollector, type SliceSet, defaultFieldMm } from "../../data/slices.ts";
+import { defaultFieldMm } from "../../data/slices.ts";
 import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
-import { type Modality, phantomCase } from "../../data/synthetic.ts";
+import type { Modality } from "../../data/synthetic.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
-import { type Dataset, findSplits, loadCase, scanDataset, surveyCases } from "../dataset/scan.ts";
 import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { Narrator } from "../narrator.ts";
-import type { RunSets } from "../run/train.ts";
-
-/** One modality's cases. */
-interface Source {
-  /** Its folder, as configurations name it; "" for phantoms. */
-  readonly folder: string;
-  /** For messages. */
-  readonly name: string;
-  readonly cases: readonly CaseName[];
-  /** How its images are scaled, where the preset does not know. */
-  readonly intensity?: IntensityRule;
-  /** The splits that go with it. */
-  lists(): Promise<SplitLists | undefined>;
-  load(id: string, labels: TrainConfig["data"]["labels"], onWarning: (message: string) => void): Promise<Case>;
-}
+import { type TestCase, testCases } from "../run/evaluate.ts";
+import { idsOf } from "../run/plan.ts";
+import { type RunSets, loadRunSets } from "../run/sets.ts";
+import { PHANTOM_COUNTS, PHANTOM_FIELD_MM, type Source, phantomSource, scanSource } from "../run/source.ts";
 
 /** Ids that train, choose the best epoch, and are tested on. */
 export type Cases = TrainConfig["cases"] & { readonly test: readonly string[] };
 
-export interface TestCase {
-  readonly case: Case;
-  readonly range: Range;
+/** Folders as the command line names them: both, or one that holds both. */
+export interface NamedFolders {
+  readonly data?: string;
+  readonly student?: string;
+  readonly teacher?: string;
 }
+
+interface Roles {
+  readonly student: Source;
+  readonly teacher: Source;
+}
+
+export const PHANTOM_SIZE = 64;
+
+/** Sizes at which all regimes train in minutes on two cores without a GPU. */
+const PHANTOM_DEFAULTS: PartialConfig = {
+  data: { size: PHANTOM_SIZE, fieldMm: PHANTOM_FIELD_MM, labels: null },
+  networks: {
+    segmentor: { width: 8 },
+    generator: { width: 4, blocks: 2 },
+    discriminator: { width: 4, layers: 2 },
+    drit: { width: 4, blocks: 2 },
+    features: { width: 4 },
+    alpha: { width: 4 },
+  },
+  optimization: { batch: 4, rates: { G: 2e-3, D: 1e-3, S: 2e-3 } },
+};
 
 export class ExperimentData {
   #kept: { key: string; sets: RunSets } | undefined;
   private constructor(
+    /** In words, for the user. */
     readonly says: string,
+    /** What experiment.json calls it. */
     readonly name: string,
     readonly defaults: PartialConfig,
-    readonly student: Source,
-    readonly teacher: Source,
+    readonly roles: Roles,
+    /** The file of splits that was named for it. */
+    readonly splits: string | undefined,
     readonly narrator: Narrator,
   ) {}
 
-  /** The folders --student and --teacher, or those below --data. Throws DataError and CommandError. */
+  /**
+   * The folders --student and --teacher, or those called `below` in --data. Throws DataError where they hold no cases,
+   * CommandError where none is named.
+   */
   static async ofFolders(
-    flags: { data?: string; student?: string; teacher?: string },
+    named: NamedFolders,
     below: readonly [string, string],
     splits: string | undefined,
     narrator: Narrator,
   ): Promise<ExperimentData> {
-    const [studentPath, teacherPath] = await foldersOf(flags, below);
-    const student = await scanDataset(studentPath);
-    const teacher = await scanDataset(teacherPath);
-    const surveys = [...(await surveyCases(student.cases)), ...(await surveyCases(teacher.cases))];
-    const fieldMm = Math.round(defaultFieldMm(surveys.map((s) => s.shortSideMm)));
-    const says = `${studentPath} (${student.cases.length} cases) and ${teacherPath} (${teacher.cases.length} cases)`;
+    const [studentPath, teacherPath] = await foldersOf(named, below);
+    const student = await scanSource(studentPath);
+    const teacher = await scanSource(teacherPath);
+    const fieldMm = Math.round(defaultFieldMm([...(await student.shortSidesMm()), ...(await teacher.shortSidesMm())]));
     return new ExperimentData(
-      says,
+      `${studentPath} (${student.cases.length} cases) and ${teacherPath} (${teacher.cases.length} cases)`,
       `${studentPath}, ${teacherPath}`,
       { data: { fieldMm } },
-      folderSource(student, splits),
-      folderSource(teacher, splits),
+      { student, teacher },
+      splits,
       narrator,
     );
   }
 
   /** Phantoms: 12 train on either modality, 4 others choose the epoch, 12 others are tested on. */
   static ofPhantoms(
-    modalities: readonly [Modality, Modality],
+    modalities: readonly [student: Modality, teacher: Modality],
     size: number,
     narrator: Narrator,
     seed = 0,
   ): ExperimentData {
-    const [student, teacher] = modalities.map((m) => phantomSource(m, size, seed));
+    const [student, teacher] = modalities;
+    const { train, validate, test } = PHANTOM_COUNTS;
     return new ExperimentData(
-      `${modalities[0]} phantoms taught by ${modalities[1]} phantoms of other patients: ${TRAIN} of each train, ${VALIDATE} validate, ${TEST} test`,
+      `${student} phantoms taught by ${teacher} phantoms of other patients: ` +
+        `${train} of each train, ${validate} validate, ${test} test`,
       "phantom",
       PHANTOM_DEFAULTS,
-      student,
-      teacher,
+      { student: phantomSource(student, size, seed), teacher: phantomSource(teacher, size, seed) },
+      undefined,
       narrator,
     );
   }
@@ -102,10 +118,9 @@ export class ExperimentData {
     };
   }
 
-  #roles(swapped: boolean): { student: Source; teacher: Source } {
-    return swapped
-      ? { student: this.teacher, teacher: this.student }
-      : { student: this.student, teacher: this.teacher };
+  #roles(swapped: boolean): Roles {
+    const { student, teacher } = this.roles;
+    return swapped ? { student: teacher, teacher: student } : this.roles;
   }
 
   /**
@@ -115,76 +130,54 @@ export class ExperimentData {
   async cases(swapped: boolean, fold: number | null, folds: number | null): Promise<Cases> {
     const { student, teacher } = this.#roles(swapped);
     const lists =
-      fold === null
-        ? { student: await student.lists(), teacher: await teacher.lists() }
-        : { student: foldOf(student.cases, fold, folds!) };
+      fold === null || folds === null
+        ? { student: (await student.splits(this.splits))?.lists, teacher: (await teacher.splits(this.splits))?.lists }
+        : { student: foldOf(student.cases, fold, folds) };
     const split = splitUnpaired(student.cases, teacher.cases, { seed: 0, lists });
-    const ids = (cases: readonly CaseName[]): string[] => cases.map((c) => c.id);
-    const val = ids(split.student.val);
-    const test = ids(split.student.test ?? []);
+    const val = idsOf(split.student.val);
+    const test = idsOf(split.student.test ?? []);
     return {
-      studentTrain: ids(split.student.train),
+      studentTrain: idsOf(split.student.train),
       studentVal: val,
-      teacherTrain: ids(split.teacher.train),
+      teacherTrain: idsOf(split.teacher.train),
       test: test.length ? test : val,
     };
   }
 
-  /** The slices of a configuration. The last are kept: rows mostly share them. */
+  /**
+   * The slices of a configuration. The last are kept: rows mostly share them, and so the teacher's are read even where
+   * a row's regime does not need them.
+   */
   async sets(config: TrainConfig, swapped: boolean): Promise<RunSets> {
     const { data, cases, seed } = config;
     const key = JSON.stringify([data, cases, seed, swapped]);
     if (this.#kept?.key === key) return this.#kept.sets;
-    const { student, teacher } = this.#roles(swapped);
-    const slices = async (
-      source: Source,
-      ids: readonly string[],
-      rule: TrainConfig["data"]["studentIntensity"],
-      what: string,
-      negatives: number | "all" = data.negatives,
-    ): Promise<SliceSet> => {
-      const collector = new SliceCollector({ grid: { fieldMm: data.fieldMm!, size: data.size }, seed, negatives });
-      const bar = this.narrator.bar(`reading ${what}`, ids.length);
-      for (const id of ids) {
-        const loaded = await source.load(id, data.labels, (m) => this.narrator.say(m));
-        collector.add(loaded, rangeOf(rule, loaded.image.data, id));
-        bar.advance(id);
-      }
-      bar.done();
-      return collector.finish(source.name);
-    };
-    const sets: RunSets = {
-      student: await slices(student, cases.studentTrain, data.studentIntensity, "student"),
-      teacher: await slices(teacher, cases.teacherTrain, data.teacherIntensity, "teacher"),
-      validation: await slices(student, cases.studentVal, data.studentIntensity, "validation", "all"),
-    };
+    const sets = await loadRunSets(config, this.#roles(swapped), this.narrator);
     this.#kept = { key, sets };
     return sets;
   }
 
   /** The cases that are tested on, one in memory at a time. */
-  async *test(config: TrainConfig, swapped: boolean, ids: readonly string[]): AsyncGenerator<TestCase> {
-    const { student } = this.#roles(swapped);
-    for (const id of ids) {
-      const loaded = await student.load(id, config.data.labels, () => {});
-      yield { case: loaded, range: rangeOf(config.data.studentIntensity, loaded.image.data, id) };
-    }
+  test(config: TrainConfig, swapped: boolean, ids: readonly string[]): AsyncIterable<TestCase> {
+    return testCases(this.#roles(swapped).student, ids, config);
   }
 }
 
 async function foldersOf(
-  { data, student, teacher }: { data?: string; student?: string; teacher?: string },
+  { data, student, teacher }: NamedFolders,
   below: readonly [string, string],
-): Promise<[string, string]> {
+): Promise<[student: string, teacher: string]> {
   if (data !== undefined) {
-    const found = below.map((name) => resolve(join(data, name)));
-    for (const path of found)
-      if (!(await exists(path)))
-        throw new CommandError(
-          "usage",
-          `${path} does not exist: --data ${data} must hold ${below.join("/ and ")}/, or name the folders by --student and --teacher`,
-        );
-    return found as [string, string];
+    const inside = async (name: string): Promise<string> => {
+      const path = resolve(join(data, name));
+      if (await exists(path)) return path;
+      const must = `--data ${data} must hold ${below.join("/ and ")}/`;
+      throw new CommandError(
+        "usage",
+        `${path} does not exist: ${must}, or name the folders by --student and --teacher`,
+      );
+    };
+    return [await inside(below[0]), await inside(below[1])];
   }
   if (student === undefined || teacher === undefined)
     throw new CommandError(
@@ -192,56 +185,6 @@ async function foldersOf(
       "no data was named; give --student and --teacher, --data FOLDER, or --data phantom",
     );
   return [resolve(student), resolve(teacher)];
-}
-
-function folderSource(set: Dataset, splits: string | undefined): Source {
-  return {
-    folder: resolve(set.folder),
-    name: set.folder,
-    cases: set.cases,
-    lists: async () => (await findSplits(set, splits === undefined ? {} : { path: splits }))?.lists,
-    load: (id, labels, onWarning) => loadCase(set.cases.find((c) => c.id === id)!, { labels, onWarning }),
-  };
-}
-
-/** Sizes at which all regimes train in minutes on two cores without a GPU. */
-const TRAIN = 12;
-const VALIDATE = 4;
-const TEST = 12;
-const SLICES = 16;
-const FIELD_MM = 330;
-export const PHANTOM_SIZE = 64;
-const PHANTOM_DEFAULTS: PartialConfig = {
-  data: { size: PHANTOM_SIZE, fieldMm: FIELD_MM, labels: null },
-  networks: {
-    segmentor: { width: 8 },
-    generator: { width: 4, blocks: 2 },
-    discriminator: { width: 4, layers: 2 },
-    drit: { width: 4, blocks: 2 },
-    features: { width: 4 },
-    alpha: { width: 4 },
-  },
-  optimization: { batch: 4, rates: { G: 2e-3, D: 1e-3, S: 2e-3 } },
-};
-
-function phantomSource(modality: Modality, size: number, seed: number): Source {
-  const ids = Array.from(
-    { length: TRAIN + VALIDATE + TEST },
-    (_, i) => `${modality.toLowerCase()}-${String(i + 1).padStart(3, "0")}`,
-  );
-  return {
-    folder: "",
-    name: `${modality} phantoms`,
-    intensity: modality === "CT" ? softTissueWindow : mrPercentile,
-    cases: ids.map((id) => ({ id, patient: id })),
-    lists: async () => ({
-      train: { train: ids.slice(0, TRAIN) },
-      val: ids.slice(TRAIN, TRAIN + VALIDATE),
-      test: ids.slice(TRAIN + VALIDATE),
-    }),
-    load: async (id) =>
-      phantomCase({ modality, seed, index: ids.indexOf(id), size, slices: SLICES, fieldMm: FIELD_MM }),
-  };
 }
 
 /** Every `folds`-th patient of an order drawn once validates; the others train. */
@@ -252,7 +195,7 @@ function foldOf(cases: readonly CaseName[], fold: number, folds: number): SplitL
       "usage",
       `--folds ${folds}: there are ${patients.length} patients; give at most that many folds`,
     );
-  const order = Array.from(permutation(patients.length, keyOf(0, "folds")), (i) => patients[i]);
+  const order = Array.from(permutation(patients.length, keyOf(0, "folds")), (i) => patients[i]!);
   return {
     train: { train: order.filter((_, i) => i % folds !== fold) },
     val: order.filter((_, i) => i % folds === fold),

@@ -1,7 +1,8 @@
 // An experiment's folder: what was decided, each job's run, and the tables. Running the command again goes on in it.
 //
-//   experiment.json   experiment, settings, how long each row trains      table.md, table.csv, results.json   what was found so far
-//   runs/<job>/       one training run each, with evaluation-<row>.json once it was tested
+//   experiment.json                      experiment, settings, how long each row trains
+//   table.md, table.csv, results.json    what was found so far
+//   runs/<job>/                          one training run each, with evaluation-<row>.json once it was tested
 import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
@@ -54,17 +55,21 @@ export class ExperimentFolder {
         `${path} holds the experiment ${decided.experiment}, not ${experiment}; name a new folder with --out`,
       );
     const [first, ...others] = differences(decided.settings, JSON.parse(JSON.stringify(settings)));
-    if (first)
+    if (first) {
+      const more = others.length ? ` (and ${others.length} more)` : "";
       throw new CommandError(
         "usage",
-        `${path} was begun with other settings: ${first}${others.length ? ` (and ${others.length} more)` : ""}; give the same, or name a new folder with --out`,
+        `${path} was begun with other settings: ${first}${more}; give the same, or name a new folder with --out`,
       );
+    }
     return new ExperimentFolder(path, decided);
   }
 
-  async decide(decided: Decided): Promise<void> {
+  /** Writes down what was decided, once and for all; what was written. */
+  async decide(decided: Decided): Promise<Decided> {
     this.decided = decided;
     await this.write("experiment.json", `${JSON.stringify(decided, null, 2)}\n`);
+    return decided;
   }
 
   async write(name: string, content: string): Promise<void> {

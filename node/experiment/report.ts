@@ -10,7 +10,7 @@ import {
   meanOfRuns,
 } from "../../report/comparison.ts";
 import { tableMarkdown, tableText } from "../../report/table.ts";
-import { type Experiment, type Job, type Length, NETWORK_NAMES } from "../../train/experiments.ts";
+import { type Experiment, type Job, type Length, NETWORK_NAMES, type PaperNumbers } from "../../train/experiments.ts";
 import type { Evaluation } from "../run/evaluate.ts";
 import type { ExperimentFolder } from "./folder.ts";
 
@@ -105,23 +105,26 @@ function methodsOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<
         .map((row): Method => {
           const own = jobs.filter((j) => j.row === row && j.segmentor === segmentor && results.has(j));
           const paper = row.paper?.[segmentor];
+          const elsewhere = paper && paperNumbers(plan.metrics, paper);
           return {
             group: part === undefined ? NETWORK_NAMES[segmentor] : `${part}, ${NETWORK_NAMES[segmentor]}`,
             name: row.name,
             cases: meanOfRuns(own.map((j) => results.get(j)!)),
-            ...(paper
-              ? {
-                  elsewhere: Object.fromEntries(
-                    plan.metrics.flatMap((m, i) => [
-                      [m, paper[i]],
-                      [`${m} Avg.`, paper[i]],
-                    ]),
-                  ),
-                }
-              : {}),
+            ...(elsewhere ? { elsewhere } : {}),
           };
         }),
     ),
+  );
+}
+
+/** The paper's numbers by metric, for one structure and for the mean of several. */
+function paperNumbers(metrics: Experiment["metrics"], numbers: PaperNumbers): Record<string, string | null> {
+  const pairs = metrics.map((metric, i) => [metric, numbers[i] ?? null] as const);
+  return Object.fromEntries(
+    pairs.flatMap(([metric, number]) => [
+      [metric, number],
+      [`${metric} Avg.`, number],
+    ]),
   );
 }
 
@@ -134,10 +137,12 @@ function notesOf(
 ): string[] {
   const done = jobs.filter((j) => results.has(j)).length;
   const seeds = new Set(jobs.map((j) => j.seed)).size;
+  const times = seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : "";
+  const tolerance = plan.metrics.includes("SDSC") ? `SDSC at ${toleranceMm} mm; ` : "";
   return [
     ...comparisonNotes(compared, plan.reference),
-    `every row trained ${lengthText(length)}${seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : ""}`,
-    `${plan.metrics.includes("SDSC") ? `SDSC at ${toleranceMm} mm; ` : ""}HD95 where nothing was segmented: the diagonal of the volume`,
+    `every row trained ${lengthText(length)}${times}`,
+    `${tolerance}HD95 where nothing was segmented: the diagonal of the volume`,
     ...(testIsValidation ? ["the cases tested on also chose each row's best epoch: all rows are flattered alike"] : []),
     `data: ${data}`,
     ...(done < jobs.length ? [`${done} of ${jobs.length} runs are in; the others follow`] : []),

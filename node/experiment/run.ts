@@ -1,20 +1,16 @@
-// The jobs of an experiment: each is trained once, goes on where it stopped, and is tested.
-import type { Device } from "../../engine/index.ts";
+// The runs of an experiment, one after another: each is trained once, goes on where it stopped, and is tested.
+import { type Device, NumericalError } from "../../engine/index.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
-import { type Cost, type Job, type Length, costKey } from "../../train/experiments.ts";
-import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
-import type { ExperimentData } from "./data.ts";
-import type { ExperimentFolder } from "./folder.ts";
+import { type Length, trainedJobs } from "../../train/experiments.ts";
 import { CommandError } from "../errors.ts";
-import { Narrator } from "../narrator.ts";
+import { type Narrator, clock } from "../narrator.ts";
+import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { trainRun } from "../run/train.ts";
-
-/** A job with its configuration, but for how long it trains, and the ids that it is tested on. */
-export interface Planned extends Job {
-  readonly config: TrainConfig;
-  readonly test: readonly string[];
-}
+import type { ExperimentData } from "./data.ts";
+import type { ExperimentFolder } from "./folder.ts";
+import { type PlannedJob, isSwapped, rowName } from "./jobs.ts";
+import { Pace } from "./pace.ts";
 
 export interface Surroundings {
   readonly data: ExperimentData;
@@ -26,142 +22,129 @@ export interface Surroundings {
   readonly command: string;
 }
 
-const withLength = (config: TrainConfig, { epochs, steps }: Length): TrainConfig => ({
-  ...config,
-  optimization: { ...config.optimization, epochs, steps },
-});
+export interface RunJobsOptions {
+  readonly length: Length;
+  /** Seconds that each run is expected to need, by its job. */
+  readonly seconds?: Readonly<Record<string, number>>;
+  /** The tolerance of surface Dice. */
+  readonly toleranceMm: number;
+  /** Names of the structures, in the order of the classes. */
+  readonly structures?: readonly string[];
+  /** Hears of what was found so far after each job. */
+  onJob(results: ReadonlyMap<PlannedJob, Evaluation>): Promise<void>;
+}
+
+/**
+ * Runs all jobs. Numbers that are not finite end a job, not the others: `failed` has those errors. Throws CommandError
+ * "interrupted" after Ctrl-C.
+ */
+export async function runJobs(
+  jobs: readonly PlannedJob[],
+  around: Surroundings,
+  options: RunJobsOptions,
+): Promise<{ results: ReadonlyMap<PlannedJob, Evaluation>; failed: readonly NumericalError[] }> {
+  const { narrator } = around;
+  const runs = trainedJobs(jobs).map((job) => job.id);
+  const pace = new Pace(runs, options.seconds ?? {});
+  const results = new Map<PlannedJob, Evaluation>();
+  const failed: NumericalError[] = [];
+  for (const [i, job] of jobs.entries()) {
+    const fold = job.fold === null ? "" : `, fold ${job.fold + 1}`;
+    narrator.say(
+      `${i + 1} of ${jobs.length}: ${rowName(job)}, ${job.segmentor}, seed ${job.seed}${fold}; ` +
+        `${clock(pace.left)} left for all`,
+    );
+    try {
+      const trained = jobs.find((j) => j.id === job.run)!;
+      results.set(job, await runJob(job, trained, pace, around, options));
+    } catch (error) {
+      if (!(error instanceof NumericalError)) throw error;
+      failed.push(error);
+      narrator.say(`${job.row.name}: ${error.message}`);
+    }
+    await options.onJob(results);
+  }
+  return { results, failed };
+}
 
 /** Trains the run that a job is tested by, unless it is done, and tests it, unless it was. */
-export async function runJob(
-  job: Planned,
-  trained: Planned,
-  length: Length,
-  around: Surroundings & { toleranceMm: number; structures?: readonly string[]; pace: Pace },
+async function runJob(
+  job: PlannedJob,
+  trained: PlannedJob,
+  pace: Pace,
+  around: Surroundings,
+  options: RunJobsOptions,
 ): Promise<Evaluation> {
-  const { data, folder, narrator, toleranceMm, pace } = around;
-  const config = withLength(trained.config, length);
+  const { folder } = around;
   const started = performance.now();
-  const { run, state } = await folder.run(trained.id, config);
-  if (state === "finished") narrator.say(`${trained.id} is trained already`);
-  else {
-    const from =
-      state === "begun" ? await run.latestCheckpoint((message) => narrator.say(`passed over: ${message}`)) : undefined;
-    if (from) {
-      await run.truncateLog(from.checkpoint.progress.steps);
-      narrator.say(
-        `going on with ${trained.id} at epoch ${from.checkpoint.progress.epoch + 1}, step ${from.checkpoint.progress.step + 1}`,
-      );
-    }
-    await trainOr(around.command, async () => {
-      const sets = await data.sets(config, trained.row.swapped ?? false);
-      using device = await around.open();
-      await trainRun(device, config, sets, run, narrator, from ? { from } : {});
-    });
-  }
-  pace.done(trained.id, state === "new" ? (performance.now() - started) / 1000 : undefined);
-  const known = await folder.evaluation(trained.id, job.id, toleranceMm, job.test);
+  const { run, isNew } = await trainJob(trained, options.length, around);
+  pace.done(trained.id, isNew ? (performance.now() - started) / 1000 : undefined);
+  const known = await folder.evaluation(trained.id, job.id, options.toleranceMm, job.test);
   if (known) return known;
+  const found = await testJob(job, run, around, options);
+  await folder.writeEvaluation(trained.id, job.id, options.toleranceMm, found);
+  return found;
+}
+
+/** A job's run, trained to its end now or before; `isNew` where all of it was trained now. */
+async function trainJob(
+  job: PlannedJob,
+  length: Length,
+  { data, folder, narrator, open, command }: Surroundings,
+): Promise<{ run: RunFolder; isNew: boolean }> {
+  const config = withLength(job.config, length);
+  const { run, state } = await folder.run(job.id, config);
+  if (state === "finished") {
+    narrator.say(`${job.id} is trained already`);
+    return { run, isNew: false };
+  }
+  const from =
+    state === "begun" ? await run.latestCheckpoint((message) => narrator.say(`passed over: ${message}`)) : undefined;
+  if (from) {
+    const { epoch, step, steps } = from.checkpoint.progress;
+    await run.truncateLog(steps);
+    narrator.say(`going on with ${job.id} at epoch ${epoch + 1}, step ${step + 1}`);
+  }
+  await keepsGoing(command, async () => {
+    const sets = await data.sets(config, isSwapped(job));
+    using device = await open();
+    await trainRun(device, config, sets, run, narrator, from ? { from } : {});
+  });
+  return { run, isNew: state === "new" };
+}
+
+async function testJob(
+  job: PlannedJob,
+  run: RunFolder,
+  { data, narrator, open }: Surroundings,
+  { length, toleranceMm, structures }: RunJobsOptions,
+): Promise<Evaluation> {
   const bar = narrator.bar("testing", job.test.length);
-  const tested = withLength(job.config, length);
-  using device = await around.open();
-  const found = await evaluateRun(device, tested, run, data.test(tested, job.row.swapped ?? false, job.test), {
+  const config = withLength(job.config, length);
+  using device = await open();
+  const found = await evaluateRun(device, config, run, data.test(config, isSwapped(job), job.test), {
     toleranceMm,
-    names: around.structures,
+    names: structures,
     onCase: (id) => bar.advance(id),
   });
   bar.done();
   narrator.end();
-  await folder.writeEvaluation(trained.id, job.id, toleranceMm, found);
   return found;
 }
 
-const EPOCHS = 2;
-const STEPS = 3;
+export const withLength = (config: TrainConfig, { epochs, steps }: Length): TrainConfig => ({
+  ...config,
+  optimization: { ...config.optimization, epochs, steps },
+});
 
-/** What each run needs, measured on a few steps of one of its kind. */
-export async function calibrate(
-  jobs: readonly Planned[],
-  { data, folder, narrator, open, command }: Surroundings,
-): Promise<Map<string, Cost>> {
-  const measured = new Map<string, Cost>();
-  const costs = new Map<string, Cost>();
-  for (const job of jobs) {
-    const key = costKey(job.config);
-    if (!measured.has(key)) {
-      const config = withLength(job.config, { epochs: EPOCHS, steps: STEPS });
-      const sets = await data.sets(config, job.row.swapped ?? false);
-      const { run, remove } = await folder.calibration(config);
-      const started = performance.now();
-      try {
-        using device = await open();
-        const { startSeconds } = await trainOr(command, () =>
-          trainRun(device, config, sets, run, new Narrator({ quiet: true })),
-        );
-        const total = (performance.now() - started) / 1000;
-        const steps = await stepSeconds(run);
-        const epoch = Math.max(0, total - startSeconds - steps.reduce((s, v) => s + v, 0)) / EPOCHS;
-        // The last epoch's steps: the first ones of a program are slow.
-        const step = steps.slice(-STEPS).reduce((s, v) => s + v, 0) / STEPS;
-        // The test of a run is as long as a validation of as many cases.
-        measured.set(key, {
-          start: startSeconds + epoch * (job.test.length / job.config.cases.studentVal.length),
-          step,
-          epoch,
-        });
-        narrator.say(
-          `measured ${job.row.part ? `${job.row.part} ` : ""}${job.row.name}, ${job.segmentor}: ${step.toFixed(2)} s a step, ${startSeconds.toFixed(0)} s to start, ${epoch.toFixed(1)} s at an epoch's end`,
-        );
-      } finally {
-        await remove();
-      }
-    }
-    costs.set(job.id, measured.get(key)!);
-  }
-  return costs;
-}
-
-const stepSeconds = async (run: RunFolder): Promise<number[]> =>
-  (await run.events()).flatMap((e) => (e.event === "step" && typeof e.ms === "number" ? [e.ms / 1000] : []));
-
-/** Ctrl-C within a run: the experiment is what goes on. */
-async function trainOr<T>(command: string, f: () => Promise<T>): Promise<T> {
+/** What `train` gives; after Ctrl-C in it the experiment is what goes on, by `command`. */
+export async function keepsGoing<T>(command: string, train: () => Promise<T>): Promise<T> {
   try {
-    return await f();
+    return await train();
   } catch (error) {
     if (!(error instanceof CommandError && error.code === "interrupted")) throw error;
     throw new CommandError("interrupted", `stopped; everything is saved, go on with the same \`${command} …\``, {
       cause: error,
     });
-  }
-}
-
-/** How long the runs that are left will take: as was measured before, put right by how long those before them took. */
-export class Pace {
-  readonly #left: Set<string>;
-  #took = 0;
-  #expected = 0;
-  #counted = 0;
-  constructor(
-    jobs: readonly string[],
-    readonly seconds: Readonly<Record<string, number>>,
-  ) {
-    this.#left = new Set(jobs);
-  }
-
-  /** A run is over; `seconds` where it was done from its beginning. */
-  done(job: string, seconds?: number): void {
-    if (!this.#left.delete(job) || seconds === undefined) return;
-    this.#took += seconds;
-    this.#expected += this.seconds[job] ?? 0;
-    this.#counted++;
-  }
-
-  /** Seconds, or NaN where nothing is known yet. */
-  get left(): number {
-    if (this.#left.size === 0) return 0;
-    const expected = [...this.#left].map((job) => this.seconds[job] ?? NaN);
-    const sum = expected.reduce((s, v) => s + v, 0);
-    if (!Number.isNaN(sum)) return sum * (this.#expected > 0 ? this.#took / this.#expected : 1);
-    return this.#counted > 0 ? (this.#took / this.#counted) * this.#left.size : NaN;
   }
 }

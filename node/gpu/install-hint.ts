@@ -46,7 +46,8 @@ const apt = (options: string): string[] => ["sudo apt-get update", `sudo apt-get
 export const addBackports = {
   stanzas: "sudo sed -i '0,/^Suites:.*/s//& bookworm-backports/' /etc/apt/sources.list.d/debian.sources",
   lines:
-    "sed -n 's/^deb \\(.*\\) bookworm main.*/deb \\1 bookworm-backports main/p' /etc/apt/sources.list | head -n 1 | sudo tee /etc/apt/sources.list.d/backports.list",
+    "sed -n 's/^deb \\(.*\\) bookworm main.*/deb \\1 bookworm-backports main/p' /etc/apt/sources.list" +
+    " | head -n 1 | sudo tee /etc/apt/sources.list.d/backports.list",
 };
 
 const rows: Row[] = [
@@ -61,7 +62,8 @@ const rows: Row[] = [
   {
     is: (os) => os.ID === "ubuntu" && version(os) < 24,
     summary:
-      "Ubuntu before 24.04 carries a Mesa older than 24.2, which may be refused: then upgrade the system, or stay with SwiftShader",
+      "Ubuntu before 24.04 carries a Mesa older than 24.2, which may be refused: " +
+      "then upgrade the system, or stay with SwiftShader",
     commands: () => apt(""),
   },
   {
@@ -102,13 +104,15 @@ export function installHint(s: SystemFacts): InstallHint {
   if (s.glibc === undefined || ids(s.os).includes("alpine")) {
     return hint(
       false,
-      "Dawn needs glibc, which Alpine and other musl systems lack: use a Debian-based image such as node:20-bookworm-slim",
+      "Dawn needs glibc, which Alpine and other musl systems lack: " +
+        "use a Debian-based image such as node:20-bookworm-slim",
     );
   }
   if (Number(s.glibc.split(".")[1]) < leastGlibcMinor) {
     return hint(
       false,
-      `Dawn needs glibc >= 2.${leastGlibcMinor} and this system has ${s.glibc}: use Debian 12, Ubuntu 22.04, RHEL 9 or newer`,
+      `Dawn needs glibc >= 2.${leastGlibcMinor} and this system has ${s.glibc}: ` +
+        "use Debian 12, Ubuntu 22.04, RHEL 9 or newer",
     );
   }
   const row = rows.find((r) => r.is(s.os));
@@ -116,7 +120,8 @@ export function installHint(s: SystemFacts): InstallHint {
     ? hint(true, row.summary, row.commands(s))
     : hint(
         true,
-        `install a Vulkan driver of Mesa >= 24.2 (${mesa}) and the Vulkan loader (libvulkan.so.1) with this system's package manager`,
+        `install a Vulkan driver of Mesa >= 24.2 (${mesa}) and the Vulkan loader (libvulkan.so.1) ` +
+          "with this system's package manager",
       );
 }
 

@@ -107,7 +107,7 @@ export function* tarFiles(tar: Buffer): Generator<{ name: string; bytes: Buffer 
   for (let at = 0; at + 512 <= tar.length; ) {
     const name = tar
       .toString("latin1", at, at + 100)
-      .replace(/\0[^]*$/, "")
+      .replace(/\0[\s\S]*$/, "")
       .replace(/^\.\//, "");
     if (name === "") return;
     const size = parseInt(tar.toString("latin1", at + 124, at + 136), 8);

@@ -1,20 +1,45 @@
 // What a trained run is worth on cases it has not seen: each case as a whole volume on its own grid, in millimetres.
+import { type Range, rangeOf } from "../../data/intensity.ts";
+import type { LoadedCase } from "../../data/slices.ts";
 import type { Device } from "../../engine/index.ts";
 import { overlap, diceOf } from "../../metrics/dice.ts";
 import { hausdorff, surfaceDice, surfaceDistances } from "../../metrics/surface.ts";
 import type { CaseValues } from "../../report/comparison.ts";
 import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
-import type { TestCase } from "../experiment/data.ts";
 import type { RunFolder } from "./folder.ts";
 import { VolumeSegmenter } from "./segment.ts";
+import type { Source } from "./source.ts";
 
+/** Metrics by name of each case by id. */
 export type Evaluation = Record<string, CaseValues>;
 
+/** A whole case with its expert's mask, and the range that its values are scaled by. */
+export interface TestCase {
+  readonly case: LoadedCase;
+  readonly range: Range;
+}
+
+/**
+ * The cases of the student's source that a configuration is tested on, one in memory at a time. Throws CommandError
+ * where a case is gone, DataError where a file is wrong.
+ */
+export async function* testCases(
+  source: Source,
+  ids: readonly string[],
+  { data: { labels, studentIntensity } }: TrainConfig,
+): AsyncGenerator<TestCase> {
+  for (const id of ids) {
+    const loaded = await source.load(id, { labels });
+    yield { case: loaded, range: rangeOf(studentIntensity, loaded.image.data, id) };
+  }
+}
+
 export interface EvaluateOptions {
-  /** Of surface Dice. */
+  /** The tolerance of surface Dice. */
   readonly toleranceMm: number;
-  /** Of the structures, in the order of the classes; numbers where there are more or fewer. */
+  /** Names of the structures, in the order of the classes; numbers where there are more or fewer. */
   readonly names?: readonly string[];
+  /** Hears of each case once it is done. */
   onCase?(id: string): void;
 }
 
@@ -46,34 +71,50 @@ export async function evaluateRun(
   return found;
 }
 
+const METRICS = ["DSC", "SDSC", "HD95"] as const;
+type Scores = Record<(typeof METRICS)[number], number>;
+
+/** Scores of one structure, or of each of several and their mean over those that are defined. */
 function scores(
   mask: Uint8Array,
   expert: Uint8Array,
-  { shape, spacingMm }: TestCase["case"]["image"],
+  image: LoadedCase["image"],
   names: readonly string[],
   toleranceMm: number,
 ): CaseValues {
-  const diagonal = Math.hypot(...shape.map((s, d) => s * spacingMm[d]));
-  const one = (class_: number): { DSC: number; SDSC: number; HD95: number } => {
-    const [a, b] = names.length === 1 ? [mask, expert] : [mask, expert].map((m) => m.map((v) => Number(v === class_)));
-    const distances = surfaceDistances({ a, b, shape, spacingMm });
-    const hd = hausdorff(distances, 95);
-    return {
-      DSC: diceOf(overlap(a, b), "undefined"),
-      SDSC: surfaceDice(distances, toleranceMm),
-      HD95: hd === Infinity ? diagonal : hd,
-    };
-  };
-  if (names.length === 1) return one(1);
-  const all = names.map((_, k) => one(k + 1));
+  if (names.length === 1) return scoresOf(mask, expert, image, toleranceMm);
+  const only = (classes: Uint8Array, k: number): Uint8Array => classes.map((v) => Number(v === k));
+  const structures = names.map((name, i) => ({
+    name,
+    scores: scoresOf(only(mask, i + 1), only(expert, i + 1), image, toleranceMm),
+  }));
   return Object.fromEntries(
-    (["DSC", "SDSC", "HD95"] as const).flatMap((name) => {
-      const values = all.map((s) => s[name]);
-      const defined = values.filter((v) => !Number.isNaN(v));
-      return [
-        ...values.map((v, k) => [`${name} ${names[k]}`, v]),
-        [`${name} Avg.`, defined.length ? defined.reduce((s, v) => s + v, 0) / defined.length : NaN],
-      ];
-    }),
+    METRICS.flatMap((metric) => [
+      ...structures.map((s) => [`${metric} ${s.name}`, s.scores[metric]]),
+      [`${metric} Avg.`, meanOfDefined(structures.map((s) => s.scores[metric]))],
+    ]),
   );
+}
+
+/** Scores of one structure, whose voxels are those that are not 0. */
+function scoresOf(
+  a: Uint8Array,
+  b: Uint8Array,
+  { shape, spacingMm }: LoadedCase["image"],
+  toleranceMm: number,
+): Scores {
+  const distances = surfaceDistances({ a, b, shape, spacingMm });
+  const [x, y, z] = shape;
+  const diagonal = Math.hypot(x * spacingMm[0], y * spacingMm[1], z * spacingMm[2]);
+  const hd = hausdorff(distances, 95);
+  return {
+    DSC: diceOf(overlap(a, b), "undefined"),
+    SDSC: surfaceDice(distances, toleranceMm),
+    HD95: hd === Infinity ? diagonal : hd,
+  };
+}
+
+function meanOfDefined(values: readonly number[]): number {
+  const defined = values.filter((v) => !Number.isNaN(v));
+  return defined.length ? defined.reduce((sum, v) => sum + v, 0) / defined.length : NaN;
 }

@@ -1,9 +1,12 @@
 // A run's folder. Everything in it is written whole or not at all; a resume goes on in place.
 //
-//   config.yaml      what the run was started with, all defaults filled in     log.jsonl     one event a line: steps, epochs
-//   results.csv      one row an epoch                                          STATUS        running, finished, stopped (early), interrupted, failed
-//   checkpoints/     step-00000120.safetensors (the two newest), best.safetensors
-//   pictures/        epoch-001.png …                                           curves.png    losses and Dice so far
+//   config.yaml     what the run was started with, all defaults filled in
+//   STATUS          running, finished, stopped (early), interrupted, failed
+//   log.jsonl       one event a line: steps, epochs
+//   results.csv     one row an epoch
+//   curves.png      losses and Dice so far
+//   pictures/       epoch-001.png …
+//   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";

@@ -1,6 +1,8 @@
-// A run's best networks on whole volumes: slice by slice, each laid back onto the volume's own grid.
+// A run's best networks on whole volumes: slice by slice, each laid back onto the volume's own grid. A file's way
+// through it: readVolume, prepareVolume, segment, maskOf, writeNifti.
 import type { Device, Program } from "../../engine/index.ts";
-import type { Range } from "../../data/intensity.ts";
+import { type Range, rangeOf } from "../../data/intensity.ts";
+import { fromLps, toLps } from "../../data/orientation.ts";
 import { imageSlice, placeClasses, placePrediction } from "../../data/slices.ts";
 import type { Volume } from "../../data/volume.ts";
 import { setInferenceStatistics } from "../../models/blocks.ts";
@@ -11,6 +13,36 @@ import { makeRegime } from "../../train/regimes/make.ts";
 import { compileSegmenter, segmentSlices } from "../../train/validation.ts";
 
 const BATCH = 4;
+
+/**
+ * A volume as `segment` takes it: in Left-Posterior-Superior order, with the range that the configuration scales its
+ * values by. `name` is what a DataError calls it.
+ */
+export function prepareVolume(
+  stored: Volume,
+  { data: { studentIntensity } }: TrainConfig,
+  name: string,
+): { image: Volume; range: Range } {
+  const image = toLps(stored);
+  return { image, range: rangeOf(studentIntensity, image.data, name) };
+}
+
+/** The values of a configuration's masks: 0, then that of each class. */
+export const maskValues = ({ data: { labels } }: TrainConfig): readonly number[] =>
+  labels === null ? [0, 1] : [0, ...labels];
+
+/** Class numbers in Left-Posterior-Superior order as a mask in the order of `stored`, with the masks' own values. */
+export function maskOf(
+  classes: Uint8Array<ArrayBuffer>,
+  stored: Volume,
+  config: TrainConfig,
+): Uint8Array<ArrayBuffer> | Int16Array<ArrayBuffer> {
+  const values = maskValues(config);
+  const valueOf = (k: number): number => values[k]!;
+  return values.some((v) => v > 255)
+    ? fromLps(Int16Array.from(classes, valueOf), stored)
+    : fromLps(classes.map(valueOf), stored);
+}
 
 export class VolumeSegmenter {
   private constructor(
@@ -39,7 +71,10 @@ export class VolumeSegmenter {
     );
   }
 
-  /** Class numbers of a volume's voxels, 0 and 1 for one structure; `range` is what its values are scaled by. */
+  /**
+   * Class numbers of the voxels of a volume in Left-Posterior-Superior order, in its own order; 0 and 1 for one
+   * structure, told apart by `threshold`. `range` is what the volume's values are scaled by.
+   */
   async segment(image: Volume, range: Range, threshold = 0.5): Promise<Uint8Array<ArrayBuffer>> {
     const { size, fieldMm } = this.config.data;
     const outputs = outputsOf(this.config);

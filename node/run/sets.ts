@@ -2,77 +2,57 @@
 import type { IntensityRule } from "../../data/intensity.ts";
 import type { SliceSet } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
-import type { Regime } from "../../train/regime.ts";
-import {
-  type CaseFiles,
-  type Dataset,
-  type ImageFile,
-  type SliceLoadOptions,
-  loadImageSlices,
-  loadSlices,
-} from "../dataset/scan.ts";
-import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
-import type { RunSets } from "./train.ts";
+import type { Source } from "./source.ts";
+
+/** What a run trains on and is validated by. */
+export interface RunSets {
+  readonly student: SliceSet;
+  /** Absent where the regime reads no teacher. */
+  readonly teacher: SliceSet | undefined;
+  readonly validation: SliceSet;
+}
+
+export interface RunSources {
+  readonly student: Source;
+  /** Absent where the regime reads no teacher. */
+  readonly teacher?: Source | undefined;
+}
 
 /**
- * Throws CommandError where a case is gone, DataError as loadSlices. `teacher` is needed where `inputs` names xM, its
- * masks where yM.
+ * Reads the cases that `config.cases` names, one volume in memory at a time. Throws CommandError where a case is gone,
+ * DataError where a file is wrong or every mask is empty.
  */
 export async function loadRunSets(
-  config: TrainConfig,
-  inputs: Regime["inputs"],
-  student: Dataset,
-  teacher: Dataset<ImageFile> | undefined,
+  { data, cases, seed }: TrainConfig,
+  { student, teacher }: RunSources,
   narrator: Narrator,
 ): Promise<RunSets> {
-  const { data, cases, seed } = config;
-  const load = async <C extends ImageFile>(
+  const load = async (
     what: string,
-    set: Dataset<C>,
+    source: Source,
     ids: readonly string[],
     rule: IntensityRule,
-    read: (files: readonly C[], name: string, options: SliceLoadOptions) => Promise<SliceSet>,
     negatives: number | "all" = data.negatives,
   ): Promise<SliceSet> => {
     const bar = narrator.bar(`reading ${what}`, ids.length);
-    const options: SliceLoadOptions = {
-      grid: { fieldMm: data.fieldMm!, size: data.size },
-      rule,
-      seed,
-      labels: data.labels,
-      negatives,
-      onProgress: ({ id }) => bar.advance(id),
-      onWarning: (m) => narrator.say(m),
-    };
     try {
-      return await read(pick(set, ids), set.folder, options);
+      return await source.loadSlices(ids, {
+        grid: { fieldMm: data.fieldMm!, size: data.size },
+        rule,
+        seed,
+        labels: data.labels,
+        negatives,
+        onProgress: ({ id }) => bar.advance(id),
+        onWarning: (message) => narrator.say(message),
+      });
     } finally {
       bar.done();
     }
   };
-  const labelled = (set: Dataset<ImageFile>): set is Dataset<CaseFiles> => set.cases.every((c) => "maskPath" in c);
-  const taught = async (): Promise<SliceSet | undefined> => {
-    if (!teacher || !inputs.includes("xM")) return undefined;
-    if (!inputs.includes("yM"))
-      return load("teacher", teacher, cases.teacherTrain, data.teacherIntensity, loadImageSlices);
-    if (!labelled(teacher)) throw new CommandError("data", `${teacher.folder}: masks are needed by ${config.regime}`);
-    return load("teacher", teacher, cases.teacherTrain, data.teacherIntensity, loadSlices);
-  };
   return {
-    student: await load("student", student, cases.studentTrain, data.studentIntensity, loadSlices),
-    teacher: await taught(),
-    validation: await load("validation", student, cases.studentVal, data.studentIntensity, loadSlices, "all"),
+    student: await load("student", student, cases.studentTrain, data.studentIntensity),
+    teacher: teacher && (await load("teacher", teacher, cases.teacherTrain, data.teacherIntensity)),
+    validation: await load("validation", student, cases.studentVal, data.studentIntensity, "all"),
   };
 }
-
-const pick = <C extends ImageFile>(set: Dataset<C>, ids: readonly string[]): C[] =>
-  ids.map((id) => {
-    const found = set.cases.find((c) => c.id === id);
-    if (!found)
-      throw new CommandError(
-        "data",
-        `${set.folder}: case ${id} of the run is gone; put its files back or start a new run`,
-      );
-    return found;
-  });

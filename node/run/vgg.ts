@@ -1,5 +1,5 @@
 // ImageNet weights of VGG19 from a file with torchvision's names: safetensors, or the .pth that torchvision publishes.
-import { toFloat32 } from "../../data/safetensors.ts";
+import { toFloat32 } from "../../data/weights/safetensors.ts";
 import { DataError } from "../../data/errors.ts";
 import { type Vgg19, type VggLayers, tapsWithin } from "../../models/vgg.ts";
 import { loadStateDict } from "../../models/pytorch.ts";
@@ -28,7 +28,8 @@ export async function examineVgg(
       `holds no VGG${layers} weights up to ${wanted[0]} under torchvision's names (features.0.weight …)`,
       `give torchvision's vgg${layers} state dict, .pth or .safetensors, or leave --vgg out`,
     );
-  return { taps, width: tensors.get("features.0.weight")!.shape[0] };
+  const [width] = tensors.get("features.0.weight")!.shape; // [64, 3, 3, 3], as tapsWithin saw
+  return { taps, width: width! };
 }
 
 /** Fills the trunk with the file's weights. Throws StateDictError, DataError, FileError. */

@@ -1,9 +1,8 @@
 // Weights in whatever form a user has them: PyTorch's .pth or .pt, safetensors, a checkpoint of ours, a run's folder.
 import { stat } from "node:fs/promises";
 import { DataError } from "../../data/errors.ts";
-import { readPth } from "../../data/pth.ts";
-import { type SafetensorsTensor, readSafetensors } from "../../data/safetensors.ts";
-import { isZip } from "../../data/zip.ts";
+import { readWeightFile } from "../../data/weights/index.ts";
+import type { SafetensorsTensor } from "../../data/weights/safetensors.ts";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import { CommandError } from "../errors.ts";
 import { readBytes } from "../files.ts";
@@ -22,7 +21,7 @@ export interface WeightsOptions {
   network?: string;
 }
 
-/** Whether the path is a folder, and so a run. Throws FileError where there is nothing. */
+/** Whether the path is a folder, and so a run. */
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
@@ -43,17 +42,12 @@ export async function readWeights(
     return readWeights(file, options, say);
   }
   const bytes = await readBytes(path);
-  const isPickle = isZip(bytes) || bytes[0] === 0x80 || /\.(pth|pt|bin|ckpt)$/i.test(path);
-  if (isPickle) {
-    const { tensors, key } = readPth(bytes, path, options.key);
+  const { tensors, key, metadata } = readWeightFile(bytes, path, options.key);
+  if (!metadata.get("format")?.startsWith("cmedl-checkpoint"))
     return { tensors: withoutModule(tensors), from: key ? `${path}, ${key}` : path };
-  }
-  const { tensors, metadata } = readSafetensors(bytes, path);
-  if (!metadata.get("format")?.startsWith("cmedl-checkpoint")) return { tensors: withoutModule(tensors), from: path };
   await readCheckpoint(bytes, path); // verifies its digest
-  const names = [...new Set([...tensors.keys()].map((n) => n.split(".")[0]))].filter(
-    (n) => !["optimizer", "pool", "average"].includes(n),
-  );
+  const others = ["optimizer", "pool", "average"];
+  const names = [...new Set([...tensors.keys()].map((n) => n.split(".", 1)[0]!))].filter((n) => !others.includes(n));
   const network = options.network ?? segmentorAmong(names);
   if (!names.includes(network))
     throw new CommandError("usage", `${path} holds no network ${network}; choose one of ${names.join(", ")}`);

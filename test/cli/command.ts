@@ -15,7 +15,7 @@ export function cmedl(
 ): Promise<Outcome> {
   const [command, ...rest] = [...prefix, process.execPath, "tools/run.mjs", "cli/main.ts", ...args];
   return new Promise((resolve) =>
-    execFile(command, rest, { env: { ...process.env, CMEDL_DEVICE: "", ...env } }, (error, stdout, stderr) =>
+    execFile(command!, rest, { env: { ...process.env, CMEDL_DEVICE: "", ...env } }, (error, stdout, stderr) =>
       resolve({ exitCode: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
     ),
   );

@@ -4,8 +4,8 @@ import * as assert from "uvu/assert";
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readPth } from "../../data/pth.ts";
-import { readSafetensors, toFloat32, writeSafetensors } from "../../data/safetensors.ts";
+import { readPth } from "../../data/weights/pth.ts";
+import { readSafetensors, toFloat32, writeSafetensors } from "../../data/weights/safetensors.ts";
 import { writeConfig } from "../../node/config-file.ts";
 import { examineVgg } from "../../node/run/vgg.ts";
 import { RandomStreams, type Variable } from "../../engine/index.ts";
@@ -37,7 +37,9 @@ const test = suite("convert and export");
 const checkpoint = "test/fixtures/pth/unet-checkpoint.pth";
 let folder = "";
 const at = (name: string): string => join(folder, name);
-test.before(async () => void (folder = await mkdtemp(join(tmpdir(), "cmedl-convert-"))));
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cmedl-convert-"));
+});
 test.after(() => rm(folder, { recursive: true, force: true }));
 
 const bytesOf = async (path: string): Promise<Uint8Array> => new Uint8Array(await readFile(path));
@@ -57,7 +59,7 @@ test("a checkpoint of the reference U-Net becomes a state dict that our U-Net lo
   assert.is((await cmedl(["convert", checkpoint, at("unet.safetensors"), "--force", "-q"])).stderr, "");
 });
 
-test("mistakes are one sentence: another network, a missing name, a wrong width, an unknown model, a hostile file", async () => {
+test("mistakes are one sentence: another network, a wrong width, an unknown model, a hostile file", async () => {
   const { tensors } = readSafetensors(await bytesOf("test/fixtures/patchgan_ndf4.safetensors"));
   const patchgan = [...tensors].filter(([n]) => n.startsWith("param/")).map(([n, t]) => [n.slice(6), t] as const);
   await writeFile(at("patchgan.safetensors"), writeSafetensors(patchgan));
@@ -154,7 +156,7 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
   );
   assert.is((await cmedl(["convert", at("run"), at("student.safetensors")])).exitCode, 0);
   const student = readSafetensors(await bytesOf(at("student.safetensors"))).tensors;
-  const wanted = toStateDict(regime.networks.SC, (v) => v.initialData());
+  const wanted = toStateDict(regime.networks.SC!, (v) => v.initialData());
   assert.equal([...student.keys()].sort(), [...wanted.keys()].sort());
   for (const [name, { shape, data }] of wanted)
     assert.equal([student.get(name)!.shape, student.get(name)!.data], [shape, data], name);
@@ -169,7 +171,7 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
   ]);
   assert.is(translator.exitCode, 0, translator.stderr);
   const { tensors } = readPth(await bytesOf(at("translator.pth")));
-  for (const [name, { data }] of toStateDict(regime.networks.GCM, (v) => v.initialData()))
+  for (const [name, { data }] of toStateDict(regime.networks.GCM!, (v) => v.initialData()))
     assert.equal(tensors.get(name)!.data, data, name);
   const other = await cmedl(["convert", at("run"), at("y.pth"), "--network", "SX"]);
   assert.is(other.exitCode, 2);

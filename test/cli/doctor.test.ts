@@ -41,7 +41,7 @@ if (process.platform === "linux" && process.arch === "x64") {
     assert.is(gpu!.software, true);
     assert.is(gpu!.f16, false);
     assert.is(gpu!.tensorCores, null);
-    assert.equal(gpu!.limits.maxStorageBuffersPerShaderStage.default, 8);
+    assert.equal(gpu!.limits.maxStorageBuffersPerShaderStage!.default, 8);
     assert.ok(gpu!.features.includes("timestamp-query"));
     assert.is(hint!.possible, true);
     assert.is(versions.node, process.versions.node);
@@ -80,7 +80,10 @@ const table: [name: string, system: SystemFacts, possible: boolean, commands: Re
     "Debian 12",
     linux('ID=debian\nVERSION_ID="12"'),
     true,
-    /bookworm-backports.*debian\.sources && .*apt-get update && sudo apt-get install -y -t bookworm-backports mesa-vulkan-drivers$/,
+    new RegExp(
+      "bookworm-backports.*debian\\.sources && .*apt-get update && " +
+        "sudo apt-get install -y -t bookworm-backports mesa-vulkan-drivers$",
+    ),
   ],
   [
     "Debian 12 with sources.list",
@@ -150,7 +153,8 @@ test("the mend is the command, the reason why nothing helps, or a fresh install"
   const debian = linux("ID=debian\nVERSION_ID=13", { root: true });
   assert.is(
     describeMend({ dawnLoads: true }, debian),
-    "install a Vulkan driver: `apt-get update && apt-get install -y mesa-vulkan-drivers`, or without root `npm install @sparticuz/chromium@147.0.0` (SwiftShader, slow)",
+    "install a Vulkan driver: `apt-get update && apt-get install -y mesa-vulkan-drivers`, " +
+      "or without root `npm install @sparticuz/chromium@147.0.0` (SwiftShader, slow)",
   );
   assert.match(
     describeMend({ dawnLoads: true }, linux("ID=debian\nVERSION_ID=13", { arch: "arm64" })),

@@ -7,9 +7,9 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { differences } from "../../node/experiment/folder.ts";
-import { Pace } from "../../node/experiment/run.ts";
+import { Pace } from "../../node/experiment/pace.ts";
 import { secondsIn } from "../../cli/experiment.ts";
-import { writeNifti } from "../../data/nifti.ts";
+import { writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
 import { cmedl } from "./command.ts";
 
@@ -115,8 +115,9 @@ test("Ctrl-C saves, the same command goes on and prints the table, and once more
     runs: { cases: Record<string, Record<string, number>> }[];
   };
   assert.is(results.rows.length, 2);
-  assert.equal(Object.keys(results.runs[0].cases), ["ct-004"], 'the list "test" of splits.json is tested on');
-  assert.ok(Number.isFinite(results.runs[0].cases["ct-004"].HD95));
+  const found = results.runs[0]!.cases;
+  assert.equal(Object.keys(found), ["ct-004"], 'the list "test" of splits.json is tested on');
+  assert.ok(Number.isFinite(found["ct-004"]!.HD95));
   assert.match(await readFile(at("out", "table.md"), "utf8"), /\| Unet \| Outputs \|/);
   assert.match(await readFile(at("out", "table.csv"), "utf8"), /^network,method,DSC mean/);
 

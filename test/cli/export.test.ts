@@ -82,30 +82,42 @@ test.before(async () => {
 /** [N, H, W, C] as [N, C, H, W], and back; other ranks as they are. */
 function turned(x: ArrayLike<number>, shape: Shape, toNchw: boolean): Float32Array {
   if (shape.length !== 4) return Float32Array.from(x);
-  const [n, h, w, c] = shape;
+  const [n, h, w, c] = shape as [number, number, number, number];
   const out = new Float32Array(x.length);
   for (let a = 0; a < n; a++)
     for (let y = 0; y < h * w; y++)
       for (let k = 0; k < c; k++) {
         const nhwc = (a * h * w + y) * c + k;
         const nchw = (a * c + k) * h * w + y;
-        if (toNchw) out[nchw] = x[nhwc];
-        else out[nhwc] = x[nchw];
+        if (toNchw) out[nchw] = x[nhwc]!;
+        else out[nhwc] = x[nchw]!;
       }
   return out;
 }
 
 type Outputs = Readonly<Record<string, Tensor>>;
 
+const nchwOf = (shape: Shape): Shape => {
+  const [n, h, w, c] = shape;
+  return c === undefined ? shape : [n!, c, h!, w!];
+};
+const nhwcOf = (shape: Shape): Shape => {
+  const [n, c, h, w] = shape;
+  return w === undefined ? shape : [n!, h!, w, c!];
+};
+
 /** Exports f, runs it there and here on the same noise, and compares every output; gives the model. */
-async function agrees(
-  f: (inputs: Outputs) => Outputs,
-  inputs: Readonly<Record<string, Shape>>,
+async function agrees<I extends string>(
+  forward: (inputs: Readonly<Record<I, Tensor>>) => Outputs,
+  inputs: Readonly<Record<I, Shape>>,
   { batch, tolerance = 1e-4, ...options }: OnnxOptions & { batch?: number; tolerance?: number } = {},
 ): Promise<ReturnType<typeof exportOnnx>> {
+  const f = forward as (inputs: Outputs) => Outputs;
   const model = exportOnnx(f, inputs, options);
   if (!runtime) return model;
-  const shapes = Object.fromEntries(Object.entries(inputs).map(([name, s]) => [name, [batch ?? s[0], ...s.slice(1)]]));
+  const shapes = Object.fromEntries(
+    Object.entries<Shape>(inputs).map(([name, [n, ...rest]]) => [name, [batch ?? n!, ...rest]]),
+  );
   const data = Object.fromEntries(
     Object.entries(shapes).map(([name, s], i) => [
       name,
@@ -118,11 +130,7 @@ async function agrees(
   const session = await runtime.InferenceSession.create(writeOnnx(model), { executionProviders: ["wasm"] });
   const feeds: Record<string, InstanceType<Runtime["Tensor"]>> = {};
   for (const [name, s] of Object.entries(shapes))
-    feeds[name] = new runtime.Tensor(
-      "float32",
-      turned(data[name], s, true),
-      s.length === 4 ? [s[0], s[3], s[1], s[2]] : s,
-    );
+    feeds[name] = new runtime.Tensor("float32", turned(data[name]!, s, true), nchwOf(s));
   const there = await session.run(feeds);
   using program = await (await device()).compile(f, shapes);
   program.run(data);
@@ -130,11 +138,11 @@ async function agrees(
   const wrong: string[] = [];
   for (const name of Object.keys(here)) {
     const mine = here[name] as Float32Array;
-    const { dims, data: raw } = there[name];
-    const theirs = turned(raw as Float32Array, dims.length === 4 ? [dims[0], dims[2], dims[3], dims[1]] : dims, false);
+    const { dims, data: raw } = there[name]!;
+    const theirs = turned(raw as Float32Array, nhwcOf(dims), false);
     let worst = theirs.length === mine.length ? 0 : Infinity;
     for (let i = 0; i < mine.length; i++)
-      worst = Math.max(worst, Math.abs(mine[i] - theirs[i]) / Math.max(1, Math.abs(theirs[i])));
+      worst = Math.max(worst, Math.abs(mine[i]! - theirs[i]!) / Math.max(1, Math.abs(theirs[i]!)));
     if (!(worst <= tolerance)) wrong.push(`${name} differs by ${worst}`);
   }
   await session.release();
@@ -165,7 +173,7 @@ test("U-Net is the graph that PyTorch's own export has, and gives our logits at 
   );
   assert.equal(opsOf(model), ["BatchNormalization", "Concat", "Conv", "MaxPool", "Relu", "Resize"]);
   assert.is(model.nodes.length, 19 + 18 + 18 + 4 + 4 + 4);
-  assert.equal(model.inputs[0].shape, ["batch", 1, 32, 32]);
+  assert.equal(model.inputs[0]!.shape, ["batch", 1, 32, 32]);
   const names = model.initializers.map((t) => t.name);
   for (const name of namesOf(net).values()) assert.ok(names.includes(name), name);
   assert.equal(model.initializers.find((t) => t.name === "down1.mpconv.1.conv.0.weight")!.shape, [8, 4, 3, 3]);
@@ -183,7 +191,7 @@ test("the generator too, features and several outputs included", async () => {
   await agrees(
     ({ x }) => {
       const { logits, features } = unet.forward(x);
-      return { probability: sigmoid(logits), coarse: features[0], fine: features[1] };
+      return { probability: sigmoid(logits), coarse: features[0]!, fine: features[1]! };
     },
     { x: [1, 16, 16, 1] },
   );
@@ -198,7 +206,7 @@ test("the discriminator, the perceptual trunk and the other networks agree as we
   const model = await agrees(
     ({ x, pair }) => ({
       judgement: judge.forward(x),
-      ...Object.fromEntries(vgg.forward(x).map((t, i) => [vgg.taps[i], t])),
+      ...Object.fromEntries(vgg.forward(x).map((t, i) => [vgg.taps[i]!, t])),
       alpha: alpha.forward(pair),
       mrrn: mrrn.forward(x).logits,
       dense: dense.forward(x).logits,
@@ -230,7 +238,7 @@ const zoo: Readonly<Record<string, readonly [() => NamedForPyTorch, number]>> = 
 };
 for (const { name } of modelRows(32)) {
   test(`${name} exports as \`cmedl export\` builds it from its state dict, at any batch`, async () => {
-    const [make, size] = zoo[name];
+    const [make, size] = zoo[name]!;
     const trained = filled(make());
     const { network, inputs, forward } = networkFor(
       name,
@@ -413,7 +421,7 @@ const cases: Record<string, readonly [Shape, (x: Tensor) => Tensor]> = {
 test("every op that has a form in ONNX means the same there", async () => {
   const list = Object.entries(cases);
   await agrees(
-    (inputs) => Object.fromEntries(list.map(([name, [, f]], i) => [name, f(inputs[`x${i}`])])),
+    (inputs) => Object.fromEntries(list.map(([name, [, f]], i) => [name, f(inputs[`x${i}`]!)])),
     Object.fromEntries(list.map(([, [shape]], i) => [`x${i}`, shape])),
     { tolerance: 2e-5 },
   );

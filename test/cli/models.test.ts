@@ -39,7 +39,9 @@ test("multiply–adds are convolutions' and sums', and biases cost nothing", () 
 });
 
 test("costs grow with the area; images too small for a discriminator cost nothing", () => {
-  const [small, large] = [64, 128].map((n) => new Map(modelRows(n).map((r) => [r.name, r])));
+  const rowsAt = (n: number) => new Map(modelRows(n).map((r) => [r.name, r]));
+  const small = rowsAt(64);
+  const large = rowsAt(128);
   assert.ok(Math.abs(large.get("unet")!.gmac / small.get("unet")!.gmac - 4) < 1e-6);
   assert.is(small.get("drit-content-discriminator")!.gmac, 0);
   assert.is(modelRows(32).find((r) => r.name === "drit-discriminator")!.gmac, 0);

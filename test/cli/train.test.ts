@@ -5,9 +5,9 @@ import { spawn } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseNifti, writeNifti } from "../../data/nifti.ts";
+import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
-import { readVolume } from "../../node/dataset/scan.ts";
+import { readVolume } from "../../node/dataset/index.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("train and predict");
@@ -45,7 +45,7 @@ const stepEvents = async (run: string): Promise<StepEvent[]> =>
     .map((l) => JSON.parse(l) as StepEvent)
     .filter((e) => e.event === "step");
 
-test("train writes checkpoints, pictures, a log and results; predict writes a mask with the image's geometry", async () => {
+test("train writes a run's folder; predict writes a mask with the image's geometry", async () => {
   const run = at("run");
   const trained = await cmedl(["train", ...data(), "--out", run, ...tiny, "--epochs", "2"]);
   assert.is(trained.exitCode, 0, trained.stderr);
@@ -81,8 +81,8 @@ test("train writes checkpoints, pictures, a log and results; predict writes a ma
     "hintS",
     "lossS",
   ])
-    assert.ok(Number.isFinite(steps[0].losses[name]), name);
-  const [image] = (await readdir(at("ct"))).filter((n) => n.includes("_image"));
+    assert.ok(Number.isFinite(steps[0]!.losses[name]), name);
+  const image = (await readdir(at("ct"))).find((n) => n.includes("_image"))!;
   const predicted = await cmedl(["predict", run, at("ct", image), "-o", at("mask.nii.gz")]);
   assert.is(predicted.exitCode, 0, predicted.stderr);
   const x = await readVolume(at("ct", image));
@@ -157,15 +157,15 @@ for (const [name, args, exitCode, sentence] of [
       const files = await readdir(at("ct"));
       for (const f of files) await copyFile(at("ct", f), at(to, f));
       const masks = files.filter((f) => f.includes("_mask"));
-      const images = files.filter((f) => f.includes("_image"));
+      const image = files.find((f) => f.includes("_image"))!;
       if (to === "shape") {
-        const small = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 6 }, 1)[0];
-        await writeFile(at(to, masks[1]), writeNifti(small.mask, small.image));
+        const small = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 6 }, 1)[0]!;
+        await writeFile(at(to, masks[1]!), writeNifti(small.mask, small.image));
       } else {
-        const bytes = writeNifti(new Uint8Array(48 * 48 * 6), await readVolume(at("ct", images[0])), { gzip: false });
+        const bytes = writeNifti(new Uint8Array(48 * 48 * 6), await readVolume(at("ct", image)), { gzip: false });
         new DataView(bytes.buffer).setInt16(70, 128, true); // RGB24
-        await rm(at(to, images[0]));
-        await writeFile(at(to, images[0].replace(".gz", "")), bytes);
+        await rm(at(to, image));
+        await writeFile(at(to, image.replace(".gz", "")), bytes);
       }
     }
     const out = at(`out-${name.replace(/ /g, "-")}`);

@@ -33,11 +33,10 @@ test("times each kernel of a step once, keeps what it found, and does not time i
     assert.is(first.exitCode, 0, first.stderr);
     assert.not.match(first.stderr, /compiling/);
     const lines = first.stdout.trim().split("\n");
+    const count = lines.length - 1;
     assert.match(
       lines.at(-1)!,
-      new RegExp(
-        `^${lines.length - 1} kernels timed, \\d+ of them faster than as they ship; ${lines.length - 1} kept in ${cache}`,
-      ),
+      new RegExp(`^${count} kernels timed, \\d+ of them faster than as they ship; ${count} kept in ${cache}`),
     );
     const { tuned } = await readTuning();
     assert.is(Object.keys(tuned).length, lines.length - 1);

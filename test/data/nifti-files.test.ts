@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
 import { percentiles } from "../../data/intensity.ts";
-import { parseNifti, writeNifti } from "../../data/nifti.ts";
+import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { orientationName, toLps } from "../../data/orientation.ts";
 import { readShared, sharedPath, testWith } from "./shared-data.ts";
 

@@ -3,8 +3,8 @@ import { gzipSync } from "fflate";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
-import { crc32 } from "../../data/gunzip.ts";
-import { parseNifti, peekNifti, writeNifti } from "../../data/nifti.ts";
+import { crc32 } from "../../data/crc32.ts";
+import { parseNifti, peekNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { uniform } from "../../data/random.ts";
 import { type Geometry, makeVolume } from "../../data/volume.ts";
 

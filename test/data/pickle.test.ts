@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readFileSync } from "node:fs";
 import { DataError } from "../../data/errors.ts";
-import { type Global, Tuple, unpickle } from "../../data/pickle.ts";
+import { type Global, Tuple, unpickle } from "../../data/weights/pickle.ts";
 
 const test = suite("pickle");
 const none: ReadonlyMap<string, Global> = new Map();

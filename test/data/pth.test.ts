@@ -4,10 +4,10 @@ import * as assert from "uvu/assert";
 import { readFileSync } from "node:fs";
 import { zipSync } from "fflate";
 import { DataError } from "../../data/errors.ts";
-import { readPth } from "../../data/pth.ts";
-import { toFloat32 } from "../../data/safetensors.ts";
-import { writePth } from "../../data/pth-write.ts";
-import { Zip } from "../../data/zip.ts";
+import { readPth } from "../../data/weights/pth.ts";
+import { toFloat32 } from "../../data/weights/safetensors.ts";
+import { writePth } from "../../data/weights/pth-write.ts";
+import { Zip } from "../../data/weights/zip.ts";
 import { readShared, sharedPath, testWith } from "./shared-data.ts";
 
 const test = suite("pth");

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
-import { type TensorToWrite, readSafetensors, toFloat32, writeSafetensors } from "../../data/safetensors.ts";
+import { type TensorToWrite, readSafetensors, toFloat32, writeSafetensors } from "../../data/weights/safetensors.ts";
 
 const test = suite("safetensors");
 

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { dice } from "../../metrics/dice.ts";
 import {
-  type Case,
+  type LoadedCase,
   SliceCollector,
   chooseSlices,
   defaultFieldMm,
@@ -17,7 +17,7 @@ import { makeVolume } from "../../data/volume.ts";
 const test = suite("slices");
 
 /** A bright ball in a dark box: 40 × 30 × 20 voxels, foreground in slices 6 … 13. */
-function ball(id = "ball"): Case {
+function ball(id = "ball"): LoadedCase {
   const shape = [40, 30, 20] as const;
   const data = new Int16Array(40 * 30 * 20).fill(-100);
   const mask = new Uint8Array(data.length);
@@ -71,7 +71,7 @@ test("slices beyond the body are left out, unless all are asked for", () => {
   const c = ball();
   c.image.data.fill(-100, 15 * 1200);
   c.image.data.fill(-100, 0, 5 * 1200);
-  const blank: Case = {
+  const blank: LoadedCase = {
     ...c,
     image: { ...c.image, data: c.image.data.map((v) => (v === -100 ? -1000 : v)) as Int16Array<ArrayBuffer> },
   };

@@ -1,7 +1,9 @@
 // The phantom is what it says: a thorax in HU or MR units, the tumour nearly isodense on CT and plain on MR.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Tissue, drawAnatomy, planeOf } from "../../data/phantom-anatomy.ts";
+import { Tissue } from "../../data/phantom/anatomy.ts";
+import { drawAnatomy } from "../../data/phantom/draw.ts";
+import { planeOf } from "../../data/phantom/plane.ts";
 import { phantomCase, phantomSet } from "../../data/synthetic.ts";
 import { foregroundPerSlice } from "../../data/slices.ts";
 

@@ -15,13 +15,13 @@ import {
   matmul,
   maxPool2d,
   mean,
-  mseLoss,
   mul,
   prelu,
   relu,
   softmax,
   sum,
 } from "../../engine/index.ts";
+import { mseLoss } from "../../losses/index.ts";
 import { input } from "../../engine/constant.ts";
 import { ancestors } from "../../engine/grad.ts";
 import { simplify } from "../../engine/fuse/simplify.ts";

@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as engine from "../../engine/index.ts";
 import { type DType, ShapeError, type Tensor, input } from "../../engine/index.ts";
+import * as losses from "../../losses/index.ts";
 
 const test = suite("errors");
 const t = (...shape: number[]): Tensor => input("x", shape);
@@ -174,33 +175,33 @@ test("convolutions name the channels, the groups and the room that is missing", 
 });
 
 test("losses name shapes that differ, labels that are none, and weights of another length", () => {
-  const losses = {
-    mseLoss: engine.mseLoss,
-    l1Loss: engine.l1Loss,
-    smoothL1Loss: engine.smoothL1Loss,
-    bceLoss: engine.bceLoss,
-    bceWithLogits: engine.bceWithLogits,
-    klDivergence: engine.klDivergence,
-    softDiceLoss: engine.softDiceLoss,
+  const elementwise = {
+    mseLoss: losses.mseLoss,
+    l1Loss: losses.l1Loss,
+    smoothL1Loss: losses.smoothL1Loss,
+    bceLoss: losses.bceLoss,
+    bceWithLogits: losses.bceWithLogits,
+    klDivergence: losses.klDivergence,
+    softDiceLoss: losses.softDiceLoss,
   };
-  for (const [name, f] of Object.entries(losses))
+  for (const [name, f] of Object.entries(elementwise))
     says(() => f(t(2, 3), t(3)), `${name}: x is [2, 3], target [3]; they must be of one shape`);
-  says(() => engine.smoothL1Loss(t(2), t(2), { beta: -1 }), "smoothL1Loss: beta is -1; it must be ≥ 0");
+  says(() => losses.smoothL1Loss(t(2), t(2), { beta: -1 }), "smoothL1Loss: beta is -1; it must be ≥ 0");
   says(
-    () => engine.nllLoss(t(2, 4, 3), of("i32", 2, 3)),
+    () => losses.nllLoss(t(2, 4, 3), of("i32", 2, 3)),
     "nllLoss: labels are [2, 3]; for x [2, 4, 3] with its 3 classes along axis 2 they must be [2, 4]",
   );
-  says(() => engine.nllLoss(t(2, 3), t(2)), "nllLoss: labels are f32; cast them to i32");
+  says(() => losses.nllLoss(t(2, 3), t(2)), "nllLoss: labels are f32; cast them to i32");
   says(
-    () => engine.nllLoss(t(2, 3), of("i32", 2), { weight: t(2) }),
+    () => losses.nllLoss(t(2, 3), of("i32", 2), { weight: t(2) }),
     "nllLoss: weight is [2]; with 3 classes it must be [3]",
   );
   says(
-    () => engine.crossEntropyLoss(t(2, 3), of("i32", 3)),
+    () => losses.crossEntropyLoss(t(2, 3), of("i32", 3)),
     "crossEntropyLoss: labels are [3]; for x [2, 3] with its 3 classes along axis 1 they must be [2]",
   );
   says(
-    () => engine.crossEntropyLoss(t(2, 3), t(2, 3), { weight: t(4) }),
+    () => losses.crossEntropyLoss(t(2, 3), t(2, 3), { weight: t(4) }),
     "crossEntropyLoss: weight is [4]; with 3 classes it must be [3]",
   );
 });

@@ -4,25 +4,16 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Tensor,
-  bceLoss,
-  bceWithLogits,
   cast,
   cosineSimilarity,
-  crossEntropyLoss,
   elu,
   erf,
   erfc,
   gelu,
   iota,
-  klDivergence,
-  l1Loss,
-  mseLoss,
-  nllLoss,
   prelu,
   selu,
   silu,
-  smoothL1Loss,
-  softDiceLoss,
   softsign,
   std,
   total,
@@ -87,6 +78,17 @@ import {
   where,
   greater,
 } from "../../engine/index.ts";
+import {
+  bceLoss,
+  bceWithLogits,
+  crossEntropyLoss,
+  klDivergence,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+  smoothL1Loss,
+  softDiceLoss,
+} from "../../losses/index.ts";
 import { device, noise, tensor } from "../helpers/device.ts";
 
 const test = suite("gradients");

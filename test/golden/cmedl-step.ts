@@ -77,7 +77,7 @@ const CHAINED = { output: 5e-3, statistics: 2e-2, elsewhere: 0.15 };
 type Program = (
   batch: Batch,
   given: Record<string, Tensor>,
-) => { losses: Record<string, Tensor>; outputs: Record<string, Tensor> };
+) => { minimized: Tensor; losses: Record<string, Tensor>; outputs: Record<string, Tensor> };
 
 export async function checkCmedlStep(file: GoldenFile, device: Device, c: Comparison): Promise<void> {
   const notes = file.notes as Notes | undefined;
@@ -153,8 +153,8 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
       ["G_CM", "G_MC"],
       [],
       (batch) => {
-        const { losses, pM, pC, rC, rM } = translator.translation(batch, (fake) => cmedl.tie(batch, fake));
-        return { losses, outputs: { fm: pM, fc: pC, rc: rC(), rm: rM() } };
+        const { total, losses, pM, pC, rC, rM } = translator.translation(batch, (fake) => cmedl.tie(batch, fake));
+        return { minimized: total, losses, outputs: { fm: pM, fc: pC, rc: rC(), rm: rM() } };
       },
     ],
     [
@@ -162,7 +162,10 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
       translator.optimize.D,
       ["D_M", "D_C"],
       ["fm", "fc"],
-      (batch, { fm, fc }) => ({ losses: translator.discrimination(batch, fm, fc), outputs: {} }),
+      (batch, { fm, fc }) => {
+        const losses = translator.discrimination(batch, fm, fc);
+        return { minimized: total(losses.lossDM, losses.lossDC), losses, outputs: {} };
+      },
     ],
     [
       "S",
@@ -170,8 +173,12 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
       ["S_CT", "S_MR"],
       ["fm2"],
       (batch, { fm2 }) => {
-        const { losses, student, pseudo, real } = cmedl.distillation(batch, fm2);
-        return { losses, outputs: { logit_ct: student.logits, logit_pm: pseudo().logits, logit_rm: real().logits } };
+        const { total, losses, student, pseudo, real } = cmedl.distillation(batch, fm2);
+        return {
+          minimized: total,
+          losses,
+          outputs: { logit_ct: student.logits, logit_pm: pseudo().logits, logit_rm: real().logits },
+        };
       },
     ],
   ];
@@ -190,9 +197,8 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
         device,
         values,
         (t) => {
-          const { losses, outputs } = program(t, t);
-          const loss = losses.lossG ?? losses.lossS ?? total(losses.lossDM, losses.lossDC);
-          const gradients = optimizer.gradients(loss);
+          const { minimized, losses, outputs } = program(t, t);
+          const gradients = optimizer.gradients(minimized);
           optimizer.update(gradients);
           return {
             ...losses,

@@ -1,5 +1,5 @@
 // Results beside PyTorch's: every tensor is checked norm-wise, failures name the worst element.
-import { type SafetensorsTensor, readSafetensors, toFloat32 } from "../../data/safetensors.ts";
+import { type SafetensorsTensor, readSafetensors, toFloat32 } from "../../data/weights/safetensors.ts";
 
 /** A stored tensor: row-major f32, in PyTorch's layouts (N, C, H, W). */
 export interface Stored {

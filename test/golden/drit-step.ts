@@ -79,11 +79,11 @@ function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
       multiScaleDiscrimination(DMz, rows(t.B, 1), second.M),
     ),
   };
-  const encoded = weigh("sum", {
+  const { total: encodedTotal, losses: encoded } = weigh("EG", {
     ...drit.encodedTerms(images, made),
     l2: [0.01, () => total(codeSize(made.cC), codeSize(made.cM))],
   });
-  const random = weigh("sum", {
+  const { total: randomTotal, losses: random } = weigh("Z", {
     ...drit.randomTerms(made),
     more: [1, () => total(multiScaleAdversarial(DCz, second.C), multiScaleAdversarial(DMz, second.M))],
     ms: [
@@ -110,8 +110,8 @@ function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
   };
   return {
     D,
-    EG_without_content_adv: encoded.sum,
-    G_alone: random.sum,
+    EG_without_content_adv: encodedTotal,
+    G_alone: randomTotal,
     losses,
     outputs: {
       content_a: made.cC,

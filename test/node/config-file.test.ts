@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfigFile, readWholeConfig, writeConfig } from "../../node/config-file.ts";
 import { presetList } from "../../cli/presets.ts";
-import { configOf } from "../../cli/train.ts";
+import { configFrom } from "../../cli/config-flags.ts";
 import { readConfig } from "../../train/config/check.ts";
 import { PAPER_CONFIG } from "../../train/config/config.ts";
 import { PRESETS, presetConfig } from "../../train/config/presets.ts";
@@ -14,7 +14,9 @@ import { cmedl } from "../cli/command.ts";
 
 const test = suite("configuration files");
 let folder = "";
-test.before(async () => void (folder = await mkdtemp(join(tmpdir(), "cmedl-config-"))));
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cmedl-config-"));
+});
 test.after(() => rm(folder, { recursive: true, force: true }));
 
 const file = async (text: string): Promise<string> => {
@@ -49,7 +51,8 @@ for (const [text, sentence] of [
   ["version: 1", "1: version: is 1; give 2"],
   [
     "data:\n  labels: [1, 1]",
-    "2: data.labels: is [1,1]; give a list [a, b, …] of 1 to 254 values, each a whole number from 1 to 32767 and none twice, or null",
+    "2: data.labels: is [1,1]; give a list [a, b, …] of 1 to 254 values, " +
+      "each a whole number from 1 to 32767 and none twice, or null",
   ],
   ["data:\n  size: 50", "2: data.size: is 50; give a multiple of 16, such as 48: the unet halves the image 4 times"],
   ["networks:\n  segmentor: {kind: dense-fcn}\ndata:\n  size: 48", /^.*:4: data\.size: is 48; give a multiple of 32/],
@@ -72,7 +75,7 @@ for (const [text, sentence] of [
 ] as const) {
   test(`refuses ${JSON.stringify(text)}`, async () => {
     const path = await file(text);
-    await refused(configOf(path, {}), typeof sentence === "string" ? `${path}:${sentence}` : sentence);
+    await refused(configFrom(path, {}), typeof sentence === "string" ? `${path}:${sentence}` : sentence);
   });
 }
 
@@ -81,7 +84,7 @@ test("every preset is a valid configuration that YAML gives back, and the paper'
     const config = presetConfig(name);
     const text = writeConfig(config);
     assert.equal(readConfig(parseConfigFile(text, name).value, PAPER_CONFIG), config, name);
-    assert.equal(await configOf(await file(text), {}), config, name);
+    assert.equal(await configFrom(await file(text), {}), config, name);
   }
   assert.equal(presetConfig("cmedl"), PAPER_CONFIG);
 });
@@ -96,7 +99,7 @@ test("JSON reads too, and a whole file is checked as any other", async () => {
 
 test("flags override the file, the file its preset, the preset the paper", async () => {
   const path = await file("regime: weak-teacher\ndata: {student: mr, size: 64}\noptimization: {batch: 4, epochs: 7}");
-  const config = await configOf(path, {
+  const config = await configFrom(path, {
     epochs: "9",
     set: ["optimization.clip=1", "data.negatives=0.5"],
     augment: false,
@@ -109,25 +112,25 @@ test("flags override the file, the file its preset, the preset the paper", async
   );
   assert.equal([config.augmentation.flip, config.augmentation.elastic], [0, 0]);
   assert.equal([config.networks.generator.blocks, config.networks.discriminator.layers], [4, 3], "as the size asks");
-  assert.is((await configOf(path, { regime: "ct-only" })).regime, "ct-only");
-  assert.equal((await configOf(undefined, { labels: "63, 126", width: "8" })).data.labels, [63, 126]);
-  assert.is((await configOf(undefined, { width: "8" })).networks.drit.width, 8);
+  assert.is((await configFrom(path, { regime: "ct-only" })).regime, "ct-only");
+  assert.equal((await configFrom(undefined, { labels: "63, 126", width: "8" })).data.labels, [63, 126]);
+  assert.is((await configFrom(undefined, { width: "8" })).networks.drit.width, 8);
 });
 
 test("a mistake in a flag names the flag", async () => {
-  await refused(configOf(undefined, { size: "50" }), /^--size 50: give a multiple of 16/);
-  await refused(configOf(undefined, { batch: "two" }), "--batch two: give a whole number of at least 1");
+  await refused(configFrom(undefined, { size: "50" }), /^--size 50: give a multiple of 16/);
+  await refused(configFrom(undefined, { batch: "two" }), "--batch two: give a whole number of at least 1");
   await refused(
-    configOf(undefined, { set: ["optimization.clop=1"] }),
+    configFrom(undefined, { set: ["optimization.clop=1"] }),
     "--set optimization.clop=1: unknown key; did you mean clip?",
   );
   await refused(
-    configOf(undefined, { set: ["optimization=1"] }),
+    configFrom(undefined, { set: ["optimization=1"] }),
     /^--set optimization=1: names several fields; give one of them, such as optimization\.rates=…/,
   );
-  await refused(configOf(undefined, { set: ["seed"] }), /^--set seed: gives no value/);
-  await refused(configOf(undefined, { regime: "weak-techer" }), "--regime weak-techer: did you mean weak-teacher?");
-  await refused(configOf(undefined, { window: "5,1" }), /^--window 5,1: is no window|^--window 5,1: give "soft"/);
+  await refused(configFrom(undefined, { set: ["seed"] }), /^--set seed: gives no value/);
+  await refused(configFrom(undefined, { regime: "weak-techer" }), "--regime weak-techer: did you mean weak-teacher?");
+  await refused(configFrom(undefined, { window: "5,1" }), /^--window 5,1: is no window|^--window 5,1: give "soft"/);
 });
 
 test("presets lists each, and prints one whole", async () => {

@@ -12,9 +12,9 @@ import {
   scanDataset,
   scanImages,
   surveyCases,
-} from "../../node/dataset/scan.ts";
+} from "../../node/dataset/index.ts";
 import { softTissueWindow } from "../../data/intensity.ts";
-import { writeNifti } from "../../data/nifti.ts";
+import { writeNifti } from "../../data/formats/nifti.ts";
 import { phantomCase } from "../../data/synthetic.ts";
 import { defaultFieldMm } from "../../data/slices.ts";
 import { splitUnpaired } from "../../data/split.ts";

@@ -6,7 +6,9 @@ import * as assert from "uvu/assert";
 import { FileError, pathInside, readBytes, refuseOverwrite, writeAtomic } from "../../node/files.ts";
 
 const test = suite<{ dir: string }>("files");
-test.before((c) => void (c.dir = mkdtempSync(join(tmpdir(), "cmedl-files-"))));
+test.before((c) => {
+  c.dir = mkdtempSync(join(tmpdir(), "cmedl-files-"));
+});
 test.after((c) => rmSync(c.dir, { recursive: true, force: true }));
 const fails = async (run: () => Promise<unknown>, message: RegExp): Promise<void> => {
   try {

@@ -35,17 +35,17 @@ test("Dawn's refusal is read as a list, software told from hardware", () => {
       ["metal", false],
     ],
   );
-  assert.is(adapters[1].name, "NVIDIA H100 80GB HBM3");
+  assert.is(adapters[1]!.name, "NVIDIA H100 80GB HBM3");
   assert.equal(parseAdapterList("Error: something else"), []);
 });
 
 test("a real GPU is preferred to software, wherever it stands", () => {
   assert.is(bestMatch(adapters, "")!.name, "NVIDIA H100 80GB HBM3");
-  assert.is(bestMatch([adapters[2], adapters[4]], "")!.name, "Apple M3");
+  assert.is(bestMatch([adapters[2]!, adapters[4]!], "")!.name, "Apple M3");
 });
 
 test("software is better than nothing", () => {
-  assert.is(bestMatch([adapters[3]], "")!.name, "Microsoft Basic Render Driver");
+  assert.is(bestMatch([adapters[3]!], "")!.name, "Microsoft Basic Render Driver");
   assert.is(bestMatch([], ""), undefined);
 });
 
@@ -85,7 +85,8 @@ test("an unknown Dawn toggle is refused, not ignored", async () => {
 test("what Dawn says of no use is dropped, the rest kept without its prefix", () => {
   assert.equal(
     linesOf(
-      "Warning: maxA artificially reduced from 10 to 9 to fit dynamic offset allocation limit.\nWarning: vkCreateInstance failed\n    at Check (x.cpp:1)\n\n",
+      "Warning: maxA artificially reduced from 10 to 9 to fit dynamic offset allocation limit.\n" +
+        "Warning: vkCreateInstance failed\n    at Check (x.cpp:1)\n\n",
     ),
     ["vkCreateInstance failed"],
   );
@@ -182,13 +183,18 @@ const hide = [
   ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]),
   "sh",
   "-c",
-  "for f in $(ldconfig -p | sed -n 's/.*libvulkan.* => //p' | xargs -r readlink -f | sort -u); do mount --bind /dev/null $f || exit 99; done\n" +
-    'for d in /usr/share/vulkan /etc/vulkan /usr/lib/chromium; do [ ! -d $d ] || mount -t tmpfs none $d || exit 99; done\nexec "$@"',
+  [
+    "for f in $(ldconfig -p | sed -n 's/.*libvulkan.* => //p' | xargs -r readlink -f | sort -u)",
+    "do mount --bind /dev/null $f || exit 99; done",
+    "for d in /usr/share/vulkan /etc/vulkan /usr/lib/chromium",
+    "do [ ! -d $d ] || mount -t tmpfs none $d || exit 99; done",
+    'exec "$@"',
+  ].join("\n"),
   "sh",
 ];
 const canHide = ((): boolean => {
   try {
-    execFileSync(hide[0], [...hide.slice(1), "true"], { stdio: "ignore" });
+    execFileSync(hide[0]!, [...hide.slice(1), "true"], { stdio: "ignore" });
     return true;
   } catch {
     return false;

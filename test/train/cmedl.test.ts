@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Module, Tensor } from "../../engine/index.ts";
 import { UNet } from "../../models/unet.ts";
-import { CtOnly } from "../../train/regimes/student-only.ts";
+import { StudentOnly } from "../../train/regimes/student-only.ts";
 import { CycleTranslator } from "../../train/translators/cycle.ts";
 import type { Batch, Regime } from "../../train/regime.ts";
 import { device, noise } from "../helpers/device.ts";
@@ -88,9 +88,9 @@ test("each phase moves its own networks only", async () => {
   const g = tinyCmedl();
   assert.equal(
     await movedBy(g, (b) => {
-      const { losses } = g.translator.translation(b, (pM) => g.tie(b, pM));
-      g.translator.optimize.G.minimize(losses.lossG);
-      return { loss: losses.lossG };
+      const { total } = g.translator.translation(b, (pM) => g.tie(b, pM));
+      g.translator.optimize.G.minimize(total);
+      return { loss: total };
     }),
     ["GCM", "GMC"],
   );
@@ -106,9 +106,9 @@ test("each phase moves its own networks only", async () => {
   const s = tinyCmedl();
   assert.equal(
     await movedBy(s, (b) => {
-      const { losses } = s.distillation(b, s.translator.toM(b.xC));
-      s.optimize.S.minimize(losses.lossS);
-      return { loss: losses.lossS };
+      const { total } = s.distillation(b, s.translator.toM(b.xC));
+      s.optimize.S.minimize(total);
+      return { loss: total };
     }),
     ["SC", "SM"],
   );
@@ -136,12 +136,12 @@ test("the CT-only baseline starts from CMEDL's student", () => {
   const values = (m: Module): [string, number[]][] =>
     [...m.variables("SC")].map(([path, v]) => [path, Array.from(v.initialData())]);
   const cmedl = tinyCmedl({ seed: 9 });
-  assert.equal(values(new CtOnly({ seed: 9, segmentor: () => new UNet({ width: 2 }) }).SC), values(cmedl.SC));
+  assert.equal(values(new StudentOnly({ seed: 9, segmentor: () => new UNet({ width: 2 }) }).SC), values(cmedl.SC));
   assert.not.equal(values(cmedl.SC), values(cmedl.SM));
 });
 
 test("the CT-only baseline lowers its Dice loss", async () => {
-  const baseline = new CtOnly({ seed: 9, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2 });
+  const baseline = new StudentOnly({ seed: 9, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2 });
   using program = await (await device()).compile(
     (b: Pick<Batch, "xC" | "yC">) => baseline.step(b),
     { xC: shape, yC: shape },

@@ -6,7 +6,7 @@ import { Device, NumericalError, Variable, div, mul } from "../../engine/index.t
 import { UNet } from "../../models/unet.ts";
 import type { AdamOptions } from "../../train/adam.ts";
 import { readCheckpoint, stateDictOf } from "../../train/checkpoint.ts";
-import { CtOnly } from "../../train/regimes/student-only.ts";
+import { StudentOnly } from "../../train/regimes/student-only.ts";
 import {
   type EpochReport,
   type StepReport,
@@ -20,8 +20,8 @@ import { discs, tinyBatches } from "../helpers/tiny-cmedl.ts";
 
 const test = suite("loop");
 
-const small = (options: { rate?: number; adam?: Omit<AdamOptions, "rate" | "name"> } = {}): CtOnly =>
-  new CtOnly({ seed: 3, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2, ...options });
+const small = (options: { rate?: number; adam?: Omit<AdamOptions, "rate" | "name"> } = {}): StudentOnly =>
+  new StudentOnly({ seed: 3, segmentor: () => new UNet({ width: 4, depth: 2 }), rate: 1e-2, ...options });
 
 interface Course {
   outcome: string;
@@ -31,7 +31,7 @@ interface Course {
 }
 
 async function course(
-  regime: CtOnly,
+  regime: StudentOnly,
   options: TrainingOptions,
   {
     stepsPerEpoch = 3,
@@ -114,7 +114,7 @@ test("mixed precision follows f32, with losses scaled", async () => {
 });
 
 /** A regime whose loss is divided by what a variable holds: by 0 from a step on that a test chooses. */
-class Fragile extends CtOnly {
+class Fragile extends StudentOnly {
   readonly divisor = new Variable([], [1], { trainable: false, name: "divisor" });
   override step(batch: Batch): Losses {
     const { diceCT } = super.step(batch);

@@ -7,7 +7,7 @@ import { Device, type Variable } from "../../engine/index.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
 import type { SliceSet } from "../../data/slices.ts";
-import { loadSlices, scanDataset } from "../../node/dataset/scan.ts";
+import { loadSlices, scanDataset } from "../../node/dataset/index.ts";
 import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";
 import type { PartialConfig } from "../../train/config/config.ts";
 import { Training, type StepReport } from "../../train/loop.ts";

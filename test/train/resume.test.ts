@@ -6,7 +6,7 @@ import { Mrrn } from "../../models/mrrn.ts";
 import { UNet } from "../../models/unet.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import { type Checkpoint, readCheckpoint, restoreCheckpoint } from "../../train/checkpoint.ts";
-import { CtOnly } from "../../train/regimes/student-only.ts";
+import { StudentOnly } from "../../train/regimes/student-only.ts";
 import { Training, type StepReport } from "../../train/loop.ts";
 import type { Regime } from "../../train/regime.ts";
 import { environment } from "../helpers/environment.ts";
@@ -77,7 +77,7 @@ for (const [name, segmentor] of Object.entries(dropping)) {
     const make =
       (dropout?: number): Make =>
       () =>
-        new CtOnly({ seed: 3, segmentor: () => segmentor(dropout) });
+        new StudentOnly({ seed: 3, segmentor: () => segmentor(dropout) });
     const last = 12;
     const straight = await course(last, undefined, make());
     const checkpoint = await readCheckpoint((await course(7, undefined, make())).checkpoint!, "memory");

@@ -1,6 +1,7 @@
 // Strict reading of a configuration: what is given is laid over a whole one; whatever the schema does not know is
 // refused.
 import { type Fields, type Node, isGroup, isVariants } from "./fields.ts";
+import { segmentorRow } from "../../models/zoo.ts";
 import { SCHEMA, type TrainConfig } from "./config.ts";
 
 export type Path = readonly (string | number)[];
@@ -180,13 +181,20 @@ export function checkTogether(config: TrainConfig): void {
   const refuse = (when: boolean, path: string, problem: string, mend: string): void => {
     if (when) throw new ConfigError(path.split("."), problem, mend);
   };
-  const halvings = segmentor.kind === "dense-fcn" ? 32 : 16;
-  const nearby = Math.max(halvings, Math.round(data.size / halvings) * halvings);
+  const { halvings, hints } = segmentorRow(segmentor.kind);
+  const multiple = 2 ** halvings;
+  const nearby = Math.max(multiple, Math.round(data.size / multiple) * multiple);
   refuse(
-    data.size % halvings !== 0,
+    data.size % multiple !== 0,
     "data.size",
     `is ${data.size}`,
-    `give a multiple of ${halvings}, such as ${nearby}: the ${segmentor.kind} halves the image ${Math.log2(halvings)} times`,
+    `give a multiple of ${multiple}, such as ${nearby}: the ${segmentor.kind} halves the image ${halvings} times`,
+  );
+  refuse(
+    !hints.includes(segmentor.hints),
+    "networks.segmentor.hints",
+    `is ${segmentor.hints}`,
+    `give one of ${hints.join(", ")}: the ${segmentor.kind} has no others`,
   );
   const layers = Math.floor(Math.log2(data.size / 3));
   refuse(

@@ -1,21 +1,17 @@
 // What a training run is made of: every choice in one plain object, the paper's values by default. A run's folder and
 // its checkpoints hold it whole. train/config/schema.ts says what each field means and may be.
 import { type Field, type Group, type ValueOf, type Variants, defaultsOf } from "./fields.ts";
-import { REGIMES, SCHEMA, SEGMENTORS } from "./schema.ts";
+import { SCHEMA } from "./schema.ts";
 
-export { REGIMES, SCHEMA, SEGMENTORS };
+export { SCHEMA };
+export { SEGMENTORS, type SegmentorName } from "../../models/zoo.ts";
+export { REGIMES, type RegimeName } from "../regimes/registry.ts";
+export { type LossWeights, PAPER_WEIGHTS } from "./weights.ts";
 
 export type TrainConfig = ValueOf<typeof SCHEMA>;
-export type RegimeName = TrainConfig["regime"];
-export type SegmentorName = NetworksConfig["segmentor"]["kind"];
 export type DataConfig = TrainConfig["data"];
 export type NetworksConfig = TrainConfig["networks"];
 export type LossesConfig = TrainConfig["losses"];
-/**
- * λ of each term; a term of weight 0 is not computed. The student's modality is C, the teacher's M, as in the paper's
- * main experiment. segRM, segPM and segPC are parts of seg: 1 as the paper trains, 0 for its ablations.
- */
-export type LossWeights = LossesConfig["weights"];
 export type OptimizationConfig = TrainConfig["optimization"];
 /** Probabilities and ranges of what is drawn anew for each slice; all 0: slices as they are. */
 export type AugmentationConfig = TrainConfig["augmentation"];
@@ -32,8 +28,6 @@ type PartialOf<F> = {
 
 /** Every choice of the paper, but for the folders. */
 export const PAPER_CONFIG: TrainConfig = defaultsOf(SCHEMA);
-/** The paper's: III-C. */
-export const PAPER_WEIGHTS: LossWeights = PAPER_CONFIG.losses.weights;
 
 /** The structures that are told apart: 1 where a mask has one, else one for each label. */
 export const structuresOf = ({ data: { labels } }: TrainConfig): number => labels?.length ?? 1;

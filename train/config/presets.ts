@@ -1,6 +1,7 @@
 // One word for each row of the paper's tables: what its run has that differs from the paper's main configuration.
 import type { IntensityRule } from "../../data/intensity.ts";
 import { mrPercentile, softTissueWindow } from "../../data/intensity.ts";
+import { REGIMES, type RegimeName, regimeRow } from "../regimes/registry.ts";
 import { ConfigError, type Path, checkTogether, mergeConfig, nearest, shown } from "./check.ts";
 import { PAPER_CONFIG, type PartialConfig, type TrainConfig, blocksFor, layersFor } from "./config.ts";
 
@@ -18,25 +19,13 @@ const ORGANS = [63, 126, 189, 252];
 const mrrn = { segmentor: { kind: "mrrn" } } as const;
 const weakTeacher = { studentIntensity: mrPercentile, teacherIntensity: softTissueWindow };
 
+/** Every regime in the paper's main configuration. */
+const ofRegimes = Object.fromEntries(
+  REGIMES.map((regime) => [regime, { says: regimeRow(regime).says, config: { regime } }]),
+) as Readonly<Record<RegimeName, Preset>>;
+
 export const PRESETS = {
-  "ct-only": { says: "the segmentor alone, on CT: Tables I and III", config: { regime: "ct-only" } },
-  cmedl: { says: "CMEDL, equations 1 to 7: CT taught by unpaired MR: Table I", config: { regime: "cmedl" } },
-  "vae-cmedl": { says: "CMEDL with DRIT as translator, equations 8 to 13: Table I", config: { regime: "vae-cmedl" } },
-  "pmri-cycle": {
-    says: "pseudo MR segmented, by CycleGAN without segmentation: Table III",
-    config: { regime: "pmri-cycle" },
-  },
-  "pmri-drit": {
-    says: "pseudo MR segmented, by DRIT without segmentation: Table III",
-    config: { regime: "pmri-drit" },
-  },
-  "pmri-cmedl": { says: "CMEDL's teacher on pseudo MR, at test too: Table III", config: { regime: "pmri-cmedl" } },
-  "ct+pmri": { says: "CT and pseudo MR as two channels: Table III", config: { regime: "ct+pmri" } },
-  "weighted-ct+pmri": {
-    says: "the same, weighted by an α that ResNet18 gives, equation 14: Table III",
-    config: { regime: "weighted-ct+pmri" },
-  },
-  mutual: { says: "online mutual knowledge distillation of outputs, [13]: Table III", config: { regime: "mutual" } },
+  ...ofRegimes,
   "mri-only": {
     says: "the segmentor alone, on MR: Table VI; the student's folder holds MR",
     config: { regime: "ct-only", data: { studentIntensity: mrPercentile }, networks: mrrn },

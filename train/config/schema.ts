@@ -2,24 +2,13 @@
 // default. Types, checks, defaults, comments of config.yaml and docs/configuration.md follow from here. Where the
 // paper is silent or differs from published code, docs/equations.md says what was chosen.
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
+import { HINT_LEVELS } from "../../models/segmentor.ts";
 import { PAPER_TAPS } from "../../models/vgg.ts";
+import { SEGMENTORS } from "../../models/zoo.ts";
+import { REGIMES } from "../regimes/registry.ts";
 import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./fields.ts";
+import { WEIGHT_FIELDS } from "./weights.ts";
 
-/** One word each: what is trained. */
-export const REGIMES = [
-  "ct-only",
-  "cmedl",
-  "vae-cmedl",
-  "pmri-cycle",
-  "pmri-drit",
-  "pmri-cmedl",
-  "ct+pmri",
-  "weighted-ct+pmri",
-  "mutual",
-] as const;
-export const SEGMENTORS = ["unet", "dense-fcn", "mrrn"] as const;
-
-const weight = (value: number, says: string): Field<number> => number(value, { from: 0 }, says);
 const rate = (value: number, says: string): Field<number> => number(value, { from: 0 }, says);
 const width = (value: number, says: string): Field<number> => whole(value, { from: 1 }, says);
 const part = (value: number, says: string): Field<number> => number(value, { from: 0, to: 1 }, says);
@@ -88,7 +77,7 @@ export const SCHEMA = {
       kind: choice(SEGMENTORS, "unet", "Fig. 2 (a), (b), (c)"),
       width: orNull(width(1, "null: the network's own, 64, 48 or 32")),
       hints: choice(
-        ["low", "mid", "high"],
+        HINT_LEVELS,
         "high",
         "Layers that distillation ties: first two convolutions, bottleneck, last two stages",
       ),
@@ -119,22 +108,7 @@ export const SCHEMA = {
     alpha: group("ResNet18 that gives α of weighted-ct+pmri", { width: width(64, "Channels of the first stage") }),
   }),
   losses: group("What is minimised, equations 1 to 14", {
-    weights: group("λ of each term; a term of weight 0 is not computed", {
-      adv: weight(1, "Adversarial, equation 5"),
-      cyc: weight(10, "Cycle, equation 6"),
-      cx: weight(1, "Contextual, equations 3 and 4"),
-      hint: weight(1, "Hint, equation 2, or what takes its place"),
-      seg: weight(5, "Segmentation, equation 1; the next three are parts of it"),
-      segRM: weight(1, "Teacher on real images with its experts' masks; 0: no expert, its masks are never read"),
-      segPM: weight(1, "Teacher on translated images with the student's masks"),
-      segPC: weight(0, "Student on translated images with the teacher's masks: CMEDL+pMRI of Table VI"),
-      identity: weight(0, "Of CycleGAN (5 there), not in the paper"),
-      c: weight(1, "DRIT: content adversarial, equation 8"),
-      vae: weight(1, "DRIT: variational, equation 10"),
-      lr: weight(10, "DRIT: latent regression, equation 12"),
-      cc: weight(10, "DRIT: content codes of an image and of its translation alike, equation 9"),
-      self: weight(10, "DRIT: an image out of its own codes, of the published code"),
-    }),
+    weights: group("λ of each term; a term of weight 0 is not computed", WEIGHT_FIELDS),
     gan: choice(["least-squares", "log"], "least-squares", "As CycleGAN trains, or as the paper writes it"),
     distillation: group("How the student follows the teacher", {
       by: choice(["hints", "outputs"], "hints", "Features, or outputs softened by a temperature"),

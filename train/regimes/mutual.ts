@@ -1,86 +1,59 @@
 // Online mutual knowledge distillation (Li et al., AAAI 2020), the paper's comparison [13]: MR is translated into CT,
 // one segmentor learns from CT and its masks, the other from pseudo CT and MR's, and each learns from the other's
 // outputs on both.
-import { Module, RandomStreams, type Tensor, add, mul, stopGradient, total } from "../../engine/index.ts";
+import { RandomStreams, type Tensor, add, mul, stopGradient, total } from "../../engine/index.ts";
 import { mutualDistillation } from "../../losses/distillation.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
-import { Adam, type AdamOptions } from "../adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
-import type { Batch, Losses, Regime, Step } from "../regime.ts";
+import type { Adam } from "../adam.ts";
+import type { Batch, Losses } from "../regime.ts";
 import { weigh } from "../terms.ts";
-import { type Translator, stepsOf } from "../translators/translator.ts";
+import type { Translator } from "../translators/translator.ts";
+import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
+import { TranslatorRegime } from "./translator-regime.ts";
 
-export interface MutualOptions {
+/** The weight `hint` is that of the mutual distillation. */
+export interface MutualOptions extends SegmentorTraining {
   translator: Translator;
-  segmentor: () => Segmentor;
-  seed?: number;
-  /** `hint` weighs the mutual distillation. */
-  weights?: Partial<LossWeights>;
+  /** T of the outputs, 1. */
   temperature?: number;
-  rate?: number;
-  adam?: Omit<AdamOptions, "rate" | "name">;
 }
 
-export class Mutual extends Module implements Regime {
-  readonly kind = "mutual";
+export class Mutual extends TranslatorRegime {
   readonly inputs = ["xC", "yC", "xM", "yM"] as const;
-  readonly translator: Translator;
-  /** The segmentor that CT's masks teach, and the one that MR's teach by way of pseudo CT. */
+  /** The segmentor that CT's masks teach, and the one that MR's masks teach by way of pseudo CT. */
   readonly SC: Segmentor;
   readonly SM: Segmentor;
   readonly optimize: { readonly S: Adam };
-  readonly λ: LossWeights;
-  readonly steps: readonly Step[];
 
   constructor(readonly options: MutualOptions) {
-    super();
-    const { translator, segmentor, seed = 0, rate = 2e-4, adam } = options;
-    this.translator = translator;
-    this.λ = { ...PAPER_WEIGHTS, ...options.weights };
-    this.SC = segmentor();
-    this.SM = segmentor();
-    this.steps = stepsOf(
-      translator,
-      (batch) => translator.update(batch),
-      (batch) => this.learn(batch),
-    );
-    this.initialize(new RandomStreams(seed));
-    this.optimize = { S: new Adam([...this.SC.parameters(), ...this.SM.parameters()], { ...adam, rate, name: "S" }) };
+    super(options.kind ?? "mutual", options.translator, options.weights);
+    this.SC = options.segmentor();
+    this.SM = options.segmentor();
+    this.initialize(new RandomStreams(options.seed ?? 0));
+    this.optimize = { S: segmentorAdam([this.SC, this.SM], options) };
   }
 
   get networks() {
     return { ...this.translator.networks, SC: this.SC, SM: this.SM };
   }
-  get optimizers(): readonly Adam[] {
-    return [...this.translator.optimizers, this.optimize.S];
-  }
-  get pools() {
-    return this.translator.pools;
-  }
 
-  /** The segmentors' update. */
   learn({ xC, yC, xM, yM }: Batch): Losses {
-    const {
-      translator,
-      SC,
-      SM,
-      λ,
-      options: { temperature },
-    } = this;
+    const { translator, SC, SM, λ } = this;
+    const { temperature } = this.options;
     const pC = stopGradient(translator.toC(xM, xC));
     // Each segmentor on both images: one call for its own masks, one for what the other thinks.
     const ofC = [SC.forward(xC).logits, SM.forward(xC).logits] as const;
     const ofPC = [SC.forward(pC).logits, SM.forward(pC).logits] as const;
-    const losses = weigh("lossS", {
-      diceCT: [λ.seg, () => segmentation(ofC[0], yC)],
-      dicePC: [λ.seg, () => segmentation(ofPC[1], yM)],
+    const { total: lossS, losses } = weigh("S", {
+      seg: [λ.seg, () => segmentation(ofC[0], yC)],
+      segPC: [λ.seg, () => segmentation(ofPC[1], yM)],
       mutual: [
         λ.hint,
         () => total(mutualDistillation(...ofC, { temperature }), mutualDistillation(...ofPC, { temperature })),
       ],
     });
-    this.optimize.S.minimize(losses.lossS);
+    this.optimize.S.minimize(lossS);
     return losses;
   }
 
@@ -90,7 +63,7 @@ export class Mutual extends Module implements Regime {
   }
 
   /** CT stays as it is here. */
-  pictures() {
+  override pictures() {
     return {};
   }
 }

@@ -3,30 +3,29 @@
 import { Module, RandomStreams, type Tensor } from "../../engine/index.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
-import { Adam, type AdamOptions } from "../adam.ts";
+import type { Adam } from "../adam.ts";
 import type { Batch, Losses, Regime, Step } from "../regime.ts";
+import { logged } from "../terms.ts";
+import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
 
-export interface CtOnlyOptions {
-  segmentor: () => Segmentor;
-  seed?: number;
-  /** Learning rate, 2e-4. */
-  rate?: number;
-  adam?: Omit<AdamOptions, "rate" | "name">;
-}
+/** Its only term has no weight. */
+export type StudentOnlyOptions = Omit<SegmentorTraining, "weights">;
 
-export class CtOnly extends Module implements Regime {
-  readonly kind = "ct-only";
+export class StudentOnly extends Module implements Regime {
+  readonly kind: string;
   readonly inputs = ["xC", "yC"] as const;
   readonly pools = {};
   readonly SC: Segmentor;
   readonly optimize: { readonly S: Adam };
   readonly steps: readonly Step[];
-  constructor({ segmentor, seed = 0, rate = 2e-4, adam }: CtOnlyOptions) {
+  constructor(options: StudentOnlyOptions) {
     super();
+    const { segmentor, seed = 0, kind = "ct-only" } = options;
+    this.kind = kind;
     this.SC = segmentor();
     this.steps = [(batch) => this.step(batch)];
     this.initialize(new RandomStreams(seed));
-    this.optimize = { S: new Adam(this.SC.parameters(), { ...adam, rate, name: "S" }) };
+    this.optimize = { S: segmentorAdam([this.SC], options) };
   }
 
   get networks() {
@@ -36,11 +35,11 @@ export class CtOnly extends Module implements Regime {
     return [this.optimize.S];
   }
 
-  /** One training step, to be traced: diceCT, which is lossS too. */
+  /** One training step, to be traced: the segmentation loss, which is the total too. */
   step({ xC, yC }: Pick<Batch, "xC" | "yC">): Losses {
-    const diceCT = segmentation(this.SC.forward(xC).logits, yC);
-    this.optimize.S.minimize(diceCT);
-    return { diceCT, lossS: diceCT };
+    const seg = segmentation(this.SC.forward(xC).logits, yC);
+    this.optimize.S.minimize(seg);
+    return logged("S", { seg }, seg);
   }
 
   segment(xC: Tensor): Tensor {

@@ -1,6 +1,7 @@
 // CycleGAN as a translator (Zhu et al. 2017), with the contextual loss of the paper. Fig. 1 (a).
 //
-//   xC xM    images of C and M, unpaired      pM pC    pseudo M of xC, pseudo C of xM      rC rM    there and back again
+//   xC xM    images of C and M, unpaired
+//   pM pC    pseudo M of xC, pseudo C of xM      rC rM    there and back again
 //   GCM GMC  translators      DM DC  discriminators      F  frozen VGG19
 import { Module, RandomStreams, type Tensor, UsageError, total } from "../../engine/index.ts";
 import { type GanLoss, adversarial, discrimination } from "../../losses/adversarial.ts";
@@ -10,7 +11,7 @@ import { PatchDiscriminator, type PatchDiscriminatorOptions } from "../../models
 import { ResnetGenerator, type ResnetGeneratorOptions } from "../../models/resnet-generator.ts";
 import { Vgg19, type VggOptions } from "../../models/vgg.ts";
 import { Adam, type AdamOptions } from "../adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/weights.ts";
 import { ImagePool } from "./image-pool.ts";
 import type { Images, Losses } from "../regime.ts";
 import { once, weigh } from "../terms.ts";
@@ -54,7 +55,8 @@ export class CycleTranslator extends Module implements Translator {
     const { image, seed = 0, rates = {}, adam, poolSize = 50 } = options;
     if (image.some((n) => n % 4 !== 0))
       throw new UsageError(
-        `images of ${image.join(" × ")} do not come back from the generators at their size; make both sides multiples of 4`,
+        `images of ${image.join(" × ")} do not come back from the generators at their size; ` +
+          "make both sides multiples of 4",
       );
     const streams = new RandomStreams(seed);
     this.options = options;
@@ -85,7 +87,7 @@ export class CycleTranslator extends Module implements Translator {
 
   update(images: Images, tie?: Tie): Losses {
     const G = this.translation(images, tie);
-    this.optimize.G.minimize(G.losses.lossG);
+    this.optimize.G.minimize(G.total);
     if (this.λ.adv === 0) return G.losses;
     const D = this.discrimination(images, this.poolM.exchange(G.pM), this.poolC.exchange(G.pC));
     this.optimize.D.minimize(total(D.lossDM, D.lossDC));
@@ -104,20 +106,13 @@ export class CycleTranslator extends Module implements Translator {
    * moved.
    */
   translation({ xC, xM }: Images, tie?: Tie) {
-    const {
-      GCM,
-      GMC,
-      DM,
-      DC,
-      F,
-      λ,
-      options: { gan, contextual: options },
-    } = this;
+    const { GCM, GMC, DM, DC, F, λ } = this;
+    const { gan, contextual: options } = this.options;
     const pM = GCM.forward(xC);
     const pC = GMC.forward(xM);
     const rC = once(() => GMC.forward(pM));
     const rM = once(() => GCM.forward(pC));
-    const losses = weigh("lossG", {
+    const { total, losses } = weigh("G", {
       advM: [λ.adv, () => adversarial(DM, pM, gan)],
       advC: [λ.adv, () => adversarial(DC, pC, gan)],
       cycC: [λ.cyc, () => cycle(rC(), xC)],
@@ -127,7 +122,7 @@ export class CycleTranslator extends Module implements Translator {
       idM: [λ.identity, () => identity(GCM.forward(xM), xM)],
       idC: [λ.identity, () => identity(GMC.forward(xC), xC)],
     });
-    return { losses, pM, pC, rC, rM };
+    return { total, losses, pM, pC, rC, rM };
   }
 
   /** What the discriminators minimize, given fakes (fresh or from a pool), which are detached. */

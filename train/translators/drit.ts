@@ -32,7 +32,7 @@ import {
 } from "../../models/drit.ts";
 
 import { Adam, type AdamOptions } from "../adam.ts";
-import { type LossWeights, PAPER_WEIGHTS } from "../config/config.ts";
+import { type LossWeights, PAPER_WEIGHTS } from "../config/weights.ts";
 import type { Images, Losses } from "../regime.ts";
 import { type Terms, weigh } from "../terms.ts";
 import type { Tie, Translator } from "./translator.ts";
@@ -136,18 +136,18 @@ export class DritTranslator extends Module implements Translator {
     const D = this.discrimination(images, t);
     optimize.D.minimize(total(...Object.values(D)));
     const lossDc = λ.c === 0 ? {} : this.updateContentDiscriminator(images, t.cC, t.cM);
-    const encoded = weigh("lossEG", this.encodedTerms(images, t, tie?.(t.pM)));
-    const random = weigh("lossZ", this.randomTerms(t));
+    const encoded = weigh("EG", this.encodedTerms(images, t, tie?.(t.pM)));
+    const random = weigh("Z", this.randomTerms(t));
     // Both gradients at the same weights, before either step: the published code steps in between and then uses old
     // activations.
     const { EG, Es } = optimize;
-    const byEncoded = EG.gradients(encoded.lossEG);
-    const byStyle = Es.gradients(encoded.lossEG);
-    const byRandom = EG.gradients(random.lossZ);
+    const byEncoded = EG.gradients(encoded.total);
+    const byStyle = Es.gradients(encoded.total);
+    const byRandom = EG.gradients(random.total);
     EG.update(byEncoded);
     Es.update(byStyle);
     EG.update(byRandom);
-    return { ...D, ...lossDc, ...encoded, ...random };
+    return { ...D, ...lossDc, ...encoded.losses, ...random.losses };
   }
 
   /** Content of C in M's style: xM's, or where none is given the styles' mean, 0. */
@@ -199,10 +199,8 @@ export class DritTranslator extends Module implements Translator {
 
   /** Eq. (13): its terms on encoded styles, with what segmentors add; those on random styles are in `randomTerms`. */
   encodedTerms({ xC, xM }: Images, t: ReturnType<DritTranslator["translation"]>, tied: Terms = {}): Terms {
-    const {
-      λ,
-      options: { variational: weights = DRIT_VARIATIONAL },
-    } = this;
+    const { λ } = this;
+    const { variational: weights = DRIT_VARIATIONAL } = this.options;
     return {
       advM: [λ.adv, () => multiScaleAdversarial(this.DM, t.pM)],
       advC: [λ.adv, () => multiScaleAdversarial(this.DC, t.pC)],
@@ -247,7 +245,8 @@ export class DritTranslator extends Module implements Translator {
 
 /** Layers of stride 2 that leave the content discriminator a code of 4 × 4 at least, 3 at most. */
 export function contentLayers(code: number): number {
+  const afterLayer = (side: number): number => Math.floor((side - 5) / 2) + 1;
   let layers = 0;
-  for (let n = code; layers < 3 && (n = Math.floor((n - 5) / 2) + 1) >= 4; ) layers++;
+  for (let side = afterLayer(code); layers < 3 && side >= 4; side = afterLayer(side)) layers++;
   return layers;
 }

@@ -98,7 +98,9 @@ export class ImagePool extends Module {
       this.store!.assign(where(here, fresh, held));
       return where(cast(old, "bool"), found, fresh);
     });
-    requireTrace("ImagePool.exchange").afterRun.push(() => void (this.seen += N));
+    requireTrace("ImagePool.exchange").afterRun.push(() => {
+      this.seen += N;
+    });
     return concat(given, 0);
   }
 }

@@ -1,7 +1,7 @@
 // Losses: the suite's classes and channels stand along axis 1, or 0 for a single sample.
+import type { Tensor } from "../../../engine/index.ts";
 import {
   type Reduction,
-  type Tensor,
   bceLoss,
   bceWithLogits,
   crossEntropyLoss,
@@ -11,7 +11,7 @@ import {
   nllLoss,
   smoothL1Loss,
   softDiceLoss,
-} from "../../../engine/index.ts";
+} from "../../../losses/index.ts";
 import { type Adapters, type Named, single } from "../adapter.ts";
 
 interface Loss {

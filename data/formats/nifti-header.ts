@@ -1,0 +1,249 @@
+// Reading and judging a NIfTI-1 or NIfTI-2 header: all that a hostile file could lie about is checked before memory
+// is made.
+import { NIFTI1, NIFTI2 } from "nifti-reader-js";
+import { mat4d, quatd } from "wgpu-matrix";
+import { DataError } from "../errors.ts";
+import type { Geometry, Shape3 } from "../volume.ts";
+import type { ImageHeader } from "./format.ts";
+
+export interface VoxelType {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** NIfTI datatype codes that hold one number a voxel. */
+export const voxelTypes: ReadonlyMap<number, VoxelType> = new Map([
+  [2, { name: "uint8", bytes: 1 }],
+  [256, { name: "int8", bytes: 1 }],
+  [4, { name: "int16", bytes: 2 }],
+  [512, { name: "uint16", bytes: 2 }],
+  [8, { name: "int32", bytes: 4 }],
+  [768, { name: "uint32", bytes: 4 }],
+  [16, { name: "float32", bytes: 4 }],
+  [64, { name: "float64", bytes: 8 }],
+  [1024, { name: "int64", bytes: 8 }],
+  [1280, { name: "uint64", bytes: 8 }],
+]);
+const otherTypes: Readonly<Record<number, string>> = {
+  0: "unknown",
+  1: "one bit a voxel",
+  32: "complex64",
+  128: "RGB colour",
+  1536: "float128",
+  1792: "complex128",
+  2048: "complex256",
+  2304: "RGBA colour",
+};
+
+export interface NiftiHeader extends ImageHeader {
+  readonly littleEndian: boolean;
+  readonly type: VoxelType;
+  /** Where the voxels start, and how many bytes they fill. */
+  readonly dataOffset: number;
+  readonly dataBytes: number;
+  /** value = stored · slope + inter. */
+  readonly slope: number;
+  readonly inter: number;
+}
+
+/** Bytes that are enough for either header. */
+export const headBytes = 544;
+/** Voxels of one file may fill this much; more is refused rather than tried. */
+const maxDataBytes = 2 ** 31;
+
+type Fields = NIFTI1 | NIFTI2;
+type Fail = (field: string, problem: string, mend?: string) => never;
+
+/** The first field, sizeof_hdr, in the byte order in which it makes sense; undefined where it does in neither. */
+export function headerSize(head: Uint8Array): { size: 348 | 540; littleEndian: boolean } | undefined {
+  if (head.length < 4) return undefined;
+  const view = new DataView(head.buffer, head.byteOffset, 4);
+  for (const littleEndian of [true, false]) {
+    const size = view.getInt32(0, littleEndian);
+    if (size === 348 || size === 540) return { size, littleEndian };
+  }
+  return undefined;
+}
+
+/**
+ * Judges the header in `head` (the file's first 544 bytes, or all of them). Throws DataError with the field and its
+ * value.
+ */
+export function readNiftiHeader(head: Uint8Array, name: string): NiftiHeader {
+  const fail: Fail = (field, problem, mend = "export the image again as NIfTI") => {
+    throw new DataError(name, field, problem, mend);
+  };
+  const { fields: h, bytes, size, littleEndian } = openHeader(head, fail);
+  const rank = h.dims[0] ?? Number.NaN;
+  const shape = shapeOf(h, rank, fail);
+  const type = typeOf(h, fail);
+  const dataBytes = shape[0] * shape[1] * shape[2] * type.bytes;
+  if (!(dataBytes <= maxDataBytes)) {
+    const wanted = `${shape.join(" × ")} ${type.name} would fill ${dataBytes} bytes`;
+    fail("dim", `${wanted}, more than ${maxDataBytes}`, "crop the volume");
+  }
+  const least = size + 4;
+  if (!(h.vox_offset >= least && h.vox_offset <= 2 ** 31 && Number.isInteger(h.vox_offset)))
+    fail("vox_offset", `${h.vox_offset} is no whole number of at least ${least}`);
+  const warnings: string[] = [];
+  const { slope, inter } = scalingOf(h, name, warnings, fail);
+  const geometry = geometryOf(h, rank, sformOf(bytes, size, littleEndian), fail);
+  const placed = place(geometry, name, warnings);
+  const unit = mmPerUnit.get(geometry.xyztUnits & 7) ?? 1;
+  const affine = placed.affine.map((v, i) => (i < 12 ? v * unit : v));
+  return {
+    littleEndian,
+    shape,
+    type,
+    dataOffset: h.vox_offset,
+    dataBytes,
+    slope,
+    inter,
+    affine,
+    oriented: placed.oriented,
+    spacingMm: [columnLength(affine, 0), columnLength(affine, 1), columnLength(affine, 2)],
+    geometry,
+    warnings,
+  };
+}
+
+/** Codes of metre and micrometre; the millimetre is what all else is taken for. */
+const mmPerUnit: ReadonlyMap<number, number> = new Map([
+  [1, 1000],
+  [3, 0.001],
+]);
+
+/** Length of a column of a 4×4 matrix stored by rows: the voxel size along a stored axis. */
+const columnLength = (m: readonly number[], i: number): number => Math.hypot(m[i]!, m[4 + i]!, m[8 + i]!);
+
+interface OpenHeader {
+  readonly fields: Fields;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly size: 348 | 540;
+  readonly littleEndian: boolean;
+}
+
+/** The header's fields, once its size and magic tell that it is one. */
+function openHeader(head: Uint8Array, fail: Fail): OpenHeader {
+  if (head.length < 348) fail("header", `${head.length} bytes are no NIfTI header of 348 or 540`);
+  const bytes = new Uint8Array(head.subarray(0, headBytes)); // a copy: a Node Buffer's slice would be a view of its pool
+  const found = headerSize(bytes);
+  if (!found) {
+    const first = new DataView(bytes.buffer).getInt32(0, true);
+    const problem = `${first} is neither 348 (NIfTI-1) nor 540 (NIfTI-2): not a NIfTI file`;
+    return fail("sizeof_hdr", problem, "give a .nii or .nii.gz file");
+  }
+  const { size, littleEndian } = found;
+  const two = size === 540;
+  if (bytes.length < size) fail("header", `${bytes.length} bytes of ${size}: the file is cut`);
+  const magic = String.fromCharCode(...bytes.subarray(two ? 4 : 344, two ? 7 : 347));
+  if (magic === (two ? "ni2" : "ni1")) fail("magic", "a header of a .hdr/.img pair", "join the pair to one .nii file");
+  if (magic !== (two ? "n+2" : "n+1"))
+    fail("magic", two ? "is not n+2" : "is not n+1: an ANALYZE or damaged header", "give a NIfTI file");
+  // The reader sees the fixed header only: extensions are never followed.
+  const fields = two ? new NIFTI2() : new NIFTI1();
+  fields.readHeader(bytes.slice(0, size).buffer);
+  return { fields, bytes, size, littleEndian };
+}
+
+function shapeOf(h: Fields, rank: number, fail: Fail): Shape3 {
+  if (!(rank >= 1 && rank <= 7)) fail("dim[0]", `${rank} is no number of dimensions from 1 to 7`);
+  const sizes = h.dims.slice(1, rank + 1);
+  sizes.forEach((n, i) => {
+    if (!(n >= 1)) fail(`dim[${i + 1}]`, `${n} is not at least 1`);
+  });
+  sizes.forEach((n, i) => {
+    if (i >= 3 && n !== 1)
+      fail(`dim[${i + 1}]`, `${n} frames or channels, where one volume is read`, "extract one 3-D volume");
+  });
+  const [nx = 1, ny = 1, nz = 1] = sizes;
+  return [nx, ny, nz];
+}
+
+function typeOf(h: Fields, fail: Fail): VoxelType {
+  const type = voxelTypes.get(h.datatypeCode);
+  if (type) return type;
+  const name = otherTypes[h.datatypeCode] ?? "not in the standard";
+  const problem = `${h.datatypeCode} (${name}) is not one plain number a voxel`;
+  return fail("datatype", problem, "convert to int16 or float32");
+}
+
+/** value = stored · slope + inter; a slope of 0 means that nothing is scaled. */
+function scalingOf(h: Fields, name: string, warnings: string[], fail: Fail): { slope: number; inter: number } {
+  const { scl_slope: slope, scl_inter: inter } = h;
+  if (Number.isNaN(slope)) warnings.push(`${name}: scl_slope is NaN: values are taken unscaled.`);
+  if (Number.isNaN(slope) || slope === 0) return { slope: 1, inter: 0 };
+  if (!Number.isFinite(slope)) fail("scl_slope", `${slope} is not finite`);
+  if (!Number.isFinite(inter)) fail("scl_inter", `${inter} is not finite`);
+  return { slope, inter };
+}
+
+/** srow_x, srow_y and srow_z, read here: the reader gives the q-form's matrix instead in some cases. */
+function sformOf(bytes: Uint8Array<ArrayBuffer>, size: 348 | 540, littleEndian: boolean): number[] {
+  const view = new DataView(bytes.buffer);
+  return Array.from({ length: 12 }, (_, i) =>
+    size === 540 ? view.getFloat64(400 + 8 * i, littleEndian) : view.getFloat32(280 + 4 * i, littleEndian),
+  );
+}
+
+function geometryOf(h: Fields, rank: number, sform: readonly number[], fail: Fail): Geometry {
+  const voxelSize = (i: 1 | 2 | 3): number => {
+    const p = h.pixDims[i] ?? Number.NaN;
+    if (i > rank && p === 0) return 1;
+    if (!(p > 0 && p < 1e6)) fail(`pixdim[${i}]`, `${p} is no voxel size`, "write the voxel sizes in mm");
+    return p;
+  };
+  const [sx, sy, sz] = [voxelSize(1), voxelSize(2), voxelSize(3)];
+  const qfac = (h.pixDims[0] ?? 1) < 0 ? -1 : 1;
+  return {
+    qformCode: h.qform_code,
+    sformCode: h.sform_code,
+    quaternion: [h.quatern_b, h.quatern_c, h.quatern_d],
+    qoffset: [h.qoffset_x, h.qoffset_y, h.qoffset_z],
+    pixdim: [qfac, sx, sy, sz],
+    sform,
+    xyztUnits: h.xyzt_units & 0xff,
+  };
+}
+
+interface Placed {
+  readonly affine: number[];
+  readonly oriented: boolean;
+}
+
+/**
+ * The affine by the standard's order: s-form where it is set, else q-form, else voxel sizes alone. In the file's own
+ * unit.
+ */
+function place(g: Geometry, name: string, warnings: string[]): Placed {
+  if (g.sformCode > 0) {
+    const affine = [...g.sform, 0, 0, 0, 1];
+    if (!affine.every(Number.isFinite))
+      throw new DataError(name, "srow", "the s-form holds values that are not finite", "write a right affine");
+    const volume = Math.abs(mat4d.determinant(Float64Array.from(affine)));
+    if (volume > 1e-6 * columnLength(affine, 0) * columnLength(affine, 1) * columnLength(affine, 2))
+      return { affine, oriented: true };
+    const instead = g.qformCode > 0 ? "the q-form is" : "only the voxel sizes are";
+    warnings.push(`${name}: the s-form is singular: ${instead} used.`);
+  }
+  if (g.qformCode > 0) return { affine: affineOfQform(g, name), oriented: true };
+  warnings.push(`${name}: neither q-form nor s-form is set: slices are taken as they are stored.`);
+  const [, sx, sy, sz] = g.pixdim;
+  return { affine: [sx, 0, 0, 0, 0, sy, 0, 0, 0, 0, sz, 0, 0, 0, 0, 1], oriented: false };
+}
+
+/** Rotation of the quaternion, times the voxel sizes (the third times qfac), with the offset as last column. */
+function affineOfQform(
+  { quaternion: [b, c, d], qoffset, pixdim: [qfac, sx, sy, sz] }: Geometry,
+  name: string,
+): number[] {
+  const norm = b * b + c * c + d * d;
+  if (![norm, ...qoffset].every(Number.isFinite) || norm > 1.001) {
+    const problem = `(${b}, ${c}, ${d}) is no unit quaternion`;
+    throw new DataError(name, "quatern", problem, "write a right q-form or s-form");
+  }
+  // wgpu-matrix: quaternions (x, y, z, w), matrices by columns.
+  const r = mat4d.fromQuat(quatd.normalize([b, c, d, Math.sqrt(Math.max(0, 1 - norm))]));
+  const row = (i: 0 | 1 | 2): number[] => [r[i]! * sx, r[4 + i]! * sy, r[8 + i]! * sz * qfac, qoffset[i]];
+  return [...row(0), ...row(1), ...row(2), 0, 0, 0, 1];
+}

@@ -1,0 +1,180 @@
+// NIfTI in and out: .nii and .nii.gz, versions 1 and 2, either byte order; written as NIfTI-1 with the geometry of
+// what was read.
+import { gzipSync } from "fflate";
+import { DataError } from "../errors.ts";
+import { gunzipBounded, gunzipHead, isGzip, maxDeflateRatio } from "../gunzip.ts";
+import { type NiftiHeader, headBytes, headerSize, readNiftiHeader } from "./nifti-header.ts";
+import { type Volume, type VoxelArray, voxelCount } from "../volume.ts";
+import type { ImageFormat, Placement, WritableVoxels } from "./format.ts";
+
+/** The row of the table of formats. */
+export const nifti: ImageFormat = {
+  name: "NIfTI",
+  suffixes: [".nii", ".nii.gz"],
+  // Enough for a header, gzipped or not.
+  beginningBytes: 4096,
+  matches: (beginning) => headerSize(contentHead(beginning)) !== undefined,
+  header: peekNifti,
+  read: parseNifti,
+  write: (data, like, file) => writeNifti(data, like, { gzip: /\.gz$/i.test(file) }),
+};
+
+/** The first bytes of the content of a file, gzipped or not; none where they can't be inflated. */
+function contentHead(beginning: Uint8Array): Uint8Array {
+  if (!isGzip(beginning)) return beginning;
+  try {
+    return gunzipHead(beginning, "", headBytes);
+  } catch {
+    return new Uint8Array();
+  }
+}
+
+function looksGzipped(bytes: Uint8Array, name: string): boolean {
+  if (bytes.length === 0) throw new DataError(name, "file", "is empty", "copy or export it again");
+  if (isGzip(bytes)) return true;
+  if (/\.gz$/i.test(name)) {
+    const problem = "the file is named .gz but is not gzip";
+    throw new DataError(name, "gzip magic", problem, "rename it to .nii or compress it");
+  }
+  return false;
+}
+
+/** The header alone, from a file's first 4096 bytes (or more). Throws DataError as parseNifti does. */
+export function peekNifti(beginning: Uint8Array, name: string): NiftiHeader {
+  const head = looksGzipped(beginning, name) ? gunzipHead(beginning, name, headBytes) : beginning;
+  return readNiftiHeader(head, name);
+}
+
+/**
+ * One volume from the bytes of a .nii or .nii.gz file. Values are scaled by scl_slope and scl_inter (then float32),
+ * else kept in their type (64-bit integers as float64). NaN and infinite voxels become the smallest finite value,
+ * with a warning. Throws DataError before any large allocation where the header cannot be true.
+ */
+export function parseNifti(bytes: Uint8Array, name: string): Volume {
+  const { content, header } = open(bytes, name);
+  const { dataOffset, dataBytes } = header;
+  if (content.length < dataOffset + dataBytes) {
+    const there = Math.max(0, content.length - dataOffset);
+    const problem = `expected ${dataBytes} data bytes at ${dataOffset}, the file has ${there}`;
+    throw new DataError(name, "data", problem, "copy or export it again");
+  }
+  const raw = new Uint8Array(content.subarray(dataOffset, dataOffset + dataBytes));
+  const warnings = [...header.warnings];
+  const data = withoutNonFinite(scaled(voxels(raw, header), header), name, warnings);
+  const { shape, spacingMm, affine, oriented, geometry } = header;
+  return { name, data, shape, spacingMm, affine, oriented, geometry, warnings };
+}
+
+/** The header, and the content it stands at the beginning of: the file, or what a gzip file holds. */
+function open(bytes: Uint8Array, name: string): { content: Uint8Array; header: NiftiHeader } {
+  if (!looksGzipped(bytes, name)) return { content: bytes, header: readNiftiHeader(bytes, name) };
+  let header: NiftiHeader | undefined;
+  const content = gunzipBounded(bytes, name, headBytes, (head) => {
+    header = readNiftiHeader(head, name);
+    const total = header.dataOffset + header.dataBytes;
+    if (total > bytes.length * maxDeflateRatio) {
+      const needs = `${header.shape.join(" × ")} ${header.type.name} needs ${total} bytes`;
+      const problem = `${needs}, which a gzip file of ${bytes.length} bytes cannot hold`;
+      throw new DataError(name, "dim", problem, "copy or export it again");
+    }
+    return total;
+  });
+  return { content, header: header ?? readNiftiHeader(content, name) };
+}
+
+/** `raw` (which is turned to this machine's byte order in place) as numbers. */
+function voxels(raw: Uint8Array<ArrayBuffer>, { type, littleEndian }: NiftiHeader): VoxelArray {
+  if (!littleEndian) swapBytes(raw, type.bytes);
+  const b = raw.buffer;
+  switch (type.name) {
+    case "uint8":
+      return raw;
+    case "int8":
+      return new Int8Array(b);
+    case "int16":
+      return new Int16Array(b);
+    case "uint16":
+      return new Uint16Array(b);
+    case "int32":
+      return new Int32Array(b);
+    case "uint32":
+      return new Uint32Array(b);
+    case "float32":
+      return new Float32Array(b);
+    case "float64":
+      return new Float64Array(b);
+    default: // 64-bit integers
+      return Float64Array.from(type.name === "int64" ? new BigInt64Array(b) : new BigUint64Array(b), Number);
+  }
+}
+
+function swapBytes(raw: Uint8Array, width: number): void {
+  for (let i = 0; i + width <= raw.length; i += width)
+    for (let a = i, b = i + width - 1; a < b; a++, b--) {
+      const low = raw[a]!;
+      raw[a] = raw[b]!;
+      raw[b] = low;
+    }
+}
+
+function scaled(data: VoxelArray, { slope, inter }: NiftiHeader): VoxelArray {
+  if (slope === 1 && inter === 0) return data;
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = data[i]! * slope + inter;
+  return out;
+}
+
+function withoutNonFinite(data: VoxelArray, name: string, warnings: string[]): VoxelArray {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return data;
+  let count = 0;
+  let least = Infinity;
+  for (const v of data) {
+    if (!Number.isFinite(v)) count++;
+    else if (v < least) least = v;
+  }
+  if (count === 0) return data;
+  if (count === data.length) throw new DataError(name, "data", "no voxel is finite", "export the image again");
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) data[i] = least;
+  warnings.push(`${name}: ${count} voxels are NaN or infinite: taken as the smallest value, ${least}.`);
+  return data;
+}
+
+/** The bytes of a NIfTI-1 file (gzipped unless `gzip` is false) that holds `data` where `like` holds its own voxels. */
+export function writeNifti(
+  data: WritableVoxels,
+  like: Pick<Placement, "name" | "shape" | "geometry">,
+  { gzip = true }: { gzip?: boolean } = {},
+): Uint8Array<ArrayBuffer> {
+  const { name, shape, geometry: g } = like;
+  const size = shape.join(" × ");
+  if (data.length !== voxelCount(shape))
+    throw new DataError(name, "data", `${data.length} voxels do not fill ${size}`, "give one value a voxel");
+  if (shape.some((n) => n > 32767))
+    throw new DataError(name, "dim", `${size} is more than NIfTI-1 can say (32,767)`, "crop the volume");
+  const [code, bits] = datatypeOf(data);
+  const out = new Uint8Array(352 + data.byteLength);
+  const view = new DataView(out.buffer);
+  view.setInt32(0, 348, true);
+  out[38] = 0x72; // "r": regular, for ANALYZE readers
+  [3, ...shape, 1, 1, 1, 1].forEach((n, i) => view.setInt16(40 + 2 * i, n, true));
+  view.setInt16(70, code, true);
+  view.setInt16(72, bits, true);
+  [...g.pixdim, 0, 0, 0, 0].forEach((v, i) => view.setFloat32(76 + 4 * i, v, true));
+  view.setFloat32(108, 352, true);
+  view.setFloat32(112, 1, true); // scl_slope
+  view.setUint8(123, g.xyztUnits);
+  out.set(new TextEncoder().encode("cmedl"), 148); // descrip
+  view.setInt16(252, g.qformCode, true);
+  view.setInt16(254, g.sformCode, true);
+  [...g.quaternion, ...g.qoffset, ...g.sform].forEach((v, i) => view.setFloat32(256 + 4 * i, v, true));
+  out.set([0x6e, 0x2b, 0x31, 0], 344); // "n+1"
+  out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 352);
+  // A fixed time keeps equal volumes equal as files.
+  return gzip ? gzipSync(out, { level: 6, mtime: 0 }) : out;
+}
+
+/** NIfTI's datatype code, and the bits of a voxel. */
+function datatypeOf(data: WritableVoxels): [code: number, bits: number] {
+  if (data instanceof Uint8Array) return [2, 8];
+  return data instanceof Int16Array ? [4, 16] : [16, 32];
+}

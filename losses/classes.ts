@@ -1,0 +1,121 @@
+// Losses of classes, as PyTorch defines them, in f32 and to f32.
+import {
+  ShapeError,
+  type Tensor,
+  add,
+  cast,
+  div,
+  equal,
+  expand,
+  full,
+  iota,
+  isFloat,
+  logSoftmax,
+  mul,
+  neg,
+  normalizeAxis,
+  notEqual,
+  reshape,
+  sameShape,
+  showShape,
+  sum,
+  where,
+  toF32,
+} from "../engine/index.ts";
+import { type LossOptions, reduced } from "./elementwise.ts";
+
+export interface ClassOptions extends LossOptions {
+  /** Where x has its classes; the last axis if absent. */
+  axis?: number;
+  /** Weight of each class, [C]. */
+  weight?: Tensor;
+  /** A label that counts for nothing, in the mean neither. */
+  ignore?: number;
+}
+
+/**
+ * What class losses share: whether labels name a class and count, each label's hits among the classes, and the class
+ * weights, against x's shape.
+ */
+function classes(op: string, x: Tensor, labels: Tensor, { axis = -1, weight, ignore = -100 }: ClassOptions) {
+  const d = normalizeAxis(op, axis, x.rank);
+  const count = x.shape[d]!;
+  const shape = x.shape.filter((_, i) => i !== d);
+  const kept = x.shape.map((n, i) => (i === d ? 1 : n));
+  if (!sameShape(labels.shape, shape) && !sameShape(labels.shape, kept))
+    throw new ShapeError(
+      op,
+      `labels are ${showShape(labels.shape)}; ` +
+        `for x ${showShape(x.shape)} with its ${count} classes along axis ${d} they must be ${showShape(shape)}`,
+    );
+  if (isFloat(labels.dtype) || labels.dtype === "bool")
+    throw new ShapeError(op, `labels are ${labels.dtype}; cast them to i32`);
+  const along = x.shape.map((n, i) => (i === d ? n : 1));
+  const label = reshape(cast(labels, "i32"), kept);
+  return {
+    d,
+    shape,
+    count,
+    counts: notEqual(label, ignore),
+    hit: equal(label, cast(reshape(iota([count]), along), "i32")),
+    weights: weight && reshape(needsWeight(op, weight, count), along),
+  };
+}
+
+function needsWeight(op: string, weight: Tensor, count: number): Tensor {
+  if (!sameShape(weight.shape, [count]))
+    throw new ShapeError(op, `weight is ${showShape(weight.shape)}; with ${count} classes it must be [${count}]`);
+  return weight;
+}
+
+/**
+ * −weight[t] · x[t] for log-probabilities x = logs [N, …, C] and labels t [N, …] (i32); "mean" divides by the sum of
+ * the labels' weights. Throws ShapeError.
+ */
+export function nllLoss(logs: Tensor, labels: Tensor, options: ClassOptions = {}): Tensor {
+  const x = toF32(logs);
+  const { d, shape, counts, hit, weights } = classes("nllLoss", x, labels, options);
+  const chosen = (t: Tensor | number): Tensor =>
+    reshape(
+      where(
+        counts,
+        sum(where(hit, expand(typeof t === "number" ? full(x.shape, t) : t, x.shape), 0), d, { keepDims: true }),
+        0,
+      ),
+      shape,
+    );
+  const loss = neg(chosen(weights ? mul(x, weights) : x));
+  if (options.reduction === "none" || options.reduction === "sum") return reduced(loss, options.reduction);
+  return div(sum(loss), sum(chosen(weights ?? 1)));
+}
+
+export interface CrossEntropyOptions extends ClassOptions {
+  /** This share of each label is spread over all classes. */
+  smoothing?: number;
+}
+
+/**
+ * −Σ_c weight[c] · t[c] · log softmax(x)[c] for logits x [N, …, C], where t is a label's class (i32 labels [N, …]) or
+ * given (probabilities of x's shape). "mean" divides by the labels' weights, or for probabilities by their number.
+ * Throws ShapeError.
+ */
+export function crossEntropyLoss(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { axis = -1, weight, smoothing = 0, reduction = "mean" } = options;
+  const name = "crossEntropyLoss";
+  const d = normalizeAxis(name, axis, x.rank);
+  const count = x.shape[d]!;
+  const log_ = logSoftmax(x, d);
+  if (isFloat(target.dtype) && sameShape(target.shape, x.shape)) {
+    const t = smoothing ? add(mul(target, 1 - smoothing), smoothing / count) : target;
+    const along = x.shape.map((n, i) => (i === d ? n : 1));
+    const loss = neg(sum(mul(weight ? mul(log_, reshape(needsWeight(name, weight, count), along)) : log_, t), d));
+    return reduction === "mean" ? div(sum(loss), loss.size) : reduced(loss, reduction);
+  }
+  const { shape, counts, hit, weights } = classes(name, x, target, options);
+  const weighted = weights ? mul(log_, weights) : log_;
+  const perLabel = (t: Tensor): Tensor => reshape(where(counts, sum(t, d, { keepDims: true }), 0), shape);
+  const own = neg(perLabel(where(hit, weighted, 0)));
+  const loss = smoothing ? add(mul(own, 1 - smoothing), mul(neg(perLabel(weighted)), smoothing / count)) : own;
+  if (reduction !== "mean") return reduced(loss, reduction);
+  return div(sum(loss), sum(perLabel(where(hit, weights ? expand(weights, x.shape) : full(x.shape, 1), 0))));
+}

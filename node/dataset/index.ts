@@ -1,0 +1,20 @@
+// Folders of images and label masks on disk, to the slices that networks see.
+//
+// Words: a case is a patient's image with its mask, as files; loaded, it holds a volume, an image in memory with its
+// geometry; a slice is what a network sees of a volume.
+export type { Case, Layout, CaseImage } from "./layout.ts";
+export {
+  type LoadOptions,
+  type Labels,
+  type Progress,
+  type SliceLoadOptions,
+  loadCase,
+  loadImage,
+  loadImageSlices,
+  loadSlices,
+  loadSlicesBy,
+  readVolume,
+} from "./load.ts";
+export { type Dataset, scanDataset, scanImages } from "./scan.ts";
+export { type FoundSplits, findSplits } from "./splits.ts";
+export { type CaseSurvey, affineToleranceMm, surveyCases } from "./survey.ts";

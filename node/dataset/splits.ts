@@ -1,0 +1,43 @@
+// The file of splits that goes with a set.
+import { dirname, join, resolve } from "node:path";
+import { DataError } from "../../data/errors.ts";
+import { type CaseName, type SplitLists, parseSplits } from "../../data/split.ts";
+import { exists, readBytes } from "../files.ts";
+
+export interface FoundSplits {
+  readonly path: string;
+  readonly lists: SplitLists;
+}
+
+const names = ["splits.json", "splits_final.json"];
+
+/**
+ * The splits that go with a set: `path` if given, else splits.json or splits_final.json in the folder, else beside it
+ * where they name cases of the set; `fold` is which of several. Undefined where there are none. Throws DataError where
+ * the file is no splits file.
+ */
+export async function findSplits(
+  { folder, cases }: { readonly folder: string; readonly cases: readonly CaseName[] },
+  { path, fold }: { path?: string; fold?: number } = {},
+): Promise<FoundSplits | undefined> {
+  if (path) return readSplits(path, fold);
+  for (const name of names) if (await exists(join(folder, name))) return readSplits(join(folder, name), fold);
+  const known = new Set(cases.flatMap((c) => [c.id, c.patient]));
+  for (const name of names) {
+    const beside = join(dirname(resolve(folder)), name);
+    if (!(await exists(beside))) continue;
+    const found = await readSplits(beside, fold).catch((error: unknown) => {
+      if (error instanceof DataError) return undefined; // a file of that name which is none of ours
+      throw error;
+    });
+    if (found && namesAny(found.lists, known)) return found;
+  }
+  return undefined;
+}
+
+async function readSplits(path: string, fold: number | undefined): Promise<FoundSplits> {
+  return { path, lists: parseSplits(new TextDecoder().decode(await readBytes(path)), path, fold) };
+}
+
+const namesAny = ({ train, val }: SplitLists, known: ReadonlySet<string>): boolean =>
+  [...Object.values(train), val].some((ids) => ids.some((id) => known.has(id)));

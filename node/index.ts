@@ -1,0 +1,56 @@
+// What needs files or Dawn, without the command line: a GPU for Node, folders of scans, runs, segmentation, evaluation.
+//
+//   using device = await Device.open((await openNodeGpu()).gpu);     // Device: "cmedl", presetConfig: "cmedl/train"
+//   const narrator = new Narrator();
+//   const { config, sources } = await planRun(presetConfig("cmedl", { data: { student: "ct", teacher: "mr" } }));
+//   const run = await RunFolder.create("runs/first");
+//   await run.writeConfig(config);
+//   await trainRun(device, config, await loadRunSets(config, sources, narrator), run, narrator);
+
+// A GPU
+export {
+  type GpuChoice,
+  GpuUnavailableError,
+  type ListedAdapter,
+  type NodeGpu,
+  type NodeGpuOptions,
+  describeChoice,
+  knownDawnFeatures,
+  openNodeGpu,
+  profilingFeatures,
+  tensorCoreFeatures,
+} from "./gpu/open.ts";
+export { readTuning } from "./gpu/tuning-file.ts";
+
+// Scans
+export {
+  type Case,
+  type Dataset,
+  type FoundSplits,
+  type CaseImage,
+  type LoadOptions,
+  type SliceLoadOptions,
+  findSplits,
+  loadCase,
+  readVolume,
+  scanDataset,
+  scanImages,
+} from "./dataset/index.ts";
+export { type PhantomCounts, type Source, imageSource, phantomSource, scanSource } from "./run/source.ts";
+
+// Configurations and runs
+export { readWholeConfig, writeConfig } from "./config-file.ts";
+export { RunFolder, type Status } from "./run/folder.ts";
+export { type RunPlan, openSources, planRun } from "./run/plan.ts";
+export { type RunSets, type RunSources, loadRunSets } from "./run/sets.ts";
+export { type RunResult, type TrainRunOptions, trainRun } from "./run/train.ts";
+export { type Bar, Narrator } from "./narrator.ts";
+
+// Trained networks
+export { VolumeSegmenter, maskOf, maskValues, prepareVolume } from "./run/segment.ts";
+export { type EvaluateOptions, type Evaluation, type TestCase, evaluateRun, testCases } from "./run/evaluate.ts";
+export { type Weights, type WeightsOptions, readWeights } from "./run/weights.ts";
+
+// Errors
+export { CommandError } from "./errors.ts";
+export { FileError, writeAtomic } from "./files.ts";

@@ -1,0 +1,69 @@
+// From a configuration as it was asked for to a whole one: what the folders of data and the file of VGG weights decide.
+import { defaultFieldMm } from "../../data/slices.ts";
+import { type CaseName, splitUnpaired } from "../../data/split.ts";
+import type { TrainConfig } from "../../train/config/config.ts";
+import type { Regime } from "../../train/regime.ts";
+import { makeRegime } from "../../train/regimes/make.ts";
+import type { RunSources } from "./sets.ts";
+import { type Source, imageSource, scanSource } from "./source.ts";
+import { examineVgg } from "./vgg.ts";
+
+export interface RunPlan {
+  /** The whole configuration: with the cases, the field and the features' taps. */
+  readonly config: TrainConfig;
+  readonly sources: RunSources;
+  /** The file that split the student's cases; undefined where they were split by patient from the seed. */
+  readonly splits: string | undefined;
+}
+
+/**
+ * Scans the folders that `asked.data` names, splits their cases and fills in what is not given. A teacher that is named
+ * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Throws
+ * DataError where a folder, a header, the splits or the file of VGG weights is wrong.
+ */
+export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inputs): Promise<RunPlan> {
+  const { data, seed } = asked;
+  const student = await scanSource(data.student);
+  const teacher = data.teacher === "" ? undefined : await teacherSource(data.teacher, inputs);
+  const splitsFile = data.splits ?? undefined;
+  const studentSplits = await student.splits(splitsFile);
+  const teacherSplits = await teacher?.splits(splitsFile);
+  const split = splitUnpaired(student.cases, teacher?.cases ?? [], {
+    seed,
+    lists: { student: studentSplits?.lists, teacher: teacherSplits?.lists },
+  });
+  const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
+  const config = await withFeaturesOfFile({
+    ...asked,
+    data: { ...data, fieldMm: data.fieldMm ?? Math.round(defaultFieldMm(sides)) },
+    cases: {
+      studentTrain: idsOf(split.student.train),
+      studentVal: idsOf(split.student.val),
+      teacherTrain: idsOf(split.teacher.train),
+    },
+  });
+  const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
+  return { config, sources, splits: studentSplits?.path };
+}
+
+/** The sources of a whole configuration, as a resume reads them. Throws DataError where a folder is wrong. */
+export async function openSources(config: TrainConfig, inputs = makeRegime(config).inputs): Promise<RunSources> {
+  const { data } = config;
+  const teacher = inputs.includes("xM") ? await teacherSource(data.teacher, inputs) : undefined;
+  return { student: await scanSource(data.student), teacher };
+}
+
+/** With the taps and the width that the file of VGG weights has, where one is named. Throws DataError, FileError. */
+export async function withFeaturesOfFile(config: TrainConfig): Promise<TrainConfig> {
+  const { networks } = config;
+  const { features } = networks;
+  if (features.file === null) return config;
+  const found = await examineVgg(features.file, features);
+  return { ...config, networks: { ...networks, features: { ...features, ...found } } };
+}
+
+/** The teacher's folder; its masks are asked for only where the regime reads them. */
+const teacherSource = (folder: string, inputs: Regime["inputs"]): Promise<Source> =>
+  inputs.includes("yM") ? scanSource(folder) : imageSource(folder);
+
+export const idsOf = (cases: readonly CaseName[]): string[] => cases.map((c) => c.id);

@@ -1,0 +1,167 @@
+// What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, pictures, checkpoints, bars and lines on
+// the terminal.
+import { join } from "node:path";
+import type { SliceSet } from "../../data/slices.ts";
+import type { TrainConfig } from "../../train/config/config.ts";
+import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
+import type { Bar, Narrator } from "../narrator.ts";
+import type { RunFolder } from "./folder.ts";
+import { curvesPng, epochPng } from "./pictures.ts";
+
+/** An epoch's line of log.jsonl. */
+export interface EpochEvent {
+  readonly event: "epoch";
+  /** From 1. */
+  readonly epoch: number;
+  readonly steps: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly validationLoss: number | null;
+  readonly dice: number | null;
+  /** Dice by case. */
+  readonly cases: Readonly<Record<string, number>>;
+  /** Dice by label, where there are several classes. */
+  readonly classes?: Readonly<Record<string, number>>;
+  readonly best: boolean;
+}
+
+export interface ReporterOptions {
+  readonly config: TrainConfig;
+  readonly validation: SliceSet;
+  readonly stepsPerEpoch: number;
+  /** Where the run begins, or goes on. */
+  readonly at: { readonly epoch: number; readonly step: number };
+}
+
+export class Reporter {
+  /** Of the epochs that ended since this reporter began. */
+  readonly reports: EpochReport[] = [];
+  readonly #history: EpochEvent[] = [];
+  readonly #epochBar: Bar;
+  #stepBar: Bar;
+
+  constructor(
+    readonly run: RunFolder,
+    readonly narrator: Narrator,
+    readonly options: ReporterOptions,
+  ) {
+    const { config, stepsPerEpoch, at } = options;
+    this.#epochBar = narrator.bar("epoch", config.optimization.epochs, at.epoch);
+    this.#stepBar = narrator.bar(`step of ${at.epoch + 1}`, stepsPerEpoch, at.step);
+  }
+
+  /** Takes the epochs of log.jsonl as the ones before: results.csv and curves.png hold them too. */
+  async readHistory(): Promise<void> {
+    const events = await this.run.events();
+    this.#history.push(...(events.filter((e) => e.event === "epoch") as unknown as EpochEvent[]));
+  }
+
+  /** What the training loop calls. */
+  get hooks(): TrainingHooks {
+    const { run } = this;
+    return {
+      onStep: (report) => this.#onStep(report),
+      onEpoch: (report, pictures) => this.#onEpoch(report, pictures),
+      save: (bytes, progress, isBest) => run.saveCheckpoint(bytes, progress.steps, isBest),
+      latest: () => run.latestCheckpoint().catch(() => undefined),
+    };
+  }
+
+  async #onStep({ epoch, step, steps, ms, losses, norms }: StepReport): Promise<void> {
+    await this.run.log({
+      event: "step",
+      epoch: epoch + 1,
+      step: step + 1,
+      steps,
+      ms: Math.round(ms),
+      losses,
+      norms,
+    });
+    this.#stepBar.advance(`${shortLosses(losses)}  ${(ms / 1000).toFixed(2)} s/step`);
+  }
+
+  async #onEpoch(report: EpochReport, pictures: EpochPictures | undefined): Promise<void> {
+    const { run, narrator } = this;
+    const { config, validation, stepsPerEpoch } = this.options;
+    const { labels } = config.data;
+    const { epochs } = config.optimization;
+    const number = report.epoch + 1;
+    this.reports.push(report);
+    this.#stepBar.done();
+    const event = epochEvent(report, labels);
+    this.#history.push(event);
+    await run.log(event);
+    await run.writeResults(this.#history.map(resultRow));
+    if (pictures)
+      await run.writePicture(run.picturePath(report.epoch), epochPng(pictures, validation, `epoch ${number}`, labels));
+    await run.writePicture(join(run.path, "curves.png"), curvesPng(this.#history));
+    narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
+    this.#epochBar.advance();
+    if (number < epochs) this.#stepBar = narrator.bar(`step of ${number + 1}`, stepsPerEpoch);
+  }
+}
+
+function epochEvent(
+  { epoch, steps, losses, validation, isBest }: EpochReport,
+  labels: readonly number[] | null,
+): EpochEvent {
+  const classes = validation?.dice.classes;
+  return {
+    event: "epoch",
+    epoch: epoch + 1,
+    steps,
+    losses,
+    validationLoss: validation?.loss ?? null,
+    dice: validation?.dice.mean ?? null,
+    cases: validation?.dice.cases ?? {},
+    ...(classes ? { classes: byLabel(classes, labels) } : {}),
+    best: isBest,
+  };
+}
+
+/** An epoch's row of results.csv. */
+function resultRow({
+  epoch,
+  steps,
+  validationLoss,
+  dice,
+  classes,
+  losses,
+}: EpochEvent): Record<string, number | string> {
+  const ofLabels = Object.entries(classes ?? {}).map(([label, d]) => [`dice label ${label}`, d]);
+  return {
+    epoch,
+    steps,
+    validationLoss: validationLoss ?? "",
+    dice: dice ?? "",
+    ...Object.fromEntries(ofLabels),
+    ...losses,
+  };
+}
+
+/** "  validation loss 0.412, Dice 0.671 (1: 0.70, 2: 0.64) (best)", or nothing where nothing was validated. */
+function validationText({ validationLoss, dice, classes, best }: EpochEvent): string {
+  if (validationLoss === null || dice === null) return "";
+  const ofLabels = Object.entries(classes ?? {}).map(
+    ([label, d]) => `${label}: ${Number.isNaN(d) ? "–" : d.toFixed(2)}`,
+  );
+  const classText = classes ? ` (${ofLabels.join(", ")})` : "";
+  return `  validation loss ${validationLoss.toFixed(3)}, Dice ${dice.toFixed(3)}${classText}${best ? " (best)" : ""}`;
+}
+
+/** The losses worth a glance, in the paper's names, the first first. */
+const SHORT = ["lossG", "lossEG", "lossDc", "lossDM", "cx", "hintS", "distS", "mutual", "diceCT", "dicePM"];
+const SHOWN = 5;
+
+/** "lossG 1.234 lossDM 0.500 …". */
+function shortLosses(losses: Readonly<Record<string, number>>): string {
+  return SHORT.flatMap((name) => {
+    const loss = losses[name];
+    return loss === undefined ? [] : [`${name} ${loss.toFixed(3)}`];
+  })
+    .slice(0, SHOWN)
+    .join(" ");
+}
+
+/** Dice of classes 1, 2, … under the masks' own values. */
+const byLabel = (classes: readonly number[], labels: readonly number[] | null): Record<string, number> =>
+  Object.fromEntries(classes.map((d, k) => [String(labels?.[k] ?? k + 1), d]));

@@ -1,0 +1,91 @@
+// What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
+import type { Device, Program, Tensor } from "../engine/index.ts";
+import type { Regime } from "./regime.ts";
+import { type ValidationSet, compileSegmenter, probabilities, segmentSlices } from "./validation.ts";
+
+/** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
+export interface EpochPictures {
+  readonly rows: readonly {
+    readonly slice: number;
+    readonly ct: Float32Array;
+    readonly pM?: Float32Array;
+    readonly rC?: Float32Array;
+    readonly probability: Float32Array;
+  }[];
+}
+
+export interface InferenceOptions {
+  readonly validation?: ValidationSet;
+  /** Slices of the validation set to make pictures of after each epoch. */
+  readonly pictured?: readonly number[];
+  /** Slices per inference run. Default 8. */
+  readonly inferenceBatch?: number;
+}
+
+export class InferencePrograms {
+  private constructor(
+    readonly size: number,
+    readonly options: InferenceOptions,
+    readonly segmenter: Program<"probability">,
+    readonly pictures: Program | undefined,
+  ) {}
+
+  /** For images of `size` × `size`. Where weights have a moving average, it is the average that is judged. */
+  static async compile(
+    device: Device,
+    regime: Regime,
+    size: number,
+    options: InferenceOptions,
+  ): Promise<InferencePrograms> {
+    const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
+    const count = options.pictured?.length ?? 0;
+    const pictures = count
+      ? await device.compile<"x", string>(
+          ({ x }) => ({ probability: probabilities(segment(x)), ...withAverages(regime, () => regime.pictures(x)) }),
+          { x: [count, size, size, 1] },
+          { name: "pictures" },
+        )
+      : undefined;
+    const segmenter = await compileSegmenter(device, segment, options.inferenceBatch ?? 8, size);
+    return new InferencePrograms(size, options, segmenter, pictures);
+  }
+
+  /** Probabilities [count, size, size, K] of slices [count, size, size] in [−1, 1]. */
+  segment(images: Float32Array): Promise<Float32Array> {
+    return segmentSlices(this.segmenter, images, this.size, this.options.inferenceBatch ?? 8);
+  }
+
+  /** Pictures of the slices that were asked for; undefined where none were. */
+  async picture(): Promise<EpochPictures | undefined> {
+    const { pictured, validation } = this.options;
+    if (!this.pictures || !pictured || !validation) return undefined;
+    const n = validation.size ** 2;
+    const x = new Float32Array(pictured.length * n);
+    pictured.forEach((slice, i) => x.set(validation.images.subarray(slice * n, (slice + 1) * n), i * n));
+    this.pictures.run({ x });
+    const values: Readonly<Record<string, ArrayLike<number>>> = await this.pictures.read();
+    const row = (name: string, i: number): Float32Array | undefined => {
+      const all = values[name] as Float32Array | undefined;
+      const each = all ? all.length / pictured.length : 0;
+      return all?.slice(i * each, (i + 1) * each);
+    };
+    return {
+      rows: pictured.map((slice, i) => ({
+        slice,
+        ct: x.slice(i * n, (i + 1) * n),
+        pM: row("pM", i),
+        rC: row("rC", i),
+        probability: row("probability", i)!,
+      })),
+    };
+  }
+
+  dispose(): void {
+    this.segmenter.dispose();
+    this.pictures?.dispose();
+  }
+}
+
+/** What `f` gives with every optimizer's moving averages in place of its parameters. Within a trace. */
+const withAverages = <T>({ optimizers }: Regime, f: () => T): T =>
+  optimizers.reduceRight<() => T>((inner, o) => () => o.averaged(inner), f)();

@@ -1,0 +1,145 @@
+// The steps of a regime as programs: which one's turn it is, what a run of it gave, and whether all of that is finite.
+import {
+  type Device,
+  type Program,
+  type Watch,
+  autocast,
+  firstNotFinite,
+  rememberSites,
+  watchFinite,
+} from "../engine/index.ts";
+import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
+import { augmentedStep } from "./augment.ts";
+import type { Progress } from "./checkpoint.ts";
+import type { Losses, Regime, Step } from "./regime.ts";
+import { linearDecay } from "./schedule.ts";
+
+export interface StepOptions {
+  readonly epochs: number;
+  /** Epoch from which learning rates fall linearly, to 0 after the last. */
+  readonly decayFrom?: number;
+  /** "mixed": products in half precision, for which the device needs shader-f16. */
+  readonly precision?: "f32" | "mixed";
+  /** Whether each step is watched for numbers that are not finite, which costs a pass over every tensor. */
+  readonly debugNans?: boolean;
+}
+
+/** What a step gave. */
+export interface StepValues {
+  readonly losses: Readonly<Record<string, number>>;
+  /** Norm of each optimizer's gradient, by its name. */
+  readonly norms: Readonly<Record<string, number>>;
+  /** What of it is not finite, in words. */
+  readonly notFinite: readonly string[];
+}
+
+type Values = Readonly<Record<string, ArrayLike<number>>>;
+
+/** Names of a program's outputs beside the losses: an optimizer's norm behind this prefix, and what a watch counted. */
+const NORM = "norm ";
+const COUNTS = "not finite";
+
+export class StepPrograms {
+  readonly #programs = new Map<Step, Program>();
+  /** What the programs of watched steps watch. */
+  readonly #watches = new Map<Step, Watch>();
+
+  private constructor(
+    readonly device: Device,
+    readonly regime: Regime,
+    readonly batches: UnpairedBatches,
+    readonly options: StepOptions,
+  ) {}
+
+  static async compile(
+    device: Device,
+    regime: Regime,
+    batches: UnpairedBatches,
+    options: StepOptions,
+  ): Promise<StepPrograms> {
+    const all = new StepPrograms(device, regime, batches, options);
+    const watches = options.debugNans ? all.#watches : undefined;
+    for (const step of new Set(regime.steps)) all.#programs.set(step, await all.#compile(step, watches));
+    return all;
+  }
+
+  /** The program of the last of the steps that take turns. */
+  get last(): Program {
+    return this.#programs.get(this.regime.steps.at(-1)!)!;
+  }
+
+  /** Runs the step whose turn it is. */
+  start(progress: Progress, buffers: BatchBuffers): Program {
+    const { epochs, decayFrom } = this.options;
+    const decay = decayFrom === undefined ? 1 : linearDecay(progress.epoch, decayFrom, epochs - decayFrom);
+    for (const optimizer of this.regime.optimizers) optimizer.decay = decay;
+    const program = this.#programs.get(this.#stepAt(progress))!;
+    program.run({ ...buffers });
+    return program;
+  }
+
+  /** What a step gave. An overflow that halves a loss's scale is as it should be. */
+  judge(values: Values, progress: Progress): StepValues {
+    const losses: Record<string, number> = {};
+    const norms: Record<string, number> = {};
+    for (const [name, scalar] of Object.entries(values)) {
+      if (name.startsWith(NORM)) norms[name.slice(NORM.length)] = scalar[0]!;
+      else if (name !== COUNTS) losses[name] = scalar[0]!;
+    }
+    const scaled = new Set(this.regime.optimizers.filter((o) => o.options.scaled).map((o) => o.name));
+    const watch = this.#watches.get(this.#stepAt(progress));
+    const first = watch && scaled.size === 0 ? firstNotFinite(watch, values[COUNTS]!) : undefined;
+    const notFinite = first ? [first] : [];
+    for (const [name, v] of Object.entries(losses)) if (!Number.isFinite(v)) notFinite.push(`${name} is ${v}`);
+    for (const [name, v] of Object.entries(norms))
+      if (!Number.isFinite(v) && !scaled.has(name)) notFinite.push(`the gradient of optimizer ${name} has norm ${v}`);
+    return { losses, norms, notFinite };
+  }
+
+  /** Runs the step of `progress` once more, watched: its first tensor that is not finite, in words. */
+  async firstNotFinite(progress: Progress, buffers: BatchBuffers): Promise<string | undefined> {
+    const step = this.#stepAt(progress);
+    const watches = new Map<Step, Watch>();
+    using program = await this.#compile(step, watches);
+    program.run({ ...buffers });
+    const values: Values = await program.read();
+    return firstNotFinite(watches.get(step)!, values[COUNTS]!);
+  }
+
+  dispose(): void {
+    for (const program of this.#programs.values()) program.dispose();
+  }
+
+  #stepAt({ steps }: Progress): Step {
+    const turns = this.regime.steps;
+    return turns[steps % turns.length]!;
+  }
+
+  /**
+   * A step as a program: its losses, the norms of gradients, and where `watches` is given, a watch over all that it
+   * computes.
+   */
+  async #compile(step: Step, watches: Map<Step, Watch> | undefined): Promise<Program> {
+    const { device, regime, batches } = this;
+    const mixed: Step = (batch) => autocast("f16", () => step(batch));
+    const augmented = augmentedStep(this.options.precision === "mixed" ? mixed : step);
+    const before = rememberSites(watches !== undefined);
+    try {
+      return await device.compile(
+        (inputs): Losses => {
+          for (const optimizer of regime.optimizers) optimizer.norm = undefined;
+          const given: Losses = { ...augmented(inputs) };
+          for (const { name, norm } of regime.optimizers) if (norm) given[NORM + name] = norm;
+          if (!watches) return given;
+          const watch = watchFinite(Object.values(given));
+          watches.set(step, watch);
+          return { ...given, [COUNTS]: watch.counts };
+        },
+        batches.shapes,
+        { mode: "train", name: `${regime.kind} step` },
+      );
+    } finally {
+      rememberSites(before);
+    }
+  }
+}
