@@ -9,8 +9,6 @@ import { expand } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { type None, type Operand, binary, broadcast, dtypeOf, functionsIn, unary } from "./expression.ts";
 
-export { type Operand, broadcast } from "./expression.ts";
-
 const numbers = { integers: true } as const;
 const addRaw = binary("add", "(a + b)", (dy) => [dy, dy], numbers);
 const subRaw = binary("sub", "(a - b)", (dy) => [dy, neg(dy)], numbers);
