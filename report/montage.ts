@@ -93,11 +93,13 @@ const classColours: readonly Colour[] = [
   colours.algorithm,
 ];
 
+const classColour = (k: number): Colour => classColours[k % classColours.length]!;
+
 /** Contours of each class in its own colour. */
 const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] =>
   Array.from({ length: classes }, (_, k) => ({
     mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)),
-    colour: classColours[k % classColours.length],
+    colour: classColour(k),
     side: "inside",
   }));
 
@@ -125,7 +127,7 @@ export function epochPicture(
         size,
         title,
         labels: ["image", "pseudo", "cycled", "expert", "algorithm"],
-        legend: classes.map((text, k) => ({ text, colour: classColours[k % classColours.length] })),
+        legend: classes.map((text, k) => ({ text, colour: classColour(k) })),
       },
     );
   }
