@@ -10,7 +10,7 @@ export interface CaseName {
 export interface Split<C extends CaseName = CaseName> {
   readonly train: readonly C[];
   readonly val: readonly C[];
-  /** Cases that neither train nor choose an epoch; where there are lists that name some. */
+  /** Cases that neither train nor choose an epoch; absent unless a list names some. */
   readonly test?: readonly C[];
 }
 
@@ -95,8 +95,8 @@ function namesOf(value: unknown, field: string, fail: Fail): string[] {
 const named = (c: CaseName, ids: ReadonlySet<string>): boolean => ids.has(c.id) || ids.has(c.patient);
 
 /**
- * The lists applied to one set. Where there are several training lists, the one whose names are all in the set is
- * meant.
+ * Applies the lists to one set. If there are several training lists, it takes the one whose names are all in the set.
+ * Throws DataError where a name is not.
  */
 export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonly C[], name: string): Split<C> {
   const known = new Set(cases.flatMap((c) => [c.id, c.patient]));
@@ -123,8 +123,8 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
 }
 
 /**
- * A part (`fraction`, at least one patient) validates, drawn by patient from the seed. Throws DataError with fewer
- * than two patients.
+ * Draws the patients that validate from the seed: `fraction` of them, at least one. Throws DataError with fewer than
+ * two patients.
  */
 export function randomSplit<C extends CaseName>(
   cases: readonly C[],

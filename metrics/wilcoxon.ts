@@ -10,7 +10,7 @@ export interface Wilcoxon {
   readonly exact: boolean;
 }
 
-/** Up to this many pairs without ties or zeros the distribution is counted out. */
+/** The distribution is counted out for up to this many pairs without ties or zeros. */
 const EXACT = 50;
 
 /**
@@ -43,7 +43,7 @@ export function fewestPairs(level = 0.05): number {
 
 /** Ranks from 1, equal values sharing the mean of theirs; and Σ (t³ − t) over groups of t equal ones. */
 function ranksOf(values: readonly number[]): { ranks: number[]; ties: number } {
-  // Infinity − Infinity is NaN: equal values are told apart first.
+  // Infinity − Infinity is NaN: equal values are looked for first.
   const rising = (p: number, q: number): number => (p === q ? 0 : p - q);
   const order = [...values.keys()].sort((i, j) => rising(values[i]!, values[j]!));
   const ranks = new Array<number>(values.length);

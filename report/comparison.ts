@@ -29,7 +29,7 @@ export interface Cell {
   readonly n: number;
   readonly best: boolean;
   /**
-   * Of the two-sided paired Wilcoxon test against the reference on the cases that both have; NaN for the reference
+   * p of the two-sided paired Wilcoxon test against the reference, on the cases that both have; NaN for the reference
    * itself.
    */
   readonly p: number;

@@ -104,9 +104,9 @@ const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] =>
   }));
 
 /**
- * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). Of
- * several classes, named by `classes`, the last is two: the expert's contours and the algorithm's, each class in its
- * colour.
+ * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). With
+ * several classes, named by `classes`, the last column becomes two: the expert's contours and the algorithm's, each
+ * class in a colour of its own.
  */
 export function epochPicture(
   rows: readonly EpochRow[],
