@@ -7,7 +7,6 @@ import {
   avgPool2d,
   batchNorm,
   conv2d,
-  conv2dInputGrad,
   grad,
   instanceNorm,
   layerNorm,
@@ -15,6 +14,7 @@ import {
   resize,
   sizeOf,
 } from "../engine/index.ts";
+import { conv2dInputGrad } from "../engine/ops/conv.ts";
 import { type Case, LARGEST_ERROR, type Prepared } from "./case.ts";
 import {
   type ConvLayer,

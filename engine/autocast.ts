@@ -1,7 +1,7 @@
 // Which dtype products are computed from: what a network's f32 parameters and inputs become inside autocast.
 import { type DType, isFloat, promote } from "./dtype.ts";
 import type { Tensor } from "./tensor.ts";
-import { cast } from "./ops/elementwise.ts";
+import { cast } from "./ops/cast.ts";
 
 /** Of products in progress; absent outside autocast. */
 let product: "f16" | "f32" | undefined;
@@ -26,16 +26,19 @@ export function autocast<T>(dtype: "f16" | "f32", f: () => T): T {
  * Operands of a product in one dtype: autocast's, or what theirs promote to. What is no float is left for the op to
  * refuse.
  */
-export function operands(...xs: Tensor[]): Tensor[] {
+export function operands<T extends readonly Tensor[]>(...xs: T): T {
   if (!xs.every((x) => isFloat(x.dtype))) return xs;
   const dtype = product ?? common(xs);
-  return xs.map((x) => cast(x, dtype));
+  return castAll(xs, dtype);
 }
 
 /** Operands in the dtype that theirs promote to. */
-export function alike(...xs: Tensor[]): Tensor[] {
-  const dtype = common(xs);
-  return xs.map((x) => cast(x, dtype));
+export function alike<T extends readonly Tensor[]>(...xs: T): T {
+  return castAll(xs, common(xs));
 }
+
+/** As many tensors as there are in T. */
+const castAll = <T extends readonly Tensor[]>(xs: T, dtype: DType): T =>
+  xs.map((x) => cast(x, dtype)) as readonly Tensor[] as T;
 
 const common = (xs: readonly Tensor[]): DType => xs.map((x) => x.dtype).reduce((a, b) => promote(a, b)!);

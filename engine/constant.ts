@@ -46,3 +46,7 @@ export const iota = (shape: Shape): Tensor => apply(iotaOp, [], { shape });
 /** The value of a constant tensor, or undefined. */
 export const constantValue = (x: Tensor): number | undefined =>
   x.node.op === constantOp ? (x.node.attrs as ConstAttrs).value : undefined;
+
+/** The attributes of a program's input, or of a host input, which has a feed; undefined of other tensors. */
+export const inputOf = ({ node: { op, attrs } }: Tensor): Readonly<InputAttrs> | undefined =>
+  op === inputOp ? (attrs as InputAttrs) : undefined;

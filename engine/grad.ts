@@ -4,7 +4,8 @@ import { UsageError } from "./errors.ts";
 import { show } from "./shape.ts";
 import type { PassOp } from "./op.ts";
 import { type Node, type Tensor, apply } from "./tensor.ts";
-import { add, cast } from "./ops/elementwise.ts";
+import { cast } from "./ops/cast.ts";
+import { add } from "./ops/elementwise.ts";
 
 /** Nodes that `of` depends on, in creation (topological) order. */
 export function ancestors(of: readonly Tensor[]): Node[] {

@@ -1,41 +1,161 @@
 // The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
-export { Tensor, rememberSites } from "./tensor.ts";
-export { type DType, type TypedArray, isFloat } from "./dtype.ts";
-export { type Shape, normalizeAxis, sameShape, sizeOf, show as showShape } from "./shape.ts";
-export * from "./errors.ts";
-export { full, input, hostInput, iota, zerosLike } from "./constant.ts";
-export { Variable, ARENA_BLOCK, type VariableOptions, arenaOf, substituted } from "./variable.ts";
-export { Module, Parameter } from "./module.ts";
-export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
-export { followAverage } from "./running-average.ts";
-export { RandomStreams, pcg3d, randomUniform, stepKey } from "./random.ts";
-export { RandomStream } from "./random-stream.ts";
+// What is listed here is public; the rest of engine/ may change at any time.
+
+// Tensors and what a graph starts from
+export { Tensor } from "./tensor.ts";
+export type { DType, TypedArray } from "./dtype.ts";
+export type { Shape } from "./shape.ts";
+export { full, hostInput, input, iota, zerosLike } from "./constant.ts";
+export { Variable, type VariableOptions } from "./variable.ts";
 export { autocast } from "./autocast.ts";
 export { grad, stopGradient, withGradient } from "./grad.ts";
-export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
-export { type Mode, currentTrace, mode, requireTrace, withoutEffects } from "./trace.ts";
-export * from "./ops/elementwise.ts";
-export * from "./ops/activation.ts";
-export * from "./ops/reduce.ts";
-export * from "./ops/movement.ts";
-export * from "./ops/norm.ts";
-export * from "./ops/softmax.ts";
-export * from "./ops/adam.ts";
-export * from "./ops/conv.ts";
-export * from "./ops/matmul.ts";
-export * from "./ops/pool.ts";
-export * from "./ops/resize.ts";
-export * from "./ops/pad.ts";
-export * from "./ops/dropout.ts";
+
+// Modules, their initial values, and random numbers
+export { Module, Parameter } from "./module.ts";
+export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
+export { RandomStreams, randomUniform, stepKey } from "./random.ts";
+export { RandomStream } from "./random-stream.ts";
+
+// Ops: elementwise
+export { cast } from "./ops/cast.ts";
+export type { Operand } from "./ops/expression.ts";
+export {
+  abs,
+  add,
+  atan,
+  ceil,
+  clamp,
+  cos,
+  div,
+  equal,
+  erf,
+  erfc,
+  exp,
+  expm1,
+  finite,
+  floor,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  log,
+  log1p,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  notEqual,
+  pow,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  sqrt,
+  square,
+  sub,
+  total,
+  weightedSum,
+  where,
+} from "./ops/elementwise.ts";
+export {
+  elu,
+  gelu,
+  leakyRelu,
+  logSigmoid,
+  prelu,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  softsign,
+  tanh,
+} from "./ops/activation.ts";
+
+// Ops: shapes, and elements by index
+export { concat, flip, place, type Range, reshape, slice, split, stack, transpose } from "./ops/movement.ts";
+export { expand, tile } from "./ops/broadcast.ts";
+export { type PadOptions, pad } from "./ops/pad.ts";
+export { pixelShuffle, pixelUnshuffle } from "./ops/shuffle.ts";
 export { gather, take } from "./ops/gather.ts";
-export * from "./ops/scan.ts";
-export * from "./ops/arg-extreme.ts";
-export * from "./ops/shuffle.ts";
-export * from "./ops/grid-sample.ts";
-export * from "./ops/contextual.ts";
+export { type GridSampleOptions, gridSample } from "./ops/grid-sample.ts";
+
+// Ops: over axes
+export {
+  max,
+  mean,
+  min,
+  moments,
+  norm2,
+  prod,
+  type ReduceOptions,
+  std,
+  sum,
+  variance,
+} from "./ops/reduce.ts";
+export { argMax, argMin } from "./ops/arg-extreme.ts";
+export { cumSum } from "./ops/scan.ts";
+export { logSoftmax, logSumExp, softmax } from "./ops/softmax.ts";
+
+// Ops: of networks
+export {
+  batchNorm,
+  cosineSimilarity,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  normalize,
+  unitLength,
+} from "./ops/norm.ts";
+export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./ops/conv.ts";
+export { type MatmulOptions, linear, matmul } from "./ops/matmul.ts";
+export {
+  type AvgPoolOptions,
+  type MaxPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  maxPool2d,
+  maxPool2dIndices,
+  maxUnpool2d,
+} from "./ops/pool.ts";
+export { type ResizeOptions, resize } from "./ops/resize.ts";
+export { type DropoutOptions, dropout } from "./ops/dropout.ts";
+export { type ContextualMatchOptions, contextualMatch } from "./ops/contextual.ts";
+
+// Programs, and the device that runs them
 export { Device, type CompileOptions, type Estimate, type InputSpec } from "./run/device.ts";
-export { type Feeds, Program, type ProgramStats, type Values } from "./run/program.ts";
-export { type ExplainedDispatch, Explanation } from "./run/explain.ts";
+export { type Feeds, Program, type ProgramStats, type TuneOptions, type Values } from "./run/program.ts";
+export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run/explain.ts";
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
 export type { Tuned, TunedKernel } from "./gpu/tuner.ts";
+export { type Mode, mode, withoutEffects } from "./trace.ts";
+
+// What is thrown
+export {
+  CorruptFileError,
+  DeviceLostError,
+  EngineError,
+  GpuValidationError,
+  LimitExceededError,
+  MemoryBudgetError,
+  NumericalError,
+  OutOfMemoryError,
+  ShaderCompileError,
+  ShapeError,
+  UsageError,
+} from "./errors.ts";
+
+// For models/, losses/ and train/ alone: what the parts of this project need of each other. Not for other users.
+export { rememberSites } from "./tensor.ts";
+export { isFloat } from "./dtype.ts";
+export { normalizeAxis, sameShape, show as showShape, sizeOf } from "./shape.ts";
+export { toF32 } from "./ops/cast.ts";
+export { sumTo } from "./ops/broadcast.ts";
+export { pack } from "./ops/movement.ts";
+export { type AdamAttrs, adamStep } from "./ops/adam.ts";
+export { ARENA_BLOCK, arenaOf, substituted } from "./variable.ts";
+export { followAverage } from "./running-average.ts";
+export { requireTrace } from "./trace.ts";
+export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";

@@ -11,17 +11,22 @@ export interface Spec {
 
 export type Attrs = object;
 
+export type AtLeastOne<T> = readonly [T, ...T[]];
+/** The inputs that an op takes, and for each of them a T. */
+export type OpInputs = readonly Tensor[];
+export type Each<I extends OpInputs, T> = { readonly [K in keyof I]: T };
+
 /** Cotangent of each output; null where nothing flows back. */
 export type Cotangents = readonly (Tensor | null)[];
 
-interface OpBase<A extends Attrs> {
+interface OpBase<A extends Attrs, I extends OpInputs> {
   readonly name: string;
   /** Shapes and dtypes of the outputs; throws ShapeError. */
-  infer(inputs: readonly Tensor[], attrs: A): Spec[];
+  infer(inputs: I, attrs: A): Spec[];
   /**
    * Cotangents of the inputs, as ops; absent where the op has no derivative (its inputs are then constants to grad).
    */
-  vjp?(dy: Cotangents, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: A): (Tensor | null)[];
+  vjp?(dy: Cotangents, inputs: I, outputs: AtLeastOne<Tensor>, attrs: A): (Tensor | null)[];
   /** output index → input index that the op overwrites; the planner copies first where the input lives on. */
   readonly inPlace?: Readonly<Record<number, number>>;
 }
@@ -30,9 +35,9 @@ interface OpBase<A extends Attrs> {
  * y[i] = expression(x[i], …): always fuses. Expressions use F, I, U, B for float, int, uint and bool, scalar or
  * vector alike.
  */
-export interface ElementwiseOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface ElementwiseOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastOne<Tensor>> extends OpBase<A, I> {
   readonly kind: "elementwise";
-  wgsl(x: readonly string[], attrs: A): string;
+  wgsl(x: Each<I, string>, attrs: A): string;
   /** WGSL functions the expression calls, by name. */
   readonly functions?: Readonly<Record<string, string>>;
   /** Rough operations per element: decides recompute or store. */
@@ -46,7 +51,7 @@ export interface View {
 }
 
 /** Moves elements without touching them; costs nothing where its readers can follow the strides. */
-export interface MovementOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface MovementOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastOne<Tensor>> extends OpBase<A, I> {
   readonly kind: "movement";
   /** The output's view of the memory that `from` views; absent for reshape, which reads the same elements in order. */
   view?(from: View, input: Shape, output: Shape, attrs: A): View;
@@ -56,66 +61,66 @@ export interface MovementOp<A extends Attrs = Attrs> extends OpBase<A> {
  * y[o] = combine over r of x[o, r]: the axes are reduced, elementwise producers fuse into the read. "moments" gives
  * mean and variance; "sums" takes two inputs of one shape and gives the sum of each, the last axis kept.
  */
-export interface ReduceOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface ReduceOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastOne<Tensor>> extends OpBase<A, I> {
   readonly kind: "reduce";
   readonly combine: "sum" | "max" | "min" | "prod" | "moments" | "sums";
   axes(attrs: A): readonly number[];
 }
 
 /** Anything with kernels of its own. */
-export interface KernelOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface KernelOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastOne<Tensor>> extends OpBase<A, I> {
   readonly kind: "kernel";
-  lower(l: Lowering, attrs: A): void;
+  lower(l: Lowering<I>, attrs: A): void;
 }
 
 /** Inputs, constants, variables: what a graph starts from. */
-export interface SourceOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface SourceOp<A extends Attrs = Attrs> extends OpBase<A, OpInputs> {
   readonly kind: "source";
 }
 
 /** The value of its first input, with a gradient of its own: it is gone once a graph is compiled. */
-export interface PassOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface PassOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastOne<Tensor>> extends OpBase<A, I> {
   readonly kind: "pass";
 }
 
 /** Joins its inputs: each producer writes its own view of the joined buffer. */
-export interface ConcatOp<A extends Attrs = Attrs> extends OpBase<A> {
+export interface ConcatOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastOne<Tensor>> extends OpBase<A, I> {
   readonly kind: "concat";
   /** Where each input's elements stand in the output. */
-  views(inputs: readonly Tensor[], attrs: A): View[];
+  views(inputs: I, attrs: A): View[];
   /** Elements that no input covers are zero. */
   readonly zeroFill?: boolean;
 }
 
-export type Op<A extends Attrs = any> =
-  | ElementwiseOp<A>
-  | MovementOp<A>
-  | ReduceOp<A>
-  | KernelOp<A>
+export type Op<A extends Attrs = any, I extends OpInputs = any> =
+  | ElementwiseOp<A, I>
+  | MovementOp<A, I>
+  | ReduceOp<A, I>
+  | KernelOp<A, I>
   | SourceOp<A>
-  | ConcatOp<A>
-  | PassOp<A>;
+  | ConcatOp<A, I>
+  | PassOp<A, I>;
 
-/** A buffer a stage reads or writes, as the lowering sees it. */
-export interface Slot {
+/** Memory that an op's dispatches bind, as its `lower` sees it: an input, an output or scratch. */
+export interface MemoryHandle {
   readonly bytes: number;
 }
 
-/** What `lower` says its dispatches with. */
-export interface Lowering {
+/** What an op's `lower` emits dispatches through. */
+export interface Lowering<I extends OpInputs = AtLeastOne<Tensor>> {
   readonly traits: Traits;
-  readonly inputs: readonly Spec[];
-  readonly outputs: readonly Spec[];
-  /** Buffer of the i-th input (contiguous, row-major) or output. */
-  input(i: number): Slot;
-  output(i: number): Slot;
-  /** Memory that lives from the dispatch that writes it to the last that reads it; f16 only where `dtype` says so. */
-  scratch(bytes: number, dtype?: DType): Slot;
+  readonly inputs: Each<I, Spec>;
+  readonly outputs: AtLeastOne<Spec>;
+  /** Memory of the i-th input (contiguous, row-major) or output. */
+  input(i: number): MemoryHandle;
+  output(i: number): MemoryHandle;
+  /** Memory that lives from the dispatch that writes it to the last that reads it; f16 only where `dtype` is. */
+  scratch(bytes: number, dtype?: DType): MemoryHandle;
   /** First kernel of the list that fits (or the tuned one). */
   select(kernels: readonly Kernel[], params: Params): Kernel;
   /**
    * One dispatch: `buffers` by the names of the kernel's bindings. The kernel that writes output 0 last may take an
    * epilogue: each of its dispatches writes a part of its own.
    */
-  dispatch(kernel: Kernel, params: Params, buffers: Readonly<Record<string, Slot>>, consts?: Consts): void;
+  dispatch(kernel: Kernel, params: Params, buffers: Readonly<Record<string, MemoryHandle>>, consts?: Consts): void;
 }

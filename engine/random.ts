@@ -4,7 +4,7 @@ import type { ElementwiseOp } from "./op.ts";
 import type { Shape } from "./shape.ts";
 import { hostInput, iota } from "./constant.ts";
 import { type Tensor, apply } from "./tensor.ts";
-import { expand } from "./ops/movement.ts";
+import { expand } from "./ops/broadcast.ts";
 
 const MUL = 1664525;
 const INC = 1013904223;

@@ -7,6 +7,22 @@ export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
 export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
 
+interface Sizes {
+  1: readonly [number];
+  2: readonly [number, number];
+  3: readonly [number, number, number];
+  4: readonly [number, number, number, number];
+}
+
+/**
+ * The shape as a tuple of sizes, such as [N, H, W, C] by `ofRank(x.shape, 4)`. Throws what `wrong` makes where the rank
+ * is another; without it, an op has checked before.
+ */
+export function ofRank<R extends keyof Sizes>(shape: Shape, rank: R, wrong?: () => Error): Sizes[R] {
+  if (shape.length !== rank) throw wrong?.() ?? new Error(`internal: ${show(shape)} is not of rank ${rank}`);
+  return shape as readonly number[] as Sizes[R];
+}
+
 /** Row-major strides in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);

@@ -1,7 +1,7 @@
 // A Tensor is a value in a graph: shape, dtype and the node that makes it. It owns no memory.
 import type { DType } from "./dtype.ts";
 import { bytesPerElement } from "./dtype.ts";
-import type { Attrs, Op } from "./op.ts";
+import type { AtLeastOne, Attrs, Op, OpInputs } from "./op.ts";
 import { type Shape, isShape, show, sizeOf } from "./shape.ts";
 import { ShapeError } from "./errors.ts";
 
@@ -18,13 +18,20 @@ export function rememberSites(on: boolean): boolean {
   return before;
 }
 
-/** The functions that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
+/** What a line of a stack trace names that is a method: "    at UNet.forward (file …)". */
+const METHOD_LINE = /^\s*at (?:async )?(?:new )?([A-Z]\w*\.[\w$.#]+) /;
+/** Methods of the language and of the engine's own graph tell nothing. */
+const UNTOLD = /^(Node|Array|Object|Function|Map|Set)\./;
+const CALLERS = 4;
+
+/** The methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
 function callers(): string {
-  const names = (new Error().stack ?? "")
-    .split("\n")
-    .map((line) => /^\s*at (?:async )?(?:new )?([\w$.#]+) /.exec(line)?.[1] ?? "")
-    .filter((name) => /^[A-Z]\w*\./.test(name) && !/^(Node|Array|Object|Function|Map|Set)\./.test(name));
-  return [...new Set(names)].slice(0, 4).join(" < ");
+  const names = new Set<string>();
+  for (const line of (new Error().stack ?? "").split("\n")) {
+    const name = METHOD_LINE.exec(line)?.[1];
+    if (name && !UNTOLD.test(name)) names.add(name);
+  }
+  return [...names].slice(0, CALLERS).join(" < ");
 }
 
 /** One application of an op. Ids grow with creation, so creation order is a topological order. */
@@ -32,14 +39,16 @@ export class Node {
   readonly id = nodeCount++;
   /** Who made it, where sites are remembered. */
   readonly site = sites ? callers() : undefined;
-  readonly outputs: readonly Tensor[];
+  readonly outputs: AtLeastOne<Tensor>;
 
   constructor(
     readonly op: Op,
-    readonly inputs: readonly Tensor[],
+    readonly inputs: OpInputs,
     readonly attrs: Attrs,
   ) {
-    this.outputs = op.infer(inputs, attrs).map((spec, i) => new Tensor(this, i, spec.shape, spec.dtype));
+    const [first, ...others] = op.infer(inputs, attrs).map((spec, i) => new Tensor(this, i, spec.shape, spec.dtype));
+    if (!first) throw new Error(`internal: ${op.name} has no output`);
+    this.outputs = [first, ...others];
   }
 }
 
@@ -67,11 +76,15 @@ export class Tensor {
 }
 
 /** Applies an op that has one output. */
-export function apply<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor {
+export function apply<A extends Attrs, I extends OpInputs>(op: Op<A, I>, inputs: NoInfer<I>, attrs: A): Tensor {
   return new Node(op, inputs, attrs).outputs[0];
 }
 
 /** Applies an op; all its outputs. */
-export function applyAll<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
+export function applyAll<A extends Attrs, I extends OpInputs>(
+  op: Op<A, I>,
+  inputs: NoInfer<I>,
+  attrs: A,
+): AtLeastOne<Tensor> {
   return new Node(op, inputs, attrs).outputs;
 }

@@ -13,6 +13,10 @@ export const variableOp: SourceOp<{ variable: Variable }> = {
   infer: (_, { variable }) => [{ shape: variable.shape, dtype: variable.dtype }],
 };
 
+/** The variable whose value a tensor is, where it is one. */
+export const variableOf = ({ node: { op, attrs } }: Tensor): Variable | undefined =>
+  op === variableOp ? (attrs as { variable: Variable }).variable : undefined;
+
 export interface VariableOptions {
   dtype?: DType;
   /** False for running statistics and other state that no optimizer should move. */

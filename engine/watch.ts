@@ -1,5 +1,6 @@
 // Finding where numbers went bad: every tensor of a trace is asked how many of its values are not finite.
-import { cast, finite, where } from "./ops/elementwise.ts";
+import { cast } from "./ops/cast.ts";
+import { finite, where } from "./ops/elementwise.ts";
 import { concat, reshape } from "./ops/movement.ts";
 import { sum } from "./ops/reduce.ts";
 import { full } from "./constant.ts";

@@ -8,7 +8,7 @@ import { defineKernel } from "../kernels/kernel.ts";
 
 const SIZE = 5;
 
-const kernel = defineKernel("box-blur", {
+const kernel = defineKernel<{ H: number; W: number }>("box-blur", {
   source: `
     struct Params { H : u32, W : u32 }
     @group(0) @binding(0) var<uniform> params : Params;
@@ -30,7 +30,7 @@ const kernel = defineKernel("box-blur", {
       }
       y[i] = sum / 9.0;
     }`,
-  threads: ({ H = 0, W = 0 }) => H * W, // dealt out to workgroups of 64
+  threads: ({ H, W }) => H * W, // dealt out to workgroups of 64
 });
 
 const boxBlurOp: KernelOp = {

@@ -26,8 +26,12 @@ export interface MatrixSize {
   readonly k: number;
 }
 
-/** Values of the fields of a kernel's `Params` struct, by name. Also the problem that `fits` judges. */
-export type Params = Readonly<Record<string, number>>;
+/**
+ * A problem by names, as the engine carries it from an op to a kernel; each family types its own (`ConvProblem`).
+ * Those names that a kernel's WGSL struct `Params` has fill its uniform, a switch as 0 or 1.
+ */
+export type Params = Readonly<Record<string, number | boolean>>;
+/** Values of `const` seams, by name. */
 export type Consts = Readonly<Record<string, number | boolean>>;
 
 export interface Binding {
@@ -52,34 +56,36 @@ export interface Reflection {
   readonly hooks: readonly string[];
 }
 
-export interface KernelSpec {
+/** What the host knows of a kernel beyond its WGSL: `P` is its problem, `D` what a dispatch is told of it. */
+export interface KernelSpec<P = Params, D = P> {
   readonly source: string;
   /** Values worth trying for `const` seams, the default first. Every combination must compile. */
   readonly tunables?: Readonly<Record<string, readonly number[]>>;
   /** Seam values that follow from the problem (a switch such as REFLECT), not from taste. */
-  readonly consts?: (p: Params, traits: Traits) => Consts;
+  consts?(p: P, traits: Traits): Consts;
   /** Whether the kernel can do this problem on this device. Always, if absent. */
-  readonly fits?: (p: Params, traits: Traits) => boolean;
-  /** Invocations needed (folded over x and y by the dispatcher), or explicit workgroup counts. */
-  readonly threads?: (p: Params, c: Consts) => number;
-  readonly workgroups?: (p: Params, c: Consts) => readonly [number, number, number];
+  fits?(p: P, traits: Traits): boolean;
+  /** Invocations needed; the dispatcher folds them over x and y. Either this or `workgroups` is given. */
+  threads?(d: D, c: Consts): number;
+  /** Workgroup counts. */
+  workgroups?(d: D, c: Consts): readonly [number, number, number];
   /** Least work: floating-point operations and bytes moved, for the roofline. */
-  readonly cost?: (p: Params) => { flops: number; bytes: number };
+  cost?(d: D): { flops: number; bytes: number };
   /**
-   * Where TALLY is set, its hook `tally` is given statistics of so many pixels at a time, tiles in order, the last
-   * what is left.
+   * Pixels of a tile, where the kernel can tally: with TALLY set, its hook `tally` is given statistics of so many
+   * pixels at a time, tiles in order; the last tile is what is left.
    */
   readonly tally?: number;
 }
 
-export interface Kernel extends KernelSpec, Reflection {
+export interface Kernel<P = Params, D = P> extends KernelSpec<P, D>, Reflection {
   readonly name: string;
   /** Values of one component of the hook's type `F`: 1 for f32, 4 for vec4<f32>. */
   readonly width: 1 | 4;
 }
 
 /** Declares a kernel from its WGSL and host facts; throws if a tunable names no seam. */
-export function defineKernel(name: string, spec: KernelSpec): Kernel {
+export function defineKernel<P = Params, D = P>(name: string, spec: KernelSpec<P, D>): Kernel<P, D> {
   const reflection = reflect(spec.source);
   for (const t of Object.keys(spec.tunables ?? {})) {
     if (!reflection.constNames.includes(t)) throw new Error(`kernel ${name}: tunable ${t} is no const of its WGSL`);
@@ -97,28 +103,33 @@ export function reflect(wgsl: string): Reflection {
   const bindings: Binding[] = [];
   const re =
     /@group\(0\)\s*@binding\((\d+)\)\s*var<(uniform|storage(?:\s*,\s*(read_write|read))?)>\s*(\w+)\s*:\s*([^;]+);/g;
-  for (const m of code.matchAll(re)) {
-    const access = m[2] === "uniform" ? "uniform" : ((m[3] ?? "read") as "read" | "read_write");
-    bindings.push({ index: Number(m[1]), access, name: m[4], type: m[5].trim() });
+  for (const [, index, space, access = "read", name = "", type = ""] of code.matchAll(re)) {
+    bindings.push({
+      index: Number(index),
+      access: space === "uniform" ? "uniform" : (access as "read" | "read_write"),
+      name,
+      type: type.trim(),
+    });
   }
   bindings.sort((a, b) => a.index - b.index);
   const struct = /struct\s+Params\s*\{([^}]*)\}/.exec(code);
   const params = [...(struct?.[1] ?? "").matchAll(/(\w+)\s*:\s*(u32|i32|f32)/g)].map(
-    (m) => ({ name: m[1], type: m[2] }) as Field,
+    ([, name, type]) => ({ name, type }) as Field,
   );
+  const namesOf = (re: RegExp, text = code): string[] => [...text.matchAll(re)].map(([, name = ""]) => name);
   return {
     bindings,
     params,
-    constNames: [...code.matchAll(/^const\s+(\w+)/gm)].map((m) => m[1]),
-    aliases: [...code.matchAll(/^alias\s+(\w+)/gm)].map((m) => m[1]),
-    hooks: [...wgsl.matchAll(/^\/\/ hook[^\n]*\nfn (\w+)\(/gm)].map((m) => m[1]),
+    constNames: namesOf(/^const\s+(\w+)/gm),
+    aliases: namesOf(/^alias\s+(\w+)/gm),
+    hooks: namesOf(/^\/\/ hook[^\n]*\nfn (\w+)\(/gm, wgsl),
   };
 }
 
 export interface Specialization {
   readonly consts?: Consts;
   readonly aliases?: Readonly<Record<string, string>>;
-  /** Replacement for a hook: the whole function, `fn name(…) -> F { … }`, and what else it needs at module scope. */
+  /** Replacements of hooks: the whole function, `fn name(…) -> F { … }`, and what else it needs at module scope. */
   readonly hooks?: Readonly<Record<string, string>>;
   /** Module-scope text appended at the end: extra bindings and helper functions of the hooks. */
   readonly append?: string;
@@ -154,13 +165,14 @@ export function specialize(source: string, s: Specialization): string {
   return s.append ? `${text}\n${s.append}` : text;
 }
 
-/** Packs Params values in the order of the struct, 16-byte padded; throws on a missing or unknown field. */
+/** The uniform: the fields of the struct `Params` in its order, 16-byte padded; throws where a field has no value. */
 export function packParams(kernel: Pick<Kernel, "name" | "params">, values: Params): ArrayBuffer {
   const bytes = new ArrayBuffer(Math.max(16, Math.ceil(kernel.params.length / 4) * 16));
   const view = new DataView(bytes);
   kernel.params.forEach((field, i) => {
-    const v = values[field.name];
-    if (v === undefined) throw new Error(`kernel ${kernel.name}: Params.${field.name} has no value`);
+    const value = values[field.name];
+    if (value === undefined) throw new Error(`kernel ${kernel.name}: Params.${field.name} has no value`);
+    const v = Number(value);
     if (field.type === "f32") view.setFloat32(4 * i, v, true);
     else if (field.type === "i32") view.setInt32(4 * i, v, true);
     else {

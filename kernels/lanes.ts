@@ -3,21 +3,18 @@ import { type Kernel, type KernelSpec, defineKernel, specialize } from "./kernel
 
 const vec4 = { F: "vec4<f32>", I: "vec4<i32>", U: "vec4<u32>", B: "vec4<bool>", Elem: "vec4<f32>" };
 
-/**
- * The vec4 kernel and the scalar one, in order of preference. `threads` counts one channel a thread; Params.c is C in
- * both.
- */
-export function lanes(
+/** The vec4 kernel and the scalar one, in order of preference. In both, `threads` counts one channel a thread. */
+export function lanes<P extends { readonly c: number }>(
   name: string,
-  spec: KernelSpec & Required<Pick<KernelSpec, "threads">>,
-): readonly [Kernel, Kernel] {
+  spec: KernelSpec<P> & Required<Pick<KernelSpec<P>, "threads">>,
+): readonly [vec4: Kernel<P>, scalar: Kernel<P>] {
   return [
-    defineKernel(`${name}-vec4`, {
+    defineKernel<P>(`${name}-vec4`, {
       ...spec,
       source: specialize(spec.source, { aliases: vec4, consts: { LANES: 4 } }),
       fits: (p, traits) => p.c % 4 === 0 && (spec.fits?.(p, traits) ?? true),
       threads: (p, c) => spec.threads(p, c) / 4,
     }),
-    defineKernel(name, spec),
+    defineKernel<P>(name, spec),
   ];
 }

@@ -1,5 +1,5 @@
 // Adversarial losses. Maps d of a discriminator are [N, P, Q, 1] without a final sigmoid: one judgement a patch.
-import { type Tensor, mean, mul, square, stopGradient, sub, total, wide } from "../engine/index.ts";
+import { type Tensor, mean, mul, square, stopGradient, sub, total, toF32 } from "../engine/index.ts";
 import { binaryCrossEntropy } from "./latent.ts";
 
 /** What judges images: a discriminator, or a function of the same form. */
@@ -11,7 +11,7 @@ export interface Critic {
 export type GanLoss = "least-squares" | "log";
 
 /** mean (d − target)²: least-squares GAN (Mao et al. 2017). Scalar. */
-export const leastSquares = (d: Tensor, target: 0 | 1): Tensor => mean(square(sub(wide(d), target)));
+export const leastSquares = (d: Tensor, target: 0 | 1): Tensor => mean(square(sub(toF32(d), target)));
 
 const judge = (d: Tensor, target: 0 | 1, kind: GanLoss): Tensor =>
   kind === "log" ? binaryCrossEntropy(d, target) : leastSquares(d, target);

@@ -20,7 +20,7 @@ import {
   showShape,
   sum,
   where,
-  wide,
+  toF32,
 } from "../engine/index.ts";
 import { type LossOptions, reduced } from "./elementwise.ts";
 
@@ -73,7 +73,7 @@ function needsWeight(op: string, weight: Tensor, count: number): Tensor {
  * the labels' weights. Throws ShapeError.
  */
 export function nllLoss(logs: Tensor, labels: Tensor, options: ClassOptions = {}): Tensor {
-  const x = wide(logs);
+  const x = toF32(logs);
   const { d, shape, counts, hit, weights } = classes("nllLoss", x, labels, options);
   const chosen = (t: Tensor | number): Tensor =>
     reshape(

@@ -18,7 +18,7 @@ import {
   sub,
   sum,
   total,
-  wide,
+  toF32,
 } from "../engine/index.ts";
 
 export interface ContextualOptions {
@@ -79,7 +79,7 @@ export function contextualSimilarity(
 const listOf = (x: Tensor | readonly Tensor[]): readonly Tensor[] => ("shape" in x ? [x] : x);
 
 /** [N, H, W, C] → [N, H·W, C], f32. */
-const points = (x: Tensor): Tensor => reshape(wide(x), [x.shape[0], -1, x.shape[3]]);
+const points = (x: Tensor): Tensor => reshape(toF32(x), [x.shape[0], -1, x.shape[3]]);
 
 /** Each point divided by its length; the zero vector stays zero. */
 const unit = (x: Tensor): Tensor => div(x, maximum(norm2(x, 2, { keepDims: true }), 1e-12));

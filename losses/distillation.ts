@@ -13,7 +13,7 @@ import {
   stopGradient,
   sub,
   sum,
-  wide,
+  toF32,
 } from "../engine/index.ts";
 
 export interface DistillationOptions {
@@ -33,8 +33,8 @@ export function softCrossEntropy(
   { temperature: T = 1, moveTeacher = false }: DistillationOptions = {},
 ): Tensor {
   if (!(T > 0)) throw new RangeError(`the temperature is ${T}; it must be above 0`);
-  const s = div(wide(student), T);
-  const t = div(wide(moveTeacher ? teacher : stopGradient(teacher)), T);
+  const s = div(toF32(student), T);
+  const t = div(toF32(moveTeacher ? teacher : stopGradient(teacher)), T);
   if (student.shape[student.rank - 1] === 1) {
     // −p log σ(s) − (1 − p) log(1 − σ(s)) = softplus(s) − p·s
     return mul(T * T, mean(sub(softplus(s), mul(sigmoid(t), s))));

@@ -26,7 +26,7 @@ import {
   sum,
   sumTo,
   where,
-  wide,
+  toF32,
   withGradient,
 } from "../engine/index.ts";
 
@@ -48,7 +48,7 @@ export function judged(op: string, x: Tensor, target: Tensor): [x: Tensor, targe
       op,
       `x is ${showShape(x.shape)}, target ${showShape(target.shape)}; they must be of one shape`,
     );
-  return [wide(x), wide(target)];
+  return [toF32(x), toF32(target)];
 }
 
 /** (x − target)². Throws ShapeError. */

@@ -16,7 +16,7 @@ import {
   square,
   sub,
   sum,
-  wide,
+  toF32,
 } from "../engine/index.ts";
 import { crossEntropyLoss } from "./classes.ts";
 import { bceWithLogits, judged } from "./elementwise.ts";
@@ -41,7 +41,7 @@ const literal = (logits: Tensor, mask: Tensor): Tensor =>
 
 function diceOf(logits: Tensor, mask: Tensor): Tensor {
   const classes = logits.shape[3];
-  if (classes === 1) return dice(sigmoid(wide(logits)), mask);
+  if (classes === 1) return dice(sigmoid(toF32(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
 }
 

@@ -77,7 +77,7 @@ async function complaints(text: string): Promise<string> {
  * 4", "4 or 1").
  */
 export function valuesOfSeam(line: string): (number | boolean)[] {
-  const [, value, comment] = /=\s*([^;]+);\s*\/\/ seam:?(.*)$/.exec(line) ?? [];
+  const [, value, comment = ""] = /=\s*([^;]+);\s*\/\/ seam:?(.*)$/.exec(line) ?? [];
   if (value === undefined) return [];
   if (value === "true" || value === "false") return [true, false];
   const range = /\b(\d+) … (\d+)\b/.exec(comment);
@@ -88,7 +88,7 @@ export function valuesOfSeam(line: string): (number | boolean)[] {
 /** Each seam's values by the const's name, from the text and from the tunables of the kernels made of it. */
 function seamsOf(source: string): Map<string, Set<number | boolean>> {
   const seams = new Map<string, Set<number | boolean>>();
-  for (const [line, name] of source.matchAll(/^const (\w+).*\/\/ seam.*$/gm))
+  for (const [line, name = ""] of source.matchAll(/^const (\w+).*\/\/ seam.*$/gm))
     seams.set(name, new Set(valuesOfSeam(line)));
   for (const k of kernels.filter((k) => k.source === source)) {
     for (const [name, values] of Object.entries(k.tunables ?? {}))
@@ -99,7 +99,7 @@ function seamsOf(source: string): Map<string, Set<number | boolean>> {
 
 /** The text in the types that its aliases' comments allow: as it is, vec4, and f16 storage. */
 function widths(source: string): [string, Specialization][] {
-  const aliases = new Map([...source.matchAll(/^alias (\w+) = .*$/gm)].map(([line, name]) => [name, line]));
+  const aliases = new Map([...source.matchAll(/^alias (\w+) = .*$/gm)].map(([line, name = ""]) => [name, line]));
   const variants: [string, Specialization][] = [["as it is", {}]];
   if (aliases.get("F")?.includes("seam: float, or vec4")) {
     const { hooks } = reflect(source);
@@ -142,7 +142,7 @@ function widths(source: string): [string, Specialization][] {
 
 /** Storage types of a kernel: as it stands, and half precision where it has the seam. */
 function storages({ source }: Kernel): Record<string, string>[] {
-  const half = [...source.matchAll(/^alias (Elem4?|Word)\s*=\s*([^;]+);/gm)].map(([, name, type]) => [
+  const half = [...source.matchAll(/^alias (Elem4?|Word)\s*=\s*([^;]+);/gm)].map(([, name = "", type = ""]) => [
     name,
     type.replace("f32", "f16"),
   ]);
@@ -193,7 +193,7 @@ test("kernels on tensor cores compile at any size of these and of subgroups", as
       [8, 16, 16],
       [16, 16, 8],
       [16, 16, 16],
-    ]) {
+    ] as const) {
       for (const lanes of [
         [4, 4],
         [8, 32],
@@ -262,7 +262,7 @@ test("reflect() sees every binding, numbered from 0, the uniform first, and at m
 test("every .wgsl file opens with what it computes, and its hooks are one line each", () => {
   for (const f of files) {
     assert.ok(/^(enable \w+;\n)*\/\/ \S/.test(text(f)), `${f} begins with no comment`);
-    for (const [, line] of text(f).matchAll(/^\/\/ hook.*\n(.*)$/gm)) assert.match(line, /^fn \w+\(.*\}\s*$/, f);
+    for (const [, line = ""] of text(f).matchAll(/^\/\/ hook.*\n(.*)$/gm)) assert.match(line, /^fn \w+\(.*\}\s*$/, f);
   }
 });
 

@@ -7,7 +7,6 @@ import {
   batchNorm,
   concat,
   conv2d,
-  conv2dInputGrad,
   grad,
   instanceNorm,
   matmul,
@@ -15,6 +14,7 @@ import {
   relu,
   resize,
 } from "../../engine/index.ts";
+import { conv2dInputGrad } from "../../engine/ops/conv.ts";
 import { bceWithLogits, contextual } from "../../losses/index.ts";
 import { Adam } from "../../train/adam.ts";
 import { convOutput } from "../layers.ts";

@@ -16,39 +16,38 @@ export const accessFrom = (start: readonly number[]): Access =>
   start.map((offset, d) => ({ offset, coefficients: start.map((_, k) => (k === d ? 1 : 0)) }));
 export const identityAccess = (shape: Shape): Access => accessFrom(shape.map(() => 0));
 
-const combine = (offset: number, terms: readonly (readonly [number, Row])[], rank: number): Row => ({
-  offset: terms.reduce((o, [s, row]) => o + s * row.offset, offset),
-  coefficients: Array.from({ length: rank }, (_, d) => terms.reduce((c, [s, row]) => c + s * row.coefficients[d], 0)),
-});
+/** offset + Σ factor · row over `rank` coordinates. */
+function combine(offset: number, factors: readonly number[], rows: readonly Row[], rank: number): Row {
+  const coefficients = new Array<number>(rank).fill(0);
+  let sum = offset;
+  rows.forEach((row, e) => {
+    const factor = factors[e]!;
+    sum += factor * row.offset;
+    for (let d = 0; d < rank; d++) coefficients[d]! += factor * row.coefficients[d]!;
+  });
+  return { offset: sum, coefficients };
+}
 
 /** The flat row-major index of the element, as a view over the domain. */
 export const flatView = (access: Access, shape: Shape, rank: number): View =>
   viewThrough(access, { offset: 0, strides: stridesOf(shape) }, rank);
 
-/** Where the element stands if the tensor's own elements stand as `view` says. */
+/** Where the element stands, given where the tensor's own elements stand. */
 export function viewThrough(access: Access, view: View, rank: number): View {
-  const { offset, coefficients } = combine(
-    view.offset,
-    access.map((row, e) => [view.strides[e], row] as const),
-    rank,
-  );
+  const { offset, coefficients } = combine(view.offset, view.strides, access, rank);
   return { offset, strides: coefficients };
 }
 
 /** Access of a movement node's input, given that of its output; undefined where a reshape splits a dimension. */
 export function throughMovement(node: Node, access: Access, rank: number): Access | undefined {
   const op = node.op as MovementOp;
-  const x = node.inputs[0].shape;
+  const x = node.inputs[0]!.shape;
   const y = node.outputs[0].shape;
   if (!op.view) return throughReshape(access, y, x, rank);
   return x.map((_, e) => {
     const unit: View = { offset: 0, strides: x.map((__, k) => (k === e ? 1 : 0)) };
     const { offset, strides } = op.view!(unit, x, y, node.attrs);
-    return combine(
-      offset,
-      strides.map((s, d) => [s, access[d]] as const),
-      rank,
-    );
+    return combine(offset, strides, access, rank);
   });
 }
 
@@ -62,34 +61,35 @@ function throughReshape(access: Access, from: Shape, to: Shape, rank: number): A
   const zero: Row = { offset: 0, coefficients: new Array<number>(rank).fill(0) };
   const rows: Row[] = new Array<Row>(to.length).fill(zero);
   if (sizeOf(from) === 0) return rows;
-  const a = from.map((n, d) => [n, d] as const).filter(([n]) => n !== 1);
-  const b = to.map((n, d) => [n, d] as const).filter(([n]) => n !== 1);
+  const a = longDimensions(from);
+  const b = longDimensions(to);
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {
-    // The smallest groups of dimensions with equal products.
-    const i0 = i;
-    const j0 = j;
-    let p = a[i]?.[0] ?? 1;
-    let q = b[j]?.[0] ?? 1;
-    i++;
-    j++;
-    while (p !== q) {
-      if (p < q) p *= a[i++]?.[0] ?? Infinity;
-      else q *= b[j++]?.[0] ?? Infinity;
-      if (!Number.isFinite(p) || !Number.isFinite(q)) return undefined;
+    // The smallest groups of dimensions with equal products, of which that of `to` is one dimension.
+    const d = b[j];
+    if (d === undefined) return undefined;
+    const size = to[d]!;
+    const group: number[] = [];
+    for (let product = 1; product !== size; i++) {
+      const next = a[i];
+      if (next === undefined || product * from[next]! > size) return undefined;
+      product *= from[next]!;
+      group.push(next);
     }
-    if (j - j0 !== 1) return undefined;
-    const group = a.slice(i0, i);
-    const strides = stridesOf(group.map(([n]) => n));
-    rows[b[j0][1]] = combine(
+    j++;
+    rows[d] = combine(
       0,
-      group.map(([, d], k) => [strides[k], access[d]] as const),
+      stridesOf(group.map((e) => from[e]!)),
+      group.map((e) => access[e]!),
       rank,
     );
   }
   return rows;
 }
+
+/** The dimensions longer than 1. */
+const longDimensions = (shape: Shape): number[] => shape.map((_, d) => d).filter((d) => shape[d] !== 1);
 
 /** A tensor seen as a contiguous run of another one's memory. */
 export interface Alias {
@@ -107,7 +107,7 @@ export function aliasOf(t: Tensor, stored?: (t: Tensor) => boolean): Alias {
   let offset = 0;
   while (base.node.op.kind === "movement" && !stored?.(base)) {
     const op = base.node.op as MovementOp;
-    const x = base.node.inputs[0];
+    const x = base.node.inputs[0]!;
     if (op.view) {
       const view = op.view({ offset: 0, strides: stridesOf(x.shape) }, x.shape, base.shape, base.node.attrs);
       if (!isContiguous(view, base.shape)) break;
@@ -125,9 +125,9 @@ export interface Residence {
 }
 
 /** Which tensors are read from memory, and which of them stand within others. */
-export interface Memories {
+export interface StoredTensors {
   has(t: Tensor): boolean;
-  home(t: Tensor): Residence | undefined;
+  residence(t: Tensor): Residence | undefined;
 }
 
 /** Whether a view walks memory in row-major order of `shape`. */

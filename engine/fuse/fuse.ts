@@ -4,12 +4,13 @@
 // Elementwise ops and views live inside the stages that read them, unless several readers would repeat too much. An
 // elementwise chain that is the only reader of a kernel's result becomes that kernel's epilogue, and only the chain's
 // end is stored.
-import { constantOp, constantValue, iotaOp } from "../constant.ts";
-import type { ConcatOp, ElementwiseOp } from "../op.ts";
+import type { ElementwiseOp, MovementOp } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { type Alias, aliasOf, mergesOnly } from "./access.ts";
+import { cutIntoStages, isExternal } from "./cut.ts";
+import { type InlineCost, LeafCounter, NOTHING } from "./leaves.ts";
 import { reside } from "./residence.ts";
 import type { Graph } from "./simplify.ts";
 import {
@@ -24,23 +25,23 @@ import {
   rawOf,
 } from "./stage.ts";
 
-interface Cost {
-  /** Stored tensors that a reader must read. */
-  readonly leaves: ReadonlySet<Tensor>;
-  /** Operations per element, and how many ops. */
-  readonly flops: number;
-  readonly ops: number;
-}
-
 export function fuse(graph: Graph, limits: BindingLimits, seams: KernelSeams): Fusion {
   return new Fuser(graph, limits, seams).run();
 }
 
+/** Most ops that a stage computes. */
 const MAX_OPS = 64;
+/** More operations an element than these, or more reads, are not repeated for every element of a larger tensor. */
+const FEW_FLOPS = 8;
+const FEW_LEAVES = 2;
+/** More operations than these are not repeated for several readers. */
+const REPEATED_FLOPS = 12;
+/** A tensor that becomes so many times larger is small beside what it becomes. */
+const MUCH_LARGER = 4;
 
 class Fuser {
   readonly #stored = new Set<Tensor>();
-  readonly #costs = new Map<Tensor, Cost>();
+  readonly #costs = new Map<Tensor, InlineCost>();
   readonly #readers = new Map<Tensor, Node[]>();
   readonly #roots: Set<Tensor>;
   /** Chains that may still grow, by their end, and the bindings left to each. */
@@ -84,7 +85,7 @@ class Fuser {
         stored: this.#stored,
         readers: this.#readers,
         limits: this.limits,
-        canPlace: this.seams.canPlace,
+        seams: this.seams,
       });
       const strangers = [...this.#kin].filter(([t, into]) => residences.get(t)?.into !== into);
       if (strangers.length === 0) return { stages: kept, stored: this.#stored, residences };
@@ -96,8 +97,8 @@ class Fuser {
     const { op, inputs, outputs } = node;
     switch (op.kind) {
       case "source":
-        if (op !== constantOp && op !== iotaOp) outputs.forEach((t) => this.#markStored(t));
-        else outputs.forEach((t) => this.#costs.set(t, { leaves: new Set(), flops: 0, ops: 0 }));
+        if (isExternal(node)) outputs.forEach((t) => this.#markStored(t));
+        else outputs.forEach((t) => this.#costs.set(t, NOTHING));
         return;
       case "kernel":
         for (const x of inputs) this.#storeAligned(x, OFFSET_ALIGNMENT);
@@ -105,44 +106,42 @@ class Fuser {
         return;
       case "reduce":
         this.#fitLeaves(inputs, this.maxBuffers - outputs.length);
-        this.#openChain(node, this.maxBuffers - 1 - this.#cost(inputs[0]).leaves.size);
+        this.#openChain(node, this.maxBuffers - 1 - this.#cost(inputs[0]!).leaves.size);
         return;
       case "concat":
         this.#join(node);
         return;
-      case "movement": {
-        const [x] = inputs;
-        const [y] = outputs;
-        if (this.#grows(node, y)) return;
-        const small = x.size * 4 <= y.size;
-        const cost = this.#cost(x);
-        // Repeating a small tensor's arithmetic for every element of a large one.
-        if (small && !this.#isStoredView(x) && (cost.flops > 8 || cost.leaves.size > 2)) this.#store(x);
-        if (!("view" in op && op.view) && !this.#isStoredView(x) && !mergesOnly(y.shape, x.shape)) this.#store(x);
-        this.#costs.set(
-          y,
-          this.#isStoredView(x) ? { leaves: this.#leaf(this.#view(x).base), flops: 0, ops: 0 } : this.#cost(x),
-        );
+      case "movement":
+        if (!this.#grows(node)) this.#decideView(node, op);
         return;
-      }
-      case "elementwise": {
-        const [y] = outputs;
-        if (this.#grows(node, y)) return;
-        this.#fitLeaves(inputs, this.maxBuffers - 1);
-        const parts = inputs.map((x) => this.#cost(x));
-        const leaves = new Set(parts.flatMap((c) => [...c.leaves]));
-        const own = (op as ElementwiseOp).flops;
-        const cost = {
-          leaves,
-          flops: own + parts.reduce((n, c) => n + c.flops, 0),
-          ops: 1 + parts.reduce((n, c) => n + c.ops, 0),
-        };
-        this.#costs.set(y, cost);
-        const uses = this.#uses(y);
-        const full = [...leaves].filter((t) => t.size * 2 >= y.size).length;
-        if (uses > 1 && (cost.flops > 12 || uses * full > full + 1 + uses)) this.#storeNarrow(y);
-      }
+      case "elementwise":
+        if (!this.#grows(node)) this.#decideElementwise(node, op);
     }
+  }
+
+  #decideView({ inputs, outputs: [y] }: Node, op: MovementOp): void {
+    const x = inputs[0]!;
+    const cost = this.#cost(x);
+    // Repeating a small tensor's arithmetic for every element of a large one.
+    const repeats = x.size * MUCH_LARGER <= y.size && (cost.flops > FEW_FLOPS || cost.leaves.size > FEW_LEAVES);
+    const splits = !op.view && !mergesOnly(y.shape, x.shape);
+    if ((repeats || splits) && !this.#isStoredView(x)) this.#store(x);
+    this.#costs.set(y, this.#isStoredView(x) ? this.#costOfRead(this.#view(x).base) : this.#cost(x));
+  }
+
+  #decideElementwise({ inputs, outputs: [y] }: Node, op: ElementwiseOp): void {
+    this.#fitLeaves(inputs, this.maxBuffers - 1);
+    const parts = inputs.map((x) => this.#cost(x));
+    const leaves = new Set(parts.flatMap((c) => [...c.leaves]));
+    const cost: InlineCost = {
+      leaves,
+      flops: op.flops + parts.reduce((n, c) => n + c.flops, 0),
+      ops: 1 + parts.reduce((n, c) => n + c.ops, 0),
+    };
+    this.#costs.set(y, cost);
+    const uses = this.#uses(y);
+    const full = [...leaves].filter((t) => t.size * 2 >= y.size).length;
+    if (uses > 1 && (cost.flops > REPEATED_FLOPS || uses * full > full + 1 + uses)) this.#storeNarrow(y);
   }
 
   /** Readers of a tensor, looking through views. */
@@ -156,7 +155,7 @@ class Fuser {
     return aliasOf(t, (x) => this.#stored.has(x));
   }
 
-  #cost(t: Tensor): Cost {
+  #cost(t: Tensor): InlineCost {
     return this.#costs.get(t)!;
   }
 
@@ -169,9 +168,13 @@ class Fuser {
     return this.#stored.has(this.#view(t).base);
   }
 
+  #costOfRead(stored: Tensor): InlineCost {
+    return { ...NOTHING, leaves: this.#leaf(stored) };
+  }
+
   #markStored(t: Tensor): void {
     this.#stored.add(t);
-    this.#costs.set(t, { leaves: this.#leaf(t), flops: 0, ops: 0 });
+    this.#costs.set(t, this.#costOfRead(t));
   }
 
   #store(t: Tensor): void {
@@ -182,7 +185,10 @@ class Fuser {
   /** Stores y, or what y is an f32 cast of where that is f16: half the bytes. */
   #storeNarrow(y: Tensor): void {
     const [x] = y.node.inputs;
-    if (y.node.op.name !== "cast" || x.dtype !== "f16" || this.#isStoredView(x)) return this.#store(y);
+    if (y.node.op.name !== "cast" || x?.dtype !== "f16" || this.#isStoredView(x)) {
+      this.#store(y);
+      return;
+    }
     this.#store(x);
     this.#costs.set(y, { leaves: new Set([x]), flops: 1, ops: 1 });
   }
@@ -227,8 +233,9 @@ class Fuser {
   }
 
   /** Lets `node`, the only reader of an open chain's end, join the chain; false if it can't. */
-  #grows(node: Node, y: Tensor): boolean {
+  #grows(node: Node): boolean {
     if (node.op.kind === "movement" && node.op.view) return false;
+    const [y] = node.outputs;
     const candidates = [...new Set(node.inputs)]
       .filter(
         (x) => this.#open.has(x) && x.size === y.size && !this.#roots.has(x) && this.#readers.get(x)!.length === 1,
@@ -277,73 +284,50 @@ class Fuser {
    * its own leaves.
    */
   #mend(): boolean {
-    const known = new Map<Tensor, ReadonlySet<Tensor>>();
-    const leaves = (t: Tensor): ReadonlySet<Tensor> => {
-      const base = this.#view(t).base;
-      if (this.#stored.has(base)) return this.#leaf(base);
-      let found = known.get(t);
-      if (!found) known.set(t, (found = new Set(t.node.inputs.flatMap((x) => [...leaves(x)]))));
-      return found;
-    };
-    const all = (ts: readonly Tensor[]): number => new Set(ts.flatMap((t) => [...leaves(t)])).size;
-    const storeOneOf = (ts: readonly Tensor[]): boolean => {
-      const inner = ts
-        .flatMap((t) => (leaves(t).size > 1 ? [t] : []))
-        .sort((a, b) => leaves(b).size - leaves(a).size)[0];
-      if (!inner) return false;
-      this.#store(inner);
-      return true;
-    };
+    const leaves = new LeafCounter(
+      (t) => this.#view(t).base,
+      (t) => this.#stored.has(t),
+      (t) => this.#leaf(t),
+    );
     for (const stage of this.#stages()) {
       if (stage.kind === "map" || stage.kind === "part") {
         const reads = stage.kind === "part" ? [stage.value] : stage.result.node.inputs;
-        if (all(reads) > this.maxBuffers - 1 && storeOneOf(reads)) return true;
+        if (leaves.count(reads) > this.maxBuffers - 1 && this.#storeOneOf(reads, leaves)) return true;
         continue;
       }
       const { node, chain } = stage;
-      const tail = chain.tensors.slice(1).flatMap((t) => t.node.inputs.filter((x) => !chain.tensors.includes(x)));
+      const [, ...steps] = chain.tensors;
+      const tail = steps.flatMap((t) => t.node.inputs.filter((x) => !chain.tensors.includes(x)));
       const reads = stage.kind === "reduce" ? node.inputs : [];
-      if (all(reads) > this.maxBuffers - node.outputs.length && storeOneOf(reads)) return true;
-      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - all(reads) : this.seams.epilogueRoom(node);
-      if (tail.length && all(tail) > room) {
-        if (!storeOneOf(tail)) this.#shorten(chain);
+      const bound = leaves.count(reads);
+      if (bound > this.maxBuffers - node.outputs.length && this.#storeOneOf(reads, leaves)) return true;
+      const room = stage.kind === "reduce" ? this.maxBuffers - 1 - bound : this.seams.epilogueRoom(node);
+      if (tail.length && leaves.count(tail) > room) {
+        if (!this.#storeOneOf(tail, leaves)) this.#shorten(chain);
         return true;
       }
     }
     return false;
   }
 
+  /** Stores that of several tensors which reads most; false where each reads one at most. */
+  #storeOneOf(ts: readonly Tensor[], leaves: LeafCounter): boolean {
+    const [inner] = ts
+      .filter((t) => leaves.leavesOf(t).size > 1)
+      .sort((a, b) => leaves.leavesOf(b).size - leaves.leavesOf(a).size);
+    if (inner) this.#store(inner);
+    return inner !== undefined;
+  }
+
   /** Takes the last op out of an epilogue: it becomes a stage of its own. */
-  #shorten({ tensors, domain }: Chain): void {
-    this.#ends.delete(tensors[tensors.length - 1]);
-    const chain = { tensors: tensors.slice(0, -1), domain };
+  #shorten({ tensors: [raw, ...steps], domain }: Chain): void {
+    this.#ends.delete(steps.at(-1) ?? raw);
+    const chain: Chain = { tensors: [raw, ...steps.slice(0, -1)], domain };
     this.#markStored(endOf(chain));
     this.#setChain(chain, 0);
   }
 
   #stages(): Stage[] {
-    const stages: Stage[] = [];
-    for (const node of this.graph.nodes) {
-      const { op, outputs } = node;
-      if (op.kind === "kernel" || op.kind === "reduce") {
-        const chain = this.#chains.get(outputs[0]) ?? { tensors: [outputs[0]], domain: outputs[0].shape };
-        stages.push({ kind: op.kind, node, chain, order: endOf(chain).node.id });
-      } else if (op.kind === "concat") {
-        (op as ConcatOp).views(node.inputs, node.attrs).forEach((view, i) => {
-          const value = node.inputs[i];
-          // What nothing writes stays zero where gaps are zero.
-          const isGap = op.zeroFill === true && constantValue(value) === 0;
-          if (isGap || value.size === 0) return;
-          stages.push({ kind: "part", value, into: outputs[0], view, order: node.id });
-        });
-      } else {
-        for (const t of outputs) {
-          const external = op.kind === "source" && op !== constantOp && op !== iotaOp;
-          if (this.#stored.has(t) && !external && !this.#ends.has(t))
-            stages.push({ kind: "map", result: t, order: node.id });
-        }
-      }
-    }
-    return stages.sort((a, b) => a.order - b.order);
+    return cutIntoStages(this.graph, { stored: this.#stored, chains: this.#chains, ends: this.#ends });
   }
 }

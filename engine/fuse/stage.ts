@@ -1,5 +1,5 @@
 // What a graph is cut into: stages, each one kernel's worth of work, and what is stored between them.
-import type { View } from "../op.ts";
+import type { AtLeastOne, View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type Residence, aliasOf } from "./access.ts";
@@ -11,7 +11,7 @@ export const COPY_ALIGNMENT = 4;
 
 export type Stage =
   /** Computes `result` elementwise, and writes it a second time into its view of a joined tensor. */
-  | { readonly kind: "map"; readonly result: Tensor; readonly also?: Residence; readonly order: number }
+  | { readonly kind: "map"; readonly result: Tensor; readonly duplicate?: Residence; readonly order: number }
   /** Writes `value` into its view of the joined tensor `into`. */
   | {
       readonly kind: "part";
@@ -28,12 +28,12 @@ export type Stage =
  * end.
  */
 export interface Chain {
-  readonly tensors: readonly Tensor[];
+  readonly tensors: AtLeastOne<Tensor>;
   /** The shape among theirs that all others are merges of: an epilogue loops over it. */
   readonly domain: Shape;
 }
-export const rawOf = (chain: Chain): Tensor => chain.tensors[0];
-export const endOf = (chain: Chain): Tensor => chain.tensors[chain.tensors.length - 1];
+export const rawOf = ({ tensors }: Chain): Tensor => tensors[0];
+export const endOf = ({ tensors }: Chain): Tensor => tensors.at(-1)!;
 
 /** The stored tensors that a stage makes; a part makes none. */
 export function writtenBy(stage: Stage): readonly Tensor[] {

@@ -13,7 +13,10 @@ export type Tuned = Readonly<Record<string, Consts>>;
 export function tuningKey(adapter: string, kernel: Kernel, params: Params): string {
   const shape = kernel.params
     .filter((f) => f.type === "u32" && !f.name.startsWith("chunk"))
-    .map(({ name }) => `${name}${params[name] > 0 ? 2 ** Math.ceil(Math.log2(params[name])) : 0}`);
+    .map(({ name }) => {
+      const value = Number(params[name]);
+      return `${name}${value > 0 ? 2 ** Math.ceil(Math.log2(value)) : 0}`;
+    });
   return [adapter, kernel.name, shape.join(" ")].join(" | ");
 }
 

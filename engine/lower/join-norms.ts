@@ -1,58 +1,91 @@
 // Norms and their gradients as few dispatches: statistics go together with the elementwise stage that uses them
 // first, and into the kernel that writes what they are of.
 import type { Tensor } from "../tensor.ts";
-import type { Lowerer, Memory } from "./lower.ts";
-import type { PlannedStage } from "../plan/plan.ts";
-import { type Fusion, endOf } from "../fuse/stage.ts";
+import { type Fusion, type Stage, endOf } from "../fuse/stage.ts";
+import { type Memory, isScratch } from "../fuse/memory.ts";
+import type { LoweredStage, Lowerer } from "./lower.ts";
 import { talliedTensor } from "./tally.ts";
 
 /** How many stages behind its statistics an elementwise stage is looked for. */
 const REACH = 12;
 
-export function joinNorms(lowered: readonly PlannedStage[], { residences }: Fusion, lowerer: Lowerer): PlannedStage[] {
-  const stages: (PlannedStage | undefined)[] = [...lowered];
+type Content = Memory["content"];
+type StatisticsStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
+
+const isStatistics = (stage: Stage): stage is StatisticsStage =>
+  stage.kind === "reduce" && stage.node.outputs.length === 2;
+
+export function joinNorms(lowered: readonly LoweredStage[], lowerer: Lowerer): LoweredStage[] {
+  const stages: (LoweredStage | undefined)[] = [...lowered];
   const makers = new Map<Tensor, number>();
   lowered.forEach(({ stage }, s) => {
     if (stage.kind === "kernel" && stage.node.outputs.length === 1) makers.set(endOf(stage.chain), s);
   });
-  const owner = (m: Memory): Memory["of"] => ("scratch" in m.of ? m.of : (residences.get(m.of)?.into ?? m.of));
-  const memories = ({ dispatches }: PlannedStage, access: "read" | "read_write"): Set<Memory["of"]> =>
-    new Set(dispatches.flatMap((d) => d.memory.filter((m) => m.access === access).map((m) => owner(m.memory))));
-
   lowered.forEach((statistics, s) => {
     const { stage } = statistics;
-    if (stage.kind !== "reduce" || stage.node.outputs.length !== 2) return;
-    const made = memories(statistics, "read_write");
-    const between = new Set<Memory["of"]>();
-    let joint: PlannedStage = statistics;
-    let taken: number | undefined;
-    for (let u = s + 1; u < Math.min(lowered.length, s + REACH) && taken === undefined; u++) {
-      const user = stages[u];
-      if (!user) continue;
-      const reads = memories(user, "read");
-      if (user.stage.kind === "map" && [...reads].some((m) => made.has(m)) && ![...reads].some((m) => between.has(m))) {
-        const dispatches = lowerer.norm(stage, user.stage);
-        if (dispatches) {
-          joint = { stage, with: user.stage, dispatches };
-          taken = u;
-        }
-      }
-      for (const m of memories(user, "read_write")) between.add(m);
+    if (!isStatistics(stage)) return;
+    const user = firstUser(s, stages, lowerer);
+    let joined: LoweredStage = statistics;
+    if (user) {
+      joined = user.joined;
+      stages[user.position] = undefined;
     }
     // Tallied statistics need no walk of their own.
     const m = makers.get(talliedTensor(stage.node));
     const maker = m === undefined ? undefined : stages[m];
-    if (maker?.stage.kind === "kernel") {
+    if (m !== undefined && maker?.stage.kind === "kernel") {
       const tally = lowerer.tally(maker.stage, stage.node);
+      const { absorbed } = joined;
       const dispatches =
-        tally && (joint.with?.kind === "map" ? lowerer.norm(stage, joint.with, tally.parts) : [tally.merge]);
-      if (dispatches) {
-        stages[m!] = { ...maker, dispatches: tally.dispatches };
-        joint = { ...joint, dispatches };
+        tally && (absorbed?.kind === "map" ? lowerer.norm(stage, absorbed, tally.parts) : [tally.merge]);
+      if (tally && dispatches) {
+        stages[m] = { ...maker, dispatches: tally.dispatches };
+        joined = { ...joined, dispatches };
       }
     }
-    stages[s] = joint;
-    if (taken !== undefined) stages[taken] = undefined;
+    stages[s] = joined;
   });
   return stages.filter((p) => p !== undefined);
+}
+
+/** The first elementwise stage that reads the statistics at `s` and can be computed with them. */
+function firstUser(
+  s: number,
+  stages: readonly (LoweredStage | undefined)[],
+  lowerer: Lowerer,
+): { readonly position: number; readonly joined: LoweredStage } | undefined {
+  const statistics = stages[s];
+  if (!statistics || !isStatistics(statistics.stage)) return undefined;
+  const { stage } = statistics;
+  const made = contentsOf(statistics, "read_write", lowerer.fusion);
+  /** What is written between the statistics and a user, which would move ahead of it. */
+  const between = new Set<Content>();
+  for (let position = s + 1; position < Math.min(stages.length, s + REACH); position++) {
+    const user = stages[position];
+    if (!user) continue;
+    const reads = [...contentsOf(user, "read", lowerer.fusion)];
+    if (user.stage.kind === "map" && reads.some((m) => made.has(m)) && !reads.some((m) => between.has(m))) {
+      const dispatches = lowerer.norm(stage, user.stage);
+      if (dispatches) return { position, joined: { stage, absorbed: user.stage, dispatches } };
+    }
+    for (const m of contentsOf(user, "read_write", lowerer.fusion)) between.add(m);
+  }
+  return undefined;
+}
+
+/** What a stage's dispatches read or write: joined tensors for what stands in them. */
+function contentsOf(
+  { dispatches }: LoweredStage,
+  access: "read" | "read_write",
+  { residences }: Fusion,
+): ReadonlySet<Content> {
+  const found = new Set<Content>();
+  for (const { memory } of dispatches) {
+    for (const m of memory) {
+      if (m.access !== access) continue;
+      const { content } = m.memory;
+      found.add(isScratch(content) ? content : (residences.get(content)?.into ?? content));
+    }
+  }
+  return found;
 }

@@ -6,11 +6,14 @@ import { LimitExceededError } from "../errors.ts";
 import type { View } from "../op.ts";
 import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Memories, type Residence, accessFrom } from "../fuse/access.ts";
-import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
-import { HookContext, emitFunction, emitIndexFunction, vectorizes } from "../wgsl/emit.ts";
-import { Expression } from "../wgsl/expression.ts";
+import { type Residence, type StoredTensors, accessFrom } from "../fuse/access.ts";
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
+import { HookContext } from "../wgsl/context.ts";
+import { type Dispatch, makeDispatch, storageType, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
+import { Expression } from "../wgsl/expression.ts";
+import { vectorizes } from "../wgsl/indexer.ts";
+import { type Memory, wholeOf } from "../fuse/memory.ts";
 
 export interface MapStage {
   readonly value: Tensor;
@@ -19,9 +22,9 @@ export interface MapStage {
   /** Where value's elements stand in `into`; in order from the start if absent. */
   readonly view?: View;
   /** Where the value is written a second time. */
-  readonly also?: Residence;
+  readonly duplicate?: Residence;
   /** What is read from memory. */
-  readonly memories: Memories;
+  readonly stored: StoredTensors;
   readonly maxBindingBytes: number;
 }
 
@@ -32,73 +35,87 @@ interface Window {
 }
 
 export function lowerMap(stage: MapStage): Dispatch[] {
-  const { shape } = stage.value;
+  const { shape, bytes } = stage.value;
   const whole: Window = { start: shape.map(() => 0), sizes: shape };
-  const { also, ...once } = stage;
-  if (!also) return lowerWindow(stage, whole);
-  if (stage.value.bytes <= stage.maxBindingBytes) return lowerWindow(stage, whole);
-  return [...lowerWindow(once, whole), ...lowerWindow({ ...once, into: also.into, view: also.view }, whole)];
+  if (bytes <= stage.maxBindingBytes) return lowerWindow(stage, whole);
+  return writtenOnce(stage).flatMap((once) => lowerWindow(once, whole));
+}
+
+/** A stage that writes twice as two that write once. */
+function writtenOnce({ duplicate, ...stage }: MapStage): MapStage[] {
+  return duplicate ? [stage, { ...stage, into: duplicate.into, view: duplicate.view }] : [stage];
 }
 
 function lowerWindow(stage: MapStage, window: Window): Dispatch[] {
-  const { value, into, also, memories, maxBindingBytes } = stage;
+  const { value, into, duplicate, maxBindingBytes } = stage;
   const { start, sizes } = window;
-  const whole = sizeOf(sizes) === value.size;
-  const e = new Expression(value, sizes, accessFrom(start), memories);
+  const e = new Expression(value, sizes, accessFrom(start), stage.stored);
   const target = stage.view ?? { offset: 0, strides: stridesOf(value.shape) };
   const place: View = {
-    offset: start.reduce((o, s, d) => o + s * target.strides[d], target.offset),
+    offset: start.reduce((o, s, d) => o + s * target.strides[d]!, target.offset),
     strides: target.strides,
   };
-  const memory = (t: Tensor, views: readonly View[]): Memory | undefined => {
-    if (t.bytes <= maxBindingBytes) return { of: t, offset: 0, bytes: t.bytes };
-    const run = runOf(t, views, sizes);
-    return run.bytes <= maxBindingBytes ? run : undefined;
-  };
-  const bound = new Map<Tensor, Memory>();
-  const y = memory(into, [place]);
+  const y = runWithin(into, [place], sizes, maxBindingBytes);
+  const runs = new Map<Tensor, Memory>();
   let fits = y !== undefined;
   for (const leaf of e.leaves) {
-    const m = memory(leaf, e.viewsOf(leaf));
-    if (m) bound.set(leaf, m);
+    const run = runWithin(leaf, e.viewsOf(leaf), sizes, maxBindingBytes);
+    if (run) runs.set(leaf, run);
     else fits = false;
   }
-  if (!fits && also)
-    return lowerMap({ ...stage, also: undefined }).concat(
-      lowerMap({ ...stage, also: undefined, into: also.into, view: also.view }),
-    );
-  if (!fits) return halves(window, value, maxBindingBytes).flatMap((w) => lowerWindow(stage, w));
+  if (!y || !fits) {
+    if (duplicate) return writtenOnce(stage).flatMap(lowerMap);
+    return halves(window, value, maxBindingBytes).flatMap((w) => lowerWindow(stage, w));
+  }
+  for (const [leaf, run] of runs) e.rebase(leaf, run.offset / bytesPerElement(leaf.dtype));
+  const placed: View = { offset: place.offset - y.offset / bytesPerElement(into.dtype), strides: place.strides };
+  return [mapWindow(stage, window, e, { y, placed, runs })];
+}
 
-  for (const [leaf, m] of bound) e.rebase(leaf, m.offset / bytesPerElement(leaf.dtype));
-  const placed: View = { offset: place.offset - y!.offset / bytesPerElement(into.dtype), strides: place.strides };
+/** What the dispatch of one window binds, and where in `y` it writes. */
+interface Bound {
+  readonly y: Memory;
+  readonly placed: View;
+  readonly runs: ReadonlyMap<Tensor, Memory>;
+}
+
+function mapWindow(stage: MapStage, { start, sizes }: Window, e: Expression, { y, placed, runs }: Bound): Dispatch {
+  const { value, duplicate } = stage;
+  const whole = sizeOf(sizes) === value.size;
   const inOrder = !stage.view && whole;
   const loop = wholeLoop(sizes);
-  const width = vectorizes(sizes, loop, 0, [...e.views, ...(inOrder ? [] : [placed]), ...(also ? [also.view] : [])])
-    ? 4
-    : 1;
-  const context = new HookContext(width, bound);
+  const views = [...e.views, ...(inOrder ? [] : [placed]), ...(duplicate ? [duplicate.view] : [])];
+  const width = vectorizes(sizes, loop, 0, views) ? 4 : 1;
+  const context = new HookContext(width, runs);
+  const placeHook = (view: View): string =>
+    emitIndexFunction("fn place(i : u32) -> u32", sizes, view, context, loop, 0);
   const hooks: Record<string, string> = {
     value: emitFunction("fn value(i : u32) -> Y", e, context, loop, 0, { store: true }),
   };
-  if (!inOrder) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", sizes, placed, context, loop, 0);
-  if (also) hooks.place = emitIndexFunction("fn place(i : u32) -> u32", sizes, also.view, context, loop, 0);
+  if (!inOrder) hooks.place = placeHook(placed);
+  if (duplicate) hooks.place = placeHook(duplicate.view);
   const n = sizeOf(sizes);
   const bytes = n * bytesPerElement(value.dtype);
-  return [
-    makeDispatch({
-      label: `${value.node.op.name} ${show(value.shape)}${whole ? "" : ` from ${show(start)}`}`,
-      kernel: also ? mapTwice : map,
-      params: { n: n / width },
-      buffers: { y: y!, ...(also ? { z: { of: also.into, offset: 0, bytes: also.into.bytes } } : {}) },
-      aliases: { ...typeAliases(width), Y: storageType(value.dtype, width) },
-      context,
-      hooks,
-      cost: {
-        flops: e.steps.length * n,
-        bytes: bytes * (also ? 2 : 1) + e.leaves.reduce((sum, t) => sum + Math.min(t.bytes, bytes), 0),
-      },
-    }),
-  ];
+  return makeDispatch({
+    label: `${value.node.op.name} ${show(value.shape)}${whole ? "" : ` from ${show(start)}`}`,
+    kernel: duplicate ? mapTwice : map,
+    params: { n: n / width },
+    buffers: duplicate ? { y, z: wholeOf(duplicate.into) } : { y },
+    aliases: { ...typeAliases(width), Y: storageType(value.dtype, width) },
+    context,
+    hooks,
+    cost: {
+      flops: e.steps.length * n,
+      bytes: bytes * (duplicate ? 2 : 1) + e.leaves.reduce((sum, t) => sum + Math.min(t.bytes, bytes), 0),
+    },
+  });
+}
+
+/** A tensor as a whole, or the run of it that holds all elements these views reach; undefined where that is too long. */
+function runWithin(t: Tensor, views: readonly View[], domain: Shape, limit: number): Memory | undefined {
+  if (t.bytes <= limit) return wholeOf(t);
+  const run = runOf(t, views, domain);
+  return run.bytes <= limit ? run : undefined;
 }
 
 /** The aligned run of a tensor's memory that holds all elements these views reach over a domain. */
@@ -106,28 +123,31 @@ function runOf(t: Tensor, views: readonly View[], domain: Shape): Memory {
   let low = Infinity;
   let high = -Infinity;
   for (const { offset, strides } of views) {
-    const ends = strides.map((s, d) => s * (domain[d] - 1));
+    const ends = strides.map((s, d) => s * (domain[d]! - 1));
     low = Math.min(low, offset + ends.reduce((o, e) => o + Math.min(0, e), 0));
     high = Math.max(high, offset + ends.reduce((o, e) => o + Math.max(0, e), 0));
   }
   const size = bytesPerElement(t.dtype);
   const offset = Math.floor((low * size) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT;
-  return { of: t, offset, bytes: Math.min(t.bytes, Math.ceil(((high + 1) * size) / 16) * 16) - offset };
+  return { content: t, offset, bytes: Math.min(t.bytes, Math.ceil(((high + 1) * size) / 16) * 16) - offset };
 }
 
-/** The two halves of a window along its first dimension longer than 1, cut where vectors and bindings stay aligned. */
+/** Where that is possible, windows are cut after so many elements: vectors and bindings stay aligned. */
+const CUT = 64;
+
+/** The two halves of a window along its first dimension longer than 1. */
 function halves({ start, sizes }: Window, value: Tensor, limit: number): Window[] {
-  const d = sizes.findIndex((n) => n > 1);
-  if (d < 0)
+  const along = sizes.findIndex((n) => n > 1);
+  const size = sizes[along];
+  if (size === undefined)
     throw new LimitExceededError(
       `${value}: one element of it needs more memory at once than the ${limit} bytes that this device binds`,
     );
-  const unit = sizeOf(sizes.slice(d + 1));
-  const step = unit % 64 === 0 ? 1 : 64;
-  const half = Math.ceil(sizes[d] / 2);
+  const step = sizeOf(sizes.slice(along + 1)) % CUT === 0 ? 1 : CUT;
+  const half = Math.ceil(size / 2);
   const cut = half > step ? Math.floor(half / step) * step : half;
   return [
-    { start, sizes: sizes.map((n, k) => (k === d ? cut : n)) },
-    { start: start.map((s, k) => (k === d ? s + cut : s)), sizes: sizes.map((n, k) => (k === d ? n - cut : n)) },
+    { start, sizes: sizes.with(along, cut) },
+    { start: start.with(along, start[along]! + cut), sizes: sizes.with(along, size - cut) },
   ];
 }

@@ -4,33 +4,30 @@
 // itself.
 import type { Traits } from "../../kernels/kernel.ts";
 import { mergeThenMap, momentsThenMap, sumsThenMap } from "../../kernels/reduce/reduce.ts";
-import type { ReduceOp } from "../op.ts";
-import { show, sizeOf, stridesOf } from "../shape.ts";
+import type { ReduceOp, View } from "../op.ts";
+import { show, stridesOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { type Memories, type Residence, identityAccess } from "../fuse/access.ts";
-import { type Dispatch, type Memory, makeDispatch, storageType, typeAliases } from "../wgsl/dispatch.ts";
-import {
-  type Ahead,
-  HookContext,
-  type LoopVariable,
-  emitFunction,
-  emitIndexFunction,
-  vectorizes,
-} from "../wgsl/emit.ts";
-import { Expression } from "../wgsl/expression.ts";
-import { type Parts, WORKGROUPS, neighboursOf } from "./statistics.ts";
+import { type Residence, type StoredTensors, identityAccess } from "../fuse/access.ts";
+import { HookContext } from "../wgsl/context.ts";
+import { type Dispatch, type DispatchParts, makeDispatch, storageType, typeAliases } from "../wgsl/dispatch.ts";
+import { type Ahead, emitFunction, emitIndexFunction, functionText } from "../wgsl/emit.ts";
+import { Expression, type NamedValues } from "../wgsl/expression.ts";
+import { vectorizes } from "../wgsl/indexer.ts";
+import { type Memory, isScratch, wholeOf } from "../fuse/memory.ts";
+import { type Axes, type Group, WORKGROUPS, axesOf, firstInput, groupOf, neighboursOf } from "./loops.ts";
+import { type Parts, beforeHook, elementHooks, statisticsIn } from "./statistics.ts";
 
 export interface NormStage {
   /** The statistics: moments, or two sums, with the last axis kept. */
   readonly node: Node;
   /** What is computed of them, of the shape that is reduced. */
   readonly result: Tensor;
-  readonly home: Residence | undefined;
+  readonly residence: Residence | undefined;
   /** Where it is written a second time. */
-  readonly also: Residence | undefined;
+  readonly duplicate: Residence | undefined;
   readonly traits: Traits;
   /** What is read, but for `result`. */
-  readonly memories: Memories;
+  readonly stored: StoredTensors;
   readonly maxStorageBuffers: number;
   memoryOf(t: Tensor): Memory;
   /** Statistics of parts of the columns that are there already. */
@@ -39,137 +36,171 @@ export interface NormStage {
   cut(): { readonly parts: Parts; readonly dispatch: Dispatch } | undefined;
 }
 
-/** How many threads a workgroup has, for how many neighbouring columns; undefined where a column is too long for it. */
-export function groupOf(traits: Traits, columns: number, count: number): { threads: number; wide: number } | undefined {
-  const { threads, longest } = traits.cpu ? { threads: 64, longest: 1024 } : { threads: 256, longest: 16 };
-  let wide = 1;
-  while (wide < 16 && wide * 16 <= columns) wide *= 2;
-  return count * wide <= threads * longest && Math.ceil(columns / wide) <= 65535 ? { threads, wide } : undefined;
-}
-
 /** One dispatch or two; undefined where the stages do not fit together. */
 export function lowerNorm(stage: NormStage): Dispatch[] | undefined {
-  const { node, result, home, also, traits, memories, maxStorageBuffers, memoryOf } = stage;
-  const op = node.op as ReduceOp;
-  const [x] = node.inputs;
-  const domain = x.shape;
-  const axes = op.axes(node.attrs);
-  const kept = domain.map((_, d) => d).filter((d) => !axes.includes(d));
-  const outs = sizeOf(kept.map((d) => domain[d]));
-  const count = sizeOf(axes.map((d) => domain[d]));
-  if (outs <= 1 || count < 2 || !kept.includes(domain.findLastIndex((n) => n !== 1))) return undefined;
-  const own = stridesOf(node.outputs[0].shape);
-  const given = {
-    names: new Map(node.outputs.map((t, i) => [t, "ab"[i]])),
-    strides: domain.map((_, d) => (kept.includes(d) ? own[d] : 0)),
-  };
-  const access = identityAccess(domain);
-  const reads = node.inputs.map((t) => new Expression(t, domain, access, memories));
-  const after = new Expression(result, domain, access, memories, [], given);
-  const target = home?.view ?? { offset: 0, strides: stridesOf(domain) };
-  const loop: LoopVariable[] = [
-    { name: "o", dims: kept },
-    { name: "r", dims: axes },
-  ];
-  const width = vectorizes(domain, loop, 0, [
-    ...reads.flatMap((e) => e.views),
-    ...after.views,
-    target,
-    ...(also ? [also.view] : []),
-  ])
-    ? 4
-    : 1;
-  const group = stage.parts ? undefined : groupOf(traits, outs / width, count);
-  const cut = stage.parts || group ? undefined : stage.cut();
+  const axes = axesOf(stage.node);
+  if (!axes.columns || axes.count < 2) return undefined;
+  const norm = expressionsOf(stage, axes);
+  const group = stage.parts ? undefined : groupOf(stage.traits, axes.outs / norm.width, axes.count);
+  if (group) {
+    const whole = wholeColumns(stage, norm, group);
+    return whole && [whole];
+  }
+  const cut = stage.parts ? undefined : stage.cut();
   const parts = stage.parts ?? cut?.parts;
-  if (!group && !parts) return undefined;
+  const joined = parts && joinedParts(stage, norm, parts);
+  return joined && (cut ? [cut.dispatch, joined] : [joined]);
+}
 
-  const context = new HookContext(width);
-  const y: Memory = home
-    ? { of: home.into, offset: 0, bytes: home.into.bytes }
-    : { of: result, offset: 0, bytes: result.bytes };
-  const [first, second] = node.outputs.map(memoryOf);
-  const moments = op.combine === "moments";
-  const [before, between]: Ahead[] = [
-    { moving: 1, lines: [] },
-    { moving: 1, lines: [] },
-  ];
-  const whole = group && {
-    value: emitFunction("fn value(o : u32, r : u32) -> F", reads[0], context, loop, 0, { ahead: before }),
-    ...(moments
-      ? {}
-      : { other: emitFunction("fn other(o : u32, r : u32) -> F", reads[1], context, loop, 0, { ahead: before }) }),
-    before: `fn before(o : u32) {\n  ${before.lines.join("\n  ")}\n}`,
+/** What a norm computes: of the elements that are reduced, and behind the statistics. */
+interface Norm {
+  readonly axes: Axes;
+  readonly reads: readonly Expression[];
+  readonly after: Expression;
+  /** Where the result stands in what it is written to. */
+  readonly target: View;
+  readonly width: 1 | 4;
+}
+
+function expressionsOf({ node, result, residence, duplicate, stored }: NormStage, axes: Axes): Norm {
+  const { domain, kept, loop } = axes;
+  const access = identityAccess(domain);
+  const own = stridesOf(node.outputs[0].shape);
+  // The hook behind the statistics is handed them as a and b.
+  const statistics: NamedValues = {
+    names: new Map(node.outputs.map((t, i) => [t, "ab".charAt(i)])),
+    strides: domain.map((_, d) => (kept.includes(d) ? own[d]! : 0)),
   };
+  const reads = node.inputs.map((t) => new Expression(t, domain, access, stored));
+  const after = new Expression(result, domain, access, stored, [], statistics);
+  const target = residence?.view ?? { offset: 0, strides: stridesOf(domain) };
+  const views = [...reads.flatMap((e) => e.views), ...after.views, target, ...(duplicate ? [duplicate.view] : [])];
+  return { axes, reads, after, target, width: vectorizes(domain, loop, 0, views) ? 4 : 1 };
+}
+
+const isMoments = ({ node }: NormStage): boolean => (node.op as ReduceOp).combine === "moments";
+
+/** Both walks in one dispatch, by a workgroup that holds whole columns. */
+function wholeColumns(stage: NormStage, norm: Norm, { threads, wide }: Group): Dispatch | undefined {
+  const { reads, axes, width } = norm;
+  const context = new HookContext(width);
+  const ahead: Ahead = { moving: 1, lines: [] };
+  const elements = elementHooks(
+    stage.node,
+    (name, i, before) =>
+      emitFunction(`fn ${name}(o : u32, r : u32) -> F`, reads[i]!, context, axes.loop, 0, { ahead: before }),
+    ahead,
+  );
+  const written = writtenBehind(stage, norm, context, { ...elements, before: beforeHook(ahead) }, 3);
+  if (!written) return undefined;
+  const { flops, bytesRead, bytesStored, ...parts } = written;
+  return makeDispatch({
+    ...parts,
+    label: `${parts.label} then ${stage.result.node.op.name}`,
+    kernel: isMoments(stage) ? momentsThenMap : sumsThenMap,
+    params: { outs: axes.outs / width, count: axes.count, wide },
+    consts: { THREADS: threads },
+    cost: {
+      flops: flops + reads.reduce((n, e) => n + e.steps.length, 0) * firstInput(stage.node).size,
+      bytes: 2 * bytesRead + bytesStored,
+    },
+  });
+}
+
+/** The dispatch that joins statistics of parts of columns, and makes the elements behind them. */
+function joinedParts(stage: NormStage, norm: Norm, parts: Parts): Dispatch | undefined {
+  const { axes, width } = norm;
+  const { outs, count } = axes;
+  const { memory: part, splits, chunk, plane } = parts;
+  const written = writtenBehind(stage, norm, new HookContext(width), {}, 4);
+  if (!written) return undefined;
+  const { flops, bytesRead, bytesStored, ...own } = written;
+  const { threads, wide, tiles } = neighboursOf(stage.traits, outs / width, width);
+  // An element a thread, and no more parts than elements.
+  const rows = Math.max(Math.ceil(count / Math.ceil(WORKGROUPS / tiles)), threads / wide, splits);
+  return makeDispatch({
+    ...own,
+    label: `${own.label} joined, then ${stage.result.node.op.name}`,
+    kernel: mergeThenMap,
+    buffers: { ...own.buffers, part },
+    params: { outs: outs / width, count, wide, rows, splits, chunk, plane: plane / width },
+    consts: { THREADS: threads, MOMENTS: isMoments(stage) },
+    cost: { flops, bytes: bytesRead + bytesStored + 8 * outs * splits },
+  });
+}
+
+type Written = Pick<DispatchParts, "label" | "aliases" | "buffers" | "context" | "hooks"> & {
+  /** Of the elements behind the statistics. */
+  readonly flops: number;
+  readonly bytesRead: number;
+  readonly bytesStored: number;
+};
+
+/**
+ * What a dispatch has that writes statistics and the elements behind them: its own hooks beside `before`, which are
+ * emitted already. `own`: buffers that the kernel binds. Undefined where it would bind too many, or one of them both
+ * to read and to write.
+ */
+function writtenBehind(
+  stage: NormStage,
+  { axes, after, target, width }: Norm,
+  context: HookContext,
+  before: Readonly<Record<string, string>>,
+  own: number,
+): Written | undefined {
+  const { node, result, residence, duplicate, maxStorageBuffers } = stage;
+  const { domain, loop } = axes;
+  const between: Ahead = { moving: 1, lines: [] };
   const hooks: Record<string, string> = {
-    ...whole,
+    ...before,
     after: emitFunction("fn after(o : u32, r : u32, a : F, b : F) -> Y", after, context, loop, 0, {
       store: true,
       ahead: between,
     }),
-    between: `fn between(o : u32, a : F, b : F) {\n  ${between.lines.join("\n  ")}\n}`,
+    between: functionText("fn between(o : u32, a : F, b : F)", between.lines),
     at: emitIndexFunction("fn at(o : u32, r : u32) -> u32", domain, target, context, loop, 0),
   };
-  // What is written here is read here by nothing but the threads that hold it.
-  const leaves = new Set(context.bindings.map((b) => b.memory.of));
-  const again: Memory[] = also ? [{ of: also.into, offset: 0, bytes: also.into.bytes }] : [];
-  const written = new Set([y, first, second, ...again].map((m) => m.of));
-  const owner = (t: Memory["of"]): Memory["of"] => ("scratch" in t ? t : (memories.home(t)?.into ?? t));
-  const owners = new Set([...written].map(owner));
-  if (
-    leaves.size + again.length + (parts ? 4 : 3) > maxStorageBuffers ||
-    [...leaves].some((t) => owners.has(owner(t)) || node.outputs.includes(t as Tensor))
-  )
-    return undefined;
-  if (owner(y.of) === owner(first.of) || first.of === second.of) return undefined;
+  const leaves = new Set(context.bindings.map((b) => b.memory.content));
+  const [first, second] = statisticsIn(node, stage.memoryOf);
+  const y = wholeOf(residence?.into ?? result);
+  const again = duplicate && wholeOf(duplicate.into);
+  if (leaves.size + own + (again ? 1 : 0) > maxStorageBuffers) return undefined;
+  if (!areApart(stage, leaves, { y, first, second, again })) return undefined;
   const type = storageType(result.dtype, width);
-  if (also) {
-    const z = context.bind(again[0], type, "read_write");
-    context.functions.alsoAt = emitIndexFunction(
-      "fn alsoAt(o : u32, r : u32) -> u32",
-      domain,
-      also.view,
-      context,
-      loop,
-      0,
-    );
+  if (duplicate && again) {
+    const z = context.bind(again, type, "read_write");
+    const signature = "fn alsoAt(o : u32, r : u32) -> u32";
+    context.functions.alsoAt = emitIndexFunction(signature, domain, duplicate.view, context, loop, 0);
     hooks.also = `fn also(o : u32, r : u32, v : Y) { ${z}[alsoAt(o, r)] = v; }`;
   }
-  const flops = (whole ? [...reads, after] : [after]).reduce((n, e) => n + e.steps.length, 0) * x.size;
-  const read = [...leaves].reduce((n, t) => n + Math.min((t as Tensor).bytes, x.bytes), 0);
-  const label = `${op.name} ${show(domain)} over ${show(axes)},`;
-  const aliases = { ...typeAliases(width), Y: type };
-  const buffers = { first, second, y };
-  const stores = result.bytes * (also ? 2 : 1) + 2 * first.bytes;
-  if (!parts) {
-    return [
-      makeDispatch({
-        label: `${label} then ${result.node.op.name}`,
-        kernel: moments ? momentsThenMap : sumsThenMap,
-        aliases,
-        buffers,
-        context,
-        hooks,
-        params: { outs: outs / width, count, wide: group!.wide },
-        consts: { THREADS: group!.threads },
-        cost: { flops, bytes: read * 2 + stores },
-      }),
-    ];
-  }
-  const { memory: part, splits, chunk, plane } = parts;
-  const { threads, wide, tiles } = neighboursOf(traits, outs / width, width);
-  // An element a thread, and no more parts than elements.
-  const rows = Math.max(Math.ceil(count / Math.ceil(WORKGROUPS / tiles)), threads / wide, splits);
-  const merge = makeDispatch({
-    label: `${label} joined, then ${result.node.op.name}`,
-    kernel: mergeThenMap,
-    aliases,
-    buffers: { ...buffers, part },
+  const x = firstInput(node);
+  let bytesRead = 0;
+  for (const leaf of leaves) if (!isScratch(leaf)) bytesRead += Math.min(leaf.bytes, x.bytes);
+  return {
+    label: `${node.op.name} ${show(domain)} over ${show(axes.reduced)},`,
+    aliases: { ...typeAliases(width), Y: type },
+    buffers: { first, second, y },
     context,
     hooks,
-    params: { outs: outs / width, count, wide, rows, splits, chunk, plane: plane / width },
-    consts: { THREADS: threads, MOMENTS: moments },
-    cost: { flops, bytes: read + stores + 8 * outs * splits },
-  });
-  return cut ? [cut.dispatch, merge] : [merge];
+    flops: after.steps.length * x.size,
+    bytesRead,
+    bytesStored: result.bytes * (duplicate ? 2 : 1) + 2 * first.bytes,
+  };
+}
+
+/**
+ * Whether what is written is read by nothing but the threads that hold it: it shares no memory with what the hooks
+ * read, and the statistics share none with each other or with the result.
+ */
+function areApart(
+  { node, stored }: NormStage,
+  leaves: ReadonlySet<Memory["content"]>,
+  { y, first, second, again }: Record<"y" | "first" | "second", Memory> & { readonly again: Memory | undefined },
+): boolean {
+  const owner = (content: Memory["content"]): Memory["content"] =>
+    isScratch(content) ? content : (stored.residence(content)?.into ?? content);
+  if (owner(y.content) === owner(first.content) || first.content === second.content) return false;
+  const written = [y, first, second, ...(again ? [again] : [])];
+  const owners = new Set(written.map((m) => owner(m.content)));
+  return [...leaves].every((leaf) => !owners.has(owner(leaf)) && !node.outputs.some((t) => t === leaf));
 }

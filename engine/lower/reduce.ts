@@ -1,218 +1,119 @@
-// Reductions: over outer axes (columns: neighbouring threads read neighbouring columns) or inner axes (rows),
-// elementwise producers fused into the read, an epilogue into the write. Long ones are summed in chunks that a second
-// pass joins in order.
-import type { Params, Traits } from "../../kernels/kernel.ts";
+// Reductions: elementwise producers fused into the read, an epilogue into the write. Long ones are summed in chunks
+// that a second pass joins in order.
 import { reduceColumns, reduceGroup, reduceRows } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp } from "../op.ts";
-import { show, sizeOf } from "../shape.ts";
-import type { Node, Tensor } from "../tensor.ts";
-import { type Memories, identityAccess } from "../fuse/access.ts";
-import {
-  type Dispatch,
-  type DispatchParts,
-  type Memory,
-  makeDispatch,
-  typeAliases,
-  wholeLoop,
-} from "../wgsl/dispatch.ts";
-import { type Ahead, HookContext, type LoopVariable, emitFunction, innerSize, vectorizes } from "../wgsl/emit.ts";
-import { Expression } from "../wgsl/expression.ts";
-import { type Chain, endOf } from "../fuse/stage.ts";
-import { groupOf } from "./norm.ts";
+import { endOf } from "../fuse/stage.ts";
+import { HookContext } from "../wgsl/context.ts";
+import { type Dispatch, makeDispatch, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { emitFunction } from "../wgsl/emit.ts";
+import { type ReduceStage, type Walk, groupOf, walkOf, walkParams } from "./loops.ts";
 import { type Parts, lowerStatistics, statisticsOfParts } from "./statistics.ts";
 
-export interface ReduceStage {
-  readonly node: Node;
-  readonly chain: Chain;
-  /** The chain's epilogue, where there is one. */
-  readonly tail: Expression | undefined;
-  readonly traits: Traits;
-  readonly memories: Memories;
-  memoryOf(t: Tensor): Memory;
-  newScratch(bytes: number): Memory;
-}
+type Combine = "sum" | "max" | "min" | "prod";
 
-/** How the loops of a reduction are cut. */
-export interface Shape2 {
-  readonly columns: boolean;
-  readonly width: 1 | 4;
-  /** Outputs, and elements of each. */
-  readonly outs: number;
-  readonly count: number;
-  readonly splits: number;
-  readonly chunk: number;
-}
-
-/** A reduction's loops and expressions, and the parts that every dispatch that walks them has. */
-export interface Walk {
-  readonly shape: Shape2;
-  readonly context: HookContext;
-  readonly first: Omit<DispatchParts, "kernel" | "buffers" | "params">;
-  /** The hook that gives an element of the i-th input. */
-  hook(name: string, i: number, ahead?: Ahead): string;
-}
-
-function walk(stage: ReduceStage): Walk | undefined {
-  const { node, memories } = stage;
-  const op = node.op as ReduceOp;
-  const [x] = node.inputs;
-  const axes = op.axes(node.attrs);
-  const kept = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
-  if (kept.some((d) => x.shape[d] === 0)) return undefined;
-  const expressions = node.inputs.map((t) => new Expression(t, t.shape, identityAccess(t.shape), memories));
-  const loop: LoopVariable[] = [
-    { name: "o", dims: kept },
-    { name: "r", dims: axes },
-  ];
-  const shape = cut(stage, op, kept, axes, loop, expressions);
-  const context = new HookContext(shape.width);
-  return {
-    shape,
-    context,
-    hook: (name, i, ahead) =>
-      emitFunction(`fn ${name}(o : u32, r : u32) -> F`, expressions[i], context, loop, shape.columns ? 0 : 1, {
-        ahead,
-      }),
-    first: {
-      label: `${op.name} ${show(x.shape)} over ${show(axes)}`,
-      context,
-      aliases: typeAliases(shape.width),
-      cost: {
-        flops: expressions.reduce((n, e) => n + e.steps.length, 0) * x.size,
-        bytes: expressions.flatMap((e) => e.leaves).reduce((n, t) => n + Math.min(t.bytes, x.bytes), 0),
-      },
-    },
-  };
-}
+/** The seam COMBINE of the kernels. */
+const COMBINE = { sum: 0, max: 1, min: 2, prod: 3 };
 
 export function lowerReduce(stage: ReduceStage): Dispatch[] {
-  const w = walk(stage);
-  if (!w) return [];
+  const walk = walkOf(stage);
+  if (!walk) return [];
   const { combine } = stage.node.op as ReduceOp;
-  return combine === "moments" || combine === "sums" ? lowerStatistics(stage, w) : single(stage, combine, w);
+  return combine === "moments" || combine === "sums" ? lowerStatistics(stage, walk) : lowerSingle(stage, walk, combine);
 }
 
 /** Two statistics by parts of each column, for a dispatch that joins them; undefined where columns are not cut. */
 export function lowerParts(stage: ReduceStage): { dispatch: Dispatch; parts: Parts } | undefined {
-  const w = walk(stage);
-  return w && w.shape.columns && w.shape.splits > 1 ? statisticsOfParts(stage, w) : undefined;
+  const walk = walkOf(stage);
+  return walk?.shape.columns && walk.shape.splits > 1 ? statisticsOfParts(stage, walk) : undefined;
 }
 
-function cut(
-  { traits, chain, tail }: ReduceStage,
-  op: ReduceOp,
-  kept: readonly number[],
-  axes: readonly number[],
-  loop: readonly LoopVariable[],
-  expressions: readonly Expression[],
-): Shape2 {
-  const { domain } = expressions[0];
-  const outs = sizeOf(kept.map((d) => domain[d]));
-  const count = sizeOf(axes.map((d) => domain[d]));
-  const columns = outs > 1 && kept.includes(domain.findLastIndex((n) => n !== 1));
-  // A second pass costs a dispatch, so only long sums are split: for more threads, and for less rounding.
-  const { target, alone } = traits.cpu ? { target: 256, alone: 32768 } : { target: 16384, alone: 4096 };
-  const parts = (lanes: number, length: number): number =>
-    outs * count <= alone && length <= 1024
-      ? 1
-      : Math.max(1, Math.min(Math.ceil(target / lanes), Math.ceil(length / 64)));
-  const tailFits = !tail || !columns || innerSize(chain.domain, wholeLoop(chain.domain), 0, tail.views) % 4 === 0;
-  const cutAt = (width: 1 | 4): Shape2 => {
-    const lanes = columns ? outs / width : outs;
-    const length = columns ? count : count / width;
-    const splits = parts(lanes, length);
-    const chunk = Math.max(1, Math.ceil(length / splits));
-    return { columns, width, outs, count, chunk, splits: columns ? Math.max(1, Math.ceil(length / chunk)) : splits };
-  };
-  const byFours =
-    (columns || op.combine !== "moments") &&
-    tailFits &&
-    vectorizes(
-      domain,
-      loop,
-      columns ? 0 : 1,
-      expressions.flatMap((e) => e.views),
-    );
-  const s = cutAt(byFours ? 4 : 1);
-  // A row's lanes are joined before its epilogue, which is scalar: it needs a pass of its own, or a scalar walk.
-  return !columns && s.width === 4 && (s.splits === 1 || groupOf(traits, outs, count / 4)) && tail ? cutAt(1) : s;
-}
-
-function single(
-  { memoryOf, newScratch, traits, tail, chain }: ReduceStage,
-  combine: "sum" | "max" | "min" | "prod",
-  { shape: s, context: own, first: given, hook }: Walk,
-): Dispatch[] {
-  const consts = { COMBINE: { sum: 0, max: 1, min: 2, prod: 3 }[combine] };
-  const kernel = s.columns ? reduceColumns : reduceRows;
+/** One result an output: in one pass where nothing is cut or a workgroup takes whole outputs, else in two. */
+function lowerSingle(stage: ReduceStage, walk: Walk, combine: Combine): Dispatch[] {
+  const { traits, chain, memoryOf } = stage;
+  const { shape, context, parts, hook } = walk;
+  const consts = { COMBINE: COMBINE[combine] };
+  const kernel = shape.columns ? reduceColumns : reduceRows;
   const hooks: Record<string, string> = { value: hook("value", 0) };
-  const first = { ...given, params: walkParams(s), hooks };
-  if (!s.columns && s.width === 4) hooks.lanes = lanesHook(combine);
+  if (!shape.columns && shape.width === 4) hooks.lanes = lanesHook(combine);
   const y = memoryOf(endOf(chain));
-  const type = s.columns ? "F" : "f32";
-  const epilogue = (context: HookContext): Record<string, string> =>
-    tail
-      ? {
-          epilogue: emitFunction(
-            `fn epilogue(v : ${type}, i : u32) -> ${type}`,
-            tail,
-            context,
-            wholeLoop(chain.domain),
-            0,
-            { raw: "v" },
-          ),
-        }
-      : {};
-  if (s.splits === 1)
-    return [makeDispatch({ ...first, kernel, consts, buffers: { y }, hooks: { ...hooks, ...epilogue(own) } })];
-  const group = groupOf(traits, s.columns ? s.outs / s.width : s.outs, s.columns ? s.count : s.count / s.width);
-  if (group) {
-    const wide = s.columns ? group.wide : 1;
+  if (shape.splits === 1) {
     return [
       makeDispatch({
-        ...first,
-        kernel: reduceGroup,
-        params: { outs: s.columns ? s.outs / s.width : s.outs, count: s.columns ? s.count : s.count / s.width, wide },
-        consts: { ...consts, THREADS: group.threads },
-        aliases: { ...first.aliases, Y: s.columns ? first.aliases!.F : "f32" },
+        ...parts,
+        kernel,
+        params: walkParams(shape),
+        hooks: { ...hooks, ...epilogueHook(stage, walk, context) },
+        consts,
         buffers: { y },
-        hooks: { ...hooks, ...epilogue(own) },
       }),
     ];
   }
-  // The second pass walks the partial results: contiguous [outs, splits] or [splits, outs].
-  const part = newScratch(s.outs * s.splits * 4);
-  const context = new HookContext(1);
-  const name = context.bind(part, "f32");
-  const value = `fn value(o : u32, r : u32) -> F { return ${name}[${s.columns ? "r * params.outs + o" : "o * params.count + r"}]; }`;
+  const { outs, count } = walkParams(shape);
+  const group = groupOf(traits, outs, count);
+  if (group) {
+    return [
+      makeDispatch({
+        ...parts,
+        kernel: reduceGroup,
+        params: { outs, count, wide: shape.columns ? group.wide : 1 },
+        hooks: { ...hooks, ...epilogueHook(stage, walk, context) },
+        consts: { ...consts, THREADS: group.threads },
+        aliases: { ...parts.aliases, Y: shape.columns ? parts.aliases.F : "f32" },
+        buffers: { y },
+      }),
+    ];
+  }
+  const part = stage.newScratch(shape.outs * shape.splits * 4);
   return [
-    makeDispatch({ ...first, kernel, consts, buffers: { y: part } }),
-    makeDispatch({
-      label: `${first.label}, joined`,
-      kernel,
-      params: { outs: s.outs, count: s.splits, chunk: s.splits, splits: 1 },
-      buffers: { y },
-      consts,
-      context,
-      hooks: { value, ...epilogue(context) },
-      aliases: typeAliases(1),
-      cost: { flops: s.outs * s.splits, bytes: 4 * s.outs * (s.splits + 1) },
-    }),
+    makeDispatch({ ...parts, kernel, params: walkParams(shape), hooks, consts, buffers: { y: part } }),
+    joinChunks(stage, walk, part, combine),
   ];
 }
 
-/** Numbers of the kernels that walk columns or rows with an invocation each. */
-export const walkParams = ({ columns, width, outs, count, chunk, splits }: Shape2): Params => ({
-  outs: columns ? outs / width : outs,
-  count: columns ? count : count / width,
-  chunk,
-  splits,
-});
+/** The second pass: it walks the partial results, contiguous [splits, outs] (columns) or [outs, splits] (rows). */
+function joinChunks(
+  stage: ReduceStage,
+  walk: Walk,
+  part: ReturnType<ReduceStage["newScratch"]>,
+  combine: Combine,
+): Dispatch {
+  const { columns, outs, splits } = walk.shape;
+  const context = new HookContext(1);
+  const name = context.bind(part, "f32");
+  const index = columns ? "r * params.outs + o" : "o * params.count + r";
+  return makeDispatch({
+    label: `${walk.parts.label}, joined`,
+    kernel: columns ? reduceColumns : reduceRows,
+    params: { outs, count: splits, chunk: splits, splits: 1 },
+    buffers: { y: stage.memoryOf(endOf(stage.chain)) },
+    consts: { COMBINE: COMBINE[combine] },
+    context,
+    hooks: {
+      value: `fn value(o : u32, r : u32) -> F { return ${name}[${index}]; }`,
+      ...epilogueHook(stage, walk, context),
+    },
+    aliases: typeAliases(1),
+    cost: { flops: outs * splits, bytes: 4 * outs * (splits + 1) },
+  });
+}
 
-function lanesHook(combine: "sum" | "max" | "min" | "prod"): string {
+/** The hook that takes a result to what is stored, where the chain has an epilogue. */
+function epilogueHook(
+  { tail, chain }: ReduceStage,
+  { shape }: Walk,
+  context: HookContext,
+): { readonly epilogue?: string } {
+  if (!tail) return {};
+  const type = shape.columns ? "F" : "f32";
+  const signature = `fn epilogue(v : ${type}, i : u32) -> ${type}`;
+  return { epilogue: emitFunction(signature, tail, context, wholeLoop(chain.domain), 0, { raw: "v" }) };
+}
+
+/** The hook that joins the four lanes of a row; the first NaN wins over an extreme. */
+function lanesHook(combine: Combine): string {
   const signature = "fn lanes(v : F) -> f32";
   if (combine === "sum") return `${signature} { return (v.x + v.y) + (v.z + v.w); }`;
   if (combine === "prod") return `${signature} { return (v.x * v.y) * (v.z * v.w); }`;
-  const nan = `let n = nan(v); if (n.x) { return v.x; } if (n.y) { return v.y; } if (n.z) { return v.z; } if (n.w) { return v.w; }`;
+  const nan = ["let n = nan(v);", ...["x", "y", "z", "w"].map((l) => `if (n.${l}) { return v.${l}; }`)].join(" ");
   return `${signature} { ${nan} return ${combine}(${combine}(v.x, v.y), ${combine}(v.z, v.w)); }`;
 }

@@ -1,6 +1,5 @@
 // Two statistics of one walk, moments or two sums: whole, or of parts that a second dispatch joins, moments-merge or
 // merge-then-map.
-import type { Traits } from "../../kernels/kernel.ts";
 import {
   momentsColumns,
   momentsGroup,
@@ -10,11 +9,13 @@ import {
   sumsGroup,
 } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp } from "../op.ts";
-import type { Node } from "../tensor.ts";
-import { type Dispatch, type Memory, makeDispatch, typeAliases } from "../wgsl/dispatch.ts";
-import { type Ahead, HookContext } from "../wgsl/emit.ts";
-import { type ReduceStage, type Walk, walkParams } from "./reduce.ts";
+import type { Node, Tensor } from "../tensor.ts";
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
+import { HookContext } from "../wgsl/context.ts";
+import { type Dispatch, type DispatchParts, makeDispatch, typeAliases } from "../wgsl/dispatch.ts";
+import { type Ahead, functionText } from "../wgsl/emit.ts";
+import type { Memory } from "../fuse/memory.ts";
+import { type ReduceStage, WORKGROUPS, type Walk, neighboursOf, walkParams } from "./loops.ts";
 
 /**
  * Statistics of parts of columns in one buffer of floats: the first ones, part s of column o at s·outs + o, and
@@ -34,133 +35,122 @@ export function newParts(outs: number, splits: number, chunk: number, newScratch
   return { memory: newScratch(8 * plane), plane, splits, chunk };
 }
 
-/**
- * Threads of a workgroup, and how many neighbouring columns they take: 64 bytes, which neighbouring threads read at
- * once.
- */
-export function neighboursOf(
-  traits: Traits,
-  columns: number,
-  width: 1 | 4,
-): { threads: number; wide: number; tiles: number } {
-  let wide = 16 / width;
-  while (wide >= 2 * columns) wide /= 2;
-  return { threads: traits.cpu ? 64 : 256, wide, tiles: Math.ceil(columns / wide) };
+const isMoments = (node: Node): boolean => (node.op as ReduceOp).combine === "moments";
+
+/** Both results of a reduction to statistics. */
+export function statisticsIn(node: Node, memoryOf: (t: Tensor) => Memory): [first: Memory, second: Memory] {
+  const [first, second] = node.outputs;
+  if (!second) throw new Error(`internal: ${node.op.name} has one result, not two statistics`);
+  return [memoryOf(first), memoryOf(second)];
 }
 
-/** Workgroups that a stage is cut into where it is long enough. */
-export const WORKGROUPS = 256;
+/** The hooks that give an element of what is reduced: of one input, or of two that are summed. */
+export function elementHooks(node: Node, hook: Walk["hook"], ahead?: Ahead): Record<string, string> {
+  const value = hook("value", 0, ahead);
+  return isMoments(node) ? { value } : { value, other: hook("other", 1, ahead) };
+}
 
-export function statisticsOfParts(
+/** The hook that runs ahead of a workgroup's loop over `r`. */
+export const beforeHook = ({ lines }: Ahead): string => functionText("fn before(o : u32)", lines);
+
+/** The dispatch that walks columns or rows with an invocation each, and writes two statistics. */
+function walkStatistics(node: Node, { shape, parts, hook }: Walk, first: Memory, second: Memory): Dispatch {
+  const own = { ...parts, params: walkParams(shape), hooks: elementHooks(node, hook) };
+  if (!isMoments(node)) return makeDispatch({ ...own, kernel: sumsColumns, buffers: { y0: first, y1: second } });
+  const buffers = { mean: first, spread: second };
+  return shape.columns
+    ? makeDispatch({ ...own, kernel: momentsColumns, buffers })
+    : makeDispatch({ ...own, kernel: momentsRows, aliases: {}, buffers });
+}
+
+export function statisticsOfParts(stage: ReduceStage, walk: Walk): { dispatch: Dispatch; parts: Parts } {
+  const { node, traits, newScratch } = stage;
+  const { splits, chunk, columns, outs } = walk.shape;
+  if (!traits.cpu && columns) return statisticsByGroups(stage, walk);
+  const parts = newParts(outs, splits, chunk, newScratch);
+  return { parts, dispatch: walkStatistics(node, walk, ...planesOf(parts)) };
+}
+
+/** The same by workgroups that hold neighbouring columns: theirs are parts of their own size. */
+function statisticsByGroups(
   { node, traits, newScratch }: ReduceStage,
-  { shape, context, first, hook }: Walk,
+  { shape, parts: walked, hook }: Walk,
 ): { dispatch: Dispatch; parts: Parts } {
-  const { columns, width, outs, count } = shape;
-  const moments = (node.op as ReduceOp).combine === "moments";
-  const emit = (ahead?: Ahead): Record<string, string> => ({
-    value: hook("value", 0, ahead),
-    ...(moments ? {} : { other: hook("other", 1, ahead) }),
-  });
-  const halves = ({ memory, plane }: Parts): [Memory, Memory] => [
-    { ...memory, bytes: 4 * plane },
-    { ...memory, offset: 4 * plane, bytes: 4 * plane },
-  ];
-  if (traits.cpu || !columns) {
-    const parts = newParts(outs, shape.splits, shape.chunk, newScratch);
-    const [a, b] = halves(parts);
-    const given = { ...first, params: walkParams(shape), hooks: emit() };
-    return {
-      parts,
-      dispatch: moments
-        ? makeDispatch({ ...given, ...momentsKernel(first, columns), buffers: { mean: a, spread: b } })
-        : makeDispatch({ ...given, kernel: sumsColumns, buffers: { y0: a, y1: b } }),
-    };
-  }
+  const { width, outs, count } = shape;
   const { threads, wide, tiles } = neighboursOf(traits, outs / width, width);
   const chunk = Math.max(Math.ceil(count / Math.ceil(WORKGROUPS / tiles)), (2 * threads) / wide);
   const splits = Math.ceil(count / chunk);
   const parts = newParts(outs, splits, chunk, newScratch);
-  const [a, b] = halves(parts);
+  const [first, second] = planesOf(parts);
   const ahead: Ahead = { moving: 1, lines: [] };
-  const hooks = emit(ahead);
-  hooks.before = `fn before(o : u32) {\n  ${ahead.lines.join("\n  ")}\n}`;
+  const elements = elementHooks(node, hook, ahead);
   return {
     parts,
     dispatch: makeDispatch({
-      ...first,
-      kernel: moments ? momentsGroup : sumsGroup,
+      ...walked,
+      kernel: isMoments(node) ? momentsGroup : sumsGroup,
       params: { outs: outs / width, count, wide, chunk, splits },
       consts: { THREADS: threads },
-      hooks,
-      buffers: { first: a, second: b },
+      hooks: { ...elements, before: beforeHook(ahead) },
+      buffers: { first, second },
     }),
   };
 }
 
-export function lowerStatistics(stage: ReduceStage, w: Walk): Dispatch[] {
-  const { shape, first, hook } = w;
-  if (shape.splits > 1) {
-    const { dispatch, parts } = statisticsOfParts(stage, w);
-    return [dispatch, mergeParts(stage, parts, shape.outs, shape.count, first.label, shape.columns)];
-  }
-  const [a, b] = stage.node.outputs.map((t) => stage.memoryOf(t));
-  const given = { ...first, params: walkParams(shape) };
-  if ((stage.node.op as ReduceOp).combine === "moments")
-    return [
-      makeDispatch({
-        ...given,
-        ...momentsKernel(first, shape.columns),
-        hooks: { value: hook("value", 0) },
-        buffers: { mean: a, spread: b },
-      }),
-    ];
-  return [
-    makeDispatch({
-      ...given,
-      kernel: sumsColumns,
-      hooks: { value: hook("value", 0), other: hook("other", 1) },
-      buffers: { y0: a, y1: b },
-    }),
-  ];
+const planesOf = ({ memory, plane }: Parts): [first: Memory, second: Memory] => [
+  { ...memory, bytes: 4 * plane },
+  { ...memory, offset: 4 * plane, bytes: 4 * plane },
+];
+
+export function lowerStatistics(stage: ReduceStage, walk: Walk): Dispatch[] {
+  const { shape, parts: walked } = walk;
+  if (shape.splits === 1) return [walkStatistics(stage.node, walk, ...statisticsIn(stage.node, stage.memoryOf))];
+  const { dispatch, parts } = statisticsOfParts(stage, walk);
+  return [dispatch, mergeParts(stage, parts, { ...shape, label: walked.label })];
 }
 
-const momentsKernel = ({ aliases }: Walk["first"], columns: boolean) =>
-  columns ? { kernel: momentsColumns, aliases } : { kernel: momentsRows, aliases: {} };
+/** What is reduced, as a dispatch that joins its parts needs to know it. */
+export interface Reduced {
+  readonly outs: number;
+  readonly count: number;
+  readonly label: string;
+  /** Parts of rows stand side by side and are not runs of them. */
+  readonly columns: boolean;
+}
 
-/** Joins parts into the results of `node`. Parts of rows stand side by side and are not runs of them. */
+/** Joins parts into the results of `node`. */
 export function mergeParts(
-  { node, memoryOf }: { readonly node: Node; memoryOf(t: Node["outputs"][number]): Memory },
+  { node, memoryOf }: Pick<ReduceStage, "node" | "memoryOf">,
   { memory, plane, splits, chunk }: Parts,
-  outs: number,
-  count: number,
-  label: string,
-  columns = true,
+  { outs, count, label, columns }: Reduced,
 ): Dispatch {
-  const [a, b] = node.outputs.map(memoryOf);
-  const cost = { flops: 8 * outs * splits, bytes: 8 * outs * (splits + 1) };
-  const given = { label: `${label}, joined`, context: new HookContext(1), cost };
-  if ((node.op as ReduceOp).combine === "moments") {
-    const params = { outs, splits, count, chunk, plane, strideO: columns ? 1 : splits, strideS: columns ? outs : 1 };
+  const [first, second] = statisticsIn(node, memoryOf);
+  const context = new HookContext(1);
+  const own: Pick<DispatchParts, "label" | "context" | "cost"> = {
+    label: `${label}, joined`,
+    context,
+    cost: { flops: 8 * outs * splits, bytes: 8 * outs * (splits + 1) },
+  };
+  if (isMoments(node)) {
     return makeDispatch({
-      ...given,
+      ...own,
       kernel: momentsMerge,
-      params,
-      buffers: { part: memory, mean: a, variance: b },
+      params: { outs, splits, count, chunk, plane, strideO: columns ? 1 : splits, strideS: columns ? outs : 1 },
+      buffers: { part: memory, mean: first, variance: second },
       consts: { CHUNKED: columns },
     });
   }
-  const name = given.context.bind(memory, "f32");
-  const second = given.context.number(plane);
-  const hooks = {
-    value: `fn value(o : u32, r : u32) -> F { return ${name}[r * params.outs + o]; }`,
-    other: `fn other(o : u32, r : u32) -> F { return ${name}[${second} + r * params.outs + o]; }`,
-  };
+  const name = context.bind(memory, "f32");
+  const behind = context.number(plane);
   return makeDispatch({
-    ...given,
+    ...own,
     kernel: sumsColumns,
     params: { outs, count: splits, chunk: splits, splits: 1 },
-    buffers: { y0: a, y1: b },
+    buffers: { y0: first, y1: second },
     aliases: typeAliases(1),
-    hooks,
+    hooks: {
+      value: `fn value(o : u32, r : u32) -> F { return ${name}[r * params.outs + o]; }`,
+      other: `fn other(o : u32, r : u32) -> F { return ${name}[${behind} + r * params.outs + o]; }`,
+    },
   });
 }

@@ -2,7 +2,8 @@
 import type { ReduceOp } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import type { HookContext } from "../wgsl/emit.ts";
+import type { HookContext } from "../wgsl/context.ts";
+import { firstInput } from "./loops.ts";
 import type { Parts } from "./statistics.ts";
 
 /**
@@ -24,8 +25,11 @@ const FEW_PARTS = 512;
 const MANY_CHANNELS = 64;
 
 /** The stored tensor that moments are taken of, looking through a cast to f32. */
-export const talliedTensor = ({ inputs: [x] }: Node): Tensor =>
-  x.node.op.name === "cast" && x.node.inputs[0].dtype === "f16" ? x.node.inputs[0] : x;
+export function talliedTensor(node: Node): Tensor {
+  const x = firstInput(node);
+  const [from] = x.node.inputs;
+  return x.node.op.name === "cast" && from?.dtype === "f16" ? from : x;
+}
 
 /**
  * How tiles of `pixels`, in order, make the moments that `node` takes: over all but the last axis, or the first and
@@ -33,13 +37,13 @@ export const talliedTensor = ({ inputs: [x] }: Node): Tensor =>
  */
 export function tallied(node: Node, pixels: number): Tallied | undefined {
   const op = node.op as ReduceOp;
-  const [{ shape, rank, size }] = node.inputs;
+  const { shape, rank, size } = firstInput(node);
   if (op.combine !== "moments" || rank < 2) return undefined;
   const axes = op.axes(node.attrs);
-  const channels = shape[rank - 1];
+  const channels = shape.at(-1)!;
   if (axes.includes(rank - 1) || shape.some((n, d) => d > 0 && d < rank - 1 && n !== 1 && !axes.includes(d)))
     return undefined;
-  const images = axes.includes(0) ? 1 : shape[0];
+  const images = axes.includes(0) ? 1 : shape[0]!;
   const count = size / channels / images;
   const splits = Math.ceil(count / pixels);
   if (images > 1 && count % pixels !== 0) return undefined;
@@ -54,6 +58,14 @@ export function tallyHook(
   context: HookContext,
 ): string {
   const part = context.bind(memory, "vec4<f32>", "read_write");
-  const [n, s, quads, p] = [images, splits, channels / 4, plane / 4].map((value) => context.number(value));
-  return `fn tally(tile : u32, c : u32, mean : F, spread : F) { let i = (tile % ${s} * ${n} + tile / ${s}) * ${quads} + c; ${part}[i] = mean; ${part}[i + ${p}] = spread; }`;
+  const n = context.number(images);
+  const s = context.number(splits);
+  const quads = context.number(channels / 4);
+  const p = context.number(plane / 4);
+  const body = [
+    `let i = (tile % ${s} * ${n} + tile / ${s}) * ${quads} + c;`,
+    `${part}[i] = mean;`,
+    `${part}[i + ${p}] = spread;`,
+  ];
+  return `fn tally(tile : u32, c : u32, mean : F, spread : F) { ${body.join(" ")} }`;
 }

@@ -4,38 +4,22 @@ import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { abs, add, cast, div, erfc, greater, lessEqual, mul, neg, square, sub, where, wide } from "./elementwise.ts";
-import { binary, float, needs, unary } from "./expression.ts";
+import { cast, toF32 } from "./cast.ts";
+import { abs, add, div, erfc, greater, lessEqual, mul, neg, square, sub, where } from "./elementwise.ts";
+import { binary, float, unary } from "./expression.ts";
 
 /** max(x, 0); NaN stays NaN, and the gradient at 0 is 0. */
-export const relu = unary(
-  "relu",
-  (x) => `relu_(${x})`,
-  (dy, _, y) => where(lessEqual(y, 0), 0, dy),
-  { uses: needs("relu_"), integers: (x) => `max(${x}, ${x} - ${x})` },
-);
-export const tanh = unary(
-  "tanh",
-  (x) => `tanh_(${x})`,
-  (dy, _, y) => mul(dy, sub(1, mul(y, y))),
-  { flops: 6, uses: needs("tanh_") },
-);
+export const relu = unary("relu", "relu_(x)", (dy, _, y) => where(lessEqual(y, 0), 0, dy), {
+  integers: "max(x, x - x)",
+});
+/** The hyperbolic tangent. */
+export const tanh = unary("tanh", "tanh_(x)", (dy, _, y) => mul(dy, sub(1, mul(y, y))), { flops: 6 });
 /** 1 / (1 + e⁻ˣ). */
-export const sigmoid = unary(
-  "sigmoid",
-  (x) => `sigmoid_(${x})`,
-  (dy, _, y) => mul(dy, mul(y, sub(1, y))),
-  { flops: 5, uses: needs("sigmoid_") },
-);
-const softplusRaw = unary(
-  "softplus",
-  (x) => `softplus_(${x})`,
-  (dy, x) => mul(dy, sigmoid(x)),
-  { flops: 8, uses: needs("softplus_") },
-);
+export const sigmoid = unary("sigmoid", "sigmoid_(x)", (dy, _, y) => mul(dy, mul(y, sub(1, y))), { flops: 5 });
+const softplusRaw = unary("softplus", "softplus_(x)", (dy, x) => mul(dy, sigmoid(x)), { flops: 8 });
 
 /** f in f32 and to x's dtype: what is made of several ops is rounded once. */
-const once = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(wide(x)), x.dtype);
+const once = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(toF32(x)), x.dtype);
 
 /** log(1 + e^(βx)) / β, stable at both ends; x itself where βx > threshold. */
 export const softplus = (
@@ -68,18 +52,19 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return apply(leakyReluOp, [x], { slope });
 }
 // Branches have gradients of their own: the derivative of the one not taken may be infinite, and 0 · ∞ is NaN.
-/** x for x > 0, w·x otherwise, of x's dtype; w broadcasts against x. He et al., 2015. */
-export const prelu = binary(
+const preluRaw = binary(
   "prelu",
-  (x, w) => `select(${w} * ${x}, ${x}, ${x} > F(0.0))`,
+  "select(b * a, a, a > F(0.0))",
   (dy, x, w) => [where(greater(x, 0), dy, mul(dy, w)), where(greater(x, 0), 0, mul(dy, x))],
   { out: "first" },
-) as (x: Tensor, w: Tensor) => Tensor;
+);
+/** x for x > 0, w·x otherwise, of x's dtype; w broadcasts against x. He et al., 2015. */
+export const prelu = (x: Tensor, w: Tensor): Tensor => preluRaw(x, w);
 const eluRaw = binary(
   "elu",
-  (x, alpha) => `select(${x}, ${alpha} * expm1_(${x}), ${x} <= F(0.0))`,
+  "select(a, b * expm1_(a), a <= F(0.0))",
   (dy, x, alpha, y) => [where(lessEqual(x, 0), mul(dy, add(y, alpha)), dy), null],
-  { flops: 7, uses: needs("expm1_") },
+  { flops: 7 },
 );
 /** x for x > 0, alpha·(eˣ − 1) otherwise. Clevert et al., 2016. */
 export const elu = (x: Tensor, alpha = 1): Tensor => eluRaw(x, alpha);

@@ -2,7 +2,7 @@
 import { adam, adamAmsgrad } from "../../kernels/adam/adam.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
-import { show } from "../shape.ts";
+import { show, sizeOf } from "../shape.ts";
 import { type Tensor, applyAll } from "../tensor.ts";
 
 export interface AdamAttrs {
@@ -22,7 +22,7 @@ const adamOp = (amsgrad: boolean): KernelOp<AdamAttrs> => ({
     const state = { p: l.output(0), m: l.output(1), v: l.output(2), ...(amsgrad ? { w: l.output(3) } : {}) };
     l.dispatch(
       amsgrad ? adamAmsgrad : adam,
-      { n: l.outputs[0].shape[0] / 4, beta1, beta2, eps, decay },
+      { n: sizeOf(l.outputs[0]!.shape) / 4, beta1, beta2, eps, decay },
       { g: l.input(0), lr: l.input(1), control: l.input(2), ...state },
     );
   },
@@ -33,7 +33,7 @@ const amsgradOp = adamOp(true);
 /**
  * New [p, m, v] (and w with AMSGrad) after one step on gradient `g`; all [n], n a multiple of 4. `rate` [1 or more]:
  * its first number is the learning rate. `control` [4 or more] = 1 − β₁ᵗ, 1 − β₂ᵗ, what the gradient is multiplied
- * with, and 0 to leave everything as it is. Kingma & Ba, 2015; Reddi et al., 2018.
+ * with, and 0 to leave everything as it is. Throws ShapeError. Kingma & Ba, 2015; Reddi et al., 2018.
  */
 export function adamStep(
   g: Tensor,
@@ -43,10 +43,10 @@ export function adamStep(
   attrs: AdamAttrs,
 ): readonly Tensor[] {
   const [p] = state;
-  if (p.rank !== 1 || p.size % 4 !== 0 || g.size !== p.size)
+  if (p?.rank !== 1 || p.size % 4 !== 0 || g.size !== p.size)
     throw new ShapeError(
       "adam",
-      `p ${show(p.shape)} and g ${show(g.shape)} must be flat, equally long and a multiple of 4`,
+      `p ${p ? show(p.shape) : "(missing)"} and g ${show(g.shape)} must be flat, equally long and a multiple of 4`,
     );
   for (const t of [g, rate, control, ...state])
     if (t.dtype !== "f32")

@@ -1,8 +1,10 @@
 // Contextual similarity without the matrix of all pairs: every pass computes distances anew, tile by tile, and keeps
 // a few numbers a point; on a CPU the passes of the forward share their products where these are few. Each similarity
 // that counts is chosen by an extreme, so the gradient carries one chosen pair a point, plus the sums.
-import type { Kernel, Params } from "../../kernels/kernel.ts";
+import type { Kernel } from "../../kernels/kernel.ts";
 import {
+  type ContextualPart,
+  type ContextualProblem,
   KIND,
   MOST_KEPT,
   contextualGrad,
@@ -21,10 +23,11 @@ import {
 import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";
+import type { KernelOp, Lowering, MemoryHandle, Spec } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply, applyAll } from "../tensor.ts";
-import { mul, wide } from "./elementwise.ts";
+import { toF32 } from "./cast.ts";
+import { mul } from "./elementwise.ts";
 import { pad } from "./pad.ts";
 
 export interface ContextualAttrs {
@@ -39,7 +42,7 @@ export interface ContextualAttrs {
 const EPS = 1e-5;
 
 /** A pass whose own points are x's or y's. */
-function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: ContextualAttrs): Params {
+function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: ContextualAttrs): ContextualProblem {
   const [batch, n, c] = x.shape;
   const m = y.shape[1];
   return { batch, own: own === "x" ? n : m, other: own === "x" ? m : n, c, bias, scale, least };
@@ -49,9 +52,9 @@ function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: Conte
 function inWindows(
   l: Lowering,
   kernel: Kernel,
-  p: Params,
+  p: ContextualPart,
   flopsPerPair: number,
-  buffers: Readonly<Record<string, Slot>>,
+  buffers: Readonly<Record<string, MemoryHandle>>,
 ): void {
   for (const window of windows(p.own, p.batch * p.other * flopsPerPair))
     l.dispatch(kernel, { ...p, ...window }, buffers);
@@ -93,7 +96,7 @@ export const contextualOp: KernelOp<ContextualAttrs> = {
       l.select(contextualReduce, problem(x, y, "x", a)) === contextualReduceQuad &&
       productBytes(batch, n, m) <= MOST_KEPT;
     const dots = l.scratch(keep ? productBytes(batch, n, m) : 64);
-    const pass = (kind: keyof typeof KIND, own: "x" | "y"): { partial: Slot; splits: number } => {
+    const pass = (kind: keyof typeof KIND, own: "x" | "y"): { partial: MemoryHandle; splits: number } => {
       const p = problem(x, y, own, a);
       const { splits, span } = splitsOf(batch, p.own, p.other, Infinity);
       const partial = l.scratch(8 * splits * batch * p.own);
@@ -177,12 +180,12 @@ export const contextualGradOp: KernelOp<ContextualAttrs & { readonly own: "x" | 
   name: "contextual-grad",
   infer: ([x, y], { own }) => [{ shape: (own === "x" ? x : y).shape, dtype: "f32" }],
   lower(l, a) {
-    const p: Params = {
+    const p = {
       ...problem(l.inputs[0], l.inputs[1], a.own, a),
       rows: Number(a.own === "x"),
       source: Number(a.best === "source"),
     };
-    const whole: Params = { ...p, splits: 1, span: p.other, first: 0, count: p.own };
+    const whole = { ...p, splits: 1, span: p.other, first: 0, count: p.own };
     const kernel = l.select(contextualGrad, whole);
     const { splits, span } =
       kernel === contextualGradQuad ? { splits: 1, span: p.other } : splitsOf(p.batch, p.own, p.other, 8);
@@ -239,8 +242,8 @@ export function contextualMatch(
   if (!(bandWidth > 0)) throw new ShapeError(op, `bandWidth is ${bandWidth}; it must be above 0`);
   const by4 = (t: Tensor): Tensor =>
     t.shape[2] % 4 === 0
-      ? wide(t)
-      : pad(wide(t), [
+      ? toF32(t)
+      : pad(toF32(t), [
           [0, 0],
           [0, 0],
           [0, 4 - (t.shape[2] % 4)],

@@ -3,7 +3,8 @@ import { ShapeError } from "../errors.ts";
 import { randomUniform } from "../random.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { cast, greaterEqual, mul } from "./elementwise.ts";
+import { cast } from "./cast.ts";
+import { greaterEqual, mul } from "./elementwise.ts";
 
 export interface DropoutOptions {
   /** Drops whole channels of a sample (Dropout2d) in place of single elements. */

@@ -1,41 +1,19 @@
 // y[i] = f(x[i], …). Each op is one WGSL expression and one derivative line; chains of them fuse.
 import { constantValue, full, zerosLike } from "../constant.ts";
-import { type DType, isFloat } from "../dtype.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { type None, type Operand, binary, broadcast, dtypeOf, needs, unary } from "./expression.ts";
-import { expand } from "./movement.ts";
-import { keepZeroSum } from "./zero-sum.ts";
+import { expand } from "./broadcast.ts";
+import { cast } from "./cast.ts";
+import { type None, type Operand, binary, broadcast, dtypeOf, functionsIn, unary } from "./expression.ts";
 
-export { type Operand, broadcast };
-
-const numbers = { integers: "same" } as const;
-const addRaw = binary(
-  "add",
-  (a, b) => `(${a} + ${b})`,
-  (dy) => [dy, dy],
-  numbers,
-);
-const subRaw = binary(
-  "sub",
-  (a, b) => `(${a} - ${b})`,
-  (dy) => [dy, neg(dy)],
-  numbers,
-);
-const mulRaw = binary(
-  "mul",
-  (a, b) => `(${a} * ${b})`,
-  (dy, a, b) => [mul(dy, b), mul(dy, a)],
-  numbers,
-);
-const divRaw = binary(
-  "div",
-  (a, b) => `(${a} / ${b})`,
-  (dy, a, b, y) => [div(dy, b), neg(div(mul(dy, y), b))],
-  numbers,
-);
+const numbers = { integers: true } as const;
+const addRaw = binary("add", "(a + b)", (dy) => [dy, dy], numbers);
+const subRaw = binary("sub", "(a - b)", (dy) => [dy, neg(dy)], numbers);
+const mulRaw = binary("mul", "(a * b)", (dy, a, b) => [mul(dy, b), mul(dy, a)], numbers);
+const divRaw = binary("div", "(a / b)", (dy, _, b, y) => [div(dy, b), neg(div(mul(dy, y), b))], numbers);
 
 /** Applies `f`, unless an operand is a constant that makes the result the other operand. */
 function simplified(
@@ -58,12 +36,7 @@ function simplified(
 
 /** a + b, broadcasting. */
 export const add = simplified("add", addRaw, 0, 0, (a, b) => a + b);
-const biasRaw = binary(
-  "add",
-  (a, b) => `(${a} + ${b})`,
-  (dy) => [dy, dy],
-  { out: "first" },
-);
+const biasRaw = binary("add", "(a + b)", (dy) => [dy, dy], { out: "first" });
 /** y + bias, broadcasting, of y's dtype whatever the bias's is. */
 export const addBias = (y: Tensor, bias: Tensor): Tensor => (y.dtype === bias.dtype ? add(y, bias) : biasRaw(y, bias));
 /** a − b, broadcasting. */
@@ -80,21 +53,21 @@ const share = (dy: Tensor, a: Tensor, b: Tensor, loses: (a: Operand, b: Operand)
 /** Larger of a and b; NaN wins; ties share the gradient half and half. */
 export const maximum = binary(
   "maximum",
-  (a, b) => `maximum_(${a}, ${b})`,
+  "maximum_(a, b)",
   (dy, a, b) => [share(dy, a, b, less), share(dy, b, a, less)],
-  { uses: needs("maximum_"), integers: (a, b) => `max(${a}, ${b})` },
+  { integers: "max(a, b)" },
 );
 /** Smaller of a and b; NaN wins; ties share the gradient half and half. */
 export const minimum = binary(
   "minimum",
-  (a, b) => `minimum_(${a}, ${b})`,
+  "minimum_(a, b)",
   (dy, a, b) => [share(dy, a, b, greater), share(dy, b, a, greater)],
-  { uses: needs("minimum_"), integers: (a, b) => `min(${a}, ${b})` },
+  { integers: "min(a, b)" },
 );
 /** a to the power b, real: NaN for a negative base and a fractional exponent. Of i32, whole: 1 / a^|b| rounds to 0. */
 export const pow = binary(
   "pow",
-  (a, b) => `pow_(${a}, ${b})`,
+  "pow_(a, b)",
   (dy, a, b, y) => [
     where(equal(b, 0), 0, mul(dy, mul(b, pow(a, sub(b, 1))))),
     // 0 to a power ≥ 0 does not change with the power.
@@ -103,23 +76,26 @@ export const pow = binary(
       mul(y, log(where(equal(a, 0), where(greaterEqual(b, 0), 1, a), a))),
     ),
   ],
-  { flops: 12, uses: needs("pow_", "powWhole_"), integers: (a, b) => `powWhole_(${a}, ${b})`, signed: true },
+  { flops: 12, integers: "powWhole_(a, b)", signed: true },
 );
 
-const compares = { out: "bool", integers: "same" } as const;
-/** Comparisons give a bool tensor. */
-export const equal = binary("equal", (a, b) => `(${a} == ${b})`, null, { ...compares, bools: true });
-export const notEqual = binary("not-equal", (a, b) => `(${a} != ${b})`, null, { ...compares, bools: true });
-export const less = binary("less", (a, b) => `(${a} < ${b})`, null, compares);
-export const lessEqual = binary("less-equal", (a, b) => `(${a} <= ${b})`, null, compares);
-export const greater = binary("greater", (a, b) => `(${a} > ${b})`, null, compares);
-export const greaterEqual = binary("greater-equal", (a, b) => `(${a} >= ${b})`, null, compares);
+const compares = { out: "bool", integers: true } as const;
+/** a = b, a bool tensor; broadcasting, as all comparisons. */
+export const equal = binary("equal", "(a == b)", null, { ...compares, bools: true });
+/** a ≠ b, a bool tensor. */
+export const notEqual = binary("not-equal", "(a != b)", null, { ...compares, bools: true });
+/** a < b, a bool tensor. */
+export const less = binary("less", "(a < b)", null, compares);
+/** a ≤ b, a bool tensor. */
+export const lessEqual = binary("less-equal", "(a <= b)", null, compares);
+/** a > b, a bool tensor. */
+export const greater = binary("greater", "(a > b)", null, compares);
+/** a ≥ b, a bool tensor. */
+export const greaterEqual = binary("greater-equal", "(a >= b)", null, compares);
 /** Whether x is neither infinite nor NaN, by its bits: a bool tensor. */
-export const finite = unary("finite", (x) => `((bitcast<U>(${x}) & U(0x7fffffffu)) < U(0x7f800000u))`, null, {
-  out: "bool",
-});
+export const finite = unary("finite", "((bitcast<U>(x) & U(0x7fffffffu)) < U(0x7f800000u))", null, { out: "bool" });
 
-const whereOp: ElementwiseOp<None> = {
+const whereOp: ElementwiseOp<None, readonly [c: Tensor, a: Tensor, b: Tensor]> = {
   kind: "elementwise",
   name: "where",
   flops: 1,
@@ -139,169 +115,65 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return apply(whereOp, [expand(condition, shape), expand(p, shape), expand(q, shape)], {});
 }
 
-interface CastAttrs {
-  dtype: DType;
-}
-const castOp: ElementwiseOp<CastAttrs> = {
-  kind: "elementwise",
-  name: "cast",
-  flops: 1,
-  wgsl: ([x], { dtype }) =>
-    ({ f32: `F(${x})`, f16: `F(${x})`, i32: `I(${x})`, u32: `U(${x})`, bool: `B(${x})` })[dtype],
-  infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
-  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? cast(dy!, x.dtype) : null],
-};
-/**
- * x as another dtype; floats to integers truncate, numbers to bool test for non-zero. f16 is a storage type: values
- * are rounded where they are stored, so an f32 tensor that is cast to f16 and back is itself.
- */
-export function cast(x: Tensor, dtype: DType): Tensor {
-  if (x.dtype === dtype) return x;
-  if (isFloat(x.dtype) && isFloat(dtype)) {
-    const value = constantValue(x);
-    if (value !== undefined) return full(x.shape, value, dtype);
-    const [from] = x.node.inputs;
-    if (x.node.op === castOp && from.dtype === dtype) return from;
-  }
-  return keepZeroSum(x, apply(castOp, [x], { dtype }));
-}
-/** x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. */
-export const wide = (x: Tensor): Tensor => (x.dtype === "f16" ? cast(x, "f32") : x);
-
 /** x computed anew: a stored value of its own. */
-export const copy = unary(
-  "copy",
-  (x) => x,
-  (dy) => dy,
-  { flops: 0, integers: "same", bools: true },
-);
+export const copy = unary("copy", "x", (dy) => dy, { flops: 0, integers: true, bools: true });
 
 const flat = (_: Tensor, x: Tensor): Tensor => zerosLike(x);
 
-const negRaw = unary(
-  "neg",
-  (x) => `neg_(${x})`,
-  (dy) => neg(dy),
-  { uses: needs("neg_"), integers: (x) => `(-${x})`, signed: true },
-);
+const negRaw = unary("neg", "neg_(x)", (dy) => neg(dy), { integers: "(-x)", signed: true });
 /** −x. */
 export const neg = (x: Tensor): Tensor => {
   const c = constantValue(x);
   return c === undefined ? negRaw(x) : full(x.shape, -c, x.dtype);
 };
 /** |x|; the gradient at 0 is 0. */
-export const abs = unary(
-  "abs",
-  (x) => `abs(${x})`,
-  (dy, x) => mul(dy, sign(x)),
-  numbers,
-);
+export const abs = unary("abs", "abs(x)", (dy, x) => mul(dy, sign(x)), numbers);
 /** −1, 0 or 1; 0 for NaN, as PyTorch has it. */
-export const sign = unary("sign", (x) => `sign_(${x})`, flat, {
-  uses: needs("sign_"),
-  integers: (x) => `sign(${x})`,
-  signed: true,
-});
+export const sign = unary("sign", "sign_(x)", flat, { integers: "sign(x)", signed: true });
 /** x². */
-export const square = unary(
-  "square",
-  (x) => `square_(${x})`,
-  (dy, x) => mul(dy, mul(2, x)),
-  { uses: needs("square_"), integers: (x) => `(${x} * ${x})` },
-);
-export const sqrt = unary(
-  "sqrt",
-  (x) => `sqrt(${x})`,
-  (dy, _, y) => div(mul(dy, 0.5), y),
-);
+export const square = unary("square", "square_(x)", (dy, x) => mul(dy, mul(2, x)), { integers: "(x * x)" });
+/** √x; NaN below 0. */
+export const sqrt = unary("sqrt", "sqrt(x)", (dy, _, y) => div(mul(dy, 0.5), y));
 /** 1 / √x. */
-export const rsqrt = unary(
-  "rsqrt",
-  (x) => `rsqrt_(${x})`,
-  (dy, _, y) => mul(dy, mul(-0.5, mul(y, mul(y, y)))),
-  { flops: 3, uses: needs("rsqrt_") },
-);
+export const rsqrt = unary("rsqrt", "rsqrt_(x)", (dy, _, y) => mul(dy, mul(-0.5, mul(y, mul(y, y)))), { flops: 3 });
 /** 1 / x. */
-export const reciprocal = unary(
-  "reciprocal",
-  (x) => `reciprocal_(${x})`,
-  (dy, _, y) => neg(mul(dy, mul(y, y))),
-  { flops: 2, uses: needs("reciprocal_") },
-);
-export const exp = unary(
-  "exp",
-  (x) => `exp_(${x})`,
-  (dy, _, y) => mul(dy, y),
-  { flops: 4, uses: needs("exp_") },
-);
+export const reciprocal = unary("reciprocal", "reciprocal_(x)", (dy, _, y) => neg(mul(dy, mul(y, y))), { flops: 2 });
+/** eˣ. */
+export const exp = unary("exp", "exp_(x)", (dy, _, y) => mul(dy, y), { flops: 4 });
 /** eˣ − 1, exact near 0. */
-export const expm1 = unary(
-  "expm1",
-  (x) => `expm1_(${x})`,
-  (dy, _, y) => mul(dy, add(y, 1)),
-  { flops: 6, uses: needs("expm1_") },
-);
-export const log = unary(
-  "log",
-  (x) => `log_(${x})`,
-  (dy, x) => div(dy, x),
-  { flops: 4, uses: needs("log_") },
-);
+export const expm1 = unary("expm1", "expm1_(x)", (dy, _, y) => mul(dy, add(y, 1)), { flops: 6 });
+/** The natural logarithm; −∞ at 0, NaN below. */
+export const log = unary("log", "log_(x)", (dy, x) => div(dy, x), { flops: 4 });
 /** log(1 + x), exact near 0. */
-export const log1p = unary(
-  "log1p",
-  (x) => `log1p_(${x})`,
-  (dy, x) => div(dy, add(x, 1)),
-  { flops: 6, uses: needs("log1p_") },
-);
-export const sin = unary(
-  "sin",
-  (x) => `sin_(${x})`,
-  (dy, x) => mul(dy, cos(x)),
-  { flops: 8, uses: needs("sin_") },
-);
-export const cos = unary(
-  "cos",
-  (x) => `cos_(${x})`,
-  (dy, x) => neg(mul(dy, sin(x))),
-  { flops: 8, uses: needs("cos_") },
-);
-export const atan = unary(
-  "atan",
-  (x) => `atan_(${x})`,
-  (dy, x) => div(dy, add(square(x), 1)),
-  { flops: 8, uses: needs("atan_") },
-);
+export const log1p = unary("log1p", "log1p_(x)", (dy, x) => div(dy, add(x, 1)), { flops: 6 });
+/** sin x, x in radians. */
+export const sin = unary("sin", "sin_(x)", (dy, x) => mul(dy, cos(x)), { flops: 8 });
+/** cos x, x in radians. */
+export const cos = unary("cos", "cos_(x)", (dy, x) => neg(mul(dy, sin(x))), { flops: 8 });
+/** The angle in radians, within ±π/2, whose tangent is x. */
+export const atan = unary("atan", "atan_(x)", (dy, x) => div(dy, add(square(x), 1)), { flops: 8 });
 /** 2/√π · e^(−x²): the slope of erf. */
 const erfSlope = (x: Tensor): Tensor => mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI));
 /** The error function. */
-export const erf = unary(
-  "erf",
-  (x) => `erf_(${x})`,
-  (dy, x) => mul(dy, erfSlope(x)),
-  { flops: 12, uses: needs("erf_") },
-);
+export const erf = unary("erf", "erf_(x)", (dy, x) => mul(dy, erfSlope(x)), { flops: 12 });
 /** 1 − erf(x), without cancellation where it is small. */
-export const erfc = unary(
-  "erfc",
-  (x) => `erfc_(${x})`,
-  (dy, x) => neg(mul(dy, erfSlope(x))),
-  { flops: 12, uses: needs("erfc_") },
-);
-export const floor = unary("floor", (x) => `floor_(${x})`, flat, { uses: needs("floor_"), integers: (x) => x });
-export const ceil = unary("ceil", (x) => `ceil_(${x})`, flat, { uses: needs("ceil_"), integers: (x) => x });
+export const erfc = unary("erfc", "erfc_(x)", (dy, x) => neg(mul(dy, erfSlope(x))), { flops: 12 });
+/** The largest whole number ≤ x. */
+export const floor = unary("floor", "floor_(x)", flat, { integers: "x" });
+/** The smallest whole number ≥ x. */
+export const ceil = unary("ceil", "ceil_(x)", flat, { integers: "x" });
 /** Nearest whole number, halves to even. */
-export const round = unary("round", (x) => `round(${x})`, flat, { integers: (x) => x });
+export const round = unary("round", "round(x)", flat, { integers: "x" });
 
 interface Bounds {
   min?: number;
   max?: number;
 }
-const clampOp: ElementwiseOp<None> = {
+const clampOp: ElementwiseOp<None, readonly [x: Tensor, low: Tensor, high: Tensor]> = {
   kind: "elementwise",
   name: "clamp",
   flops: 2,
-  functions: needs("maximum_", "minimum_"),
+  functions: functionsIn("minimum_(maximum_(x, low), high)"),
   wgsl: ([x, low, high]) => `minimum_(maximum_(${x}, ${low}), ${high})`,
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   vjp: ([dy], [x, low, high]) => [where(greaterEqual(x, low), where(lessEqual(x, high), dy!, 0), 0), null, null],

@@ -3,25 +3,26 @@
 import { full } from "../constant.ts";
 import { type DType, isFloat, promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { ElementwiseOp } from "../op.ts";
-import { broadcastShapes, show } from "../shape.ts";
+import type { AtLeastOne, ElementwiseOp } from "../op.ts";
+import { type Shape, broadcastShapes, show } from "../shape.ts";
 import { Tensor, apply } from "../tensor.ts";
 import { functions } from "../wgsl/functions.ts";
-import { expand } from "./movement.ts";
+import { expand } from "./broadcast.ts";
 
 export type Operand = Tensor | number;
 export type None = Record<never, never>;
 
-/** WGSL functions by name, with those that they call. */
-export function needs(...names: (keyof typeof functions)[]): Record<string, string> {
+/** The WGSL functions that a text calls, by name, with those that they call. */
+export function functionsIn(text: string): Record<string, string> {
   const found: Record<string, string> = {};
-  const add = (name: string): void => {
-    if (name in found) return;
-    const text = functions[name as keyof typeof functions];
-    for (const called of Object.keys(functions)) if (called !== name && text.includes(`${called}(`)) add(called);
-    found[name] = text;
+  const add = (calling: string): void => {
+    for (const [name, body] of Object.entries(functions)) {
+      if (name in found || body === calling || !calling.includes(`${name}(`)) continue;
+      add(body);
+      found[name] = body;
+    }
   };
-  names.forEach(add);
+  add(text);
   return found;
 }
 
@@ -29,9 +30,8 @@ export function needs(...names: (keyof typeof functions)[]): Record<string, stri
 export interface ExpressionOptions {
   /** Rough operations an element. */
   flops?: number;
-  uses?: Record<string, string>;
-  /** The expression for i32 and u32; "same" where it is that of floats. Absent: floats only. */
-  integers?: "same" | ((...x: string[]) => string);
+  /** The expression for i32 and u32; true where it is that of floats. Absent: floats only. */
+  integers?: string | true;
   /** Takes bool too. */
   bools?: boolean;
   /** Has no meaning for u32. */
@@ -41,62 +41,99 @@ export interface ExpressionOptions {
 }
 
 /** Throws a ShapeError where an op can't take the dtype of x. */
-function needsNumbers(name: string, x: Tensor, { integers, bools, signed }: ExpressionOptions): void {
-  if (isFloat(x.dtype) || (x.dtype === "bool" ? bools : x.dtype === "u32" ? integers && !signed : integers)) return;
-  throw new ShapeError(
-    name,
-    `x is ${x.dtype}${show(x.shape)}; cast it to f32${x.dtype === "bool" && integers ? " or i32" : ""}`,
-  );
+function needsNumbers(name: string, x: Tensor, options: ExpressionOptions): void {
+  if (takes(x.dtype, options)) return;
+  const to = x.dtype === "bool" && options.integers ? "f32 or i32" : "f32";
+  throw new ShapeError(name, `x is ${x.dtype}${show(x.shape)}; cast it to ${to}`);
 }
 
-/** The op over floats, and the one over whole numbers, that an expression makes. */
-function declare(
-  name: string,
-  wgsl: (...x: string[]) => string,
-  vjp: ElementwiseOp<None>["vjp"],
-  { flops = 1, uses, integers, out }: ExpressionOptions,
-): { floats: ElementwiseOp<None>; others: ElementwiseOp<None> } {
-  const floats: ElementwiseOp<None> = {
-    kind: "elementwise",
-    name,
-    flops,
-    functions: uses,
-    vjp,
-    wgsl: (xs) => wgsl(...xs),
-    infer: (xs) => [{ shape: xs[0].shape, dtype: out === "first" ? xs[0].dtype : (out ?? dtypeOf(name, xs)) }],
-  };
-  if (!integers || integers === "same") return { floats, others: floats };
-  return { floats, others: { ...floats, wgsl: (xs) => integers(...xs) } };
+function takes(dtype: DType, { integers, bools, signed }: ExpressionOptions): boolean {
+  switch (dtype) {
+    case "bool":
+      return bools === true;
+    case "i32":
+      return integers !== undefined;
+    case "u32":
+      return integers !== undefined && !signed;
+    default:
+      return true;
+  }
 }
 
-/** y = f(x), with dy → dx. */
+type UnaryDerivative = (dy: Tensor, x: Tensor, y: Tensor) => Tensor;
+type BinaryDerivative = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];
+
+/** The text with these in place of its words. */
+const filled = (text: string, words: Readonly<Record<string, string>>): string =>
+  text.replace(/\b\w+\b/g, (word) => words[word] ?? word);
+
+const dtypeOut = (name: string, { out }: ExpressionOptions, xs: AtLeastOne<Tensor>): DType =>
+  out === "first" ? xs[0].dtype : (out ?? dtypeOf(name, xs));
+
+/** The expressions over floats and over whole numbers, and the functions that they call. */
+function textsOf(
+  wgsl: string,
+  { integers }: ExpressionOptions,
+): {
+  floats: string;
+  wholes: string;
+  functions: Record<string, string>;
+} {
+  const wholes = typeof integers === "string" ? integers : wgsl;
+  return { floats: wgsl, wholes, functions: functionsIn(`${wgsl} ${wholes}`) };
+}
+
+/** y = f(x), with dy → dx; null where nothing flows back. `wgsl` is an expression in x. */
 export function unary(
   name: string,
-  wgsl: (x: string) => string,
-  d: ((dy: Tensor, x: Tensor, y: Tensor) => Tensor) | null,
+  wgsl: string,
+  derivative: UnaryDerivative | null,
   options: ExpressionOptions = {},
 ): (x: Tensor) => Tensor {
-  const { floats, others } = declare(name, wgsl, d ? ([dy], [x], [y]) => [d(dy!, x, y)] : undefined, options);
+  const texts = textsOf(wgsl, options);
+  const opOf = (text: string): ElementwiseOp<None> => ({
+    kind: "elementwise",
+    name,
+    flops: options.flops ?? 1,
+    functions: texts.functions,
+    vjp: derivative ? ([dy], [x], [y]) => [derivative(dy!, x, y)] : undefined,
+    wgsl: ([x]) => filled(text, { x }),
+    infer: (xs) => [{ shape: xs[0].shape, dtype: dtypeOut(name, options, xs) }],
+  });
+  const floats = opOf(texts.floats);
+  const wholes = texts.wholes === texts.floats ? floats : opOf(texts.wholes);
   return (x) => {
     needsNumbers(name, x, options);
-    return apply(isFloat(x.dtype) ? floats : others, [x], {});
+    return apply(isFloat(x.dtype) ? floats : wholes, [x], {});
   };
 }
 
-type Derivative2 = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];
-
-/** y = f(a, b) of broadcast operands, with dy → da, db. */
+/**
+ * y = f(a, b) of broadcast operands, with dy → da, db; null where nothing flows back. `wgsl` is an expression in a
+ * and b.
+ */
 export function binary(
   name: string,
-  wgsl: (a: string, b: string) => string,
-  d: Derivative2 | null,
+  wgsl: string,
+  derivative: BinaryDerivative | null,
   options: ExpressionOptions = {},
 ): (a: Operand, b: Operand) => Tensor {
-  const { floats, others } = declare(name, wgsl, d ? ([dy], [a, b], [y]) => d(dy!, a, b, y) : undefined, options);
+  const texts = textsOf(wgsl, options);
+  const opOf = (text: string): ElementwiseOp<None, readonly [Tensor, Tensor]> => ({
+    kind: "elementwise",
+    name,
+    flops: options.flops ?? 1,
+    functions: texts.functions,
+    vjp: derivative ? ([dy], [a, b], [y]) => derivative(dy!, a, b, y) : undefined,
+    wgsl: ([a, b]) => filled(text, { a, b }),
+    infer: (xs) => [{ shape: xs[0].shape, dtype: dtypeOut(name, options, xs) }],
+  });
+  const floats = opOf(texts.floats);
+  const wholes = texts.wholes === texts.floats ? floats : opOf(texts.wholes);
   return (x, y) => {
     const [a, b] = broadcast(name, x, y);
     needsNumbers(name, a, options);
-    return apply(isFloat(a.dtype) ? floats : others, [a, b], {});
+    return apply(isFloat(a.dtype) ? floats : wholes, [a, b], {});
   };
 }
 
@@ -114,14 +151,12 @@ export const dtypeOf = (name: string, xs: readonly Tensor[]): DType =>
  * Operands as tensors of one shape; numbers become constants of the dtype that the tensors' promote to. Throws
  * ShapeError.
  */
-export function broadcast(name: string, ...xs: Operand[]): Tensor[] {
-  const shape = xs.reduce<readonly number[]>(
-    (s, x) => (x instanceof Tensor ? broadcastShapes(name, s, x.shape) : s),
-    [],
-  );
+export function broadcast<T extends readonly Operand[]>(name: string, ...xs: T): { [K in keyof T]: Tensor } {
   const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
+  const shape = tensors.reduce<Shape>((s, x) => broadcastShapes(name, s, x.shape), []);
   const dtype = tensors.length ? dtypeOf(name, tensors) : "f32";
-  return xs.map((x) => (x instanceof Tensor ? expand(x, shape) : full(shape, x, dtype)));
+  const spread = xs.map((x) => (x instanceof Tensor ? expand(x, shape) : full(shape, x, dtype)));
+  return spread as { [K in keyof T]: Tensor };
 }
 
 /** A JS number as a WGSL f32 literal. */

@@ -2,6 +2,7 @@
 // the last to the first.
 import type { Params } from "../../kernels/kernel.ts";
 import {
+  type GatherProblem,
   gather as gatherKernel,
   gatherDots,
   gatherFloats,
@@ -18,10 +19,10 @@ import {
 import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering, Slot } from "../op.ts";
+import type { KernelOp, Lowering, MemoryHandle } from "../op.ts";
 import { type Shape, normalizeAxis, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { cast } from "./elementwise.ts";
+import { cast } from "./cast.ts";
 import { reshape, slice } from "./movement.ts";
 
 /** x [outer, n, inner] and index [outer or 1, m, inner or 1]. */
@@ -58,7 +59,7 @@ const gatherOp: KernelOp<LookupAttrs> = {
 };
 
 /** Writes the last source of each target. */
-function findLast(l: Lowering, index: Slot, p: Params, words: number): Slot {
+function findLast(l: Lowering, index: MemoryHandle, p: Params, words: number): MemoryHandle {
   const cells = l.scratch(4 * words);
   l.dispatch(scatterClear, { count: words }, { cells });
   l.dispatch(scatterBounds, p, { index, cells });
@@ -66,7 +67,7 @@ function findLast(l: Lowering, index: Slot, p: Params, words: number): Slot {
 }
 
 /** Writes the last source of each target, and which comes before each source. */
-function findSources(l: Lowering, index: Slot, p: Params): { cells: Slot; links: Slot } {
+function findSources(l: Lowering, index: MemoryHandle, p: GatherProblem): { cells: MemoryHandle; links: MemoryHandle } {
   const count = p.outer * p.n * p.inner;
   const bytes = 4 * p.outer * p.m * p.inner;
   const cells = findLast(l, index, p, 3 * count + 1);

@@ -5,24 +5,11 @@ import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import {
-  abs,
-  add,
-  cast,
-  div,
-  equal,
-  floor,
-  less,
-  lessEqual,
-  mul,
-  neg,
-  round,
-  sub,
-  where,
-  wide,
-} from "./elementwise.ts";
+import { expand } from "./broadcast.ts";
+import { cast, toF32 } from "./cast.ts";
+import { abs, add, div, equal, floor, less, lessEqual, mul, neg, round, sub, where } from "./elementwise.ts";
 import { mixTaps } from "./gather.ts";
-import { expand, reshape, slice } from "./movement.ts";
+import { reshape, slice } from "./movement.ts";
 
 const modes = ["bilinear", "nearest", "bicubic"] as const;
 const paddings = ["zeros", "border", "reflection"] as const;
@@ -83,9 +70,9 @@ function tapsAlong(
   const shape = [...u.shape, count];
   const first = floor(centre);
   const step = expand(sub(cast(iota([count]), "f32"), count / 2 - 1), shape);
-  const wide = (t: Tensor): Tensor => expand(reshape(t, [...u.shape, 1]), shape);
-  const beyond = wide(sub(centre, first));
-  const at = add(wide(first), step);
+  const eachTap = (t: Tensor): Tensor => expand(reshape(t, [...u.shape, 1]), shape);
+  const beyond = eachTap(sub(centre, first));
+  const at = add(eachTap(first), step);
   if (mode === "bicubic") return [pixel(inside(at)), cubic(abs(sub(beyond, step)))];
   return [pixel(at), where(equal(step, 0), sub(1, beyond), beyond)];
 }
@@ -120,7 +107,7 @@ export function gridSample(
   const [n, h, w, c] = x.shape;
   const [, p, q] = grid.shape;
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
-  const along = (k: number): Tensor => reshape(slice(wide(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
+  const along = (k: number): Tensor => reshape(slice(toF32(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
   const [column, across] = tapsAlong(along(0), w, mode, padding, alignCorners);
   const [row, down] = tapsAlong(along(1), h, mode, padding, alignCorners);
   // Every row tap with every column tap.

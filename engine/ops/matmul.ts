@@ -1,15 +1,15 @@
 // Matrix products. The op takes batches of matrices, each side as stored or with its last two dimensions exchanged,
 // so that gradients need no transposed copies.
-import type { Params } from "../../kernels/kernel.ts";
-import { countsVec4s, matmulKernels } from "../../kernels/matmul/matmul.ts";
+import { inUnitsOf, matmulKernels, matmulProblem } from "../../kernels/matmul/matmul.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
-import { type Shape, broadcastShapes, sameShape, show, sizeOf } from "../shape.ts";
+import { type Shape, broadcastShapes, ofRank, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
+import { expand, sumTo } from "./broadcast.ts";
 import { addBias } from "./elementwise.ts";
-import { expand, reshape, sumTo } from "./movement.ts";
+import { reshape } from "./movement.ts";
 
 export interface MatmulAttrs {
   /** a is stored [batch, K, M]. */
@@ -18,52 +18,50 @@ export interface MatmulAttrs {
   readonly transposeB: boolean;
 }
 
-const sizes = (a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttrs) => ({
-  batch: Math.max(a[0], b[0]) * Math.min(a[0], b[0], 1),
-  m: a[transposeA ? 2 : 1],
-  k: a[transposeA ? 1 : 2],
-  n: b[transposeB ? 1 : 2],
-});
+/** The last two of a tensor's sizes, exchanged or not. */
+function matrixOf(shape: Shape, exchanged: boolean): readonly [rows: number, columns: number] {
+  const [rows, columns] = ofRank(shape.slice(-2), 2);
+  return exchanged ? [columns, rows] : [rows, columns];
+}
+
+function sizesOf(a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttrs) {
+  const [batchA] = ofRank(a, 3);
+  const [batchB] = ofRank(b, 3);
+  const [m, k] = matrixOf(a, transposeA);
+  const [, n] = matrixOf(b, transposeB);
+  return { batch: Math.max(batchA, batchB) * Math.min(batchA, batchB, 1), batchA, batchB, m, k, n };
+}
+
+type Two = readonly [a: Tensor, b: Tensor];
 
 /** a [batch or 1, M, K], b [batch or 1, K, N] → y [batch, M, N]. */
 export const matmulOp: KernelOp<MatmulAttrs> = {
   kind: "kernel",
   name: "matmul",
-  infer: ([a, b], attrs) => {
-    const { batch, m, n } = sizes(a.shape, b.shape, attrs);
+  infer: ([a, b]: Two, attrs) => {
+    const { batch, m, n } = sizesOf(a.shape, b.shape, attrs);
     return [{ shape: [batch, m, n], dtype: a.dtype }];
   },
-  vjp: ([dy], [a, b], _, { transposeA, transposeB }) => [
+  vjp: ([dy], [a, b]: Two, _, { transposeA, transposeB }) => [
     sumTo(transposeA ? product(b, dy!, transposeB, true) : product(dy!, b, false, !transposeB), a.shape),
     sumTo(transposeB ? product(dy!, a, true, transposeA) : product(a, dy!, !transposeA, false), b.shape),
   ],
   lower(l, attrs) {
-    const [a, b] = l.inputs;
-    const { batch, m, k, n } = sizes(a.shape, b.shape, attrs);
+    const [a, b] = [l.inputs[0]!, l.inputs[1]!];
+    const { batch, batchA, batchB, m, k, n } = sizesOf(a.shape, b.shape, attrs);
     if (batch * m * n === 0) return;
-    const { transposeA, transposeB } = attrs;
-    const p: Params = {
+    const p = matmulProblem({
       batch,
       m,
       n,
       k,
-      aBatch: a.shape[0] > 1 ? m * k : 0,
-      bBatch: b.shape[0] > 1 ? k * n : 0,
-      aRow: transposeA ? 1 : k,
-      aColumn: transposeA ? m : 1,
-      bRow: transposeB ? 1 : n,
-      bColumn: transposeB ? k : 1,
-      transposeA: Number(transposeA),
-      transposeB: Number(transposeB),
-      half: Number(a.dtype === "f16"),
-    };
+      ...attrs,
+      oneA: batchA <= 1,
+      oneB: batchB <= 1,
+      half: a.dtype === "f16",
+    });
     const kernel = l.select(matmulKernels, p);
-    const unit = countsVec4s(kernel) ? 4 : 1;
-    l.dispatch(
-      kernel,
-      { ...p, aBatch: p.aBatch / unit, bBatch: p.bBatch / unit },
-      { a: l.input(0), b: l.input(1), y: l.output(0) },
-    );
+    l.dispatch(kernel, inUnitsOf(kernel, p), { a: l.input(0), b: l.input(1), y: l.output(0) });
   },
 };
 
@@ -98,14 +96,17 @@ export function matmul(
   const attrs = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
   const x = a.rank > 1 ? a : reshape(a, [1, a.size]);
   const z = b.rank > 1 ? b : reshape(b, [b.size, 1]);
-  const [m, k] = attrs.transposeA ? [x.shape.at(-1)!, x.shape.at(-2)!] : [x.shape.at(-2)!, x.shape.at(-1)!];
-  const [inner, n] = attrs.transposeB ? [z.shape.at(-1)!, z.shape.at(-2)!] : [z.shape.at(-2)!, z.shape.at(-1)!];
+  const [m, k] = matrixOf(x.shape, attrs.transposeA);
+  const [inner, n] = matrixOf(z.shape, attrs.transposeB);
   if (k !== inner) {
     const shown = (name: string, t: Tensor, exchanged: boolean): string =>
       `${name} ${show(t.shape)}${exchanged ? " (transposed)" : ""}`;
+    const alongA = attrs.transposeA ? "rows" : "columns";
+    const alongB = attrs.transposeB ? "columns" : "rows";
     throw new ShapeError(
       "matmul",
-      `${shown("a", a, attrs.transposeA)} has K = ${k} along its ${attrs.transposeA ? "rows" : "columns"}, ${shown("b", b, attrs.transposeB)} has K = ${inner} along its ${attrs.transposeB ? "columns" : "rows"}; they must be equal`,
+      `${shown("a", a, attrs.transposeA)} has K = ${k} along its ${alongA}, ` +
+        `${shown("b", b, attrs.transposeB)} has K = ${inner} along its ${alongB}; they must be equal`,
     );
   }
   const batchA = x.shape.slice(0, -2);

@@ -5,8 +5,11 @@ import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, broadcast, cast, div, maximum, mul, pow, rsqrt, sub, wide } from "./elementwise.ts";
-import { reshape, sumTo } from "./movement.ts";
+import { sumTo } from "./broadcast.ts";
+import { cast, toF32 } from "./cast.ts";
+import { abs, add, div, maximum, mul, pow, rsqrt, sub } from "./elementwise.ts";
+import { broadcast } from "./expression.ts";
+import { reshape } from "./movement.ts";
 import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
 import { markZeroSum } from "./zero-sum.ts";
 
@@ -28,7 +31,7 @@ export const normalize = (
   eps: number,
   weight?: Tensor,
   bias?: Tensor,
-): Tensor => cast(affine(mul(sub(wide(x), mean), rsqrt(add(wide(variance), eps))), { weight, bias }), x.dtype);
+): Tensor => cast(affine(mul(sub(toF32(x), mean), rsqrt(add(toF32(variance), eps))), { weight, bias }), x.dtype);
 
 /** Given x normalised by its own moments over `axes`, then weight and bias; with those moments. All f32. */
 function normalizeOver(
@@ -37,7 +40,7 @@ function normalizeOver(
   eps: number,
   { weight, bias }: Affine,
 ): { y: Tensor; mean: Tensor; variance: Tensor } {
-  const x = wide(given);
+  const x = toF32(given);
   const { mean, variance } = moments(x, axes);
   const root = rsqrt(add(variance, eps));
   const unit = mul(sub(x, mean), root);
@@ -170,7 +173,7 @@ function lengthAlong(x: Tensor, axis: number, p: number): Tensor {
 
 /** x / max(‖x‖_p, eps) along `axis`. */
 export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthOptions = {}): Tensor => {
-  const w = wide(x);
+  const w = toF32(x);
   return cast(div(w, maximum(lengthAlong(w, axis, p), eps)), x.dtype);
 };
 
@@ -179,7 +182,7 @@ export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthO
  * are, even below eps.
  */
 export function cosineSimilarity(a: Tensor, b: Tensor, axis = -1, { eps = 1e-8 }: { eps?: number } = {}): Tensor {
-  const [x, z] = broadcast("cosineSimilarity", wide(a), wide(b));
+  const [x, z] = broadcast("cosineSimilarity", toF32(a), toF32(b));
   const unit = (t: Tensor): Tensor => {
     const length = norm2(t, axis, { keepDims: true });
     return div(

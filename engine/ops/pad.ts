@@ -1,14 +1,14 @@
 // Padding along any axes. Two neighbouring axes (H and W of NHWC) are one kernel; more are done pair by pair, for
 // every mode is separable. Cropping is a view, zero padding is written in place by whoever makes x.
-import type { Params } from "../../kernels/kernel.ts";
-import { padImage, padImageGrad } from "../../kernels/resize/pad-image.ts";
+import { type PadProblem, padImage, padImageGrad } from "../../kernels/resize/pad-image.ts";
 import { full } from "../constant.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering, Slot, Spec } from "../op.ts";
-import { type Shape, show, sizeOf } from "../shape.ts";
+import type { KernelOp, Lowering, MemoryHandle, Spec } from "../op.ts";
+import { type Shape, ofRank, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { concat, expand, flip, place, reshape, slice } from "./movement.ts";
+import { expand } from "./broadcast.ts";
+import { concat, flip, place, reshape, slice } from "./movement.ts";
 
 const modes = ["constant", "reflect", "replicate", "circular", "symmetric"] as const;
 type PadMode = (typeof modes)[number];
@@ -34,33 +34,29 @@ interface PadAttrs {
   readonly value: number;
 }
 
-const problem = (a: number, c: number, { h, w, y, x, mode, value }: PadAttrs): Params => ({
-  a,
-  h,
-  w,
-  c,
-  p: h + y[0] + y[1],
-  q: w + x[0] + x[1],
-  top: y[0],
-  left: x[0],
-  mode: modes.indexOf(mode),
-  value,
-});
+/** The problem of an image [A, H, W, C] or its gradient, which give A and C. */
+function problemOf(shape: Shape, { h, w, y, x, mode, value }: PadAttrs): PadProblem {
+  const [a, , , c] = ofRank(shape, 4);
+  return {
+    a,
+    h,
+    w,
+    c,
+    p: h + y[0] + y[1],
+    q: w + x[0] + x[1],
+    top: y[0],
+    left: x[0],
+    mode: modes.indexOf(mode),
+    value,
+  };
+}
 
 const padOp: KernelOp<PadAttrs> = {
   kind: "kernel",
   name: "pad",
-  infer: (
-    [
-      {
-        shape: [a, , , c],
-        dtype,
-      },
-    ],
-    attrs,
-  ) => {
-    const { p, q } = problem(a, c, attrs);
-    return [{ shape: [a, p, q, c], dtype }];
+  infer: ([x]: readonly [Tensor], attrs) => {
+    const { a, p, q, c } = problemOf(x.shape, attrs);
+    return [{ shape: [a, p, q, c], dtype: x.dtype }];
   },
   vjp: ([dy], _, __, a) => [
     a.mode === "constant"
@@ -68,35 +64,28 @@ const padOp: KernelOp<PadAttrs> = {
       : apply(padGradOp, [dy!], a),
   ],
   lower(l, attrs) {
-    const [a, , , c] = l.inputs[0].shape;
-    const params = problem(a, c, attrs);
-    l.dispatch(l.select(padImage, params), params, { x: l.input(0), y: l.output(0) });
+    const p = problemOf(l.inputs[0]!.shape, attrs);
+    l.dispatch(l.select(padImage, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
 const padGradOp: KernelOp<PadAttrs> = {
   kind: "kernel",
   name: "pad-grad",
-  infer: (
-    [
-      {
-        shape: [a, , , c],
-        dtype,
-      },
-    ],
-    { h, w },
-  ) => [{ shape: [a, h, w, c], dtype }],
+  infer: ([dy]: readonly [Tensor], attrs) => {
+    const { a, h, w, c } = problemOf(dy.shape, attrs);
+    return [{ shape: [a, h, w, c], dtype: dy.dtype }];
+  },
   vjp: ([du], _, __, a) => [apply(padOp, [du!], a)],
   lower(l, attrs) {
-    const [a, , , c] = l.inputs[0].shape;
-    const params = problem(a, c, attrs);
-    l.dispatch(l.select(padImageGrad, params), params, { dy: l.input(0), dx: l.output(0) });
+    const p = problemOf(l.inputs[0]!.shape, attrs);
+    l.dispatch(l.select(padImageGrad, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 
 /** Rows and columns around an image, none of them negative. */
 type Around = readonly [top: number, left: number, bottom: number, right: number];
-const mirrored = ([, h, w]: Shape, [top, left, bottom, right]: Around): PadAttrs => ({
+const mirrored = ([h, w]: readonly [h: number, w: number], [top, left, bottom, right]: Around): PadAttrs => ({
   h,
   w,
   y: [top, bottom],
@@ -106,10 +95,11 @@ const mirrored = ([, h, w]: Shape, [top, left, bottom, right]: Around): PadAttrs
 });
 
 /** Dispatches a copy of the image at `from`, NHWC, and its mirror image around it, into scratch of its own. */
-export function mirroredCopy(l: Lowering, from: Slot, { shape, dtype }: Spec, around: Around): Slot {
-  const params = problem(shape[0], shape[3], mirrored(shape, around));
-  const to = l.scratch(bytesPerElement(dtype) * params.a * params.p * params.q * params.c, dtype);
-  l.dispatch(l.select(padImage, params), params, { x: from, y: to });
+export function mirroredCopy(l: Lowering, from: MemoryHandle, { shape, dtype }: Spec, around: Around): MemoryHandle {
+  const [, h, w] = ofRank(shape, 4);
+  const p = problemOf(shape, mirrored([h, w], around));
+  const to = l.scratch(bytesPerElement(dtype) * p.a * p.p * p.q * p.c, dtype);
+  l.dispatch(l.select(padImage, p), p, { x: from, y: to });
   return to;
 }
 
@@ -117,26 +107,24 @@ export function mirroredCopy(l: Lowering, from: Slot, { shape, dtype }: Spec, ar
  * The transpose of reflect padding: the gradient du [N, P, Q, C] of the padded image → [N, H, W, C] with [H, W] =
  * `size`.
  */
-export const unmirror = (du: Tensor, [h, w]: readonly [h: number, w: number], around: Around): Tensor =>
-  apply(padGradOp, [du], mirrored([0, h, w, 0], around));
+export const unmirror = (du: Tensor, size: readonly [h: number, w: number], around: Around): Tensor =>
+  apply(padGradOp, [du], mirrored(size, around));
 
 /** Pads axis `d`, and axis d + 1 where `next` is given, by the kernel. */
 function padPair(x: Tensor, d: number, own: Pads, next: Pads | undefined, mode: PadMode, value: number): Tensor {
-  const end = d + (next ? 2 : 1);
-  const a = sizeOf(x.shape.slice(0, d));
-  const c = sizeOf(x.shape.slice(end));
-  const [h, w] = next ? [x.shape[d], x.shape[d + 1]] : [1, x.shape[d]];
+  const axes = next ? 2 : 1;
+  const before = x.shape.slice(0, d);
+  const padded = x.shape.slice(d, d + axes);
+  const behind = x.shape.slice(d + axes);
+  const [h, w] = ofRank(next ? padded : [1, ...padded], 2);
   const attrs: PadAttrs = { h, w, y: next ? own : [0, 0], x: next ?? own, mode, value };
-  const y = apply(padOp, [reshape(x, [a, h, w, c])], attrs);
-  return reshape(
-    y,
-    x.shape.map((n, i) => (i === d ? n + own[0] + own[1] : i === d + 1 && next ? n + next[0] + next[1] : n)),
-  );
+  const y = apply(padOp, [reshape(x, [sizeOf(before), h, w, sizeOf(behind)])], attrs);
+  return reshape(y, [...before, ...y.shape.slice(next ? 1 : 2, 3), ...behind]);
 }
 
 /** Pads one axis of any dtype by joining views: integers and bools. */
 function padByJoining(x: Tensor, d: number, [low, high]: Pads, mode: PadMode, value: number): Tensor {
-  const n = x.shape[d];
+  const n = x.shape[d]!;
   const run = (from: number, to: number): Tensor =>
     slice(
       x,
@@ -166,6 +154,27 @@ function padByJoining(x: Tensor, d: number, [low, high]: Pads, mode: PadMode, va
  */
 const cropsFirst = (mode: PadMode): boolean => mode === "constant" || mode === "circular";
 
+/** Most elements that a mode can repeat on one side of `there`. */
+function mostRepeated(mode: PadMode, there: number): number {
+  switch (mode) {
+    case "constant":
+      return Infinity;
+    case "reflect":
+      return there - 1;
+    case "replicate":
+      return there > 0 ? Infinity : 0;
+    default:
+      return there;
+  }
+}
+const whyMost: Readonly<Record<PadMode, string>> = {
+  constant: "",
+  reflect: "must be smaller than the size",
+  replicate: "needs an element to repeat",
+  circular: "must not pass the size",
+  symmetric: "must not pass the size",
+};
+
 /** Throws ShapeError, naming the dimension, where `pad` can't. */
 export function checkPads(x: Pick<Tensor, "shape" | "rank">, pads: readonly Pads[], mode: PadMode): void {
   const fail = (message: string): never => {
@@ -174,61 +183,58 @@ export function checkPads(x: Pick<Tensor, "shape" | "rank">, pads: readonly Pads
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (pads.length !== x.rank)
     fail(`${pads.length} pads for x ${show(x.shape)}; give ${x.rank}, one [low, high] for each dimension`);
-  pads.forEach((p, d) => {
+  for (const [d, n] of x.shape.entries()) {
+    const p = pads[d]!;
     if (p.length !== 2 || !p.every(Number.isInteger))
       fail(`pads of dimension ${d} are ${show(p)}; give two whole numbers [low, high]`);
-    const n = x.shape[d];
     const [low, high] = p;
-    const widest = Math.max(...p);
+    const widest = Math.max(low, high);
     // What is there to be repeated, and what is left of the padded whole.
     const there = cropsFirst(mode) ? n + Math.min(low, 0) + Math.min(high, 0) : n;
     const left = Math.min(there, n + low + high);
     if (left < 0) fail(`pads ${show(p)} crop more than the ${n} elements of dimension ${d} of x ${show(x.shape)}`);
-    if (mode === "constant" || widest <= 0) return;
-    const most = mode === "reflect" ? there - 1 : mode === "replicate" ? (there > 0 ? Infinity : 0) : there;
-    if (widest > most) {
-      const why =
-        mode === "reflect"
-          ? "must be smaller than the size"
-          : mode === "replicate"
-            ? "needs an element to repeat"
-            : "must not pass the size";
-      fail(
-        `${mode} padding ${widest} of dimension ${d} of x ${show(x.shape)} ${why}${there < n ? ` left by cropping, ${there}` : `, ${n}`}; ${most > 0 ? `use at most ${most}` : "leave that dimension unpadded"}`,
-      );
+    const most = mostRepeated(mode, there);
+    if (widest > 0 && widest > most) {
+      const size = there < n ? ` left by cropping, ${there}` : `, ${n}`;
+      const advice = most > 0 ? `use at most ${most}` : "leave that dimension unpadded";
+      fail(`${mode} padding ${widest} of dimension ${d} of x ${show(x.shape)} ${whyMost[mode]}${size}; ${advice}`);
     }
-  });
+  }
 }
 
 /**
  * x with pads[d] = [low, high] elements before and after along each dimension d; negative counts crop: before the
  * padding with constant and circular, after it with the modes that mirror or repeat an edge. Any rank and dtype;
- * reflect and symmetric repeat the image once at most.
+ * reflect and symmetric repeat the image once at most. Throws ShapeError.
  */
 export function pad(x: Tensor, pads: readonly Pads[], { mode = "constant", value = 0 }: PadOptions = {}): Tensor {
   checkPads(x, pads, mode);
   const crop = (t: Tensor): Tensor =>
     slice(
       t,
-      pads.map(([low, high], d) => [Math.max(-low, 0), t.shape[d] - Math.max(-high, 0)]),
+      pads.map(([low, high], d) => [Math.max(-low, 0), t.shape[d]! - Math.max(-high, 0)]),
     );
   const cropped = cropsFirst(mode) ? crop(x) : x;
   const grow = pads.map(([low, high]): Pads => [Math.max(low, 0), Math.max(high, 0)]);
-  const padded = (d: number): boolean => d < grow.length && grow[d][0] + grow[d][1] > 0;
-  if (mode === "constant" && value === 0 && grow.some((_, d) => padded(d))) {
+  const grows = ([low, high]: Pads): boolean => low + high > 0;
+  if (mode === "constant" && value === 0 && grow.some(grows)) {
     return place(
       cropped,
-      cropped.shape.map((n, d) => n + grow[d][0] + grow[d][1]),
+      grow.map(([low, high], d) => cropped.shape[d]! + low + high),
       grow.map(([low]) => low),
       grow.map(() => 1),
     );
   }
   let y = cropped;
-  for (let d = 0; d < x.rank; d++) {
-    if (!padded(d)) continue;
-    if (!isFloat(x.dtype)) y = padByJoining(y, d, grow[d], mode, value);
-    else if (padded(d + 1)) y = padPair(y, d, grow[d], grow[++d], mode, value);
-    else y = padPair(y, d, grow[d], undefined, mode, value);
+  for (let d = 0; d < grow.length; d++) {
+    const own = grow[d]!;
+    const next = grow[d + 1];
+    if (!grows(own)) continue;
+    if (!isFloat(x.dtype)) y = padByJoining(y, d, own, mode, value);
+    else if (next && grows(next)) {
+      y = padPair(y, d, own, next, mode, value);
+      d++; // both are done
+    } else y = padPair(y, d, own, undefined, mode, value);
   }
   return cropsFirst(mode) ? y : crop(y);
 }

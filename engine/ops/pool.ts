@@ -1,15 +1,21 @@
 // Pooling over H and W of [N, H, W, C] by PyTorch's rules. Gradients gather: each element of dx reads the windows
 // that hold it. Max pooling keeps no indices from the forward pass: x is alive in any case (it is an activation), so
 // its gradient finds the maxima anew.
-import { avgPool, avgPoolGrad } from "../../kernels/pool/avg-pool.ts";
-import type { Params } from "../../kernels/kernel.ts";
-import { maxPool, maxPoolGather, maxPoolGrad, maxPoolGradWindows, maxPoolIndex } from "../../kernels/pool/max-pool.ts";
+import { type AvgPoolProblem, avgPool, avgPoolGrad } from "../../kernels/pool/avg-pool.ts";
+import {
+  type MaxPoolProblem,
+  maxPool,
+  maxPoolGather,
+  maxPoolGrad,
+  maxPoolGradWindows,
+  maxPoolIndex,
+} from "../../kernels/pool/max-pool.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp, Lowering } from "../op.ts";
-import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
+import type { KernelOp, Lowering, MemoryHandle } from "../op.ts";
+import { type Shape, ofRank, sameShape, show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { cast } from "./elementwise.ts";
+import { cast } from "./cast.ts";
 import { scatterAlong } from "./gather.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
@@ -36,29 +42,26 @@ export interface AvgPoolOptions extends Windows {
   divisorOverride?: number;
 }
 
-/** Sizes of a pooling, all as the kernels want them. */
-interface PoolAttrs extends Params {
-  h: number;
-  w: number;
-  p: number;
-  q: number;
-}
+/** A problem but for N and C, which the tensors give. */
+type MaxPoolAttrs = Omit<MaxPoolProblem, "n" | "c">;
+type AvgPoolAttrs = Omit<AvgPoolProblem, "n" | "c">;
 
-function checkImage(op: string, x: Tensor): void {
-  if (x.rank !== 4) throw new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
+/** [N, H, W, C] of an image batch of floats. */
+function imageOf(op: string, x: Tensor): readonly [n: number, h: number, w: number, c: number] {
+  const wrong = (): ShapeError => new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
+  const sizes = ofRank(x.shape, 4, wrong);
   if (!isFloat(x.dtype))
     throw new ShapeError(op, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
+  return sizes;
 }
 
 function pair(op: string, name: string, value: Pair, least: number): readonly [number, number] {
-  const list: readonly number[] = typeof value === "number" ? [value, value] : value;
-  if (list.length !== 2 || !list.every((n) => Number.isInteger(n) && n >= least)) {
-    throw new ShapeError(
-      op,
-      `${name} is ${typeof value === "number" ? value : show(value)}; give a whole number ≥ ${least}, or two as [y, x]`,
-    );
+  const both = typeof value === "number" ? ([value, value] as const) : value;
+  if (both.length !== 2 || !both.every((n) => Number.isInteger(n) && n >= least)) {
+    const given = typeof value === "number" ? value : show(value);
+    throw new ShapeError(op, `${name} is ${given}; give a whole number ≥ ${least}, or two as [y, x]`);
   }
-  return [list[0], list[1]];
+  return both;
 }
 
 /**
@@ -81,7 +84,8 @@ function windowsAlong(
   if (outs < 1 || size === 0)
     throw new ShapeError(
       op,
-      `${axis} = ${size} with pad ${pad} on both sides is smaller than a window, which spans ${span}; use a smaller kernel or a larger image`,
+      `${axis} = ${size} with pad ${pad} on both sides is smaller than a window, which spans ${span}; ` +
+        "use a smaller kernel or a larger image",
     );
   return ceilMode && (outs - 1) * stride >= size + pad ? outs - 1 : outs;
 }
@@ -90,8 +94,8 @@ function windows(
   op: string,
   x: Tensor,
   { kernel, stride = kernel, pad = 0, dilation = 1, ceilMode = false }: MaxPoolOptions,
-): PoolAttrs {
-  checkImage(op, x);
+): MaxPoolAttrs {
+  const [, h, w] = imageOf(op, x);
   const [kernelY, kernelX] = pair(op, "kernel", kernel, 1);
   const [strideY, strideX] = pair(op, "stride", stride, 1);
   const [padY, padX] = pair(op, "pad", pad, 0);
@@ -103,10 +107,10 @@ function windows(
     if (2 * p > span)
       throw new ShapeError(
         op,
-        `pad ${p} along ${axis} is more than half of a window, which spans ${span}; use at most ${Math.floor(span / 2)}, or pad() before`,
+        `pad ${p} along ${axis} is more than half of a window, which spans ${span}; ` +
+          `use at most ${Math.floor(span / 2)}, or pad() before`,
       );
   }
-  const [, h, w] = x.shape;
   return {
     h,
     w,
@@ -123,65 +127,76 @@ function windows(
   };
 }
 
-const pooled = ([n, , , c]: Shape, { p, q }: PoolAttrs): Shape => [n, p, q, c];
-const unpooled = ([n, , , c]: Shape, { h, w }: PoolAttrs): Shape => [n, h, w, c];
-const problem = (l: Lowering, a: PoolAttrs): Params => ({ ...a, n: l.inputs[0].shape[0], c: l.inputs[0].shape[3] });
+type Size = Pick<MaxPoolAttrs, "h" | "w" | "p" | "q">;
+function pooled(shape: Shape, { p, q }: Size): Shape {
+  const [n, , , c] = ofRank(shape, 4);
+  return [n, p, q, c];
+}
+function unpooled(shape: Shape, { h, w }: Size): Shape {
+  const [n, , , c] = ofRank(shape, 4);
+  return [n, h, w, c];
+}
+function problemOf<A extends Size>(l: Lowering, a: A): A & { readonly n: number; readonly c: number } {
+  const [n, , , c] = ofRank(l.inputs[0]!.shape, 4);
+  return { ...a, n, c };
+}
 
-const maxPoolOp: KernelOp<PoolAttrs> = {
+type One = readonly [Tensor];
+type Two = readonly [Tensor, Tensor];
+
+const maxPoolOp: KernelOp<MaxPoolAttrs> = {
   kind: "kernel",
   name: "max-pool-2d",
-  infer: ([x], a) => [{ shape: pooled(x.shape, a), dtype: x.dtype }],
-  vjp: ([dy], [x], _, a) => [apply(maxPoolGradOp, [dy!, x], a)],
+  infer: ([x]: One, a) => [{ shape: pooled(x.shape, a), dtype: x.dtype }],
+  vjp: ([dy], [x]: One, _, a) => [apply(maxPoolGradOp, [dy!, x], a)],
   lower(l, a) {
-    const params = problem(l, a);
-    l.dispatch(l.select(maxPool, params), params, { x: l.input(0), y: l.output(0) });
+    const p = problemOf(l, a);
+    l.dispatch(l.select(maxPool, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
-const maxPoolIndicesOp: KernelOp<PoolAttrs> = {
+const maxPoolIndicesOp: KernelOp<MaxPoolAttrs> = {
   kind: "kernel",
   name: "max-pool-2d-indices",
-  infer: ([x], a) => [{ shape: pooled(x.shape, a), dtype: "i32" }],
+  infer: ([x]: One, a) => [{ shape: pooled(x.shape, a), dtype: "i32" }],
   lower(l, a) {
-    const params = problem(l, a);
-    l.dispatch(l.select(maxPoolIndex, params), params, { x: l.input(0), index: l.output(0) });
+    const p = problemOf(l, a);
+    l.dispatch(l.select(maxPoolIndex, p), p, { x: l.input(0), index: l.output(0) });
   },
 };
 
-/** Writes the indices of input `x` to memory that lives for this op only. */
-function indicesInScratch(l: Lowering, a: PoolAttrs, x: number) {
-  const params = problem(l, a);
-  const index = l.scratch(4 * sizeOf(pooled(l.inputs[x].shape, a)));
-  l.dispatch(l.select(maxPoolIndex, params), params, { x: l.input(x), index });
-  return { params, index };
+/** Where input `x` is largest in each window, in memory that lives for this op only. */
+function indicesInScratch(l: Lowering, p: MaxPoolProblem, x: number): MemoryHandle {
+  const index = l.scratch(4 * p.n * p.p * p.q * p.c);
+  l.dispatch(l.select(maxPoolIndex, p), p, { x: l.input(x), index });
+  return index;
 }
 
 /** (dy, x) → dx: linear in dy, flat in x. */
-const maxPoolGradOp: KernelOp<PoolAttrs> = {
+const maxPoolGradOp: KernelOp<MaxPoolAttrs> = {
   kind: "kernel",
   name: "max-pool-2d-grad",
-  infer: ([, x]) => [{ shape: x.shape, dtype: x.dtype }],
-  vjp: ([du], [, x], _, a) => [apply(maxPoolGatherOp, [du!, x], a), null],
+  infer: ([, x]: Two) => [{ shape: x.shape, dtype: x.dtype }],
+  vjp: ([du], [, x]: Two, _, a) => [apply(maxPoolGatherOp, [du!, x], a), null],
   lower(l, a) {
-    const kernel = l.select([...maxPoolGradWindows, ...maxPoolGrad], problem(l, a));
-    if (maxPoolGradWindows.includes(kernel)) {
-      l.dispatch(kernel, problem(l, a), { dy: l.input(0), x: l.input(1), dx: l.output(0) });
-      return;
-    }
-    const { params, index } = indicesInScratch(l, a, 1);
-    l.dispatch(kernel, params, { dy: l.input(0), index, dx: l.output(0) });
+    const p = problemOf(l, a);
+    const kernel = l.select([...maxPoolGradWindows, ...maxPoolGrad], p);
+    const [dy, dx] = [l.input(0), l.output(0)];
+    if (maxPoolGradWindows.includes(kernel)) l.dispatch(kernel, p, { dy, x: l.input(1), dx });
+    else l.dispatch(kernel, p, { dy, index: indicesInScratch(l, p, 1), dx });
   },
 };
 
 /** (u, x) → u at the element of each window where x is largest: what max pooling does to a tangent. */
-const maxPoolGatherOp: KernelOp<PoolAttrs> = {
+const maxPoolGatherOp: KernelOp<MaxPoolAttrs> = {
   kind: "kernel",
   name: "max-pool-2d-gather",
-  infer: ([u, x], a) => [{ shape: pooled(x.shape, a), dtype: u.dtype }],
-  vjp: ([dy], [, x], _, a) => [apply(maxPoolGradOp, [dy!, x], a), null],
+  infer: ([u, x]: Two, a) => [{ shape: pooled(x.shape, a), dtype: u.dtype }],
+  vjp: ([dy], [, x]: Two, _, a) => [apply(maxPoolGradOp, [dy!, x], a), null],
   lower(l, a) {
-    const { params, index } = indicesInScratch(l, a, 1);
-    l.dispatch(maxPoolGather, params, { x: l.input(0), index, y: l.output(0) });
+    const p = problemOf(l, a);
+    const index = indicesInScratch(l, p, 1);
+    l.dispatch(maxPoolGather, p, { x: l.input(0), index, y: l.output(0) });
   },
 };
 
@@ -199,25 +214,25 @@ export function maxPool2dIndices(x: Tensor, options: MaxPoolOptions): Tensor {
   return apply(maxPoolIndicesOp, [x], windows("maxPool2dIndices", x, options));
 }
 
-const avgPoolOp: KernelOp<PoolAttrs> = {
+const avgPoolOp: KernelOp<AvgPoolAttrs> = {
   kind: "kernel",
   name: "avg-pool-2d",
-  infer: ([x], a) => [{ shape: pooled(x.shape, a), dtype: x.dtype }],
+  infer: ([x]: One, a) => [{ shape: pooled(x.shape, a), dtype: x.dtype }],
   vjp: ([dy], _, __, a) => [apply(avgPoolGradOp, [dy!], a)],
   lower(l, a) {
-    const params = problem(l, a);
-    l.dispatch(l.select(avgPool, params), params, { x: l.input(0), y: l.output(0) });
+    const p = problemOf(l, a);
+    l.dispatch(l.select(avgPool, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
-const avgPoolGradOp: KernelOp<PoolAttrs> = {
+const avgPoolGradOp: KernelOp<AvgPoolAttrs> = {
   kind: "kernel",
   name: "avg-pool-2d-grad",
-  infer: ([dy], a) => [{ shape: unpooled(dy.shape, a), dtype: dy.dtype }],
+  infer: ([dy]: One, a) => [{ shape: unpooled(dy.shape, a), dtype: dy.dtype }],
   vjp: ([du], _, __, a) => [apply(avgPoolOp, [du!], a)],
   lower(l, a) {
-    const params = problem(l, a);
-    l.dispatch(l.select(avgPoolGrad, params), params, { dy: l.input(0), dx: l.output(0) });
+    const p = problemOf(l, a);
+    l.dispatch(l.select(avgPoolGrad, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 
@@ -233,7 +248,7 @@ export function avgPool2d(x: Tensor, { countIncludePad = true, divisorOverride, 
     );
   }
   const a = windows("avgPool2d", x, options);
-  return apply(avgPoolOp, [x], { ...a, adaptive: 0, countPad: countIncludePad ? 1 : 0, divisor: divisorOverride ?? 0 });
+  return apply(avgPoolOp, [x], { ...a, adaptive: false, countPad: countIncludePad, divisor: divisorOverride ?? 0 });
 }
 
 /**
@@ -243,23 +258,22 @@ export function avgPool2d(x: Tensor, { countIncludePad = true, divisorOverride, 
  */
 export function maxUnpool2d(x: Tensor, indices: Tensor, size: Pair): Tensor {
   const op = "maxUnpool2d";
-  checkImage(op, x);
+  const [n, p, q, c] = imageOf(op, x);
   if (indices.dtype !== "i32" || !sameShape(indices.shape, x.shape))
     throw new ShapeError(
       op,
-      `indices are ${indices.dtype}${show(indices.shape)}; they must be i32${show(x.shape)}, as x is ${x.dtype}${show(x.shape)}`,
+      `indices are ${indices.dtype}${show(indices.shape)}; ` +
+        `they must be i32${show(x.shape)}, as x is ${x.dtype}${show(x.shape)}`,
     );
   const [h, w] = pair(op, "size", size, 1);
-  const [n, p, q, c] = x.shape;
   return reshape(scatterAlong(reshape(x, [n, p * q, c]), reshape(indices, [n, p * q, c]), h * w), [n, h, w, c]);
 }
 
 /** Means over an even grid of windows ⌊p·H/P⌋ … ⌈(p+1)·H/P⌉: x [N, H, W, C] → [N, P, Q, C] with size [P, Q]. */
 export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   const op = "adaptiveAvgPool2d";
-  checkImage(op, x);
+  const [, h, w] = imageOf(op, x);
   const [p, q] = pair(op, "size", size, 1);
-  const [, h, w] = x.shape;
   if (h === 0 || w === 0)
     throw new ShapeError(op, `x is ${show(x.shape)}; H and W must be ≥ 1, for an empty window has no mean`);
   if (p === h && q === w) return x;
@@ -280,8 +294,8 @@ export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
     strideX: 1,
     padY: 0,
     padX: 0,
-    adaptive: 1,
-    countPad: 0,
+    adaptive: true,
+    countPad: false,
     divisor: 0,
   });
 }

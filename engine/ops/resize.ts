@@ -1,13 +1,12 @@
 // Resizing H and W of [N, H, W, C] as PyTorch's interpolate does. Source coordinates are ratios of whole numbers, so
 // no rounding moves a pixel, and the transpose has the forward pass's weights.
-import type { Params } from "../../kernels/kernel.ts";
 import { resizeBilinear, resizeBilinearGrad } from "../../kernels/resize/resize-bilinear.ts";
 import { resizeNearest, resizeNearestGrad } from "../../kernels/resize/resize-nearest.ts";
-import { ratio } from "../../kernels/resize/resize-ratio.ts";
+import { type ResizeProblem, ratio } from "../../kernels/resize/resize-ratio.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp } from "../op.ts";
-import { show } from "../shape.ts";
+import type { KernelOp, Spec } from "../op.ts";
+import { ofRank, show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 
 export interface ResizeOptions {
@@ -28,7 +27,9 @@ interface ResizeAttrs {
 const axisMode = (mode: ResizeAttrs["mode"], alignCorners: boolean) =>
   mode === "nearest" ? mode : alignCorners ? "align-corners" : "half-pixel";
 
-function problem(n: number, c: number, { h, w, p, q, mode, alignCorners }: ResizeAttrs): Params {
+/** The problem of an image or its gradient, which give N and C. */
+function problemOf({ shape }: Spec, { h, w, p, q, mode, alignCorners }: ResizeAttrs): ResizeProblem {
+  const [n, , , c] = ofRank(shape, 4);
   const y = ratio(h, p, axisMode(mode, alignCorners));
   const x = ratio(w, q, axisMode(mode, alignCorners));
   return { n, h, w, c, p, q, mulY: y.mul, addY: y.add, denY: y.den, mulX: x.mul, addX: x.add, denX: x.den };
@@ -37,53 +38,53 @@ function problem(n: number, c: number, { h, w, p, q, mode, alignCorners }: Resiz
 const resizeOp: KernelOp<ResizeAttrs> = {
   kind: "kernel",
   name: "resize",
-  infer: ([x], { p, q }) => [{ shape: [x.shape[0], p, q, x.shape[3]], dtype: x.dtype }],
+  infer: ([x]: readonly [Tensor], { p, q }) => {
+    const [n, , , c] = ofRank(x.shape, 4);
+    return [{ shape: [n, p, q, c], dtype: x.dtype }];
+  },
   vjp: ([dy], _, __, a) => [apply(resizeGradOp, [dy!], a)],
   lower(l, a) {
-    const [n, , , c] = l.inputs[0].shape;
-    const params = problem(n, c, a);
-    l.dispatch(l.select(a.mode === "nearest" ? resizeNearest : resizeBilinear, params), params, {
-      x: l.input(0),
-      y: l.output(0),
-    });
+    const p = problemOf(l.inputs[0]!, a);
+    const kernels = a.mode === "nearest" ? resizeNearest : resizeBilinear;
+    l.dispatch(l.select(kernels, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
 const resizeGradOp: KernelOp<ResizeAttrs> = {
   kind: "kernel",
   name: "resize-grad",
-  infer: ([dy], { h, w }) => [{ shape: [dy.shape[0], h, w, dy.shape[3]], dtype: dy.dtype }],
+  infer: ([dy]: readonly [Tensor], { h, w }) => {
+    const [n, , , c] = ofRank(dy.shape, 4);
+    return [{ shape: [n, h, w, c], dtype: dy.dtype }];
+  },
   vjp: ([du], _, __, a) => [apply(resizeOp, [du!], a)],
   lower(l, a) {
-    const [n, , , c] = l.inputs[0].shape;
-    const params = problem(n, c, a);
-    l.dispatch(l.select(a.mode === "nearest" ? resizeNearestGrad : resizeBilinearGrad, params), params, {
-      dy: l.input(0),
-      dx: l.output(0),
-    });
+    const p = problemOf(l.inputs[0]!, a);
+    const kernels = a.mode === "nearest" ? resizeNearestGrad : resizeBilinearGrad;
+    l.dispatch(l.select(kernels, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 
 /**
  * x [N, H, W, C] resized to [N, P, Q, C], size [P, Q]. Nearest takes pixel ⌊p·H/P⌋. Bilinear mixes the pixels around
- * (p + ½)·H/P − ½, not below 0, or with `alignCorners` around p·(H−1)/(P−1).
+ * (p + ½)·H/P − ½, not below 0, or with `alignCorners` around p·(H−1)/(P−1). Throws ShapeError.
  */
 export function resize(
   x: Tensor,
   size: readonly [number, number],
   { mode, alignCorners = false }: ResizeOptions,
 ): Tensor {
+  const wrong = (message: string): ShapeError => new ShapeError("resize", message);
   const fail = (message: string): never => {
-    throw new ShapeError("resize", message);
+    throw wrong(message);
   };
-  if (x.rank !== 4) fail(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
+  const [, h, w] = ofRank(x.shape, 4, () => wrong(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`));
   if (!isFloat(x.dtype)) fail(`x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
   if (mode !== "nearest" && mode !== "bilinear") fail(`mode is ${String(mode)}; use "nearest" or "bilinear"`);
   if (mode === "nearest" && alignCorners)
     fail(`alignCorners has no meaning with mode "nearest"; use mode "bilinear" or leave it out`);
   if (size.length !== 2 || !size.every((n) => Number.isInteger(n) && n >= 1))
     fail(`size is ${show(size)}; give two whole numbers ≥ 1 as [H, W]`);
-  const [, h, w] = x.shape;
   const [p, q] = size;
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
   if (h === p && w === q) return x;

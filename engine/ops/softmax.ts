@@ -4,8 +4,10 @@ import { full } from "../constant.ts";
 import { stopGradient, withGradient } from "../grad.ts";
 import { normalizeAxes } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, div, exp, less, log, mul, sub, where, wide } from "./elementwise.ts";
-import { expand, reshape } from "./movement.ts";
+import { expand } from "./broadcast.ts";
+import { toF32 } from "./cast.ts";
+import { abs, add, div, exp, less, log, mul, sub, where } from "./elementwise.ts";
+import { reshape } from "./movement.ts";
 import { type ReduceOptions, max, sum } from "./reduce.ts";
 
 const keepDims = { keepDims: true };
@@ -13,7 +15,7 @@ const shifted = (x: Tensor, axis: number): Tensor => sub(x, stopGradient(max(x, 
 
 /** exp(x) / Σ exp(x) of x = logits along `axis`. */
 export function softmax(logits: Tensor, axis = -1): Tensor {
-  const x = wide(logits);
+  const x = toF32(logits);
   normalizeAxes("softmax", axis, x.rank);
   if (x.size === 0) return x;
   const e = exp(shifted(x, axis));
@@ -26,7 +28,7 @@ export function softmax(logits: Tensor, axis = -1): Tensor {
 
 /** x − log Σ exp(x) of x = logits along `axis`. */
 export function logSoftmax(logits: Tensor, axis = -1): Tensor {
-  const x = wide(logits);
+  const x = toF32(logits);
   normalizeAxes("logSoftmax", axis, x.rank);
   if (x.size === 0) return x;
   const s = shifted(x, axis);
@@ -40,7 +42,7 @@ export function logSumExp(
   axes: number | readonly number[] = -1,
   { keepDims: keeps = false }: ReduceOptions = {},
 ): Tensor {
-  const x = wide(terms);
+  const x = toF32(terms);
   const list = normalizeAxes("logSumExp", axes, x.rank);
   const shape = x.shape.filter((_, d) => !list.includes(d));
   const kept = x.shape.map((n, d) => (list.includes(d) ? 1 : n));

@@ -1,48 +1,30 @@
 // Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that
 // tensors share one after the other, or side by side (slots.ts).
-import { inputOp } from "../constant.ts";
+import { inputOf } from "../constant.ts";
 import { bytesPerElement } from "../dtype.ts";
-import type { ConcatOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Variable, variableOp } from "../variable.ts";
-import type { Fusion, Stage } from "../fuse/stage.ts";
-import { writable } from "../wgsl/dispatch.ts";
-import type { Dispatch, Lowerer, Memory } from "../lower/lower.ts";
-import { joinNorms } from "../lower/join-norms.ts";
+import { type Variable, variableOf } from "../variable.ts";
+import type { Fusion } from "../fuse/stage.ts";
+import { type BoundMemory, type Memory, isScratch, memoryOf } from "../fuse/memory.ts";
+import type { Ends, InPlace } from "../lower/in-place.ts";
+import type { Dispatch, LoweredStage } from "../lower/lower.ts";
+import { HOST_ALIGNMENT, type HostInput, type Place, type Storage } from "./memory.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
-export interface Storage {
-  readonly kind: "slot" | "own" | "variable" | "input" | "host";
-  readonly label: string;
-  readonly variable?: Variable;
-  /** Name of the program input. */
-  readonly input?: string;
-  bytes: number;
-  /** Stages between which the contents matter. */
-  first: number;
-  last: number;
-  /** Index into `Plan.slotBytes`, and where in that slot it starts. */
-  slot?: number;
-  start?: number;
+/** A dispatch with its finished WGSL. */
+export interface PlannedDispatch extends Dispatch {
+  readonly code: string;
 }
 
-export interface Place {
-  readonly storage: Storage;
-  readonly offset: number;
+export interface PlannedStage extends LoweredStage {
+  readonly dispatches: readonly PlannedDispatch[];
 }
 
-export interface HostInput {
-  readonly tensor: Tensor;
-  readonly name: string;
-  readonly offset: number;
-  readonly feed: () => ArrayLike<number>;
-}
-
-export interface PlannedStage {
-  readonly stage: Stage;
-  /** A stage that became part of this one's dispatches. */
-  readonly with?: Stage;
-  readonly dispatches: readonly Dispatch[];
+/** A copy after the last dispatch: a new value into its variable. */
+export interface Copy {
+  readonly from: Place;
+  readonly to: Place;
+  readonly bytes: number;
 }
 
 export interface Plan {
@@ -53,77 +35,82 @@ export interface Plan {
   /** Largest sum of bytes alive at one stage: no plan can be below it. */
   readonly lowerBoundBytes: number;
   readonly hostInputs: readonly HostInput[];
-  /** Copies after the last dispatch: new values into their variables. */
-  readonly copies: readonly { readonly from: Place; readonly to: Place; readonly bytes: number }[];
+  readonly copies: readonly Copy[];
   place(memory: Memory): Place;
+  placeOf(t: Tensor): Place;
 }
 
-export interface Assignment {
-  readonly variable: Variable;
-  readonly value: Tensor;
-}
-
-/** The host buffer starts with the number of the run; each host input follows at a multiple of this many bytes. */
-const HOST_ALIGNMENT = 256;
-
-/** `outputs` are kept to the end of the program; `assignments` end in their variables. */
-export function plan(
-  fusion: Fusion,
-  lowerer: Lowerer,
-  outputs: readonly Tensor[],
-  assignments: readonly Assignment[],
-): Plan {
-  return new Planner(fusion, lowerer, outputs, assignments).run();
+/** Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. */
+export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, longest: number): Plan {
+  return new Planner(inPlace, fusion, ends, longest).run();
 }
 
 class Planner {
   readonly #places = new Map<Tensor, Place>();
-  readonly #scratch = new Map<number, Storage>();
+  readonly #scratches = new Map<number, Storage>();
   readonly #variables = new Map<Variable, Storage>();
   readonly #storages: Storage[] = [];
   readonly #hostInputs: HostInput[] = [];
   readonly #host: Storage;
 
   constructor(
+    readonly inPlace: InPlace,
     readonly fusion: Fusion,
-    readonly lowerer: Lowerer,
-    readonly outputs: readonly Tensor[],
-    readonly assignments: readonly Assignment[],
+    readonly ends: Ends,
+    readonly longest: number,
   ) {
     this.#host = this.#add({ kind: "host", label: "host inputs", bytes: HOST_ALIGNMENT });
   }
 
   run(): Plan {
-    const lowered = this.fusion.stages.map((stage) => ({ stage, dispatches: this.lowerer.lower(stage) }));
-    const stages = this.#placeInPlace(joinNorms(lowered, this.fusion, this.lowerer));
+    const { stages } = this.inPlace;
+    this.#placeOverwritten();
     stages.forEach(({ dispatches }, s) => {
-      for (const d of dispatches) for (const { memory } of d.memory) this.#touch(this.place(memory).storage, s);
+      for (const d of dispatches) for (const { memory } of d.memory) this.#touch(this.#place(memory).storage, s);
     });
     const end = stages.length;
-    for (const t of this.outputs) this.#touch(this.place(this.lowerer.memoryOf(t)).storage, end);
-    const copied = this.assignments.flatMap(({ variable, value }) => {
-      const from = this.place(this.lowerer.memoryOf(value));
+    for (const t of this.ends.outputs) this.#touch(this.#place(this.#memoryOf(t)).storage, end);
+    const copies = this.#copies(end);
+    const slots = this.#storages.filter((s) => s.kind === "slot" && s.last >= 0);
+    const lowerBoundBytes = largestLiveBytes(slots, end);
+    const slotBytes = assignSlots(slots, this.#rivals(), lowerBoundBytes, this.longest);
+    const placed = (memory: Memory): Place => inSlot(this.#place(memory));
+    return {
+      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => this.#finished(d)) })),
+      hostInputs: this.#hostInputs,
+      copies: copies.map((c) => ({ ...c, from: inSlot(c.from) })),
+      storages: this.#storages.filter((s) => s.kind !== "slot"),
+      slotBytes,
+      lowerBoundBytes,
+      place: placed,
+      placeOf: (t) => placed(this.#memoryOf(t)),
+    };
+  }
+
+  /** What overwrites an input has that one's place. */
+  #placeOverwritten(): void {
+    const { stages, overwrites } = this.inPlace;
+    stages.forEach(({ stage }, s) => {
+      if (stage.kind !== "kernel") return;
+      for (const y of stage.node.outputs) {
+        const base = overwrites.get(y);
+        if (!base) continue;
+        const taken = this.#placeOf(base);
+        this.#places.set(y, taken);
+        this.#touch(taken.storage, s);
+      }
+    });
+  }
+
+  /** New values that do not stand in their variables already. */
+  #copies(end: number): Copy[] {
+    return this.ends.assignments.flatMap(({ variable, value }) => {
+      const from = this.#place(this.#memoryOf(value));
       const to: Place = { storage: this.#variable(variable), offset: 0 };
       if (from.storage === to.storage && from.offset === 0) return [];
       this.#touch(from.storage, end);
-      return [{ value, to, bytes: Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4 }];
+      return [{ from, to, bytes: Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4 }];
     });
-    const slots = this.#storages.filter((s) => s.kind === "slot" && s.last >= 0);
-    const lowerBoundBytes = largestLiveBytes(slots, end);
-    const slotBytes = assignSlots(slots, this.#rivals(stages), lowerBoundBytes, this.lowerer.limits.maxBindingBytes);
-    const place = (memory: Memory): Place => {
-      const { storage, offset } = this.place(memory);
-      return { storage, offset: offset + (storage.start ?? 0) };
-    };
-    return {
-      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => this.#boundAlike(d)) })),
-      hostInputs: this.#hostInputs,
-      copies: copied.map(({ value, to, bytes }) => ({ from: place(this.lowerer.memoryOf(value)), to, bytes })),
-      storages: this.#storages.filter((s) => s.kind !== "slot"),
-      slotBytes,
-      place,
-      lowerBoundBytes,
-    };
   }
 
   /**
@@ -131,26 +118,18 @@ class Planner {
    * be in one buffer even if it could write both: where it binds a storage more than once, the two bindings may
    * overlap.
    */
-  #rivals(stages: readonly PlannedStage[]): { apart: Rivals; never: Rivals } {
+  #rivals(): { apart: Rivals; never: Rivals } {
     const apart = new Map<Storage, Set<Storage>>();
     const never = new Map<Storage, Set<Storage>>();
-    const add = (rivals: Map<Storage, Set<Storage>>, a: Storage, b: Storage): void => {
-      if (!rivals.has(a)) rivals.set(a, new Set());
-      rivals.get(a)!.add(b);
-    };
-    for (const { dispatches } of stages) {
-      for (const { memory } of dispatches) {
-        const bound = memory.map(({ memory: m, access }) => ({ storage: this.place(m).storage, access }));
-        const twice = new Set(bound.map((b) => b.storage)).size < bound.length;
-        for (const { storage: written, access } of bound) {
-          if (access === "read") continue;
-          for (const { storage } of bound) {
-            if (storage === written) continue;
-            for (const rivals of twice ? [apart, never] : [apart]) {
-              add(rivals, written, storage);
-              add(rivals, storage, written);
-            }
-          }
+    for (const { memory } of this.inPlace.stages.flatMap((s) => s.dispatches)) {
+      const bound = memory.map(({ memory: m, access }) => ({ storage: this.#place(m).storage, access }));
+      const twice = new Set(bound.map((b) => b.storage)).size < bound.length;
+      for (const { storage: written, access } of bound) {
+        if (access === "read") continue;
+        for (const { storage } of bound) {
+          if (storage === written) continue;
+          addRivals(apart, written, storage);
+          if (twice) addRivals(never, written, storage);
         }
       }
     }
@@ -158,105 +137,81 @@ class Planner {
   }
 
   /**
-   * WebGPU forbids a dispatch to bind a buffer once to be read and once to be written: such bindings of a slot are
-   * all writable.
+   * A dispatch with its WGSL. WebGPU forbids it to bind a buffer once to be read and once to be written: such bindings
+   * of a slot are all writable.
    */
-  #boundAlike(d: Dispatch): Dispatch {
-    const slotOf = (m: Memory): number | undefined => this.place(m).storage.slot;
-    const written = new Set(
-      d.memory.flatMap(({ access, memory }) => (access === "read_write" ? (slotOf(memory) ?? []) : [])),
-    );
-    const mixed = d.memory.filter(({ access, memory }) => access === "read" && written.has(slotOf(memory) ?? -1));
-    return mixed.length > 0 ? writable(d, new Set(mixed.map((m) => m.binding))) : d;
+  #finished(d: Dispatch): PlannedDispatch {
+    const slotOf = ({ memory }: BoundMemory): number | undefined => this.#place(memory).storage.slot;
+    const written = new Set(d.memory.filter((m) => m.access === "read_write").map(slotOf));
+    written.delete(undefined);
+    const mixed = d.memory.filter((m) => m.access === "read" && written.has(slotOf(m)));
+    const writable = new Set(mixed.map((m) => m.binding));
+    const memory = d.memory.map((m): BoundMemory => (writable.has(m.binding) ? { ...m, access: "read_write" } : m));
+    return { ...d, memory, code: d.wgsl(writable) };
   }
 
-  /** Lets ops overwrite their inputs where nothing needs the old value later; elsewhere puts a copy before them. */
-  #placeInPlace(lowered: readonly PlannedStage[]): PlannedStage[] {
-    const lastRead = new Map<Tensor, number>();
-    const owner = (t: Tensor): Tensor => this.fusion.residences.get(t)?.into ?? t;
-    lowered.forEach(({ dispatches }, s) => {
-      for (const d of dispatches)
-        for (const { memory, access } of d.memory)
-          if (access === "read" && !("scratch" in memory.of)) lastRead.set(owner(memory.of), s);
-    });
-    const kept = new Set(this.outputs.map((t) => this.lowerer.memoryOf(t).of));
-    const finals = new Map(this.assignments.map(({ variable, value }) => [variable, this.lowerer.memoryOf(value).of]));
-    return lowered.map((planned, s) => {
-      const { stage } = planned;
-      if (stage.kind !== "kernel" || !stage.node.op.inPlace) return planned;
-      const copies: Dispatch[] = [];
-      for (const [o, i] of Object.entries(stage.node.op.inPlace)) {
-        const y = stage.node.outputs[Number(o)];
-        const x = stage.node.inputs[i];
-        const { of, offset } = this.lowerer.memoryOf(x);
-        const base = of as Tensor;
-        const source = base.node.op.kind === "source";
-        const variable = base.node.op === variableOp ? (base.node.attrs as { variable: Variable }).variable : undefined;
-        const free = (lastRead.get(base) ?? -1) <= s && !kept.has(base) && offset === 0 && base.size === y.size;
-        if (free && (variable ? finals.get(variable) === y : !source && !this.fusion.residences.has(base))) {
-          const place = this.#placeOf(base);
-          this.#places.set(y, place);
-          this.#touch(place.storage, s);
-        } else {
-          copies.push(...this.lowerer.copy(x, y));
-        }
-      }
-      return { stage, dispatches: [...copies, ...planned.dispatches] };
-    });
+  #memoryOf(t: Tensor): Memory {
+    return memoryOf(t, this.fusion.stored);
   }
 
-  place(memory: Memory): Place {
-    if ("scratch" in memory.of) {
-      const { scratch } = memory.of;
-      let storage = this.#scratch.get(scratch);
-      if (!storage)
-        this.#scratch.set(scratch, (storage = this.#add({ kind: "slot", label: `scratch ${scratch}`, bytes: 0 })));
-      storage.bytes = Math.max(storage.bytes, memory.offset + memory.bytes);
-      return { storage, offset: memory.offset };
+  #place({ content, offset: first, bytes }: Memory): Place {
+    if (isScratch(content)) {
+      const storage = this.#scratch(content.scratch);
+      storage.bytes = Math.max(storage.bytes, first + bytes);
+      return { storage, offset: first };
     }
-    const { storage, offset } = this.#placeOf(memory.of);
-    return { storage, offset: offset + memory.offset };
+    const { storage, offset } = this.#placeOf(content);
+    return { storage, offset: offset + first };
   }
 
   #placeOf(t: Tensor): Place {
-    let place = this.#places.get(t);
-    if (!place) this.#places.set(t, (place = this.#newPlace(t)));
-    return place;
+    const known = this.#places.get(t);
+    if (known) return known;
+    const made = this.#newPlace(t);
+    this.#places.set(t, made);
+    return made;
   }
 
   #newPlace(t: Tensor): Place {
-    const { op, attrs } = t.node;
-    const home = this.fusion.residences.get(t);
-    if (home) {
-      const { storage, offset } = this.#placeOf(home.into);
-      return { storage, offset: offset + home.view.offset * bytesPerElement(t.dtype) };
+    const residence = this.fusion.residences.get(t);
+    if (residence) {
+      const { storage, offset } = this.#placeOf(residence.into);
+      return { storage, offset: offset + residence.view.offset * bytesPerElement(t.dtype) };
     }
-    if (op === variableOp) return { storage: this.#variable((attrs as { variable: Variable }).variable), offset: 0 };
-    if (op === inputOp) {
-      const { name, feed } = attrs as { name: string; feed?: () => ArrayLike<number> };
-      if (!feed)
-        return {
-          storage: this.#add({ kind: "input", label: `input ${name}`, input: name, bytes: t.bytes }),
-          offset: 0,
-        };
-      const offset = this.#host.bytes;
-      this.#host.bytes = offset + Math.ceil(t.bytes / HOST_ALIGNMENT) * HOST_ALIGNMENT;
-      this.#hostInputs.push({ tensor: t, name, offset, feed });
-      return { storage: this.#host, offset };
-    }
-    const own = op.kind === "concat" && (op as ConcatOp).zeroFill === true;
-    return { storage: this.#add({ kind: own ? "own" : "slot", label: `${t}`, bytes: t.bytes }), offset: 0 };
+    const variable = variableOf(t);
+    if (variable) return { storage: this.#variable(variable), offset: 0 };
+    const input = inputOf(t);
+    if (input) return this.#placeOfInput(t, input.name, input.feed);
+    const { op } = t.node;
+    // Gaps that nothing writes are zero from the start: such a tensor can share with none.
+    const kind = op.kind === "concat" && op.zeroFill === true ? "own" : "slot";
+    return { storage: this.#add({ kind, label: `${t}`, bytes: t.bytes }), offset: 0 };
+  }
+
+  /** What the host feeds stands in one buffer, other inputs each in its own. */
+  #placeOfInput(t: Tensor, name: string, feed: HostInput["feed"] | undefined): Place {
+    if (!feed)
+      return { storage: this.#add({ kind: "input", label: `input ${name}`, input: name, bytes: t.bytes }), offset: 0 };
+    const offset = this.#host.bytes;
+    this.#host.bytes = offset + Math.ceil(t.bytes / HOST_ALIGNMENT) * HOST_ALIGNMENT;
+    this.#hostInputs.push({ tensor: t, name, offset, feed });
+    return { storage: this.#host, offset };
+  }
+
+  #scratch(number: number): Storage {
+    const known = this.#scratches.get(number);
+    if (known) return known;
+    const storage = this.#add({ kind: "slot", label: `scratch ${number}`, bytes: 0 });
+    this.#scratches.set(number, storage);
+    return storage;
   }
 
   #variable(variable: Variable): Storage {
-    let storage = this.#variables.get(variable);
-    if (!storage) {
-      const bytes = variable.size * bytesPerElement(variable.dtype);
-      this.#variables.set(
-        variable,
-        (storage = this.#add({ kind: "variable", label: `variable ${variable.name}`, variable, bytes })),
-      );
-    }
+    const known = this.#variables.get(variable);
+    if (known) return known;
+    const bytes = variable.size * bytesPerElement(variable.dtype);
+    const storage = this.#add({ kind: "variable", label: `variable ${variable.name}`, variable, bytes });
+    this.#variables.set(variable, storage);
     return storage;
   }
 
@@ -269,5 +224,19 @@ class Planner {
   #touch(storage: Storage, stage: number): void {
     storage.first = Math.min(storage.first, stage);
     storage.last = Math.max(storage.last, stage);
+  }
+}
+
+/** A place counted from the start of its slot, where it has one. */
+const inSlot = ({ storage, offset }: Place): Place => ({ storage, offset: offset + (storage.start ?? 0) });
+
+function addRivals(rivals: Map<Storage, Set<Storage>>, a: Storage, b: Storage): void {
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const known = rivals.get(one);
+    if (known) known.add(other);
+    else rivals.set(one, new Set([other]));
   }
 }

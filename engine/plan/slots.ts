@@ -1,11 +1,12 @@
 // Which bytes of which buffer a tensor has while it lives. A slot is a buffer; what lives in one at the same time
 // lies side by side. A dispatch that reads one and writes the other of two neighbours must bind both as writable
-// (`writable` in dispatch.ts): they are kept apart where that costs next to nothing.
+// (`#finished` in plan.ts): they are kept apart where that costs next to nothing.
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
-import type { Storage } from "./plan.ts";
+import type { Storage } from "./memory.ts";
 
 /** For each storage those that must not lie beside it while both live. */
 export type Rivals = ReadonlyMap<Storage, ReadonlySet<Storage>>;
+/** A buffer, and what lies in it from which byte on. */
 interface Slot {
   bytes: number;
   taken: { readonly storage: Storage; readonly start: number }[];
@@ -102,13 +103,16 @@ function roomIn({ taken }: Slot, s: Storage, rivals: Rivals): number | undefined
 
 /** The largest sum of bytes that live at one stage: no plan of this order can hold less. */
 export function largestLiveBytes(storages: readonly Storage[], end: number): number {
-  const change = new Array<number>(end + 2).fill(0);
+  const change = new Float64Array(end + 2);
   for (const s of storages) {
-    change[s.first] += s.bytes;
-    change[s.last + 1] -= s.bytes;
+    change[s.first]! += s.bytes;
+    change[s.last + 1]! -= s.bytes;
   }
   let live = 0;
   let most = 0;
-  for (const c of change) most = Math.max(most, (live += c));
+  for (const c of change) {
+    live += c;
+    most = Math.max(most, live);
+  }
   return most;
 }

@@ -1,7 +1,8 @@
 // How dispatches are bound: explicit layouts (an "auto" layout would drop unused bindings and defeat the pipeline
 // cache), one uniform buffer for all, and the closing dispatch that proves a run was executed.
 import { finish } from "../../kernels/map/finish.ts";
-import type { Dispatch } from "../lower/lower.ts";
+import type { PlannedDispatch } from "../plan/plan.ts";
+import type { Dispatch } from "../wgsl/dispatch.ts";
 
 /** The layout a dispatch's bind group has. */
 export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
@@ -23,11 +24,12 @@ export const finishLayout: GPUBindGroupLayoutEntry[] = [
   { binding: 0, visibility: 4, buffer: { type: "read-only-storage" } },
   { binding: 1, visibility: 4, buffer: { type: "storage" } },
 ];
-export const finishDispatch: Dispatch = {
+export const finishDispatch: PlannedDispatch = {
   label: "finish",
   kernel: finish,
   params: {},
   consts: {},
+  wgsl: () => finish.source,
   code: finish.source,
   memory: [],
   uniforms: [],
@@ -36,29 +38,31 @@ export const finishDispatch: Dispatch = {
   fused: [],
 };
 
+/** Offsets of uniform bindings are multiples of this many bytes on every device. */
+const UNIFORM_ALIGNMENT = 256;
+
 /** The uniforms of all dispatches in one buffer, equal contents once. */
 export class UniformArena {
   readonly bytes: ArrayBuffer;
   readonly #offsets = new Map<string, number>();
 
   constructor(dispatches: readonly Dispatch[]) {
-    const ALIGN = 256;
-    const parts: { at: number; data: ArrayBuffer }[] = [];
-    let at = 0;
-    for (const d of dispatches) {
-      for (const { data } of d.uniforms) {
-        const key = new Uint32Array(data).join();
-        if (this.#offsets.has(key)) continue;
-        this.#offsets.set(key, at);
-        parts.push({ at, data });
-        at += Math.ceil(data.byteLength / ALIGN) * ALIGN;
-      }
+    const parts: { offset: number; data: ArrayBuffer }[] = [];
+    let end = 0;
+    for (const { data } of dispatches.flatMap((d) => d.uniforms)) {
+      const key = keyOf(data);
+      if (this.#offsets.has(key)) continue;
+      this.#offsets.set(key, end);
+      parts.push({ offset: end, data });
+      end += Math.ceil(data.byteLength / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
     }
-    this.bytes = new ArrayBuffer(Math.max(16, at));
-    for (const p of parts) new Uint8Array(this.bytes, p.at).set(new Uint8Array(p.data));
+    this.bytes = new ArrayBuffer(Math.max(16, end));
+    for (const { offset, data } of parts) new Uint8Array(this.bytes, offset).set(new Uint8Array(data));
   }
 
   offsetOf(data: ArrayBuffer): number {
-    return this.#offsets.get(new Uint32Array(data).join())!;
+    return this.#offsets.get(keyOf(data))!;
   }
 }
+
+const keyOf = (data: ArrayBuffer): string => new Uint32Array(data).join();

@@ -7,15 +7,15 @@ import type { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
-import type { Dispatch, Lowerer } from "../lower/lower.ts";
-import type { Place, Plan, Storage } from "../plan/plan.ts";
+import type { Place, Storage } from "../plan/memory.ts";
+import type { Plan, PlannedDispatch } from "../plan/plan.ts";
+import { type BoundMemory, isScratch } from "../fuse/memory.ts";
 import { StagingRing } from "./staging.ts";
 
 export interface ProgramParts {
   readonly name: string;
   readonly gpu: Gpu;
   readonly plan: Plan;
-  readonly lowerer: Lowerer;
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
@@ -24,7 +24,7 @@ export interface ProgramParts {
 }
 
 export interface Replay {
-  readonly dispatch: Dispatch;
+  readonly dispatch: PlannedDispatch;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
 }
@@ -54,109 +54,145 @@ export const STATUS_BYTES = 16;
 
 /** Throws LimitExceededError, OutOfMemoryError, ShaderCompileError. */
 export async function build(parts: ProgramParts): Promise<Built> {
-  const { gpu, plan, lowerer, name } = parts;
+  const { gpu, plan, name } = parts;
   const dispatches = plan.stages.flatMap((s) => s.dispatches);
-  for (const d of dispatches) {
-    const large = d.memory.find(({ memory }) => memory.bytes > gpu.maxBindingBytes);
-    if (large)
-      throw new LimitExceededError(
-        `${name}: ${d.label} ${large.access === "read" ? "reads" : "writes"} ${"scratch" in large.memory.of ? "scratch memory" : large.memory.of} of ${large.memory.bytes} bytes at once, this device binds at most ${gpu.maxBindingBytes}; make the batch or the image smaller, or keep it as several tensors`,
-      );
-    const groups = d.workgroups.find((n) => n > gpu.device.limits.maxComputeWorkgroupsPerDimension);
-    if (groups)
-      throw new LimitExceededError(
-        `${name}: ${d.label} needs ${show(d.workgroups)} workgroups, a dimension holds at most ${gpu.device.limits.maxComputeWorkgroupsPerDimension}`,
-      );
-  }
+  for (const d of dispatches) checkLimits(parts, d);
   const pipelines = Promise.all(dispatches.map((d) => gpu.pipeline(d.code, layoutOf(d), d.kernel.name)));
   const finishPipeline = gpu.pipeline(finish.source, finishLayout, "finish");
-  const owned: GPUBuffer[] = [];
-  let ring: StagingRing | undefined;
-  const own = (bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer => {
-    const buffer = gpu.createBuffer(bytes, usage, `${name}: ${label}`);
-    owned.push(buffer);
-    return buffer;
-  };
-  const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const builder = new Builder(parts);
   try {
     const compiled = await pipelines;
     const last = await finishPipeline;
-    return await gpu.scoped(name, () => {
-      const buffers = new Map<Storage, GPUBuffer>();
-      const slots = plan.slotBytes.map((bytes, i) => own(bytes, storage, `slot ${i}`));
-      for (const s of plan.storages)
-        buffers.set(s, s.kind === "variable" ? parts.variableBuffer(s.variable!) : own(s.bytes, storage, s.label));
-      const host = buffers.get(plan.storages.find((s) => s.kind === "host")!)!;
-      const status = own(STATUS_BYTES, storage, "status");
-      const bufferOf = (s: Storage): GPUBuffer => (s.kind === "slot" ? slots[s.slot!] : buffers.get(s)!);
-      for (const stage of plan.stages) {
-        for (const d of stage.dispatches) {
-          for (const { memory } of d.memory) {
-            const { storage: s } = plan.place(memory);
-            if (!buffers.has(s)) buffers.set(s, bufferOf(s));
-          }
-        }
-      }
-      const uniforms = new UniformArena(dispatches);
-      const uniformBuffer = own(
-        uniforms.bytes.byteLength,
-        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-        "uniforms",
-      );
-      gpu.device.queue.writeBuffer(uniformBuffer, 0, uniforms.bytes);
-      const replays: Replay[] = dispatches.map((dispatch, i) => ({
-        dispatch,
-        pipeline: compiled[i],
-        bindGroup: gpu.device.createBindGroup({
-          label: dispatch.label,
-          layout: compiled[i].getBindGroupLayout(0),
-          entries: [
-            ...dispatch.memory.map(({ binding, memory }) => {
-              const place = plan.place(memory);
-              return {
-                binding,
-                resource: {
-                  buffer: bufferOf(place.storage),
-                  offset: place.offset,
-                  size: Math.max(16, Math.ceil(memory.bytes / 16) * 16),
-                },
-              };
-            }),
-            ...dispatch.uniforms.map(({ binding, data }) => ({
-              binding,
-              resource: { buffer: uniformBuffer, offset: uniforms.offsetOf(data), size: data.byteLength },
-            })),
-          ],
-        }),
-      }));
-      replays.push({
-        dispatch: finishDispatch,
-        pipeline: last,
-        bindGroup: gpu.device.createBindGroup({
-          layout: last.getBindGroupLayout(0),
-          entries: [
-            { binding: 0, resource: { buffer: host, size: 16 } },
-            { binding: 1, resource: { buffer: status } },
-          ],
-        }),
-      });
-      gpu.counters.bindGroups += replays.length;
-      let at = STATUS_BYTES;
-      const small = [...parts.outputs]
-        .filter(([, t]) => t.bytes <= SMALL_OUTPUT)
-        .map(([outputName, tensor]) => {
-          const place = plan.place(lowerer.memoryOf(tensor));
-          if (!buffers.has(place.storage)) buffers.set(place.storage, bufferOf(place.storage));
-          const entry = { name: outputName, tensor, place, at };
-          at += Math.ceil(tensor.bytes / 16) * 16;
-          return entry;
-        });
-      ring = new StagingRing(gpu, at, `${name}: staging`);
-      return { buffers, owned, replays, host, status, small, stagings: ring };
-    });
+    return await gpu.scoped(name, () => builder.build(dispatches, compiled, last));
   } catch (error) {
-    for (const buffer of owned) gpu.destroyBuffer(buffer);
-    ring?.dispose();
+    builder.abandon();
     throw error;
+  }
+}
+
+/** Throws LimitExceededError where a dispatch needs more than the device can do. */
+function checkLimits({ gpu, name }: ProgramParts, d: PlannedDispatch): void {
+  const large = d.memory.find(({ memory }) => memory.bytes > gpu.maxBindingBytes);
+  if (large) {
+    const { content, bytes } = large.memory;
+    const does = large.access === "read" ? "reads" : "writes";
+    const what = isScratch(content) ? "scratch memory" : `${content}`;
+    throw new LimitExceededError(
+      `${name}: ${d.label} ${does} ${what} of ${bytes} bytes at once, this device binds at most ` +
+        `${gpu.maxBindingBytes}; make the batch or the image smaller, or keep it as several tensors`,
+    );
+  }
+  const most = gpu.device.limits.maxComputeWorkgroupsPerDimension;
+  if (d.workgroups.some((n) => n > most))
+    throw new LimitExceededError(
+      `${name}: ${d.label} needs ${show(d.workgroups)} workgroups, a dimension holds at most ${most}`,
+    );
+}
+
+/** Sizes of bindings are multiples of this many bytes. */
+const UNIT = 16;
+const wholeUnits = (bytes: number): number => Math.ceil(bytes / UNIT) * UNIT;
+
+/** Makes buffers and bind groups; within the error scopes of its caller. */
+class Builder {
+  readonly #owned: GPUBuffer[] = [];
+  readonly #buffers = new Map<Storage, GPUBuffer>();
+  #slots: readonly GPUBuffer[] = [];
+  #ring: StagingRing | undefined;
+
+  constructor(readonly parts: ProgramParts) {}
+
+  build(
+    dispatches: readonly PlannedDispatch[],
+    pipelines: readonly GPUComputePipeline[],
+    finishPipeline: GPUComputePipeline,
+  ): Built {
+    const { gpu, plan, name } = this.parts;
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytes, usage, `slot ${i}`));
+    for (const s of plan.storages)
+      this.#buffers.set(s, s.variable ? this.parts.variableBuffer(s.variable) : this.#own(s.bytes, usage, s.label));
+    const host = this.#buffers.get(plan.storages.find((s) => s.kind === "host")!)!;
+    const status = this.#own(STATUS_BYTES, usage, "status");
+    for (const { memory } of dispatches.flatMap((d) => d.memory)) this.#bufferOf(plan.place(memory).storage);
+    const replays = this.#replays(dispatches, pipelines);
+    replays.push(this.#finish(finishPipeline, host, status));
+    gpu.counters.bindGroups += replays.length;
+    const { small, end } = this.#smallOutputs();
+    this.#ring = new StagingRing(gpu, end, `${name}: staging`);
+    return { buffers: this.#buffers, owned: this.#owned, replays, host, status, small, stagings: this.#ring };
+  }
+
+  /** Frees what was made so far. */
+  abandon(): void {
+    for (const buffer of this.#owned) this.parts.gpu.destroyBuffer(buffer);
+    this.#ring?.dispose();
+  }
+
+  #own(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
+    const { gpu, name } = this.parts;
+    const buffer = gpu.createBuffer(bytes, usage, `${name}: ${label}`);
+    this.#owned.push(buffer);
+    return buffer;
+  }
+
+  #bufferOf(storage: Storage): GPUBuffer {
+    const known = this.#buffers.get(storage);
+    if (known) return known;
+    const buffer = this.#slots[storage.slot!]!;
+    this.#buffers.set(storage, buffer);
+    return buffer;
+  }
+
+  #replays(dispatches: readonly PlannedDispatch[], pipelines: readonly GPUComputePipeline[]): Replay[] {
+    const { gpu } = this.parts;
+    const uniforms = new UniformArena(dispatches);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const uniformBuffer = this.#own(uniforms.bytes.byteLength, usage, "uniforms");
+    gpu.device.queue.writeBuffer(uniformBuffer, 0, uniforms.bytes);
+    return dispatches.map((dispatch, i) => {
+      const pipeline = pipelines[i]!;
+      const entries = [
+        ...dispatch.memory.map((m) => this.#entryOf(m)),
+        ...dispatch.uniforms.map(({ binding, data }) => ({
+          binding,
+          resource: { buffer: uniformBuffer, offset: uniforms.offsetOf(data), size: data.byteLength },
+        })),
+      ];
+      const layout = pipeline.getBindGroupLayout(0);
+      return { dispatch, pipeline, bindGroup: gpu.device.createBindGroup({ label: dispatch.label, layout, entries }) };
+    });
+  }
+
+  #entryOf({ binding, memory }: BoundMemory): GPUBindGroupEntry {
+    const { storage, offset } = this.parts.plan.place(memory);
+    const size = Math.max(UNIT, wholeUnits(memory.bytes));
+    return { binding, resource: { buffer: this.#bufferOf(storage), offset, size } };
+  }
+
+  /** The closing dispatch copies the run's number from the host buffer to the status word. */
+  #finish(pipeline: GPUComputePipeline, host: GPUBuffer, status: GPUBuffer): Replay {
+    const bindGroup = this.parts.gpu.device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [
+        { binding: 0, resource: { buffer: host, size: 16 } },
+        { binding: 1, resource: { buffer: status } },
+      ],
+    });
+    return { dispatch: finishDispatch, pipeline, bindGroup };
+  }
+
+  /** Outputs that every run copies, one after the other behind the status word, and where they end. */
+  #smallOutputs(): { small: SmallOutput[]; end: number } {
+    const small: SmallOutput[] = [];
+    let end = STATUS_BYTES;
+    for (const [name, tensor] of this.parts.outputs) {
+      if (tensor.bytes > SMALL_OUTPUT) continue;
+      const place = this.parts.plan.placeOf(tensor);
+      this.#bufferOf(place.storage);
+      small.push({ name, tensor, place, at: end });
+      end += wholeUnits(tensor.bytes);
+    }
+    return { small, end };
   }
 }

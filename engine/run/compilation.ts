@@ -9,13 +9,17 @@ import { settleAverages } from "../running-average.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
+import type { Variable } from "../variable.ts";
 import { aliasOf } from "../fuse/access.ts";
 import { fuse } from "../fuse/fuse.ts";
-import type { BindingLimits, Fusion } from "../fuse/stage.ts";
-import { Lowerer } from "../lower/lower.ts";
-import { type Assignment, type Plan, plan } from "../plan/plan.ts";
-import { recompute } from "./recompute.ts";
 import { type Graph, simplify } from "../fuse/simplify.ts";
+import type { Fusion } from "../fuse/stage.ts";
+import { type Ends, overwriteInPlace } from "../lower/in-place.ts";
+import { joinNorms } from "../lower/join-norms.ts";
+import { type DeviceLimits, kernelsOf } from "../lower/kernels.ts";
+import { Lowerer } from "../lower/lower.ts";
+import { type Plan, place } from "../plan/plan.ts";
+import { recompute } from "./recompute.ts";
 
 /** Shape of a program's input (f32), or shape and dtype. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
@@ -38,7 +42,6 @@ export type Outputs<O extends string> = { readonly [K in O]: Tensor };
 
 export interface Compilation {
   readonly plan: Plan;
-  readonly lowerer: Lowerer;
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
@@ -63,82 +66,124 @@ export interface Estimate {
   readonly heaviest: { readonly label: string; readonly flops: number };
 }
 
-interface Attempt {
-  readonly fusion: Fusion;
-  readonly lowerer: Lowerer;
-  readonly plan: Plan;
-}
-
 /** Plans tried for a budget: each takes out what the last one had too much at its peak. */
 const ROUNDS = 24;
 
-/** Traces `f`, and plans it. Throws what `f` throws, and MemoryBudgetError. */
+/** Traces `f`, and plans it. Throws what `f` throws, LimitExceededError and MemoryBudgetError. */
 export function compile(
   f: (inputs: Inputs<string>) => Outputs<string>,
   specs: Readonly<Record<string, InputSpec>>,
   options: CompileOptions,
   traits: Traits,
-  limits: BindingLimits,
+  limits: DeviceLimits,
 ): Compilation {
   const { mode = "infer", name = "program", memoryBudget = Infinity } = options;
-  const trace = new Trace(mode);
-  const inputs = new Map<string, Tensor>();
-  for (const [key, spec] of Object.entries(specs)) {
-    const { shape, dtype } = "shape" in spec ? spec : { shape: spec, dtype: "f32" as const };
-    inputs.set(key, input(key, shape, dtype));
-  }
-  const traced = withTrace(trace, () => {
+  const traced = trace(f, specs, mode);
+  const graph = simplify(traced.roots);
+  needsStorable(name, graph, traits);
+  const whole = planned(graph, traced, traits, limits);
+  const fitting = budget(name, whole, memoryBudget, (g) => planned(g, traced, traits, limits));
+  return {
+    plan: fitting.plan,
+    inputs: traced.inputs,
+    outputs: new Map(traced.names.map((n, i) => [n, fitting.graph.roots[i]!])),
+    afterRun: traced.afterRun,
+    estimate: estimateOf(fitting.plan, flopsOf(whole.plan)),
+  };
+}
+
+/** A graph as stages with their dispatches, and the place of everything that they bind. */
+interface Planned {
+  readonly graph: Graph;
+  readonly fusion: Fusion;
+  readonly plan: Plan;
+}
+
+function planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLimits): Planned {
+  const ends = endsOf(graph, traced);
+  const kernels = kernelsOf(graph, traits, limits);
+  const fusion = fuse(graph, limits, kernels);
+  const lowerer = new Lowerer(fusion, kernels);
+  const lowered = lowerer.lower();
+  const joined = joinNorms(lowered, lowerer);
+  const inPlace = overwriteInPlace(joined, ends, lowerer);
+  const plan = place(inPlace, fusion, ends, limits.maxBindingBytes);
+  return { graph, fusion, plan };
+}
+
+/** What a function does when it is called on symbols. */
+interface Traced {
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  /** Its outputs' names, and the variables that it assigns. */
+  readonly names: readonly string[];
+  readonly assigned: readonly Variable[];
+  /** The tensors of both, in this order. */
+  readonly roots: readonly Tensor[];
+  readonly afterRun: readonly (() => void)[];
+}
+
+function trace(
+  f: (inputs: Inputs<string>) => Outputs<string>,
+  specs: Readonly<Record<string, InputSpec>>,
+  mode: Mode,
+): Traced {
+  const inputs = new Map(Object.entries(specs).map(([name, spec]) => [name, symbolOf(name, spec)]));
+  const effects = new Trace(mode);
+  const outputs = withTrace(effects, () => {
     const found = f(Object.fromEntries(inputs));
-    settleAverages(trace);
+    settleAverages(effects);
     return found;
   });
-  const assigned = [...trace.assigned].map((variable): Assignment => {
-    const value = trace.values.get(variable)!;
-    // One variable's old value may be another's new one: it is set aside before anything is overwritten.
-    return { variable, value: aliasOf(value).base.node.op.kind === "source" ? copy(value) : value };
-  });
-  const names = Object.keys(traced);
-  const attempt = (graph: Graph): Attempt => {
-    const lowerer = new Lowerer(traits, limits);
-    const fusion = fuse(graph, limits, lowerer);
-    lowerer.adopt(fusion);
-    const values = graph.roots.slice(names.length);
-    return {
-      fusion,
-      lowerer,
-      plan: plan(
-        fusion,
-        lowerer,
-        graph.roots.slice(0, names.length),
-        assigned.map(({ variable }, i) => ({ variable, value: values[i] })),
-      ),
-    };
+  const assigned = [...effects.assigned];
+  const values = assigned.map((variable) => apart(effects.values.get(variable)!));
+  return {
+    inputs,
+    names: Object.keys(outputs),
+    assigned,
+    roots: [...Object.values(outputs), ...values],
+    afterRun: effects.afterRun,
   };
+}
 
-  let graph = simplify([...names.map((n) => traced[n]), ...assigned.map((a) => a.value)]);
+function symbolOf(name: string, spec: InputSpec): Tensor {
+  const { shape, dtype } = "shape" in spec ? spec : { shape: spec, dtype: "f32" as const };
+  return input(name, shape, dtype);
+}
+
+/** One variable's old value may be another's new one: it is set aside before anything is overwritten. */
+const apart = (value: Tensor): Tensor => (aliasOf(value).base.node.op.kind === "source" ? copy(value) : value);
+
+/** The roots of a graph as what they are for. */
+function endsOf({ roots }: Graph, { names, assigned }: Traced): Ends {
+  const values = roots.slice(names.length);
+  return {
+    outputs: roots.slice(0, names.length),
+    assignments: assigned.map((variable, i) => ({ variable, value: values[i]! })),
+  };
+}
+
+/** Throws LimitExceededError where the graph holds half precision and the device can't store it. */
+function needsStorable(name: string, graph: Graph, traits: Traits): void {
   const half = graph.nodes.flatMap((n) => n.outputs).find((t) => t.dtype === "f16");
   if (half && !traits.f16)
     throw new LimitExceededError(
-      `${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; leave out autocast("f16", …) and casts to f16`,
+      `${name}: ${half} is half precision, which this device can't store: it has no feature shader-f16; ` +
+        `leave out autocast("f16", …) and casts to f16`,
     );
-  let made = attempt(graph);
-  const least = { flops: flopsOf(made.plan), bytes: slotBytes(made.plan) };
-  let reached = least.bytes;
+}
+
+/** The graph with results computed again until its plan fits; throws MemoryBudgetError where none does. */
+function budget(name: string, whole: Planned, memoryBudget: number, planOf: (graph: Graph) => Planned): Planned {
+  let made = whole;
+  let reached = slotBytes(whole.plan);
   for (let round = 0; slotBytes(made.plan) > memoryBudget; round++) {
-    reached = Math.min(reached, slotBytes(made.plan));
-    const next =
-      round < ROUNDS ? recompute(graph, made.fusion, made.plan, slotBytes(made.plan) - memoryBudget) : undefined;
-    if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached, whole: least.bytes });
-    made = attempt((graph = next));
+    const bytes = slotBytes(made.plan);
+    reached = Math.min(reached, bytes);
+    const next = round < ROUNDS ? recompute(made.graph, made.fusion, made.plan, bytes - memoryBudget) : undefined;
+    if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached, whole: slotBytes(whole.plan) });
+    made = planOf(next);
   }
-  return {
-    plan: made.plan,
-    lowerer: made.lowerer,
-    inputs,
-    afterRun: trace.afterRun,
-    outputs: new Map(names.map((n, i) => [n, graph.roots[i]])),
-    estimate: estimateOf(made.plan, least.flops),
-  };
+  return made;
 }
 
 const sumOf = <T>(items: readonly T[], f: (item: T) => number): number => items.reduce((n, item) => n + f(item), 0);

@@ -41,23 +41,11 @@ export class Device implements Disposable {
     options: CompileOptions = {},
   ): Promise<Program<O>> {
     this.gpu.check();
-    const {
-      plan,
-      lowerer,
-      inputs: symbols,
-      outputs,
-      afterRun,
-      estimate,
-    } = compile(f, inputs, options, this.gpu.traits, this.gpu);
+    const compilation = compile(f, inputs, options, this.gpu.traits, this.gpu);
     return Program.create<O>({
+      ...compilation,
       name: options.name ?? "program",
       gpu: this.gpu,
-      lowerer,
-      plan,
-      inputs: symbols,
-      outputs,
-      afterRun,
-      estimate,
       variableBuffer: (variable) => this.#bufferOf(variable),
     });
   }

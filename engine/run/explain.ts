@@ -1,6 +1,8 @@
 // What a program does, dispatch by dispatch: as data, and as a table.
 import type { Consts } from "../../kernels/kernel.ts";
-import type { Dispatch } from "../lower/lower.ts";
+import type { Dispatch } from "../wgsl/dispatch.ts";
+import { isScratch } from "../fuse/memory.ts";
+import type { Estimate } from "./compilation.ts";
 
 export interface ExplainedDispatch {
   /** The op with its shapes. */
@@ -13,11 +15,18 @@ export interface ExplainedDispatch {
   readonly flops: number;
   readonly bytes: number;
   /** Memory that is bound, in the order of the kernel's bindings. */
-  readonly memory: readonly { readonly of: string; readonly access: "read" | "read_write"; readonly bytes: number }[];
+  readonly memory: readonly ExplainedMemory[];
   /** Elementwise ops that are computed here and stored nowhere. */
   readonly fused: readonly string[];
   /** As the last profile() found. */
   readonly timeUs?: number;
+}
+
+export interface ExplainedMemory {
+  /** The tensor, or "scratch". */
+  readonly content: string;
+  readonly access: "read" | "read_write";
+  readonly bytes: number;
 }
 
 export class Explanation {
@@ -56,6 +65,18 @@ function counted(names: readonly string[]): string {
   return [...found].map(([n, times]) => (times > 1 ? `${n} ×${times}` : n)).join(", ");
 }
 
+/** A program in a line. */
+export function summaryOf(e: Estimate): string {
+  const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+  const more = e.flopsRatio > 1 ? ` (${e.flopsRatio.toFixed(3)} times what it takes without a budget)` : "";
+  return [
+    `${e.dispatches} dispatches`,
+    `${(e.flops / 1e9).toFixed(3)} GFLOP${more}`,
+    `activations ${mb(e.activationBytes)} of at least ${mb(e.lowerBoundBytes)}`,
+    `variables ${mb(e.variableBytes)}`,
+  ].join(", ");
+}
+
 export const explainDispatch = (
   { label, kernel, consts, workgroups, cost, memory, fused }: Dispatch,
   timeUs?: number,
@@ -67,10 +88,10 @@ export const explainDispatch = (
   flops: cost.flops,
   bytes: cost.bytes,
   fused,
-  memory: memory.map(({ memory: m, access }) => ({
-    of: "scratch" in m.of ? "scratch" : `${m.of}`,
+  memory: memory.map(({ memory: { content, bytes }, access }) => ({
+    content: isScratch(content) ? "scratch" : `${content}`,
     access,
-    bytes: m.bytes,
+    bytes,
   })),
   ...(timeUs === undefined ? {} : { timeUs }),
 });

@@ -7,8 +7,8 @@ import { type Chain, type Fusion, type Stage, endOf, readsOf, writtenBy } from "
 import type { Plan } from "../plan/plan.ts";
 import type { Graph } from "../fuse/simplify.ts";
 
-/** A memory of its own: a stored tensor, or a join with all that is written straight into it. */
-interface Unit {
+/** A stored tensor, or a join with all that is written straight into it. */
+interface Result {
   readonly tensor: Tensor;
   readonly members: Set<Tensor>;
   readonly makers: Set<Stage>;
@@ -20,134 +20,183 @@ interface Unit {
 
 /** More operations a byte than moving it takes: what computes this much is not computed again lightly. */
 const HEAVY = 16;
+/** Smaller results are not worth a stage. */
+const LEAST_BYTES = 1024;
+/** Computing a result again must free at least this share of its bytes, beside what has to be kept for it. */
+const LEAST_GAIN = 0.25;
+/** An input so many times smaller than a result is kept for it, not computed again with it. */
+const MUCH_SMALLER = 16;
+/** How far back results are computed again for one that is. */
+const DEPTH = 4;
+/** Peaks that are tried, and how high they are beside the highest. */
+const PEAKS = 16;
+const HIGH = 1 / 2;
 
 /**
  * The graph with enough of its results computed again to lower the peak by about `excess` bytes; undefined where none
  * is left to.
  */
 export function recompute(graph: Graph, fusion: Fusion, plan: Plan, excess: number): Graph | undefined {
-  const cuts = choose(graph, fusion, plan, excess);
-  return cuts.size ? new Rebuilder(graph, fusion, cuts).run() : undefined;
+  const results = resultsOf(graph, fusion, plan);
+  for (const peak of peaksOf(results, fusion.stages.length)) {
+    const dropped = new Choice(peak, graph, fusion, results).choose(excess);
+    if (dropped.size === 0) continue;
+    const cuts = new Map([...dropped].flatMap((r) => [...r.members].map((t) => [t, peak] as const)));
+    return new Rebuilder(graph, fusion, cuts).run();
+  }
+  return undefined;
 }
 
 const isSource = (t: Tensor): boolean => t.node.op.kind === "source";
+const lastOf = (r: Result): number => Math.max(r.first, ...r.uses);
 
-/** For each tensor that is not kept, the position in the order of stages up to which it is. */
-function choose(graph: Graph, fusion: Fusion, plan: Plan, excess: number): ReadonlyMap<Tensor, number> {
-  const units = unitsOf(graph, fusion, plan);
-  const live = fusion.stages.map(() => 0);
-  for (const u of units.values())
-    for (let s = u.first; s <= lastOf(u) && s < live.length; s++) live[s] += u.tensor.bytes;
+/** Stages at which most bytes are alive, the highest first: where nothing gives way there, a lower place may. */
+function peaksOf(results: ReadonlyMap<Tensor, Result>, stages: number): number[] {
+  const live = new Array<number>(stages).fill(0);
+  for (const r of results.values())
+    for (let s = r.first; s <= Math.min(lastOf(r), stages - 1); s++) live[s]! += r.tensor.bytes;
   const most = Math.max(...live);
-  // Where nothing gives way at the peak itself, a place almost as high may.
-  const places = live
-    .map((bytes, s) => ({ bytes, s }))
-    .filter(({ bytes, s }) => bytes > most / 2 && bytes >= (live[s - 1] ?? 0) && bytes > (live[s + 1] ?? 0))
-    .sort((a, b) => b.bytes - a.bytes);
-  for (const { s } of places.slice(0, 16)) {
-    const cuts = chooseAt(s, graph, fusion, units, excess);
-    if (cuts.size) return cuts;
-  }
-  return new Map();
+  return live
+    .map((bytes, s) => ({ bytes, s, before: live[s - 1] ?? 0, behind: live[s + 1] ?? 0 }))
+    .filter(({ bytes, before, behind }) => bytes > most * HIGH && bytes >= before && bytes > behind)
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, PEAKS)
+    .map(({ s }) => s);
 }
 
-function chooseAt(
-  peak: number,
-  graph: Graph,
-  fusion: Fusion,
-  units: ReadonlyMap<Tensor, Unit>,
-  excess: number,
-): ReadonlyMap<Tensor, number> {
-  const owner = (t: Tensor): Tensor => fusion.residences.get(t)?.into ?? t;
-  const waits = (u: Unit): boolean => u.first < peak && lastOf(u) > peak && !u.uses.has(peak);
-  const isAlive = (u: Unit): boolean => u.first <= peak && lastOf(u) >= peak;
-  const heavy = (u: Unit): boolean => u.flops > HEAVY * u.tensor.bytes;
-  const canRepeat = (u: Unit): boolean =>
-    [...u.makers].every((s) => s.kind !== "kernel" || (s.node.outputs.length === 1 && !s.node.op.inPlace)) &&
-    !(u.tensor.node.op.kind === "concat" && u.tensor.node.op.zeroFill) &&
-    [...u.makers].every((s) => s.kind !== "reduce") &&
-    [...u.members].every((t) => !graph.roots.includes(t));
-  const leavesOf = (u: Unit): Unit[] =>
-    [...new Set([...u.makers].flatMap((s) => [...readsOf(s, fusion.stored)]).map(owner))].flatMap((t) =>
-      t === u.tensor ? [] : (units.get(t) ?? []),
-    );
+/** Which results that wait at a peak are dropped there. */
+class Choice {
+  readonly #dropped = new Set<Result>();
 
-  const out = new Set<Unit>();
-  let freed = 0;
-  /** What it takes to have `u` again later, beyond what is kept: bytes to keep, units to compute again with it. */
-  const price = (u: Unit, along: Set<Unit>, depth: number): number => {
+  constructor(
+    readonly peak: number,
+    readonly graph: Graph,
+    readonly fusion: Fusion,
+    readonly results: ReadonlyMap<Tensor, Result>,
+  ) {}
+
+  choose(excess: number): ReadonlySet<Result> {
+    const waiting = [...this.results.values()].filter(
+      (r) => this.#waits(r) && this.#canRepeat(r) && r.tensor.bytes >= LEAST_BYTES,
+    );
+    // What only moves memory, the largest first; what computes much only where none of that is left.
+    const light = waiting.filter((r) => !isHeavy(r)).sort((a, b) => b.tensor.bytes - a.tensor.bytes);
+    this.#dropUntil(excess, light);
+    if (this.#dropped.size > 0) return this.#dropped;
+    const heavy = waiting
+      .filter(isHeavy)
+      .sort((a, b) => flopsPerByte(a) - flopsPerByte(b) || b.tensor.bytes - a.tensor.bytes);
+    this.#dropUntil(excess, heavy);
+    return this.#dropped;
+  }
+
+  /** Drops results in this order until that frees `excess` bytes. */
+  #dropUntil(excess: number, ranked: readonly Result[]): void {
+    let freed = 0;
+    for (const r of ranked) {
+      if (freed >= excess) return;
+      if (this.#dropped.has(r)) continue;
+      if (isHeavy(r) && this.#leavesOf(r).some((leaf) => this.#dropped.has(leaf))) continue;
+      const along = new Set<Result>();
+      const gain = r.tensor.bytes - this.#price(r, along, 0);
+      if (gain < LEAST_GAIN * r.tensor.bytes) continue;
+      freed += gain;
+      this.#dropped.add(r);
+      for (const other of along) this.#dropped.add(other);
+    }
+  }
+
+  /**
+   * Bytes that have to be kept, beyond what is kept anyway, to have `r` again later; `along`: results that are
+   * computed again with it.
+   */
+  #price(r: Result, along: Set<Result>, depth: number): number {
     let bytes = 0;
-    for (const leaf of leavesOf(u)) {
-      if (out.has(leaf) || along.has(leaf) || (isAlive(leaf) && !out.has(leaf))) continue;
-      const small = leaf.tensor.bytes * 16 < u.tensor.bytes;
-      if (!small && depth < 4 && canRepeat(leaf) && !heavy(leaf)) {
+    for (const leaf of this.#leavesOf(r)) {
+      if (this.#dropped.has(leaf) || along.has(leaf) || this.#isAlive(leaf)) continue;
+      const small = leaf.tensor.bytes * MUCH_SMALLER < r.tensor.bytes;
+      if (!small && depth < DEPTH && this.#canRepeat(leaf) && !isHeavy(leaf)) {
         along.add(leaf);
-        bytes += price(leaf, along, depth + 1);
+        bytes += this.#price(leaf, along, depth + 1);
       } else bytes += leaf.tensor.bytes;
     }
     return bytes;
-  };
-  const rank = (u: Unit): number => u.flops / u.tensor.bytes;
-  const waiting = [...units.values()].filter((u) => waits(u) && canRepeat(u) && u.tensor.bytes >= 1024);
-  for (const weighty of [false, true]) {
-    if (weighty && out.size) break;
-    for (const u of waiting
-      .filter((c) => heavy(c) === weighty)
-      .sort((a, b) => (weighty ? rank(a) - rank(b) : 0) || b.tensor.bytes - a.tensor.bytes)) {
-      if (freed >= excess) break;
-      if (out.has(u)) continue;
-      if (weighty && leavesOf(u).some((l) => out.has(l))) continue;
-      const along = new Set<Unit>();
-      const gain = u.tensor.bytes - price(u, along, 0);
-      if (gain < 0.25 * u.tensor.bytes) continue;
-      freed += gain;
-      out.add(u);
-      for (const a of along) out.add(a);
-    }
   }
-  return new Map([...out].flatMap((u) => [...u.members].map((t) => [t, peak] as const)));
+
+  #isAlive(r: Result): boolean {
+    return r.first <= this.peak && lastOf(r) >= this.peak;
+  }
+
+  /** Whether a result is made before the peak and read behind it, but not there. */
+  #waits(r: Result): boolean {
+    return r.first < this.peak && lastOf(r) > this.peak && !r.uses.has(this.peak);
+  }
+
+  #canRepeat(r: Result): boolean {
+    const { op } = r.tensor.node;
+    if (op.kind === "concat" && op.zeroFill) return false;
+    if ([...r.members].some((t) => this.graph.roots.includes(t))) return false;
+    return [...r.makers].every((stage) => {
+      if (stage.kind === "reduce") return false;
+      return stage.kind !== "kernel" || (stage.node.outputs.length === 1 && !stage.node.op.inPlace);
+    });
+  }
+
+  /** The results that those stages read which make `r`. */
+  #leavesOf(r: Result): Result[] {
+    const read = [...r.makers].flatMap((stage) => [...readsOf(stage, this.fusion.stored)]);
+    const owners = new Set(read.map((t) => ownerOf(t, this.fusion)));
+    owners.delete(r.tensor);
+    return [...owners].flatMap((t) => this.results.get(t) ?? []);
+  }
 }
 
-const lastOf = (u: Unit): number => Math.max(u.first, ...u.uses);
+const flopsPerByte = (r: Result): number => r.flops / r.tensor.bytes;
+const isHeavy = (r: Result): boolean => r.flops > HEAVY * r.tensor.bytes;
 
-function unitsOf(graph: Graph, fusion: Fusion, plan: Plan): Map<Tensor, Unit> {
+/** The tensor whose memory holds a stored one. */
+const ownerOf = (t: Tensor, { residences }: Fusion): Tensor => residences.get(t)?.into ?? t;
+
+/** The results of a plan, by the tensor whose memory holds them. */
+function resultsOf(graph: Graph, fusion: Fusion, plan: Plan): ReadonlyMap<Tensor, Result> {
   const flops = new Map<Stage, number>();
   for (const { stage, dispatches } of plan.stages)
     flops.set(
       stage,
       dispatches.reduce((n, d) => n + d.cost.flops, 0),
     );
-  const units = new Map<Tensor, Unit>();
-  const owner = (t: Tensor): Tensor => fusion.residences.get(t)?.into ?? t;
-  const unit = (t: Tensor): Unit => {
-    const tensor = owner(t);
-    let u = units.get(tensor);
-    if (!u)
-      units.set(
-        tensor,
-        (u = { tensor, members: new Set([tensor]), makers: new Set(), first: Infinity, uses: new Set(), flops: 0 }),
-      );
-    u.members.add(t);
-    return u;
+  const results = new Map<Tensor, Result>();
+  const resultOf = (t: Tensor): Result => {
+    const tensor = ownerOf(t, fusion);
+    const known = results.get(tensor);
+    known?.members.add(t);
+    if (known) return known;
+    const members = new Set([tensor, t]);
+    const made: Result = { tensor, members, makers: new Set(), first: Infinity, uses: new Set(), flops: 0 };
+    results.set(tensor, made);
+    return made;
   };
   fusion.stages.forEach((stage, s) => {
-    const made =
-      stage.kind === "part"
-        ? [stage.into]
-        : [...writtenBy(stage), ...(stage.kind === "map" && stage.also ? [stage.also.into] : [])];
-    for (const t of made) {
+    for (const t of madeBy(stage)) {
       if (t.node.op.inPlace) continue;
-      const u = unit(t);
-      u.first = Math.min(u.first, s);
-      if (!u.makers.has(stage)) u.flops += flops.get(stage) ?? 0;
-      u.makers.add(stage);
+      const r = resultOf(t);
+      r.first = Math.min(r.first, s);
+      if (!r.makers.has(stage)) r.flops += flops.get(stage) ?? 0;
+      r.makers.add(stage);
     }
-    for (const t of readsOf(stage, fusion.stored)) if (!isSource(t) && !t.node.op.inPlace) unit(t).uses.add(s);
+    for (const t of readsOf(stage, fusion.stored)) if (!isSource(t) && !t.node.op.inPlace) resultOf(t).uses.add(s);
   });
-  for (const [t] of fusion.residences) unit(t);
-  for (const root of graph.roots) for (const [t, u] of units) if (t === root) u.uses.add(fusion.stages.length);
-  for (const [t, u] of units) if (u.first === Infinity) units.delete(t);
-  return units;
+  for (const [t] of fusion.residences) resultOf(t);
+  for (const root of graph.roots) results.get(root)?.uses.add(fusion.stages.length);
+  for (const [t, r] of results) if (r.first === Infinity) results.delete(t);
+  return results;
+}
+
+/** What a stage writes, joined tensors among it. */
+function madeBy(stage: Stage): readonly Tensor[] {
+  if (stage.kind === "part") return [stage.into];
+  const duplicate = stage.kind === "map" ? stage.duplicate : undefined;
+  return duplicate ? [...writtenBy(stage), duplicate.into] : writtenBy(stage);
 }
 
 /** The same graph, stage by stage, where what was cut is made anew for the stages behind its cut. */
@@ -156,6 +205,7 @@ class Rebuilder {
   readonly #again = new Map<Tensor, Tensor>();
   readonly #makers = new Map<Tensor, Stage>();
 
+  /** `cuts`: for each tensor that is not kept, the position in the order of stages up to which it is. */
   constructor(
     readonly graph: Graph,
     readonly fusion: Fusion,
@@ -186,38 +236,48 @@ class Rebuilder {
   #value(t: Tensor, position: number, own: Map<Tensor, Tensor>): Tensor {
     if (this.fusion.stored.has(t)) return this.#stored(t, position);
     if (isSource(t)) return t;
-    let value = own.get(t);
-    if (!value)
-      own.set(
-        t,
-        (value = new Node(
-          t.node.op,
-          t.node.inputs.map((x) => this.#value(x, position, own)),
-          t.node.attrs,
-        ).outputs[t.index]),
-      );
+    const known = own.get(t);
+    if (known) return known;
+    const { op, inputs, attrs } = t.node;
+    const node = new Node(
+      op,
+      inputs.map((x) => this.#value(x, position, own)),
+      attrs,
+    );
+    const value = node.outputs[t.index]!;
+    own.set(t, value);
     return value;
   }
 
+  /** Makes what the stage of `t` stores: an op's results, or the end of its chain. */
   #make(t: Tensor, position: number, into: Map<Tensor, Tensor>): void {
     const stage = this.#makers.get(t);
     const own = new Map<Tensor, Tensor>();
-    const node = stage?.kind === "kernel" || stage?.kind === "reduce" ? stage.node : t.node;
+    const ofNode = stage?.kind === "kernel" || stage?.kind === "reduce" ? stage : undefined;
+    const node = ofNode?.node ?? t.node;
     const inputs = node.inputs.map((x) => this.#value(x, position, own));
     const { outputs } = new Node(node.op, inputs, node.attrs);
-    const chain: Chain | undefined = stage?.kind === "kernel" || stage?.kind === "reduce" ? stage.chain : undefined;
-    if (!chain || chain.tensors.length === 1) return node.outputs.forEach((y, i) => into.set(y, outputs[i]));
-    own.set(chain.tensors[0], outputs[0]);
-    for (const { node: step, index } of chain.tensors.slice(1)) {
-      own.set(
-        step.outputs[index],
-        new Node(
-          step.op,
-          step.inputs.map((x) => own.get(x) ?? this.#value(x, position, own)),
-          step.attrs,
-        ).outputs[index],
-      );
+    if (!ofNode || ofNode.chain.tensors.length === 1) {
+      node.outputs.forEach((y, i) => into.set(y, outputs[i]!));
+      return;
     }
-    into.set(endOf(chain), own.get(endOf(chain))!);
+    into.set(endOf(ofNode.chain), this.#chain(ofNode.chain, outputs[0], position, own));
+  }
+
+  /** The end of a chain from its raw value anew. */
+  #chain({ tensors: [raw, ...steps] }: Chain, value: Tensor, position: number, own: Map<Tensor, Tensor>): Tensor {
+    own.set(raw, value);
+    let end = value;
+    for (const t of steps) {
+      const { op, inputs, attrs } = t.node;
+      const node = new Node(
+        op,
+        inputs.map((x) => own.get(x) ?? this.#value(x, position, own)),
+        attrs,
+      );
+      end = node.outputs[t.index]!;
+      own.set(t, end);
+    }
+    return end;
   }
 }

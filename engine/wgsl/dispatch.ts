@@ -1,31 +1,17 @@
 // A dispatch: a kernel, its WGSL with the fused expressions in its hooks, its numbers, and what it binds.
-import { type Consts, type Kernel, type Params, packParams, specialize } from "../../kernels/kernel.ts";
+import { type Binding, type Consts, type Kernel, type Params, packParams, specialize } from "../../kernels/kernel.ts";
 import { type DType, wgslType } from "../dtype.ts";
-import type { Slot } from "../op.ts";
 import type { Shape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
-import type { HookContext, LoopVariable } from "./emit.ts";
+import type { HookContext } from "./context.ts";
+import type { LoopVariable } from "./indexer.ts";
+import type { BoundMemory, Memory } from "../fuse/memory.ts";
 
-/** Memory that a dispatch binds: a run of a stored tensor, or of scratch that lives within one stage. */
-export interface Memory extends Slot {
-  readonly of: Tensor | { readonly scratch: number };
-  /** In bytes from the start of the stored tensor. */
-  readonly offset: number;
-}
-
-export interface BoundMemory {
-  readonly binding: number;
-  readonly access: "read" | "read_write";
-  readonly memory: Memory;
-}
-
-/** One dispatch, ready but for the buffers. */
+/** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {
   readonly label: string;
   readonly kernel: Kernel;
   readonly params: Params;
   readonly consts: Consts;
-  readonly code: string;
   readonly memory: readonly BoundMemory[];
   /** Contents of the uniform bindings. */
   readonly uniforms: readonly { readonly binding: number; readonly data: ArrayBuffer }[];
@@ -33,8 +19,11 @@ export interface Dispatch {
   readonly cost: Cost;
   /** Elementwise ops computed in its hooks. */
   readonly fused: readonly string[];
+  /** The module, in which these bindings are writable beside those that are written. */
+  wgsl(writable: ReadonlySet<number>): string;
 }
 
+/** Least work: floating-point operations and bytes moved. */
 export interface Cost {
   readonly flops: number;
   readonly bytes: number;
@@ -47,38 +36,45 @@ const MAX_GROUPS = 65535;
 export const wholeLoop = (shape: Shape): LoopVariable[] => [{ name: "i", dims: shape.map((_, d) => d) }];
 
 /** What the aliases F, I, U, B of a kernel are at this width. */
-export const typeAliases = (width: 1 | 4): Record<string, string> =>
+export const typeAliases = (width: 1 | 4): TypeAliases =>
   width === 4
     ? { F: "vec4<f32>", I: "vec4<i32>", U: "vec4<u32>", B: "vec4<bool>" }
     : { F: "f32", I: "i32", U: "u32", B: "bool" };
+export type TypeAliases = Readonly<Record<"F" | "I" | "U" | "B", string>>;
 
 export const storageType = (dtype: DType, width: 1 | 4): string =>
   width === 4 ? `vec4<${wgslType(dtype)}>` : wgslType(dtype);
 
+/** The aliases by which kernels type their storage. */
+const STORAGE_ALIASES = ["Elem", "Elem4", "Word"] as const;
+type StorageAlias = (typeof STORAGE_ALIASES)[number];
+
+const storageAliasOf = ({ type }: Binding): StorageAlias | undefined =>
+  STORAGE_ALIASES.find((alias) => type === `array<${alias}>`);
+
+/** A storage alias in half precision: a scalar, or a vector where the kernel's own is one. */
+const halfAlias = ({ source }: Kernel, alias: StorageAlias): string =>
+  source.includes(`\nalias ${alias} = vec4<f32>;`) ? "vec4<f16>" : "f16";
+
 /**
- * The storage aliases of a kernel (`Elem`, `Elem4`, `Word`) as f16 where the buffers that they type hold half
- * precision. `dtypeOf` tells a binding's dtype; scratch need not have one, and is then not f16.
+ * The storage aliases of a kernel as f16 where the buffers that they type hold half precision. `dtypeOf` tells a
+ * binding's dtype; scratch need not have one, and is then not f16.
  */
 export function storageAliases(
-  { name, source, bindings }: Kernel,
+  kernel: Kernel,
   dtypeOf: (binding: string) => DType | undefined,
-): Record<string, string> {
-  const half = new Map<string, boolean>();
-  const aliases: Record<string, string> = {};
-  for (const b of bindings) {
+): Partial<Record<StorageAlias, string>> {
+  const half = new Map<StorageAlias, boolean>();
+  for (const b of kernel.bindings) {
     if (b.access === "uniform") continue;
     const isHalf = dtypeOf(b.name) === "f16";
-    const alias = /^array<(Elem4?|Word)>$/.exec(b.type)?.[1];
+    const alias = storageAliasOf(b);
     if (isHalf !== (alias ? (half.get(alias) ?? isHalf) : false))
-      throw new Error(`internal: kernel ${name} can't ${isHalf ? "store" : "mix"} f16 in ${b.name}`);
-    if (!alias) continue;
-    half.set(alias, isHalf);
-    if (isHalf)
-      aliases[alias] = new RegExp(`^alias ${alias}\\s*=\\s*([^;]+);`, "m")
-        .exec(source)![1]
-        .trim()
-        .replace("f32", "f16");
+      throw new Error(`internal: kernel ${kernel.name} can't ${isHalf ? "store" : "mix"} f16 in ${b.name}`);
+    if (alias) half.set(alias, isHalf);
   }
+  const aliases: Partial<Record<StorageAlias, string>> = {};
+  for (const [alias, isHalf] of half) if (isHalf) aliases[alias] = halfAlias(kernel, alias);
   return aliases;
 }
 
@@ -95,17 +91,8 @@ export interface DispatchParts {
   readonly cost: Cost;
 }
 
-export function makeDispatch({
-  label,
-  kernel,
-  params,
-  buffers,
-  consts = {},
-  aliases = {},
-  context,
-  hooks = {},
-  cost,
-}: DispatchParts): Dispatch {
+export function makeDispatch(parts: DispatchParts): Dispatch {
+  const { label, kernel, params, buffers, consts = {}, context, cost } = parts;
   const memory: BoundMemory[] = [];
   const uniforms: { binding: number; data: ArrayBuffer }[] = [];
   for (const b of kernel.bindings) {
@@ -116,48 +103,82 @@ export function makeDispatch({
       memory.push({ binding: b.index, access: b.access, memory: m });
     }
   }
-  let next = Math.max(-1, ...kernel.bindings.map((b) => b.index)) + 1;
+  const added = addedBindings(kernel, context);
+  if (added.numbers !== undefined) uniforms.push({ binding: added.numbers, data: context.numbers.buffer });
+  memory.push(...added.memory);
+  return {
+    label,
+    kernel,
+    params,
+    consts,
+    memory,
+    uniforms,
+    workgroups: workgroupsOf(kernel, params, consts),
+    cost,
+    fused: context.fused,
+    wgsl: (writable) => writeModule(parts, writable),
+  };
+}
+
+/** Where the hooks' own bindings stand behind the kernel's: their numbers, if there are any, then their memory. */
+function addedBindings(
+  { bindings }: Kernel,
+  context: HookContext,
+): { numbers: number | undefined; memory: BoundMemory[] } {
+  const next = Math.max(-1, ...bindings.map((b) => b.index)) + 1;
+  const first = context.usesNumbers ? next + 1 : next;
+  return {
+    numbers: context.usesNumbers ? next : undefined,
+    memory: context.bindings.map(({ memory, access }, i) => ({ binding: first + i, access, memory })),
+  };
+}
+
+/** The WGSL of a dispatch: seams and hooks filled, what the hooks need declared at the end. */
+function writeModule(
+  { kernel, consts = {}, aliases = {}, context, hooks = {} }: DispatchParts,
+  writable: ReadonlySet<number>,
+): string {
+  const added = addedBindings(kernel, context);
   const append: string[] = [];
-  if (context.usesNumbers) {
-    const data = context.numbers;
-    append.push(`@group(0) @binding(${next}) var<uniform> k : array<vec4<u32>, ${data.length / 4}>;`);
-    uniforms.push({ binding: next++, data: data.buffer });
+  if (added.numbers !== undefined) {
+    const vectors = context.numbers.length / 4;
+    append.push(`@group(0) @binding(${added.numbers}) var<uniform> k : array<vec4<u32>, ${vectors}>;`);
   }
-  for (const { memory: m, name, type, access } of context.bindings) {
-    append.push(`@group(0) @binding(${next}) var<storage, ${access}> ${name} : array<${type}>;`);
-    memory.push({ binding: next++, access, memory: m });
-  }
+  added.memory.forEach(({ binding, access }, i) => {
+    const { name, type } = context.bindings[i]!;
+    append.push(declaration(binding, writable.has(binding) ? "read_write" : access, `${name} : array<${type}>;`));
+  });
   append.push(...Object.values(context.functions));
-  const text = specialize(kernel.source, {
+  const text = specialize(sourceWith(kernel, writable), {
     consts,
     aliases,
     hooks,
     append: append.length ? append.join("\n") : undefined,
   });
   // The directive stands only where half precision is stored: other devices refuse it.
-  const code = /\bf16\b/.test(text.replace(/\/\/.*$/gm, "")) ? `enable f16;\n${text}` : text;
-  return {
-    label,
-    kernel,
-    params,
-    consts,
-    code,
-    memory,
-    uniforms,
-    workgroups: workgroupsOf(kernel, params, consts),
-    cost,
-    fused: context.fused,
-  };
+  const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
+  return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
 }
 
-/**
- * The dispatch with these bindings writable: what one buffer holds for it is bound in one way only, read or written.
- */
-export function writable(d: Dispatch, bindings: ReadonlySet<number>): Dispatch {
-  let { code } = d;
-  for (const b of bindings)
-    code = code.replace(new RegExp(`(@binding\\(${b}\\)\\s*var<storage)(\\s*,\\s*read)?>`), "$1, read_write>");
-  return { ...d, code, memory: d.memory.map((m) => (bindings.has(m.binding) ? { ...m, access: "read_write" } : m)) };
+const declaration = (binding: number, access: "read" | "read_write", what: string): string =>
+  `@group(0) @binding(${binding}) var<storage, ${access}> ${what}`;
+
+const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";
+
+/** Whether the WGSL of a kernel for tensor cores is that of f16 factors. */
+const hasHalfFactors = ({ source }: Kernel): boolean => source.includes("\nalias T = f16;");
+
+/** A kernel's WGSL in which these of its bindings are declared as writable. */
+function sourceWith({ name, source, bindings }: Kernel, writable: ReadonlySet<number>): string {
+  let text = source;
+  for (const b of bindings) {
+    if (b.access !== "read" || !writable.has(b.index)) continue;
+    const what = `${b.name} : ${b.type};`;
+    const declared = declaration(b.index, "read", what);
+    if (!text.includes(declared)) throw new Error(`internal: kernel ${name} does not declare ${declared}`);
+    text = text.replace(declared, declaration(b.index, "read_write", what));
+  }
+  return text;
 }
 
 /** Workgroup counts; invocations beyond 65,535 groups go on in y. */

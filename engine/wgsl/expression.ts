@@ -1,12 +1,12 @@
 // A fused tree of elementwise ops and views over stored tensors, as a kernel's hook computes it: flattened into steps.
 import { constantOp, iotaOp } from "../constant.ts";
 import type { DType } from "../dtype.ts";
-import type { ElementwiseOp, View } from "../op.ts";
+import type { Attrs, ElementwiseOp, OpInputs, View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import {
   type Access,
-  type Memories,
+  type StoredTensors,
   aliasOf,
   flatView,
   isContiguous,
@@ -15,26 +15,26 @@ import {
   viewThrough,
 } from "../fuse/access.ts";
 
-type Step =
+export type Step =
   | { readonly kind: "leaf"; readonly dtype: DType; readonly tensor: Tensor; readonly view: View }
   | { readonly kind: "iota"; readonly dtype: DType; readonly view: View }
   | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
   | {
       readonly kind: "op";
       readonly dtype: DType;
-      readonly op: ElementwiseOp;
+      readonly op: ElementwiseOp<Attrs, OpInputs>;
       readonly attrs: object;
       readonly args: readonly number[];
     }
   | { readonly kind: "raw" }
-  | { readonly kind: "given"; readonly name: string };
+  | { readonly kind: "named"; readonly name: string };
 
-/** Tensors whose elements a hook has at hand: under which name, where the loop walks them as this view says. */
-export interface Given {
+/** Tensors whose elements a hook is handed by name, where the loop walks them by these strides. */
+export interface NamedValues {
   readonly names: ReadonlyMap<Tensor, string>;
   readonly strides: readonly number[];
 }
-const NOTHING: Given = { names: new Map(), strides: [] };
+const NONE: NamedValues = { names: new Map(), strides: [] };
 
 /** A tensor's value over a domain, flattened into steps; leaves are stored tensors. */
 export class Expression {
@@ -44,18 +44,17 @@ export class Expression {
   #memo = new Map<string, number>();
 
   /**
-   * `domain` are the sizes of the loop, `access` says which element of `t` a point of it needs. `memories` tell what
-   * is read from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the
-   * kernel's own value, which is at hand, to `t`: all are walked in the order of the loop. `given` values are at hand
-   * by name.
+   * `domain` are the sizes of the loop; `access` is the element of `t` that a point of it needs. `stored` is what is
+   * read from memory (not the tensor that is being computed). In an epilogue, `chain` are the tensors from the
+   * kernel's own value, which is at hand, to `t`: all are walked in the order of the loop.
    */
   constructor(
     t: Tensor,
     readonly domain: Shape,
     access: Access,
-    readonly memories: Memories,
+    readonly stored: StoredTensors,
     readonly chain: readonly Tensor[] = [],
-    readonly given: Given = NOTHING,
+    readonly named: NamedValues = NONE,
   ) {
     this.dtype = t.dtype;
     this.root = this.#visit(t, access);
@@ -98,26 +97,16 @@ export class Expression {
   #step(t: Tensor, access: Access): Step {
     if (t === this.chain[0]) return { kind: "raw" };
     const rank = this.domain.length;
-    const { base, offset } = aliasOf(t, (x) => this.memories.has(x));
-    const name = this.given.names.get(base);
+    const { base, offset } = aliasOf(t, (x) => this.stored.has(x));
+    const name = this.named.names.get(base);
     if (name) {
       const { offset: first, strides } = flatView(access, t.shape, rank);
-      if (first + offset === 0 && strides.every((s, d) => this.domain[d] === 1 || s === this.given.strides[d]))
-        return { kind: "given", name };
+      if (first + offset === 0 && strides.every((s, d) => this.domain[d] === 1 || s === this.named.strides[d]))
+        return { kind: "named", name };
     }
-    if (this.memories.has(base)) {
-      const home = this.memories.home(base);
-      if (home && t === base)
-        return { kind: "leaf", dtype: t.dtype, tensor: home.into, view: viewThrough(access, home.view, rank) };
-      if (!home || isContiguous(home.view, base.shape)) {
-        const view = flatView(access, t.shape, rank);
-        return {
-          kind: "leaf",
-          dtype: t.dtype,
-          tensor: home?.into ?? base,
-          view: { offset: view.offset + offset + (home?.view.offset ?? 0), strides: view.strides },
-        };
-      }
+    if (this.stored.has(base)) {
+      const leaf = this.#leaf(t, access, base, offset);
+      if (leaf) return leaf;
     }
     const { node } = t;
     if (node.op === constantOp) {
@@ -135,11 +124,28 @@ export class Expression {
       };
     }
     if (node.op.kind === "movement") {
-      const [x] = node.inputs;
+      const x = node.inputs[0]!;
       const inner = this.chain.includes(x) ? reshapeAccess(this.domain, x.shape) : throughMovement(node, access, rank);
       if (!inner) throw new Error(`internal: ${t} can't be followed as a view of ${x}`);
       return this.#step(x, inner);
     }
     throw new Error(`internal: ${t} is neither stored nor an expression`);
+  }
+
+  /** A read of `t`, which begins `offset` elements into stored `base`; undefined where no one view does that. */
+  #leaf(t: Tensor, access: Access, base: Tensor, offset: number): Step | undefined {
+    const rank = this.domain.length;
+    const residence = this.stored.residence(base);
+    if (residence && t === base)
+      return { kind: "leaf", dtype: t.dtype, tensor: residence.into, view: viewThrough(access, residence.view, rank) };
+    if (residence && !isContiguous(residence.view, base.shape)) return undefined;
+    const view = flatView(access, t.shape, rank);
+    const first = view.offset + offset + (residence?.view.offset ?? 0);
+    return {
+      kind: "leaf",
+      dtype: t.dtype,
+      tensor: residence?.into ?? base,
+      view: { offset: first, strides: view.strides },
+    };
   }
 }

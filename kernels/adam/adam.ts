@@ -1,8 +1,13 @@
+// One Adam step of a whole arena, and that of AMSGrad.
 import { defineKernel } from "../kernel.ts";
 import adamSource from "./adam.wgsl";
 import amsgradSource from "./adam-amsgrad.wgsl";
 
-const cost = (p: Readonly<Record<string, number>>) => ({ flops: 60 * p.n, bytes: 112 * p.n });
 /** `n` counts vec4s. */
-export const adam = defineKernel("adam", { source: adamSource, threads: (p) => p.n, cost });
-export const adamAmsgrad = defineKernel("adam-amsgrad", { source: amsgradSource, threads: (p) => p.n, cost });
+type AdamProblem = { readonly n: number };
+
+const threads = (p: AdamProblem): number => p.n;
+const cost = (p: AdamProblem) => ({ flops: 60 * p.n, bytes: 112 * p.n });
+
+export const adam = defineKernel<AdamProblem>("adam", { source: adamSource, threads, cost });
+export const adamAmsgrad = defineKernel<AdamProblem>("adam-amsgrad", { source: amsgradSource, threads, cost });

@@ -1,56 +1,42 @@
 // dx = conv2dInputGrad(dy, w): NPQK · RSCK → NHWC. Also the forward pass of a transposed convolution.
-import { type Kernel, type KernelSpec, type Params, defineKernel } from "../kernel.ts";
+import { type Kernel, type KernelSpec, defineKernel } from "../kernel.ts";
+import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerThread } from "../launch.ts";
+import { type MatmulProblem, matmulProblem } from "../matmul/matmul.ts";
+import { onTensorCores } from "../subgroup-matrix.ts";
+import { thinInSpec, thinOutSpec } from "./conv2d.ts";
 import {
+  type ConvChunks,
+  type ConvProblem,
   canTurn,
-  ceilDiv,
   channelsBy4,
-  columnBlocks,
   convCost,
-  fold,
-  quads,
-  scalarTile,
   suitsTiles,
-  thinInSpec,
-  thinOutSpec,
   tilesOf,
   turned,
-  vectorsPerThread,
-} from "./conv2d.ts";
+} from "./conv2d-problem.ts";
 import direct from "./conv2d-input-grad-direct.wgsl";
 import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-input-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
 import subgroupMatrix from "./conv2d-input-grad-subgroup-matrix.wgsl";
-import { onTensorCores } from "../subgroup-matrix.ts";
 
 /**
  * The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is;
  * undefined for any other.
  */
-export const productOf = (p: Params): Params | undefined =>
-  p.r * p.s !== 1 || !canTurn(p) || p.padTop !== 0 || p.padLeft !== 0 || p.h !== p.p || p.w !== p.q || p.groups !== 1
-    ? undefined
-    : {
-        batch: 1,
-        m: p.n * p.h * p.w,
-        n: p.c,
-        k: p.k,
-        aBatch: 0,
-        bBatch: 0,
-        aRow: p.k,
-        aColumn: 1,
-        bRow: 1,
-        bColumn: p.k,
-        transposeA: 0,
-        transposeB: 1,
-      };
+export function productOf(p: ConvProblem): MatmulProblem | undefined {
+  const pixelwise = p.r * p.s === 1 && canTurn(p) && p.groups === 1;
+  const samePixels = p.padTop === 0 && p.padLeft === 0 && p.h === p.p && p.w === p.q;
+  if (!pixelwise || !samePixels) return undefined;
+  return matmulProblem({ batch: 1, m: p.n * p.h * p.w, n: p.c, k: p.k, transposeB: true, oneA: true, oneB: true });
+}
 
 /** Residues of a pixel modulo the stride: each meets taps of its own. */
-const phases = (p: Params): number => p.strideY * p.strideX;
-const rowsOfPhase = (p: Params): number => p.n * ceilDiv(p.h, p.strideY);
-const columnsOfPhase = (p: Params): number => ceilDiv(p.w, p.strideX);
+const phases = (p: ConvProblem): number => p.strideY * p.strideX;
+const rowsOfPhase = (p: ConvProblem): number => p.n * ceilDiv(p.h, p.strideY);
+const columnsOfPhase = (p: ConvProblem): number => ceilDiv(p.w, p.strideX);
 
-export const conv2dInputGradDirectQuad = defineKernel("conv2d-input-grad-direct-quad", {
+export const conv2dInputGradDirectQuad = defineKernel<ConvProblem>("conv2d-input-grad-direct-quad", {
   source: directQuad,
   tunables: { CV: [2, 1, 3, 4] },
   consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
@@ -67,13 +53,19 @@ const tiledSpec = {
   workgroups: (p, c) =>
     fold(ceilDiv(rowsOfPhase(p) * columnsOfPhase(p), 64), p.chunks * phases(p) * ceilDiv(p.c, 32 * Number(c.NB))),
   cost: convCost,
-} satisfies KernelSpec;
-export const conv2dInputGradImplicitGemm = defineKernel("conv2d-input-grad-implicit-gemm", tiledSpec);
-export const conv2dInputGradSubgroupMatrix = onTensorCores("conv2d-input-grad-subgroup-matrix", {
-  ...tiledSpec,
-  source: subgroupMatrix,
-});
-export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-vec4", {
+} satisfies KernelSpec<ConvProblem, ConvChunks>;
+export const conv2dInputGradImplicitGemm = defineKernel<ConvProblem, ConvChunks>(
+  "conv2d-input-grad-implicit-gemm",
+  tiledSpec,
+);
+export const conv2dInputGradSubgroupMatrix = onTensorCores<ConvProblem, ConvChunks>(
+  "conv2d-input-grad-subgroup-matrix",
+  {
+    ...tiledSpec,
+    source: subgroupMatrix,
+  },
+);
+export const conv2dInputGradDirectVec4 = defineKernel<ConvProblem>("conv2d-input-grad-direct-vec4", {
   source: directVec4,
   tunables: { CV: [2, 1, 3, 4] },
   consts: (p) => ({ CV: vectorsPerThread(p.c / p.groups) }),
@@ -81,7 +73,7 @@ export const conv2dInputGradDirectVec4 = defineKernel("conv2d-input-grad-direct-
   threads: (p, c) => phases(p) * rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4) * tilesOf(p, p.c, 4 * Number(c.CV)),
   cost: convCost,
 });
-export const conv2dInputGradDirect = defineKernel("conv2d-input-grad-direct", {
+export const conv2dInputGradDirect = defineKernel<ConvProblem>("conv2d-input-grad-direct", {
   source: direct,
   tunables: { CT: [4, 1] },
   consts: (p) => ({ CT: scalarTile(p.c / p.groups) }),
@@ -90,14 +82,15 @@ export const conv2dInputGradDirect = defineKernel("conv2d-input-grad-direct", {
 });
 
 /** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
-const turning = (name: string, spec: KernelSpec): Kernel =>
-  defineKernel(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits!(turned(p), t) });
+const turning = (name: string, spec: typeof thinInSpec | typeof thinOutSpec): Kernel<ConvProblem> =>
+  defineKernel<ConvProblem>(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits(turned(p), t) });
 export const conv2dInputGradThinInQuad = turning("conv2d-input-grad-thin-in-quad", thinInSpec);
 export const conv2dInputGradThinOutQuad = turning("conv2d-input-grad-thin-out-quad", thinOutSpec);
-/** Whether the kernel takes `turned` Params and dy as x, dx as y. */
+/** Whether the kernel takes the `turned` problem, with dy as its x and dx as its y. */
 export const turnsInputGrad = (k: Kernel): boolean =>
   k === conv2dInputGradThinInQuad || k === conv2dInputGradThinOutQuad;
 
+/** In order of preference; the last takes any problem. */
 export const conv2dInputGradKernels = [
   ...conv2dInputGradSubgroupMatrix,
   conv2dInputGradDirectQuad,

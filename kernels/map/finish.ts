@@ -1,3 +1,4 @@
+// The last dispatch of a program, which proves that its run was executed.
 import { defineKernel } from "../kernel.ts";
 import source from "./finish.wgsl";
 

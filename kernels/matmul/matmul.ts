@@ -1,26 +1,88 @@
 // y = a·b for a batch of matrices, either one stored with rows and columns exchanged.
-import { type KernelSpec, type Params, defineKernel } from "../kernel.ts";
-import { ceilDiv, columnBlocks, fold, scalarTile, vectorsPerThread } from "../conv2d/conv2d.ts";
+import { type Kernel, type KernelSpec, defineKernel } from "../kernel.ts";
+import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerThread } from "../launch.ts";
+import { onTensorCores } from "../subgroup-matrix.ts";
 import direct from "./matmul-direct.wgsl";
 import quad from "./matmul-quad.wgsl";
 import subgroupMatrix from "./matmul-subgroup-matrix.wgsl";
 import tiled from "./matmul-tiled.wgsl";
-import { onTensorCores } from "../subgroup-matrix.ts";
+
+/** y [batch, M, N] = a [batch, M, K] · b [batch, K, N]. */
+export type MatmulProblem = {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** From one matrix to the next; 0 where there is one for all. In elements, or in vec4s after `inUnitsOf`. */
+  readonly aBatch: number;
+  readonly bBatch: number;
+  /** From one row or column to the next, in elements. */
+  readonly aRow: number;
+  readonly aColumn: number;
+  readonly bRow: number;
+  readonly bColumn: number;
+  /** a is stored [batch, K, M], b [batch, N, K]. */
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Both factors are stored as f16. */
+  readonly half: boolean;
+};
+
+export interface MatmulSizes {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** One matrix for the whole batch. */
+  readonly oneA?: boolean;
+  readonly oneB?: boolean;
+  readonly half?: boolean;
+}
+/** The problem of matrices that lie row by row and one after the other. */
+export function matmulProblem({
+  batch,
+  m,
+  n,
+  k,
+  transposeA = false,
+  transposeB = false,
+  oneA = false,
+  oneB = false,
+  half = false,
+}: MatmulSizes): MatmulProblem {
+  return {
+    batch,
+    m,
+    n,
+    k,
+    aBatch: oneA ? 0 : m * k,
+    bBatch: oneB ? 0 : k * n,
+    aRow: transposeA ? 1 : k,
+    aColumn: transposeA ? m : 1,
+    bRow: transposeB ? 1 : n,
+    bColumn: transposeB ? k : 1,
+    transposeA,
+    transposeB,
+    half,
+  };
+}
 
 /** Rows of what is stored are whole vec4s. */
-const by4 = (p: Params): boolean => p.k % 4 === 0 && p.n % 4 === 0 && (p.transposeA === 0 || p.m % 4 === 0);
-const cost = (p: Params): { flops: number; bytes: number } => ({
+const by4 = (p: MatmulProblem): boolean => p.k % 4 === 0 && p.n % 4 === 0 && (!p.transposeA || p.m % 4 === 0);
+const cost = (p: MatmulProblem): { flops: number; bytes: number } => ({
   flops: 2 * p.batch * p.m * p.n * p.k,
   bytes: 4 * ((p.aBatch ? p.batch : 1) * p.m * p.k + (p.bBatch ? p.batch : 1) * p.k * p.n + p.batch * p.m * p.n),
 });
-const transposes = (p: Params) => ({ TRANSPOSE_A: p.transposeA === 1, TRANSPOSE_B: p.transposeB === 1 });
+const transposes = (p: MatmulProblem) => ({ TRANSPOSE_A: p.transposeA, TRANSPOSE_B: p.transposeB });
 
 /** Adapters on a CPU with subgroups. */
-export const matmulQuad = defineKernel("matmul-quad", {
+export const matmulQuad = defineKernel<MatmulProblem>("matmul-quad", {
   source: quad,
   tunables: { NV: [2, 1, 3, 4] },
   consts: (p) => ({ NV: vectorsPerThread(p.n), ...transposes(p) }),
-  fits: (p, t) => t.cpu && t.subgroups && by4(p) && p.batch * ceilDiv(p.n, 4) <= 65535,
+  fits: (p, t) => quads(t) && by4(p) && p.batch * ceilDiv(p.n, 4) <= 65535,
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 4 * Number(c.NV))),
   cost,
 });
@@ -31,10 +93,13 @@ const tiledSpec = {
   fits: (p, t) => !t.cpu && by4(p) && p.m >= 16 && p.n >= 16 && p.batch * ceilDiv(p.n, 32) <= 65535,
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 32 * Number(c.NB))),
   cost,
-} satisfies KernelSpec;
-export const matmulTiled = defineKernel("matmul-tiled", tiledSpec);
-export const matmulSubgroupMatrix = onTensorCores("matmul-subgroup-matrix", { ...tiledSpec, source: subgroupMatrix });
-export const matmulDirect = defineKernel("matmul-direct", {
+} satisfies KernelSpec<MatmulProblem>;
+export const matmulTiled = defineKernel<MatmulProblem>("matmul-tiled", tiledSpec);
+export const matmulSubgroupMatrix = onTensorCores<MatmulProblem>("matmul-subgroup-matrix", {
+  ...tiledSpec,
+  source: subgroupMatrix,
+});
+export const matmulDirect = defineKernel<MatmulProblem>("matmul-direct", {
   source: direct,
   tunables: { NT: [4, 1] },
   consts: (p) => ({ NT: scalarTile(p.n) }),
@@ -42,6 +107,10 @@ export const matmulDirect = defineKernel("matmul-direct", {
   cost,
 });
 
+/** In order of preference; the last takes any problem. */
 export const matmulKernels = [...matmulSubgroupMatrix, matmulQuad, matmulTiled, matmulDirect];
-/** Kernels whose aBatch and bBatch count vec4s. */
-export const countsVec4s = (kernel: { readonly name: string }): boolean => kernel.name !== matmulDirect.name;
+/** The problem with aBatch and bBatch as the kernel counts them: matmul-direct in elements, the others in vec4s. */
+export function inUnitsOf(kernel: Kernel, p: MatmulProblem): MatmulProblem {
+  const unit = kernel.name === matmulDirect.name ? 1 : 4;
+  return { ...p, aBatch: p.aBatch / unit, bBatch: p.bBatch / unit };
+}

@@ -1,17 +1,37 @@
 // Average pooling over H and W of NHWC, with fixed or adaptive windows, and its transpose.
-import type { Params } from "../kernel.ts";
 import { lanes } from "../lanes.ts";
 import forward from "./avg-pool.wgsl";
 import gradient from "./avg-pool-grad.wgsl";
 
-const inputs = (p: Params): number => p.n * p.h * p.w * p.c;
-const outputs = (p: Params): number => p.n * p.p * p.q * p.c;
-/** Params.adaptive and Params.countPad are 0 or 1 and choose seams. */
-const consts = (p: Params) => ({ ADAPTIVE: p.adaptive === 1, COUNT_PAD: p.countPad === 1 });
-const cost = (p: Params) => ({
+/** x [N, H, W, C] → y [N, P, Q, C]. Adaptive windows take neither kernel, stride nor padding. */
+export type AvgPoolProblem = {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly p: number;
+  readonly q: number;
+  readonly kernelY: number;
+  readonly kernelX: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly padY: number;
+  readonly padX: number;
+  /** Windows ⌊p·H/P⌋ … ⌈(p+1)·H/P⌉. */
+  readonly adaptive: boolean;
+  /** Padding counts in the mean. */
+  readonly countPad: boolean;
+  /** Divides every sum; 0 stands for the window's size. */
+  readonly divisor: number;
+};
+
+const inputs = (p: AvgPoolProblem): number => p.n * p.h * p.w * p.c;
+const outputs = (p: AvgPoolProblem): number => p.n * p.p * p.q * p.c;
+const consts = (p: AvgPoolProblem) => ({ ADAPTIVE: p.adaptive, COUNT_PAD: p.countPad });
+const cost = (p: AvgPoolProblem) => ({
   flops: Math.max(inputs(p), outputs(p) * (p.adaptive ? 1 : p.kernelY * p.kernelX)),
   bytes: 4 * (inputs(p) + outputs(p)),
 });
 
-export const avgPool = lanes("avg-pool", { source: forward, threads: outputs, consts, cost });
-export const avgPoolGrad = lanes("avg-pool-grad", { source: gradient, threads: inputs, consts, cost });
+export const avgPool = lanes<AvgPoolProblem>("avg-pool", { source: forward, threads: outputs, consts, cost });
+export const avgPoolGrad = lanes<AvgPoolProblem>("avg-pool-grad", { source: gradient, threads: inputs, consts, cost });

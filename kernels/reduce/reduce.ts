@@ -1,6 +1,6 @@
 // Reductions and moments, over outer axes (columns) or inner axes (rows).
-import { fold } from "../conv2d/conv2d.ts";
 import { defineKernel } from "../kernel.ts";
+import { ceilDiv, fold } from "../launch.ts";
 import columns from "./reduce-columns.wgsl";
 import rows from "./reduce-rows.wgsl";
 import momentColumns from "./moments-columns.wgsl";
@@ -14,28 +14,32 @@ import momentGroup from "./moments-group.wgsl";
 import sumGroup from "./sums-group.wgsl";
 import mergeThen from "./merge-then-map.wgsl";
 
-const threads = (p: Readonly<Record<string, number>>): number => p.outs * p.splits;
+/** `outs` sums, each cut into `splits` that an invocation walks. */
+type WalkProblem = { readonly outs: number; readonly splits: number };
+const threads = (p: WalkProblem): number => p.outs * p.splits;
 
-export const reduceColumns = defineKernel("reduce-columns", { source: columns, threads });
-export const reduceRows = defineKernel("reduce-rows", { source: rows, threads });
-export const momentsColumns = defineKernel("moments-columns", { source: momentColumns, threads });
-export const momentsRows = defineKernel("moments-rows", { source: momentRows, threads });
-export const momentsMerge = defineKernel("moments-merge", { source: merge, threads: (p) => p.outs });
-export const sumsColumns = defineKernel("sums-columns", { source: sums, threads });
+export const reduceColumns = defineKernel<WalkProblem>("reduce-columns", { source: columns, threads });
+export const reduceRows = defineKernel<WalkProblem>("reduce-rows", { source: rows, threads });
+export const momentsColumns = defineKernel<WalkProblem>("moments-columns", { source: momentColumns, threads });
+export const momentsRows = defineKernel<WalkProblem>("moments-rows", { source: momentRows, threads });
+export const momentsMerge = defineKernel<Pick<WalkProblem, "outs">>("moments-merge", {
+  source: merge,
+  threads: (p) => p.outs,
+});
+export const sumsColumns = defineKernel<WalkProblem>("sums-columns", { source: sums, threads });
 
-/** One workgroup for `wide` columns, or for one row. */
-const workgroups = (p: Readonly<Record<string, number>>): readonly [number, number, number] => [
-  Math.ceil(p.outs / p.wide),
-  1,
-  1,
-];
-export const reduceGroup = defineKernel("reduce-group", { source: group, workgroups });
-export const momentsThenMap = defineKernel("moments-then-map", { source: momentsThen, workgroups });
-export const sumsThenMap = defineKernel("sums-then-map", { source: sumsThen, workgroups });
+/** `outs` columns, of which a workgroup takes `wide`, or rows, of which it takes one. */
+type GroupProblem = { readonly outs: number; readonly wide: number };
+const workgroups = (p: GroupProblem): readonly [number, number, number] => [ceilDiv(p.outs, p.wide), 1, 1];
+export const reduceGroup = defineKernel<GroupProblem>("reduce-group", { source: group, workgroups });
+export const momentsThenMap = defineKernel<GroupProblem>("moments-then-map", { source: momentsThen, workgroups });
+export const sumsThenMap = defineKernel<GroupProblem>("sums-then-map", { source: sumsThen, workgroups });
 
-/** One workgroup for `wide` columns and one part of their elements: a chunk, or `rows` of them. */
-const byParts = (p: Readonly<Record<string, number>>): readonly [number, number, number] =>
-  fold(Math.ceil(p.outs / p.wide) * (p.rows ? Math.ceil(p.count / p.rows) : p.splits));
-export const momentsGroup = defineKernel("moments-group", { source: momentGroup, workgroups: byParts });
-export const sumsGroup = defineKernel("sums-group", { source: sumGroup, workgroups: byParts });
-export const mergeThenMap = defineKernel("merge-then-map", { source: mergeThen, workgroups: byParts });
+/** Columns of `count` elements in parts of `rows` elements each, or in `splits` of them where no `rows` are given. */
+type PartsProblem = GroupProblem & { readonly count: number; readonly rows?: number; readonly splits: number };
+/** One workgroup for `wide` columns and one part of their elements. */
+const byParts = (p: PartsProblem): readonly [number, number, number] =>
+  fold(ceilDiv(p.outs, p.wide) * (p.rows ? ceilDiv(p.count, p.rows) : p.splits));
+export const momentsGroup = defineKernel<PartsProblem>("moments-group", { source: momentGroup, workgroups: byParts });
+export const sumsGroup = defineKernel<PartsProblem>("sums-group", { source: sumGroup, workgroups: byParts });
+export const mergeThenMap = defineKernel<PartsProblem>("merge-then-map", { source: mergeThen, workgroups: byParts });

@@ -1,22 +1,36 @@
 // Padding along two neighbouring axes (H and W of NHWC) by five modes, and its transpose.
-import type { Params } from "../kernel.ts";
 import { lanes } from "../lanes.ts";
 import forward from "./pad-image.wgsl";
 import gradient from "./pad-image-grad.wgsl";
 
-const inputs = (p: Params): number => p.a * p.h * p.w * p.c;
-const outputs = (p: Params): number => p.a * p.p * p.q * p.c;
-/** Params.mode chooses the seam. */
-const consts = (p: Params) => ({ MODE: p.mode });
-const bytes = (p: Params): number => 4 * (inputs(p) + outputs(p));
+/** x [A, H, W, C] → y [A, P, Q, C] with `top` rows before and `left` columns before the image. */
+export type PadProblem = {
+  readonly a: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly p: number;
+  readonly q: number;
+  readonly top: number;
+  readonly left: number;
+  /** The seam MODE: 0 constant, 1 reflect, 2 replicate, 3 circular, 4 symmetric. */
+  readonly mode: number;
+  /** What constant padding holds. */
+  readonly value: number;
+};
 
-export const padImage = lanes("pad-image", {
+const inputs = (p: PadProblem): number => p.a * p.h * p.w * p.c;
+const outputs = (p: PadProblem): number => p.a * p.p * p.q * p.c;
+const consts = (p: PadProblem) => ({ MODE: p.mode });
+const bytes = (p: PadProblem): number => 4 * (inputs(p) + outputs(p));
+
+export const padImage = lanes<PadProblem>("pad-image", {
   source: forward,
   threads: outputs,
   consts,
   cost: (p) => ({ flops: 0, bytes: bytes(p) }),
 });
-export const padImageGrad = lanes("pad-image-grad", {
+export const padImageGrad = lanes<PadProblem>("pad-image-grad", {
   source: gradient,
   threads: inputs,
   consts,

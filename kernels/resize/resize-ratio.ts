@@ -1,4 +1,20 @@
-// Source coordinates of a resize along one axis, as ratios of whole numbers: what the resize kernels take.
+// What the resize kernels take: source coordinates along each axis as ratios of whole numbers.
+
+/** x [N, H, W, C] → y [N, P, Q, C]; see `ratio` for the others. */
+export type ResizeProblem = {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly p: number;
+  readonly q: number;
+  readonly mulY: number;
+  readonly addY: number;
+  readonly denY: number;
+  readonly mulX: number;
+  readonly addX: number;
+  readonly denX: number;
+};
 
 const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 

@@ -1,8 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { expand } from "../../engine/ops/broadcast.ts";
 import { add, div, exp, mul, square, sub, where, greater } from "../../engine/ops/elementwise.ts";
 import { relu, tanh } from "../../engine/ops/activation.ts";
-import { concat, expand, flip, reshape, slice, transpose } from "../../engine/ops/movement.ts";
+import { concat, flip, reshape, slice, transpose } from "../../engine/ops/movement.ts";
 import { max, mean, moments, sum, prod } from "../../engine/ops/reduce.ts";
 import { conv2d } from "../../engine/ops/conv.ts";
 import { instanceNorm } from "../../engine/ops/norm.ts";

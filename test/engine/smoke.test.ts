@@ -18,7 +18,7 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let i = gid.x + gid.y * groups.x * 64u;
   if (i < params.n) { y[i] = x[i] * x[i] / 3.0 + params.c; }
 }`;
-const kernel = defineKernel("smoke", { source, threads: (p) => p.n });
+const kernel = defineKernel("smoke", { source, threads: (p) => Number(p.n) });
 
 const op: KernelOp<{ c: number }> = {
   kind: "kernel",

@@ -1,7 +1,7 @@
 // Evaluates a small graph without the compiler: kernel ops by runOp, views and joins on the host, given tensors from
 // `feeds`.
 import { constantOp } from "../../engine/constant.ts";
-import type { ConcatOp, KernelOp, MovementOp, View } from "../../engine/op.ts";
+import type { Attrs, ConcatOp, KernelOp, MovementOp, OpInputs, View } from "../../engine/op.ts";
 import { stridesOf } from "../../engine/shape.ts";
 import type { Node, Tensor } from "../../engine/tensor.ts";
 import { runOp } from "./run-op.ts";
@@ -48,7 +48,7 @@ export async function runGraph(t: Tensor, feeds: Feeds): Promise<ArrayLike<numbe
       }
       case "concat": {
         const joined = new Array<number>(y.size).fill(0);
-        (op as ConcatOp)
+        (op as ConcatOp<Attrs, OpInputs>)
           .views(inputs, attrs)
           .forEach((view, k) => indices(view, inputs[k].shape).forEach((at, i) => (joined[at] = xs[k][i])));
         return [joined];

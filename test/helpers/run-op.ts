@@ -1,7 +1,7 @@
 // Runs one kernel, or the kernels that one op lowers to, straight on a GPUDevice: no compiler in between.
 import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
 import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../../engine/dtype.ts";
-import type { Attrs, KernelOp, Slot, Spec } from "../../engine/op.ts";
+import type { Attrs, KernelOp, MemoryHandle, OpInputs, Spec } from "../../engine/op.ts";
 import { storageAliases } from "../../engine/wgsl/dispatch.ts";
 import { sizeOf } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -13,14 +13,17 @@ const errors: string[] = [];
 
 /** One raw device for all kernel tests of this process. */
 export function rawDevice(): Promise<{ device: GPUDevice; adapter: GPUAdapter }> {
-  return (shared ??= (async () => {
-    const { gpu } = await environment().gpu();
-    const adapter = (await gpu.requestAdapter())!;
-    const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
-    const device = await adapter.requestDevice({ requiredFeatures: wanted.filter((f) => adapter.features.has(f)) });
-    device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
-    return { device, adapter };
-  })());
+  shared ??= openRaw();
+  return shared;
+}
+
+async function openRaw(): Promise<{ device: GPUDevice; adapter: GPUAdapter }> {
+  const { gpu } = await environment().gpu();
+  const adapter = (await gpu.requestAdapter())!;
+  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
+  const device = await adapter.requestDevice({ requiredFeatures: wanted.filter((f) => adapter.features.has(f)) });
+  device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
+  return { device, adapter };
 }
 
 const pipelines = new Map<string, GPUComputePipeline>();
@@ -91,7 +94,7 @@ export function encodeKernel(
  * GPU error.
  */
 export async function runOp<A extends Attrs>(
-  op: KernelOp<A>,
+  op: KernelOp<A, OpInputs>,
   attrs: A,
   inputs: readonly { shape: readonly number[]; data: ArrayLike<number>; dtype?: Spec["dtype"] }[],
   override: Partial<Traits> = {},
@@ -99,14 +102,14 @@ export async function runOp<A extends Attrs>(
   const { device } = await rawDevice();
   const traits: Traits = { cpu: true, f16: false, subgroups: false, ...override };
   const tensors: Tensor[] = inputs.map((x, i) => input(`x${i}`, x.shape, x.dtype ?? "f32"));
-  const outputs = op.infer(tensors, attrs);
+  const outputs = op.infer(tensors, attrs) as [Spec, ...Spec[]];
   const buffer = (bytes: number): GPUBuffer =>
     device.createBuffer({
       size: Math.max(16, Math.ceil(bytes / 16) * 16),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
     });
   const made: GPUBuffer[] = [];
-  const slot = (bytes: number, dtype?: DType): Slot & { buffer: GPUBuffer; dtype?: DType } => {
+  const slot = (bytes: number, dtype?: DType): MemoryHandle & { buffer: GPUBuffer; dtype?: DType } => {
     const b = buffer(bytes);
     // Poison: a kernel that reads what it did not write is found out.
     device.queue.writeBuffer(b, 0, new Uint32Array(b.size / 4).fill(0x7fc12345));

@@ -97,7 +97,8 @@ const variants = async (): Promise<Partial<Traits>[]> => [
 for (const best of ["source", "target"] as const) {
   // More channels than a workgroup takes compile other pipelines, so one of the two ways is enough.
   for (const shape of best === "source" ? cases : cases.filter(({ c }) => c <= 32)) {
-    test(`best ${best}, ${shape.n} × ${shape.m} points of ${shape.c} channels, batch ${shape.batch}, agree with f64 loops`, async () => {
+    const points = `${shape.n} × ${shape.m} points of ${shape.c} channels, batch ${shape.batch}`;
+    test(`best ${best}, ${points}, agree with f64 loops`, async () => {
       for (const traits of await variants()) await check(shape, best, traits);
     });
   }

@@ -427,7 +427,8 @@ for (const {
   outputPad = 0,
   size,
 } of transposed) {
-  test(`transposed ${r}×${s} stride ${stride}, pad ${pad}, dilation ${dilation}, output pad ${outputPad} scatters each pixel`, async () => {
+  const what = `${r}×${s} stride ${stride}, pad ${pad}, dilation ${dilation}, output pad ${outputPad}`;
+  test(`transposed ${what} scatters each pixel`, async () => {
     const xs = input("x", x);
     const ws = input("w", [r, s, cout, x[3]]);
     const y = convTranspose2d(xs, ws, { stride, pad, dilation, outputPad });

@@ -10,7 +10,8 @@ import { type ConvAttrs, conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from 
 import { matmulOp } from "../../engine/ops/matmul.ts";
 import { apply } from "../../engine/tensor.ts";
 import { conv2dKernels } from "../../kernels/conv2d/conv2d.ts";
-import type { MatrixSize, Params, Traits } from "../../kernels/kernel.ts";
+import type { ConvProblem } from "../../kernels/conv2d/conv2d-problem.ts";
+import type { MatrixSize, Traits } from "../../kernels/kernel.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
@@ -271,8 +272,8 @@ test("of what a device reports, the largest product with sums in f32 is taken fo
 });
 
 test("f32 tensors are never multiplied in f16; small, grouped and odd problems go elsewhere", () => {
-  const chosen = (matrix: Traits["matrix"], more: Params = {}, traits: Partial<Traits> = {}): string => {
-    const p = {
+  const chosen = (matrix: Traits["matrix"], more: Partial<ConvProblem> = {}, traits: Partial<Traits> = {}): string => {
+    const p: ConvProblem = {
       n: 2,
       h: 16,
       w: 16,
@@ -289,8 +290,11 @@ test("f32 tensors are never multiplied in f16; small, grouped and odd problems g
       padTop: 1,
       padLeft: 1,
       groups: 1,
-      flip: 0,
-      half: 0,
+      periodY: 1,
+      periodX: 1,
+      flip: false,
+      reflect: false,
+      half: false,
       ...more,
     };
     return conv2dKernels.find(
@@ -303,13 +307,13 @@ test("f32 tensors are never multiplied in f16; small, grouped and odd problems g
     { f32: size(8, 8, 8), lanes },
   ];
   assert.is(chosen(f16), "conv2d-implicit-gemm");
-  assert.is(chosen(f16, { half: 1 }), "conv2d-subgroup-matrix-f16");
+  assert.is(chosen(f16, { half: true }), "conv2d-subgroup-matrix-f16");
   assert.is(chosen(f32), "conv2d-subgroup-matrix");
-  assert.is(chosen(f32, { half: 1 }), "conv2d-subgroup-matrix");
+  assert.is(chosen(f32, { half: true }), "conv2d-subgroup-matrix");
   assert.is(chosen({ ...f16, ...f32 }), "conv2d-subgroup-matrix");
-  assert.is(chosen({ ...f16, ...f32 }, { half: 1 }), "conv2d-subgroup-matrix-f16");
-  assert.is(chosen(undefined, { half: 1 }), "conv2d-implicit-gemm");
-  for (const more of [{ groups: 2 }, { k: 8 }, { n: 1, p: 5, q: 5 }] as Params[])
+  assert.is(chosen({ ...f16, ...f32 }, { half: true }), "conv2d-subgroup-matrix-f16");
+  assert.is(chosen(undefined, { half: true }), "conv2d-implicit-gemm");
+  for (const more of [{ groups: 2 }, { k: 8 }, { n: 1, p: 5, q: 5 }])
     assert.is(chosen(f32, more), "conv2d-direct-vec4", JSON.stringify(more));
   assert.is(chosen(f32, { c: 30 }), chosen(undefined, { c: 30 }));
   assert.not.ok(chosen(f32, {}, { cpu: true, subgroups: true }).includes("subgroup-matrix"));

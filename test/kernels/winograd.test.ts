@@ -2,14 +2,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, type Tensor, concat, conv2d, grad, relu, sizeOf, sub } from "../../engine/index.ts";
-import type { Params, Traits } from "../../kernels/kernel.ts";
+import type { Traits } from "../../kernels/kernel.ts";
 import { winogradPays, winogradStrips, winogradWeightGradPays } from "../../kernels/winograd/winograd.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 
 const test = suite("winograd");
 
-test("bias, activation and the place in a join are written by every strip, and the weight gradient sums over all", async () => {
+test("every strip writes bias, activation and the place in a join; the weight gradient sums over all", async () => {
   // 6002 tiles of 32 + 16 channels: more than one strip.
   const shape = [3001, 5, 1, 32];
   const x = tensor(noise(sizeOf(shape), 1), shape);
@@ -40,7 +40,7 @@ test("bias, activation and the place in a join are written by every strip, and t
     );
 });
 
-const layer = (n: number, size: number, c: number, k: number): Params => ({
+const layer = (n: number, size: number, c: number, k: number) => ({
   n,
   h: size,
   w: size,
@@ -48,6 +48,7 @@ const layer = (n: number, size: number, c: number, k: number): Params => ({
   k,
   p: size,
   q: size,
+  half: false,
 });
 const gpu: Traits = { cpu: false, f16: false, subgroups: true };
 const cpu: Traits = { ...gpu, cpu: true };
@@ -93,7 +94,7 @@ test("small images, few channels and CPU adapters without subgroups stay with ot
   // Tensor cores that multiply f16 leave f32 tensors to Winograd.
   const matrix = { f16: { m: 16, n: 16, k: 16 }, lanes: [32, 32] } as const;
   assert.ok(winogradPays(layer(1, 64, 128, 128), { ...gpu, matrix }));
-  assert.not.ok(winogradPays({ ...layer(1, 64, 128, 128), half: 1 }, { ...gpu, matrix }));
+  assert.not.ok(winogradPays({ ...layer(1, 64, 128, 128), half: true }, { ...gpu, matrix }));
 });
 
 test.run();

@@ -22,7 +22,7 @@ export function displacement(
   const y = ((row + 0.5) / h) * (points - 1);
   for (let i = 0; i < points; i++)
     for (let j = 0; j < points; j++)
-      for (const axis of [0, 1]) moved[axis] += spline(y - i) * spline(x - j) * elastic[2 * (i * points + j) + axis];
+      for (const axis of [0, 1]) moved[axis]! += spline(y - i) * spline(x - j) * elastic[2 * (i * points + j) + axis]!;
   return moved;
 }
 
@@ -40,8 +40,8 @@ export function source(
   const x = (2 * column + 1) / w - 1;
   const y = (2 * row + 1) / h - 1;
   const [dx, dy] = displacement(elastic, [h, w], row, column);
-  const u = affine[0] * x + affine[1] * y + affine[2] + 2 * dx;
-  const v = affine[3] * x + affine[4] * y + affine[5] + 2 * dy;
+  const u = affine[0]! * x + affine[1]! * y + affine[2]! + 2 * dx;
+  const v = affine[3]! * x + affine[4]! * y + affine[5]! + 2 * dy;
   return [((u + 1) * w - 1) / 2, ((v + 1) * h - 1) / 2];
 }
 
@@ -63,7 +63,7 @@ export function augment(
     rim: new Uint8Array(h * w),
   };
   const at = (of: ArrayLike<number>, outside: number, row: number, column: number): number =>
-    row >= 0 && row < h && column >= 0 && column < w ? of[row * w + column] : outside;
+    row >= 0 && row < h && column >= 0 && column < w ? of[row * w + column]! : outside;
   const fromHalf = (v: number): number => Math.abs(v - Math.floor(v) - 0.5);
   for (let row = 0; row < h; row++)
     for (let column = 0; column < w; column++) {

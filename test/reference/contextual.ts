@@ -36,9 +36,9 @@ export function contextual(
     let at = 0;
     for (let j = 0; j < m; j++) {
       let dot = 0;
-      for (let k = 0, p = i * c, q = j * c; k < c; k++) dot += xs[p + k] * ys[q + k];
+      for (let k = 0, p = i * c, q = j * c; k < c; k++) dot += xs[p + k]! * ys[q + k]!;
       const free = bias - scale * dot;
-      const v = free < least ? least : free;
+      const v = Math.max(free, least);
       clamped[j] = free < least ? 1 : 0;
       d[j] = v;
       if (v < low) {
@@ -51,11 +51,11 @@ export function contextual(
     const top = low * steep;
     let sum = 0;
     for (let j = 0; j < m; j++) {
-      const z = top - d[j] * steep;
+      const z = top - d[j]! * steep;
       // What is less is lost in the sum of any matrix that is tried here.
       sum += cx[j] = z < -40 ? 0 : Math.exp(z);
     }
-    for (let j = 0; j < m; j++) cx[j] /= sum;
+    for (let j = 0; j < m; j++) cx[j]! /= sum;
   };
   const source = best === "source";
   const largest = new Float64Array(source ? m : n).fill(-1);
@@ -64,8 +64,8 @@ export function contextual(
     row(i);
     for (let j = 0; j < m; j++) {
       const to = source ? j : i;
-      if (cx[j] > largest[to]) {
-        largest[to] = cx[j];
+      if (cx[j]! > largest[to]!) {
+        largest[to] = cx[j]!;
         chosen[to] = source ? i : j;
       }
     }
@@ -75,19 +75,19 @@ export function contextual(
   const dy = new Float64Array(m * c);
   const dcx = new Float64Array(m);
   // The columns that chose each row, or the one that it chose; a row without any has no gradient.
-  const columns = Array.from({ length: n }, (_, i): number[] => (source ? [] : [chosen[i]]));
-  if (source) chosen.forEach((i, j) => columns[i].push(j));
+  const columns = Array.from({ length: n }, (_, i): number[] => (source ? [] : [chosen[i]!]));
+  if (source) chosen.forEach((i, j) => columns[i]!.push(j));
   for (let i = 0; i < n; i++) {
-    if (columns[i].length === 0) continue;
+    if (columns[i]!.length === 0) continue;
     row(i);
     dcx.fill(0);
     let mean = 0;
-    for (const j of columns[i]) {
-      dcx[j] = dc[source ? j : i];
-      mean += dcx[j] * cx[j];
+    for (const j of columns[i]!) {
+      dcx[j] = dc[source ? j : i]!;
+      mean += dcx[j]! * cx[j]!;
     }
     // z = (1 − d/(min + ε))/h: through the softmax, then through both places of d.
-    const least = d[nearest] + 1e-5;
+    const least = d[nearest]! + 1e-5;
     let dLeast = 0;
     const dd = dcx;
     for (let j = 0; j < m; j++) {
@@ -95,17 +95,17 @@ export function contextual(
         dd[j] = 0;
         continue;
       }
-      const dz = cx[j] * (dcx[j] - mean);
+      const dz = cx[j]! * (dcx[j]! - mean);
       dd[j] = -dz / (h * least);
-      dLeast += (dz * d[j]) / (h * least * least);
+      dLeast += (dz * d[j]!) / (h * least * least);
     }
-    dd[nearest] += dLeast;
+    dd[nearest]! += dLeast;
     for (let j = 0; j < m; j++) {
-      const ddot = clamped[j] ? 0 : -a.scale * dd[j];
+      const ddot = clamped[j] ? 0 : -a.scale * dd[j]!;
       if (ddot === 0) continue;
       for (let k = 0, p = i * c, q = j * c; k < c; k++) {
-        dx[p + k] += ddot * ys[q + k];
-        dy[q + k] += ddot * xs[p + k];
+        dx[p + k]! += ddot * ys[q + k]!;
+        dy[q + k]! += ddot * xs[p + k]!;
       }
     }
   }

@@ -44,19 +44,19 @@ function eachProduct(o: Conv, visit: (x: number, w: number, y: number) => void):
 
 export function conv2d(x: ArrayLike<number>, w: ArrayLike<number>, o: Conv): Float64Array {
   const y = new Float64Array(o.n * o.p * o.q * o.k);
-  eachProduct(o, (i, j, l) => (y[l] += x[i] * w[j]));
+  eachProduct(o, (i, j, l) => (y[l]! += x[i]! * w[j]!));
   return y;
 }
 
 export function conv2dInputGrad(dy: ArrayLike<number>, w: ArrayLike<number>, o: Conv): Float64Array {
   const dx = new Float64Array(o.n * o.h * o.w * o.c);
-  eachProduct(o, (i, j, l) => (dx[i] += dy[l] * w[j]));
+  eachProduct(o, (i, j, l) => (dx[i]! += dy[l]! * w[j]!));
   return dx;
 }
 
 export function conv2dWeightGrad(x: ArrayLike<number>, dy: ArrayLike<number>, o: Conv): Float64Array {
   const dw = new Float64Array(o.r * o.s * (o.c / o.groups) * o.k);
-  eachProduct(o, (i, j, l) => (dw[j] += x[i] * dy[l]));
+  eachProduct(o, (i, j, l) => (dw[j]! += x[i]! * dy[l]!));
   return dw;
 }
 
@@ -64,12 +64,12 @@ export function conv2dWeightGrad(x: ArrayLike<number>, dy: ArrayLike<number>, o:
 export function convTranspose2d(
   x: ArrayLike<number>,
   w: ArrayLike<number>,
-  [n, p, q, cin]: readonly number[],
-  [r, s, cout]: readonly number[],
-  [h, wide]: readonly number[],
-  stride: readonly number[],
-  pad: readonly number[],
-  dilation: readonly number[],
+  [n, p, q, cin]: readonly [number, number, number, number],
+  [r, s, cout]: readonly [number, number, number, ...number[]],
+  [h, wide]: readonly [number, number],
+  stride: readonly [number, number],
+  pad: readonly [number, number, ...number[]],
+  dilation: readonly [number, number],
 ): Float64Array {
   const y = new Float64Array(n * h * wide * cout);
   for (let b = 0; b < n; b++)
@@ -82,8 +82,8 @@ export function convTranspose2d(
             if (row < 0 || row >= h || column < 0 || column >= wide) continue;
             for (let o = 0; o < cout; o++)
               for (let c = 0; c < cin; c++) {
-                y[((b * h + row) * wide + column) * cout + o] +=
-                  x[((b * p + i) * q + j) * cin + c] * w[((dr * s + ds) * cout + o) * cin + c];
+                y[((b * h + row) * wide + column) * cout + o]! +=
+                  x[((b * p + i) * q + j) * cin + c]! * w[((dr * s + ds) * cout + o) * cin + c]!;
               }
           }
   return y;

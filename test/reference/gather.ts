@@ -19,7 +19,7 @@ export function eachLookup(
   for (let o = 0; o < outer; o++)
     for (let j = 0; j < m; j++)
       for (let i = 0; i < inner; i++) {
-        const raw = index[((indexOuter === 1 ? 0 : o) * m + j) * indexInner + (indexInner === 1 ? 0 : i)];
+        const raw = index[((indexOuter === 1 ? 0 : o) * m + j) * indexInner + (indexInner === 1 ? 0 : i)]!;
         const at = raw < 0 ? raw + n : raw;
         visit((o * m + j) * inner + i, at >= 0 && at < n ? (o * n + at) * inner + i : -1);
       }
@@ -27,14 +27,14 @@ export function eachLookup(
 
 export function gather(x: ArrayLike<number>, index: ArrayLike<number>, l: Lookup): number[] {
   const y: number[] = [];
-  eachLookup(l, index, (out, from) => (y[out] = from < 0 ? NaN : x[from]));
+  eachLookup(l, index, (out, from) => (y[out] = from < 0 ? NaN : x[from]!));
   return y;
 }
 
 export function scatterAdd(dy: ArrayLike<number>, index: ArrayLike<number>, l: Lookup): number[] {
   const dx = new Array<number>(l.outer * l.n * l.inner).fill(0);
   eachLookup(l, index, (out, from) => {
-    if (from >= 0) dx[from] += dy[out];
+    if (from >= 0) dx[from]! += dy[out]!;
   });
   return dx;
 }

@@ -73,16 +73,16 @@ export function gridSample(
   const dgrid = new Array<number>(2 * n * P * Q).fill(0);
   for (let point = 0; point < n * P * Q; point++) {
     const image = Math.floor(point / (P * Q));
-    for (const [j, v, slopeX] of taps(grid[2 * point], w, mode, padding, alignCorners))
-      for (const [i, u, slopeY] of taps(grid[2 * point + 1], h, mode, padding, alignCorners)) {
+    for (const [j, v, slopeX] of taps(grid[2 * point]!, w, mode, padding, alignCorners))
+      for (const [i, u, slopeY] of taps(grid[2 * point + 1]!, h, mode, padding, alignCorners)) {
         if (!(i >= 0 && i < h && j >= 0 && j < w)) continue;
         for (let k = 0; k < c; k++) {
           const at = ((image * h + i) * w + j) * c + k;
           const out = point * c + k;
-          y[out] += u * v * x[at];
-          dx[at] += u * v * dy[out];
-          dgrid[2 * point] += u * slopeX * x[at] * dy[out];
-          dgrid[2 * point + 1] += slopeY * v * x[at] * dy[out];
+          y[out]! += u * v * x[at]!;
+          dx[at]! += u * v * dy[out]!;
+          dgrid[2 * point]! += u * slopeX * x[at]! * dy[out]!;
+          dgrid[2 * point + 1]! += slopeY * v * x[at]! * dy[out]!;
         }
       }
   }

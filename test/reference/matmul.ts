@@ -32,7 +32,7 @@ export function matmul(
         for (let l = 0; l < k; l++) {
           const at = (batchA > 1 ? i * m * k : 0) + (transposeA ? l * m + row : row * k + l);
           const bt = (batchB > 1 ? i * k * n : 0) + (transposeB ? column * k + l : l * n + column);
-          sum += a[at] * b[bt];
+          sum += a[at]! * b[bt]!;
         }
         y[(i * m + row) * n + column] = sum;
       }

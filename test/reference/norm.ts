@@ -22,24 +22,30 @@ export function normLoops(
 ): Norm {
   const n = x.length;
   const c = shape.at(-1)!;
-  const groups = over === "batch" ? c : shape[0] * c;
+  const images = shape[0]!;
+  const groups = over === "batch" ? c : images * c;
   const count = n / groups;
-  const group = (i: number): number => (over === "batch" ? 0 : Math.floor(i / (n / shape[0]))) * c + (i % c);
-  const [mean, variance, s, su] = [0, 1, 2, 3].map(() => new Float64Array(groups));
-  const [y, dx] = [new Float64Array(n), new Float64Array(n)];
-  const [dw, db] = [new Float64Array(c), new Float64Array(c)];
-  for (let i = 0; i < n; i++) mean[group(i)] += x[i] / count;
-  for (let i = 0; i < n; i++) variance[group(i)] += (x[i] - mean[group(i)]) ** 2 / count;
-  const unit = (i: number): number => (x[i] - mean[group(i)]) / Math.sqrt(variance[group(i)] + eps);
-  const g = (i: number): number => dy[i] * (w ? w[i % c] : 1);
+  const group = (i: number): number => (over === "batch" ? 0 : Math.floor(i / (n / images))) * c + (i % c);
+  const mean = new Float64Array(groups);
+  const variance = new Float64Array(groups);
+  const s = new Float64Array(groups);
+  const su = new Float64Array(groups);
+  const y = new Float64Array(n);
+  const dx = new Float64Array(n);
+  const dw = new Float64Array(c);
+  const db = new Float64Array(c);
+  for (let i = 0; i < n; i++) mean[group(i)]! += x[i]! / count;
+  for (let i = 0; i < n; i++) variance[group(i)]! += (x[i]! - mean[group(i)]!) ** 2 / count;
+  const unit = (i: number): number => (x[i]! - mean[group(i)]!) / Math.sqrt(variance[group(i)]! + eps);
+  const g = (i: number): number => dy[i]! * (w ? w[i % c]! : 1);
   for (let i = 0; i < n; i++) {
-    y[i] = unit(i) * (w ? w[i % c] : 1) + (b ? b[i % c] : 0);
-    s[group(i)] += g(i) / count;
-    su[group(i)] += (g(i) * unit(i)) / count;
-    dw[i % c] += dy[i] * unit(i);
-    db[i % c] += dy[i];
+    y[i] = unit(i) * (w ? w[i % c]! : 1) + (b ? b[i % c]! : 0);
+    s[group(i)]! += g(i) / count;
+    su[group(i)]! += (g(i) * unit(i)) / count;
+    dw[i % c]! += dy[i]! * unit(i);
+    db[i % c]! += dy[i]!;
   }
   for (let i = 0; i < n; i++)
-    dx[i] = (g(i) - s[group(i)] - unit(i) * su[group(i)]) / Math.sqrt(variance[group(i)] + eps);
+    dx[i] = (g(i) - s[group(i)]! - unit(i) * su[group(i)]!) / Math.sqrt(variance[group(i)]! + eps);
   return { y, mean, variance, dx, dw, db };
 }

@@ -27,7 +27,7 @@ export function source(t: number, n: number, mode: Mode): number {
 }
 
 export const padded = (shape: readonly number[], pads: readonly (readonly [number, number])[]): number[] =>
-  shape.map((n, d) => n + pads[d][0] + pads[d][1]);
+  pads.map(([low, high], d) => shape[d]! + low + high);
 
 /**
  * Flat index in x of every element of the padded tensor, −1 for the constant. Negative pads crop before constant and
@@ -36,7 +36,7 @@ export const padded = (shape: readonly number[], pads: readonly (readonly [numbe
 export function sources(shape: readonly number[], pads: readonly (readonly [number, number])[], mode: Mode): number[] {
   let found = [0];
   shape.forEach((size, d) => {
-    const [low, high] = pads[d];
+    const [low, high] = pads[d]!;
     const first = mode === "constant" || mode === "circular";
     const from = first ? Math.max(-low, 0) : 0;
     const n = first ? size - from - Math.max(-high, 0) : size;

@@ -63,10 +63,10 @@ export function maxPool(
   const from: number[] = [];
   eachWindow(image, o, (out, inside) => {
     let best = -Infinity;
-    let at = inside.length ? inside[0] : -1;
+    let at = inside[0] ?? -1;
     for (const i of inside)
-      if (x[i] > best || Number.isNaN(x[i])) {
-        best = x[i];
+      if (x[i]! > best || Number.isNaN(x[i])) {
+        best = x[i]!;
         at = i;
       }
     y[out] = best;
@@ -79,7 +79,7 @@ export function maxPool(
 export function maxPoolGrad(dy: ArrayLike<number>, x: ArrayLike<number>, image: Image, o: Windows): number[] {
   const dx = new Array<number>(image.n * image.h * image.w * image.c).fill(0);
   maxPool(x, image, o).from.forEach((at, out) => {
-    if (at >= 0) dx[at] += dy[out];
+    if (at >= 0) dx[at]! += dy[out]!;
   });
   return dx;
 }
@@ -109,7 +109,7 @@ function divisor(
 export function avgPool(x: ArrayLike<number>, image: Image, o: Windows, mean: Mean): number[] {
   const y: number[] = [];
   eachWindow(image, o, (out, inside, { p, q }) => {
-    y[out] = inside.reduce((s, i) => s + x[i], 0) / divisor(inside.length, p, q, image, o, mean);
+    y[out] = inside.reduce((s, i) => s + x[i]!, 0) / divisor(inside.length, p, q, image, o, mean);
   });
   return y;
 }
@@ -117,7 +117,7 @@ export function avgPool(x: ArrayLike<number>, image: Image, o: Windows, mean: Me
 export function avgPoolGrad(dy: ArrayLike<number>, image: Image, o: Windows, mean: Mean): number[] {
   const dx = new Array<number>(image.n * image.h * image.w * image.c).fill(0);
   eachWindow(image, o, (out, inside, { p, q }) => {
-    for (const i of inside) dx[i] += dy[out] / divisor(inside.length, p, q, image, o, mean);
+    for (const i of inside) dx[i]! += dy[out]! / divisor(inside.length, p, q, image, o, mean);
   });
   return dx;
 }
@@ -143,8 +143,8 @@ export function adaptiveAvgPool(
           for (let i = y0; i < y1; i++)
             for (let j = x0; j < x1; j++) {
               const at = ((image * h + i) * w + j) * c + k;
-              y[out] += x[at] / size;
-              dx[at] += dy[out] / size;
+              y[out] += x[at]! / size;
+              dx[at]! += dy[out]! / size;
             }
         }
   return { y, dx };

@@ -40,8 +40,8 @@ export function resize(
           for (const [i, u] of taps(p, h, P, mode))
             for (const [j, v] of taps(q, w, Q, mode)) {
               const at = ((image * h + i) * w + j) * c + k;
-              y[out] += u * v * x[at];
-              dx[at] += u * v * dy[out];
+              y[out] += u * v * x[at]!;
+              dx[at]! += u * v * dy[out]!;
             }
         }
   return { y, dx };

@@ -1,0 +1,33 @@
+// Runs of what is stored, before it is known where they lie (plan/memory.ts has the words from here on).
+import { bytesPerElement } from "../dtype.ts";
+import type { Tensor } from "../tensor.ts";
+import { aliasOf } from "./access.ts";
+
+/** What lives within one stage alone, by its number. */
+export interface Scratch {
+  readonly scratch: number;
+}
+
+/** A run of bytes of a stored tensor, or of scratch. */
+export interface Memory {
+  readonly content: Tensor | Scratch;
+  /** In bytes from the start of the content. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface BoundMemory {
+  readonly binding: number;
+  readonly access: "read" | "read_write";
+  readonly memory: Memory;
+}
+
+export const isScratch = (content: Memory["content"]): content is Scratch => "scratch" in content;
+
+export const wholeOf = (t: Tensor): Memory => ({ content: t, offset: 0, bytes: t.bytes });
+
+/** The bytes of a tensor that is stored, or that is a contiguous view of a stored one. */
+export function memoryOf(t: Tensor, stored: ReadonlySet<Tensor>): Memory {
+  const { base, offset } = aliasOf(t, (x) => stored.has(x));
+  return { content: base, offset: offset * bytesPerElement(t.dtype), bytes: t.bytes };
+}

@@ -1,0 +1,119 @@
+// What the ops that have kernels of their own dispatch. It is known before anything is fused, for it decides what can
+// be fused: how much an epilogue may bind, and where a result may be written.
+import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
+import type { DType } from "../dtype.ts";
+import type { Attrs, KernelOp, MemoryHandle, OpInputs, View } from "../op.ts";
+import type { Node } from "../tensor.ts";
+import type { Graph } from "../fuse/simplify.ts";
+import type { BindingLimits, KernelSeams } from "../fuse/stage.ts";
+import { wholeLoop } from "../wgsl/dispatch.ts";
+import { vectorizes } from "../wgsl/indexer.ts";
+
+export interface DeviceLimits extends BindingLimits {
+  /** Values of tunables that were found fastest for this kernel and problem. */
+  tuned?(kernel: Kernel, params: Params): Consts | undefined;
+}
+
+/** A dispatch of an op: it binds the op's inputs, outputs and scratches, each by its number. */
+export interface OpDispatch {
+  readonly kernel: Kernel;
+  readonly params: Params;
+  readonly buffers: Readonly<Record<string, OpMemory>>;
+  readonly consts: Consts;
+}
+export interface OpMemory extends MemoryHandle {
+  readonly role: "input" | "output" | "scratch";
+  readonly index: number;
+  readonly dtype?: DType;
+}
+
+/** The dispatches of every op of the graph that has kernels. */
+export const kernelsOf = (graph: Graph, traits: Traits, limits: DeviceLimits): OpKernels =>
+  new OpKernels(graph, traits, limits);
+
+export class OpKernels implements KernelSeams {
+  readonly #dispatches = new Map<Node, readonly OpDispatch[]>();
+
+  constructor(
+    graph: Graph,
+    readonly traits: Traits,
+    readonly limits: DeviceLimits,
+  ) {
+    for (const node of graph.nodes)
+      if (node.op.kind === "kernel") this.#dispatches.set(node, this.#record(node, node.op));
+  }
+
+  dispatchesOf(node: Node): readonly OpDispatch[] {
+    const found = this.#dispatches.get(node);
+    if (!found) throw new Error(`internal: ${node.op.name} has no kernels in this graph`);
+    return found;
+  }
+
+  /** The last dispatch that writes output 0, and before it those of the same kernel that write other parts of it. */
+  writersOf(node: Node): OpDispatch[] {
+    const all = this.dispatchesOf(node).filter(writesFirstOutput);
+    return all.filter((d) => d.kernel === all.at(-1)!.kernel);
+  }
+
+  epilogueRoom(node: Node): number {
+    const last = this.writersOf(node).at(-1);
+    if (!last?.kernel.hooks.includes("epilogue")) return 0;
+    return this.limits.maxStorageBuffers - last.kernel.bindings.filter((b) => b.access !== "uniform").length;
+  }
+
+  canPlace(node: Node, view: View): boolean {
+    const last = this.writersOf(node).at(-1);
+    if (!last?.kernel.hooks.includes("place")) return false;
+    const { shape } = node.outputs[0];
+    return last.kernel.width === 1 || vectorizes(shape, wholeLoop(shape), 0, [view]);
+  }
+
+  #record(node: Node, op: KernelOp<Attrs, OpInputs>): OpDispatch[] {
+    const dispatches: OpDispatch[] = [];
+    let scratches = 0;
+    const bound = (role: "input" | "output", index: number): OpMemory => {
+      const t = (role === "input" ? node.inputs : node.outputs)[index];
+      if (!t) throw new Error(`internal: ${op.name} has no ${role} ${index}`);
+      return { role, index, bytes: t.bytes, dtype: t.dtype };
+    };
+    op.lower(
+      {
+        traits: this.traits,
+        inputs: node.inputs,
+        outputs: node.outputs,
+        input: (i) => bound("input", i),
+        output: (i) => bound("output", i),
+        scratch: (bytes, dtype): OpMemory => ({ role: "scratch", index: scratches++, bytes, dtype }),
+        select: (kernels, params) => {
+          const kernel = kernels.find((k) => !k.fits || k.fits(params, this.traits));
+          if (!kernel) throw new Error(`internal: no kernel of ${op.name} fits ${JSON.stringify(params)}`);
+          return kernel;
+        },
+        dispatch: (kernel, params, buffers, consts) => {
+          dispatches.push({
+            kernel,
+            params,
+            // An op has no other handles than those it was given above.
+            buffers: buffers as Readonly<Record<string, OpMemory>>,
+            consts: { ...this.#constsOf(kernel, params), ...consts },
+          });
+        },
+      },
+      node.attrs,
+    );
+    return dispatches;
+  }
+
+  /** Tunables as they are shipped, what follows from the problem, and tunables as this adapter has them. */
+  #constsOf(kernel: Kernel, params: Params): Consts {
+    const shipped: Record<string, number> = {};
+    for (const [name, [first]] of Object.entries(kernel.tunables ?? {})) if (first !== undefined) shipped[name] = first;
+    return { ...shipped, ...kernel.consts?.(params, this.traits), ...this.limits.tuned?.(kernel, params) };
+  }
+}
+
+const writesFirstOutput = ({ kernel, buffers }: OpDispatch): boolean =>
+  kernel.bindings.some((b) => {
+    const memory = buffers[b.name];
+    return b.access === "read_write" && memory?.role === "output" && memory.index === 0;
+  });

@@ -1,0 +1,189 @@
+// How the loops of a reduction are cut: over outer axes (columns: neighbouring threads read neighbouring columns) or
+// inner axes (rows); into chunks where they are long; by workgroups where these hold whole columns.
+import type { Traits } from "../../kernels/kernel.ts";
+import type { ReduceOp } from "../op.ts";
+import { show, sizeOf } from "../shape.ts";
+import type { Node, Tensor } from "../tensor.ts";
+import { type StoredTensors, identityAccess } from "../fuse/access.ts";
+import type { Chain } from "../fuse/stage.ts";
+import { HookContext } from "../wgsl/context.ts";
+import { type DispatchParts, type TypeAliases, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { type Ahead, emitFunction } from "../wgsl/emit.ts";
+import { Expression } from "../wgsl/expression.ts";
+import { type LoopVariable, innerSize, vectorizes } from "../wgsl/indexer.ts";
+import type { Memory } from "../fuse/memory.ts";
+
+export interface ReduceStage {
+  readonly node: Node;
+  readonly chain: Chain;
+  /** The chain's epilogue, where there is one. */
+  readonly tail: Expression | undefined;
+  readonly traits: Traits;
+  readonly stored: StoredTensors;
+  memoryOf(t: Tensor): Memory;
+  newScratch(bytes: number): Memory;
+}
+
+/** What a reduction runs over: outputs `o` along the kept axes, elements `r` of each along the reduced ones. */
+export interface Axes {
+  readonly domain: readonly number[];
+  readonly reduced: readonly number[];
+  readonly kept: readonly number[];
+  /** Outputs, and elements of each. */
+  readonly outs: number;
+  readonly count: number;
+  /** Whether the innermost dimension is kept: the reduced elements are columns. */
+  readonly columns: boolean;
+  readonly loop: readonly LoopVariable[];
+}
+
+export function axesOf(node: Node): Axes {
+  const domain = firstInput(node).shape;
+  const reduced = (node.op as ReduceOp).axes(node.attrs);
+  const kept = domain.map((_, d) => d).filter((d) => !reduced.includes(d));
+  const outs = sizeOf(kept.map((d) => domain[d]!));
+  return {
+    domain,
+    reduced,
+    kept,
+    outs,
+    count: sizeOf(reduced.map((d) => domain[d]!)),
+    columns: outs > 1 && kept.includes(domain.findLastIndex((n) => n !== 1)),
+    loop: [
+      { name: "o", dims: kept },
+      { name: "r", dims: reduced },
+    ],
+  };
+}
+
+export const firstInput = (node: Node): Tensor => node.inputs[0]!;
+
+/** How the loops of a reduction are cut. */
+export interface LoopShape {
+  readonly columns: boolean;
+  readonly width: 1 | 4;
+  readonly outs: number;
+  readonly count: number;
+  /** Chunks that each output's elements are cut into, and elements (or fours) of a chunk. */
+  readonly splits: number;
+  readonly chunk: number;
+}
+
+/** A reduction's loops and expressions, and the parts that every dispatch that walks them has. */
+export interface Walk {
+  readonly shape: LoopShape;
+  readonly context: HookContext;
+  readonly parts: Omit<DispatchParts, "kernel" | "buffers" | "params" | "aliases"> & { readonly aliases: TypeAliases };
+  /** The hook that gives an element of the i-th input. */
+  hook(name: string, i: number, ahead?: Ahead): string;
+}
+
+/** Undefined where the reduction has no output. */
+export function walkOf(stage: ReduceStage): Walk | undefined {
+  const { node } = stage;
+  const axes = axesOf(node);
+  if (axes.outs === 0) return undefined;
+  const access = identityAccess(axes.domain);
+  const expressions = node.inputs.map((t) => new Expression(t, t.shape, access, stage.stored));
+  const shape = cutLoops(stage, axes, expressions);
+  const context = new HookContext(shape.width);
+  const x = firstInput(node);
+  return {
+    shape,
+    context,
+    hook: (name, i, ahead) =>
+      emitFunction(`fn ${name}(o : u32, r : u32) -> F`, expressions[i]!, context, axes.loop, shape.columns ? 0 : 1, {
+        ahead,
+      }),
+    parts: {
+      label: `${node.op.name} ${show(axes.domain)} over ${show(axes.reduced)}`,
+      context,
+      aliases: typeAliases(shape.width),
+      cost: {
+        flops: expressions.reduce((n, e) => n + e.steps.length, 0) * x.size,
+        bytes: expressions.flatMap((e) => e.leaves).reduce((n, t) => n + Math.min(t.bytes, x.bytes), 0),
+      },
+    },
+  };
+}
+
+/** Threads that a reduction is cut for, and the most elements that one pass sums whatever its threads. */
+const CPU_CUT = { threads: 256, alone: 32768 };
+const GPU_CUT = { threads: 16384, alone: 4096 };
+/** The longest sum of those, and the shortest chunk. */
+const LONGEST_ALONE = 1024;
+const SHORTEST_CHUNK = 64;
+
+function cutLoops(
+  { node, traits, chain, tail }: ReduceStage,
+  { domain, outs, count, columns, loop }: Axes,
+  expressions: readonly Expression[],
+): LoopShape {
+  const { combine } = node.op as ReduceOp;
+  // A second pass costs a dispatch, so only long sums are split: for more threads, and for less rounding.
+  const { threads, alone } = traits.cpu ? CPU_CUT : GPU_CUT;
+  const splitsOf = (lanes: number, length: number): number =>
+    outs * count <= alone && length <= LONGEST_ALONE
+      ? 1
+      : Math.max(1, Math.min(Math.ceil(threads / lanes), Math.ceil(length / SHORTEST_CHUNK)));
+  const cutAt = (width: 1 | 4): LoopShape => {
+    const lanes = columns ? outs / width : outs;
+    const length = columns ? count : count / width;
+    const splits = splitsOf(lanes, length);
+    const chunk = Math.max(1, Math.ceil(length / splits));
+    return { columns, width, outs, count, chunk, splits: columns ? Math.max(1, Math.ceil(length / chunk)) : splits };
+  };
+  const views = expressions.flatMap((e) => e.views);
+  const tailFits = !tail || !columns || innerSize(chain.domain, wholeLoop(chain.domain), 0, tail.views) % 4 === 0;
+  const byFours = (columns || combine !== "moments") && tailFits && vectorizes(domain, loop, columns ? 0 : 1, views);
+  if (!byFours) return cutAt(1);
+  const shape = cutAt(4);
+  // A row's lanes are joined before its epilogue, which is scalar: it needs a pass of its own, or a scalar walk.
+  const needsScalar = !columns && tail && (shape.splits === 1 || groupOf(traits, outs, count / 4));
+  return needsScalar ? cutAt(1) : shape;
+}
+
+/** Numbers of the kernels that walk columns or rows with an invocation each, in elements of the width. */
+export const walkParams = ({
+  columns,
+  width,
+  outs,
+  count,
+  chunk,
+  splits,
+}: LoopShape): Pick<LoopShape, "outs" | "count" | "chunk" | "splits"> => ({
+  outs: columns ? outs / width : outs,
+  count: columns ? count : count / width,
+  chunk,
+  splits,
+});
+
+/** Most workgroups of a dimension. */
+const MOST_GROUPS = 65535;
+
+/** Threads of a workgroup, and the neighbouring columns that they take together. */
+export interface Group {
+  readonly threads: number;
+  readonly wide: number;
+}
+
+/** The workgroup that holds whole columns of `count` elements; undefined where they are too long for one. */
+export function groupOf(traits: Traits, columns: number, count: number): Group | undefined {
+  const { threads, longest } = traits.cpu ? { threads: 64, longest: 1024 } : { threads: 256, longest: 16 };
+  let wide = 1;
+  while (wide < 16 && wide * 16 <= columns) wide *= 2;
+  return count * wide <= threads * longest && Math.ceil(columns / wide) <= MOST_GROUPS ? { threads, wide } : undefined;
+}
+
+/** Workgroups that a stage is cut into where it is long enough. */
+export const WORKGROUPS = 256;
+
+/**
+ * The workgroup for parts of columns: its neighbouring columns are 64 bytes, which neighbouring threads read at once.
+ * `tiles`: workgroups beside each other.
+ */
+export function neighboursOf(traits: Traits, columns: number, width: 1 | 4): Group & { readonly tiles: number } {
+  let wide = 16 / width;
+  while (wide >= 2 * columns) wide /= 2;
+  return { threads: traits.cpu ? 64 : 256, wide, tiles: Math.ceil(columns / wide) };
+}

@@ -1,0 +1,169 @@
+// The results of a program's runs: small ones wait in a ring of staging buffers, large ones where the latest run left
+// them. A run counts only once it has been read back.
+import { type TypedArray, decode } from "../dtype.ts";
+import { GpuValidationError, UsageError } from "../errors.ts";
+import type { Storage } from "../plan/memory.ts";
+import { type Built, type ProgramParts, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput } from "./build.ts";
+import { RUNS_AHEAD, type Staging, type StagingRing } from "./staging.ts";
+
+/** Values of a program's outputs, row-major. */
+export type Values<O extends string = string> = Record<O, TypedArray>;
+
+/** Runs of a software adapter that take longer than this are waited for before the GPU is asked. */
+const LONG_MS = 2;
+/** How much of the expected time is waited so. */
+const WAITED_SHARE = 0.9;
+/** What comes within this share of the expected time, or within LONG_MS, was there already. */
+const AT_ONCE = 0.02;
+/** The guess where it was. */
+const LOWERED = 0.85;
+
+export class Results<O extends string> {
+  readonly #parts: ProgramParts;
+  readonly #buffers: ReadonlyMap<Storage, GPUBuffer>;
+  readonly #status: GPUBuffer;
+  readonly #small: ReadonlyMap<string, SmallOutput>;
+  readonly #stagings: StagingRing;
+  #latest: Staging | undefined;
+  /** Runs known to be done: all below this number. */
+  #done = 0;
+  /** How long a run takes, as the last reads found: a software adapter is better left alone for that long. */
+  #expectedMs = 0;
+  #startedMs = 0;
+
+  constructor(parts: ProgramParts, { buffers, status, small, stagings }: Built) {
+    this.#parts = parts;
+    this.#buffers = buffers;
+    this.#status = status;
+    this.#small = new Map(small.map((s) => [s.name, s]));
+    this.#stagings = stagings;
+  }
+
+  /** Bytes of all staging buffers, and their number. */
+  get stagingBytes(): number {
+    return this.#stagings.count * this.#stagings.bytes;
+  }
+  get stagingCount(): number {
+    return this.#stagings.count;
+  }
+
+  /** Encodes the copies of a run's small results to where they wait, which it gives. */
+  encode(encoder: GPUCommandEncoder, run: number): Staging {
+    const staging = this.#stagings.take(run);
+    encoder.copyBufferToBuffer(this.#status, 0, staging.buffer, 0, STATUS_BYTES);
+    for (const { tensor, place, at } of this.#small.values()) {
+      if (tensor.size === 0) continue;
+      const buffer = this.#buffers.get(place.storage)!;
+      encoder.copyBufferToBuffer(buffer, place.offset, staging.buffer, at, wholeWords(tensor.bytes));
+    }
+    return staging;
+  }
+
+  /** Notes that the run whose results will wait there was submitted. */
+  submitted(staging: Staging): void {
+    this.#latest = staging;
+    this.#startedMs = performance.now();
+  }
+
+  /** Resolves once at most RUNS_AHEAD − 1 of `runs` runs are under way. */
+  async ready(runs: number): Promise<void> {
+    const oldest = runs - RUNS_AHEAD;
+    if (oldest < this.#done) return;
+    const staging = this.#stagings.find(oldest);
+    if (!staging || staging.reading) return;
+    await this.#fetch(staging);
+  }
+
+  /** Values of the latest run's outputs (all, or those named). */
+  read<K extends O>(names: readonly K[]): Promise<Values<K>> {
+    return this.#read(this.#latest, names);
+  }
+
+  /** As read(), of run number `run`, which is `back` runs before the latest. */
+  readEarlier<K extends O>(run: number, back: number, names: readonly K[]): Promise<Values<K>> {
+    const { name, outputs } = this.#parts;
+    const staging = this.#stagings.find(run);
+    if (this.#latest && !staging)
+      throw new UsageError(
+        `program ${name}: results of ${back} runs before the latest are gone or never were; ` +
+          `${RUNS_AHEAD - 1} are kept`,
+      );
+    const wanted = names.length ? names : ([...outputs.keys()] as K[]).filter((n) => this.#small.has(n));
+    const large = wanted.find((n) => outputs.has(n) && !this.#small.has(n));
+    if (large && back > 0)
+      throw new UsageError(
+        `program ${name}: output "${large}" is kept of the latest run only, for it is larger than ` +
+          `${SMALL_OUTPUT} bytes; use read()`,
+      );
+    return this.#read(staging, wanted);
+  }
+
+  async #read<K extends O>(staging: Staging | undefined, names: readonly K[]): Promise<Values<K>> {
+    const { outputs, name } = this.#parts;
+    if (!staging) throw new UsageError(`program ${name} has not run yet; call run() before read()`);
+    if (staging.reading) throw new UsageError(`the latest run of program ${name} is being read already`);
+    const wanted = names.length ? names : ([...outputs.keys()] as K[]);
+    for (const n of wanted)
+      if (!outputs.has(n))
+        throw new UsageError(`program ${name} has no output "${n}"; its outputs are ${[...outputs.keys()].join(", ")}`);
+    const copy = await this.#fetch(staging);
+    const values = {} as Values<K>;
+    for (const n of wanted) {
+      const { dtype, size } = outputs.get(n)!;
+      values[n] = decode(dtype, await this.#bytesOf(n, copy), size);
+    }
+    return values;
+  }
+
+  /** An output's bytes: of a small one from the staging buffer's copy. */
+  async #bytesOf(name: O, copy: ArrayBuffer): Promise<ArrayBuffer> {
+    const { gpu, outputs, plan } = this.#parts;
+    const tensor = outputs.get(name)!;
+    if (tensor.size === 0) return new ArrayBuffer(0);
+    const small = this.#small.get(name);
+    if (small) return copy.slice(small.at, small.at + wholeWords(tensor.bytes));
+    const { storage, offset } = plan.placeOf(tensor);
+    return gpu.readBuffer(this.#buffers.get(storage)!, offset, tensor.bytes);
+  }
+
+  /** What a run left in its staging buffer, once it has; throws if the GPU did not execute it. */
+  async #fetch(staging: Staging): Promise<ArrayBuffer> {
+    const { gpu, name } = this.#parts;
+    const { run } = staging;
+    staging.reading = true;
+    try {
+      if (gpu.traits.cpu && this.#expectedMs > LONG_MS) await this.#leaveAlone();
+      const asked = performance.now();
+      await gpu.map(staging.buffer);
+      // A first run tells nothing: drivers compile in it.
+      if (staging.run > 0) this.#learn(performance.now() - asked);
+      const copy = staging.buffer.getMappedRange().slice(0);
+      staging.buffer.unmap();
+      const finished = new DataView(copy).getUint32(0, true);
+      if (finished !== staging.run >>> 0)
+        throw new GpuValidationError(`run ${staging.run} of program ${name} did not execute on the GPU`);
+      this.#done = Math.max(this.#done, run + 1);
+      return copy;
+    } finally {
+      staging.reading = false;
+    }
+  }
+
+  async #leaveAlone(): Promise<void> {
+    const elapsed = performance.now() - this.#startedMs;
+    await new Promise((done) => setTimeout(done, WAITED_SHARE * this.#expectedMs - elapsed));
+  }
+
+  /** What was there at once may have been there for long: the guess was too high. */
+  #learn(waitedMs: number): void {
+    const atOnce = waitedMs < Math.max(LONG_MS, AT_ONCE * this.#expectedMs);
+    this.#expectedMs = atOnce ? LOWERED * this.#expectedMs : performance.now() - this.#startedMs;
+  }
+
+  dispose(): void {
+    this.#stagings.dispose();
+  }
+}
+
+/** Copies are of whole words. */
+const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;

@@ -1,0 +1,51 @@
+// How the families cut a problem into workgroups, invocations and chunks.
+import type { Kernel, Traits } from "./kernel.ts";
+
+export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
+
+/** Workgroup counts for `count` workgroups, folded from x into y beyond 65,535, times `z`. */
+export function fold(count: number, z = 1): [x: number, y: number, z: number] {
+  const y = Math.max(1, ceilDiv(count, 65535));
+  return [Math.max(1, ceilDiv(count, y)), y, z];
+}
+
+/** Whether invocations can share loads by fours, and gain by it: an adapter on a CPU with subgroups. */
+export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
+
+/**
+ * vec4s (of `size` channels) per invocation. Three and more need fewer loads but spill registers, which costs a CPU
+ * more.
+ */
+export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
+/** Channels per invocation of a scalar kernel. */
+export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
+
+/** Workgroups below which a GPU idles. */
+const BUSY = 128;
+/**
+ * vec4s of columns per invocation of a 64 × 32·NB workgroup tile: one where the columns are few, or all tiles of
+ * `rows` × `size` would leave a GPU idle.
+ */
+export const columnBlocks = (rows: number, size: number): number =>
+  size <= 32 || ceilDiv(rows, 64) * ceilDiv(size, 64) < BUSY ? 1 : 2;
+
+/** A sum cut into `chunks` of `chunk` steps each, the last perhaps shorter; `sum-partials` joins them. */
+export type Chunks = { readonly chunk: number; readonly chunks: number };
+
+/** Terms that an implicit product sums in one step. */
+const STEP_TERMS = 16;
+/** Fewest steps of a chunk, 256 terms: shorter ones cost more to join than they gain. */
+const FEWEST_STEPS = 16;
+
+/**
+ * How an implicit product's sum of `depth` terms is cut where its tiles alone leave a GPU idle. One chunk for a kernel
+ * that takes none.
+ */
+export function splitDepth<P>(kernel: Kernel<P, P & Chunks>, p: P, depth: number, traits: Traits): Chunks {
+  const steps = ceilDiv(depth, STEP_TERMS);
+  const whole = { chunk: steps, chunks: 1 };
+  if (!kernel.params.some((f) => f.name === "chunks")) return whole;
+  const [x, y, z] = kernel.workgroups!({ ...p, ...whole }, kernel.consts!(p, traits));
+  const chunk = Math.max(ceilDiv(steps, ceilDiv(BUSY, x * y * z)), Math.min(steps, FEWEST_STEPS));
+  return { chunk, chunks: ceilDiv(steps, chunk) };
+}
