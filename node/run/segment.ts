@@ -84,13 +84,18 @@ export class VolumeSegmenter {
     const slices = new Float32Array(depth * n);
     const mask = new Uint8Array(image.data.length);
     for (let z = 0; z < depth; z++) imageSlice(image, z, range, grid, slices, z * n);
-    const probability = await segmentSlices(this.program, slices, size, BATCH);
+    const probability = await this.probabilities(slices);
     for (let z = 0; z < depth; z++) {
       const here = probability.subarray(z * n * outputs, (z + 1) * n * outputs);
       if (outputs === 1) placePrediction(here, image, z, grid, mask, threshold);
       else placeClasses(here, outputs, image, z, grid, mask);
     }
     return mask;
+  }
+
+  /** Probabilities [count, size, size, K] of slices [count, size, size] on the training grid, in [−1, 1]. */
+  probabilities(slices: Float32Array): Promise<Float32Array> {
+    return segmentSlices(this.program, slices, this.config.data.size, BATCH);
   }
 
   dispose(): void {
