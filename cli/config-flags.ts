@@ -114,7 +114,15 @@ const FLAGS: readonly FieldFlag[] = [
     says: "ImageNet weights of VGG19, .safetensors or .pth, with torchvision's names (random weights from the seed)",
   },
 ];
-const PLAIN = ["flip", "degrees", "scale", "elastic"].map((n) => `augmentation.${n}`);
+const PLAIN = [
+  "flip",
+  "degrees",
+  "scale",
+  "elastic",
+  "intensity.contrast",
+  "intensity.brightness",
+  "intensity.gamma",
+].map((n) => `augmentation.${n}`);
 
 /** The flags that set fields, as commander gives them. */
 export type FlagValues = Readonly<Record<string, unknown>> & {

@@ -2,30 +2,28 @@
 // patients; trains the student with CT alone and with CMEDL+pMRI; tests both on patients that neither saw.
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { SliceSet } from "../data/slices.ts";
 import type { Device } from "../engine/index.ts";
 import { summarize } from "../metrics/summary.ts";
 import { CommandError } from "../node/errors.ts";
+import { PaysData, type PaysSets } from "../node/experiment/pays-data.ts";
+import { type PlannedPaysJob, planPays } from "../node/experiment/pays-run.ts";
 import { exists, writeAtomic } from "../node/files.ts";
 import { Narrator, clock } from "../node/narrator.ts";
-import { comparisonPng } from "../node/run/pictures.ts";
 import { RunFolder } from "../node/run/folder.ts";
+import { comparisonPng } from "../node/run/pictures.ts";
 import { VolumeSegmenter } from "../node/run/segment.ts";
-import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { PHANTOM_FIELD_MM, phantomSource } from "../node/run/source.ts";
 import { trainRun } from "../node/run/train.ts";
-import type { PartialConfig, RegimeName, TrainConfig } from "../train/config/config.ts";
-import { presetConfig } from "../train/config/presets.ts";
-import { FEW_LABELLED, RECIPE_LENGTH, WITH_TRANSLATED, recipe } from "../train/recipe.ts";
+import type { TrainConfig } from "../train/config/config.ts";
+import { PAYS_EPOCHS, PAYS_ROWS, type PaysJob, type PaysWord, paysSteps } from "../train/pays.ts";
 import { type ValidationDice, diceByCase } from "../train/validation.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
-/** At this size both runs train in a few minutes on two cores without a GPU. */
+/** At these sizes both runs train in a few minutes on two cores without a GPU. */
 const SIZE = 32;
-const GENERATOR_WIDTH = 4;
-/** CT patients that are there; the first few of those that train have labels. */
-const CT_PATIENTS = { train: 12, validate: 4, test: 48 };
-const MR_PATIENTS = { train: FEW_LABELLED.teacher, validate: 0, test: 0 };
+const GENERATOR = 4;
+/** CT patients with labels. */
+const LABELLED = 3;
+const STEPS = paysSteps(SIZE) / PAYS_EPOCHS;
 
 interface DemoFlags {
   out?: string;
@@ -38,14 +36,14 @@ export function register(command: Command): void {
   command
     .option("--out <folder>", "folder for the runs (default: runs/demo, runs/demo-2, …)")
     .option("--seed <n>", "seed of the phantoms and of every random choice", "0")
-    .option("--epochs <n>", `epochs of both runs, of ${RECIPE_LENGTH.steps} steps`, String(RECIPE_LENGTH.epochs));
+    .option("--epochs <n>", `epochs of both runs, of ${STEPS} steps`, String(PAYS_EPOCHS));
   addDeviceFlag(command)
     .addHelpText(
       "after",
       `
-The student segments CT. ${FEW_LABELLED.student} CT patients and ${FEW_LABELLED.teacher} MR patients have labels. CT only learns from the former;
-CMEDL+pMRI also from MR translated to CT, and by hints of the MR teacher. Both train equally long,
-and are tested after the last epoch on ${CT_PATIENTS.test} CT patients that neither saw.
+The student segments CT, of which ${LABELLED} patients have labels. CT only learns from these; CMEDL+pMRI also
+from labelled MR of other patients: translated to CT, and by hints of a teacher that segments it.
+Both train equally long, and are tested after the last epoch on 48 CT patients that neither saw.
 
 Examples:
   cmedl demo
@@ -60,50 +58,33 @@ async function demo(flags: DemoFlags): Promise<void> {
   const started = performance.now();
   const narrator = new Narrator();
   const out = flags.out ?? (await freeName("runs/demo"));
-  const student = phantomSource("CT", SIZE, seed, CT_PATIENTS);
-  const teacher = phantomSource("MR", SIZE, seed, MR_PATIENTS);
-  const ids = student.cases.map((c) => c.id);
-  const cases = {
-    studentTrain: ids.slice(0, FEW_LABELLED.student),
-    studentVal: ids.slice(CT_PATIENTS.train, CT_PATIENTS.train + CT_PATIENTS.validate),
-    teacherTrain: teacher.cases.map((c) => c.id),
-  };
-  const configOf = (regime: RegimeName, ...more: PartialConfig[]): TrainConfig =>
-    presetConfig(
-      regime,
-      { data: { size: SIZE, fieldMm: PHANTOM_FIELD_MM, labels: null } } satisfies PartialConfig,
-      recipe(GENERATOR_WIDTH),
-      ...more,
-      { seed, cases, optimization: { epochs, decayFrom: Math.floor(epochs / 2) } } satisfies PartialConfig,
-    );
-  const alone = configOf("ct-only");
-  const taught = configOf("cmedl", WITH_TRANSLATED);
-  const sets = await loadRunSets(taught, { student, teacher }, narrator);
-  const testIds = ids.slice(CT_PATIENTS.train + CT_PATIENTS.validate);
-  const test = (
-    await loadRunSets(
-      { ...alone, cases: { ...cases, studentVal: testIds } },
-      { student },
-      new Narrator({ quiet: true }),
-    )
-  ).validation;
+  const data = PaysData.phantoms(SIZE, narrator);
+  const jobs = (["ct", "pmri"] as const).map((word) => jobOf(word, seed));
+  const [alone, taught] = (await planPays(jobs, data, {
+    size: SIZE,
+    generator: GENERATOR,
+    steps: epochs * STEPS,
+    given: [{ value: { optimization: { epochs } }, locate: (error) => error }],
+  })) as [PlannedPaysJob, PlannedPaysJob];
+  const sets = await data.sets(taught.config, taught.test);
+  const { cases } = taught.config;
   narrator.say(
     `phantoms: ${cases.studentTrain.length} labelled CT patients and ${cases.teacherTrain.length} labelled MR patients ` +
       `train (${sets.student.count} and ${sets.teacher?.count ?? 0} slices of ${SIZE} × ${SIZE}), ` +
-      `${cases.studentVal.length} CT patients validate, ${testIds.length} are kept for the test`,
+      `${taught.test.length} other CT patients are kept for the test`,
   );
 
   using device = await openDevice(narrator, flags.device);
-  const all: Surroundings = { device, sets, test, narrator };
+  const around: Surroundings = { device, sets, narrator };
   narrator.say("1 of 2: CT only, the baseline");
-  const baseline = await trainAndTest(alone, join(out, "ct-only"), all);
+  const baseline = await trainAndTest(alone.config, join(out, "ct-only"), around);
   narrator.say("2 of 2: CMEDL+pMRI, taught by MR");
-  const cmedl = await trainAndTest(taught, join(out, "cmedl"), all);
+  const cmedl = await trainAndTest(taught.config, join(out, "cmedl"), around);
 
   const picture = join(out, "demo.png");
-  await writeAtomic(picture, comparisonPng(test, baseline.probability, cmedl.probability, cmedl.translated));
+  await writeAtomic(picture, comparisonPng(sets.test, baseline.probability, cmedl.probability, cmedl.translated));
   process.stdout.write(`
-Dice on ${testIds.length} CT patients that neither run saw, after the last epoch:
+Dice on ${taught.test.length} CT patients that neither run saw, after the last epoch:
 ${resultText("CT only", baseline)}
 ${resultText("CMEDL+pMRI", cmedl)}
 
@@ -126,10 +107,13 @@ function readFlags(flags: DemoFlags): { seed: number; epochs: number } {
   return { seed, epochs };
 }
 
+function jobOf(word: PaysWord, seed: number): PaysJob {
+  return { id: word, row: PAYS_ROWS.find((row) => row.word === word)!, seed, patients: LABELLED };
+}
+
 interface Surroundings {
   readonly device: Device;
-  readonly sets: RunSets;
-  readonly test: SliceSet;
+  readonly sets: PaysSets;
   readonly narrator: Narrator;
 }
 
@@ -145,8 +129,9 @@ interface Tested {
 async function trainAndTest(
   config: TrainConfig,
   path: string,
-  { device, sets, test, narrator }: Surroundings,
+  { device, sets, narrator }: Surroundings,
 ): Promise<Tested> {
+  const { test } = sets;
   const run = await RunFolder.create(path);
   await run.writeConfig(config);
   await trainRun(device, config, sets, run, narrator);

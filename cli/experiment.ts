@@ -13,6 +13,7 @@ import { Narrator, clock } from "../node/narrator.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
 import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
+import { registerPays } from "./experiment-pays.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 
 interface ExperimentFlags extends FlagValues {
@@ -65,6 +66,8 @@ Examples:
   cmedl experiment hints --data phantom --size 32 --epochs 5 --seeds 3`,
     )
     .action(experiment);
+  command.enablePositionalOptions();
+  registerPays(command);
 }
 
 /** An experiment's lines of the help: its title, and below it its rows. */

@@ -74,6 +74,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .showSuggestionAfterError()
+    .enablePositionalOptions() // flags after a command's name are that command's
     .exitOverride()
     .configureOutput({ outputError: () => {} }) // exitOf has it
     .addHelpText("after", examples);

@@ -14,7 +14,23 @@ export interface AugmentationConfig {
   elastic: number;
   /** Points of that field along a side. */
   elasticGrid: number;
+  /** Changes of an image's values; absent or all 0: the values as they are. */
+  intensity?: IntensityChange;
 }
+
+/** Ranges of what is drawn for an image's values, which lie within −1 … 1. */
+export interface IntensityChange {
+  /** Values are multiplied by a factor within 1 ± this. */
+  contrast: number;
+  /** Values are shifted by a number within ± this. */
+  brightness: number;
+  /** Values, brought to 0 … 1, are raised to a power within 1 ± this. */
+  gamma: number;
+}
+
+/** Whether there is anything to draw for an image's values. */
+export const changesIntensity = ({ intensity }: AugmentationConfig): boolean =>
+  intensity !== undefined && Object.values(intensity).some((range) => range !== 0);
 
 export const defaultAugmentation: AugmentationConfig = {
   flip: 0.5,
@@ -86,6 +102,25 @@ export function drawTransforms(
       6 * i,
     );
     for (let p = 0; p < field; p++) drawn.elastic[field * i + p] = within(FIELD + p, elastic);
+  });
+  return drawn;
+}
+
+/**
+ * What happens to the values of the places `indices` of `epoch`: [N, 3], power, factor and shift of each. As
+ * drawTransforms, from a stream of its own.
+ */
+export function drawIntensities(
+  { contrast, brightness, gamma }: IntensityChange,
+  key: number,
+  epoch: number,
+  indices: readonly number[],
+): Float32Array {
+  const drawn = new Float32Array(3 * indices.length);
+  indices.forEach((index, i) => {
+    const k = keyOf(key, epoch, index);
+    const within = (n: number, range: number): number => (2 * uniform(k, n) - 1) * range;
+    drawn.set([1 + within(0, gamma), 1 + within(1, contrast), within(2, brightness)], 3 * i);
   });
   return drawn;
 }

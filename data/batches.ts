@@ -1,17 +1,18 @@
 // Unpaired batches: two sets, each shuffled by its own stream. A batch follows from (seed, epoch, step) alone: a
 // resume needs counters only.
 import { DataError } from "./errors.ts";
-import { type AugmentationConfig, drawTransforms } from "./augment.ts";
+import { type AugmentationConfig, changesIntensity, drawIntensities, drawTransforms } from "./augment.ts";
 import { keyOf, permutation } from "./random.ts";
 import type { SliceSet } from "./slices.ts";
 
 /**
  * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]. With
  * augmentation also how the GPU transforms them: affine maps t [N, 6] and elastic fields e [N, G, G, 2], as in
- * Transforms.
+ * Transforms, and changes of the images' values i [N, 3] where drawIntensities is asked for any.
  */
 export type BatchBuffers = Readonly<
-  Record<"xC" | "yC" | "xM" | "yM", Float32Array> & Partial<Record<"tC" | "eC" | "tM" | "eM", Float32Array>>
+  Record<"xC" | "yC" | "xM" | "yM", Float32Array> &
+    Partial<Record<"tC" | "eC" | "iC" | "tM" | "eM" | "iM", Float32Array>>
 >;
 
 export interface BatchOptions {
@@ -96,7 +97,15 @@ export class UnpairedBatches {
     const image = [batch, size, size, 1];
     const t = [batch, 6];
     const e = augment && [batch, augment.elasticGrid, augment.elasticGrid, 2];
-    return { xC: image, yC: image, xM: image, yM: image, ...(e && { tC: t, eC: e, tM: t, eM: e }) };
+    const i = augment && changesIntensity(augment) && [batch, 3];
+    return {
+      xC: image,
+      yC: image,
+      xM: image,
+      yM: image,
+      ...(e && { tC: t, eC: e, tM: t, eM: e }),
+      ...(i && { iC: i, iM: i }),
+    };
   }
 
   /** New buffers of the right size. */
@@ -115,8 +124,8 @@ export class UnpairedBatches {
 
   /** Fills the buffers with the batch of `step` in `epoch`. */
   fill(epoch: number, step: number, out: BatchBuffers): void {
-    this.#fill("student", this.student, epoch, step, out.xC, out.yC, out.tC, out.eC);
-    this.#fill("teacher", this.teacher, epoch, step, out.xM, out.yM, out.tM, out.eM);
+    this.#fill("student", this.student, epoch, step, out.xC, out.yC, out.tC, out.eC, out.iC);
+    this.#fill("teacher", this.teacher, epoch, step, out.xM, out.yM, out.tM, out.eM, out.iM);
   }
 
   #fill(
@@ -128,6 +137,7 @@ export class UnpairedBatches {
     y: Float32Array,
     t?: Float32Array,
     e?: Float32Array,
+    values?: Float32Array,
   ): void {
     const n = set.size * set.size;
     const { augment, seed } = this.options;
@@ -138,13 +148,11 @@ export class UnpairedBatches {
     });
     if (!augment) return;
     // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.
-    const drawn = drawTransforms(
-      augment,
-      keyOf(seed, "augment", role),
-      epoch,
-      slices.map((_, i) => step * this.batch + i),
-    );
+    const places = slices.map((_, i) => step * this.batch + i);
+    const drawn = drawTransforms(augment, keyOf(seed, "augment", role), epoch, places);
     t?.set(drawn.affine);
     e?.set(drawn.elastic);
+    if (augment.intensity)
+      values?.set(drawIntensities(augment.intensity, keyOf(seed, "intensity", role), epoch, places));
   }
 }

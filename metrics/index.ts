@@ -1,6 +1,7 @@
 // How well a segmentation agrees with the expert's.
 export { type EmptyRule, type Overlap, addOverlap, dice, diceOf, meanDice, overlap } from "./dice.ts";
 export { squaredDistances } from "./distance-transform.ts";
+export { type Interval, meanInterval } from "./interval.ts";
 export { type Summary, summarize } from "./summary.ts";
 export {
   type DirectedDistances,

@@ -1,5 +1,5 @@
-// Augmentation on the GPU, as part of the step's program: one transform for image and mask, by the numbers that
-// data/augment.ts drew.
+// Augmentation on the GPU, as part of the step's program: one transform for image and mask and a change of the image's
+// values, by the numbers that data/augment.ts drew.
 import {
   type Tensor,
   abs,
@@ -13,6 +13,7 @@ import {
   maximum,
   minimum,
   mul,
+  pow,
   reshape,
   slice,
   stack,
@@ -97,14 +98,32 @@ export function augment(image: Tensor, mask: Tensor, affine: Tensor, elastic: Te
 }
 
 /**
- * `step` on batches that are augmented first, where their inputs hold transforms tC, eC, tM, eM; `step` itself where
- * not. To be traced.
+ * image [N, H, W, C] of values in −1 … 1, each slice by its power γ, factor c and shift b of changes [N, 3]: of
+ * u = (x + 1) / 2 the value c (2 u^γ − 1) + b, clamped to −1 … 1.
+ */
+export function changeIntensity(image: Tensor, changes: Tensor): Tensor {
+  const number = (k: number): Tensor =>
+    expand(reshape(slice(changes, [null, [k, k + 1]]), [image.shape[0], 1, 1, 1]), image.shape);
+  const brought = clamp(mul(add(image, 1), 0.5), { min: 0, max: 1 });
+  const curved = sub(mul(pow(brought, number(0)), 2), 1);
+  return clamp(add(mul(curved, number(1)), number(2)), { min: -1, max: 1 });
+}
+
+/**
+ * `step` on batches that are augmented first, where their inputs hold transforms tC, eC, tM, eM and changes of values
+ * iC, iM; `step` itself where not. To be traced.
  */
 export const augmentedStep =
   <L>(step: (batch: Batch) => L) =>
-  ({ tC, eC, tM, eM, ...batch }: Readonly<Record<string, Tensor>>): L => {
+  ({ tC, eC, iC, tM, eM, iM, ...batch }: Readonly<Record<string, Tensor>>): L => {
     const { xC, yC, xM, yM } = batch;
     const C = tC ? augment(xC, yC, tC, eC) : { image: xC, mask: yC };
     const M = tM ? augment(xM, yM, tM, eM) : { image: xM, mask: yM };
-    return step({ ...batch, xC: C.image, yC: C.mask, xM: M.image, yM: M.mask });
+    return step({
+      ...batch,
+      xC: iC ? changeIntensity(C.image, iC) : C.image,
+      yC: C.mask,
+      xM: iM ? changeIntensity(M.image, iM) : M.image,
+      yM: M.mask,
+    });
   };

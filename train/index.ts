@@ -1,6 +1,6 @@
 // What a training step is made of, the loop that runs it, and the files that keep it.
 export { Adam, type AdamOptions } from "./adam.ts";
-export { augment, augmentedStep, displacement } from "./augment.ts";
+export { augment, augmentedStep, changeIntensity, displacement } from "./augment.ts";
 export {
   type Checkpoint,
   type Progress,

@@ -163,7 +163,8 @@ export class ExperimentData {
   }
 }
 
-async function foldersOf(
+/** The folders that are named, made absolute. Throws CommandError where one is not there or none is named. */
+export async function foldersOf(
   { data, student, teacher }: NamedFolders,
   below: readonly [string, string],
 ): Promise<[student: string, teacher: string]> {

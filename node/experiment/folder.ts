@@ -72,6 +72,12 @@ export class ExperimentFolder {
     return decided;
   }
 
+  /** What a JSON file of the folder holds; undefined where it is not there. Throws DataError. */
+  async read<T>(name: string): Promise<T | undefined> {
+    const file = join(this.path, name);
+    return (await exists(file)) ? readJson<T>(file) : undefined;
+  }
+
   async write(name: string, content: string): Promise<void> {
     await mkdir(this.path, { recursive: true });
     await writeAtomic(join(this.path, name), content);

@@ -6,7 +6,7 @@ import { CommandError } from "../errors.ts";
 import { type Narrator, clock } from "../narrator.ts";
 import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
 import type { RunFolder } from "../run/folder.ts";
-import { trainRun } from "../run/train.ts";
+import { type TrainRunOptions, trainRun } from "../run/train.ts";
 import type { ExperimentData } from "./data.ts";
 import type { ExperimentFolder } from "./folder.ts";
 import { type PlannedJob, isSwapped, rowName } from "./jobs.ts";
@@ -86,16 +86,33 @@ async function runJob(
   return found;
 }
 
-/** A job's run, trained to its end now or before; `isNew` where all of it was trained now. */
-async function trainJob(
-  job: PlannedJob,
-  length: Length,
-  { data, folder, narrator, open, command }: Surroundings,
-): Promise<{ run: RunFolder; isNew: boolean }> {
+/** A job's run, trained to its end. */
+function trainJob(job: PlannedJob, length: Length, around: Surroundings): Promise<TrainedRun> {
+  const { data, narrator, open } = around;
   const config = withLength(job.config, length);
-  const { run, state } = await folder.run(job.id, config);
+  return trainToEnd(job.id, config, around, async (run, from) => {
+    const sets = await data.sets(config, isSwapped(job));
+    using device = await open();
+    await trainRun(device, config, sets, run, narrator, from);
+  });
+}
+
+export interface TrainedRun {
+  readonly run: RunFolder;
+  /** Whether all of it was trained now. */
+  readonly isNew: boolean;
+}
+
+/** The run `id`, which `train` trains to its end, from its last checkpoint where it was begun, unless it is done. */
+export async function trainToEnd(
+  id: string,
+  config: TrainConfig,
+  { folder, narrator, command }: Pick<Surroundings, "folder" | "narrator" | "command">,
+  train: (run: RunFolder, from: TrainRunOptions) => Promise<void>,
+): Promise<TrainedRun> {
+  const { run, state } = await folder.run(id, config);
   if (state === "finished") {
-    narrator.say(`${job.id} is trained already`);
+    narrator.say(`${id} is trained already`);
     return { run, isNew: false };
   }
   const from =
@@ -103,13 +120,9 @@ async function trainJob(
   if (from) {
     const { epoch, step, steps } = from.checkpoint.progress;
     await run.truncateLog(steps);
-    narrator.say(`going on with ${job.id} at epoch ${epoch + 1}, step ${step + 1}`);
+    narrator.say(`going on with ${id} at epoch ${epoch + 1}, step ${step + 1}`);
   }
-  await keepsGoing(command, async () => {
-    const sets = await data.sets(config, isSwapped(job));
-    using device = await open();
-    await trainRun(device, config, sets, run, narrator, from ? { from } : {});
-  });
+  await keepsGoing(command, () => train(run, from ? { from } : {}));
   return { run, isNew: state === "new" };
 }
 

@@ -77,11 +77,6 @@ export class VolumeSegmenter {
     );
   }
 
-  /** Probabilities [count, size, size, K] of prepared slices [count, size, size] in [−1, 1]. */
-  probabilities(images: Float32Array): Promise<Float32Array> {
-    return segmentSlices(this.program, images, this.config.data.size, BATCH);
-  }
-
   /** Pseudo images [count, size, size] of prepared slices; undefined where the regime translates nothing. */
   async translated(images: Float32Array): Promise<Float32Array | undefined> {
     const { size } = this.config.data;
@@ -115,6 +110,11 @@ export class VolumeSegmenter {
       else placeClasses(here, outputs, image, z, grid, mask);
     }
     return mask;
+  }
+
+  /** Probabilities [count, size, size, K] of slices [count, size, size] on the training grid, in [−1, 1]. */
+  probabilities(slices: Float32Array): Promise<Float32Array> {
+    return segmentSlices(this.program, slices, this.config.data.size, BATCH);
   }
 
   dispose(): void {

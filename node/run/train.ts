@@ -1,4 +1,5 @@
 // One training run on prepared slices: `train`, `experiment` and `demo` all are this.
+import { changesIntensity } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import type { Device } from "../../engine/index.ts";
 import { setInferenceStatistics } from "../../models/blocks.ts";
@@ -98,7 +99,7 @@ function batchesOf(
   sets: RunSets,
 ): UnpairedBatches {
   const { flip, degrees, scale, elastic } = augmentation;
-  const augments = flip || degrees || scale || elastic;
+  const augments = flip || degrees || scale || elastic || changesIntensity(augmentation);
   // A regime without a teacher looks at the student's half of a batch only.
   return new UnpairedBatches(sets.student, sets.teacher ?? sets.student, {
     batch,

@@ -1,6 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type AugmentationConfig, affineOf, defaultAugmentation, drawTransforms } from "../../data/augment.ts";
+import {
+  type AugmentationConfig,
+  affineOf,
+  changesIntensity,
+  defaultAugmentation,
+  drawIntensities,
+  drawTransforms,
+} from "../../data/augment.ts";
 import { displacement } from "../reference/augment.ts";
 
 const test = suite("augment");
@@ -67,6 +74,30 @@ test("every draw keeps its bounds and reaches near them", () => {
     assert.ok(least >= low - 1e-6 && most <= high + 1e-6, `${name} ${least} … ${most}`);
     assert.ok(least < low + rim && most > high - rim, `${name} ${least} … ${most}`);
   }
+});
+
+test("changes of values keep their bounds, reach near them, and depend on key, epoch and place alone", () => {
+  const n = 500;
+  const ranges = { contrast: 0.4, brightness: 0.2, gamma: 0.3 };
+  const drawn = drawIntensities(ranges, 7, 3, places(n));
+  for (const [k, middle, range] of [
+    [0, 1, 0.3],
+    [1, 1, 0.4],
+    [2, 0, 0.2],
+  ] as const) {
+    const off = places(n).map((i) => Math.abs(drawn[3 * i + k]! - middle));
+    const most = Math.max(...off);
+    assert.ok(most <= range + 1e-6 && most > 0.97 * range, `${k}: ${most}`);
+  }
+  assert.equal(drawIntensities(ranges, 7, 3, [11, 2]), Float32Array.of(...drawn.slice(33, 36), ...drawn.slice(6, 9)));
+  assert.not.equal(drawIntensities(ranges, 8, 3, [0]), drawn.slice(0, 3));
+  assert.not.equal(drawIntensities(ranges, 7, 4, [0]), drawn.slice(0, 3));
+  const none = { contrast: 0, brightness: 0, gamma: 0 };
+  assert.equal([...drawIntensities(none, 7, 3, [4])].map(Math.abs), [1, 1, 0]);
+  assert.equal(
+    [undefined, none, { ...none, gamma: 0.1 }].map((intensity) => changesIntensity({ ...still, intensity })),
+    [false, false, true],
+  );
 });
 
 test("flip, angle, scale and field do not follow one another", () => {

@@ -39,7 +39,7 @@ for (const [text, sentence] of [
   ["epochs: 4", "1: epochs: unknown key; did you mean optimization.epochs?"],
   [
     "augmentation: {wobble: 1}",
-    "1: augmentation.wobble: unknown key; known here are flip, degrees, scale, elastic, elasticGrid",
+    "1: augmentation.wobble: unknown key; known here are flip, degrees, scale, elastic, elasticGrid, intensity",
   ],
   ["optimization:\n\n  batch: two", '3: optimization.batch: is "two"; give a whole number of at least 1'],
   ["optimization: 3", "1: optimization: is 3; give fields, such as rates: …"],

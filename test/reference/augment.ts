@@ -82,3 +82,13 @@ export function augment(
     }
   return out;
 }
+
+/** Values in −1 … 1 by power, factor and shift: f64. */
+export const changeIntensity = (
+  values: ArrayLike<number>,
+  [power, factor, shift]: readonly [number, number, number],
+): Float64Array =>
+  Float64Array.from(values, (x) => {
+    const curved = 2 * Math.min(1, Math.max(0, (x + 1) / 2)) ** power - 1;
+    return Math.min(1, Math.max(-1, factor * curved + shift));
+  });

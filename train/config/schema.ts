@@ -241,6 +241,11 @@ export const SCHEMA = {
       "Largest displacement of an elastic deformation's control points, as a fraction of the image's side",
     ),
     elasticGrid: whole(4, { from: 2 }, "Control points of an elastic deformation along a side"),
+    intensity: group("Random changes of an image's values, which lie within −1 … 1 and are clamped to it", {
+      contrast: number(0, { from: 0, below: 1 }, "Largest change of the factor of all values either way"),
+      brightness: number(0, { from: 0, to: 1 }, "Largest shift of all values either way"),
+      gamma: number(0, { from: 0, below: 1 }, "Largest change of the power of values brought to 0 … 1, either way"),
+    }),
   }),
   saveEvery: orNull(whole(1, { from: 1 }, "Steps between checkpoints within an epoch; null: only at each epoch's end")),
   cases: group("Ids of the cases in each set; filled in when a run starts", {
