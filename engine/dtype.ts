@@ -17,13 +17,20 @@ export const wgslType = (dtype: DType): string => (dtype === "bool" ? "u32" : dt
 /** Numbers as the GPU stores them, padded to a multiple of 4 bytes. */
 export function encode(dtype: DType, data: ArrayLike<number>): ArrayBuffer {
   const bytes = new ArrayBuffer(Math.ceil((data.length * bytesPerElement(dtype)) / 4) * 4);
-  if (dtype === "f16") {
-    const halves = new Uint16Array(bytes);
-    for (let i = 0; i < data.length; i++) halves[i] = toHalf(data[i]);
-  } else {
-    (dtype === "f32" ? new Float32Array(bytes) : dtype === "i32" ? new Int32Array(bytes) : new Uint32Array(bytes)).set(
-      data,
-    );
+  switch (dtype) {
+    case "f16": {
+      const halves = new Uint16Array(bytes);
+      for (let i = 0; i < data.length; i++) halves[i] = toHalf(data[i]!);
+      break;
+    }
+    case "f32":
+      new Float32Array(bytes).set(data);
+      break;
+    case "i32":
+      new Int32Array(bytes).set(data);
+      break;
+    default:
+      new Uint32Array(bytes).set(data);
   }
   return bytes;
 }
@@ -38,7 +45,7 @@ export function decode(dtype: DType, bytes: ArrayBuffer, size: number): TypedArr
     case "f16": {
       const halves = new Uint16Array(bytes, 0, size);
       const data = new Float32Array(size);
-      for (let i = 0; i < size; i++) data[i] = fromHalf(halves[i]);
+      for (let i = 0; i < size; i++) data[i] = fromHalf(halves[i]!);
       return data;
     }
     default:
@@ -46,21 +53,21 @@ export function decode(dtype: DType, bytes: ArrayBuffer, size: number): TypedArr
   }
 }
 
+/** One number, and its bits. */
 const single = new Float32Array(1);
 const bits = new Uint32Array(single.buffer);
 
 /** Bits of the half-precision number nearest to v, ties to even; infinite beyond 65,520. */
 export function toHalf(v: number): number {
   single[0] = v;
-  const b = bits[0];
+  const b = bits[0]!;
   const sign = (b >>> 16) & 0x8000;
   const magnitude = b & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude < 0x38800000) {
     // Subnormal: in units of 2⁻²⁴.
-    single[0] = Math.abs(v) * 2 ** 24;
-    const units = single[0];
+    const units = Math.fround(Math.abs(v) * 2 ** 24);
     const down = Math.floor(units);
     const rest = units - down;
     return sign | (down + (rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? 1 : 0));
@@ -76,5 +83,5 @@ export function fromHalf(h: number): number {
   if (exponent === 0) return (h & 0x8000 ? -fraction : fraction) * 2 ** -24;
   // The same number with an exponent of 8 bits, its bias 112 more, and 13 bits of fraction more.
   bits[0] = ((h & 0x8000) << 16) | (exponent === 31 ? 0x7f800000 : (exponent + 112) << 23) | (fraction << 13);
-  return single[0];
+  return single[0]!;
 }

@@ -33,18 +33,24 @@ export class LimitExceededError extends EngineError {
   }
 }
 
+const megabytes = (n: number): string => (n < 1e7 ? `${Math.ceil(n / 1e3)} kB` : `${Math.ceil(n / 1e6)} MB`);
+
 /** A run that can't be planned within its memory budget: told before anything is made. */
 export class MemoryBudgetError extends EngineError {
   constructor(
     what: string,
     readonly bytes: { readonly budget: number; readonly reached: number; readonly whole: number },
   ) {
-    const mb = (n: number): string => (n < 1e7 ? `${Math.ceil(n / 1e3)} kB` : `${Math.ceil(n / 1e6)} MB`);
+    const budget = megabytes(bytes.budget);
+    const reached = megabytes(bytes.reached);
     const share = bytes.budget / bytes.reached;
+    // Half precision saves at most a half.
+    const half = share > 0.55 ? ", or store activations in f16" : "";
     super(
       "memory-budget",
-      `${what} needs ${mb(bytes.reached)} for activations even where all that can be is computed again (${mb(bytes.whole)} if all is kept), its budget is ${mb(bytes.budget)}; ` +
-        `raise the budget to ${mb(bytes.reached)}, or make the batch ${(1 / share).toFixed(1)} times smaller${share > 0.55 ? ", or store activations in f16" : ""}`,
+      `${what} needs ${reached} for activations even where all that can be is computed again ` +
+        `(${megabytes(bytes.whole)} if all is kept), its budget is ${budget}; ` +
+        `raise the budget to ${reached}, or make the batch ${(1 / share).toFixed(1)} times smaller${half}`,
     );
   }
 }

@@ -92,6 +92,7 @@ export interface ConcatOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastO
   readonly zeroFill?: boolean;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: an op of whatever attributes and inputs
 export type Op<A extends Attrs = any, I extends OpInputs = any> =
   | ElementwiseOp<A, I>
   | MovementOp<A, I>

@@ -2,7 +2,7 @@
 // its end.
 import { UsageError } from "./errors.ts";
 import { add, mul } from "./ops/elementwise.ts";
-import { pack, reshape, split } from "./ops/movement.ts";
+import { pack, reshape, slice } from "./ops/movement.ts";
 import { stopGradient } from "./grad.ts";
 import type { Tensor } from "./tensor.ts";
 import { type RunningAverage, type Trace, requireTrace } from "./trace.ts";
@@ -15,7 +15,8 @@ import { Variable, arenaOf } from "./variable.ts";
 export function followAverage(running: Variable, batch: Tensor, momentum: number, scale = 1): void {
   if (batch.size !== running.size)
     throw new UsageError(
-      `followAverage: ${running.name || "a variable"} holds ${running.size} numbers, the batch's average ${batch.size}`,
+      `followAverage: ${running.name || "a variable"} holds ${running.size} numbers, ` +
+        `the batch's average ${batch.size}`,
     );
   const trace = requireTrace("following an average");
   const average: RunningAverage = {
@@ -59,18 +60,14 @@ function assign(averages: readonly RunningAverage[]): void {
     }
     arena.assign(
       rounds.reduce((value, round) => {
-        const [keep, take] = split(ratesOf(arena, round).value, [arena.size, arena.size], 0);
-        return add(
-          mul(value, keep),
-          mul(
-            pack(
-              round.map((a) => a.batch),
-              round.map((a) => a.running.arena!.offset),
-              arena.size,
-            ),
-            take,
-          ),
+        const rates = ratesOf(arena, round).value;
+        const kept = mul(value, slice(rates, [[0, arena.size]]));
+        const batch = pack(
+          round.map((a) => a.batch),
+          round.map((a) => a.running.arena!.offset),
+          arena.size,
         );
+        return add(kept, mul(batch, slice(rates, [[arena.size, 2 * arena.size]])));
       }, arena.value),
     );
   }
@@ -86,15 +83,15 @@ function ratesOf(arena: Variable, round: readonly RunningAverage[]): Variable {
   const tables = known.get(arena) ?? new Map<string, Variable>();
   known.set(arena, tables);
   const key = round.map((a) => [a.running.arena!.offset, a.momentum, a.scale].join()).join(";");
-  let table = tables.get(key);
-  if (!table) {
-    const rates = new Float32Array(2 * arena.size).fill(1, 0, arena.size);
-    for (const { running, momentum, scale } of round) {
-      const { offset } = running.arena!;
-      rates.fill(1 - momentum, offset, offset + running.size);
-      rates.fill(momentum * scale, arena.size + offset, arena.size + offset + running.size);
-    }
-    tables.set(key, (table = new Variable([2 * arena.size], rates, { trainable: false, name: `${arena.name}.rates` })));
+  const found = tables.get(key);
+  if (found) return found;
+  const rates = new Float32Array(2 * arena.size).fill(1, 0, arena.size);
+  for (const { running, momentum, scale } of round) {
+    const { offset } = running.arena!;
+    rates.fill(1 - momentum, offset, offset + running.size);
+    rates.fill(momentum * scale, arena.size + offset, arena.size + offset + running.size);
   }
+  const table = new Variable([2 * arena.size], rates, { trainable: false, name: `${arena.name}.rates` });
+  tables.set(key, table);
   return table;
 }

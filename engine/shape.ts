@@ -29,7 +29,7 @@ export function stridesOf(shape: Shape): number[] {
   let s = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     strides[d] = s;
-    s *= shape[d];
+    s *= shape[d]!;
   }
   return strides;
 }
@@ -43,7 +43,8 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
     if (m !== n && m !== 1 && n !== 1) {
       throw new ShapeError(
         op,
-        `shapes ${show(a)} and ${show(b)} do not broadcast: dimension ${d - rank} is ${m} against ${n}; they must be equal or 1`,
+        `shapes ${show(a)} and ${show(b)} do not broadcast: ` +
+          `dimension ${d - rank} is ${m} against ${n}; they must be equal or 1`,
       );
     }
     return m === 1 ? n : m;

@@ -98,7 +98,8 @@ export class Variable {
     if (!sameShape(t.shape, this.shape) || t.dtype !== this.dtype) {
       throw new ShapeError(
         "assign",
-        `${this.name || "a variable"} is ${this.dtype}${show(this.shape)}, the new value is ${t.dtype}${show(t.shape)}; they must be equal`,
+        `${this.name || "a variable"} is ${this.dtype}${show(this.shape)}, ` +
+          `the new value is ${t.dtype}${show(t.shape)}; they must be equal`,
       );
     }
     trace.values.set(this, t);
@@ -135,11 +136,13 @@ export function arenaOf(variables: readonly Variable[], name: string): Variable 
       );
     if (v.dtype !== "f32")
       throw new UsageError(
-        `${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, which autocast() or cast() gives to ops as f16`,
+        `${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, ` +
+          "which autocast() or cast() gives to ops as f16",
       );
     if (v.bound)
       throw new UsageError(
-        `${v.name || "a variable"} is on a device already; make the optimizer before the first program that uses its parameters`,
+        `${v.name || "a variable"} is on a device already; ` +
+          "make the optimizer before the first program that uses its parameters",
       );
   }
   let length = 0;

@@ -3,12 +3,13 @@ import { cast } from "./ops/cast.ts";
 import { finite, where } from "./ops/elementwise.ts";
 import { concat, reshape } from "./ops/movement.ts";
 import { sum } from "./ops/reduce.ts";
-import { full } from "./constant.ts";
+import { full, inputOf } from "./constant.ts";
 import { isFloat } from "./dtype.ts";
 import { ancestors } from "./grad.ts";
+import { show } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 import { requireTrace } from "./trace.ts";
-import { variableOp } from "./variable.ts";
+import { variableOf } from "./variable.ts";
 
 export interface Watch {
   /** What is watched, in an order in which each stands behind what it is computed from. */
@@ -43,20 +44,23 @@ export function watchFinite(outputs: readonly Tensor[]): Watch {
  * finite.
  */
 export function firstNotFinite({ tensors }: Watch, counts: ArrayLike<number>): string | undefined {
-  const i = tensors.findIndex((_, k) => counts[k] > 0);
-  if (i < 0) return undefined;
-  const { node, size } = tensors[i];
-  const made = `${describe(tensors[i])} has ${counts[i]} of ${size} values that are not finite`;
-  const from = node.inputs.length > 0 ? `, computed from ${node.inputs.map(describe).join(", ")}, all finite` : "";
-  return `${made}${from}${node.site ? `, in ${node.site}` : ""}`;
+  const i = tensors.findIndex((_, k) => counts[k]! > 0);
+  const bad = tensors[i];
+  if (!bad) return undefined;
+  const { inputs, site } = bad.node;
+  const found = `${describe(bad)} has ${counts[i]} of ${bad.size} values that are not finite`;
+  const from = inputs.length > 0 ? `, computed from ${inputs.map(describe).join(", ")}, all finite` : "";
+  return `${found}${from}${site ? `, in ${site}` : ""}`;
 }
 
 /** A tensor by its op, or a variable or input by its name. */
 function describe(t: Tensor): string {
-  const { op, attrs, inputs } = t.node;
-  if (op === variableOp)
-    return `${(attrs as { variable: { name: string } }).variable.name || "a variable"} ${t.dtype}[${t.shape.join(", ")}]`;
-  if (op.name === "input") return `input ${(attrs as { name: string }).name} ${t.dtype}[${t.shape.join(", ")}]`;
+  const { op, inputs } = t.node;
+  const variable = variableOf(t);
+  if (variable) return `${variable.name || "a variable"} ${t.dtype}${show(t.shape)}`;
+  const input = inputOf(t);
+  if (input) return `input ${input.name} ${t.dtype}${show(t.shape)}`;
   // A view is told by what it shows.
-  return op.kind === "movement" && inputs.length === 1 ? describe(inputs[0]) : t.toString();
+  const [x, ...others] = inputs;
+  return op.kind === "movement" && x && others.length === 0 ? describe(x) : t.toString();
 }

@@ -40,7 +40,7 @@ const literal = (logits: Tensor, mask: Tensor): Tensor =>
   logits.shape[3] === 1 ? bceWithLogits(logits, cast(mask, "f32")) : crossEntropy(logits, mask);
 
 function diceOf(logits: Tensor, mask: Tensor): Tensor {
-  const classes = logits.shape[3];
+  const classes = logits.shape[3]!;
   if (classes === 1) return dice(sigmoid(toF32(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
 }

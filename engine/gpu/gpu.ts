@@ -70,7 +70,8 @@ export class Gpu {
       if (!this.#disposed)
         this.#fail(
           new DeviceLostError(
-            `the GPU device was lost (${info.reason}): ${info.message || "no reason given"}; open a new device and start again from the last checkpoint`,
+            `the GPU device was lost (${info.reason}): ${info.message || "no reason given"}; ` +
+              "open a new device and start again from the last checkpoint",
           ),
         );
     });
@@ -134,7 +135,8 @@ export class Gpu {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     if (size > this.device.limits.maxBufferSize) {
       throw new LimitExceededError(
-        `${label} needs ${size} bytes, this device's buffers hold at most ${this.device.limits.maxBufferSize}; make the batch or the image smaller`,
+        `${label} needs ${size} bytes, this device's buffers hold at most ` +
+          `${this.device.limits.maxBufferSize}; make the batch or the image smaller`,
       );
     }
     const buffer = this.device.createBuffer({ size, usage, label });

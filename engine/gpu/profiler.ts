@@ -45,7 +45,7 @@ export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatc
     gpu.submit(encoder.finish());
     const times = new BigUint64Array(await gpu.readBuffer(resolved, 0, count * 8));
     part.forEach(({ label, kernel, cost }, i) =>
-      rows.push({ label, kernel, timeUs: Number(times[2 * i + 1] - times[2 * i]) / 1000, ...cost }),
+      rows.push({ label, kernel, timeUs: Number(times[2 * i + 1]! - times[2 * i]!) / 1000, ...cost }),
     );
     gpu.destroyBuffer(resolved);
     querySet.destroy();

@@ -44,6 +44,8 @@ const REPEATS = 7;
 /** Values that take more than this share of the time of those at hand are no gain beyond noise. */
 const WORTH = 0.97;
 
+const medianOf = (values: readonly number[]): number => values.toSorted((x, y) => x - y)[values.length >> 1]!;
+
 /** Every combination of a kernel's tunables. */
 export const combinations = (kernel: Kernel): Consts[] =>
   Object.entries(kernel.tunables ?? {}).reduce<Consts[]>(
@@ -101,11 +103,10 @@ export async function tuneCase(
       // In turns, so that what slows the device for a while slows all of them. The first round is not counted:
       // drivers compile in it.
       const times = await timeDispatches(gpu, Array.from({ length: REPEATS + 1 }, () => dispatches).flat());
-      const median = (c: number): number =>
-        Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c].timeUs).sort((x, y) => x - y)[
-          REPEATS >> 1
-        ];
-      const timed = fitting.map(({ choice }, c) => ({ consts: choice, timeUs: median(c) }));
+      const timed = fitting.map(({ choice }, c) => {
+        const counted = Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c]!.timeUs);
+        return { consts: choice, timeUs: medianOf(counted) };
+      });
       const before = timed.find((t) => Object.entries(t.consts).every(([name, value]) => consts[name] === value));
       const fastest = timed.reduce((x, y) => (y.timeUs < x.timeUs ? y : x));
       const best = before && fastest.timeUs > WORTH * before.timeUs ? before : fastest;

@@ -111,7 +111,7 @@ function mapWindow(stage: MapStage, { start, sizes }: Window, e: Expression, { y
   });
 }
 
-/** A tensor as a whole, or the run of it that holds all elements these views reach; undefined where that is too long. */
+/** A tensor as a whole, or the run of it that holds what these views reach; undefined where that is too long. */
 function runWithin(t: Tensor, views: readonly View[], domain: Shape, limit: number): Memory | undefined {
   if (t.bytes <= limit) return wholeOf(t);
   const run = runOf(t, views, domain);

@@ -3,7 +3,7 @@ import { argExtreme, argExtremeMerge } from "../../kernels/scan/arg-extreme.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
-import { normalizeAxis, show, sizeOf } from "../shape.ts";
+import { normalizeAxis, ofRank, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { reshape } from "./movement.ts";
 import type { ReduceOptions } from "./reduce.ts";
@@ -19,13 +19,12 @@ const ALONE = 1024;
 const argOp: KernelOp<ArgAttrs> = {
   kind: "kernel",
   name: "arg-extreme",
-  infer: ([
-    {
-      shape: [outer, , c],
-    },
-  ]) => [{ shape: [outer, c], dtype: "i32" }],
+  infer: ([x]) => {
+    const [outer, , c] = ofRank(x.shape, 3);
+    return [{ shape: [outer, c], dtype: "i32" }];
+  },
   lower(l, { least }) {
-    const [outer, n, c] = l.inputs[0].shape;
+    const [outer, n, c] = ofRank(l.inputs[0].shape, 3);
     if (outer * c === 0) return;
     const chunk = n <= ALONE ? n : Math.ceil(Math.sqrt(n));
     const chunks = Math.ceil(n / chunk);
@@ -42,14 +41,15 @@ const along =
     const d = normalizeAxis(name, axis, x.rank);
     if (!isFloat(x.dtype))
       throw new ShapeError(name, `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
-    if (x.shape[d] === 0)
+    const n = x.shape[d]!;
+    if (n === 0)
       throw new ShapeError(
         name,
         `${show(x.shape)} is empty along axis ${d}, and an empty set has no ${least ? "smallest" : "largest"} element`,
       );
     const before = x.shape.slice(0, d);
     const after = x.shape.slice(d + 1);
-    const at = apply(argOp, [reshape(x, [sizeOf(before), x.shape[d], sizeOf(after)])], { least });
+    const at = apply(argOp, [reshape(x, [sizeOf(before), n, sizeOf(after)])], { least });
     return reshape(at, keepDims ? [...before, 1, ...after] : [...before, ...after]);
   };
 

@@ -24,7 +24,7 @@ import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, MemoryHandle, Spec } from "../op.ts";
-import { show } from "../shape.ts";
+import { ofRank, show } from "../shape.ts";
 import { type Tensor, apply, applyAll } from "../tensor.ts";
 import { toF32 } from "./cast.ts";
 import { mul } from "./elementwise.ts";
@@ -43,8 +43,8 @@ const EPS = 1e-5;
 
 /** A pass whose own points are x's or y's. */
 function problem(x: Spec, y: Spec, own: "x" | "y", { bias, scale, least }: ContextualAttrs): ContextualProblem {
-  const [batch, n, c] = x.shape;
-  const m = y.shape[1];
+  const [batch, n, c] = ofRank(x.shape, 3);
+  const [, m] = ofRank(y.shape, 3);
   return { batch, own: own === "x" ? n : m, other: own === "x" ? m : n, c, bias, scale, least };
 }
 
@@ -65,12 +65,12 @@ function inWindows(
  * ("target"), and what the gradient needs: rows [batch, N, 4] and spread [batch, N] as the kernels have them, best
  * [batch, M], the row chosen.
  */
-export const contextualOp: KernelOp<ContextualAttrs> = {
+export const contextualOp: KernelOp<ContextualAttrs, readonly [x: Tensor, y: Tensor]> = {
   kind: "kernel",
   name: "contextual",
   infer: ([x, y], { best }) => {
-    const [batch, n] = x.shape;
-    const m = y.shape[1];
+    const [batch, n] = ofRank(x.shape, 3);
+    const [, m] = ofRank(y.shape, 3);
     const source = best === "source";
     return [
       { shape: [batch, source ? m : n], dtype: "f32" },
@@ -79,7 +79,8 @@ export const contextualOp: KernelOp<ContextualAttrs> = {
       ...(source ? [{ shape: [batch, m], dtype: "u32" } as const] : []),
     ];
   },
-  vjp: ([dc], [x, y], [c, rows, spread, best = rows], attrs) => {
+  vjp: ([dc], [x, y], outputs, attrs) => {
+    const [c, rows, spread, best = rows] = outputs as readonly [Tensor, Tensor, Tensor, Tensor?];
     const gain = mul(dc!, c);
     const [pull, order = rows] = applyAll(contextualPullOp, [rows, spread, best, c, gain], attrs);
     return (["x", "y"] as const).map((own) =>
@@ -89,8 +90,8 @@ export const contextualOp: KernelOp<ContextualAttrs> = {
   lower(l, a) {
     const [x, y] = l.inputs;
     const source = a.best === "source";
-    const [batch, n] = x.shape;
-    const m = y.shape[1];
+    const [batch, n] = ofRank(x.shape, 3);
+    const [, m] = ofRank(y.shape, 3);
     const [c, rows, spread] = [l.output(0), l.output(1), l.output(2)];
     const keep =
       l.select(contextualReduce, problem(x, y, "x", a)) === contextualReduceQuad &&
@@ -138,24 +139,20 @@ export const contextualOp: KernelOp<ContextualAttrs> = {
  * (rows, spread, best, c, gain) → ρ and μ of each row [batch, N, 2] and, of columns' choices, which rows have a
  * gradient: order [batch, 1 + N].
  */
-export const contextualPullOp: KernelOp<ContextualAttrs> = {
+export const contextualPullOp: KernelOp<
+  ContextualAttrs,
+  readonly [rows: Tensor, spread: Tensor, best: Tensor, c: Tensor, gain: Tensor]
+> = {
   kind: "kernel",
   name: "contextual-pull",
-  infer: (
-    [
-      ,
-      {
-        shape: [batch, n],
-      },
-    ],
-    { best },
-  ) => [
-    { shape: [batch, n, 2], dtype: "f32" },
-    ...(best === "source" ? [{ shape: [batch, 1 + n], dtype: "u32" } as const] : []),
-  ],
+  infer: ([, spread], { best }) => {
+    const [batch, n] = ofRank(spread.shape, 2);
+    const pull: Spec = { shape: [batch, n, 2], dtype: "f32" };
+    return best === "source" ? [pull, { shape: [batch, 1 + n], dtype: "u32" }] : [pull];
+  },
   lower(l, a) {
-    const [batch, n] = l.inputs[1].shape;
-    const m = l.inputs[4].shape[1];
+    const [batch, n] = ofRank(l.inputs[1].shape, 2);
+    const [, m] = ofRank(l.inputs[4].shape, 2);
     const chosen = l.scratch(4 * batch * n);
     l.dispatch(
       contextualPull,
@@ -174,8 +171,14 @@ export const contextualPullOp: KernelOp<ContextualAttrs> = {
   },
 };
 
+interface ContextualGradAttrs extends ContextualAttrs {
+  readonly own: "x" | "y";
+}
 /** (x, y, rows, pull, best, gain, order) → dx or dy. */
-export const contextualGradOp: KernelOp<ContextualAttrs & { readonly own: "x" | "y" }> = {
+export const contextualGradOp: KernelOp<
+  ContextualGradAttrs,
+  readonly [x: Tensor, y: Tensor, rows: Tensor, pull: Tensor, best: Tensor, gain: Tensor, order: Tensor]
+> = {
   kind: "kernel",
   name: "contextual-grad",
   infer: ([x, y], { own }) => [{ shape: (own === "x" ? x : y).shape, dtype: "f32" }],
@@ -229,10 +232,7 @@ export function contextualMatch(
   { bandWidth = 0.5, best = "source", bias = 1, scale = 1, least = -3e38 }: ContextualMatchOptions = {},
 ): Tensor {
   const op = "contextualMatch";
-  for (const [name, t] of [
-    ["x", x],
-    ["y", y],
-  ] as const) {
+  for (const [name, t] of Object.entries({ x, y })) {
     if (t.rank !== 3) throw new ShapeError(op, `${name} is ${show(t.shape)}; it must be points [N, S, C]`);
     if (!isFloat(t.dtype)) throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);
     if (t.shape[1] === 0) throw new ShapeError(op, `${name} is ${show(t.shape)}; it needs at least one point`);
@@ -240,13 +240,12 @@ export function contextualMatch(
   if (x.shape[0] !== y.shape[0] || x.shape[2] !== y.shape[2])
     throw new ShapeError(op, `x is ${show(x.shape)} and y ${show(y.shape)}; N and C must be equal`);
   if (!(bandWidth > 0)) throw new ShapeError(op, `bandWidth is ${bandWidth}; it must be above 0`);
-  const by4 = (t: Tensor): Tensor =>
-    t.shape[2] % 4 === 0
-      ? toF32(t)
-      : pad(toF32(t), [
-          [0, 0],
-          [0, 0],
-          [0, 4 - (t.shape[2] % 4)],
-        ]);
-  return applyAll(contextualOp, [by4(x), by4(y)], { bandWidth, best, bias, scale, least })[0];
+  return applyAll(contextualOp, [inFours(x), inFours(y)], { bandWidth, best, bias, scale, least })[0];
+}
+
+/** Points in f32, channels of zeros added up to a multiple of four. */
+function inFours(x: Tensor): Tensor {
+  const [, , c] = ofRank(x.shape, 3);
+  const none = [0, 0] as const;
+  return c % 4 === 0 ? toF32(x) : pad(toF32(x), [none, none, [0, 4 - (c % 4)]]);
 }

@@ -20,7 +20,7 @@ import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, MemoryHandle } from "../op.ts";
-import { type Shape, normalizeAxis, show, sizeOf } from "../shape.ts";
+import { type Shape, normalizeAxis, ofRank, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { reshape, slice } from "./movement.ts";
@@ -36,18 +36,13 @@ interface LookupAttrs {
 const NAN_BITS = 0x7fc00000;
 
 /** (x, index) → y [outer, m, inner], of any dtype. */
-const gatherOp: KernelOp<LookupAttrs> = {
+const gatherOp: KernelOp<LookupAttrs, readonly [x: Tensor, index: Tensor]> = {
   kind: "kernel",
   name: "gather",
   infer: ([x], { outer, m, inner }) => [{ shape: [outer, m, inner], dtype: x.dtype }],
   vjp: ([dy], [x, index], _, a) => [isFloat(x.dtype) ? scattered(scatterAddOp, dy!, index, a) : null, null],
   lower(l, a) {
-    const [
-      ,
-      {
-        shape: [outer, , inner],
-      },
-    ] = l.inputs;
+    const [outer, , inner] = ofRank(l.inputs[1].shape, 3);
     const strides = { strideO: outer === 1 ? 0 : a.m * inner, strideJ: inner, strideI: inner === 1 ? 0 : 1 };
     const { dtype } = l.inputs[0];
     l.dispatch(
@@ -80,19 +75,14 @@ function findSources(l: Lowering, index: MemoryHandle, p: GatherProblem): { cell
 }
 
 /** (dy, index) → dx [outer, n, inner] = Σ dy at the index. */
-const scatterAddOp: KernelOp<LookupAttrs> = {
+const scatterAddOp: KernelOp<LookupAttrs, readonly [dy: Tensor, index: Tensor]> = {
   kind: "kernel",
   name: "scatter-add",
   infer: ([dy], { outer, n, inner }) => [{ shape: [outer, n, inner], dtype: dy.dtype }],
   vjp: ([u], [, index], _, a) => [apply(gatherOp, [u!, index], a), null],
   lower(l, a) {
     if (sizeOf(l.outputs[0].shape) === 0) return;
-    const [
-      ,
-      {
-        shape: [indexOuter, , indexInner],
-      },
-    ] = l.inputs;
+    const [indexOuter, , indexInner] = ofRank(l.inputs[1].shape, 3);
     const found = findSources(l, l.input(1), { outer: indexOuter, n: a.n, inner: indexInner, m: a.m, wrap: 1 });
     l.dispatch(scatterAdd, { ...a, indexOuter, indexInner }, { ...found, dy: l.input(0), dx: l.output(0) });
   },
@@ -102,7 +92,7 @@ const scatterAddOp: KernelOp<LookupAttrs> = {
  * (x, index) → y [outer, n, inner]: x at the index, the last of several; index [outer, m, inner]. Its gradient reads
  * each place, lost or not.
  */
-const scatterLastOp: KernelOp<LookupAttrs> = {
+const scatterLastOp: KernelOp<LookupAttrs, readonly [x: Tensor, index: Tensor]> = {
   kind: "kernel",
   name: "scatter-last",
   infer: ([x], { outer, n, inner }) => [{ shape: [outer, n, inner], dtype: x.dtype }],
@@ -123,7 +113,7 @@ const scattered = (op: typeof scatterAddOp, x: Tensor, index: Tensor, a: LookupA
  * last of several; zeros elsewhere.
  */
 export const scatterAlong = (x: Tensor, index: Tensor, n: number): Tensor => {
-  const [outer, m, inner] = x.shape;
+  const [outer, m, inner] = ofRank(x.shape, 3);
   return scattered(scatterLastOp, x, index, { outer, n, inner, m });
 };
 
@@ -151,7 +141,7 @@ export function take(x: Tensor, index: Tensor, axis = 0): Tensor {
   const at = checkIndex("take", x, index, d);
   const before = x.shape.slice(0, d);
   const after = x.shape.slice(d + 1);
-  const a: LookupAttrs = { outer: sizeOf(before), n: x.shape[d], inner: sizeOf(after), m: index.size };
+  const a: LookupAttrs = { outer: sizeOf(before), n: x.shape[d]!, inner: sizeOf(after), m: index.size };
   const shape = [...before, ...index.shape, ...after];
   if (sizeOf(shape) === 0) return full(shape, 0, x.dtype);
   return reshape(apply(gatherOp, [reshape(x, [a.outer, a.n, a.inner]), reshape(at, [1, a.m, 1])], a), shape);
@@ -167,24 +157,26 @@ export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   if (index.rank !== x.rank)
     throw new ShapeError(
       "gather",
-      `the index ${show(index.shape)} is of rank ${index.rank}, x ${show(x.shape)} of rank ${x.rank}; they must be equal (take() looks up whole slices)`,
+      `the index ${show(index.shape)} is of rank ${index.rank}, x ${show(x.shape)} of rank ${x.rank}; ` +
+        "they must be equal (take() looks up whole slices)",
     );
   index.shape.forEach((n, e) => {
-    if (e !== d && n > x.shape[e])
+    if (e !== d && n > x.shape[e]!)
       throw new ShapeError(
         "gather",
-        `dimension ${e} of the index ${show(index.shape)} is ${n}, that of x ${show(x.shape)} is ${x.shape[e]}; off axis ${d} it must not be larger`,
+        `dimension ${e} of the index ${show(index.shape)} is ${n}, that of x ${show(x.shape)} is ${x.shape[e]}; ` +
+          `off axis ${d} it must not be larger`,
       );
   });
   if (index.size === 0) return full(index.shape, 0, x.dtype);
   const near = slice(
     x,
-    x.shape.map((_, e) => (e === d ? null : [0, index.shape[e]])),
+    index.shape.map((n, e) => (e === d ? null : [0, n])),
   );
   const outer = sizeOf(index.shape.slice(0, d));
   const inner = sizeOf(index.shape.slice(d + 1));
-  const m = index.shape[d];
-  const n = x.shape[d];
+  const m = index.shape[d]!;
+  const n = x.shape[d]!;
   return reshape(
     apply(gatherOp, [reshape(near, [outer, n, inner]), reshape(at, [outer, m, inner])], { outer, n, inner, m }),
     index.shape,
@@ -209,7 +201,7 @@ const tapShapes = {
  * (x, index, w) → y: linear in x and in w; the two ops below give their gradients, and of each one's the other two
  * do.
  */
-const mixOp: KernelOp<TapAttrs> = {
+const mixOp: KernelOp<TapAttrs, readonly [x: Tensor, index: Tensor, w: Tensor]> = {
   kind: "kernel",
   name: "gather-taps",
   infer: ([x], a) => [{ shape: tapShapes.y(a), dtype: x.dtype }],
@@ -219,7 +211,7 @@ const mixOp: KernelOp<TapAttrs> = {
 };
 
 /** (dy, index, w) → dx. */
-const spreadOp: KernelOp<TapAttrs> = {
+const spreadOp: KernelOp<TapAttrs, readonly [dy: Tensor, index: Tensor, w: Tensor]> = {
   kind: "kernel",
   name: "scatter-taps",
   infer: ([dy], a) => [{ shape: tapShapes.x(a), dtype: dy.dtype }],
@@ -232,7 +224,7 @@ const spreadOp: KernelOp<TapAttrs> = {
 };
 
 /** (x, index, dy) → dw, f32. */
-const tapGradOp: KernelOp<TapAttrs> = {
+const tapGradOp: KernelOp<TapAttrs, readonly [x: Tensor, index: Tensor, dy: Tensor]> = {
   kind: "kernel",
   name: "gather-dots",
   infer: (_, a) => [{ shape: tapShapes.w(a), dtype: "f32" }],
@@ -245,8 +237,8 @@ const tapGradOp: KernelOp<TapAttrs> = {
  * nothing.
  */
 export function mixTaps(x: Tensor, index: Tensor, w: Tensor): Tensor {
-  const [outer, n, c] = x.shape;
-  const [, points, taps] = index.shape;
+  const [outer, n, c] = ofRank(x.shape, 3);
+  const [, points, taps] = ofRank(index.shape, 3);
   if (outer * points * c === 0) return full([outer, points, c], 0, x.dtype);
   return apply(mixOp, [x, index, w], { outer, n, c, points, taps });
 }

@@ -3,7 +3,7 @@
 import { full, iota } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import { show } from "../shape.ts";
+import { ofRank, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expand } from "./broadcast.ts";
 import { cast, toF32 } from "./cast.ts";
@@ -58,7 +58,8 @@ function tapsAlong(
 ): [at: Tensor, weight: Tensor] {
   const inside = (at: Tensor): Tensor => {
     if (padding === "zeros") return at;
-    return clip(padding === "border" ? at : alignCorners ? reflect(at, 0, size - 1) : reflect(at, -0.5, size), size);
+    if (padding === "border") return clip(at, size);
+    return clip(alignCorners ? reflect(at, 0, size - 1) : reflect(at, -0.5, size), size);
   };
   // A pixel beyond the image, or at a place that is no number, is none.
   const pixel = (at: Tensor): Tensor =>
@@ -97,21 +98,18 @@ export function gridSample(
     fail(
       `x ${show(x.shape)} has N = ${x.shape[0]}, grid ${show(grid.shape)} has N = ${grid.shape[0]}; they must be equal`,
     );
-  for (const [name, t] of [
-    ["x", x],
-    ["grid", grid],
-  ] as const)
+  for (const [name, t] of Object.entries({ x, grid }))
     if (!isFloat(t.dtype)) fail(`${name} is ${t.dtype}${show(t.shape)}; it must be f32: cast(${name}, "f32") first`);
   if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
   if (!paddings.includes(padding)) fail(`padding is ${String(padding)}; use one of ${paddings.join(", ")}`);
-  const [n, h, w, c] = x.shape;
-  const [, p, q] = grid.shape;
+  const [n, h, w, c] = ofRank(x.shape, 4);
+  const [, p, q] = ofRank(grid.shape, 4);
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);
   const along = (k: number): Tensor => reshape(slice(toF32(grid), [null, null, null, [k, k + 1]]), [n, p * q]);
   const [column, across] = tapsAlong(along(0), w, mode, padding, alignCorners);
   const [row, down] = tapsAlong(along(1), h, mode, padding, alignCorners);
   // Every row tap with every column tap.
-  const taps = row.shape[2];
+  const [, , taps] = ofRank(row.shape, 3);
   const square = [n, p * q, taps, taps];
   const rows = (t: Tensor): Tensor => expand(reshape(t, [n, p * q, taps, 1]), square);
   const columns = (t: Tensor): Tensor => expand(reshape(t, [n, p * q, 1, taps]), square);
@@ -119,5 +117,6 @@ export function gridSample(
   const j = columns(column);
   const index = where(less(i, 0), -1, where(less(j, 0), -1, add(mul(i, w), j)));
   const flat = (t: Tensor): Tensor => reshape(t, [n, p * q, taps * taps]);
-  return reshape(mixTaps(reshape(x, [n, h * w, c]), flat(index), flat(mul(rows(down), columns(across)))), [n, p, q, c]);
+  const weights = mul(rows(down), columns(across));
+  return reshape(mixTaps(reshape(x, [n, h * w, c]), flat(index), flat(weights)), [n, p, q, c]);
 }

@@ -3,7 +3,7 @@
 // would take four.
 import { ShapeError } from "../errors.ts";
 import { withGradient } from "../grad.ts";
-import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
+import { type Shape, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { sumTo } from "./broadcast.ts";
 import { cast, toF32 } from "./cast.ts";
@@ -11,6 +11,7 @@ import { abs, add, div, maximum, mul, pow, rsqrt, sub } from "./elementwise.ts";
 import { broadcast } from "./expression.ts";
 import { reshape } from "./movement.ts";
 import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
+import { countOf } from "./reduction.ts";
 import { markZeroSum } from "./zero-sum.ts";
 
 interface Affine {
@@ -24,14 +25,17 @@ const affine = (x: Tensor, { weight, bias }: Affine): Tensor => {
 };
 
 /** (x − mean) / √(variance + eps) · weight + bias, all broadcasting against x: given statistics, as at inference. */
-export const normalize = (
+export function normalize(
   x: Tensor,
   mean: Tensor,
   variance: Tensor,
   eps: number,
   weight?: Tensor,
   bias?: Tensor,
-): Tensor => cast(affine(mul(sub(toF32(x), mean), rsqrt(add(toF32(variance), eps))), { weight, bias }), x.dtype);
+): Tensor {
+  const unit = mul(sub(toF32(x), mean), rsqrt(add(toF32(variance), eps)));
+  return cast(affine(unit, { weight, bias }), x.dtype);
+}
 
 /** Given x normalised by its own moments over `axes`, then weight and bias; with those moments. All f32. */
 function normalizeOver(
@@ -44,7 +48,7 @@ function normalizeOver(
   const { mean, variance } = moments(x, axes);
   const root = rsqrt(add(variance, eps));
   const unit = mul(sub(x, mean), root);
-  const n = sizeOf(axes.map((d) => x.shape[d]));
+  const n = countOf(x, axes);
   const y = withGradient(
     affine(unit, { weight, bias }),
     [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])],
@@ -69,12 +73,11 @@ const variesAlong = (shape: Shape, rank: number, axes: readonly number[]): boole
 
 /** Checks that x is [N, …, C] and that weight and bias are [C]; gives C. */
 function needsChannels(op: string, x: Tensor, rank: number, { weight, bias }: Affine): number {
-  const c = x.shape[x.rank - 1];
-  if (x.rank < rank)
-    throw new ShapeError(
-      op,
-      `x is ${show(x.shape)}; it must be ${rank === 2 ? "[N, …, C]" : "[N, …, C] with space between, as an image batch [N, H, W, C]"}`,
-    );
+  const c = x.shape.at(-1);
+  if (c === undefined || x.rank < rank) {
+    const layout = rank === 2 ? "[N, …, C]" : "[N, …, C] with space between, as an image batch [N, H, W, C]";
+    throw new ShapeError(op, `x is ${show(x.shape)}; it must be ${layout}`);
+  }
   needsShape(op, { weight, bias }, [c], `C = ${c}`);
   return c;
 }
@@ -127,7 +130,8 @@ export function layerNorm(x: Tensor, rank: number, { eps = 1e-5, ...rest }: Norm
     if (t && (t.rank > rank || !t.shape.every((n, d) => n === 1 || n === want[rank - t.rank + d]))) {
       throw new ShapeError(
         "layerNorm",
-        `${name} is ${show(t.shape)}; with x ${show(x.shape)} and ${rank} axes it must be ${show(want)} or broadcast to it`,
+        `${name} is ${show(t.shape)}; with x ${show(x.shape)} and ${rank} axes ` +
+          `it must be ${show(want)} or broadcast to it`,
       );
     }
   }

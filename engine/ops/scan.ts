@@ -3,7 +3,7 @@ import { scan, scanChunks, scanTotals } from "../../kernels/scan/scan.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelOp } from "../op.ts";
-import { normalizeAxis, show, sizeOf } from "../shape.ts";
+import { normalizeAxis, ofRank, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { reshape } from "./movement.ts";
 
@@ -21,7 +21,7 @@ const scanOp: KernelOp<ScanAttrs> = {
   infer: ([{ shape }]) => [{ shape, dtype: "f32" }],
   vjp: ([dy], _, __, { reverse }) => [apply(scanOp, [dy!], { reverse: !reverse })],
   lower(l, { reverse }) {
-    const [outer, n, c] = l.inputs[0].shape;
+    const [outer, n, c] = ofRank(l.inputs[0].shape, 3);
     if (outer * n * c === 0) return;
     const chunk = n <= ALONE ? n : Math.ceil(Math.sqrt(n));
     const chunks = Math.ceil(n / chunk);
@@ -47,6 +47,6 @@ export function cumSum(x: Tensor, axis: number, { reverse = false }: { reverse?:
   const d = normalizeAxis("cumSum", axis, x.rank);
   if (!isFloat(x.dtype))
     throw new ShapeError("cumSum", `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
-  const lines = reshape(x, [sizeOf(x.shape.slice(0, d)), x.shape[d], sizeOf(x.shape.slice(d + 1))]);
+  const lines = reshape(x, [sizeOf(x.shape.slice(0, d)), x.shape[d]!, sizeOf(x.shape.slice(d + 1))]);
   return reshape(apply(scanOp, [lines], { reverse }), x.shape);
 }

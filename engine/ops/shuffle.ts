@@ -1,12 +1,15 @@
 // Channels into pixels and back: views only.
 import { ShapeError } from "../errors.ts";
-import { show } from "../shape.ts";
+import { ofRank, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { reshape, transpose } from "./movement.ts";
 
-function check(op: string, x: Tensor, r: number): void {
-  if (x.rank !== 4) throw new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
+/** [N, H, W, C]; throws a ShapeError on another rank, and on a side that is no size. */
+function sizesOf(op: string, x: Tensor, r: number): readonly [number, number, number, number] {
+  const wrong = (): Error => new ShapeError(op, `x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`);
+  const sizes = ofRank(x.shape, 4, wrong);
   if (!(Number.isInteger(r) && r >= 1)) throw new ShapeError(op, `r is ${r}; it must be a whole number ≥ 1`);
+  return sizes;
 }
 
 /**
@@ -14,8 +17,7 @@ function check(op: string, x: Tensor, r: number): void {
  * Shi et al., 2016. Throws ShapeError.
  */
 export function pixelShuffle(x: Tensor, r: number): Tensor {
-  check("pixelShuffle", x, r);
-  const [n, h, w, c] = x.shape;
+  const [n, h, w, c] = sizesOf("pixelShuffle", x, r);
   if (c % (r * r) !== 0)
     throw new ShapeError(
       "pixelShuffle",
@@ -27,12 +29,8 @@ export function pixelShuffle(x: Tensor, r: number): Tensor {
 
 /** x [N, H·r, W·r, C] → [N, H, W, C·r²]: the inverse of pixelShuffle. Throws ShapeError. */
 export function pixelUnshuffle(x: Tensor, r: number): Tensor {
-  check("pixelUnshuffle", x, r);
-  const [n, h, w, c] = x.shape;
-  for (const [dim, size] of [
-    ["H", h],
-    ["W", w],
-  ] as const) {
+  const [n, h, w, c] = sizesOf("pixelUnshuffle", x, r);
+  for (const [dim, size] of Object.entries({ H: h, W: w })) {
     if (size % r !== 0)
       throw new ShapeError(
         "pixelUnshuffle",

@@ -63,11 +63,14 @@ export class Device implements Disposable {
   async evaluate(t: Tensor): Promise<TypedArray>;
   async evaluate<O extends string>(ts: Outputs<O>): Promise<Values<O>>;
   async evaluate<O extends string>(t: Tensor | Outputs<O>): Promise<TypedArray | Values<O>> {
-    const wanted: Outputs<string> = t instanceof Tensor ? { value: t } : t;
+    if (t instanceof Tensor) return (await this.#evaluate({ value: t })).value;
+    return this.#evaluate(t);
+  }
+
+  async #evaluate<O extends string>(wanted: Outputs<O>): Promise<Values<O>> {
     using program = await this.compile(() => wanted, {}, { name: "evaluate" });
     program.run();
-    const values = await program.read();
-    return t instanceof Tensor ? values.value : (values as Values<O>);
+    return await program.read();
   }
 
   /** The variable's current value on this device. */

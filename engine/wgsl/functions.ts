@@ -5,8 +5,12 @@ export const functions = {
   isNan: `fn isNan(x: F) -> B { return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }`,
   // Floats as integers of the same order: comparisons that no adapter's flushing of subnormals reaches.
   rank_: `fn rank_(x: F) -> I { let i = bitcast<I>(x); return i ^ ((i >> U(31u)) & I(0x7fffffff)); }`,
-  maximum_: `fn maximum_(a: F, b: F) -> F { return select(select(select(b, a, rank_(a) > rank_(b)), b, isNan(b)), a, isNan(a)); }`,
-  minimum_: `fn minimum_(a: F, b: F) -> F { return select(select(select(b, a, rank_(a) < rank_(b)), b, isNan(b)), a, isNan(a)); }`,
+  maximum_: `fn maximum_(a: F, b: F) -> F {
+  return select(select(select(b, a, rank_(a) > rank_(b)), b, isNan(b)), a, isNan(a));
+}`,
+  minimum_: `fn minimum_(a: F, b: F) -> F {
+  return select(select(select(b, a, rank_(a) < rank_(b)), b, isNan(b)), a, isNan(a));
+}`,
   // 0 for the bits of −0 … −∞: what is left is positive or NaN.
   relu_: `fn relu_(x: F) -> F { return select(x, F(0.0), (bitcast<U>(x) - U(0x80000000u)) <= U(0x7f800000u)); }`,
   // Subnormal numbers: adapters may take them for 0 in arithmetic and comparisons, so they are read from the bits, as
@@ -17,7 +21,8 @@ export const functions = {
   sign_: `fn sign_(x: F) -> F {
   let bits = bitcast<U>(x);
   let magnitude = bits & U(0x7fffffffu);
-  return select(select(F(1.0), F(-1.0), magnitude != bits), F(0.0), (magnitude == U(0u)) | (magnitude > U(0x7f800000u)));
+  return select(select(F(1.0), F(-1.0), magnitude != bits), F(0.0),
+    (magnitude == U(0u)) | (magnitude > U(0x7f800000u)));
 }`,
   reciprocal_: `fn reciprocal_(x: F) -> F {
   let tiny = (F(8.50705917e37) / fromSubnormal(x)) * F(8388608.0);
@@ -35,14 +40,16 @@ export const functions = {
   let c = clamp(x, F(-104.0), F(89.0));
   let k = round(c * F(1.44269504));
   let r = (c - k * F(0.693359375)) + k * F(2.12194440e-4);
-  let p = F(1.0) + r * (F(1.0) + r * (F(0.5) + r * (F(0.16666667) + r * (F(0.041666668) + r * (F(0.0083333310) + r * F(0.0013981999))))));
+  let p = F(1.0) + r * (F(1.0) + r * (F(0.5) + r * (F(0.16666667)
+    + r * (F(0.041666668) + r * (F(0.0083333310) + r * F(0.0013981999))))));
   let h = I(k) >> U(1u);
   let y = p * bitcast<F>((h + I(127)) << U(23u)) * bitcast<F>((I(k) - h + I(127)) << U(23u));
   return select(y, x, isNan(x));
 }`,
   // eˣ − 1: the series near 0, where the subtraction would cancel.
   expm1_: `fn expm1_(x: F) -> F {
-  let s = x * (F(1.0) + x * (F(0.5) + x * (F(0.16666667) + x * (F(0.041666668) + x * (F(0.0083333333) + x * (F(0.0013888889) + x * F(0.00019841270)))))));
+  let s = x * (F(1.0) + x * (F(0.5) + x * (F(0.16666667)
+    + x * (F(0.041666668) + x * (F(0.0083333333) + x * (F(0.0013888889) + x * F(0.00019841270)))))));
   return select(exp_(x) - F(1.0), s, abs(x) < F(0.35));
 }`,
   // log with its edges said: NaN below 0, −∞ at 0, and subnormals.
@@ -64,11 +71,13 @@ export const functions = {
   let zero = bitcast<U>(x) & U(0u);
   let inf = bitcast<F>(zero | U(0x7f800000u));
   let whole = bitcast<I>(x);
-  return select(select(select(select(y, bitcast<F>(zero | U(0x7fc00000u)), whole < I(0)), -inf, (whole & I(0x7fffffff)) == I(0)), x, x == inf), x, isNan(x));
+  return select(select(select(select(y, bitcast<F>(zero | U(0x7fc00000u)), whole < I(0)),
+    -inf, (whole & I(0x7fffffff)) == I(0)), x, x == inf), x, isNan(x));
 }`,
   // log(1 + x): the correction x − ((1+x) − 1) restores what the addition rounds away.
   log1p_: `fn log1p_(x: F) -> F {
-  let s = x * (F(1.0) - x * (F(0.5) - x * (F(0.33333334) - x * (F(0.25) - x * (F(0.2) - x * (F(0.16666667) - x * (F(0.14285715) - x * F(0.125))))))));
+  let s = x * (F(1.0) - x * (F(0.5) - x * (F(0.33333334)
+    - x * (F(0.25) - x * (F(0.2) - x * (F(0.16666667) - x * (F(0.14285715) - x * F(0.125))))))));
   return select(log_(F(1.0) + x), s, abs(x) < F(0.12));
 }`,
   // tanh = (e²ˣ − 1) / (e²ˣ + 1) through expm1: exact near 0, ±1 far out.
@@ -117,7 +126,8 @@ export const functions = {
   let p = leading16_(p1 + p2);
   let rest = (p1 - p) + p2;
   let inside = abs(p) < F(150.0);
-  var y = exp_(select(select(F(-150.0), F(150.0), p > F(0.0)), p, inside)) * select(F(1.0), F(1.0) + (rest + F(0.5) * rest * rest), inside);
+  var y = exp_(select(select(F(-150.0), F(150.0), p > F(0.0)), p, inside))
+    * select(F(1.0), F(1.0) + (rest + F(0.5) * rest * rest), inside);
   let whole = floor(b) == b;
   let odd = whole & (abs(b - F(2.0) * floor(b * F(0.5))) == F(1.0));
   // 0, ∞ and |b| = ∞.
@@ -143,7 +153,8 @@ export const functions = {
 }`,
   // 2/π in words of 32 bits, after one word of zeros.
   twoOverPi_: `fn twoOverPi_(i: U) -> U {
-  return select(select(select(select(select(select(U(0x3c439041u), U(0xdb629599u), i == U(5u)), U(0xf534ddc0u), i == U(4u)),
+  return select(select(select(select(select(select(
+    U(0x3c439041u), U(0xdb629599u), i == U(5u)), U(0xf534ddc0u), i == U(4u)),
     U(0xfc2757d1u), i == U(3u)), U(0x4e441529u), i == U(2u)), U(0xa2f9836eu), i == U(1u)), U(0u), i == U(0u));
 }`,
   // sin(x + turn·π/2). Up to |x| = 8192 x − k·π/2 with π/2 in three parts (Cody & Waite); beyond, x·2/π modulo 4 from
@@ -192,20 +203,24 @@ export const functions = {
   let a = select(select(v, (v - F(1.0)) / (v + F(1.0)), middle), F(-1.0) / v, far);
   let z = a * a;
   let y = select(select(F(0.0), F(0.785398163), middle), F(1.57079633), far)
-    + (a + a * z * (F(-0.33333315) + z * (F(0.19998469) + z * (F(-0.14243487) + z * (F(0.10593453) + z * F(-0.06077263))))));
+    + (a + a * z * (F(-0.33333315)
+    + z * (F(0.19998469) + z * (F(-0.14243487) + z * (F(0.10593453) + z * F(-0.06077263))))));
   return select(select(y, -y, x < F(0.0)), x, isNan(x));
 }`,
   // erf near 0: x · polynomial of x².
   erfNear_: `fn erfNear_(x: F) -> F {
   let z = x * x;
-  return x * (F(1.12837917) + z * (F(-0.376126258) + z * (F(0.112835853) + z * (F(-0.0268538156) + z * (F(0.00518833377) + z * (F(-0.000801024189) + z * F(7.85400874e-5)))))));
+  return x * (F(1.12837917) + z * (F(-0.376126258) + z * (F(0.112835853)
+    + z * (F(-0.0268538156) + z * (F(0.00518833377) + z * (F(-0.000801024189) + z * F(7.85400874e-5)))))));
 }`,
   // 1 − erf for v ≥ 1: e^(−v²) · polynomial of 1 / (1 + 0.4 v). v² in two parts, or its rounding would show.
   erfcFar_: `fn erfcFar_(v: F) -> F {
   let t = min(v, F(11.0));
   let h = leading_(t);
   let u = F(1.0) / (F(1.0) + F(0.4) * t);
-  let p = F(0.2256838152) + u * (F(0.2254721665) + u * (F(0.2098795220) + u * (F(0.1572561686) + u * (F(0.1780716017) + u * (F(-0.0771636741) + u * (F(0.2515899415) + u * (F(-0.2345477999) + u * F(0.06377716500))))))));
+  let p = F(0.2256838152) + u * (F(0.2254721665) + u * (F(0.2098795220)
+    + u * (F(0.1572561686) + u * (F(0.1780716017) + u * (F(-0.0771636741)
+    + u * (F(0.2515899415) + u * (F(-0.2345477999) + u * F(0.06377716500))))))));
   return exp_(-h * h) * exp_((h - t) * (h + t)) * u * p;
 }`,
   erf_: `fn erf_(x: F) -> F {

@@ -77,7 +77,7 @@ export const SCHEMA = {
     teacher: path("Folder of images and masks of the teacher's modality, of other patients"),
     splits: orNull(
       path(
-        "JSON file that splits the cases; null: the one beside the data, or else a random split of the patients by the seed",
+        "JSON file that splits the cases; null: the one beside the data, else a random split of patients by the seed",
       ),
     ),
     size: whole(256, { from: 32, to: 4096 }, "Height and width of the training images, in pixels"),
