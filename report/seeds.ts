@@ -2,7 +2,7 @@
 // of networks and so are no independent evidence about a method.
 import { type Interval, meanInterval } from "../metrics/interval.ts";
 import { type Summary, summarize } from "../metrics/summary.ts";
-import { wilcoxon } from "../metrics/wilcoxon.ts";
+import { fewestPairs, wilcoxon } from "../metrics/wilcoxon.ts";
 import { LEVEL } from "./comparison.ts";
 
 /** What a run of one seed scored. */
@@ -63,9 +63,13 @@ export function compareSeeds(runs: readonly SeedRun[], reference: readonly SeedR
   };
 }
 
-/** 1 where the patients are better by one run than by the other with p < 0.05, −1 where they are worse, else 0. */
+/**
+ * 1 where the patients are better by one run than by the other with p < 0.05, −1 where they are worse, else 0; 0 too
+ * where they are so few that only ties could bring p there.
+ */
 function withinSeed(run: SeedRun, other: SeedRun): number {
   const ids = Object.keys(run.patients).filter((id) => id in other.patients);
+  if (ids.length < fewestPairs(LEVEL)) return 0;
   const a = ids.map((id) => run.patients[id]!);
   const b = ids.map((id) => other.patients[id]!);
   return wilcoxon(a, b).p < LEVEL ? Math.sign(summarize(a.map((v, i) => v - b[i]!)).mean) : 0;

@@ -10,11 +10,13 @@ export interface PaysComparison extends SeedComparison {
   readonly against: { readonly word: PaysWord; readonly name: string };
 }
 
+/** What a test says; of so few seeds that only ties could bring p below 0.05: unclear. */
 type Verdict = "gain" | "loss" | "unclear" | "untested";
 
 export function verdictOf({ p, difference }: SeedComparison): Verdict {
   if (Number.isNaN(p)) return "untested";
-  if (!(p < LEVEL) || difference.mean === 0) return "unclear";
+  const isFew = difference.n < fewestPairs(LEVEL);
+  if (isFew || !(p < LEVEL) || difference.mean === 0) return "unclear";
   return difference.mean > 0 ? "gain" : "loss";
 }
 
@@ -43,7 +45,7 @@ function sentenceOf(c: PaysComparison): string {
   switch (verdictOf(c)) {
     case "untested":
       return failed.length > 0
-        ? `${who}: not tested, a run learned nothing (seed ${failed.join(", ")})`
+        ? `${who}: not tested, a run learned nothing (seed${failed.length === 1 ? "" : "s"} ${failed.join(", ")})`
         : `${who}: not tested, no seed has both yet`;
     case "gain":
       return `${who}: a gain, ${numbers}, p = ${pText(p)}`.replace("= <", "<");

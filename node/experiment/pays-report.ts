@@ -151,13 +151,15 @@ function notesOf(jobs: readonly PlannedPaysJob[], results: PaysResults, { data, 
   return [
     "mean ± standard deviation over seeds of the mean Dice of a seed's patients, over all slices of a volume at once",
     "the last epoch is the primary measure, fixed before anything was trained; the best is chosen by validation loss",
-    "p: two-sided Wilcoxon signed-rank test over seeds, exact, not corrected for the number of rows; " +
-      "[95 %]: Student's t over seeds",
+    "p: two-sided Wilcoxon signed-rank test over seeds, exact unless differences tie, not corrected for the number " +
+      "of rows; [95 %]: Student's t over seeds",
     "p < 0.05 in +/−: seeds whose patients, segmented by that seed's networks alone, are better / worse by that test",
     ...(hasFailed
       ? ["† a run learned nothing, Dice 0 or constant masks for all patients: it counts, and nothing is tested with it"]
       : []),
-    ...(seeds < least ? [`with ${seeds} seeds no p can fall below ${LEVEL}: the test needs at least ${least}`] : []),
+    ...(seeds < least
+      ? [`with ${seeds} seed${seeds === 1 ? "" : "s"} no p can fall below ${LEVEL}: the test needs at least ${least}`]
+      : []),
     `every row trained ${lengthText(length)}`,
     `data: ${data}`,
     ...(results.size < jobs.length ? [`${results.size} of ${jobs.length} runs are in; the others follow`] : []),
