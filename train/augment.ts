@@ -103,7 +103,7 @@ export function augment(image: Tensor, mask: Tensor, affine: Tensor, elastic: Te
  */
 export function changeIntensity(image: Tensor, changes: Tensor): Tensor {
   const number = (k: number): Tensor =>
-    expand(reshape(slice(changes, [null, [k, k + 1]]), [image.shape[0], 1, 1, 1]), image.shape);
+    expand(reshape(slice(changes, [null, [k, k + 1]]), [image.shape[0]!, 1, 1, 1]), image.shape);
   const brought = clamp(mul(add(image, 1), 0.5), { min: 0, max: 1 });
   const curved = sub(mul(pow(brought, number(0)), 2), 1);
   return clamp(add(mul(curved, number(1)), number(2)), { min: -1, max: 1 });
