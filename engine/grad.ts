@@ -7,10 +7,10 @@ import { type Node, type Tensor, apply } from "./tensor.ts";
 import { cast } from "./ops/cast.ts";
 import { add } from "./ops/elementwise.ts";
 
-/** Nodes that `of` depends on, in creation (topological) order. */
-export function ancestors(of: readonly Tensor[]): Node[] {
+/** Nodes that tensors depend on, in creation (topological) order. */
+export function ancestors(tensors: readonly Tensor[]): Node[] {
   const seen = new Set<Node>();
-  const stack = of.map((t) => t.node);
+  const stack = tensors.map((t) => t.node);
   while (stack.length) {
     const node = stack.pop()!;
     if (seen.has(node)) continue;
@@ -20,12 +20,15 @@ export function ancestors(of: readonly Tensor[]): Node[] {
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
+/** A tensor for each of X. */
+type Gradients<X extends readonly Tensor[]> = { -readonly [K in keyof X]: Tensor };
+
 /**
  * d loss / d x for each x of `xs`, each of its x's shape; zeros where the loss does not depend on x. `loss` is a
  * scalar, or `seed` gives its cotangent (same shape). Gradients are of their x's dtype; what several uses of an f16
  * tensor send back is summed in f32 where one of them is.
  */
-export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor[] {
+export function grad<const X extends readonly Tensor[]>(loss: Tensor, xs: X, seed?: Tensor): Gradients<X> {
   if (!seed && loss.size !== 1)
     throw new UsageError(
       `grad: the loss has shape ${show(loss.shape)}; reduce it to a scalar with sum() or mean(), or pass a cotangent`,
@@ -55,7 +58,7 @@ export function grad(loss: Tensor, xs: readonly Tensor[], seed?: Tensor): Tensor
     });
     for (const t of node.outputs) if (!wanted.has(t)) cotangent.delete(t);
   }
-  return xs.map((x) => cotangentOf(x) ?? full(x.shape, 0, x.dtype));
+  return xs.map((x) => cotangentOf(x) ?? full(x.shape, 0, x.dtype)) as Gradients<X>;
 }
 
 interface PassAttrs {

@@ -97,12 +97,14 @@ test("a convolution, its norm and its gradients are near those in f32", async ()
   const d = await device();
   if (!d.gpu.traits.f16) return; // SwiftShader has none
   const run = (dtype: "f16" | "f32") => {
-    const p = [tensor(noise(512, 1), [2, 8, 8, 4]), tensor(noise(288, 2, 0.3), [3, 3, 4, 8]), tensor(noise(8, 3), [8])];
+    const x = tensor(noise(512, 1), [2, 8, 8, 4]);
+    const w = tensor(noise(288, 2, 0.3), [3, 3, 4, 8]);
+    const b = tensor(noise(8, 3), [8]);
     const loss = autocast(dtype, () => {
-      const { y } = batchNorm(conv2d(p[0], p[1], { pad: 1 }), { weight: p[2], bias: p[2] });
-      return mseLoss(relu(y), conv2d(p[0], p[1], { bias: p[2], pad: 1 }));
+      const { y } = batchNorm(conv2d(x, w, { pad: 1 }), { weight: b, bias: b });
+      return mseLoss(relu(y), conv2d(x, w, { bias: b, pad: 1 }));
     });
-    const [dx, dw, db] = grad(loss, p);
+    const [dx, dw, db] = grad(loss, [x, w, b]);
     return d.evaluate({ loss, dx, dw, db });
   };
   const half = await run("f16");

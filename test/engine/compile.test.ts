@@ -27,27 +27,20 @@ test("an elementwise chain is one dispatch", async () => {
   p.run({ x, y });
   close(
     (await p.read()).z,
-    x.map((v, i) => Math.max(0, v * y[i] + 0.3)),
+    x.map((v, i) => Math.max(0, v * y[i]! + 0.3)),
   );
   assert.is(p.stats().dispatches, 2); // the map and the status word
 });
 
-for (const [shape, other] of [
+// biome-ignore format: one case a row
+const broadcasts: [shape: number[], other: number[]][] = [
   [[3, 5], [5]],
-  [
-    [2, 3, 4],
-    [3, 1],
-  ],
-  [
-    [4, 8],
-    [4, 1],
-  ],
-  [
-    [2, 1, 3, 8],
-    [2, 5, 1, 8],
-  ],
+  [[2, 3, 4], [3, 1]],
+  [[4, 8], [4, 1]],
+  [[2, 1, 3, 8], [2, 5, 1, 8]],
   [[7], [1]],
-]) {
+];
+for (const [shape, other] of broadcasts) {
   test(`broadcasting ${shape} with ${other}`, async () => {
     const d = await device();
     const n = (s: number[]) => s.reduce((a, b) => a * b, 1);
@@ -63,8 +56,8 @@ for (const [shape, other] of [
       let sa = 1;
       let sb = 1;
       for (let k = rank - 1; k >= 0; k--) {
-        const c = rest % z.shape[k];
-        rest = Math.floor(rest / z.shape[k]);
+        const c = rest % z.shape[k]!;
+        rest = Math.floor(rest / z.shape[k]!);
         const na = shape[k - rank + shape.length] ?? 1;
         const nb = other[k - rank + other.length] ?? 1;
         if (na > 1) ia += c * sa;
@@ -72,7 +65,7 @@ for (const [shape, other] of [
         sa *= na;
         sb *= nb;
       }
-      want[i] = a[ia] + b[ib];
+      want[i] = a[ia]! + b[ib]!;
     }
     close(await d.evaluate(z), want);
   });
@@ -96,7 +89,7 @@ test("views compose: transpose of a flipped slice, reshaped", async () => {
   );
   const want: number[] = [];
   for (let c = 0; c < 5; c++)
-    for (let a = 0; a < 3; a++) for (let b = 0; b < 3; b++) want.push(x[((a + 1) * 6 + 2 * b) * 5 + (4 - c)]);
+    for (let a = 0; a < 3; a++) for (let b = 0; b < 3; b++) want.push(x[((a + 1) * 6 + 2 * b) * 5 + (4 - c)]!);
   close(await d.evaluate(y), want, 0);
 });
 
@@ -107,40 +100,27 @@ test("concat joins along any axis", async () => {
   const y = await d.evaluate(concat([tensor(a, [2, 3, 4]), tanh(tensor(b, [2, 5, 4]))], 1));
   const want: number[] = [];
   for (let n = 0; n < 2; n++) {
-    for (let i = 0; i < 12; i++) want.push(a[n * 12 + i]);
-    for (let i = 0; i < 20; i++) want.push(Math.tanh(b[n * 20 + i]));
+    for (let i = 0; i < 12; i++) want.push(a[n * 12 + i]!);
+    for (let i = 0; i < 20; i++) want.push(Math.tanh(b[n * 20 + i]!));
   }
   close(y, want);
 });
 
-for (const [shape, axes] of [
+// biome-ignore format: one case a row
+const reductions: [shape: number[], axes: number[]][] = [
   [[7, 9], [1]],
   [[7, 9], [0]],
-  [
-    [2, 5, 6, 8],
-    [1, 2],
-  ],
-  [
-    [2, 5, 6, 3],
-    [1, 2],
-  ],
-  [
-    [2, 5, 6, 8],
-    [0, 1, 2],
-  ],
-  [
-    [2, 5, 6, 8],
-    [0, 1, 2, 3],
-  ],
+  [[2, 5, 6, 8], [1, 2]],
+  [[2, 5, 6, 3], [1, 2]],
+  [[2, 5, 6, 8], [0, 1, 2]],
+  [[2, 5, 6, 8], [0, 1, 2, 3]],
   [[300, 4], [0]],
   [[4, 5000], [1]],
-  [
-    [3, 4, 5, 6],
-    [0, 2],
-  ],
+  [[3, 4, 5, 6], [0, 2]],
   [[1, 1], [0]],
   [[20000], [0]],
-]) {
+];
+for (const [shape, axes] of reductions) {
   test(`reductions of ${shape} over ${axes}`, async () => {
     const d = await device();
     const n = shape.reduce((a, b) => a * b, 1);
@@ -152,14 +132,14 @@ for (const [shape, axes] of [
       let o = 0;
       let s = 1;
       for (let k = shape.length - 1; k >= 0; k--) {
-        const c = rest % shape[k];
-        rest = Math.floor(rest / shape[k]);
+        const c = rest % shape[k]!;
+        rest = Math.floor(rest / shape[k]!);
         if (!axes.includes(k)) {
           o += c * s;
-          s *= shape[k];
+          s *= shape[k]!;
         }
       }
-      groups.set(o, [...(groups.get(o) ?? []), x[i]]);
+      groups.set(o, [...(groups.get(o) ?? []), x[i]!]);
     }
     const per = (f: (v: number[]) => number): number[] =>
       [...groups.keys()].sort((a, b) => a - b).map((o) => f(groups.get(o)!));
@@ -209,7 +189,7 @@ for (const [shape, axes] of [
     );
     close(
       got.scaled,
-      per((v) => v.reduce((a, b) => a + b, 0)).map((v, i) => v * w[i]),
+      per((v) => v.reduce((a, b) => a + b, 0)).map((v, i) => v * w[i]!),
       1e-5,
     );
   });
@@ -222,7 +202,7 @@ test("rows longer than a workgroup takes, with an epilogue", async () => {
   const got = await d.evaluate(mul(sum(square(tensor(x, [2, 66000])), 1), tensor(w)));
   close(
     got,
-    [0, 1].map((o) => w[o] * x.slice(o * 66000, (o + 1) * 66000).reduce((a, v) => a + v * v, 0)),
+    [0, 1].map((o) => w[o]! * x.slice(o * 66000, (o + 1) * 66000).reduce((a, v) => a + v * v, 0)),
     1e-5,
   );
 });
@@ -279,10 +259,10 @@ test("gradients agree with finite differences through a norm, a product and a su
     let total = 0;
     for (let n = 0; n < 2; n++)
       for (let c = 0; c < 4; c++) {
-        const v = Array.from({ length: 12 }, (_, i) => x[(n * 12 + i) * 4 + c]);
+        const v = Array.from({ length: 12 }, (_, i) => x[(n * 12 + i) * 4 + c]!);
         const m = v.reduce((a, b) => a + b) / 12;
         const s = v.reduce((a, b) => a + (b - m) ** 2, 0) / 12;
-        for (const e of v) total += Math.tanh(((e - m) / Math.sqrt(s + 1e-5)) * w[c]) ** 2;
+        for (const e of v) total += Math.tanh(((e - m) / Math.sqrt(s + 1e-5)) * w[c]!) ** 2;
       }
     return total;
   };
@@ -326,7 +306,7 @@ test("a chain of many leaves splits at the binding limit", async () => {
   const y = xs.map((x) => tensor(x)).reduce((a, b) => add(mul(a, 0.5), b));
   close(
     await d.evaluate(y),
-    xs.reduce((a, b) => a.map((v, i) => v * 0.5 + b[i])),
+    xs.reduce((a, b) => a.map((v, i) => v * 0.5 + b[i]!)),
     1e-5,
   );
 });
@@ -391,7 +371,7 @@ test("a program explains each dispatch, and what it fused", async () => {
   );
   const { dispatches } = p.explain();
   assert.is(dispatches.length, 2);
-  const [{ kernel, fused, flops, bytes, memory }] = dispatches;
+  const { kernel, fused, flops, bytes, memory } = dispatches[0]!;
   assert.equal([kernel, fused, bytes], ["map", ["mul", "add", "relu"], 12000]);
   assert.ok(flops >= 3000);
   assert.equal(
@@ -408,7 +388,7 @@ test("dense joins are written once, in place: layer after layer reads a view of 
   const dense = ({ x }: { x: ReturnType<typeof tensor> }) => {
     let all = x;
     for (let i = 0; i < 4; i++)
-      all = concat([all, conv2d(tanh(all), tensor(w[i], [3, 3, 4 + 4 * i, 4]), { pad: 1 })], 3);
+      all = concat([all, conv2d(tanh(all), tensor(w[i]!, [3, 3, 4 + 4 * i, 4]), { pad: 1 })], 3);
     return { y: sum(square(all), [1, 2]) };
   };
   using p = await d.compile(dense, { x: [2, 6, 6, 4] });
@@ -423,13 +403,13 @@ test("dense joins are written once, in place: layer after layer reads a view of 
     );
     parts.push(
       (await d.evaluate(
-        conv2d(tanh(i ? all : tensor(data, [2, 6, 6, 4])), tensor(w[i], [3, 3, 4 + 4 * i, 4]), { pad: 1 }),
+        conv2d(tanh(i ? all : tensor(data, [2, 6, 6, 4])), tensor(w[i]!, [3, 3, 4 + 4 * i, 4]), { pad: 1 }),
       )) as Float32Array,
     );
   }
   const want = Array.from({ length: 2 * 20 }, (_, o) => {
     let s = 0;
-    for (let q = 0; q < 36; q++) s += parts[(o % 20) >> 2][((o >= 20 ? 36 : 0) + q) * 4 + (o % 4)] ** 2;
+    for (let q = 0; q < 36; q++) s += parts[(o % 20) >> 2]![((o >= 20 ? 36 : 0) + q) * 4 + (o % 4)]! ** 2;
     return s;
   });
   close(got, want, 1e-5);
@@ -437,46 +417,36 @@ test("dense joins are written once, in place: layer after layer reads a view of 
   assert.ok(copies <= 5, `${copies} copies for 4 joins of 5 parts`);
 });
 
-for (const [shape, axes] of [
-  [
-    [2, 8, 8, 16],
-    [0, 1, 2],
-  ],
-  [
-    [2, 5, 7, 8],
-    [1, 2],
-  ],
-  [
-    [3, 9, 9, 3],
-    [1, 2],
-  ],
-  [
-    [2, 24, 24, 64],
-    [0, 1, 2],
-  ],
+// biome-ignore format: one case a row
+const norms: [shape: number[], axes: number[]][] = [
+  [[2, 8, 8, 16], [0, 1, 2]],
+  [[2, 5, 7, 8], [1, 2]],
+  [[3, 9, 9, 3], [1, 2]],
+  [[2, 24, 24, 64], [0, 1, 2]],
   [[200, 5], [0]],
-]) {
+];
+for (const [shape, axes] of norms) {
   test(`a norm of ${shape} over ${axes} and its gradient, statistics and all, in one dispatch each`, async () => {
     const d = await device();
     const n = shape.reduce((a, b) => a * b, 1);
     const x = noise(n, 3);
     const c = shape.at(-1)!;
-    const count = axes.reduce((m, k) => m * shape[k], 1);
+    const count = axes.reduce((m, k) => m * shape[k]!, 1);
     const t = tensor(x, shape);
     const { mean: mu, variance } = moments(t, axes);
     const got = await d.evaluate({ y: relu(div(sub(t, mu), add(variance, 1))), mu, variance });
     // Which group an element belongs to: its sample, where that is kept, and its channel.
-    const group = (i: number): number => (axes.includes(0) ? 0 : Math.floor(i / (n / shape[0]))) * c + (i % c);
+    const group = (i: number): number => (axes.includes(0) ? 0 : Math.floor(i / (n / shape[0]!))) * c + (i % c);
     const groups = n / count;
     const sums = new Float64Array(groups);
     const squares = new Float64Array(groups);
-    x.forEach((v, i) => (sums[group(i)] += v / count));
-    x.forEach((v, i) => (squares[group(i)] += (v - sums[group(i)]) ** 2 / count));
+    x.forEach((v, i) => (sums[group(i)]! += v / count));
+    x.forEach((v, i) => (squares[group(i)]! += (v - sums[group(i)]!) ** 2 / count));
     close(got.mu, sums, 1e-5);
     close(got.variance, squares, 1e-5);
     close(
       got.y,
-      Array.from(x, (v, i) => Math.max(0, (v - sums[group(i)]) / (squares[group(i)] + 1))),
+      Array.from(x, (v, i) => Math.max(0, (v - sums[group(i)]!) / (squares[group(i)]! + 1))),
       1e-5,
     );
   });

@@ -23,9 +23,9 @@ async function course(): Promise<number[]> {
   for (let s = 0; s < 3; s++) {
     batches.fill(0, s, buffers);
     step.run({ ...buffers });
-    for (const v of Object.values(await step.read())) found.push(v[0]);
+    for (const v of Object.values(await step.read())) found.push(v[0]!);
   }
-  for (const o of cmedl.optimizers) found.push(...(await device.read(o.arenas[0])));
+  for (const o of cmedl.optimizers) found.push(...(await device.read(o.arenas[0]!)));
   return found;
 }
 

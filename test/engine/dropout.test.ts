@@ -21,7 +21,7 @@ test("each element is dropped by its own number, the rest is scaled by 1/(1 − 
     const y = await d.evaluate(dropout(tensor(data, [2, 5, 7, 3]), rate, key(77), { salt: 3 }));
     data.forEach((x, i) => {
       const want = kept(i, 77, 3, rate) ? x / (1 - rate) : 0;
-      assert.ok(Math.abs(y[i] - want) <= 1e-6 * Math.abs(want), `rate ${rate}: y[${i}] is ${y[i]}, not ${want}`);
+      assert.ok(Math.abs(y[i]! - want) <= 1e-6 * Math.abs(want), `rate ${rate}: y[${i}] is ${y[i]}, not ${want}`);
     });
   }
 });

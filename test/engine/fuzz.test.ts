@@ -34,20 +34,20 @@ interface Value {
 }
 
 const size = (s: readonly number[]): number => s.reduce((n, m) => n * m, 1);
-const indexOf = (shape: readonly number[], c: readonly number[]): number => c.reduce((i, k, d) => i * shape[d] + k, 0);
+const indexOf = (shape: readonly number[], c: readonly number[]): number => c.reduce((i, k, d) => i * shape[d]! + k, 0);
 function* coordinates(shape: readonly number[]): Generator<number[]> {
   for (let i = 0; i < size(shape); i++) {
     const c = new Array<number>(shape.length);
     let rest = i;
     for (let d = shape.length - 1; d >= 0; d--) {
-      c[d] = rest % shape[d];
-      rest = Math.floor(rest / shape[d]);
+      c[d] = rest % shape[d]!;
+      rest = Math.floor(rest / shape[d]!);
     }
     yield c;
   }
 }
 const gather = (x: Value, shape: number[], from: (c: number[]) => number[]): number[] =>
-  [...coordinates(shape)].map((c) => x.v[indexOf(x.shape, from(c))]);
+  [...coordinates(shape)].map((c) => x.v[indexOf(x.shape, from(c))]!);
 
 /** Seeded whole numbers in [0, n). */
 function dice(seed: number): (n: number) => number {
@@ -65,7 +65,7 @@ const broadcastTo = (x: Value, shape: number[]): Value | undefined =>
     ? {
         t: expand(x.t, shape),
         shape,
-        v: gather(x, shape, (c) => x.shape.map((n, d) => (n === 1 ? 0 : c[shape.length - x.shape.length + d]))),
+        v: gather(x, shape, (c) => x.shape.map((n, d) => (n === 1 ? 0 : c[shape.length - x.shape.length + d]!))),
       }
     : undefined;
 
@@ -75,7 +75,7 @@ const binary =
     const a = pick();
     const b = pick();
     const [p, q] = a.shape.length >= b.shape.length ? [a, broadcastTo(b, a.shape)] : [broadcastTo(a, b.shape), b];
-    return p && q ? { t: op(a.t, b.t), shape: p.shape, v: p.v.map((x, i) => f(x, q.v[i])) } : undefined;
+    return p && q ? { t: op(a.t, b.t), shape: p.shape, v: p.v.map((x, i) => f(x, q.v[i]!)) } : undefined;
   };
 const unary =
   (op: (x: Tensor) => Tensor, f: (x: number) => number): Grow =>
@@ -98,7 +98,7 @@ const over =
           kept,
           c.map((k, d) => (axes.includes(d) ? 0 : k)),
         )
-      ].push(x.v[indexOf(x.shape, c)]);
+      ]!.push(x.v[indexOf(x.shape, c)]!);
     return {
       t: op(x.t, axes, keepDims),
       shape: keepDims ? kept : x.shape.filter((_, d) => !axes.includes(d)),
@@ -127,8 +127,8 @@ const ops: Grow[] = [
   (pick, roll) => {
     const x = pick();
     const axes = x.shape.map((_, d) => d).sort(() => roll(3) - 1);
-    const shape = axes.map((d) => x.shape[d]);
-    return { t: transpose(x.t, axes), shape, v: gather(x, shape, (c) => x.shape.map((_, d) => c[axes.indexOf(d)])) };
+    const shape = axes.map((d) => x.shape[d]!);
+    return { t: transpose(x.t, axes), shape, v: gather(x, shape, (c) => x.shape.map((_, d) => c[axes.indexOf(d)]!)) };
   },
   (pick, roll) => {
     const x = pick();
@@ -136,10 +136,10 @@ const ops: Grow[] = [
       [size(x.shape)],
       [1, ...x.shape],
       [...x.shape, 1],
-      ...(x.shape.length > 1 ? [[x.shape[0] * x.shape[1], ...x.shape.slice(2)]] : []),
+      ...(x.shape.length > 1 ? [[x.shape[0]! * x.shape[1]!, ...x.shape.slice(2)]] : []),
       ...(x.shape.at(-1)! % 2 === 0 ? [[...x.shape.slice(0, -1), x.shape.at(-1)! / 2, 2]] : []),
     ];
-    const shape = shapes[roll(shapes.length)];
+    const shape = shapes[roll(shapes.length)]!;
     return shape.length > 5 ? undefined : { t: reshape(x.t, shape), shape, v: x.v };
   },
   (pick, roll) => {
@@ -150,9 +150,9 @@ const ops: Grow[] = [
       return {
         t: flip(x.t, d),
         shape: x.shape,
-        v: gather(x, x.shape, (c) => c.map((k, e) => (e === d ? x.shape[d] - 1 - k : k))),
+        v: gather(x, x.shape, (c) => c.map((k, e) => (e === d ? x.shape[d]! - 1 - k : k))),
       };
-    const from = roll(x.shape[d]);
+    const from = roll(x.shape[d]!);
     const shape = x.shape.map((n, e) => (e === d ? n - from : n));
     return {
       t: slice(
@@ -168,20 +168,20 @@ const ops: Grow[] = [
     const b = pick();
     if (a.shape.length === 0 || a.shape.length !== b.shape.length) return undefined;
     const d = roll(a.shape.length);
-    if (!a.shape.every((n, e) => e === d || n === b.shape[e]) || a.shape[d] + b.shape[d] > 24) return undefined;
-    const shape = a.shape.map((n, e) => (e === d ? n + b.shape[d] : n));
+    if (!a.shape.every((n, e) => e === d || n === b.shape[e]) || a.shape[d]! + b.shape[d]! > 24) return undefined;
+    const shape = a.shape.map((n, e) => (e === d ? n + b.shape[d]! : n));
     return {
       t: concat([a.t, b.t], d),
       shape,
       v: [...coordinates(shape)].map((c) =>
-        c[d] < a.shape[d]
-          ? a.v[indexOf(a.shape, c)]
+        c[d]! < a.shape[d]!
+          ? a.v[indexOf(a.shape, c)]!
           : b.v[
               indexOf(
                 b.shape,
-                c.map((k, e) => (e === d ? k - a.shape[d] : k)),
+                c.map((k, e) => (e === d ? k - a.shape[d]! : k)),
               )
-            ],
+            ]!,
       ),
     };
   },
@@ -196,7 +196,7 @@ function build(seed: number): { values: Value[]; leaves: Value[] } {
   });
   const values = [...leaves];
   while (values.length < 26) {
-    const made = ops[roll(ops.length)](() => values[Math.max(0, values.length - 1 - roll(9))], roll);
+    const made = ops[roll(ops.length)]!(() => values[Math.max(0, values.length - 1 - roll(9))]!, roll);
     if (made && size(made.shape) <= 400) values.push(made);
   }
   return { values, leaves };
@@ -224,17 +224,17 @@ for (let seed = 1; seed <= 24; seed++) {
       ...Object.fromEntries(gradients.map((g, i) => [`g${i}`, g])),
     } as Record<string, Tensor>);
     outputs.forEach(({ v }, i) =>
-      assert.ok(worst(got[`y${i}`], v) < 1e-5, `output ${i}: off by ${worst(got[`y${i}`], v)}`),
+      assert.ok(worst(got[`y${i}`]!, v) < 1e-5, `output ${i}: off by ${worst(got[`y${i}`]!, v)}`),
     );
     const parts = await d.evaluate(
       Object.fromEntries(
-        leaves.map((_, l) => [`g${l}`, apart.map((gs) => gs[l]).reduce((a, b) => add(a, b))]),
+        leaves.map((_, l) => [`g${l}`, apart.map((gs) => gs[l]!).reduce((a, b) => add(a, b))]),
       ) as Record<string, Tensor>,
     );
     leaves.forEach((_, l) =>
       assert.ok(
-        worst(got[`g${l}`], parts[`g${l}`]) < 1e-4,
-        `gradient ${l}: off by ${worst(got[`g${l}`], parts[`g${l}`])}`,
+        worst(got[`g${l}`]!, parts[`g${l}`]!) < 1e-4,
+        `gradient ${l}: off by ${worst(got[`g${l}`]!, parts[`g${l}`]!)}`,
       ),
     );
   });
@@ -249,8 +249,8 @@ test("a norm between views fuses without changing what it says", async () => {
   const want = mul(sub(transpose(t, [0, 2, 1, 3]), m.mean), add(m.variance, 0));
   const got = await d.evaluate({ y, want, variance: m.variance });
   for (let i = 0; i < got.y.length; i++) {
-    const v = got.variance[i % 8];
-    assert.ok(Math.abs(got.y[i] - got.want[i] / v / Math.sqrt(v + 1e-5)) < 1e-5);
+    const v = got.variance[i % 8]!;
+    assert.ok(Math.abs(got.y[i]! - got.want[i]! / v / Math.sqrt(v + 1e-5)) < 1e-5);
   }
 });
 

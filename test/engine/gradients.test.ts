@@ -302,7 +302,7 @@ const cases: Record<string, Case> = {
   },
 };
 
-const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((s, v, i) => s + v * b[i], 0);
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((s, v, i) => s + v * b[i]!, 0);
 
 for (const [name, { f, shapes, at = (v: number) => v, step = 1 / 128 }] of Object.entries(cases)) {
   test(`${name}: the gradient is the slope`, async () => {
@@ -324,7 +324,7 @@ for (const [name, { f, shapes, at = (v: number) => v, step = 1 / 128 }] of Objec
     );
     using program = await d.compile(
       (xs) => {
-        const inputs = shapes.map((_, i) => xs[`x${i}`]);
+        const inputs = shapes.map((_, i) => xs[`x${i}`]!);
         const y = f(...inputs);
         return { y, ...Object.fromEntries(grad(sum(mul(y, head)), inputs).map((g, i) => [`g${i}`, g])) };
       },
@@ -336,17 +336,17 @@ for (const [name, { f, shapes, at = (v: number) => v, step = 1 / 128 }] of Objec
       77,
     );
     const run = async (e: number): Promise<Record<string, ArrayLike<number>>> => {
-      program.run(Object.fromEntries(data.map((x, i) => [`x${i}`, x.map((v, k) => v + e * directions[i][k])])));
+      program.run(Object.fromEntries(data.map((x, i) => [`x${i}`, x.map((v, k) => v + e * directions[i]![k]!)])));
       return program.read();
     };
     // Four points cancel the third-order term; the head sums in f64, so that only the op rounds.
-    const [a, b, c, e] = [await run(step), await run(-step), await run(2 * step), await run(-2 * step)].map((r) =>
-      dot(r.y, headData),
-    );
-    const slope = (8 * (a - b) - (c - e)) / (12 * step);
+    const headSum = async (e: number): Promise<number> => dot((await run(e)).y!, headData);
+    const near = (await headSum(step)) - (await headSum(-step));
+    const far = (await headSum(2 * step)) - (await headSum(-2 * step));
+    const slope = (8 * near - far) / (12 * step);
     const here = await run(0);
-    const wanted = directions.reduce((s, v, i) => s + dot(here[`g${i}`], v), 0);
-    const scale = Math.max(1, ...directions.map((v, i) => Math.abs(dot(here[`g${i}`], v))));
+    const wanted = directions.reduce((s, v, i) => s + dot(here[`g${i}`]!, v), 0);
+    const scale = Math.max(1, ...directions.map((v, i) => Math.abs(dot(here[`g${i}`]!, v))));
     assert.ok(Math.abs(slope - wanted) <= 2e-3 * scale, `slope ${slope}, gradient ${wanted}`);
   });
 }
@@ -363,23 +363,23 @@ for (const name of [
 ]) {
   test(`${name}: the second derivative is the slope of the first`, async () => {
     const d = await device();
-    const { f, shapes, at = (v: number) => v } = cases[name];
+    const { f, shapes, at = (v: number) => v } = cases[name]!;
     const data = shapes.map((s, i) =>
       noise(
         s.reduce((n, m) => n * m, 1),
         i + 11,
       ).map(at),
     );
-    const direction = noise(data[0].length, 31);
+    const direction = noise(data[0]!.length, 31);
     const step = 1 / 128;
     const size = f(...data.map((x, i) => tensor(x, shapes[i]))).size;
     const head = noise(size, 77);
     using program = await d.compile(
       (xs) => {
-        const inputs = shapes.map((_, i) => xs[`x${i}`]);
+        const inputs = shapes.map((_, i) => xs[`x${i}`]!);
         const y = f(...inputs);
-        const [g] = grad(sum(mul(square(y), tensor(head, y.shape))), [inputs[0]]);
-        const [h] = grad(sum(square(g)), [inputs[0]]);
+        const [g] = grad(sum(mul(square(y), tensor(head, y.shape))), [inputs[0]!]);
+        const [h] = grad(sum(square(g)), [inputs[0]!]);
         return { g, h };
       },
       Object.fromEntries(shapes.map((s, i) => [`x${i}`, s])),
@@ -387,14 +387,17 @@ for (const name of [
     );
     const run = async (e: number) => {
       program.run(
-        Object.fromEntries(data.map((x, i) => [`x${i}`, i === 0 ? x.map((v, k) => v + e * direction[k]) : x])),
+        Object.fromEntries(data.map((x, i) => [`x${i}`, i === 0 ? x.map((v, k) => v + e * direction[k]!) : x])),
       );
       return program.read();
     };
-    const [a, b, c, e] = [await run(step), await run(-step), await run(2 * step), await run(-2 * step)].map(({ g }) =>
-      dot(g, g),
-    );
-    const slope = (8 * (a - b) - (c - e)) / (12 * step);
+    const squares = async (e: number): Promise<number> => {
+      const { g } = await run(e);
+      return dot(g, g);
+    };
+    const near = (await squares(step)) - (await squares(-step));
+    const far = (await squares(2 * step)) - (await squares(-2 * step));
+    const slope = (8 * near - far) / (12 * step);
     const wanted = dot((await run(0)).h, direction);
     assert.ok(
       Math.abs(slope - wanted) <= 5e-3 * Math.max(1, Math.abs(wanted)),

@@ -47,7 +47,7 @@ test("elementwise chains read and write half precision, by ones and by fours", a
     assert.is(
       worst(
         got.z,
-        x.map((v, i) => round(Math.max(0, round(v) * round(y[i]) + 0.25))),
+        x.map((v, i) => round(Math.max(0, round(v) * round(y[i]!) + 0.25))),
       ),
       0,
     );

@@ -31,7 +31,7 @@ test("pixelShuffle makes channel c·r² + i·r + j channel c of pixel (i, j), an
     [1, 2, 2, 4, 2],
     [1, 3, 2, 3, 1],
     [0, 2, 2, 1, 2],
-  ]) {
+  ] as const) {
     const data = noise(n * h * w * c * r * r);
     const x = tensor(data, [n, h, w, c * r * r]);
     const y = pixelShuffle(x, r);
@@ -44,7 +44,7 @@ test("pixelShuffle makes channel c·r² + i·r + j channel c of pixel (i, j), an
             want.push(
               data[
                 ((b * h + Math.floor(p / r)) * w + Math.floor(q / r)) * c * r * r + k * r * r + (p % r) * r + (q % r)
-              ],
+              ]!,
             );
           }
     assert.equal(await values(y), want);
@@ -59,7 +59,7 @@ test("ranges, repeats and pieces of nothing are empty, and their gradients zero"
     slice(x, [null, [0, 2, -1]]),
     tile(x, [0, 2]),
     tile(x, [2, 0, 1]),
-    split(x, [3, 0], 1)[1],
+    split(x, [3, 0], 1)[1]!,
     expand(reshape(x, [2, 3, 1]), [2, 3, 0]),
   ]) {
     assert.is(y.size, 0);

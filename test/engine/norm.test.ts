@@ -28,7 +28,7 @@ const open = async (cpu = false): Promise<Device> => Device.open((await environm
 const EPS = 1e-5;
 /** Largest |got − want|. */
 const gap = (got: ArrayLike<number>, want: ArrayLike<number>): number =>
-  Array.from(want, (v, i) => Math.abs(v - got[i])).reduce((a, b) => Math.max(a, b));
+  Array.from(want, (v, i) => Math.abs(v - got[i]!)).reduce((a, b) => Math.max(a, b));
 
 interface Case {
   readonly shape: readonly number[];
@@ -51,7 +51,8 @@ const cases: readonly Case[] = [
 ];
 
 for (const { shape, over, mean: offset = 0, weighted = false } of cases) {
-  test(`${over} norm of ${shape}${offset ? ` about ${offset}` : ""}: result, statistics and gradients, two dispatches forward, at most three backward`, async () => {
+  const about = offset ? ` about ${offset}` : "";
+  test(`${over} norm of ${shape}${about} and its gradients: two dispatches forward, at most three back`, async () => {
     using d = await open();
     const n = shape.reduce((a, b) => a * b, 1);
     const c = shape.at(-1)!;
@@ -70,7 +71,7 @@ for (const { shape, over, mean: offset = 0, weighted = false } of cases) {
       { x: shape, dy: shape, w: [c], b: [c] },
     );
     p.run({ x, dy, w, b });
-    const got = (await p.read()) as Record<string, Float32Array>;
+    const got = await p.read();
     const want = normLoops(x, dy, shape, over, weighted ? { w, b } : {}, EPS);
     // f32 holds a mean of 10⁴ to 5e-4, and the norm subtracts it. The means of parts are at most σ/8 apart, so that
     // σ² feels 2·(σ/8)·5e-4.
@@ -79,7 +80,7 @@ for (const { shape, over, mean: offset = 0, weighted = false } of cases) {
     assert.ok(gap(got.mean, want.mean) < 1e-6 * (offset + 1), `mean off by ${gap(got.mean, want.mean)}`);
     assert.ok(worst(got.variance, want.variance) < ofVariance, `variance ${worst(got.variance, want.variance)}`);
     for (const name of ["y", "dx", ...(weighted ? (["dw", "db"] as const) : [])] as const)
-      assert.ok(worst(got[name], want[name]) < tolerance, `${name} ${worst(got[name], want[name])}`);
+      assert.ok(worst(got[name]!, want[name]) < tolerance, `${name} ${worst(got[name]!, want[name])}`);
     const own = p
       .explain()
       .dispatches.filter((e) => !e.label.startsWith("reduce-sum ["))
@@ -141,7 +142,9 @@ for (const {
   bias = 0,
   stride = 1,
 } of convolutions) {
-  test(`${over} norm behind a convolution to ${[n, h / stride, w / stride, k]}${bias ? ` about ${bias}` : ""}: ${tallies ? "one dispatch more" : "at most two more"}`, async () => {
+  const about = bias ? ` about ${bias}` : "";
+  const more = tallies ? "one dispatch more" : "at most two more";
+  test(`${over} norm behind a convolution to ${[n, h / stride, w / stride, k]}${about}: ${more}`, async () => {
     using d = await open();
     const x = noise(n * h * w * c, 7);
     const f = noise(9 * c * k, 8);
@@ -149,7 +152,7 @@ for (const {
     const pad = [1, 1, 1, 1] as const;
     const P = Math.floor((h - 1) / stride) + 1;
     const Q = Math.floor((w - 1) / stride) + 1;
-    const make = ({ x, f, b }: Record<string, Tensor>) => {
+    const make = ({ x, f, b }: Record<"x" | "f" | "b", Tensor>) => {
       const z = conv2d(x, f, { bias: b, pad, stride });
       const s = moments(z, over === "batch" ? [0, 1, 2] : [1, 2]);
       return { z, y: relu(over === "batch" ? batchNorm(z).y : instanceNorm(z)), ...s };
@@ -157,7 +160,7 @@ for (const {
     const inputs = { x: [n, h, w, c], f: [3, 3, c, k], b: [k] };
     using p = await d.compile(make, inputs);
     p.run({ x, f, b });
-    const got = (await p.read()) as Record<string, Float32Array>;
+    const got = await p.read();
     const want = normLoops(got.z, got.z, [n, P, Q, k], over, {}, EPS);
     assert.ok(gap(got.mean, want.mean) < 1e-6 * (bias + 1), `mean off by ${gap(got.mean, want.mean)}`);
     assert.ok(
@@ -182,7 +185,7 @@ for (const {
   });
 }
 
-test("a training step through convolution, batch norm and rectifier moves the running statistics and gives all gradients", async () => {
+test("a step through convolution, batch norm and rectifier moves the statistics and gives all gradients", async () => {
   using d = await open();
   const [n, h, w, c, k] = [2, 36, 35, 4, 32];
   const shape = [n, h, w, k];
@@ -207,17 +210,17 @@ test("a training step through convolution, batch norm and rectifier moves the ru
   const variance = new Float64Array(k).fill(1);
   for (const scale of [1, 3]) {
     step.run({ x: x.map((v) => v * scale), f, dy });
-    const got = (await step.read()) as Record<string, Float32Array>;
+    const got = await step.read();
     const want = normLoops(got.z, dy, shape, "batch", { w: gain, b: shift }, EPS);
-    mean.forEach((v, i) => (mean[i] = 0.9 * v + 0.1 * want.mean[i]));
-    variance.forEach((v, i) => (variance[i] = 0.9 * v + (0.1 * want.variance[i] * pixels) / (pixels - 1)));
+    mean.forEach((v, i) => (mean[i] = 0.9 * v + 0.1 * want.mean[i]!));
+    variance.forEach((v, i) => (variance[i] = 0.9 * v + (0.1 * want.variance[i]! * pixels) / (pixels - 1)));
     for (const [name, values] of [
       ["y", want.y],
       ["dz", want.dx],
       ["dw", want.dw],
       ["db", want.db],
     ] as const)
-      assert.ok(worst(got[name], values) < 1e-5, `${name} ${worst(got[name], values)}`);
+      assert.ok(worst(got[name]!, values) < 1e-5, `${name} ${worst(got[name]!, values)}`);
   }
   assert.ok(gap(await d.read(bn.runningMean), mean) < 1e-6 && worst(await d.read(bn.runningVariance), variance) < 1e-5);
   const kernels = step.explain().dispatches.map((e) => e.kernel);
@@ -238,11 +241,11 @@ test("a convolution stored in f16 tallies what is stored", async () => {
     { x: { shape: [n, h, w, c], dtype: "f16" }, f: { shape: [3, 3, c, k], dtype: "f16" } },
   );
   p.run({ x: noise(n * h * w * c, 7), f: noise(9 * c * k, 8) });
-  const { z, y } = (await p.read()) as Record<string, Float32Array>;
+  const { z, y } = await p.read();
   const want = normLoops(z, z, [n, h, w, k], "instance", {}, EPS).y;
   assert.ok(worst(y, want) < 1e-3, `${worst(y, want)}`);
   assert.ok(
-    p.explain().dispatches[0].consts.TALLY === true &&
+    p.explain().dispatches[0]!.consts.TALLY === true &&
       p.explain().dispatches.some((e) => e.kernel === "merge-then-map"),
   );
 });
@@ -261,7 +264,7 @@ test("a NaN and an infinity reach what their statistics reach, and no more", asy
       { x: [n, h, w, c], f: [3, 3, c, k], plain: [n, 66, 66, 5] },
     );
     p.run({ x, f, plain });
-    const { y, z } = (await p.read()) as Record<string, Float32Array>;
+    const { y, z } = await p.read();
     assert.ok(y.subarray(0, y.length / 2).every(Number.isNaN) && y.subarray(y.length / 2).every(Number.isFinite));
     z.forEach((v, i) => assert.is(Number.isNaN(v), i < z.length / 2 && i % 5 === 2, `element ${i}`));
   }
@@ -283,7 +286,7 @@ test("a norm that is kept for later and read at once takes no dispatch more", as
       { x: shape },
     );
     p.run({ x });
-    const { y } = (await p.read()) as Record<string, Float32Array>;
+    const { y } = await p.read();
     const want = normLoops(x, x, shape, "batch", {}, EPS).y.map((v) => Math.max(0, v));
     assert.ok(worst(y, want) < 1e-5);
     assert.equal(

@@ -54,8 +54,8 @@ const stridesOf = (shape: readonly number[]): number[] => shape.map((_, d) => si
 const coordinates = (shape: readonly number[]): number[][] =>
   shape.reduce<number[][]>((list, n) => list.flatMap((c) => Array.from({ length: n }, (_, k) => [...c, k])), [[]]);
 const indexOf = (shape: readonly number[], c: readonly number[]): number =>
-  stridesOf(shape).reduce((i, s, d) => i + s * c[d], 0);
-const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((s, v, i) => s + v * b[i], 0);
+  stridesOf(shape).reduce((i, s, d) => i + s * c[d]!, 0);
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((s, v, i) => s + v * b[i]!, 0);
 
 /** Whole numbers from −4 to 4. */
 const wholes = (n: number, seed = 1): Float32Array => noise(n, seed).map((v) => Math.round(4 * v));
@@ -76,7 +76,7 @@ const shapesOfRank = (min: number): fc.Arbitrary<number[]> => fc.array(dimension
 const permutation = (n: number): fc.Arbitrary<number[]> =>
   fc
     .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: n, maxLength: n })
-    .map((keys) => keys.map((_, d) => d).sort((a, b) => keys[a] - keys[b] || a - b));
+    .map((keys) => keys.map((_, d) => d).sort((a, b) => keys[a]! - keys[b]! || a - b));
 
 test("reshapes compose, and the last shape alone counts", () =>
   always(
@@ -103,12 +103,12 @@ test("transposing by a permutation and by its inverse is nothing, and moves each
       const y = transpose(t, perm);
       assert.equal(
         await values(y),
-        coordinates(perm.map((d) => shape[d])).map(
+        coordinates(perm.map((d) => shape[d]!)).map(
           (c) =>
             data[
               indexOf(
                 shape,
-                shape.map((_, d) => c[perm.indexOf(d)]),
+                shape.map((_, d) => c[perm.indexOf(d)]!),
               )
             ],
         ),
@@ -145,7 +145,7 @@ test("place is the adjoint of slice: ⟨slice x, u⟩ = ⟨x, place u⟩", () =>
       const y = slice(t, ranges);
       // What Python's range(*slice(…).indices(n)) lists.
       const listed = shape.map((n, d) => {
-        const [from, to, by] = ranges[d];
+        const [from, to, by] = ranges[d]!;
         const at = (k: number): number => Math.min(Math.max(k < 0 ? k + n : k, by > 0 ? 0 : -1), by > 0 ? n : n - 1);
         const end = to === null ? (by > 0 ? n : -1) : at(to);
         const list: number[] = [];
@@ -164,7 +164,7 @@ test("place is the adjoint of slice: ⟨slice x, u⟩ = ⟨x, place u⟩", () =>
             data[
               indexOf(
                 shape,
-                c.map((k, d) => listed[d][k]),
+                c.map((k, d) => listed[d]![k]!),
               )
             ],
         ),
@@ -203,14 +203,14 @@ test("split undoes concat, and stack is concat along a new axis", () =>
       const got = await (await device()).evaluate<string>(
         Object.fromEntries([...back.map((t, i): [string, Tensor] => [`y${i}`, t]), ["joined", joined]]),
       );
-      parts.forEach((p, i) => assert.equal(Array.from(got[`y${i}`]), Array.from(p.data)));
-      assert.equal(Array.from(got.joined), await values(concat(back, axis)));
+      parts.forEach((p, i) => assert.equal(Array.from(got[`y${i}`]!), Array.from(p.data)));
+      assert.equal(Array.from(got.joined!), await values(concat(back, axis)));
       const two = [given(shape, 8), given(shape, 9)];
       const stacked = stack(
         two.map((p) => p.t),
         axis,
       );
-      assert.equal(await values(split(stacked, [1, 1], axis)[1]), Array.from(two[1].data));
+      assert.equal(await values(split(stacked, [1, 1], axis)[1]!), Array.from(two[1]!.data));
     },
   ));
 
@@ -233,7 +233,7 @@ test("flipping twice is nothing; tile lays copies side by side, and its gradient
             data[
               indexOf(
                 shape,
-                c.map((k, d) => (axes.includes(d) ? shape[d] - 1 - k : k)),
+                c.map((k, d) => (axes.includes(d) ? shape[d]! - 1 - k : k)),
               )
             ],
         ),
@@ -243,12 +243,12 @@ test("flipping twice is nothing; tile lays copies side by side, and its gradient
       const got = await values(y);
       assert.equal(
         got,
-        coordinates(shape.map((n, d) => n * repeats[d])).map(
+        coordinates(shape.map((n, d) => n * repeats[d]!)).map(
           (c) =>
             data[
               indexOf(
                 shape,
-                c.map((k, d) => k % shape[d]),
+                c.map((k, d) => k % shape[d]!),
               )
             ],
         ),
@@ -276,9 +276,9 @@ test("broadcasting follows numpy's rule, and sumTo is the adjoint of expand", ()
     const place = (c: readonly number[]): number =>
       indexOf(
         small,
-        small.map((n, d) => (n === 1 ? 0 : c[shape.length - small.length + d])),
+        small.map((n, d) => (n === 1 ? 0 : c[shape.length - small.length + d]!)),
       );
-    const want = coordinates(shape).map((c, i) => a.data[i] + b.data[place(c)]);
+    const want = coordinates(shape).map((c, i) => a.data[i]! + b.data[place(c)]!);
     assert.equal(add(b.t, a.t).shape, shape);
     assert.equal(await values(add(a.t, b.t)), want);
     assert.equal(await values(add(b.t, a.t)), want);
@@ -301,7 +301,8 @@ test("shapes that numpy refuses are refused, with the dimension and both sizes",
       assert.throws(
         () => add(input("a", [...lead, m, ...tail]), input("b", [n, ...tail])),
         new RegExp(
-          `add: shapes .* do not broadcast: dimension -${tail.length + 1} is ${m} against ${n}; they must be equal or 1`,
+          `add: shapes .* do not broadcast: dimension -${tail.length + 1} is ${m} against ${n}; ` +
+            "they must be equal or 1",
         ),
       );
     },
@@ -314,7 +315,7 @@ test("take and cumSum agree with loops along any axis; the largest element stand
       .tuple(shapesOfRank(1), fc.nat(), fc.array(fc.nat(), { maxLength: 4 }))
       .map(([shape, a, index]) => ({ shape, axis: a % shape.length, index })),
     async ({ shape, axis, index }) => {
-      const n = shape[axis];
+      const n = shape[axis]!;
       const { t, data } = given(shape);
       const list = n === 0 ? [] : index.map((i) => i % n);
       const at = (c: readonly number[], k: number): number =>
@@ -323,15 +324,15 @@ test("take and cumSum agree with loops along any axis; the largest element stand
             shape,
             c.map((j, d) => (d === axis ? k : j)),
           )
-        ];
+        ]!;
       const y = take(t, tensor(list, [list.length], "i32"), axis);
       assert.equal(
         await values(y),
-        coordinates(shape.map((m, d) => (d === axis ? list.length : m))).map((c) => at(c, list[c[axis]])),
+        coordinates(shape.map((m, d) => (d === axis ? list.length : m))).map((c) => at(c, list[c[axis]!]!)),
       );
       assert.equal(
         await values(cumSum(t, axis)),
-        coordinates(shape).map((c) => Array.from({ length: c[axis] + 1 }, (_, k) => at(c, k)).reduce((p, q) => p + q)),
+        coordinates(shape).map((c) => Array.from({ length: c[axis]! + 1 }, (_, k) => at(c, k)).reduce((p, q) => p + q)),
       );
       if (n === 0) return;
       const kept = shape.map((m, d) => (d === axis ? 1 : m));
@@ -388,7 +389,11 @@ const smooth: fc.Arbitrary<Smooth> = fc.oneof(
     }),
   ),
   image.map(
-    (s): Smooth => ({ name: "conv2d", shapes: [s, [3, 3, s[3], 4]], f: (x, w) => conv2d(x, w, { pad: 1, stride: 2 }) }),
+    (s): Smooth => ({
+      name: "conv2d",
+      shapes: [s, [3, 3, s[3]!, 4]],
+      f: (x, w) => conv2d(x, w, { pad: 1, stride: 2 }),
+    }),
   ),
   image.map(
     (s): Smooth => ({
@@ -421,7 +426,7 @@ const smooth: fc.Arbitrary<Smooth> = fc.oneof(
     (s): Smooth => ({
       name: "grid sample",
       shapes: [s],
-      f: (x) => gridSample(x, tensor(noise(s[0] * 24, 6, 1.2), [s[0], 3, 4, 2]), { padding: "border" }),
+      f: (x) => gridSample(x, tensor(noise(s[0]! * 24, 6, 1.2), [s[0]!, 3, 4, 2]), { padding: "border" }),
     }),
   ),
   fc.tuple(fc.integer({ min: 2, max: 6 }), small).map(
@@ -436,15 +441,15 @@ const smooth: fc.Arbitrary<Smooth> = fc.oneof(
 /** Largest difference between numbers that rounding alone should set apart. */
 function near(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number, what: string): void {
   const scale = Math.max(1, ...Array.from(want, Math.abs));
-  const off = Math.max(0, ...Array.from(want, (w, i) => Math.abs(got[i] - w)));
+  const off = Math.max(0, ...Array.from(want, (w, i) => Math.abs(got[i]! - w)));
   assert.ok(got.length === want.length && off <= tolerance * scale, `${what}: off by ${off} at scale ${scale}`);
 }
 
 test("a vjp is linear in its cotangent", () =>
   always(
     smooth,
-    async ({ name, shapes: of, f }) => {
-      const xs = of.map((s, i) => tensor(noise(sizeOf(s), i + 3), s));
+    async ({ name, shapes: sizes, f }) => {
+      const xs = sizes.map((s, i) => tensor(noise(sizeOf(s), i + 3), s));
       const y = f(...xs);
       const u = tensor(noise(y.size, 21), y.shape);
       const v = tensor(noise(y.size, 22), y.shape);
@@ -454,16 +459,16 @@ test("a vjp is linear in its cotangent", () =>
       const got = await (await device()).evaluate(
         Object.fromEntries(
           xs.flatMap((_, i) => [
-            [`b${i}`, both[i]],
-            [`u${i}`, one[i]],
-            [`v${i}`, other[i]],
+            [`b${i}`, both[i]!],
+            [`u${i}`, one[i]!],
+            [`v${i}`, other[i]!],
           ]),
         ),
       );
       xs.forEach((_, i) =>
         near(
-          got[`b${i}`],
-          Array.from(got[`u${i}`], (a, k) => 2 * a - 3 * got[`v${i}`][k]),
+          got[`b${i}`]!,
+          Array.from(got[`u${i}`]!, (a, k) => 2 * a - 3 * got[`v${i}`]![k]!),
           2e-5,
           name,
         ),
@@ -475,26 +480,26 @@ test("a vjp is linear in its cotangent", () =>
 test("⟨J v, u⟩ = ⟨v, Jᵀ u⟩, with J v the gradient of Jᵀ u by u, which is the slope along v", () =>
   always(
     smooth,
-    async ({ name, shapes: of, f }) => {
+    async ({ name, shapes: sizes, f }) => {
       const step = 1 / 64;
       const d = await device();
-      const data = of.map((s, i) => noise(sizeOf(s), i + 3));
-      const vs = of.map((s, i) => noise(sizeOf(s), i + 41));
-      const shape = f(...of.map((s, i) => input(`x${i}`, s))).shape;
+      const data = sizes.map((s, i) => noise(sizeOf(s), i + 3));
+      const vs = sizes.map((s, i) => noise(sizeOf(s), i + 41));
+      const shape = f(...sizes.map((s, i) => input(`x${i}`, s))).shape;
       const u = noise(sizeOf(shape), 31);
       using program = await d.compile(
         (t) => {
-          const xs = of.map((_, i) => t[`x${i}`]);
+          const xs = sizes.map((_, i) => t[`x${i}`]!);
           const y = f(...xs);
-          const back = grad(y, xs, t.u);
-          const pushed = back.map((g, i) => grad(g, [t.u], tensor(vs[i], of[i]))[0]).reduce((a, b) => add(a, b));
+          const back = grad(y, xs, t.u!);
+          const pushed = back.map((g, i) => grad(g, [t.u!], tensor(vs[i]!, sizes[i]))[0]).reduce((a, b) => add(a, b));
           return { y, pushed, ...Object.fromEntries(back.map((g, i) => [`g${i}`, g])) };
         },
-        Object.fromEntries([["u", shape], ...of.map((s, i) => [`x${i}`, s])]),
+        Object.fromEntries([["u", shape], ...sizes.map((s, i) => [`x${i}`, s])]),
       );
       const at = async (e: number): Promise<Record<string, ArrayLike<number>>> => {
         program.run(
-          Object.fromEntries([["u", u], ...data.map((x, i) => [`x${i}`, x.map((v, k) => v + e * vs[i][k])])]),
+          Object.fromEntries([["u", u], ...data.map((x, i) => [`x${i}`, x.map((v, k) => v + e * vs[i]![k]!)])]),
         );
         return program.read();
       };
@@ -505,11 +510,14 @@ test("⟨J v, u⟩ = ⟨v, Jᵀ u⟩, with J v the gradient of Jᵀ u by u, whic
         await at(2 * step),
         await at(-2 * step),
       ];
-      const pulled = of.reduce((s, _, i) => s + dot(vs[i], here[`g${i}`]), 0);
-      near([dot(here.pushed, u)], [pulled], 1e-4, name);
+      const pulled = sizes.reduce((s, _, i) => s + dot(vs[i]!, here[`g${i}`]!), 0);
+      near([dot(here.pushed!, u)], [pulled], 1e-4, name);
       near(
-        here.pushed,
-        Array.from(here.y, (_, k) => (8 * (ahead.y[k] - behind.y[k]) - (far.y[k] - farBehind.y[k])) / (12 * step)),
+        here.pushed!,
+        Array.from(
+          here.y!,
+          (_, k) => (8 * (ahead.y![k]! - behind.y![k]!) - (far.y![k]! - farBehind.y![k]!)) / (12 * step),
+        ),
         2e-3,
         `${name}: slope`,
       );

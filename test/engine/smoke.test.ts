@@ -24,16 +24,16 @@ const op: KernelOp<{ c: number }> = {
   kind: "kernel",
   name: "smoke",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  lower: (l, { c }) => l.dispatch(kernel, { n: l.inputs[0].shape[0], c }, { x: l.input(0), y: l.output(0) }),
+  lower: (l, { c }) => l.dispatch(kernel, { n: l.inputs[0].shape[0]!, c }, { x: l.input(0), y: l.output(0) }),
 };
 
 test("a kernel's values are right, and its bits the same in Node and in a page", async () => {
   const x = Float32Array.from({ length: 1000 }, (_, i) => Math.fround(i * 0.37 - 100));
-  const [y] = await runOp(op, { c: 0.25 }, [{ shape: [1000], data: x }]);
+  const y = (await runOp(op, { c: 0.25 }, [{ shape: [1000], data: x }]))[0]!;
   environment().record?.("x²/3 + c", y);
   for (let i = 0; i < x.length; i++) {
-    const expected = (x[i] * x[i]) / 3 + 0.25;
-    assert.ok(Math.abs(y[i] - expected) <= 1e-6 * Math.abs(expected), `y[${i}] = ${y[i]}, not ${expected}`);
+    const expected = (x[i]! * x[i]!) / 3 + 0.25;
+    assert.ok(Math.abs(y[i]! - expected) <= 1e-6 * Math.abs(expected), `y[${i}] = ${y[i]}, not ${expected}`);
   }
 });
 
