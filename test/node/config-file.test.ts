@@ -86,7 +86,8 @@ test("every preset is a valid configuration that YAML gives back, and the paper'
     assert.equal(readConfig(parseConfigFile(text, name).value, PAPER_CONFIG), config, name);
     assert.equal(await configFrom(await file(text), {}), config, name);
   }
-  assert.equal(presetConfig("cmedl"), PAPER_CONFIG);
+  assert.equal(presetConfig("paper"), PAPER_CONFIG);
+  assert.is(presetConfig("cmedl").networks.segmentor.prior, "data");
 });
 
 test("JSON reads too, and a whole file is checked as any other", async () => {
@@ -147,7 +148,7 @@ test("the documentation has every field and every preset as they are", async () 
   const text = await readFile("docs/configuration.md", "utf8");
   assert.ok(
     text.includes(writeConfig(PAPER_CONFIG)),
-    "put the output of `cmedl presets cmedl` into docs/configuration.md",
+    "put the output of `cmedl presets paper` into docs/configuration.md",
   );
   assert.ok(text.includes(presetList()), "put the output of `cmedl presets` into docs/configuration.md");
 });
