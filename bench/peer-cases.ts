@@ -54,8 +54,9 @@ export const UNET = {
 export function unetParameters(): Record<string, Operand> {
   const all: Record<string, Operand> = {};
   let seed = 1000;
-  const conv = (name: string, r: number, c: number, k: number): void =>
-    void (all[`${name}.w`] = { shape: [r, r, c, k], seed: seed++, scale: Math.sqrt(6 / (r * r * c)) });
+  const conv = (name: string, r: number, c: number, k: number): void => {
+    all[`${name}.w`] = { shape: [r, r, c, k], seed: seed++, scale: Math.sqrt(6 / (r * r * c)) };
+  };
   const block = (name: string, c: number, k: number): void => {
     for (const [i, from] of [
       [1, c],

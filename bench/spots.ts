@@ -255,8 +255,11 @@ export function resizeSpots({ x: shape, size, mode, alignCorners }: ResizeLayer,
 /** Indices to look at: both ends, the first and last of rows, and a spread that no stride follows. */
 export function spotsOf(size: number, wanted = 192): number[] {
   const spots = new Set([0, 1, size >> 1, size - 2, size - 1].filter((i) => i >= 0 && i < size));
-  for (let i = 0, at = 12345 % size; i < wanted && spots.size < size; i++)
-    spots.add((at = (at + Math.floor(size * 0.6180339887) + 1) % size));
+  let at = 12345 % size;
+  for (let i = 0; i < wanted && spots.size < size; i++) {
+    at = (at + Math.floor(size * 0.6180339887) + 1) % size;
+    spots.add(at);
+  }
   return [...spots];
 }
 

@@ -10,11 +10,9 @@ export interface AugmentationConfig {
   degrees: number;
   /** Scaling within 1 ± this. */
   scale: number;
-  /**
-   * Elastic deformation: displacement of a random field's points in parts of the image's side, and points along a
-   * side.
-   */
+  /** Elastic deformation: the points of a random field are displaced by up to this part of the image's side. */
   elastic: number;
+  /** Points of that field along a side. */
   elasticGrid: number;
 }
 
@@ -26,7 +24,7 @@ export const defaultAugmentation: AugmentationConfig = {
   elasticGrid: 4,
 };
 
-/** Of N slices: where each pixel's value comes from. */
+/** Where each pixel's value comes from, for N slices. */
 export interface Transforms {
   /**
    * [N, 6], rows (a b c; d e f): target (x, y) reads source (ax + by + c, dx + ey + f). Across and down, −1 to 1 over
@@ -40,7 +38,7 @@ export interface Transforms {
   readonly elastic: Float32Array;
 }
 
-/** Numbers of a slice's stream that come before those of its field. */
+/** So many numbers of a slice's stream come before those of its field. */
 const FIELD = 3;
 
 /**
@@ -58,12 +56,12 @@ export function affineOf({
 }): number[] {
   const toTarget = mat3d.multiply(mat3d.rotation(radians), mat3d.scaling([flip ? -scale : scale, scale]));
   const m = mat3d.inverse(toTarget); // columns of 4
-  return [m[0], m[4], m[8], m[1], m[5], m[9]];
+  return [m[0]!, m[4]!, m[8]!, m[1]!, m[5]!, m[9]!];
 }
 
 /**
- * The transforms of the places `indices` of `epoch`: each the same whatever was drawn before or beside it, in
- * whichever process.
+ * The transforms of the places `indices` of `epoch`. Each follows from its key, epoch and place alone, whatever was
+ * drawn before or beside it.
  */
 export function drawTransforms(
   { flip, degrees, scale, elastic, elasticGrid }: AugmentationConfig,

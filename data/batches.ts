@@ -6,9 +6,9 @@ import { keyOf, permutation } from "./random.ts";
 import type { SliceSet } from "./slices.ts";
 
 /**
- * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]; with
- * augmentation also what the GPU shall do to them, affine maps t [N, 6] and elastic fields e [N, G, G, 2] as
- * Transforms has them.
+ * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]. With
+ * augmentation also how the GPU transforms them: affine maps t [N, 6] and elastic fields e [N, G, G, 2], as in
+ * Transforms.
  */
 export type BatchBuffers = Readonly<
   Record<"xC" | "yC" | "xM" | "yM", Float32Array> & Partial<Record<"tC" | "eC" | "tM" | "eM", Float32Array>>
@@ -19,7 +19,7 @@ export interface BatchOptions {
   readonly seed: number;
   /** Steps of an epoch. Default: what the longer set needs to be seen once; the shorter goes round again. */
   readonly steps?: number;
-  /** What to draw for each slice. The slices themselves stay as they are: augmentedStep in train/ transforms them. */
+  /** What to draw for each slice. The slices stay as they are: augmentedStep in train/ transforms them on the GPU. */
   readonly augment?: AugmentationConfig;
 }
 
@@ -40,10 +40,33 @@ class Order {
       this.#permutation = permutation(this.length, keyOf(this.key, epoch, round));
       this.#round = id;
     }
-    return this.#permutation[position % this.length];
+    return this.#permutation[position % this.length]!;
   }
 }
 
+/** Throws DataError where sets and options make no batches. */
+function checkOptions(student: SliceSet, teacher: SliceSet, { batch, steps, augment }: BatchOptions): void {
+  const fail = (field: string, problem: string, mend: string): never => {
+    throw new DataError("batches", field, problem, mend);
+  };
+  if (student.size !== teacher.size) {
+    const problem = `${student.size} and ${teacher.size} pixels do not go together`;
+    fail("size", problem, "prepare both sets with one size");
+  }
+  if (!(Number.isInteger(batch) && batch > 0))
+    fail("batch", `${batch} is no whole number above 0`, "give a batch size such as 4");
+  if (student.count === 0 || teacher.count === 0) fail("slices", "a set is empty", "give both sets at least one slice");
+  if (augment && !(augment.scale >= 0 && augment.scale < 1))
+    fail("augment.scale", `${augment.scale} would let a slice vanish`, "give a number from 0 to below 1");
+  if (augment && !(Number.isInteger(augment.elasticGrid) && augment.elasticGrid > 1)) {
+    const problem = `${augment.elasticGrid} is no whole number above 1`;
+    fail("augment.elasticGrid", problem, "give points along a side, such as 4");
+  }
+  if (steps !== undefined && !(Number.isInteger(steps) && steps > 0))
+    fail("steps", `${steps} is no whole number above 0`, "leave it out for one round of the longer set");
+}
+
+/** Pairs of batches from a student's and a teacher's slices; each set goes round in an order of its own. */
 export class UnpairedBatches {
   readonly size: number;
   readonly batch: number;
@@ -55,42 +78,11 @@ export class UnpairedBatches {
     readonly teacher: SliceSet,
     readonly options: BatchOptions,
   ) {
-    const { batch, steps, seed, augment } = options;
-    if (student.size !== teacher.size)
-      throw new DataError(
-        "batches",
-        "size",
-        `${student.size} and ${teacher.size} pixels do not go together`,
-        "prepare both sets with one size",
-      );
-    if (!(Number.isInteger(batch) && batch > 0))
-      throw new DataError("batches", "batch", `${batch} is no whole number above 0`, "give a batch size such as 4");
-    if (student.count === 0 || teacher.count === 0)
-      throw new DataError("batches", "slices", "a set is empty", "give both sets at least one slice");
-    if (augment && !(augment.scale >= 0 && augment.scale < 1))
-      throw new DataError(
-        "batches",
-        "augment.scale",
-        `${augment.scale} would let a slice vanish`,
-        "give a number from 0 to below 1",
-      );
-    if (augment && !(Number.isInteger(augment.elasticGrid) && augment.elasticGrid > 1))
-      throw new DataError(
-        "batches",
-        "augment.elasticGrid",
-        `${augment.elasticGrid} is no whole number above 1`,
-        "give points along a side, such as 4",
-      );
+    const { batch, seed } = options;
+    checkOptions(student, teacher, options);
     this.size = student.size;
     this.batch = batch;
-    this.stepsPerEpoch = steps ?? Math.ceil(Math.max(student.count, teacher.count) / batch);
-    if (!(Number.isInteger(this.stepsPerEpoch) && this.stepsPerEpoch > 0))
-      throw new DataError(
-        "batches",
-        "steps",
-        `${steps} is no whole number above 0`,
-        "leave it out for one round of the longer set",
-      );
+    this.stepsPerEpoch = options.steps ?? Math.ceil(Math.max(student.count, teacher.count) / batch);
     this.#orders = {
       student: new Order(student.count, keyOf(seed, "shuffle", "student")),
       teacher: new Order(teacher.count, keyOf(seed, "shuffle", "teacher")),
@@ -99,11 +91,8 @@ export class UnpairedBatches {
 
   /** Shapes of a batch's buffers, by name. */
   get shapes(): Readonly<Record<string, readonly number[]>> {
-    const {
-      batch,
-      size,
-      options: { augment },
-    } = this;
+    const { batch, size } = this;
+    const { augment } = this.options;
     const image = [batch, size, size, 1];
     const t = [batch, 6];
     const e = augment && [batch, augment.elasticGrid, augment.elasticGrid, 2];

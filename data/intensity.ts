@@ -30,55 +30,56 @@ export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Ra
       throw new DataError(name, "window", `${rule.low} … ${rule.high} HU is no window`, "give the lower value first");
     return { low: rule.low, high: rule.high };
   }
-  const [bottom, high] = percentiles(data, [100 - rule.percentile, rule.percentile]);
+  const [bottom, high] = percentiles(data, [100 - rule.percentile, rule.percentile] as const);
   const low = Math.min(0, bottom);
-  if (!(high > low))
-    throw new DataError(
-      name,
-      "intensity",
-      `the ${rule.percentile} percentile is ${high}: the image is empty`,
-      "leave this case out or export it again",
-    );
+  if (!(high > low)) {
+    const problem = `the ${rule.percentile} percentile is ${high}: the image is empty`;
+    throw new DataError(name, "intensity", problem, "leave this case out or export it again");
+  }
   return { low, high };
 }
 
 /** target[at + i] = source[i] scaled from the range to [−1, 1] and clamped. */
 export function scaleInto(target: Float32Array, at: number, source: ArrayLike<number>, { low, high }: Range): void {
   const a = 2 / (high - low);
-  for (let i = 0; i < source.length; i++) target[at + i] = Math.min(1, Math.max(-1, (source[i] - low) * a - 1));
+  for (let i = 0; i < source.length; i++) target[at + i] = Math.min(1, Math.max(-1, (source[i]! - low) * a - 1));
 }
 
 /** The value in the image's own unit that was scaled to `v` in [−1, 1]. */
 export const unscale = (v: number, { low, high }: Range): number => low + ((v + 1) * (high - low)) / 2;
 
 /** Percentiles (0 … 100) of all values, linear between neighbours in order. */
-export function percentiles(data: VoxelArray, which: readonly number[]): number[] {
-  if (data.length === 0) return which.map(() => NaN);
-  const ranked =
-    data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array
-      ? byCounting(data)
-      : bySorting(data);
-  return which.map((p) => {
+export function percentiles<P extends readonly number[]>(data: VoxelArray, which: P): { [K in keyof P]: number } {
+  const few = data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array;
+  const ranked = few ? byCounting(data) : bySorting(data);
+  const percentile = (p: number): number => {
+    if (data.length === 0) return NaN;
     const position = (Math.min(100, Math.max(0, p)) / 100) * (data.length - 1);
     const below = Math.floor(position);
     const a = ranked(below);
     const b = ranked(Math.min(data.length - 1, below + 1));
     return a + (b - a) * (position - below);
-  });
+  };
+  return which.map(percentile) as { [K in keyof P]: number };
 }
 
+/** The value at a rank in order, found by counting how often each of few values occurs. */
 function byCounting(data: Uint8Array | Int16Array | Uint16Array): (rank: number) => number {
   const offset = data instanceof Int16Array ? 32768 : 0;
   const counts = new Uint32Array(data instanceof Uint8Array ? 256 : 65536);
-  for (let i = 0; i < data.length; i++) counts[data[i] + offset]++;
+  for (let i = 0; i < data.length; i++) counts[data[i]! + offset]!++;
   return (rank) => {
     let value = 0;
-    for (let seen = counts[0]; seen <= rank; seen += counts[++value]);
+    let seen = counts[0]!;
+    while (seen <= rank) {
+      value++;
+      seen += counts[value]!;
+    }
     return value - offset;
   };
 }
 
 function bySorting(data: VoxelArray): (rank: number) => number {
   const sorted = data.slice().sort();
-  return (rank) => sorted[rank];
+  return (rank) => sorted[rank]!;
 }

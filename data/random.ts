@@ -11,9 +11,11 @@ function mix(h: number): number {
 export function keyOf(...path: readonly (string | number)[]): number {
   let h = 0x243f6a88;
   for (const part of path) {
-    if (typeof part === "number")
+    if (typeof part === "number") {
       h = mix(Math.imul(h, 0x9e3779b1) ^ mix(part >>> 0)) ^ mix(Math.floor(part / 2 ** 32) >>> 0);
-    else for (let i = 0; i < part.length; i++) h = mix(Math.imul(h, 0x9e3779b1) ^ (part.charCodeAt(i) + 0x10000));
+    } else {
+      for (let i = 0; i < part.length; i++) h = mix(Math.imul(h, 0x9e3779b1) ^ (part.charCodeAt(i) + 0x10000));
+    }
     h = mix(h + 0x7f4a7c15);
   }
   return h >>> 0;
@@ -32,7 +34,9 @@ export function permutation(n: number, key: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(uniform(key, i) * (i + 1));
-    [order[i], order[j]] = [order[j], order[i]];
+    const last = order[i]!;
+    order[i] = order[j]!;
+    order[j] = last;
   }
   return order;
 }

@@ -2,7 +2,7 @@
 // coordinates + ½. Values are taken bilinearly, the filter widened by the factor of shrinking so that nothing
 // aliases; labels by the nearest centre.
 
-/** A square of a slice, in its pixels; it may reach over the border. */
+/** A square of a slice, in the slice's pixels; it may reach over the border. */
 export interface Field {
   readonly x: number;
   readonly y: number;
@@ -11,7 +11,12 @@ export interface Field {
 }
 
 /** The field of `mm` × `mm` round the centre of a slice. Whole pixels where that changes its size by less than 1 %. */
-export function centreField(width: number, height: number, spacingMm: readonly number[], mm: number): Field {
+export function centreField(
+  width: number,
+  height: number,
+  [spacingX, spacingY]: readonly [x: number, y: number, ...rest: number[]],
+  mm: number,
+): Field {
   const side = (extent: number, spacing: number): [number, number] => {
     const exact = mm / spacing;
     const whole = Math.round(exact);
@@ -19,8 +24,8 @@ export function centreField(width: number, height: number, spacingMm: readonly n
     const start = (extent - n) / 2;
     return [n === whole ? Math.floor(start) : start, n];
   };
-  const [x, w] = side(width, spacingMm[0]);
-  const [y, h] = side(height, spacingMm[1]);
+  const [x, w] = side(width, spacingX);
+  const [y, h] = side(height, spacingY);
   return { x, y, width: w, height: h };
 }
 
@@ -53,9 +58,12 @@ function tapsOf(target: number, source: number, origin: number, step: number): T
     start[i] = first;
     count[i] = last - first + 1;
     let sum = 0;
-    for (let s = first; s <= last; s++)
-      sum += weights[i * most + s - first] = Math.max(0, 1 - Math.abs(s + 0.5 - centre) / radius);
-    for (let k = 0; k < count[i]; k++) weights[i * most + k] /= sum;
+    for (let s = first; s <= last; s++) {
+      const weight = Math.max(0, 1 - Math.abs(s + 0.5 - centre) / radius);
+      weights[i * most + s - first] = weight;
+      sum += weight;
+    }
+    for (let s = first; s <= last; s++) weights[i * most + s - first]! /= sum;
   }
   return { start, count, weights, most };
 }
@@ -77,15 +85,16 @@ function sample(
   for (let r = 0; r < sh; r++)
     for (let i = 0; i < tw; i++) {
       let sum = 0;
-      for (let k = 0, s = r * sw + x.start[i], w = i * x.most; k < x.count[i]; k++)
-        sum += source[s + k] * x.weights[w + k];
+      const from = r * sw + x.start[i]!;
+      for (let k = 0, w = i * x.most; k < x.count[i]!; k++) sum += source[from + k]! * x.weights[w + k]!;
       rows[r * tw + i] = sum;
     }
   for (let j = 0; j < th; j++)
     for (let i = 0; i < tw; i++) {
       let sum = 0;
-      for (let k = 0, w = j * y.most; k < y.count[j]; k++) sum += rows[(y.start[j] + k) * tw + i] * y.weights[w + k];
-      target[at + j * tw + i] = x.count[i] > 0 && y.count[j] > 0 ? sum : fill;
+      const from = y.start[j]!;
+      for (let k = 0, w = j * y.most; k < y.count[j]!; k++) sum += rows[(from + k) * tw + i]! * y.weights[w + k]!;
+      target[at + j * tw + i] = x.count[i]! > 0 && y.count[j]! > 0 ? sum : fill;
     }
 }
 
@@ -105,7 +114,7 @@ export function cropValues(
   sample(slice, width, height, target, at, size, size, x, y, fill);
 }
 
-/** The same for labels: that of the nearest pixel, 0 outside. */
+/** cropValues for labels: each is that of the nearest pixel, 0 outside. */
 export function cropLabels(
   slice: ArrayLike<number>,
   width: number,
@@ -120,7 +129,7 @@ export function cropLabels(
     for (let i = 0; i < size; i++) {
       const x = Math.floor(field.x + ((i + 0.5) * field.width) / size);
       const inside = x >= 0 && x < width && y >= 0 && y < height;
-      target[at + j * size + i] = inside ? slice[y * width + x] : 0;
+      target[at + j * size + i] = inside ? slice[y * width + x]! : 0;
     }
   }
 }

@@ -1,8 +1,7 @@
 // From volumes and masks to the 2-D slices that networks see. Both sets use one field of view in millimetres and one
 // size in pixels, so that a centimetre is as many pixels on CT as on MR.
 import { DataError } from "./errors.ts";
-import type { Range } from "./intensity.ts";
-import { scaleInto } from "./intensity.ts";
+import { type Range, scaleInto } from "./intensity.ts";
 import { keyOf, permutation } from "./random.ts";
 import { type Field, centreField, covers, cropLabels, cropValues, uncropValues } from "./resample.ts";
 import { type Volume, type VoxelArray, storedSlice } from "./volume.ts";
@@ -13,7 +12,10 @@ export interface SliceGrid {
   readonly size: number;
 }
 
-/** A case in Left-Posterior-Superior order: the image, and its mask as class numbers: 0 and 1 for one structure. */
+/**
+ * A patient's image and mask in memory, in Left-Posterior-Superior order. The mask holds class numbers, one a voxel:
+ * 0 and 1 for one structure.
+ */
 export interface LoadedCase {
   readonly id: string;
   readonly patient: string;
@@ -39,7 +41,7 @@ export interface SliceSet {
 /** The field both sets share unless one is given: the median short side of all slices. `sides` in mm. */
 export function defaultFieldMm(sides: readonly number[]): number {
   const sorted = [...sides].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
 /** The short side of a volume's axial slices in mm. */
@@ -84,8 +86,8 @@ export function maskSlice(
 }
 
 /**
- * A probability map [size, size] of slice z laid back onto the volume's slice, thresholded: mask (whole volume) gets
- * 0 and 1.
+ * Lays a probability map [size, size] of slice z back onto the volume's slice and thresholds it: `mask`, of the whole
+ * volume, gets 0 and 1.
  */
 export function placePrediction(
   probability: ArrayLike<number>,
@@ -98,12 +100,12 @@ export function placePrediction(
   const [nx, ny] = image.shape;
   const onSlice = new Float32Array(nx * ny);
   uncropValues(probability, grid.size, fieldOf(image, grid), nx, ny, 0, onSlice);
-  for (let i = 0; i < onSlice.length; i++) mask[z * nx * ny + i] = onSlice[i] > threshold ? 1 : 0;
+  for (let i = 0; i < onSlice.length; i++) mask[z * nx * ny + i] = onSlice[i]! > threshold ? 1 : 0;
 }
 
 /**
- * Class probabilities [size, size, classes] of slice z laid back onto the volume's slice: mask (whole volume) gets
- * the most probable class.
+ * Lays class probabilities [size, size, classes] of slice z back onto the volume's slice: `mask`, of the whole volume,
+ * gets the most probable class.
  */
 export function placeClasses(
   probability: ArrayLike<number>,
@@ -120,11 +122,11 @@ export function placeClasses(
   const onSlice = new Float32Array(nx * ny);
   const most = new Float32Array(nx * ny);
   for (let c = 0; c < classes; c++) {
-    for (let i = 0; i < n; i++) plane[i] = probability[i * classes + c];
+    for (let i = 0; i < n; i++) plane[i] = probability[i * classes + c]!;
     uncropValues(plane, grid.size, field, nx, ny, c === 0 ? 1 : 0, onSlice);
     for (let i = 0, o = z * nx * ny; i < onSlice.length; i++, o++) {
-      if (c > 0 && !(onSlice[i] > most[i])) continue;
-      most[i] = onSlice[i];
+      if (c > 0 && !(onSlice[i]! > most[i]!)) continue;
+      most[i] = onSlice[i]!;
       mask[o] = c;
     }
   }
@@ -134,27 +136,27 @@ export function placeClasses(
 export function foregroundPerSlice(mask: VoxelArray, shape: Volume["shape"]): Uint32Array {
   const counts = new Uint32Array(shape[2]);
   for (let z = 0, v = 0; z < shape[2]; z++)
-    for (let n = shape[0] * shape[1]; n > 0; n--) if (mask[v++] !== 0) counts[z]++;
+    for (let n = shape[0] * shape[1]; n > 0; n--) if (mask[v++] !== 0) counts[z]!++;
   return counts;
 }
 
 /**
- * Which slices of a volume are trained on: all with foreground and `negatives` × as many without, drawn by `key`;
- * rising.
+ * Which slices of a volume are trained on, rising: all with foreground, and `negatives` times as many without, drawn
+ * by `key`.
  */
 export function chooseSlices(foreground: ArrayLike<number>, negatives: number, key: number): number[] {
   const all = Array.from({ length: foreground.length }, (_, z) => z);
   const without = all.filter((z) => foreground[z] === 0);
-  const withSome = all.filter((z) => foreground[z] > 0);
+  const withSome = all.filter((z) => foreground[z]! > 0);
   const wanted = Math.min(without.length, Math.round(negatives * withSome.length));
-  const drawn = Array.from(permutation(without.length, key).subarray(0, wanted), (i) => without[i]);
+  const drawn = Array.from(permutation(without.length, key).subarray(0, wanted), (i) => without[i]!);
   return [...withSome, ...drawn].sort((a, b) => a - b);
 }
 
 export interface CollectOptions {
   readonly grid: SliceGrid;
   /**
-   * Slices without foreground, as a part of those with. Default ¼; "all" takes every slice, "shown" every one that is
+   * Slices without foreground, as a part of those with. Default ¼. "all" takes every slice, "shown" every one that is
    * not blank.
    */
   readonly negatives?: number | "all" | "shown";
@@ -172,7 +174,7 @@ export class SliceCollector {
 
   constructor(readonly options: CollectOptions) {}
 
-  /** Adds a case's slices; how many. */
+  /** Adds a case's slices, scaled from `range`; returns how many. */
   add(c: LoadedCase, range: Range): number {
     const { grid, negatives = 0.25, seed = 0 } = this.options;
     const counts = foregroundPerSlice(c.mask, c.image.shape);
@@ -181,7 +183,6 @@ export class SliceCollector {
         ? Array.from(counts.keys())
         : chooseSlices(counts, negatives, keyOf(seed, "negatives", c.id));
     const n = grid.size * grid.size;
-    const field = fieldOf(c.image, grid);
     const before = this.#origins.length;
     for (const z of chosen) {
       const image = new Float32Array(n);
@@ -194,16 +195,19 @@ export class SliceCollector {
       this.#masks.push(mask);
       this.#origins.push({ id: c.id, patient: c.patient, z });
     }
-    const [nx, ny] = c.image.shape;
-    for (let z = 0, v = 0; z < counts.length; z++) {
-      this.foreground += counts[z];
-      if (counts[z] === 0) v += nx * ny;
-      else
-        for (let y = 0; y < ny; y++)
-          for (let x = 0; x < nx; x++, v++)
-            if (c.mask[v] !== 0 && !covers(field, x + 0.5, y + 0.5)) this.outsideField++;
-    }
+    this.#countForeground(c, counts);
     return this.#origins.length - before;
+  }
+
+  #countForeground({ image, mask }: LoadedCase, perSlice: Uint32Array): void {
+    const [nx, ny] = image.shape;
+    const field = fieldOf(image, this.options.grid);
+    perSlice.forEach((count, z) => {
+      this.foreground += count;
+      if (count === 0) return;
+      for (let y = 0, v = z * nx * ny; y < ny; y++)
+        for (let x = 0; x < nx; x++, v++) if (mask[v] !== 0 && !covers(field, x + 0.5, y + 0.5)) this.outsideField++;
+    });
   }
 
   /** All slices so far as one set. Throws DataError where there are none. */

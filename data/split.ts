@@ -10,7 +10,7 @@ export interface CaseName {
 export interface Split<C extends CaseName = CaseName> {
   readonly train: readonly C[];
   readonly val: readonly C[];
-  /** Cases that neither train nor choose an epoch; where there are lists that name some. */
+  /** Cases that neither train nor choose an epoch; absent unless a list names some. */
   readonly test?: readonly C[];
 }
 
@@ -28,69 +28,75 @@ export interface SplitLists {
 const show = (ids: readonly string[]): string =>
   printable(ids.slice(0, 5).join(", ") + (ids.length > 5 ? `, … (${ids.length})` : ""));
 
+type Fail = (field: string, problem: string, mend: string) => never;
+const FORM = 'write {"train": […], "val": […]}';
+
 /**
  * Reads a splits file's text. Three forms: a list of {train, val} (nnU-Net; `fold` picks one), one {train, val}, or
  * {train_ct, train_mr, val_paired} with one training list a modality (any train_… and one val or val_…). A list
  * "test" may go with any. Throws DataError.
  */
 export function parseSplits(text: string, name: string, fold = 0): SplitLists {
-  const bad = (field: string, problem: string, mend: string): never => {
+  const fail: Fail = (field, problem, mend) => {
     throw new DataError(name, field, problem, mend);
   };
-  let json: unknown;
+  const json = parseJson(text, name);
+  if (!Array.isArray(json)) return splitListsOf(json, "", fail);
+  if (json.length === 0) fail("folds", "the list is empty", "give at least one {train, val}");
+  if (!(Number.isInteger(fold) && fold >= 0 && fold < json.length))
+    fail("fold", `${fold} is none of 0 … ${json.length - 1}`, "choose a fold of the file");
+  return splitListsOf(json[fold], `[${fold}].`, fail);
+}
+
+function parseJson(text: string, name: string): unknown {
   try {
-    json = JSON.parse(text.replace(/^\ufeff/, ""));
+    return JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (cause) {
-    throw new DataError(name, "json", cause instanceof Error ? cause.message : String(cause), "mend the JSON", {
-      cause,
-    });
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError(name, "json", problem, "mend the JSON", { cause });
   }
-  let at = "";
-  if (Array.isArray(json)) {
-    if (json.length === 0) bad("folds", "the list is empty", "give at least one {train, val}");
-    if (!(Number.isInteger(fold) && fold >= 0 && fold < json.length))
-      bad("fold", `${fold} is none of 0 … ${json.length - 1}`, "choose a fold of the file");
-    json = json[fold];
-    at = `[${fold}].`;
+}
+
+/** The lists of one object of the file; `at` is the object's place in it, for errors. */
+function splitListsOf(json: unknown, at: string, fail: Fail): SplitLists {
+  if (typeof json !== "object" || json === null) return fail(at || "root", "is no object of lists", FORM);
+  const lists = Object.entries(json)
+    .filter(([key]) => /^((train|val)(_[a-z0-9]+)*|test)$/i.test(key))
+    .map(([key, value]): [string, string[]] => [key, namesOf(value, `${at}${key}`, fail)]);
+  const train = Object.fromEntries(lists.filter(([key]) => /^train/i.test(key)));
+  const [val, ...others] = lists.filter(([key]) => /^val/i.test(key)).map(([, ids]) => ids);
+  const test = lists.find(([key]) => /^test$/i.test(key))?.[1];
+  if (Object.keys(train).length === 0) fail(`${at}train`, "is missing", FORM);
+  if (val === undefined || others.length > 0) {
+    const problem = val === undefined ? "is missing" : "there is more than one validation list";
+    return fail(`${at}val`, problem, "give one list of validation cases");
   }
-  if (typeof json !== "object" || json === null)
-    bad(at || "root", "is no object of lists", 'write {"train": […], "val": […]}');
-  const lists = new Map<string, string[]>();
-  for (const [key, value] of Object.entries(json as object)) {
-    if (!/^((train|val)(_[a-z0-9]+)*|test)$/i.test(key)) continue;
-    if (!Array.isArray(value) || !value.every((v) => typeof v === "string"))
-      bad(`${at}${key}`, "is no list of names", "list the case names as strings");
-    const ids = value as string[];
-    const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
-    if (twice.length) bad(`${at}${key}`, `${show(twice)} stands twice`, "list each case once");
-    if (ids.length === 0) bad(`${at}${key}`, "is empty", "list at least one case");
-    lists.set(key, ids);
-  }
-  const train = Object.fromEntries([...lists].filter(([key]) => /^train/i.test(key)));
-  const vals = [...lists].filter(([key]) => /^val/i.test(key));
-  if (Object.keys(train).length === 0) bad(`${at}train`, "is missing", 'write {"train": […], "val": […]}');
-  if (vals.length !== 1)
-    bad(
-      `${at}val`,
-      vals.length > 1 ? "there is more than one validation list" : "is missing",
-      "give one list of validation cases",
-    );
-  const val = vals[0][1];
-  const test = [...lists].find(([key]) => /^test$/i.test(key))?.[1];
   for (const [key, ids] of Object.entries(train)) {
-    const both = ids.filter((id) => val.includes(id));
+    const validated = ids.filter((id) => val.includes(id));
     const tested = ids.filter((id) => test?.includes(id));
-    if (both.length) bad(`${at}${key}`, `${show(both)} also validates`, "no patient may stand in both lists");
-    if (tested.length) bad(`${at}${key}`, `${show(tested)} is also tested on`, "no patient may stand in both lists");
+    const mend = "no patient may stand in both lists";
+    if (validated.length) fail(`${at}${key}`, `${show(validated)} also validates`, mend);
+    if (tested.length) fail(`${at}${key}`, `${show(tested)} is also tested on`, mend);
   }
   return { train, val, ...(test ? { test } : {}) };
+}
+
+/** A list of ids, each once. */
+function namesOf(value: unknown, field: string, fail: Fail): string[] {
+  if (!Array.isArray(value) || !value.every((v) => typeof v === "string"))
+    return fail(field, "is no list of names", "list the case names as strings");
+  const ids: string[] = value;
+  const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
+  if (twice.length) fail(field, `${show(twice)} stands twice`, "list each case once");
+  if (ids.length === 0) fail(field, "is empty", "list at least one case");
+  return ids;
 }
 
 const named = (c: CaseName, ids: ReadonlySet<string>): boolean => ids.has(c.id) || ids.has(c.patient);
 
 /**
- * The lists applied to one set. Where there are several training lists, the one whose names are all in the set is
- * meant.
+ * Applies the lists to one set. If there are several training lists, it takes the one whose names are all in the set.
+ * Throws DataError where a name is not.
  */
 export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonly C[], name: string): Split<C> {
   const known = new Set(cases.flatMap((c) => [c.id, c.patient]));
@@ -117,8 +123,8 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
 }
 
 /**
- * A part (`fraction`, at least one patient) validates, drawn by patient from the seed. Throws DataError with fewer
- * than two patients.
+ * Draws the patients that validate from the seed: `fraction` of them, at least one. Throws DataError with fewer than
+ * two patients.
  */
 export function randomSplit<C extends CaseName>(
   cases: readonly C[],
@@ -138,7 +144,7 @@ export function randomSplit<C extends CaseName>(
     );
   const count = Math.min(patients.length - 1, Math.max(1, Math.round(fraction * patients.length)));
   const val = new Set(
-    Array.from(permutation(patients.length, keyOf(seed, "split")).subarray(0, count), (i) => patients[i]),
+    Array.from(permutation(patients.length, keyOf(seed, "split")).subarray(0, count), (i) => patients[i]!),
   );
   return { train: cases.filter((c) => !val.has(c.patient)), val: cases.filter((c) => val.has(c.patient)) };
 }

@@ -16,8 +16,8 @@ export type Shape3 = readonly [nx: number, ny: number, nz: number];
 export type Affine = readonly number[];
 
 /**
- * Where the voxels stand, in the fields of a NIfTI header and as they were read: written back untouched, geometry
- * stays equal.
+ * Where the voxels stand, in the fields of a NIfTI header. They are kept as they were read, so that a file written with
+ * them has the same geometry.
  */
 export interface Geometry {
   readonly qformCode: number;
@@ -48,7 +48,7 @@ export interface Volume {
 
 export const voxelCount = ([nx, ny, nz]: Shape3): number => nx * ny * nz;
 
-/** The geometry that says an affine by the s-form alone, as `code` (1: scanner coordinates). */
+/** The geometry that gives an affine as the s-form alone, with its code (1: scanner coordinates). */
 export function sformGeometry(affine: Affine, spacingMm: Volume["spacingMm"], code = 1): Geometry {
   return {
     qformCode: 0,

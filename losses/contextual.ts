@@ -47,9 +47,10 @@ export function contextual(
   const xs = listOf(x);
   const ys = listOf(y);
   const layers = xs.map((layer, i) =>
-    mean(neg(log(add(contextualSimilarity(layer, ys[i], options), options.logEps ?? 1e-5)))),
+    mean(neg(log(add(contextualSimilarity(layer, ys[i]!, options), options.logEps ?? 1e-5)))),
   );
-  return layers.length === 1 ? layers[0] : div(total(...layers), layers.length);
+  const [only, ...others] = layers;
+  return only && others.length === 0 ? only : div(total(...layers), layers.length);
 }
 
 /**
@@ -61,11 +62,15 @@ export function contextualSimilarity(
   y: Tensor,
   { bandWidth = 0.5, distance = "cosine", best = "source" }: ContextualOptions = {},
 ): Tensor {
-  const [a, b] = [points(x), points(y)];
+  const a = points(x);
+  const b = points(y);
   if (distance === "squared-l2") {
     // ‖x − y‖² = ‖x‖² + ‖y‖² − 2x·y as one product: [x, ‖x‖², 1] · [−2y, 1, ‖y‖²].
-    const [x2, y2] = [a, b].map((t) => sum(square(t), 2, { keepDims: true }));
-    const [u, v] = [concat([a, x2, full(x2.shape, 1)], 2), concat([mul(-2, b), full(y2.shape, 1), y2], 2)];
+    const squaredLength = (t: Tensor): Tensor => sum(square(t), 2, { keepDims: true });
+    const x2 = squaredLength(a);
+    const y2 = squaredLength(b);
+    const u = concat([a, x2, full(x2.shape, 1)], 2);
+    const v = concat([mul(-2, b), full(y2.shape, 1), y2], 2);
     return mean(contextualMatch(u, v, { bandWidth, best, bias: 0, scale: -1, least: 0 }), 1);
   }
   const centre = mean(b, [0, 1], { keepDims: true });
@@ -79,7 +84,7 @@ export function contextualSimilarity(
 const listOf = (x: Tensor | readonly Tensor[]): readonly Tensor[] => ("shape" in x ? [x] : x);
 
 /** [N, H, W, C] → [N, H·W, C], f32. */
-const points = (x: Tensor): Tensor => reshape(toF32(x), [x.shape[0], -1, x.shape[3]]);
+const points = (x: Tensor): Tensor => reshape(toF32(x), [x.shape[0]!, -1, x.shape[3]!]);
 
 /** Each point divided by its length; the zero vector stays zero. */
 const unit = (x: Tensor): Tensor => div(x, maximum(norm2(x, 2, { keepDims: true }), 1e-12));

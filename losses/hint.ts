@@ -14,6 +14,6 @@ export type HintNorm = "mean" | "frobenius";
  */
 export function hint(student: readonly Tensor[], teacher: readonly Tensor[], norm: HintNorm = "mean"): Tensor {
   return total(
-    ...student.map((feature, i) => mseLoss(feature, teacher[i], { reduction: norm === "mean" ? "mean" : "sum" })),
+    ...student.map((feature, i) => mseLoss(feature, teacher[i]!, { reduction: norm === "mean" ? "mean" : "sum" })),
   );
 }

@@ -27,7 +27,7 @@ import { judged } from "./elementwise.ts";
  * image and foreground class.
  */
 export function segmentation(logits: Tensor, mask: Tensor): Tensor {
-  const classes = logits.shape[3];
+  const classes = logits.shape[3]!;
   if (classes === 1) return dice(sigmoid(toF32(logits)), mask);
   return squaredDice(foreground(softmax(logits)), foreground(oneHot(mask, classes)));
 }

@@ -3,7 +3,7 @@
 
 /**
  * d²[i] = min over sites s of |i − s|², in mm². sites [nx, ny, nz], x fastest; any value but 0 is a site. Infinity
- * everywhere where there is none.
+ * everywhere if there is no site.
  */
 export function squaredDistances(
   sites: ArrayLike<number>,
@@ -21,7 +21,7 @@ export function squaredDistances(
     for (const start of starts) {
       let any = false;
       for (let i = 0; i < n; i++) {
-        line[i] = d[start + i * stride];
+        line[i] = d[start + i * stride]!;
         if (line[i] !== Infinity) any = true;
       }
       if (any) envelope(line, n, mm * mm, foot, from, d, start, stride);
@@ -52,9 +52,9 @@ function envelope(
     if (f[q] === Infinity) continue;
     let s = -Infinity;
     for (; k >= 0; k--) {
-      const p = foot[k];
-      s = (f[q] - f[p] + w * (q * q - p * p)) / (2 * w * (q - p));
-      if (s > from[k]) break;
+      const p = foot[k]!;
+      s = (f[q]! - f[p]! + w * (q * q - p * p)) / (2 * w * (q - p));
+      if (s > from[k]!) break;
     }
     k++;
     foot[k] = q;
@@ -62,9 +62,9 @@ function envelope(
     from[k + 1] = Infinity;
   }
   for (let q = 0, j = 0; q < n; q++) {
-    while (from[j + 1] < q) j++;
-    const p = foot[j];
-    out[start + q * stride] = f[p] + w * (q - p) * (q - p);
+    while (from[j + 1]! < q) j++;
+    const p = foot[j]!;
+    out[start + q * stride] = f[p]! + w * (q - p) * (q - p);
   }
 }
 

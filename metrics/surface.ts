@@ -3,7 +3,7 @@
 //
 // Both are defined as in the paper's reference for SDSC (Nikolov et al., 2018/2021) and the code that goes with it:
 // the surface is a set of elements that stand between voxels, one for each cube of 2 × 2 × 2 voxels that holds some
-// of the mask and not all; an element counts by its area in mm², so neither staircases nor thick slices weigh too
+// of the mask and not all. An element counts by its area in mm², so neither staircases nor thick slices weigh too
 // much; its distance is that to the nearest element of the other surface. HD95 is the larger of the two directed 95th
 // percentiles. (Libraries that pool both directions, or count border voxels alike, differ slightly.)
 import { squaredDistances } from "./distance-transform.ts";
@@ -32,8 +32,8 @@ export interface SurfaceDistances {
 }
 
 /**
- * Distances of each surface to the other; Infinity to a mask that is empty, and no elements for it. Throws RangeError
- * on lengths that do not fit.
+ * Distances of each surface to the other. Those to an empty mask are Infinity, and an empty mask has no elements. Throws
+ * RangeError on lengths that do not fit.
  */
 export function surfaceDistances({ a, b, shape, spacingMm }: MaskPair): SurfaceDistances {
   const n = shape[0] * shape[1] * shape[2];
@@ -48,7 +48,7 @@ export function surfaceDistances({ a, b, shape, spacingMm }: MaskPair): SurfaceD
   if (!box) return { aToB: none, bToA: none };
   const codesA = codes(a, shape, box);
   const codesB = codes(b, shape, box);
-  const corners = [0, 1, 2].map((d) => box.high[d] - box.low[d] + 2) as unknown as [number, number, number];
+  const corners = cornersOf(box);
   const areas = surfelAreas(spacingMm);
   const directed = (own: Uint8Array, other: Uint8Array): DirectedDistances => {
     const d = squaredDistances(
@@ -58,10 +58,10 @@ export function surfaceDistances({ a, b, shape, spacingMm }: MaskPair): SurfaceD
     );
     const elements: number[] = [];
     for (let i = 0; i < own.length; i++) if (own[i] !== 0 && own[i] !== 255) elements.push(i);
-    elements.sort((i, j) => d[i] - d[j] || areas[own[i]] - areas[own[j]] || 0);
+    elements.sort((i, j) => d[i]! - d[j]! || areas[own[i]!]! - areas[own[j]!]! || 0);
     return {
-      distancesMm: Float64Array.from(elements, (i) => Math.sqrt(d[i])),
-      areasMm2: Float64Array.from(elements, (i) => areas[own[i]]),
+      distancesMm: Float64Array.from(elements, (i) => Math.sqrt(d[i]!)),
+      areasMm2: Float64Array.from(elements, (i) => areas[own[i]!]!),
     };
   };
   return { aToB: directed(codesA, codesB), bToA: directed(codesB, codesA) };
@@ -86,56 +86,67 @@ export const hausdorff95 = (pair: MaskPair): number => hausdorff(surfaceDistance
  */
 export function surfaceDice({ aToB, bToA }: SurfaceDistances, toleranceMm: number): number {
   const near = ({ distancesMm, areasMm2 }: DirectedDistances): number =>
-    areasMm2.reduce((s, area, i) => (distancesMm[i] <= toleranceMm ? s + area : s), 0);
+    areasMm2.reduce((s, area, i) => (distancesMm[i]! <= toleranceMm ? s + area : s), 0);
   return (near(aToB) + near(bToA)) / (sum(aToB.areasMm2) + sum(bToA.areasMm2));
 }
 
 /** The least distance within which `percent` of the area lies. */
 function percentile({ distancesMm, areasMm2 }: DirectedDistances, percent: number): number {
   const total = sum(areasMm2);
-  for (let i = 0, sofar = 0; i < distancesMm.length; i++)
-    if ((sofar += areasMm2[i]) / total >= percent / 100) return distancesMm[i];
-  return distancesMm[distancesMm.length - 1];
+  let within = 0;
+  for (let i = 0; i < distancesMm.length; i++) {
+    within += areasMm2[i]!;
+    if (within / total >= percent / 100) return distancesMm[i]!;
+  }
+  return distancesMm[distancesMm.length - 1]!;
 }
 
 const sum = (values: Float64Array): number => values.reduce((s, v) => s + v, 0);
 
+type Triple = readonly [x: number, y: number, z: number];
+
+/** The first and the last voxel along each axis. */
 interface Box {
-  readonly low: number[];
-  readonly high: number[];
+  readonly low: Triple;
+  readonly high: Triple;
 }
+
+/** How many corners the voxels of a box have along each axis. */
+const cornersOf = ({ low, high }: Box): Triple => [high[0] - low[0] + 2, high[1] - low[1] + 2, high[2] - low[2] + 2];
 
 /**
  * The smallest box that holds both masks; undefined where both are empty. Distances within it are those of the whole.
  */
 function boundingBox(a: ArrayLike<number>, b: ArrayLike<number>, [nx, ny, nz]: MaskPair["shape"]): Box | undefined {
-  const low = [nx, ny, nz];
-  const high = [-1, -1, -1];
+  let [lowX, lowY, lowZ] = [nx, ny, nz];
+  let [highX, highY, highZ] = [-1, -1, -1];
   for (let z = 0, i = 0; z < nz; z++)
     for (let y = 0; y < ny; y++)
       for (let x = 0; x < nx; x++, i++) {
         if (a[i] === 0 && b[i] === 0) continue;
-        low[0] = Math.min(low[0], x);
-        high[0] = Math.max(high[0], x);
-        low[1] = Math.min(low[1], y);
-        high[1] = Math.max(high[1], y);
-        low[2] = Math.min(low[2], z);
-        high[2] = Math.max(high[2], z);
+        lowX = Math.min(lowX, x);
+        highX = Math.max(highX, x);
+        lowY = Math.min(lowY, y);
+        highY = Math.max(highY, y);
+        lowZ = Math.min(lowZ, z);
+        highZ = Math.max(highZ, z);
       }
-  return high[0] < 0 ? undefined : { low, high };
+  return highX < 0 ? undefined : { low: [lowX, lowY, lowZ], high: [highX, highY, highZ] };
 }
 
 /** Which of its eight voxels are in the mask, for each corner between the voxels of the box; one bit a voxel. */
-function codes(mask: ArrayLike<number>, [nx, ny]: MaskPair["shape"], { low, high }: Box): Uint8Array {
-  const [cx, cy, cz] = [0, 1, 2].map((d) => high[d] - low[d] + 2);
+function codes(mask: ArrayLike<number>, [nx, ny]: MaskPair["shape"], box: Box): Uint8Array {
+  const [lowX, lowY, lowZ] = box.low;
+  const [highX, highY, highZ] = box.high;
+  const [cx, cy, cz] = cornersOf(box);
   const out = new Uint8Array(cx * cy * cz);
-  for (let z = low[2]; z <= high[2]; z++)
-    for (let y = low[1]; y <= high[1]; y++)
-      for (let x = low[0]; x <= high[0]; x++) {
+  for (let z = lowZ; z <= highZ; z++)
+    for (let y = lowY; y <= highY; y++)
+      for (let x = lowX; x <= highX; x++) {
         if (mask[x + nx * (y + ny * z)] === 0) continue;
         // The voxel is corner c of the cube whose lower corner lies c before it.
-        const at = x - low[0] + 1 + cx * (y - low[1] + 1 + cy * (z - low[2] + 1));
-        for (let c = 0; c < 8; c++) out[at - (c & 1) - cx * (((c >> 1) & 1) + cy * (c >> 2))] |= 1 << c;
+        const at = x - lowX + 1 + cx * (y - lowY + 1 + cy * (z - lowZ + 1));
+        for (let c = 0; c < 8; c++) out[at - (c & 1) - cx * (((c >> 1) & 1) + cy * (c >> 2))]! |= 1 << c;
       }
   return out;
 }

@@ -22,11 +22,12 @@ export type Node = Tensor["node"];
 function macsOf({ op, inputs, outputs, attrs }: Node): number | undefined {
   const product = (shape: readonly number[]): number => shape.reduce((n, m) => n * m, 1);
   const [x, w] = inputs;
-  const y = outputs[0];
+  const [y] = outputs;
+  if (!x || !w || !y) return undefined;
   if (op.name === "conv2d") return y.size * product(w.shape.slice(0, 3));
   // A transposed convolution: each pixel of x meets every tap.
   if (op.name === "conv2d-input-grad") return x.size * product(w.shape.slice(0, 3));
-  if (op.name === "matmul") return y.size * x.shape[(attrs as { transposeA: boolean }).transposeA ? 1 : 2];
+  if (op.name === "matmul") return y.size * x.shape[(attrs as { transposeA: boolean }).transposeA ? 1 : 2]!;
   return undefined;
 }
 
@@ -34,14 +35,16 @@ function macsOf({ op, inputs, outputs, attrs }: Node): number | undefined {
  * Bytes of the mirrored image that a reflecting convolution reads: a layer of its own in the paper's classes, though
  * never stored here.
  */
-function mirroredBytes({ inputs: [x], attrs }: Node): number {
-  const {
-    pad: [top, left, bottom, right],
-    padMode,
-  } = attrs as { pad: readonly number[]; padMode?: string };
-  return padMode === "reflect"
-    ? (x.bytes / x.shape[1] / x.shape[2]) * (x.shape[1] + top + bottom) * (x.shape[2] + left + right)
-    : 0;
+function mirroredBytes({ inputs, attrs }: Node): number {
+  const { pad, padMode } = attrs as {
+    pad: readonly [top: number, left: number, bottom: number, right: number];
+    padMode?: string;
+  };
+  if (padMode !== "reflect") return 0;
+  const { shape, bytes } = inputs[0]!;
+  const [, height, width] = shape as [number, number, number, number];
+  const [top, left, bottom, right] = pad;
+  return (bytes / height / width) * (height + top + bottom) * (width + left + right);
 }
 
 /** Nodes whose outputs are a layer's, beside convolutions and products; a norm in training is one "pass". */
@@ -64,7 +67,7 @@ function isRandom({ node }: Tensor): boolean {
   return node.inputs.some(isRandom) && node.inputs.every((t) => isRandom(t) || isConstant(t));
 }
 const isConstant = ({ node }: Tensor): boolean =>
-  node.op.kind === "source" ? node.op.name === "constant" : node.op.kind === "movement" && isConstant(node.inputs[0]);
+  node.op.kind === "source" ? node.op.name === "constant" : node.op.kind === "movement" && isConstant(node.inputs[0]!);
 
 /** A dropout's product or a noise's sum: random numbers meet a value that is neither random nor constant. */
 const isNoisy = ({ op, inputs }: Node): boolean =>
@@ -95,9 +98,9 @@ export function costOf(outputs: readonly Tensor[], uncounted: (node: Node) => bo
       cost.macs += macs;
       cost.layers++;
       if (node.op.name === "conv2d") cost.activationBytes += mirroredBytes(node);
-    } else if (isSum(node)) cost.macs += node.outputs[0].size;
+    } else if (isSum(node)) cost.macs += node.outputs[0]!.size;
     if ((macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) && !uncounted(node))
-      cost.activationBytes += node.outputs[0].bytes;
+      cost.activationBytes += node.outputs[0]!.bytes;
     // Behind a norm stand the ops it is written in; its first input is its value, the second what it normalises.
     for (const t of node.op.name === "pass" ? node.inputs.slice(1) : node.inputs) stack.push(t.node);
   }

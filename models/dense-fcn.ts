@@ -105,13 +105,13 @@ export class DenseFcn extends Module implements Segmentor {
     const block = (channels: number, n: number): DenseBlock => new DenseBlock(channels, growth, n, dropout, random);
     const skips = Array.from({ length: depth }, (_, i) => width + (i + 1) * count.encoder * growth);
     this.first = new Conv2d(inputs, width, 3, { pad: 1 });
-    this.encoder = skips.map((_, i) => block(i === 0 ? width : skips[i - 1], count.encoder));
+    this.encoder = skips.map((_, i) => block(i === 0 ? width : skips[i - 1]!, count.encoder));
     this.down = skips.map((channels) => new NormConv(channels, channels, 1, dropout, random));
-    this.bottleneck = block(skips[depth - 1], count.bottleneck);
+    this.bottleneck = block(skips[depth - 1]!, count.bottleneck);
     const raised = skips.map((_, i) => growth * (i === 0 ? count.bottleneck : count.decoder));
     this.up = raised.map((channels) => new ConvTranspose2d(channels, channels, 3, { stride: 2 }));
-    this.decoder = raised.map((channels, i) => block(channels + skips[depth - 1 - i], count.decoder));
-    this.head = new Conv2d(raised[depth - 1] + skips[0] + count.decoder * growth, outputs, 1);
+    this.decoder = raised.map((channels, i) => block(channels + skips[depth - 1 - i]!, count.decoder));
+    this.head = new Conv2d(raised[depth - 1]! + skips[0]! + count.decoder * growth, outputs, 1);
   }
 
   /** image [N, H, W, inputs] → logits [N, H, W, outputs]; features [N, H/2, W/2, 228] and [N, H, W, 192], if high. */
@@ -122,16 +122,16 @@ export class DenseFcn extends Module implements Segmentor {
     let y = stem;
     this.encoder.forEach((block, i) => {
       const { added, all } = block.forward(y);
-      if (i === 0) low.push(added[0]);
+      if (i === 0) low.push(added[0]!);
       skips.push(all);
-      y = maxPool2d(this.down[i].forward(all), { kernel: 2, stride: 2 });
+      y = maxPool2d(this.down[i]!.forward(all), { kernel: 2, stride: 2 });
     });
     y = concat(this.bottleneck.forward(y).added, 3);
     const mid = [y];
     const high: Tensor[] = [];
     this.decoder.forEach((block, i) => {
       const skip = skips.pop()!;
-      const raised = slice(this.up[i].forward(y), [null, [0, skip.shape[1]], [0, skip.shape[2]]]);
+      const raised = slice(this.up[i]!.forward(y), [null, [0, skip.shape[1]!], [0, skip.shape[2]!]]);
       const { added, all, last } = block.forward(concat([raised, skip], 3));
       const left = this.decoder.length - 1 - i;
       if (left === 1) high.push(last);

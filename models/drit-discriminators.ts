@@ -21,9 +21,9 @@ class Scale extends Module {
     super();
     const channels = Array.from({ length: layers }, (_, i) => width * 2 ** i);
     this.convs = channels.map(
-      (c, i) => new Conv2d(i === 0 ? inputs : channels[i - 1], c, 4, { stride: 2, pad: 1, padMode: "reflect" }),
+      (c, i) => new Conv2d(i === 0 ? inputs : channels[i - 1]!, c, 4, { stride: 2, pad: 1, padMode: "reflect" }),
     );
-    this.head = new Conv2d(channels[layers - 1], 1, 1);
+    this.head = new Conv2d(channels[layers - 1]!, 1, 1);
   }
   forward(image: Tensor): Tensor {
     return this.head.forward(this.convs.reduce((y, conv) => leakyRelu(conv.forward(y), SLOPE), image));
@@ -56,7 +56,7 @@ export class MultiScaleDiscriminator extends Module {
   pytorchName(path: string): string {
     const [, scale, part, ...rest] = path.split(".");
     return part === "head"
-      ? `Diss.${scale}.${this.scales[0].convs.length}.${rest[0]}`
+      ? `Diss.${scale}.${this.scales[0]!.convs.length}.${rest[0]}`
       : `Diss.${scale}.${rest[0]}.model.1.${rest[1]}`;
   }
 }

@@ -93,10 +93,10 @@ export class ContentEncoder extends Module {
   /** Name of a path in DRIT's state dict: "a.down1.weight" is "convA.1.model.1.weight". */
   pytorchName(path: string): string {
     const number: Record<string, number> = { stem: 0, down1: 1, down2: 2 };
-    const [part, ...rest] = path.split(".");
+    const [part = "", ...rest] = path.split(".");
     if (part === "shared") return `conv_share.${residualName(rest)}`;
     const trunk = `conv${part.toUpperCase()}`;
-    const [layer, ...leaf] = rest;
+    const [layer = "", ...leaf] = rest;
     return layer === "blocks"
       ? `${trunk}.${residualName([`${3 + Number(leaf[0])}`, ...leaf.slice(1)])}`
       : `${trunk}.${number[layer]}.model.1.${leaf[0]}`;
@@ -208,7 +208,7 @@ class LayerNorm extends Module {
     this.bias = new Parameter([channels, 1, 1], constantInit(0));
   }
   forward(x: Tensor): Tensor {
-    const channels = [x.shape[3]];
+    const channels = [x.shape[3]!];
     return add(mul(layerNorm(x, 3), reshape(this.weight.value, channels)), reshape(this.bias.value, channels));
   }
 }
@@ -243,8 +243,9 @@ class Decoder extends Module {
 
 /** x [N, H, W, C] and z [N, Z] at every pixel behind it. */
 function joined(x: Tensor, z: Tensor): Tensor {
-  const [N, H, W] = x.shape;
-  return concat([x, expand(reshape(z, [N, 1, 1, z.shape[1]]), [N, H, W, z.shape[1]])], 3);
+  const [N, H, W] = x.shape as [number, number, number, number];
+  const Z = z.shape[1]!;
+  return concat([x, expand(reshape(z, [N, 1, 1, Z]), [N, H, W, Z])], 3);
 }
 
 /**
@@ -279,7 +280,7 @@ export class StyleGenerator extends Module {
 
   /** Name of a path in DRIT's state dict: "a.norm2.weight" is "decA3.0.model.1.weight". */
   pytorchName(path: string): string {
-    const [part, layer, ...rest] = path.split(".");
+    const [part = "", layer = "", ...rest] = path.split(".");
     if (part === "shared") return `dec_share.${residualName([layer, ...rest])}`;
     const dec = `dec${part.toUpperCase()}`;
     if (layer === "blocks") return `${dec}1.${residualName(rest)}`;

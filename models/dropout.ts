@@ -17,7 +17,7 @@ export class Dropout2d extends Module {
   }
   forward(x: Tensor): Tensor {
     if (this.mask)
-      return mul(x, reshape(this.mask, [x.shape[0], ...x.shape.slice(1, -1).map(() => 1), x.shape[x.rank - 1]]));
+      return mul(x, reshape(this.mask, [x.shape[0]!, ...x.shape.slice(1, -1).map(() => 1), x.shape[x.rank - 1]!]));
     if (mode() !== "train" || this.rate === 0) return x;
     const { key, salt } = this.random.draw();
     return dropout(x, this.rate, key, { channels: true, salt });

@@ -67,7 +67,7 @@ class ResidualConnection extends Module {
 }
 
 const upsampled = (x: Tensor, by: number, alignCorners: boolean): Tensor =>
-  resize(x, [x.shape[1] * by, x.shape[2] * by], { mode: "bilinear", alignCorners });
+  resize(x, [x.shape[1]! * by, x.shape[2]! * by], { mode: "bilinear", alignCorners });
 
 /**
  * The stages in order: their name in the reference, the level they work at (image size / 2^(level − 1)), the stream
@@ -144,28 +144,35 @@ export class Mrrn extends Module implements Segmentor {
    * [N, H, W, 2·width], if high.
    */
   forward(image: Tensor): Segmentation {
-    const low = [this.stem.forward(image)];
-    let y = low[0];
+    const stem = this.stem.forward(image);
+    const low = [stem];
+    let y = stem;
     for (const unit of this.before) {
       y = add(y, unit.forward(y));
       if (low.length < 2) low.push(y);
     }
+    // By level, from 1 on: stream R₁ and, once made, P₂ … P₅.
     const R: Tensor[] = [];
     R[1] = relu(this.stream.forward(y));
-    const run = (i: number, P: Tensor): Tensor => {
-      STAGES[i].streams.forEach((s, j) => ({ P, R: R[s] } = this.stages[i][j].forward(P, R[s])));
+    const run = (i: number, from: Tensor): Tensor => {
+      let P = from;
+      for (const [j, stream] of STAGES[i]!.streams.entries()) {
+        const made = this.stages[i]![j]!.forward(P, R[stream]!);
+        P = made.P;
+        R[stream] = made.R;
+      }
       return P;
     };
     for (let i = 0; i < DOWN; i++) {
       y = run(i, maxPool2d(y, { kernel: 2, stride: 2 }));
-      R[STAGES[i].level] = y;
+      R[STAGES[i]!.level] = y;
     }
     const mid = [y];
     y = run(4, this.#up(y));
     y = run(5, this.#up(y));
     const coarse = this.#up(y);
-    const fine = this.#up(run(6, R[2]));
-    y = this.join.forward(concat([R[1], fine], 3));
+    const fine = this.#up(run(6, R[2]!));
+    y = this.join.forward(concat([R[1]!, fine], 3));
     for (const unit of this.after) y = add(y, unit.forward(y));
     return { logits: this.head.forward(y), features: { low, mid, high: [coarse, fine] }[this.hints] };
   }
@@ -188,7 +195,7 @@ export class Mrrn extends Module implements Segmentor {
         (_, side, i) => `RU${`${Number(i) + 1}`.repeat(side === "before" ? 1 : 2)}.unit.`,
       )
       .replace(/^(CNN_block\d|RU\d+\.unit)\.(conv|norm)\./, "$1.$21.")
-      .replace(/^stages\.(\d+)\.(\d+)/, (_, stage, i) => `FRRU${STAGES[Number(stage)].name}_${Number(i) + 1}`)
+      .replace(/^stages\.(\d+)\.(\d+)/, (_, stage, i) => `FRRU${STAGES[Number(stage)]!.name}_${Number(i) + 1}`)
       .replace(".adjust.", ".channel_adjust.")
       .replace(".block.conv1.", ".cnn_block.0.")
       .replace(".block.norm1.", ".cnn_block.1.")

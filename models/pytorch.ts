@@ -53,7 +53,7 @@ export function foreignNames(network: NamedForPyTorch): ForeignName[] {
       .pytorchName(path)
       .replace(/\.runningMean$/, ".running_mean")
       .replace(/\.runningVariance$/, ".running_var");
-    return { name, path, variable, shape: axes ? inverse(axes).map((d) => variable.shape[d]) : variable.shape, axes };
+    return { name, path, variable, shape: axes ? inverse(axes).map((d) => variable.shape[d]!) : variable.shape, axes };
   });
 }
 
@@ -126,11 +126,11 @@ export function permuted(x: ArrayLike<number>, shape: readonly number[], perm?: 
   const index = new Array<number>(perm.length).fill(0);
   let from = 0;
   for (let i = 0; i < out.length; i++) {
-    out[i] = x[from];
+    out[i] = x[from]!;
     for (let d = perm.length - 1; d >= 0; d--) {
-      from += strides[perm[d]];
-      if (++index[d] < shape[perm[d]]) break;
-      from -= strides[perm[d]] * shape[perm[d]];
+      from += strides[perm[d]!]!;
+      if (++index[d]! < shape[perm[d]!]!) break;
+      from -= strides[perm[d]!]! * shape[perm[d]!]!;
       index[d] = 0;
     }
   }
@@ -139,7 +139,7 @@ export function permuted(x: ArrayLike<number>, shape: readonly number[], perm?: 
 
 function count(x: ArrayLike<number>, holds: (v: number) => boolean): number {
   let n = 0;
-  for (let i = 0; i < x.length; i++) if (holds(x[i])) n++;
+  for (let i = 0; i < x.length; i++) if (holds(x[i]!)) n++;
   return n;
 }
 

@@ -75,7 +75,7 @@ export class ResnetGenerator extends Module {
   pytorchName(path: string): string {
     const after = 10 + this.blocks.length;
     const number: Record<string, number> = { stem: 1, down1: 4, down2: 7, up1: after, up2: after + 3, head: after + 7 };
-    const [part, ...rest] = path.split(".");
+    const [part = "", ...rest] = path.split(".");
     if (part !== "blocks") return ["model", number[part], ...rest].join(".");
     const [block, conv, leaf] = rest;
     return `model.${10 + Number(block)}.conv_block.${conv === "conv1" ? 1 : 5}.${leaf}`;

@@ -70,10 +70,10 @@ export class AlphaNetwork extends Module {
     this.stem = new Conv2d(inputs, width, 7, { stride: 2, pad: 3, bias: false });
     this.norm = new BatchNorm2d(width);
     this.stages = channels.map((c, i) => [
-      new BasicBlock(i === 0 ? width : channels[i - 1], c, i === 0 ? 1 : 2),
+      new BasicBlock(i === 0 ? width : channels[i - 1]!, c, i === 0 ? 1 : 2),
       new BasicBlock(c, c, 1),
     ]);
-    this.fc1 = new Linear(channels[3], hidden);
+    this.fc1 = new Linear(channels[3]!, hidden);
     this.fc2 = new Linear(hidden, 1);
   }
 
@@ -108,6 +108,6 @@ export class AlphaNetwork extends Module {
  * any segmentation. xC, pM [N, H, W, 1], α [N, 1] or a number → [N, H, W, 2].
  */
 export function weightedInput(xC: Tensor, pM: Tensor, alpha: Tensor | number): Tensor {
-  const α = typeof alpha === "number" ? alpha : reshape(alpha, [alpha.shape[0], 1, 1, 1]);
+  const α = typeof alpha === "number" ? alpha : reshape(alpha, [alpha.shape[0]!, 1, 1, 1]);
   return concat([mul(sub(1, α as Tensor), xC), mul(α, pM)], 3);
 }

@@ -38,8 +38,8 @@ export class UNet extends Module implements Segmentor {
     super();
     this.hints = hints;
     const level = Array.from({ length: depth + 1 }, (_, i) => width * 2 ** Math.min(i, depth - 1));
-    this.inc = new DoubleConv(inputs, level[0]);
-    this.down = level.slice(1).map((channels, i) => new DoubleConv(level[i], channels));
+    this.inc = new DoubleConv(inputs, level[0]!);
+    this.down = level.slice(1).map((channels, i) => new DoubleConv(level[i]!, channels));
     // Each up block halves its skip's channels, but for the last, so that both joined halves are alike.
     this.up = level
       .slice(0, -1)
@@ -64,7 +64,7 @@ export class UNet extends Module implements Segmentor {
     for (const up of this.up) {
       const skip = skips.pop()!;
       y = up.forward(
-        concat([skip, resize(y, [skip.shape[1], skip.shape[2]], { mode: "bilinear", alignCorners: true })], 3),
+        concat([skip, resize(y, [skip.shape[1]!, skip.shape[2]!], { mode: "bilinear", alignCorners: true })], 3),
       );
       decoded.push(y);
     }

@@ -74,10 +74,13 @@ export class Vgg extends Module {
   /** Features of an image [N, H, W, 3] that ImageNet's statistics have normalised. */
   features(y: Tensor): Tensor[] {
     const found: Tensor[] = [];
+    let stage = 1;
     this.convs.forEach((conv, i) => {
-      if (i > 0 && stageOf(this.#names[i]) !== stageOf(this.#names[i - 1])) y = maxPool2d(y, { kernel: 2, stride: 2 });
+      const name = this.#names[i]!;
+      if (stageOf(name) > stage) y = maxPool2d(y, { kernel: 2, stride: 2 });
+      stage = stageOf(name);
       y = relu(conv.forward(y));
-      const tap = this.taps.indexOf(this.#names[i]);
+      const tap = this.taps.indexOf(name);
       if (tap >= 0) found[tap] = y;
     });
     return found;
@@ -88,14 +91,14 @@ export class Vgg extends Module {
     const [, i, leaf] = path.split(".");
     const conv = Number(i);
     // Each convolution brings its ReLU, each stage before it a pool.
-    return `features.${2 * conv + stageOf(this.#names[conv]) - 1}.${leaf}`;
+    return `features.${2 * conv + stageOf(this.#names[conv]!) - 1}.${leaf}`;
   }
 
   /** Deeper layers and the classifier may be in the file and are left. */
   ignoredPytorchName(name: string): boolean {
     const layer = /^features\.(\d+)\./.exec(name);
     return layer
-      ? Number(layer[1]) > 2 * (this.convs.length - 1) + stageOf(this.#names[this.convs.length - 1]) - 1
+      ? Number(layer[1]) > 2 * (this.convs.length - 1) + stageOf(this.#names[this.convs.length - 1]!) - 1
       : name.startsWith("classifier.");
   }
 }
@@ -120,7 +123,7 @@ const stageOf = (conv: string): number => Number(conv[4]);
 export function imagenetInput(image: Tensor): Tensor {
   const channel = (c: number): Tensor => (image.shape[3] === 1 ? image : slice(image, [null, null, null, [c, c + 1]]));
   return concat(
-    MEAN.map((mean, c) => add(mul(channel(c), 0.5 / DEVIATION[c]), (0.5 - mean) / DEVIATION[c])),
+    MEAN.map((mean, c) => add(mul(channel(c), 0.5 / DEVIATION[c]!), (0.5 - mean) / DEVIATION[c]!)),
     3,
   );
 }

@@ -1,6 +1,6 @@
 // Methods compared on the same cases, as the paper's tables do it: mean ± standard deviation, the best of a group,
 // and a paired test of each method against the group's reference.
-import { summarize } from "../metrics/summary.ts";
+import { type Summary, summarize } from "../metrics/summary.ts";
 import { fewestPairs, wilcoxon } from "../metrics/wilcoxon.ts";
 import { type Table, csv } from "./table.ts";
 
@@ -29,7 +29,7 @@ export interface Cell {
   readonly n: number;
   readonly best: boolean;
   /**
-   * Of the two-sided paired Wilcoxon test against the reference on the cases that both have; NaN for the reference
+   * p of the two-sided paired Wilcoxon test against the reference, on the cases that both have; NaN for the reference
    * itself.
    */
   readonly p: number;
@@ -44,57 +44,72 @@ export interface Compared {
 
 export const LEVEL = 0.05;
 
-/** Mean of several runs' values, case by case: seeds are no cases, so that n stays the number of cases. */
+/** Mean of several runs' values, case by case. Runs with other seeds are no more cases: n stays the number of cases. */
 export function meanOfRuns(runs: readonly Method["cases"][]): Method["cases"] {
-  const ids = [...new Set(runs.flatMap((r) => Object.keys(r)))];
+  const ids = [...new Set(runs.flatMap((run) => Object.keys(run)))];
   return Object.fromEntries(
     ids.map((id) => {
-      const found = runs.flatMap((r) => (id in r ? [r[id]] : []));
-      return [
-        id,
-        Object.fromEntries(
-          Object.keys(found[0]).map((name) => [name, summarize(found.map((v) => v[name] ?? NaN)).mean]),
-        ),
-      ];
+      const found = runs.map((run) => run[id]).filter((values) => values !== undefined);
+      const names = Object.keys(found[0] ?? {});
+      return [id, Object.fromEntries(names.map((name) => [name, summarize(found.map((v) => v[name] ?? NaN)).mean]))];
     }),
   );
 }
 
 /** Summaries, best values and tests. Methods without cases (not trained yet) have empty cells. */
 export function compareMethods(methods: readonly Method[], metrics: readonly Metric[], reference: string): Compared[] {
-  const values = (m: Method, { name }: Metric): Map<string, number> =>
-    new Map(Object.entries(m.cases).map(([id, v]) => [id, v[name] ?? NaN]));
   return methods.map((method) => {
     const group = methods.filter((m) => m.group === method.group);
     const other = group.find((m) => m.name === reference);
-    return {
-      group: method.group,
-      name: method.name,
-      elsewhere: method.elsewhere,
-      cells: metrics.map((metric): Cell => {
-        const own = values(method, metric);
-        const summary = summarize([...own.values()]);
-        const means = group.map((m) => summarize([...values(m, metric).values()]).mean).filter((v) => !Number.isNaN(v));
-        const top = metric.better === "higher" ? Math.max(...means) : Math.min(...means);
-        const ref = other && other !== method ? values(other, metric) : new Map<string, number>();
-        const both = [...own.keys()].filter((id) => ref.has(id));
-        return {
-          ...summary,
-          best: new Set(means).size > 1 && summary.mean === top,
-          p: both.length
-            ? wilcoxon(
-                both.map((id) => own.get(id)!),
-                both.map((id) => ref.get(id)!),
-              ).p
-            : NaN,
-        };
-      }),
-    };
+    const cells = metrics.map((metric) => cellOf(method, metric, group, other === method ? undefined : other));
+    return { group: method.group, name: method.name, elsewhere: method.elsewhere, cells };
   });
 }
 
+/** A metric's value by case; NaN where undefined. */
+const valuesOf = ({ cases }: Method, { name }: Metric): Map<string, number> =>
+  new Map(Object.entries(cases).map(([id, v]) => [id, v[name] ?? NaN]));
+const summaryOf = (method: Method, metric: Metric): Summary => summarize([...valuesOf(method, metric).values()]);
+
+/** One method's summary, whether it is the best of its group, and its test against `reference`, if there is one. */
+function cellOf(method: Method, metric: Metric, group: readonly Method[], reference: Method | undefined): Cell {
+  const summary = summaryOf(method, metric);
+  const means = group.map((m) => summaryOf(m, metric).mean).filter((v) => !Number.isNaN(v));
+  const top = metric.better === "higher" ? Math.max(...means) : Math.min(...means);
+  const best = new Set(means).size > 1 && summary.mean === top;
+  return { ...summary, best, p: reference ? pairedP(valuesOf(method, metric), valuesOf(reference, metric)) : NaN };
+}
+
+/** p of the two-sided paired Wilcoxon test on the cases that both have; NaN where there are none. */
+function pairedP(own: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): number {
+  const pairs = [...own].flatMap(([id, value]): [number, number][] => {
+    const against = other.get(id);
+    return against === undefined ? [] : [[value, against]];
+  });
+  if (pairs.length === 0) return NaN;
+  return wilcoxon(
+    pairs.map(([value]) => value),
+    pairs.map(([, against]) => against),
+  ).p;
+}
+
 const headOf = (m: Metric): string => `${m.name}${m.unit ? ` ${m.unit}` : ""} ${m.better === "higher" ? "↑" : "↓"}`;
-const pText = (p: number): string => (Number.isNaN(p) ? "" : p < 0.001 ? "< 0.001" : p.toFixed(3));
+
+function pText(p: number): string {
+  if (Number.isNaN(p)) return "";
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}
+
+/** "0.701 ± 0.102*•": * where it differs from the reference, • where it is the best; spaces keep the columns. */
+function valueText({ mean, std, best, p }: Cell, digits: number): string {
+  if (Number.isNaN(mean)) return "–";
+  const deviation = Number.isNaN(std) ? "" : ` ± ${std.toFixed(digits)}`;
+  return mean.toFixed(digits) + deviation + (p < LEVEL ? "*" : " ") + (best ? "•" : " ");
+}
+
+const isTested = (compared: readonly Compared[]): boolean =>
+  compared.some((c) => c.cells.some((cell) => !Number.isNaN(cell.p)));
+const mostCases = ({ cells }: Compared): number => Math.max(...cells.map((cell) => cell.n));
 
 /** The comparison as tables: results, p values, and what was found elsewhere, each where there is something to show. */
 export function comparisonTables(
@@ -111,24 +126,17 @@ export function comparisonTables(
       rows: compared.filter((c) => c.group === group).map((c) => [c.name, ...rowOf(c)]),
     })),
   });
-  const value = ({ mean, std, best, p }: Cell, { digits }: Metric): string =>
-    Number.isNaN(mean)
-      ? "–"
-      : `${mean.toFixed(digits)}${Number.isNaN(std) ? "" : ` ± ${std.toFixed(digits)}`}${p < LEVEL ? "*" : " "}${best ? "•" : " "}`;
   const tables = [
     table(title, [...metrics.map(headOf), "n"], (c) => [
-      ...c.cells.map((cell, i) => value(cell, metrics[i])),
-      String(Math.max(...c.cells.map((cell) => cell.n))),
+      ...c.cells.map((cell, i) => valueText(cell, metrics[i]!.digits)),
+      String(mostCases(c)),
     ]),
   ];
-  if (compared.some((c) => c.cells.some((cell) => !Number.isNaN(cell.p)))) {
-    tables.push(
-      table(
-        `p against ${reference} (two-sided paired Wilcoxon signed-rank test)`,
-        metrics.map((m) => m.name),
-        (c) => (c.name === reference ? metrics.map(() => "–") : c.cells.map((cell) => pText(cell.p))),
-      ),
-    );
+  if (isTested(compared)) {
+    const names = metrics.map((m) => m.name);
+    const pRow = (c: Compared): string[] =>
+      c.name === reference ? metrics.map(() => "–") : c.cells.map((cell) => pText(cell.p));
+    tables.push(table(`p against ${reference} (two-sided paired Wilcoxon signed-rank test)`, names, pRow));
   }
   const told = metrics.filter((m) => compared.some((c) => c.elsewhere?.[m.name]));
   if (told.length)
@@ -140,13 +148,14 @@ export function comparisonTables(
 export function comparisonNotes(compared: readonly Compared[], reference: string): string[] {
   const n = Math.max(0, ...compared.flatMap((c) => c.cells.map((cell) => cell.n)));
   const least = fewestPairs(LEVEL);
-  const tested = compared.some((c) => c.cells.some((cell) => !Number.isNaN(cell.p)));
-  return [
-    `mean ± standard deviation over cases; • best of its network${tested ? `; * differs from ${reference} with p < ${LEVEL}` : ""}`,
-    ...(tested && n < least
-      ? [`with ${n} case${n === 1 ? "" : "s"} no p can fall below ${LEVEL}: the test needs at least ${least}`]
-      : []),
-  ];
+  const tested = isTested(compared);
+  const star = tested ? `; * differs from ${reference} with p < ${LEVEL}` : "";
+  const notes = [`mean ± standard deviation over cases; • best of its network${star}`];
+  if (tested && n < least) {
+    const cases = `${n} case${n === 1 ? "" : "s"}`;
+    notes.push(`with ${cases} no p can fall below ${LEVEL}: the test needs at least ${least}`);
+  }
+  return notes;
 }
 
 /** One line a method: mean, standard deviation, p of each metric, and n. */
@@ -157,6 +166,6 @@ export const comparisonCsv = (compared: readonly Compared[], metrics: readonly M
       c.group,
       c.name,
       ...c.cells.flatMap((cell) => [cell.mean, cell.std, cell.p]),
-      Math.max(...c.cells.map((cell) => cell.n)),
+      mostCases(c),
     ]),
   ]);

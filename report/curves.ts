@@ -27,6 +27,8 @@ const palette: readonly Colour[] = [
   colours.expert,
 ];
 
+const colourOf = (index: number): Colour => palette[index % palette.length]!;
+
 /** Round steps of 1, 2 or 5 × 10ᵏ that part [low, high] into about `count`. */
 export function ticks(low: number, high: number, count = 5): number[] {
   if (!(high > low)) return [low];
@@ -53,7 +55,8 @@ export function curvesPicture(
   if (!(high >= low)) [low, high] = [0, 1];
   if (high === low) [low, high] = [low - 0.5, high + 0.5];
   const marks = ticks(low, high);
-  const step = marks.length > 1 ? marks[1] - marks[0] : high - low;
+  const [first, second] = marks;
+  const step = first !== undefined && second !== undefined ? second - first : high - low;
   if (!range) [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
   const left = 8 + Math.max(...ticks(low, high).map((t) => textWidth(String(t)))) + 6;
   const right = width - 12;
@@ -77,7 +80,7 @@ export function curvesPicture(
   drawText(picture, xLabel, right - textWidth(xLabel), height - glyphHeight - 4, colours.grey);
 
   let x = 8;
-  series.forEach(({ name, values, colour = palette[series.findIndex((s) => s.name === name) % palette.length] }) => {
+  series.forEach(({ name, values, colour = colourOf(series.findIndex((s) => s.name === name)) }) => {
     picture.fill(x, 31, 10, 3, colour);
     drawText(picture, name, x + 14, 29, colours.white);
     x += 14 + textWidth(name) + 14;
@@ -85,7 +88,8 @@ export function curvesPicture(
       if (!Number.isFinite(v)) return;
       const next = values[i + 1];
       for (const thick of [0, 1]) {
-        if (Number.isFinite(next)) picture.line(px(i), py(v) + thick, px(i + 1), py(next) + thick, colour);
+        if (next !== undefined && Number.isFinite(next))
+          picture.line(px(i), py(v) + thick, px(i + 1), py(next) + thick, colour);
         else picture.line(px(i), py(v) + thick, px(i) + 1, py(v) + thick, colour);
       }
     });

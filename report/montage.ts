@@ -93,18 +93,20 @@ const classColours: readonly Colour[] = [
   colours.algorithm,
 ];
 
+const classColour = (k: number): Colour => classColours[k % classColours.length]!;
+
 /** Contours of each class in its own colour. */
 const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] =>
   Array.from({ length: classes }, (_, k) => ({
     mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)),
-    colour: classColours[k % classColours.length],
+    colour: classColour(k),
     side: "inside",
   }));
 
 /**
- * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). Of
- * several classes, named by `classes`, the last is two: the expert's contours and the algorithm's, each class in its
- * colour.
+ * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). With
+ * several classes, named by `classes`, the last column becomes two: the expert's contours and the algorithm's, each
+ * class in a colour of its own.
  */
 export function epochPicture(
   rows: readonly EpochRow[],
@@ -125,7 +127,7 @@ export function epochPicture(
         size,
         title,
         labels: ["image", "pseudo", "cycled", "expert", "algorithm"],
-        legend: classes.map((text, k) => ({ text, colour: classColours[k % classColours.length] })),
+        legend: classes.map((text, k) => ({ text, colour: classColour(k) })),
       },
     );
   }

@@ -74,7 +74,7 @@ export class Picture {
   ): void {
     for (let j = 0; j < height * scale; j++)
       for (let i = 0; i < width * scale; i++) {
-        const v = values[Math.floor(j / scale) * width + Math.floor(i / scale)];
+        const v = values[Math.floor(j / scale) * width + Math.floor(i / scale)]!;
         const g = Math.min(255, Math.max(0, Math.round((255 * (v - low)) / (high - low))));
         this.set(x + i, y + j, Number.isNaN(v) ? colours.violet : [g, g, g]);
       }
@@ -98,7 +98,7 @@ export class Picture {
     const w = width * scale;
     const h = height * scale;
     const inside = (i: number, j: number): boolean =>
-      i >= 0 && j >= 0 && i < w && j < h && mask[Math.floor(j / scale) * width + Math.floor(i / scale)] > 0.5;
+      i >= 0 && j >= 0 && i < w && j < h && mask[Math.floor(j / scale) * width + Math.floor(i / scale)]! > 0.5;
     for (let j = 0; j < h; j++)
       for (let i = 0; i < w; i++) {
         const here = inside(i, j);
@@ -117,9 +117,9 @@ export class Picture {
   png(): Uint8Array {
     const rgb = new Uint8Array(this.width * this.height * 3);
     for (let i = 0, o = 0; o < rgb.length; i += 4) {
-      rgb[o++] = this.data[i];
-      rgb[o++] = this.data[i + 1];
-      rgb[o++] = this.data[i + 2];
+      rgb[o++] = this.data[i]!;
+      rgb[o++] = this.data[i + 1]!;
+      rgb[o++] = this.data[i + 2]!;
     }
     return encode({ width: this.width, height: this.height, data: rgb, depth: 8, channels: 3 });
   }

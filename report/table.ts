@@ -16,7 +16,7 @@ export function tableText({ title, head, groups }: Table): string {
   const line = (cells: readonly string[]): string =>
     cells
       .map((s, c) => {
-        const space = " ".repeat(columns[c] - width(s));
+        const space = " ".repeat(columns[c]! - width(s));
         return c < 2 ? s + space : space + s;
       })
       .join("  ")

@@ -156,7 +156,7 @@ export class Adam {
     const trace = requireTrace("an optimizer's update");
     const { clip, accumulate = 1, ema, scaled } = this.options;
     const { beta1, beta2 } = this.#attrs;
-    const [p] = this.arenas;
+    const p = this.arenas[0]!;
     // Learning rate; whether this run ends an accumulation, and whether it goes on with one.
     const host = hostInput(`${this.name}.host`, [3], () => [
       this.rate * this.decay,
@@ -212,10 +212,10 @@ export class Adam {
       this.arenas.map((v) => v.value),
       this.#attrs,
     );
-    stepped.forEach((t, k) => this.arenas[k].assign(t));
+    stepped.forEach((t, k) => this.arenas[k]!.assign(t));
     if (this.average && ema !== undefined) {
       const e = this.average.value;
-      this.average.assign(add(e, mul(mul(update, 1 - ema), sub(this.arenas[0].value, e))));
+      this.average.assign(add(e, mul(mul(update, 1 - ema), sub(p.value, e))));
     }
     trace.afterRun.push(() => void this.steps++);
   }
@@ -225,7 +225,7 @@ export class Adam {
    * average. Within a trace.
    */
   averaged<T>(f: () => T): T {
-    return this.average ? substituted(this.arenas[0], this.average.value, f) : f();
+    return this.average ? substituted(this.arenas[0]!, this.average.value, f) : f();
   }
 }
 

@@ -43,7 +43,7 @@ function splineBasis(size: number, points: number): Tensor {
  * points; a bilinear field would kink at each point, and an interpolating cubic overshoots.
  */
 export function displacement(elastic: Tensor, [h, w]: readonly [number, number]): Tensor {
-  const points = elastic.shape[1];
+  const points = elastic.shape[1]!;
   return matmul(
     splineBasis(h, points),
     matmul(transpose(elastic, [0, 3, 1, 2]), splineBasis(w, points), { transposeB: true }),
@@ -55,7 +55,7 @@ const centres = (n: number): Tensor => sub(mul(add(cast(iota([n]), "f32"), 0.5),
 
 /** Where each pixel's value comes from: [N, H, W, 2], across and down, −1 to 1 over the image. */
 function sources(affine: Tensor, elastic: Tensor, [h, w]: readonly [number, number]): Tensor {
-  const n = affine.shape[0];
+  const n = affine.shape[0]!;
   const all = [n, h, w];
   const number = (k: number): Tensor => expand(reshape(slice(affine, [null, [k, k + 1]]), [n, 1, 1]), all);
   const x = expand(reshape(centres(w), [1, 1, w]), all);
@@ -89,7 +89,7 @@ const AIR = -1;
  * data/augment.ts. No gradient is meant to flow back.
  */
 export function augment(image: Tensor, mask: Tensor, affine: Tensor, elastic: Tensor): { image: Tensor; mask: Tensor } {
-  const size = [image.shape[1], image.shape[2]] as const;
+  const size = [image.shape[1]!, image.shape[2]!] as const;
   const grid = sources(affine, elastic, size);
   const sampled = gridSample(image, grid);
   const air = mul(AIR, sub(1, inside(grid, size)));
@@ -102,9 +102,10 @@ export function augment(image: Tensor, mask: Tensor, affine: Tensor, elastic: Te
  */
 export const augmentedStep =
   <L>(step: (batch: Batch) => L) =>
-  ({ tC, eC, tM, eM, ...batch }: Readonly<Record<string, Tensor>>): L => {
+  ({ tC, eC, tM, eM, ...inputs }: Readonly<Record<string, Tensor>>): L => {
+    const batch = inputs as unknown as Batch;
     const { xC, yC, xM, yM } = batch;
-    const C = tC ? augment(xC, yC, tC, eC) : { image: xC, mask: yC };
-    const M = tM ? augment(xM, yM, tM, eM) : { image: xM, mask: yM };
+    const C = tC && eC ? augment(xC, yC, tC, eC) : { image: xC, mask: yC };
+    const M = tM && eM ? augment(xM, yM, tM, eM) : { image: xM, mask: yM };
     return step({ ...batch, xC: C.image, yC: C.mask, xM: M.image, yM: M.mask });
   };

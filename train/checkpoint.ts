@@ -60,7 +60,8 @@ export async function saveCheckpoint(
     const bad = values.length - finiteCount(values);
     if (bad > 0)
       throw new NumericalError(
-        `${name} has ${bad} values of ${values.length} that are not finite; no checkpoint is written, the one before is good: go on from it with a lower learning rate`,
+        `${name} has ${bad} values of ${values.length} that are not finite; ` +
+          "no checkpoint is written, the one before is good: go on from it with a lower learning rate",
       );
     tensors.push([name, { shape, data: Float32Array.from(values) }]);
   };
@@ -134,10 +135,10 @@ export function restoreCheckpoint(
   }
   for (const [name, v] of stateVariables(regime)) {
     const t = tensors.get(name);
-    if (t?.data.length !== v.size)
-      throw new CorruptFileError(
-        `${file}: ${name}: ${t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing"}; the run was started with other settings`,
-      );
+    if (t?.data.length !== v.size) {
+      const problem = t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing";
+      throw new CorruptFileError(`${file}: ${name}: ${problem}; the run was started with other settings`);
+    }
     writes.push([v, t.data]);
   }
   const averages = averagesOf(regime);
@@ -159,15 +160,17 @@ export function restoreCheckpoint(
 
 /** Moving averages by the arena they are of, told apart by the average's variable. */
 const averagesOf = ({ optimizers }: Regime): Map<Variable, Variable> =>
-  new Map(optimizers.flatMap((o) => (o.average ? [[o.average, o.arenas[0]]] : [])));
+  new Map(optimizers.flatMap((o) => (o.average ? [[o.average, o.arenas[0]!]] : [])));
 
 /** Where the moving average of a parameter is. */
 function averaged(
   v: Variable,
   averages: ReadonlyMap<Variable, Variable>,
 ): { average: Variable; offset: number } | undefined {
-  for (const [average, arena] of averages) if (v.arena?.variable === arena) return { average, offset: v.arena.offset };
-  return undefined;
+  const { arena } = v;
+  if (!arena) return undefined;
+  const average = [...averages].find(([, of]) => of === arena.variable)?.[0];
+  return average && { average, offset: arena.offset };
 }
 
 /** One network's state dict out of a checkpoint: "SC", or "average.SC" for the moving average of its weights. */

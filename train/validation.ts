@@ -74,7 +74,7 @@ export function classesOf(probability: Float32Array, pixels: number): Uint8Array
   if (K === 1) return Uint8Array.from(probability, (p) => (p > 0.5 ? 1 : 0));
   return Uint8Array.from({ length: pixels }, (_, i) => {
     let best = 0;
-    for (let k = 1; k < K; k++) if (probability[i * K + k] > probability[i * K + best]) best = k;
+    for (let k = 1; k < K; k++) if (probability[i * K + k]! > probability[i * K + best]!) best = k;
     return best;
   });
 }
@@ -90,7 +90,7 @@ export function diceByCase(probability: Float32Array, { size, count, masks, orig
   const counts = new Map<string, Overlap[]>();
   for (let s = 0; s < count; s++) {
     const predicted = classesOf(probability.subarray(s * each, (s + 1) * each), n);
-    const expert = Uint8Array.from({ length: n }, (_, i) => masks[s * n + i]);
+    const expert = Uint8Array.from({ length: n }, (_, i) => masks[s * n + i]!);
     const here = Array.from({ length: structures }, (_, k) =>
       structures === 1
         ? overlap(predicted, expert)
@@ -99,16 +99,16 @@ export function diceByCase(probability: Float32Array, { size, count, masks, orig
             expert.map((v) => +(v === k + 1)),
           ),
     );
-    const { id } = origins[s];
+    const { id } = origins[s]!;
     const sofar = counts.get(id);
-    counts.set(id, sofar ? sofar.map((o, k) => addOverlap(o, here[k])) : here);
+    counts.set(id, sofar ? sofar.map((o, k) => addOverlap(o, here[k]!)) : here);
   }
   if (structures === 1) {
-    const cases = Object.fromEntries([...counts].map(([id, [o]]) => [id, diceOf(o)]));
+    const cases = Object.fromEntries([...counts].map(([id, [o]]) => [id, diceOf(o!)]));
     return { mean: meanDice(Object.values(cases)), cases };
   }
   const dice = new Map([...counts].map(([id, overlaps]) => [id, overlaps.map((o) => diceOf(o, "undefined"))]));
-  const classes = Array.from({ length: structures }, (_, k) => meanDice([...dice.values()].map((d) => d[k])));
+  const classes = Array.from({ length: structures }, (_, k) => meanDice([...dice.values()].map((d) => d[k]!)));
   return { mean: meanDice(classes), cases: Object.fromEntries([...dice].map(([id, d]) => [id, meanDice(d)])), classes };
 }
 
@@ -133,8 +133,8 @@ function lossOf(probability: Float32Array, { size, count, masks }: ValidationSet
       let pt = 0;
       let sums = 0;
       for (let i = s * n; i < (s + 1) * n; i++) {
-        const p = probability[i * K + k];
-        const t = Number(K === 1 ? masks[i] > 0 : masks[i] === k);
+        const p = probability[i * K + k]!;
+        const t = Number(K === 1 ? masks[i]! > 0 : masks[i] === k);
         pt += p * t;
         sums += K === 1 ? p + t : p * p + t;
       }

@@ -48,7 +48,8 @@ async function serve(name: EngineName): Promise<void> {
     // What the case before has held is over.
     counts.peakBytes = counts.bytes;
     const start = performance.now();
-    const made = (ready = await engine.prepare(c));
+    const made = await engine.prepare(c);
+    ready = made;
     const waitable = { device: made.device, traits };
     await settled(waitable, () => made.submit());
     const firstMs = performance.now() - start;

@@ -2,13 +2,19 @@
 // check without.
 
 declare module "@tensorflow/tfjs-core" {
-  export interface Tensor { readonly shape: number[]; data(): Promise<Float32Array>; dispose(): void }
+  export interface Tensor {
+    readonly shape: number[];
+    data(): Promise<Float32Array>;
+    dispose(): void;
+  }
   type Axes = number | readonly number[];
   type Pads = number | "valid" | "same" | readonly (readonly [number, number])[];
   export function registerBackend(name: string, make: () => unknown, priority?: number): boolean;
   export function removeBackend(name: string): void;
   export function setBackend(name: string): Promise<boolean>;
-  export function engine(): { runKernel(name: string, inputs: Record<string, Tensor>, attrs: Record<string, unknown>): Tensor };
+  export function engine(): {
+    runKernel(name: string, inputs: Record<string, Tensor>, attrs: Record<string, unknown>): Tensor;
+  };
   export function tidy<T>(f: () => T): T;
   export function keep<T extends Tensor>(t: T): T;
   export function tensor(values: Float32Array, shape: readonly number[]): Tensor;
@@ -19,7 +25,14 @@ declare module "@tensorflow/tfjs-core" {
   export function mirrorPad(x: Tensor, pads: readonly (readonly [number, number])[], mode: "reflect"): Tensor;
   export function maxPool(x: Tensor, size: number, stride: number, pad: "valid"): Tensor;
   export function moments(x: Tensor, axes: Axes, keepDims?: boolean): { mean: Tensor; variance: Tensor };
-  export function batchNorm(x: Tensor, mean: Tensor, variance: Tensor, offset: Tensor, scale: Tensor, eps: number): Tensor;
+  export function batchNorm(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    offset: Tensor,
+    scale: Tensor,
+    eps: number,
+  ): Tensor;
   export function grads(f: (...xs: Tensor[]) => Tensor): (xs: Tensor[], dy: Tensor) => Tensor[];
   export function valueAndGrad(f: (x: Tensor) => Tensor): (x: Tensor) => { value: Tensor; grad: Tensor };
   type Operand = Tensor | number;
@@ -42,7 +55,14 @@ declare module "@tensorflow/tfjs-core" {
   export function reshape(x: Tensor, shape: readonly number[]): Tensor;
   export function concat(xs: readonly Tensor[], axis: number): Tensor;
   export const image: { resizeNearestNeighbor(x: Tensor, size: readonly [number, number]): Tensor };
-  export const train: { adam(rate: number, beta1: number, beta2: number, eps: number): { minimize(f: () => Tensor, returnCost: boolean, variables: readonly Tensor[]): Tensor | null } };
+  export const train: {
+    adam(
+      rate: number,
+      beta1: number,
+      beta2: number,
+      eps: number,
+    ): { minimize(f: () => Tensor, returnCost: boolean, variables: readonly Tensor[]): Tensor | null };
+  };
 }
 
 declare module "@tensorflow/tfjs-core/dist/register_all_gradients" {}
@@ -79,7 +99,9 @@ declare module "@jax-js/jax" {
   type Tree = Array | Array[] | { [name: string]: Array };
   export function jit<F extends (...xs: never[]) => unknown>(f: F): F;
   export function grad(f: (...xs: Array[]) => Array, options: { argnums: number[] }): (...xs: Array[]) => Array[];
-  export function valueAndGrad<F extends (...xs: never[]) => Array>(f: F): (...xs: Parameters<F>) => [Array, Parameters<F>[0]];
+  export function valueAndGrad<F extends (...xs: never[]) => Array>(
+    f: F,
+  ): (...xs: Parameters<F>) => [Array, Parameters<F>[0]];
   export const numpy: {
     array(values: Float32Array, options: { shape: number[] }): Array;
     matmul(a: Array, b: Array): Array;
@@ -99,8 +121,20 @@ declare module "@jax-js/jax" {
     repeat(x: Array, times: number, axis: number): Array;
   };
   export const lax: {
-    convGeneralDilated(x: Array, w: Array, strides: number[], padding: number[][], options?: { rhsDilation?: number[] }): Array;
-    convTranspose(x: Array, w: Array, strides: number[], padding: number[][], options?: { transposeKernel?: boolean }): Array;
+    convGeneralDilated(
+      x: Array,
+      w: Array,
+      strides: number[],
+      padding: number[][],
+      options?: { rhsDilation?: number[] },
+    ): Array;
+    convTranspose(
+      x: Array,
+      w: Array,
+      strides: number[],
+      padding: number[][],
+      options?: { transposeKernel?: boolean },
+    ): Array;
   };
   export const nn: { relu(x: Array): Array };
 }

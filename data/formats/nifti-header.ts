@@ -126,7 +126,8 @@ interface OpenHeader {
 /** The header's fields, once its size and magic tell that it is one. */
 function openHeader(head: Uint8Array, fail: Fail): OpenHeader {
   if (head.length < 348) fail("header", `${head.length} bytes are no NIfTI header of 348 or 540`);
-  const bytes = new Uint8Array(head.subarray(0, headBytes)); // a copy: a Node Buffer's slice would be a view of its pool
+  // A copy: a Node Buffer's slice would be a view of its pool.
+  const bytes = new Uint8Array(head.subarray(0, headBytes));
   const found = headerSize(bytes);
   if (!found) {
     const first = new DataView(bytes.buffer).getInt32(0, true);

@@ -1,6 +1,6 @@
-// What a phantom's thorax is made of: tissues, and the numbers that tell one patient from another. Millimetres; x to the
-// patient's left, y to the back, z to the head. Nothing here knows of CT or MR: a point has a tissue, and synthetic.ts
-// gives tissues their looks.
+// What a phantom's thorax is made of: tissues, and the numbers that tell one patient from another. Millimetres; x goes
+// to the patient's left, y to the back, z to the head. Nothing here knows of CT or MR: a point has a tissue, and
+// synthetic.ts gives tissues their looks.
 
 /** Codes of tissues. */
 export const Tissue = {

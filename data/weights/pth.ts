@@ -29,7 +29,10 @@ export function readPth(bytes: Uint8Array, file = "pth", key?: string): Pth {
   return { tensors, key: found.key };
 }
 
-/** Counts copies: a few bytes of strides can ask for any number of elements. Contiguous tensors are views of the file. */
+/**
+ * Limits what is copied: a few bytes of strides can ask for any number of elements. Contiguous tensors are views of the
+ * file.
+ */
 function limitedTo(limit: number, file: string): (bytes: number, name: string) => void {
   let left = limit;
   return (bytes, name) => {

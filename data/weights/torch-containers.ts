@@ -64,7 +64,9 @@ function pickleIn(zip: Zip, file: string): string {
   );
 }
 
-/** Opens the older format: magic number, version, system, object, the storages' keys, their elements. Throws DataError. */
+/**
+ * Opens the older format: magic number, version, system, object, the storages' keys, their elements. Throws DataError.
+ */
 export function readLegacy(bytes: Uint8Array, file: string): Contents {
   refuseSubstitute(bytes, file, "weights");
   if (new TextDecoder("latin1").decode(bytes.subarray(0, 300)).startsWith("ustar", 257)) {

@@ -1,11 +1,13 @@
 enable subgroups;
 // out[p] = Σ_q −scale·dL/dd[p,q] · other[q], with d = max(bias − scale·p·q, least) computed anew:
 //   dL/dd[i,j] = ρ·exp(−t) − r·gain[j]·[best[j] = i] + μ·[nearest[i] = j], t = (d − m)·r
-// m, r, ρ, μ and the nearest point belong to rows i; gain and best to columns j. ROWS: own points are rows, else columns.
-// One invocation keeps 8 of p against NV·4 of q as 4×4 matrices and adds to its own rows of out, channels in fours; the four of a quad
-// share each load of q. No barriers: for CPU adapters. Points first … first + count − 1 of each image.
+// m, r, ρ, μ and the nearest point belong to rows i; gain and best to columns j.
+// ROWS: own points are rows, else columns.
+// One invocation keeps 8 of p against NV·4 of q as 4×4 matrices and adds to its own rows of out, channels in fours; the
+// four of a quad share each load of q. No barriers: for CPU adapters. Points first … first + count − 1 of each image.
 // Rows that no column chose have no gradient: with SOURCE, order [batch, 1 + N] counts the others and lists them first.
-// Layouts: own [batch, P, C], other [batch, Q, C], out as own, in vec4s · rows, pull [batch, N] · best, gain [batch, M].
+// Layouts: own [batch, P, C], other [batch, Q, C], out as own, in vec4s · rows, pull [batch, N] ·
+// best, gain [batch, M].
 // Needs: C a multiple of 4; subgroups; splits = 1.
 alias F = vec4<f32>;
 alias U = vec4<u32>;

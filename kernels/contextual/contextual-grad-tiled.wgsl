@@ -1,10 +1,13 @@
 // out[p] = Σ_q −scale·dL/dd[p,q] · other[q], with d = max(bias − scale·p·q, least) computed anew:
 //   dL/dd[i,j] = ρ·exp(−t) − r·gain[j]·[best[j] = i] + μ·[nearest[i] = j], t = (d − m)·r
-// m, r, ρ, μ and the nearest point belong to rows i; gain and best to columns j. ROWS: own points are rows, else columns.
-// A workgroup keeps 32 of p × 32·CU channels of out and walks q in tiles of 64: dot products through workgroup memory, 16 channels
-// at a time, their weights there too, then the product with q. Points first … first + count − 1 of each image, q in spans of one split.
+// m, r, ρ, μ and the nearest point belong to rows i; gain and best to columns j.
+// ROWS: own points are rows, else columns.
+// A workgroup keeps 32 of p × 32·CU channels of out and walks q in tiles of 64: dot products through workgroup memory,
+// 16 channels at a time, their weights there too, then the product with q.
+// Points first … first + count − 1 of each image, q in spans of one split.
 // Rows that no column chose have no gradient: with SOURCE, order [batch, 1 + N] counts the others and lists them first.
-// Layouts: own [batch, P, C], other [batch, Q, C], out [splits, batch, P, C] in vec4s · rows, pull [batch, N] · best, gain [batch, M].
+// Layouts: own [batch, P, C], other [batch, Q, C], out [splits, batch, P, C] in vec4s · rows, pull [batch, N] ·
+// best, gain [batch, M].
 // Needs: C a multiple of 4, span of 64.
 alias F = vec4<f32>;
 alias U = vec4<u32>;

@@ -1,4 +1,5 @@
-// value[j] = exp of the largest exponent of the splits, index[j] whose it is: the first of equals. One invocation a column.
+// value[j] = exp of the largest exponent of the splits, index[j] the row it comes from, the first of equals.
+// One invocation a column.
 // partial [splits, n]: bits of an exponent ≤ 0, its row.
 struct Params { n : u32, splits : u32 }
 @group(0) @binding(0) var<uniform> params : Params;

@@ -1,4 +1,5 @@
-// rows[i] = bits of m and r = 1 / ((m + ε)·h), 0, and the nearest point: m is the least of the splits, the first of equals.
+// rows[i] = bits of m and r = 1 / ((m + ε)·h), 0, and the nearest point:
+// m is the least of the splits, the first of equals.
 // One invocation a row. partial [splits, n]: bits of a distance, its point.
 struct Params { n : u32, splits : u32, h : f32, eps : f32 }
 @group(0) @binding(0) var<uniform> params : Params;

@@ -1,5 +1,6 @@
-// s = Σ w and Σ w·t over the splits, in their order: rows[i].z = ln s, spread[i] = Σ w·t / s, largest[i] = 1 / s, which is the row's
-// largest similarity, for its nearest point has w = 1. One invocation a row. partial [splits, n]: bits of both sums.
+// s = Σ w and Σ w·t over the splits, in their order: rows[i].z = ln s, spread[i] = Σ w·t / s, largest[i] = 1 / s, which
+// is the row's largest similarity, for its nearest point has w = 1. One invocation a row. partial [splits, n]:
+// bits of both sums.
 struct Params { n : u32, splits : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> partial : array<vec2<u32>>;

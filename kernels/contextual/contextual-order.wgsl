@@ -1,4 +1,5 @@
-// order[b] = how many rows of the image any column chose, then the numbers of those rows, then of the others, each in order.
+// order[b] = how many rows of the image any column chose, then the numbers of those rows, then of the others,
+// each in order.
 // A workgroup an image; an invocation a run of rows. chosen [batch, N] is 0 or 1, order [batch, 1 + N].
 struct Params { batch : u32, n : u32 }
 @group(0) @binding(0) var<uniform> params : Params;

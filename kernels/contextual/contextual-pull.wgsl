@@ -1,7 +1,9 @@
 // What each row contributes to the gradient of its distances: pull[i] = (ρ, μ) in
 //   dL/dd[i,j] = ρ·w[i,j] − r·gain[j]·[best[j] = i] + μ·[nearest[i] = j]
-// with T = Σ gain[j] and Q = Σ gain[j]·t[i,j] over the columns j whose best row is i: ρ = r·T/s, μ = h·r·(Q − T·spread).
-// Without SOURCE each row chose its nearest point, where t = 0: T = gain[i], μ = −r·T·(1 + h·spread), and best is not read.
+// with T = Σ gain[j] and Q = Σ gain[j]·t[i,j] over the columns j whose best row is i:
+// ρ = r·T/s, μ = h·r·(Q − T·spread).
+// Without SOURCE each row chose its nearest point, where t = 0:
+// T = gain[i], μ = −r·T·(1 + h·spread), and best is not read.
 // chosen[i] = 1 where any column chose the row: the others have no gradient.
 // One invocation a row, which walks all columns. gain = dL/dc · c [batch, M], or [batch, N] without SOURCE.
 const SOURCE = true;         // seam: the largest similarity is taken over rows

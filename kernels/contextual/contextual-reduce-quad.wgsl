@@ -1,12 +1,15 @@
 enable subgroups;
-// Of each point p of `own` over points q of `other`, with d = max(bias − scale·p·q, least), t = (d − m)·r and w = exp(−t):
-// KIND 0: least d, its q · KIND 1: Σ w, Σ w·t · KIND 2: largest −t − ln s, its q. The first of equals wins; NaN wins over all.
+// Of each point p of `own` over points q of `other`,
+// with d = max(bias − scale·p·q, least), t = (d − m)·r and w = exp(−t):
+// KIND 0: least d, its q · KIND 1: Σ w, Σ w·t · KIND 2: largest −t − ln s, its q. The first of equals wins;
+// NaN wins over all.
 // m, r, ln s belong to rows: to p in KIND 1, to q in KIND 2. t is 0 for a row's nearest point, whatever rounding says.
-// One invocation keeps 8 of p against NV·4 of q as 4×4 matrices; the four of a quad share each load of q. No barriers: for CPU
-// adapters. Points first … first + count − 1 of each image, q in spans of one split.
-// Layouts: own [batch, P, C], other [batch, Q, C] in vec4s · rows [batch, N] as bits of m, r, ln s and the nearest point's index ·
-// partial [splits, batch, P], the two results' bits. KEEP: dots holds all p·q as 4×4 blocks, rows of images × columns: KIND 0 writes what
-// the others read, 2 exchanged. Needs: C and span multiples of 4, span of 4·NV; subgroups.
+// One invocation keeps 8 of p against NV·4 of q as 4×4 matrices; the four of a quad share each load of q. No barriers:
+// for CPU adapters. Points first … first + count − 1 of each image, q in spans of one split.
+// Layouts: own [batch, P, C], other [batch, Q, C] in vec4s · rows [batch, N] as bits of m, r, ln s and the nearest
+// point's index · partial [splits, batch, P], the two results' bits. KEEP: dots holds all p·q as 4×4 blocks, rows of
+// images × columns: KIND 0 writes what the others read, 2 exchanged. Needs: C and span multiples of 4, span of 4·NV;
+// subgroups.
 alias F = vec4<f32>;
 alias U = vec4<u32>;
 alias M = mat4x4<f32>;

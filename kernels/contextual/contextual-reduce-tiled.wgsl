@@ -1,10 +1,13 @@
-// Of each point p of `own` over points q of `other`, with d = max(bias − scale·p·q, least), t = (d − m)·r and w = exp(−t):
-// KIND 0: least d, its q · KIND 1: Σ w, Σ w·t · KIND 2: largest −t − ln s, its q. The first of equals wins; NaN wins over all.
+// Of each point p of `own` over points q of `other`,
+// with d = max(bias − scale·p·q, least), t = (d − m)·r and w = exp(−t):
+// KIND 0: least d, its q · KIND 1: Σ w, Σ w·t · KIND 2: largest −t − ln s, its q. The first of equals wins;
+// NaN wins over all.
 // m, r, ln s belong to rows: to p in KIND 1, to q in KIND 2. t is 0 for a row's nearest point, whatever rounding says.
-// A workgroup keeps 64 of p and walks q in tiles of 64 through workgroup memory, 16 channels at a time; an invocation 8 × 8.
+// A workgroup keeps 64 of p and walks q in tiles of 64 through workgroup memory, 16 channels at a time;
+// an invocation 8 × 8.
 // Points first … first + count − 1 of each image, q in spans of one split.
-// Layouts: own [batch, P, C], other [batch, Q, C] in vec4s · rows [batch, N] as bits of m, r, ln s and the nearest point's index ·
-// partial [splits, batch, P], the two results' bits. Needs: C a multiple of 4, span of 64.
+// Layouts: own [batch, P, C], other [batch, Q, C] in vec4s · rows [batch, N] as bits of m, r, ln s and the nearest
+// point's index · partial [splits, batch, P], the two results' bits. Needs: C a multiple of 4, span of 64.
 alias F = vec4<f32>;
 alias U = vec4<u32>;
 alias B = vec4<bool>;

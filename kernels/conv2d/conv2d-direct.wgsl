@@ -1,5 +1,5 @@
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
-// One invocation makes 8 pixels of a row × KT channels. Takes any shape; C or K below 4 or odd are its work.
+// One invocation makes 8 pixels of a row × KT channels. Takes any shape; it is meant for C or K below 4 or odd.
 // Layouts: x NHWC · w RSCK · y NPQK. Needs: nothing.
 alias Elem = f32;            // seam: storage type of x, w, y
 alias F = f32;

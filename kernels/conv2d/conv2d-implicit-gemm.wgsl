@@ -2,7 +2,8 @@
 // A matrix product, pixels × (r,s,c) times (r,s,c) × channels, whose left matrix is never stored. A workgroup makes
 // 64 pixels × 32·NB channels through workgroup memory, 16 of (r,s,c) at a time; an invocation 8 pixels × 4·NB channels.
 // The sum over (r,s,c) may be cut into chunks, each with a y of its own, one after the other, that sum-partials joins.
-// Layouts: x NHWC · w RSCK · y NPQK, in vec4s. chunk = 16s of (r,s,c) per chunk. Needs: C and K multiples of 4, one group.
+// Layouts: x NHWC · w RSCK · y NPQK, in vec4s. chunk = 16s of (r,s,c) per chunk.
+// Needs: C and K multiples of 4, one group.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
 alias F = vec4<f32>;
 alias I = vec4<i32>;
@@ -19,7 +20,7 @@ struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r
 @group(0) @binding(3) var<storage, read_write> y : array<Elem4>;
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
-// hook: mean and Σ(y − mean)² over a tile, 64 pixels of y or what is left, of the four channels c; called once for each
+// hook: mean and Σ(y − mean)² of the four channels c over a tile: 64 pixels of y, or what is left; called once for each
 fn tally(tile : u32, c : u32, mean : F, spread : F) {}
 
 var<workgroup> xs : array<F, 320>;         // [64 pixels][4 + 1 that avoids bank conflicts]
@@ -108,7 +109,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     }
   }
   if (!TALLY) { return; }
-  // Each invocation's pixels, then those of the eight that have its channels, joined in order by Chan, Golub & LeVeque (1983).
+  // Each invocation's pixels, then those of the eight that have its channels, joined in order
+  // by Chan, Golub & LeVeque (1983).
   let left = min(64u, pixels - min(pixels, pixel0));
   let own = (left + 7u - min(tm, left)) / 8u;
   for (var b = 0u; b < NB; b += 1u) {

@@ -1,5 +1,6 @@
 enable subgroups;
-// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k] over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
+// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k]
+// over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
 // Pixels of one residue (row, column) modulo the stride meet the same taps, every period-th: a tile holds one residue.
 // One invocation makes 4 pixels of a row × CV·4 channels as 4×4 matrices; the quad shares each row of weights.
 // No barriers, few loads per product: for CPU adapters, where a load costs most.

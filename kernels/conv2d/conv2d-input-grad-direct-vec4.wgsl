@@ -1,4 +1,5 @@
-// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k] over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
+// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k]
+// over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
 // Pixels of one residue (row, column) modulo the stride meet the same taps, every period-th: a tile holds one residue.
 // One invocation makes 4 pixels of a row × CV·4 channels as 4×4 matrices. No barriers, no workgroup memory.
 // Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil).

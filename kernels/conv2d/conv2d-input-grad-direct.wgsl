@@ -1,6 +1,7 @@
-// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k] over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
+// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k]
+// over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
 // Pixels of one residue (row, column) modulo the stride meet the same taps, every period-th: a tile holds one residue.
-// One invocation makes 8 pixels of a row × CT channels. Takes any shape; C or K below 4 or odd are its work.
+// One invocation makes 8 pixels of a row × CT channels. Takes any shape; it is meant for C or K below 4 or odd.
 // Layouts: dy NPQK · w RSCK · dx NHWC. period = stride / gcd(stride, dil). Needs: nothing.
 alias Elem = f32;            // seam: storage type of dy, w, dx
 alias F = f32;

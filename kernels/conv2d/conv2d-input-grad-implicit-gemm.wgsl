@@ -1,9 +1,11 @@
-// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k] over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
+// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k]
+// over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
 // A matrix product, pixels × (r,s,k) times (r,s,k) × channels, for each residue (row, column) of the pixels modulo the
 // stride: these meet the same taps, every period-th. A workgroup makes 64 pixels × 32·NB channels through workgroup
 // memory, 16 of (r,s,k) at a time; an invocation 8 pixels × 4·NB channels.
 // The sum over (r,s,k) may be cut into chunks, each with a dx of its own, one after the other, that sum-partials joins.
-// Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil), chunk = 16s of (r,s,k) per chunk. Needs: C and K multiples of 4, one group.
+// Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil), chunk = 16s of (r,s,k) per chunk.
+// Needs: C and K multiples of 4, one group.
 alias Elem4 = vec4<f32>;     // seam: storage type of dy, w, dx
 alias F = vec4<f32>;
 alias I = vec4<i32>;

@@ -1,10 +1,11 @@
 enable chromium_experimental_subgroup_matrix;
 enable subgroups;
-// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k] over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX; on tensor cores
+// dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k]
+// over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX; on tensor cores
 // A matrix product, pixels × (r,s,k) times (r,s,k) × channels, for each residue (row, column) of the pixels modulo the
-// stride: these meet the same taps, every period-th. A workgroup makes 64 pixels × 32·NB channels through workgroup memory, STEP
-// of (r,s,k) at a time: BLOCKS_M × BLOCKS_N blocks of small matrices, dealt out to however many subgroups there are, at most
-// SHARE to each. Sums are f32, pixels go to dx by sixteens.
+// stride: these meet the same taps, every period-th. A workgroup makes 64 pixels × 32·NB channels through workgroup
+// memory, STEP of (r,s,k) at a time: BLOCKS_M × BLOCKS_N blocks of small matrices, dealt out to however many subgroups
+// there are, at most SHARE to each. Sums are f32, pixels go to dx by sixteens.
 // The sum over (r,s,k) may be cut into chunks, each with a dx of its own, one after the other, that sum-partials joins.
 // Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil), chunk = 16s of (r,s,k) per chunk.
 // Needs: C and K multiples of 4, one group; subgroups of at most 128; the device's sizes of small matrices.
@@ -79,7 +80,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let taps = select(((params.r + params.periodY - 1u - r0) / params.periodY) * ((params.s + params.periodX - 1u - s0) / params.periodX), 0u, none);
   let begin = part * params.chunk * 4u;
   let end = min(begin + params.chunk * 4u, taps * kRow);
-  // Two invocations load the STEP numbers of one pixel, a half each: (rowsH · columnsW) pixels of this residue in an image.
+  // Two invocations load the STEP numbers of one pixel, a half each: (rowsH · columnsW) pixels of this residue
+  // in an image.
   let rowsH = (params.h + params.strideY - 1u) / params.strideY;
   let columnsW = (params.w + params.strideX - 1u) / params.strideX;
   let pixel = pixel0 + local / 2u;
@@ -103,7 +105,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       let at = select(0u, ((n * params.p + u32(p)) * params.q + u32(q)) * kRow + a.k, ok);
       let four = select(V(), V(dy[at]), ok);
       for (var e = 0u; e < 4u; e += 1u) { xs[local / 2u * X + i * 4u + e] = four[e]; }
-      a = next(a, select(1u, STEP / 8u + 1u, i + 1u == half + STEP / 8u), s0);   // at last past what the other one loads
+      a = next(a, select(1u, STEP / 8u + 1u, i + 1u == half + STEP / 8u), s0);   // at last past what the other loads
     }
     for (var c = local / (STEP / 4u); c < 32u * NB; c += 512u / STEP) {
       let ok = step + of4 < end && c0 * 4u + c < params.c;

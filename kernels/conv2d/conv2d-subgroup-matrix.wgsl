@@ -1,9 +1,11 @@
 enable chromium_experimental_subgroup_matrix;
 enable subgroups;
-// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]; on tensor cores
+// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k];
+// on tensor cores
 // A matrix product, pixels × (r,s,c) times (r,s,c) × channels, whose left matrix is never stored. A workgroup makes
-// 64 pixels × 32·NB channels through workgroup memory, STEP of (r,s,c) at a time: BLOCKS_M × BLOCKS_N blocks of small matrices,
-// dealt out to however many subgroups there are, at most SHARE to each. Sums are f32, pixels go to y by sixteens.
+// 64 pixels × 32·NB channels through workgroup memory, STEP of (r,s,c) at a time: BLOCKS_M × BLOCKS_N blocks of small
+// matrices, dealt out to however many subgroups there are, at most SHARE to each.
+// Sums are f32, pixels go to y by sixteens.
 // The sum over (r,s,c) may be cut into chunks, each with a y of its own, one after the other, that sum-partials joins.
 // Layouts: x NHWC · w RSCK · y NPQK, in vec4s. chunk = 16s of (r,s,c) per chunk.
 // Needs: C and K multiples of 4, one group; subgroups of at most 128; the device's sizes of small matrices.

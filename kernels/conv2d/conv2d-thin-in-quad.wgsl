@@ -1,8 +1,11 @@
 enable subgroups;
-// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s − padLeft, c] · w[r,s,c,k] for C that is no multiple of 4
-// One invocation makes 4 pixels of a row × KV·4 channels as 4×4 matrices over four neighbours of a filter row's run of s·c;
-// the quad shares each row of weights. flip: the taps are met in reverse, which makes this the input gradient of a head (K = 1).
-// Layouts: x NHWC · w RSCK · y NPQK, w and y in vec4s. Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
+// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s − padLeft, c] ·
+// w[r,s,c,k] for C that is no multiple of 4
+// One invocation makes 4 pixels of a row × KV·4 channels as 4×4 matrices over four neighbours of a filter row's run of
+// s·c; the quad shares each row of weights. flip: the taps are met in reverse,
+// which makes this the input gradient of a head (K = 1).
+// Layouts: x NHWC · w RSCK · y NPQK, w and y in vec4s.
+// Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
 alias Elem = f32;            // seam: storage type of x
 alias Elem4 = vec4<f32>;     // seam: storage type of w, y
 alias F = vec4<f32>;

@@ -1,7 +1,8 @@
 enable subgroups;
 // y[n,p,q] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q + s − padLeft, c] · w[r,s,c] for one output channel
-// One invocation makes 8 pixels of a row; their window slides over the taps, so that a pixel of x is loaded once for all of
-// them. The quad shares each weight. flip: the taps are met in reverse, which makes this the input gradient of a first layer (C = 1).
+// One invocation makes 8 pixels of a row; their window slides over the taps, so that a pixel of x is loaded once for
+// all of them. The quad shares each weight. flip: the taps are met in reverse,
+// which makes this the input gradient of a first layer (C = 1).
 // Layouts: x NHWC in vec4s · w RSC · y NPQ. Needs: C a multiple of 4, strideX = dilX = 1, one group; subgroups.
 alias Elem = f32;            // seam: storage type of w, y
 alias Elem4 = vec4<f32>;     // seam: storage type of x

@@ -1,6 +1,7 @@
 // dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · dy[n,p,q,k]
 // The sum over pixels is cut into chunks; each writes its own dw, one after the other, and sum-partials joins them.
-// One invocation makes 8 of the rows (r,s,c) × KT filters, a pixel at a time. Takes any shape; C or K below 4 or odd are its work.
+// One invocation makes 8 of the rows (r,s,c) × KT filters, a pixel at a time. Takes any shape;
+// it is meant for C or K below 4 or odd.
 // Layouts: x NHWC · dy NPQK · dw RSCK. chunk = pixels per chunk. Needs: nothing.
 alias Elem = f32;            // seam: storage type of x, dy
 alias F = f32;

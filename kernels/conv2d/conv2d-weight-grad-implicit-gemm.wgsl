@@ -2,7 +2,8 @@
 // A matrix product, (r,s,c) × pixels times pixels × filters. A workgroup makes 64 of (r,s,c) × 32·NB filters through
 // workgroup memory, 16 pixels at a time; an invocation 8 × 4·NB.
 // The sum over pixels is cut into chunks; each writes its own dw, one after the other, and sum-partials joins them.
-// Layouts: x NHWC · dy NPQK · dw RSCK, in vec4s. chunk = pixels per chunk, a multiple of 16. Needs: C and K multiples of 4, one group.
+// Layouts: x NHWC · dy NPQK · dw RSCK, in vec4s. chunk = pixels per chunk, a multiple of 16.
+// Needs: C and K multiples of 4, one group.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, dy
 alias F = vec4<f32>;
 alias I = vec4<i32>;

@@ -1,9 +1,10 @@
 enable chromium_experimental_subgroup_matrix;
 enable subgroups;
-// dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · dy[n,p,q,k]; on tensor cores
-// A matrix product, (r,s,c) × pixels times pixels × filters. A workgroup makes 64 of (r,s,c) × 32·NB filters through workgroup
-// memory, STEP pixels at a time: BLOCKS_M × BLOCKS_N blocks of small matrices, dealt out to however many subgroups there are, at
-// most SHARE to each. Sums are f32, rows go to dw by sixteens.
+// dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · dy[n,p,q,k];
+// on tensor cores
+// A matrix product, (r,s,c) × pixels times pixels × filters. A workgroup makes 64 of (r,s,c) × 32·NB filters through
+// workgroup memory, STEP pixels at a time: BLOCKS_M × BLOCKS_N blocks of small matrices, dealt out to however many
+// subgroups there are, at most SHARE to each. Sums are f32, rows go to dw by sixteens.
 // The sum over pixels is cut into chunks; each writes its own dw, one after the other, and sum-partials joins them.
 // Layouts: x NHWC · dy NPQK · dw RSCK, in vec4s. chunk = pixels per chunk.
 // Needs: C and K multiples of 4, one group; subgroups of at most 128; the device's sizes of small matrices.

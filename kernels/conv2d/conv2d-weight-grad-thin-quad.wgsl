@@ -1,8 +1,10 @@
 enable subgroups;
-// dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s − padLeft, c] · dy[n,p,q,k] for C that is no multiple of 4
+// dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s − padLeft, c] ·
+// dy[n,p,q,k] for C that is no multiple of 4
 // The sum over pixels is cut into chunks; each writes its own dw, one after the other, and sum-partials joins them.
-// One invocation makes four neighbours of a filter row's run of s·c × KV·4 filters as 4×4 matrices, 4 pixels at a time; the quad
-// shares each load of dy. flip: the taps are met in reverse, which with x and dy exchanged makes this the gradient of a head (K = 1).
+// One invocation makes four neighbours of a filter row's run of s·c × KV·4 filters as 4×4 matrices, 4 pixels at a time;
+// the quad shares each load of dy. flip: the taps are met in reverse, which
+// with x and dy exchanged makes this the gradient of a head (K = 1).
 // Layouts: x NHWC · dy NPQK · dw RSCK, dy and dw in vec4s. chunk = tiles of 4 pixels of a row, per chunk.
 // Needs: K a multiple of 4, dilX = 1, one group, C = 1 if flip or REFLECT; subgroups.
 alias Elem = f32;            // seam: storage type of x

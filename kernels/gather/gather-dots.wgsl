@@ -1,5 +1,6 @@
 // dw[o,p,k] = Σ_c dy[o,p,c] · x[o, index[o,p,k], c]: what gather-taps' weights get; 0 for an index outside [0, n).
-// One thread computes one element of dw. Layouts: x [outer, n, c] · dy [outer, points, c] · index, dw [outer, points, taps].
+// One thread computes one element of dw. Layouts: x [outer, n, c] · dy [outer, points, c] ·
+// index, dw [outer, points, taps].
 alias Elem = f32;            // seam: storage type of x, dy
 alias F = f32;               // with I, U, B: the types of the epilogue's expression
 alias I = i32;

@@ -1,5 +1,7 @@
-// y[o,p,c] = Σ_k w[o,p,k] · x[o, index[o,p,k], c]: each point mixes a few elements; an index outside [0, n) adds nothing.
-// One thread computes one F of y. Layouts: x [outer, n, c] · index, w [outer, points, taps] · y [outer, points, c]. Needs: c % LANES == 0.
+// y[o,p,c] = Σ_k w[o,p,k] · x[o, index[o,p,k], c]: each point mixes a few elements;
+// an index outside [0, n) adds nothing.
+// One thread computes one F of y. Layouts: x [outer, n, c] · index, w [outer, points, taps] · y [outer, points, c].
+// Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,6 +1,8 @@
-// y[o,j,i] = x[o, index[o,j,i], i]: elements looked up along the middle of three axes. Words of 32 bits, whatever they hold, or floats.
+// y[o,j,i] = x[o, index[o,j,i], i]: elements looked up along the middle of three axes.
+// Words of 32 bits, whatever they hold, or floats.
 // The index may be shared: element (o, j, i) of it stands at o·strideO + j·strideJ + i·strideI, and a stride may be 0.
-// With wrap 1 a negative index counts from the end. An index that is still outside [0, n) gives what the bits `outside` stand for.
+// With wrap 1 a negative index counts from the end.
+// An index that is still outside [0, n) gives what the bits `outside` stand for.
 // One thread moves one element. Layouts: x [outer, n, inner] · y [outer, m, inner], row-major.
 alias Word = u32;            // seam: storage of an element
 struct Params { outer : u32, n : u32, inner : u32, m : u32, strideO : u32, strideJ : u32, strideI : u32, wrap : u32, outside : u32 }

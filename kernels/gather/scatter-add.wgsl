@@ -1,6 +1,8 @@
 // dx[o,a,i] = Σ dy[o,j,i] over the j with index[o,j,i] == a, from the last to the first: the transpose of gather.
-// One thread computes one element of dx and follows the links. The index may be shared: cells then have fewer outer or inner positions.
-// Layouts: dx [outer, n, inner] · dy [outer, m, inner] · cells as scatter-bounds writes them · links [outer or 1, m, inner or 1].
+// One thread computes one element of dx and follows the links. The index may be shared:
+// cells then have fewer outer or inner positions.
+// Layouts: dx [outer, n, inner] · dy [outer, m, inner] · cells as scatter-bounds writes them ·
+// links [outer or 1, m, inner or 1].
 alias Elem = f32;            // seam: storage type of dy, dx
 alias F = f32;               // with I, U, B: the types of the epilogue's expression
 alias I = i32;

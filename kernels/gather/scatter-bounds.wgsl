@@ -1,6 +1,8 @@
-// For each cell (o, target, i): one past the last j with index[o,j,i] == target (0 where there is none), and how many such j there are.
+// For each cell (o, target, i): one past the last j
+// with index[o,j,i] == target (0 where there is none), and how many such j there are.
 // Maxima and sums of whole numbers come out the same in any order, so nothing depends on how threads are scheduled.
-// One thread takes one index. Layouts: index [outer, m, inner] · cells: last [outer, n, inner], then counts. Needs: cells zero.
+// One thread takes one index. Layouts: index [outer, m, inner] · cells: last [outer, n, inner], then counts.
+// Needs: cells zero.
 struct Params { outer : u32, n : u32, inner : u32, m : u32, wrap : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> index : array<i32>;

@@ -1,5 +1,6 @@
 // y[o,a,i] = x[o,j,i] for the last j with index[o,j,i] == a; 0 where there is none.
-// One thread computes one element of y. Layouts: x [outer, m, inner] · y [outer, n, inner] · cells as scatter-bounds writes them.
+// One thread computes one element of y. Layouts: x [outer, m, inner] · y [outer, n, inner] ·
+// cells as scatter-bounds writes them.
 alias Elem = f32;            // seam: storage type of x, y
 alias F = f32;               // with I, U, B: the types of the epilogue's expression
 alias I = i32;

@@ -1,6 +1,7 @@
-// links[o,j,i] = one past the last k < j with the same target as index[o,j,i]; 0 where j is the first: from a cell's last, the links
-// lead through all its sources, downwards. One thread takes one index. A cell of few sources is searched in its run of the list, one of
-// more than √m by looking back from j, where the next is near: the whole takes at most m·√m steps a line, whatever the index holds.
+// links[o,j,i] = one past the last k < j with the same target as index[o,j,i]; 0 where j is the first: from a cell's
+// last, the links lead through all its sources, downwards. One thread takes one index. A cell of few sources is
+// searched in its run of the list, one of more than √m by looking back from j, where the next is near:
+// the whole takes at most m·√m steps a line, whatever the index holds.
 // Layouts: index, list, links [outer, m, inner] · cells as scatter-list leaves them: last, counts, ends of runs.
 struct Params { outer : u32, n : u32, inner : u32, m : u32, wrap : u32 }
 @group(0) @binding(0) var<uniform> params : Params;

@@ -1,5 +1,6 @@
-// Gives each cell a run of a common list, as long as it has sources. Where the run begins depends on how threads are scheduled, what it
-// will hold does not. One thread serves one cell. Layouts: cells: last, counts, beginnings, `count` of each, then the list's length (0 before).
+// Gives each cell a run of a common list, as long as it has sources. Where the run begins depends on how threads are
+// scheduled, what it will hold does not. One thread serves one cell. Layouts: cells:
+// last, counts, beginnings, `count` of each, then the list's length (0 before).
 struct Params { count : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read_write> cells : array<atomic<u32>>;

@@ -1,6 +1,8 @@
-// dx[o,a,c] = Σ w[o,p,k] · dy[o,p,c] over the taps (p, k) with index[o,p,k] == a, from the last to the first: the transpose of gather-taps.
+// dx[o,a,c] = Σ w[o,p,k] · dy[o,p,c] over the taps (p, k) with index[o,p,k] == a, from the last to the first:
+// the transpose of gather-taps.
 // One thread computes one F of dx and follows the links.
-// Layouts: dx [outer, n, c] · dy [outer, points, c] · w, links [outer, points · taps] · cells as scatter-bounds writes them. Needs: c % LANES == 0.
+// Layouts: dx [outer, n, c] · dy [outer, points, c] · w, links [outer, points · taps] ·
+// cells as scatter-bounds writes them. Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,4 +1,5 @@
-// y[i] = z[place(i)] = value(i): an elementwise chain that is needed by itself and within a joined tensor. One thread computes one F.
+// y[i] = z[place(i)] = value(i): an elementwise chain that is needed by itself and within a joined tensor.
+// One thread computes one F.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,6 +1,6 @@
 // y[i,m,n] = Σ_k a[i,m,k] · b[i,k,n], a and b each stored as written or with its last two dimensions exchanged
-// One invocation makes 8 rows × NT columns. Takes any shape. aBatch, bBatch: elements from one matrix to the next (0: the
-// same for all); aRow, aColumn, bRow, bColumn: elements from one m, k, k, n to the next. Needs: nothing.
+// One invocation makes 8 rows × NT columns. Takes any shape. aBatch, bBatch: elements from one matrix to the next (0:
+// the same for all); aRow, aColumn, bRow, bColumn: elements from one m, k, k, n to the next. Needs: nothing.
 alias Elem = f32;            // seam: storage type of a, b, y
 alias F = f32;
 alias I = i32;

@@ -1,10 +1,13 @@
 enable chromium_experimental_subgroup_matrix;
 enable subgroups;
-// y[i,m,n] = Σ_k a[i,m,k] · b[i,k,n], a and b each stored as written or with its last two dimensions exchanged; on tensor cores
-// A workgroup makes 64 rows × 32·NB columns through workgroup memory, STEP of k at a time: BLOCKS_M × BLOCKS_N blocks of small
-// matrices, dealt out to however many subgroups there are, at most SHARE to each. Sums are f32, rows go to y by sixteens.
+// y[i,m,n] = Σ_k a[i,m,k] · b[i,k,n], a and b each stored as written or with its last two dimensions exchanged;
+// on tensor cores
+// A workgroup makes 64 rows × 32·NB columns through workgroup memory, STEP of k at a time: BLOCKS_M × BLOCKS_N blocks
+// of small matrices, dealt out to however many subgroups there are, at most SHARE to each.
+// Sums are f32, rows go to y by sixteens.
 // aBatch, bBatch: vec4s from one matrix to the next (0: the same for all).
-// Needs: K and N multiples of 4, M too if a is exchanged; subgroups of at most 128; the device's sizes of small matrices.
+// Needs: K and N multiples of 4, M too if a is exchanged; subgroups of at most 128;
+// the device's sizes of small matrices.
 alias Elem4 = vec4<f32>;     // seam: storage type of a, b, y
 alias T = f32;               // seam: type of the factors, f32 or f16
 alias F = vec4<f32>;

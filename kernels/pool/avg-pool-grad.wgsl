@@ -1,5 +1,6 @@
 // dx[n,h,w,c] = Σ dy[n,p,q,c] / divisor(p, q) over the windows (p, q) of avg-pool that hold (h, w): its transpose.
-// One thread computes one F of dx and sums in row-major order of p, q. Layouts: dx NHWC · dy NPQC. Needs: as avg-pool.wgsl.
+// One thread computes one F of dx and sums in row-major order of p, q. Layouts: dx NHWC · dy NPQC.
+// Needs: as avg-pool.wgsl.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,5 +1,6 @@
 // y[n,p,q,c] = Σ over window (p, q) of x[n,h,w,c], divided by the window's size or a given divisor.
-// One thread computes one F of y. Layouts: x NHWC · y NPQC. Needs: c % LANES == 0; with ADAPTIVE, h·p and w·q below 2³².
+// One thread computes one F of y. Layouts: x NHWC · y NPQC. Needs: c % LANES == 0;
+// with ADAPTIVE, h·p and w·q below 2³².
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,5 +1,7 @@
-// dx of max-pool where windows do not overlap, in one pass: dx[n,h,w,c] = dy[n,p,q,c] at the element that window (p, q) takes, else 0.
-// One thread scans one window of one F and writes its cell: the window, the gap to the next, and what is left at the image's edges.
+// dx of max-pool where windows do not overlap, in one pass:
+// dx[n,h,w,c] = dy[n,p,q,c] at the element that window (p, q) takes, else 0.
+// One thread scans one window of one F and writes its cell:
+// the window, the gap to the next, and what is left at the image's edges.
 // Layouts: x, dx NHWC · dy NPQC. Needs: c % LANES == 0, stride ≥ kernel, dilation 1.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam

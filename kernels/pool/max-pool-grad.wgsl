@@ -1,5 +1,6 @@
 // dx[n,h,w,c] = Σ dy[n,p,q,c] over the windows (p, q) around (h, w) with index[n,p,q,c] == h·W + w.
-// One thread computes one F of dx and sums in row-major order of p, q. Layouts: dx NHWC · dy, index NPQC. Needs: c % LANES == 0.
+// One thread computes one F of dx and sums in row-major order of p, q. Layouts: dx NHWC · dy, index NPQC.
+// Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,5 +1,5 @@
-// index[n,p,q,c] = h·W + w of the element that max-pool takes: the first of equal maxima, the last NaN, −1 where a window
-// holds nothing but padding. Windows, threads and layouts as in max-pool.wgsl. Needs: c % LANES == 0.
+// index[n,p,q,c] = h·W + w of the element that max-pool takes: the first of equal maxima, the last NaN, −1 where a
+// window holds nothing but padding. Windows, threads and layouts as in max-pool.wgsl. Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,4 +1,5 @@
-// y[n,p,q,c] = max over r,s of x[n, p·strideY − padY + r·dilationY, q·strideX − padX + s·dilationX, c]; padding is −∞, NaN wins.
+// y[n,p,q,c] = max over r,s of x[n, p·strideY − padY + r·dilationY, q·strideX − padX + s·dilationX, c];
+// padding is −∞, NaN wins.
 // One thread computes one F of y. Layouts: x NHWC · y NPQC. Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam

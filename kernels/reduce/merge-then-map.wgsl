@@ -1,7 +1,8 @@
-// y[at(o, r)] = after(o, r, a, b), with the statistics a, b of column o joined from those of its `splits` parts: mean and variance, joined
-// by Chan, Golub & LeVeque (1983), or two sums. A workgroup makes `rows` elements of each of `wide` neighbouring columns o; it joins the
-// parts of these for itself, lane l of a column parts l, l + lanes, …, then lanes in pairs, all in a fixed order. The first workgroup of
-// a column stores its statistics. Part s holds `chunk` elements, the last what is left; its a stands at s·outs + o, its b `plane` behind.
+// y[at(o, r)] = after(o, r, a, b), with the statistics a, b of column o joined from those of its `splits` parts: mean
+// and variance, joined by Chan, Golub & LeVeque (1983), or two sums. A workgroup makes `rows` elements of each of
+// `wide` neighbouring columns o; it joins the parts of these for itself, lane l of a column parts l, l + lanes, …, then
+// lanes in pairs, all in a fixed order. The first workgroup of a column stores its statistics. Part s holds `chunk`
+// elements, the last what is left; its a stands at s·outs + o, its b `plane` behind.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,6 +1,7 @@
-// Mean and Σ(x − mean)² of value(o, r) over chunk s of r, at s·outs + o: the parts that merge-then-map and moments-merge join. A workgroup
-// takes one chunk of `wide` neighbouring columns, lane l of a column elements l, l + lanes, …. A lane sums x − x₀, x₀ its first element;
-// lanes are joined in pairs by Chan, Golub & LeVeque (1983). For GPUs: few parts from many threads. Needs: no chunk is empty.
+// Mean and Σ(x − mean)² of value(o, r) over chunk s of r, at s·outs + o: the parts that merge-then-map and
+// moments-merge join. A workgroup takes one chunk of `wide` neighbouring columns, lane l of a column elements l, l +
+// lanes, …. A lane sums x − x₀, x₀ its first element; lanes are joined in pairs by Chan, Golub & LeVeque (1983).
+// For GPUs: few parts from many threads. Needs: no chunk is empty.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,5 +1,6 @@
 // Joins partial means and spreads (Σ(x − mean)²) of `splits` parts into mean and variance, pairwise by
-// Chan, Golub & LeVeque (1983). One thread an output; part s of output o stands at o·strideO + s·strideS, its spread `plane` behind.
+// Chan, Golub & LeVeque (1983). One thread an output;
+// part s of output o stands at o·strideO + s·strideS, its spread `plane` behind.
 // Parts hold `chunk` elements (the last what is left) where CHUNKED, else every splits-th of `count`.
 const CHUNKED = true;        // seam
 struct Params { outs : u32, splits : u32, count : u32, chunk : u32, plane : u32, strideO : u32, strideS : u32 }

@@ -1,6 +1,7 @@
-// Mean and variance of value(o, r) over r, then y[at(o, r)] = after(o, r, mean, variance): a norm in one dispatch. One workgroup holds
-// `wide` neighbouring columns o; lane l of a column takes r = l, l + lanes, …. A lane sums x − x₀, x₀ its first element, and lanes are
-// joined in order by Chan, Golub & LeVeque (1983), by every thread for itself. Needs: count > 0.
+// Mean and variance of value(o, r) over r, then y[at(o, r)] = after(o, r, mean, variance): a norm in one dispatch. One
+// workgroup holds `wide` neighbouring columns o; lane l of a column takes r = l, l + lanes, …. A lane sums x − x₀, x₀
+// its first element, and lanes are joined in order by Chan, Golub & LeVeque (1983), by every thread for itself.
+// Needs: count > 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,5 +1,6 @@
-// y[o] = ⊕_r value(o, r), one workgroup for `wide` neighbouring outputs: a reduction too long for a thread and too short for two
-// dispatches. Lane l of an output takes r = l, l + lanes, …; the first lane joins the lanes in order. One barrier.
+// y[o] = ⊕_r value(o, r), one workgroup for `wide` neighbouring outputs: a reduction too long for a thread and too
+// short for two dispatches. Lane l of an output takes r = l, l + lanes, …; the first lane joins the lanes in order.
+// One barrier.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

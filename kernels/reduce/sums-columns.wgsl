@@ -1,5 +1,5 @@
-// y0[s,o] = Σ value(o, r), y1[s,o] = Σ other(o, r) over r in chunk s: two sums over outer axes in one walk, one thread an output
-// column and chunk. What both expressions read is read once. No barriers: chunks are joined by a second pass.
+// y0[s,o] = Σ value(o, r), y1[s,o] = Σ other(o, r) over r in chunk s: two sums over outer axes in one walk, one thread
+// an output column and chunk. What both expressions read is read once. No barriers: chunks are joined by a second pass.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

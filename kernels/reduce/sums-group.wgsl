@@ -1,6 +1,6 @@
-// Σ value(o, r) and Σ other(o, r) over chunk s of r, at s·outs + o: the parts that merge-then-map and sums-columns join. A workgroup takes
-// one chunk of `wide` neighbouring columns, lane l of a column elements l, l + lanes, …; lanes are joined in pairs. For GPUs: few parts
-// from many threads.
+// Σ value(o, r) and Σ other(o, r) over chunk s of r, at s·outs + o: the parts that merge-then-map and sums-columns
+// join. A workgroup takes one chunk of `wide` neighbouring columns, lane l of a column elements l, l + lanes, …; lanes
+// are joined in pairs. For GPUs: few parts from many threads.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

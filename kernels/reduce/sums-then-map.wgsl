@@ -1,5 +1,6 @@
-// Sums of value(o, r) and of other(o, r) over r, then y[at(o, r)] = after(o, r, sum, other sum): a norm's gradient in one dispatch. One
-// workgroup holds `wide` neighbouring columns o; lane l of a column takes r = l, l + lanes, …, and every thread joins the lanes in order.
+// Sums of value(o, r) and of other(o, r) over r, then y[at(o, r)] = after(o, r, sum, other sum): a norm's gradient in
+// one dispatch. One workgroup holds `wide` neighbouring columns o;
+// lane l of a column takes r = l, l + lanes, …, and every thread joins the lanes in order.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

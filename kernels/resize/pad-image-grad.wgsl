@@ -1,6 +1,7 @@
-// dx[a,h,w,c] = Σ dy[a,p,q,c] over all (p, q) whose source in pad-image is (h, w): its transpose, but for constant padding (a slice).
-// One thread computes one F of dx. Along an axis an element has a copy in the image, and by mirror or wrap one below and one above it;
-// by replicate an edge has a run of them. Sums go row by row, upwards.
+// dx[a,h,w,c] = Σ dy[a,p,q,c] over all (p, q) whose source in pad-image is (h, w):
+// its transpose, but for constant padding (a slice).
+// One thread computes one F of dx. Along an axis an element has a copy in the image, and by mirror or wrap one below
+// and one above it; by replicate an edge has a run of them. Sums go row by row, upwards.
 // Layouts: dx AHWC · dy APQC, row-major. Needs: as pad-image.wgsl.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam

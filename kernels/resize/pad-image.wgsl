@@ -1,6 +1,7 @@
 // y[a,p,q,c] = x[a, source(p − top), source(q − left), c]: padding along two neighbouring axes, by MODE.
 // One thread computes one F of y. Layouts: x AHWC · y APQC, row-major.
-// Needs: c % LANES == 0; pads below the size for reflect, up to the size for circular and symmetric; size > 0 but for constant.
+// Needs: c % LANES == 0; pads below the size for reflect, up to the size for circular and symmetric;
+// size > 0 but for constant.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

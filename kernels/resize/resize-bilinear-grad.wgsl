@@ -1,5 +1,7 @@
-// dx[n,h,w,c] = Σ weight(h, p) · weight(w, q) · dy[n,p,q,c]: the transpose of resize-bilinear, with its weights to the bit.
-// An output's numerator m = max(o·mul + add, 0) touches elements ⌊m/den⌋ and the next, so element i meets (i−1)·den < m < (i+1)·den.
+// dx[n,h,w,c] = Σ weight(h, p) · weight(w, q) · dy[n,p,q,c]:
+// the transpose of resize-bilinear, with its weights to the bit.
+// An output's numerator m = max(o·mul + add, 0) touches elements ⌊m/den⌋ and the next,
+// so element i meets (i−1)·den < m < (i+1)·den.
 // One thread computes one F of dx and sums in row-major order of p, q. Layouts: dx NHWC · dy NPQC.
 // Needs: c % LANES == 0; p·mul + |add| and (h+1)·den + |add| + mul below 2³¹ along both axes.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B

@@ -1,6 +1,8 @@
 // y[n,p,q,c] = bilinear mix of the four x around (p', q'), p' = max(p·mulY + addY, 0) / denY, q' likewise from q.
-// Source coordinates are whole numerators over a whole denominator: floor and weight are exact, and the same on every device.
-// One thread computes one F of y. Layouts: x NHWC · y NPQC. Needs: c % LANES == 0, p·mul + |add| below 2³¹ along both axes.
+// Source coordinates are whole numerators over a whole denominator:
+// floor and weight are exact, and the same on every device.
+// One thread computes one F of y. Layouts: x NHWC · y NPQC.
+// Needs: c % LANES == 0, p·mul + |add| below 2³¹ along both axes.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,4 +1,5 @@
-// dx[n,h,w,c] = Σ dy[n,p,q,c] over ⌈h·denY/mulY⌉ ≤ p < ⌈(h+1)·denY/mulY⌉ and likewise q: the transpose of resize-nearest.
+// dx[n,h,w,c] = Σ dy[n,p,q,c] over ⌈h·denY/mulY⌉ ≤ p < ⌈(h+1)·denY/mulY⌉ and likewise q:
+// the transpose of resize-nearest.
 // One thread computes one F of dx and sums row by row. Layouts: dx NHWC · dy NPQC.
 // Needs: c % LANES == 0, (h+1)·denY + mulY and (w+1)·denX + mulX below 2³².
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B

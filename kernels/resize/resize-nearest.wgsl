@@ -1,4 +1,5 @@
-// y[n,p,q,c] = x[n, ⌊p·mulY/denY⌋, ⌊q·mulX/denX⌋, c] with mul/den = in/out in lowest terms: exact where a float product would slip.
+// y[n,p,q,c] = x[n, ⌊p·mulY/denY⌋, ⌊q·mulX/denX⌋, c] with mul/den = in/out in lowest terms:
+// exact where a float product would slip.
 // One thread computes one F of y. Layouts: x NHWC · y NPQC. Needs: c % LANES == 0, p·mulY and q·mulX below 2³².
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam

@@ -1,5 +1,5 @@
-// index[o,s,c] = the j of chunk s of the axis at which x[o,j,c] is largest (smallest with LEAST): the first of equals, and the first NaN
-// before all numbers. One thread scans one chunk of F's.
+// index[o,s,c] = the j of chunk s of the axis at which x[o,j,c] is largest (smallest with LEAST): the first of equals,
+// and the first NaN before all numbers. One thread scans one chunk of F's.
 // Layouts: x [outer, n, c] · index [outer, chunks, c], row-major. Needs: c % LANES == 0, no chunk empty.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam

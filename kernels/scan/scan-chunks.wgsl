@@ -1,5 +1,7 @@
-// y[o,j,c] = carry[o,s−1,c] + the sum of chunk s of the axis up to j: a scan of what scan-totals cut, carry being its scanned totals.
-// One thread walks one chunk of F's. Layouts: x, y [outer, n, c] · carry [outer, chunks, c], row-major. Needs: c % LANES == 0.
+// y[o,j,c] = carry[o,s−1,c] + the sum of chunk s of the axis up to j:
+// a scan of what scan-totals cut, carry being its scanned totals.
+// One thread walks one chunk of F's. Layouts: x, y [outer, n, c] · carry [outer, chunks, c], row-major.
+// Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

@@ -1,5 +1,6 @@
 // totals[o,s,c] = Σ x[o,j,c] over chunk s of the axis, `chunk` elements each, counted from the end with REVERSE.
-// One thread sums one chunk of F's. Layouts: x [outer, n, c] · totals [outer, chunks, c], row-major. Needs: c % LANES == 0.
+// One thread sums one chunk of F's. Layouts: x [outer, n, c] · totals [outer, chunks, c], row-major.
+// Needs: c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam

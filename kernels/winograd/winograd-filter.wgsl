@@ -1,5 +1,5 @@
-// u = G·g·Gᵀ of each 3 × 3 filter g, for Winograd's F(4×4, 3×3) over the points 0, ±5/8, ±3/2, ∞; with `flip` of g turned by
-// half a turn. One invocation transforms four filters.
+// u = G·g·Gᵀ of each 3 × 3 filter g, for Winograd's F(4×4, 3×3) over the points 0, ±5/8, ±3/2, ∞; with `flip` of g
+// turned by half a turn. One invocation transforms four filters.
 // Layouts: w RSCK · u [36][C, K], in vec4s. size = C·K / 4. Needs: K multiple of 4.
 alias Elem4 = vec4<f32>;     // seam: storage type of w
 alias F = vec4<f32>;

@@ -1,5 +1,6 @@
 // v = Bᵀ·d·B of each 6 × 6 window d of x that a 4 × 4 tile of y = conv2d(x, w) of 3 × 3 meets: Winograd's F(4×4, 3×3)
-// over the points 0, ±5/8, ±3/2, ∞; also of F(3×3, 4×4). Windows step by 4 from (−padTop, −padLeft); outside x they are zero.
+// over the points 0, ±5/8, ±3/2, ∞; also of F(3×3, 4×4). Windows step by 4 from (−padTop, −padLeft);
+// outside x they are zero.
 // One invocation transforms one window of one channel; of the tiles in order those from `first` on, `tiles` many.
 // Layouts: x NHWC · v [36][tiles][C]; tiles [N, ⌈P/4⌉, ⌈Q/4⌉]. Needs: stride and dilation 1, one group.
 alias Elem = f32;            // seam: storage type of x

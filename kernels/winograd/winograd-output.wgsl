@@ -1,6 +1,6 @@
-// y = Aᵀ·m·A: the 4 × 4 tiles of y = conv2d(x, w) of 3 × 3 from their 6 × 6 products m, Winograd's F(4×4, 3×3) over the points
-// 0, ±5/8, ±3/2, ∞. One invocation makes one tile of one vec4 of channels, of the tiles in order those from `first` on, `tiles`
-// many; what of a tile lies outside y is not written.
+// y = Aᵀ·m·A: the 4 × 4 tiles of y = conv2d(x, w) of 3 × 3 from their 6 × 6 products m, Winograd's F(4×4, 3×3) over the
+// points 0, ±5/8, ±3/2, ∞. One invocation makes one tile of one vec4 of channels, of the tiles in order those from
+// `first` on, `tiles` many; what of a tile lies outside y is not written.
 // Layouts: m [36][tiles][K] · y NPQK, in vec4s; tiles [N, ⌈P/4⌉, ⌈Q/4⌉]. Needs: K multiple of 4.
 alias Elem4 = vec4<f32>;     // seam: storage type of y
 alias F = vec4<f32>;

@@ -1,5 +1,5 @@
-// dw = Aᵀ·m·A: gradients of 3 × 3 filters from their 6 × 6 sums m over all tiles, Winograd's F(3×3, 4×4) over the points
-// 0, ±5/8, ±3/2, ∞. One invocation makes four filters, those of one input and four output channels.
+// dw = Aᵀ·m·A: gradients of 3 × 3 filters from their 6 × 6 sums m over all tiles, Winograd's F(3×3, 4×4) over the
+// points 0, ±5/8, ±3/2, ∞. One invocation makes four filters, those of one input and four output channels.
 // Layouts: m [36][C, K] · dw [part][3, 3, C, K], in vec4s. size = C·K / 4. Needs: K multiple of 4.
 alias F = vec4<f32>;
 alias I = vec4<i32>;

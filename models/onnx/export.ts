@@ -25,7 +25,7 @@ export function exportOnnx(forward: Forward, inputs: Inputs, options: OnnxOption
     });
     if (two && three && sameButForSizes(two, three)) {
       const free = (m: OnnxModel["inputs"], other: OnnxModel["inputs"]): OnnxModel["inputs"] =>
-        m.map((v, i) => ({ ...v, shape: v.shape.map((d, j) => (d === other[i].shape[j] ? d : "batch")) }));
+        m.map((v, i) => ({ ...v, shape: v.shape.map((d, j) => (d === other[i]!.shape[j] ? d : "batch")) }));
       return { ...two, inputs: free(two.inputs, three.inputs), outputs: free(two.outputs, three.outputs) };
     }
   }

@@ -5,6 +5,7 @@ import { permuted } from "../pytorch.ts";
 import type { OnnxModel } from "./file.ts";
 import {
   type Node,
+  type OpNode,
   OnnxError,
   TO_NCHW,
   beforeExpand,
@@ -89,7 +90,7 @@ export class Exporter extends OnnxWriter {
     const covers = shape.every((n, d) => n === 1 || slim.some((x) => x.shape[d] === n));
     return slim.map((x, i) => {
       const slimmed = covers || i > 0;
-      const from = slimmed ? x : withoutPasses(xs[i]);
+      const from = slimmed ? x : withoutPasses(xs[i]!);
       return slimmed && from.node.op.name === "constant"
         ? this.scalar((from.node.attrs as { value: number }).value, from.dtype)
         : this.value(from);
@@ -105,7 +106,7 @@ export class Exporter extends OnnxWriter {
       return this.initializer(
         constant.name,
         x.dtype,
-        perm.map((d) => x.shape[d]),
+        perm.map((d) => x.shape[d]!),
         permuted(constant.data, x.shape, perm),
         `${x.node.id} filter`,
       );
@@ -122,7 +123,7 @@ export class Exporter extends OnnxWriter {
         "",
         x.dtype,
         [length],
-        new Float32Array(length).fill(constant.data[0]),
+        new Float32Array(length).fill(constant.data[0]!),
         `fill ${length} ${constant.data[0]}`,
       );
     return this.initializer(constant.name, x.dtype, [length], constant.data, `${withoutSingles(x).node.id} vector`);
@@ -138,7 +139,7 @@ export class Exporter extends OnnxWriter {
     return (
       op.name === "variable" ||
       op.name === "constant" ||
-      ((op.kind === "movement" || op.kind === "pass") && this.isConstant(inputs[0]))
+      ((op.kind === "movement" || op.kind === "pass") && this.isConstant(inputs[0]!))
     );
   }
 
@@ -154,9 +155,10 @@ export class Exporter extends OnnxWriter {
       return { name: "", data: new Float32Array(t.size).fill((attrs as { value: number }).value) };
     const member = memberAt(t);
     if (member) return { name: this.#nameOf(member), data: this.#valuesOf(member) };
-    const from = this.constantOf(inputs[0])!;
+    const source = inputs[0]!;
+    const from = this.constantOf(source)!;
     if (op.kind !== "movement" || !op.view) return from;
-    const { shape } = inputs[0];
+    const { shape } = source;
     const { offset, strides } = op.view(
       { offset: 0, strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, m) => n * m, 1)) },
       shape,
@@ -196,7 +198,7 @@ export class Exporter extends OnnxWriter {
     while (need.length) {
       const node = need.pop()!;
       if (wanted.has(node) || node.outputs.every((t) => this.#named.has(t) || this.isConstant(t))) continue;
-      const match = matchPattern(node, this);
+      const match = matchPattern(node as unknown as OpNode, this);
       wanted.set(node, match);
       const inputs = match
         ? match.inputs
@@ -209,13 +211,19 @@ export class Exporter extends OnnxWriter {
   }
 
   #emit(node: Node, match: Match | undefined): void {
-    if (match) return void this.#named.set(node.outputs[0], match.emit(this));
+    if (match) {
+      this.#named.set(node.outputs[0]!, match.emit(this));
+      return;
+    }
     const emit = Object.hasOwn(emitters, node.op.name) ? emitters[node.op.name] : undefined;
-    if (!emit)
+    if (!emit) {
+      const inputs = node.inputs.map((x) => showShape(x.shape)).join(" and ");
       throw new OnnxError(
-        `${node.op.name} of ${node.inputs.map((x) => showShape(x.shape)).join(" and ") || "nothing"} has no form in ONNX here; export a network without it`,
+        `${node.op.name} of ${inputs || "nothing"} has no form in ONNX here; export a network without it`,
       );
-    const made = emit(this, node);
-    (typeof made === "string" ? [made] : made).forEach((name, i) => this.#named.set(node.outputs[i], name));
+    }
+    const made = emit(this, node as unknown as OpNode);
+    for (const [i, name] of (typeof made === "string" ? [made] : made).entries())
+      this.#named.set(node.outputs[i]!, name);
   }
 }

@@ -71,7 +71,10 @@ class Message {
   finish(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.length);
     let at = 0;
-    for (const p of this.pieces) bytes.set(p, at), (at += p.length);
+    for (const piece of this.pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
     return bytes;
   }
   #add(piece: Uint8Array): this {

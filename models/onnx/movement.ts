@@ -1,7 +1,7 @@
 // Ops that move elements and compute none, as ONNX has them.
 import type { Tensor } from "../../engine/index.ts";
 import type { Exporter } from "./exporter.ts";
-import { type Node, OnnxError, TO_NCHW, TO_NHWC, onnxAxis, onnxShape } from "./graph.ts";
+import { type OpNode, OnnxError, TO_NCHW, TO_NHWC, onnxAxis, onnxShape } from "./graph.ts";
 
 /** An image's ONNX value turned to our order of axes, and back: for ops that see elements in order. */
 const inOurOrder = (e: Exporter, t: Tensor): string =>
@@ -17,34 +17,34 @@ interface Slice {
   shape: readonly number[];
 }
 
-export function slice(e: Exporter, { inputs: [x], attrs }: Node): string {
+export function slice(e: Exporter, { inputs: [x], attrs }: OpNode): string {
   const { start, step, shape } = attrs as Slice;
   const axes = shape.map((_, d) => d).filter((d) => shape[d] !== x.shape[d] || step[d] !== 1);
   // Past the first element stands −(n + 1): a −1 would be the last.
   const ends = axes.map((d) => {
-    const end = start[d] + step[d] * shape[d];
-    return end < 0 ? -(x.shape[d] + 1) : end;
+    const end = start[d]! + step[d]! * shape[d]!;
+    return end < 0 ? -(x.shape[d]! + 1) : end;
   });
   return e.node("Slice", [
     e.value(x),
-    e.integers(axes.map((d) => start[d])),
+    e.integers(axes.map((d) => start[d]!)),
     e.integers(ends),
     e.integers(axes.map((d) => onnxAxis(d, x.rank))),
-    e.integers(axes.map((d) => step[d])),
+    e.integers(axes.map((d) => step[d]!)),
   ]);
 }
 
 /** Zeros around x, and between its elements where it steps. */
-export function place(e: Exporter, { inputs: [x], outputs: [y], attrs }: Node): string {
+export function place(e: Exporter, { inputs: [x], outputs: [y], attrs }: OpNode): string {
   const { start, step } = attrs as Slice;
   if (step.some((n) => n !== 1))
     throw new OnnxError("elements placed apart have no form in ONNX here; export a network without them");
   const low = onnxShape(start);
-  const high = onnxShape(y.shape.map((n, d) => n - start[d] - x.shape[d]));
+  const high = onnxShape(y.shape.map((n, d) => n - start[d]! - x.shape[d]!));
   return e.node("Pad", [e.value(x), e.integers([...low, ...high])], { mode: "constant" });
 }
 
-export function reshape(e: Exporter, { inputs: [x], outputs: [y] }: Node): string {
+export function reshape(e: Exporter, { inputs: [x], outputs: [y] }: OpNode): string {
   const kept = keptAxes(x.shape, y.shape);
   if (!kept) {
     // 0 takes the size over: the batch stays free.
@@ -104,8 +104,8 @@ function keptAxes(a: readonly number[], b: readonly number[]): [number, number][
   return kept;
 }
 
-export function transpose(e: Exporter, { inputs: [x], attrs }: Node): string {
+export function transpose(e: Exporter, { inputs: [x], attrs }: OpNode): string {
   const { perm } = attrs as { perm: readonly number[] };
-  const composed = perm.length === 4 ? TO_NCHW.map((d) => onnxAxis(perm[d], 4)) : perm;
+  const composed = perm.length === 4 ? TO_NCHW.map((d) => onnxAxis(perm[d]!, 4)) : perm;
   return identity(composed) ? e.value(x) : e.node("Transpose", [e.value(x)], { perm: composed });
 }

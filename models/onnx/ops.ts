@@ -1,15 +1,15 @@
 // How each op of ours is written in ONNX. What is not here has no form there.
-import type { Tensor } from "../../engine/index.ts";
+import type { DType, Tensor } from "../../engine/index.ts";
 import type { OnnxAttribute } from "./file.ts";
 import type { Exporter } from "./exporter.ts";
-import { type Node, OnnxError, onnxAxis, onnxShape } from "./graph.ts";
+import { type OpNode, OnnxError, onnxAxis, onnxShape } from "./graph.ts";
 import { place, reshape, slice, transpose } from "./movement.ts";
 import { convolution, padded, pool, resize } from "./spatial.ts";
 
 /** Writes a node; the names of its outputs. */
-type Emit = (e: Exporter, node: Node) => string | string[];
+type Emit = (e: Exporter, node: OpNode) => string | string[];
 
-const ELEMENT_TYPES: Readonly<Record<string, number>> = { f32: 1, i32: 6, bool: 9, f16: 10, u32: 12 };
+const ELEMENT_TYPES: Readonly<Record<DType, number>> = { f32: 1, i32: 6, bool: 9, f16: 10, u32: 12 };
 
 const elementwise =
   (op: string, attributes?: (attrs: object) => Readonly<Record<string, OnnxAttribute>>): Emit =>
@@ -25,7 +25,7 @@ const withOne =
   (e, { inputs, outputs }) => {
     const [x] = e.operands(inputs, outputs[0].shape);
     const one = e.scalar(1);
-    return first === "Add" ? e.node(second, [e.node("Add", [x, one])]) : e.node(second, [e.node(first, [x]), one]);
+    return first === "Add" ? e.node(second, [e.node("Add", [x!, one])]) : e.node(second, [e.node(first, [x!]), one]);
   };
 
 const reduction =
@@ -35,17 +35,29 @@ const reduction =
 const axesOf = (attrs: object, x: Tensor): number[] =>
   (attrs as { axes: readonly number[] }).axes.map((d) => onnxAxis(d, x.rank)).sort((a, b) => a - b);
 
-const PAD_MODES: Readonly<Record<string, string>> = { constant: "constant", reflect: "reflect", replicate: "edge" };
+const PAD_MODES: Readonly<Partial<Record<string, string>>> = {
+  constant: "constant",
+  reflect: "reflect",
+  replicate: "edge",
+};
 
-function matmul(e: Exporter, { inputs, attrs }: Node): string {
-  const { transposeA, transposeB } = attrs as { transposeA: boolean; transposeB: boolean };
-  const [a, b] = inputs.map((t, i) =>
-    [transposeA, transposeB][i] ? e.node("Transpose", [e.value(t)], { perm: [0, 2, 1] }) : e.value(t),
-  );
-  return e.node("MatMul", [a, b]);
+interface Pad {
+  /** Before and after. */
+  readonly y: readonly [number, number];
+  readonly x: readonly [number, number];
+  readonly mode: string;
+  readonly value: number;
 }
 
-function moments(e: Exporter, { inputs: [x], attrs }: Node): string[] {
+function matmul(e: Exporter, { inputs, attrs }: OpNode): string {
+  const { transposeA, transposeB } = attrs as { transposeA: boolean; transposeB: boolean };
+  const [a, b] = inputs;
+  const operand = (t: Tensor, transposed: boolean): string =>
+    transposed ? e.node("Transpose", [e.value(t)], { perm: [0, 2, 1] }) : e.value(t);
+  return e.node("MatMul", [operand(a, transposeA), operand(b, transposeB)]);
+}
+
+function moments(e: Exporter, { inputs: [x], attrs }: OpNode): string[] {
   const axes = e.integers(axesOf(attrs, x));
   const mean = e.node("ReduceMean", [e.value(x), axes], { keepdims: 1 });
   const centred = e.node("Sub", [e.value(x), mean]);
@@ -88,7 +100,7 @@ export const emitters: Readonly<Record<string, Emit>> = {
   erfc: (e, { inputs: [x] }) => e.node("Sub", [e.scalar(1), e.node("Erf", [e.value(x)])]),
   square: (e, { inputs: [x] }) => e.node("Mul", [e.value(x), e.value(x)]),
   copy: (e, { inputs: [x] }) => e.value(x),
-  cast: elementwise("Cast", (a) => ({ to: ELEMENT_TYPES[(a as { dtype: string }).dtype] })),
+  cast: elementwise("Cast", (a) => ({ to: ELEMENT_TYPES[(a as { dtype: DType }).dtype] })),
   relu: chain("Relu"),
   tanh: chain("Tanh"),
   sigmoid: chain("Sigmoid"),
@@ -104,7 +116,7 @@ export const emitters: Readonly<Record<string, Emit>> = {
       t.node.op.name === "constant" ? (t.node.attrs as { value: number }).value : undefined,
     );
     if (low === undefined || high === undefined)
-      return e.node("Min", [e.node("Max", [e.value(x), e.value(bounds[0])]), e.value(bounds[1])]);
+      return e.node("Min", [e.node("Max", [e.value(x), e.value(bounds[0])]), e.value(bounds[1]!)]);
     return e.node("Clip", [
       e.value(x),
       low === -Infinity ? "" : e.scalar(low, x.dtype),
@@ -134,15 +146,11 @@ export const emitters: Readonly<Record<string, Emit>> = {
       { axis: onnxAxis((attrs as { axis: number }).axis, inputs[0].rank) },
     ),
   pad: (e, { inputs: [x], attrs }) => {
-    const {
-      y,
-      x: across,
-      mode,
-      value,
-    } = attrs as { y: readonly number[]; x: readonly number[]; mode: string; value: number };
-    if (!Object.hasOwn(PAD_MODES, mode))
+    const { y, x: across, mode, value } = attrs as Pad;
+    const onnxMode = PAD_MODES[mode];
+    if (onnxMode === undefined)
       throw new OnnxError(`${mode} padding has no form in ONNX's opset 18; use reflect, replicate or constant`);
-    return padded(e, e.value(x), [y[0], across[0], y[1], across[1]], PAD_MODES[mode], value);
+    return padded(e, e.value(x), [y[0], across[0], y[1], across[1]], onnxMode, value);
   },
   conv2d: (e, node) => convolution(e, node),
   "conv2d-input-grad": (e, node) => convolution(e, node),

@@ -13,7 +13,10 @@ import { checkGeometry } from "./survey.ts";
 /** The volume of an image file, in its stored order. Throws DataError or FileError. */
 export const readVolume = async (path: string): Promise<Volume> => readImage(await readBytes(path), path);
 
-/** The mask's values that are the classes 1, 2, …; "any": all but 0 are one class; null: there must be one such value. */
+/**
+ * The mask's values that are the classes 1, 2, …. "any": all values but 0 are one class. null: the mask must hold one
+ * value besides 0.
+ */
 export type Labels = readonly number[] | "any" | null;
 
 export interface LoadOptions {

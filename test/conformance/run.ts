@@ -101,25 +101,17 @@ export async function runSuite(
   let device = await open();
   for (const c of chosen) {
     let report = reports.get(c.op);
-    if (!report)
-      reports.set(
-        c.op,
-        (report = {
-          op: c.op,
-          cases: 0,
-          failed: 0,
-          skipped: 0,
-          worst: 0,
-          sources: new Set(),
-          tolerances: [],
-          failures: [],
-        }),
-      );
+    if (!report) {
+      const { op } = c;
+      report = { op, cases: 0, failed: 0, skipped: 0, worst: 0, sources: new Set(), tolerances: [], failures: [] };
+      reports.set(op, report);
+    }
     report.cases++;
     report.sources.add(c.src);
     const adapter = adapters[c.op] as Adapter | undefined;
+    const counted = report;
     const skip = (reason: string): void => {
-      report.skipped++;
+      counted.skipped++;
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     };
     const why = !adapter

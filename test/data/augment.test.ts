@@ -11,7 +11,7 @@ const row = (t: { affine: Float32Array; elastic: Float32Array }, i: number, grid
 ];
 const places = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
 const close = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((v, i) => Math.abs(v - b[i]) < 1e-12);
+  a.length === b.length && a.every((v, i) => Math.abs(v - b[i]!) < 1e-12);
 
 test("nothing to draw is the identity and a field of zeros", () => {
   const { affine, elastic } = drawTransforms(still, 7, 3, places(3));
@@ -20,7 +20,10 @@ test("nothing to draw is the identity and a field of zeros", () => {
 });
 
 test("an affine map leads from the target back to the source: turned back, scaled back, then flipped", () => {
-  const at = (m: number[], x: number, y: number): number[] => [m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5]];
+  const at = ([a, b, c, d, e, f]: number[], x: number, y: number): number[] => [
+    a! * x + b! * y + c!,
+    d! * x + e! * y + f!,
+  ];
   assert.ok(close(at(affineOf({ flip: true, radians: 0, scale: 1 }), 0.5, 0.25), [-0.5, 0.25]));
   assert.ok(close(at(affineOf({ flip: false, radians: 0, scale: 2 }), 0.5, 0.25), [0.25, 0.125]));
   // A quarter turn from x towards y brings what was on the right to the bottom.
@@ -35,7 +38,7 @@ test("a transform depends on key, epoch and place alone, not on what is drawn be
     [4, 4],
     [8, 3],
     [11, 1],
-  ]) {
+  ] as const) {
     const some = drawTransforms(defaultAugmentation, 7, 3, places(n, from));
     for (let i = 0; i < n; i++) assert.equal(row(some, i), row(all, from + i));
   }
@@ -49,10 +52,10 @@ test("a transform depends on key, epoch and place alone, not on what is drawn be
 test("every draw keeps its bounds and reaches near them", () => {
   const n = 500;
   const { affine, elastic } = drawTransforms(defaultAugmentation, 7, 3, places(n));
-  const flips = places(n).filter((i) => affine[6 * i] < 0).length;
+  const flips = places(n).filter((i) => affine[6 * i]! < 0).length;
   assert.ok(flips > 200 && flips < 300, `${flips} of ${n} flipped`);
-  const scales = places(n).map((i) => 1 / Math.hypot(affine[6 * i], affine[6 * i + 1]));
-  const angles = places(n).map((i) => (Math.atan2(-affine[6 * i + 3], affine[6 * i + 4]) * 180) / Math.PI);
+  const scales = places(n).map((i) => 1 / Math.hypot(affine[6 * i]!, affine[6 * i + 1]!));
+  const angles = places(n).map((i) => (Math.atan2(-affine[6 * i + 3]!, affine[6 * i + 4]!) * 180) / Math.PI);
   for (const [name, values, low, high] of [
     ["scale", scales, 0.9, 1.1],
     ["degrees", angles, -10, 10],
@@ -70,12 +73,12 @@ test("flip, angle, scale and field do not follow one another", () => {
   const n = 4000;
   const { affine, elastic } = drawTransforms(defaultAugmentation, 9, 0, places(n));
   const series = [
-    (i: number) => Math.sign(affine[6 * i]),
-    (i: number) => affine[6 * i + 3],
-    (i: number) => Math.hypot(affine[6 * i], affine[6 * i + 1]),
-    (i: number) => elastic[32 * i],
-    (i: number) => elastic[32 * i + 1],
-    (i: number) => elastic[32 * i + 31],
+    (i: number) => Math.sign(affine[6 * i]!),
+    (i: number) => affine[6 * i + 3]!,
+    (i: number) => Math.hypot(affine[6 * i]!, affine[6 * i + 1]!),
+    (i: number) => elastic[32 * i]!,
+    (i: number) => elastic[32 * i + 1]!,
+    (i: number) => elastic[32 * i + 31]!,
   ]
     .map((f) => places(n).map(f))
     .map((v) => {
@@ -85,7 +88,7 @@ test("flip, angle, scale and field do not follow one another", () => {
     });
   series.forEach((a, i) =>
     series.slice(i + 1).forEach((b, j) => {
-      const r = a.reduce((sum, v, k) => sum + v * b[k], 0) / n;
+      const r = a.reduce((sum, v, k) => sum + v * b[k]!, 0) / n;
       assert.ok(Math.abs(r) < 0.07, `${i} and ${i + 1 + j}: ${r}`);
     }),
   );

@@ -62,7 +62,7 @@ test("images and masks are copied to their places as they are, with augmentation
     const batches = new UnpairedBatches(set(6), set(6), { batch: 2, seed: 4, ...(augment && { augment }) });
     const out = batches.buffers();
     batches.fill(0, 1, out);
-    const [i, j] = batches.indices("student", 0, 1);
+    const [i, j] = batches.indices("student", 0, 1) as [number, number];
     assert.equal([out.xC[0], out.xC[15], out.xC[16], out.xC[31]], [i, i, j, j]);
     assert.equal([out.yC[0], out.yC[16]], [i % 2, j % 2]);
     assert.equal(Object.keys(out), Object.keys(batches.shapes));
@@ -118,7 +118,7 @@ test("the random numbers are uniform, normal and fair", () => {
   let square = 0;
   let third = 0;
   const bins = new Uint32Array(20);
-  for (let i = 0; i < n; i++) bins[Math.floor(20 * uniform(key, i))]++;
+  for (let i = 0; i < n; i++) bins[Math.floor(20 * uniform(key, i))]!++;
   for (const b of bins) assert.ok(Math.abs(b - n / 20) < 5 * Math.sqrt(n / 20), `a bin holds ${b}`);
   for (let i = 0; i < n; i++) {
     const v = normal(key, i);
@@ -162,7 +162,7 @@ test("the random numbers are uniform, normal and fair", () => {
   );
   assert.is(new Set(Array.from({ length: 5000 }, (_, i) => keyOf(1, "a", i))).size, 5000);
   const first = new Uint32Array(6);
-  for (let k = 0; k < 6000; k++) first[permutation(6, keyOf("fair", k))[0]]++;
+  for (let k = 0; k < 6000; k++) first[permutation(6, keyOf("fair", k))[0]!]!++;
   for (const f of first) assert.ok(Math.abs(f - 1000) < 150, `an element comes first ${f} times of 6,000`);
 });
 

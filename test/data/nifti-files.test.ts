@@ -65,8 +65,8 @@ testWith(test, [variants], "every way of writing one MR reads to the same voxels
   const scaled = parseNifti(readShared(`${variants}/int16_sclslope_0.37x-12.5.nii.gz`), "s");
   const plain = parseNifti(readShared(`${variants}/base_int16_le.nii.gz`), "b");
   // Its writer chose a slope of 0.00535 for int16: half a step is what rounding may cost.
-  plain.data.forEach((v, i) => assert.ok(Math.abs(scaled.data[i] - (0.37 * v - 12.5)) < 0.00535 / 2 + 1e-4));
-  assert.match(parseNifti(readShared(`${variants}/no_qform_no_sform.nii.gz`), "n").warnings[0], /neither/);
+  plain.data.forEach((v, i) => assert.ok(Math.abs(scaled.data[i]! - (0.37 * v - 12.5)) < 0.00535 / 2 + 1e-4));
+  assert.match(parseNifti(readShared(`${variants}/no_qform_no_sform.nii.gz`), "n").warnings[0]!, /neither/);
   assert.throws(() => parseNifti(readShared(`${variants}/pair.hdr`), "pair.hdr"), /pair/);
 });
 

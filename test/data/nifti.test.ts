@@ -79,13 +79,13 @@ test("without an s-form the q-form places the voxels", () => {
   );
   const expected = [0, -0.75, 0, 10.5, 0.5, 0, 0, -20.25, 0, 0, 2, 300, 0, 0, 0, 1];
   read.affine.forEach((v, i) =>
-    assert.ok(Math.abs(v - expected[i]) < 1e-6, `affine[${i}] is ${v}, not ${expected[i]}`),
+    assert.ok(Math.abs(v - expected[i]!) < 1e-6, `affine[${i}] is ${v}, not ${expected[i]}`),
   );
   const flipped = parseNifti(
     file(false, { ...oblique, sformCode: 0, quaternion: [0, 0, h], pixdim: [-1, 0.5, 0.75, 2] }),
     "x.nii",
   );
-  assert.ok(Math.abs(flipped.affine[10] + 2) < 1e-6, "qfac −1 turns z round");
+  assert.ok(Math.abs(flipped.affine[10]! + 2) < 1e-6, "qfac −1 turns z round");
 });
 
 test("metres and micrometres become millimetres", () => {
@@ -95,7 +95,10 @@ test("metres and micrometres become millimetres", () => {
 
 test("scl_slope and scl_inter are applied", () => {
   const read = parseNifti(
-    patched((v) => (v.setFloat32(112, 0.5, true), v.setFloat32(116, -3, true))),
+    patched((v) => {
+      v.setFloat32(112, 0.5, true);
+      v.setFloat32(116, -3, true);
+    }),
     "x.nii",
   );
   assert.instance(read.data, Float32Array);
@@ -136,7 +139,7 @@ test("NaN and infinite voxels become the smallest finite one, with a warning", (
   const read = parseNifti(writeNifti(data, volume), "x.nii.gz");
   assert.is(read.data[7], 5);
   assert.is(read.data[8], 5);
-  assert.match(read.warnings[0], /2 voxels are NaN or infinite/);
+  assert.match(read.warnings[0]!, /2 voxels are NaN or infinite/);
 });
 
 test("an extension that lies about its size is not followed", () => {
@@ -190,7 +193,10 @@ test("each field that cannot be true is refused by name", () => {
     /-4/,
   );
   refuses(
-    patched((v) => (v.setInt16(40, 4, true), v.setInt16(48, 2, true))),
+    patched((v) => {
+      v.setInt16(40, 4, true);
+      v.setInt16(48, 2, true);
+    }),
     "dim[4]",
     /2 frames.*extract one/,
   );
@@ -239,7 +245,7 @@ test("each field that cannot be true is refused by name", () => {
 test("a damaged, cut or lying gzip stream is refused", () => {
   const good = file(true);
   const flipped = good.slice();
-  flipped[good.length - 6] ^= 1;
+  flipped[good.length - 6]! ^= 1;
   refuses(flipped, "gzip checksum", /does not fit/);
   refuses(good.subarray(0, good.length - 30), "gzip stream", /damaged or cut/);
   // 32,767 × 32,767 voxels claimed by a small file: refused by what deflate can do, before memory is made.
@@ -255,10 +261,11 @@ test("a damaged, cut or lying gzip stream is refused", () => {
 
 test("concatenated gzip members are one file", () => {
   const whole = file();
-  const two = [gzipSync(whole.subarray(0, 380), { mtime: 0 }), gzipSync(whole.subarray(380), { mtime: 0 })];
-  const joined = new Uint8Array(two[0].length + two[1].length);
-  joined.set(two[0]);
-  joined.set(two[1], two[0].length);
+  const first = gzipSync(whole.subarray(0, 380), { mtime: 0 });
+  const second = gzipSync(whole.subarray(380), { mtime: 0 });
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
   assert.equal(parseNifti(joined, "x.nii.gz").data, voxels);
 });
 

@@ -19,7 +19,9 @@ const lps = makeVolume(
 function stored(axes: readonly number[], signs: readonly number[]): Volume {
   const shape = [2, 3, 4] as const;
   const affine = Array<number>(16).fill(0);
-  axes.forEach((world, i) => (affine[world * 4 + i] = signs[i] * (i + 1)));
+  axes.forEach((world, i) => {
+    affine[world * 4 + i] = signs[i]! * (i + 1);
+  });
   affine[3] = 5;
   affine[7] = -6;
   affine[11] = 7;
@@ -30,8 +32,8 @@ function stored(axes: readonly number[], signs: readonly number[]): Volume {
   return { ...lps, data, shape, affine, spacingMm: [1, 2, 3] };
 }
 /** A number that tells world positions apart. */
-const world = (a: readonly number[], [x, y, z]: readonly number[]): number => {
-  const at = (r: number): number => a[r * 4] * x + a[r * 4 + 1] * y + a[r * 4 + 2] * z + a[r * 4 + 3];
+const world = (a: readonly number[], [x, y, z]: readonly [number, number, number]): number => {
+  const at = (r: number): number => a[r * 4]! * x + a[r * 4 + 1]! * y + a[r * 4 + 2]! * z + a[r * 4 + 3]!;
   return at(0) + 100 * at(1) + 10000 * at(2);
 };
 

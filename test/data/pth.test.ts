@@ -100,9 +100,9 @@ const oneTensor = (count: number, offset: number, sizes: readonly number[], stri
     `J${String.fromCharCode(n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255)}`;
   const tuple = (ns: readonly number[]): string => `(${ns.map(int).join("")}t`;
   const text = (s: string): string => `X${String.fromCharCode(s.length)}\0\0\0${s}`;
-  return bytes(
-    `\x80\x02}${text("w")}ctorch._utils\n_rebuild_tensor_v2\n((${text("storage")}ctorch\nFloatStorage\n${text("0")}${text("cpu")}${int(count)}tQ${int(offset)}${tuple(sizes)}${tuple(strides)}\x89NtRs.`,
-  );
+  const storage = `(${text("storage")}ctorch\nFloatStorage\n${text("0")}${text("cpu")}${int(count)}tQ`;
+  const view = `${int(offset)}${tuple(sizes)}${tuple(strides)}`;
+  return bytes(`\x80\x02}${text("w")}ctorch._utils\n_rebuild_tensor_v2\n(${storage}${view}\x89NtRs.`);
 };
 
 test("sizes are held against the file before anything is made", () => {
@@ -138,7 +138,7 @@ test("what is no file of PyTorch is told apart", () => {
   );
   refused(fixture("tensors-legacy.pth").subarray(0, 2100), /storage/);
   const damaged = fixture("tensors-zip.pth");
-  damaged[damaged.findIndex((_, i) => new DataView(damaged.buffer).getUint32(i, true) === 0x04034b50) + 200] ^= 1;
+  damaged[damaged.findIndex((_, i) => new DataView(damaged.buffer).getUint32(i, true) === 0x04034b50) + 200]! ^= 1;
   refused(damaged, /./);
 });
 
@@ -175,8 +175,10 @@ testWith(
 
 test("truncations and seeded changes end in tensors or a DataError, without haste", () => {
   let state = 7;
-  const next = (below: number): number =>
-    (((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32) * below) | 0;
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
   for (const name of ["tensors-zip.pth", "tensors-legacy.pth"]) {
     const good = fixture(name);
     for (let i = 0; i < 3000; i++) {

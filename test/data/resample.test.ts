@@ -37,7 +37,7 @@ for (const [size, what, tolerance] of [
       for (let i = edge; i < size - edge; i++) {
         const expected = 2 * (i + 0.5) * step + 3 * (j + 0.5) * step;
         assert.ok(
-          Math.abs(out[j * size + i] - expected) < tolerance,
+          Math.abs(out[j * size + i]! - expected) < tolerance,
           `${i}, ${j}: ${out[j * size + i]} is not ${expected}`,
         );
       }
@@ -74,7 +74,7 @@ test("a disc cropped, shrunk and laid back covers itself (Dice above 0.97)", () 
   let a = 0;
   let b = 0;
   disc.forEach((v, i) => {
-    const p = back[i] > 0.5 ? 1 : 0;
+    const p = back[i]! > 0.5 ? 1 : 0;
     both += v & p;
     a += v;
     b += p;

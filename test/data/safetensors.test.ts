@@ -185,7 +185,7 @@ test("no cut of a good file and no flip of a header byte escapes as another kind
   for (let i = 0; i < bytes.length - 8; i++) {
     for (const flip of [1, 0x20, 0x80]) {
       const copy = bytes.slice();
-      copy[i] ^= flip;
+      copy[i]! ^= flip;
       refusal(copy);
     }
   }

@@ -51,10 +51,10 @@ test("a collected set holds scaled images and their masks", () => {
   collector.add(ball("b"), range);
   const set = collector.finish("set");
   assert.is(set.count, 20);
-  assert.equal(set.origins[0].id, "a");
+  assert.equal(set.origins[0]!.id, "a");
   for (let s = 0; s < set.count; s++)
     for (let i = 0; i < 32 * 32; i++) {
-      const v = set.images[s * 1024 + i];
+      const v = set.images[s * 1024 + i]!;
       const expected = set.masks[s * 1024 + i] ? 0.5 : v === -1 ? -1 : -0.5;
       assert.ok(Math.abs(v - expected) < 1e-6, `slice ${s}, pixel ${i}: ${v}`);
     }
@@ -96,9 +96,10 @@ test("class probabilities laid back give the most probable class, background out
   const { image, mask } = ball();
   const grid = { size: 30, fieldMm: 30 };
   const out = new Uint8Array(mask.length);
-  const p = Float32Array.from({ length: 900 * 3 }, (_, i) => [0.2, i < 1350 ? 0.7 : 0.1, i < 1350 ? 0.1 : 0.7][i % 3]);
+  const p = new Float32Array(900 * 3);
+  for (let i = 0; i < 900; i++) p.set(i < 450 ? [0.2, 0.7, 0.1] : [0.2, 0.1, 0.7], 3 * i);
   placeClasses(p, 3, image, 2, grid, out);
-  const at = (x: number, y: number): number => out[2 * 1200 + y * 40 + x];
+  const at = (x: number, y: number): number => out[2 * 1200 + y * 40 + x]!;
   assert.equal([at(20, 3), at(20, 26), at(1, 3), at(38, 26)], [1, 2, 0, 0]);
   assert.not(out.subarray(0, 2400).some((v) => v !== 0));
 });

@@ -4,7 +4,7 @@ import { applySplit, assertDisjoint, parseSplits, randomSplit, splitUnpaired } f
 
 const test = suite("split");
 const cases = (...ids: string[]): { id: string; patient: string }[] =>
-  ids.map((id) => ({ id, patient: id.split("/")[0] }));
+  ids.map((id) => ({ id, patient: id.split("/")[0]! }));
 const ids = (list: readonly { id: string }[]): string => list.map((c) => c.id).join();
 
 const unpaired = JSON.stringify({ note: "x", train_ct: ["c1", "c2"], train_mr: ["m1", "m2"], val_paired: ["v1"] });
@@ -106,7 +106,7 @@ test("the teacher never trains on a patient who validates the student", () => {
       splitUnpaired(
         cases("a", "b"),
         cases("a", "b").filter(
-          (c) => c.id === splitUnpaired(cases("a", "b"), cases("x"), { seed: 1 }).student.val[0].id,
+          (c) => c.id === splitUnpaired(cases("a", "b"), cases("x"), { seed: 1 }).student.val[0]!.id,
         ),
         { seed: 1 },
       ),

@@ -15,11 +15,11 @@ const inside = (c: (typeof ct)[number]): number[] => Array.from(c.image.data).fi
 
 test("the same options give the same voxels, another seed or index others", () => {
   const again = phantomCase({ modality: "CT", seed: 3, index: 0, size: 48 });
-  assert.equal(again.image.data, ct[0].image.data);
-  assert.equal(again.mask, ct[0].mask);
-  assert.not.equal(phantomCase({ modality: "CT", seed: 4, index: 0, size: 48 }).mask, ct[0].mask);
-  assert.not.equal(ct[0].mask, ct[1].mask);
-  assert.not.equal(ct[0].mask, mr[0].mask);
+  assert.equal(again.image.data, ct[0]!.image.data);
+  assert.equal(again.mask, ct[0]!.mask);
+  assert.not.equal(phantomCase({ modality: "CT", seed: 4, index: 0, size: 48 }).mask, ct[0]!.mask);
+  assert.not.equal(ct[0]!.mask, ct[1]!.mask);
+  assert.not.equal(ct[0]!.mask, mr[0]!.mask);
 });
 
 test("every patient has a tumour that spans several slices but not all", () => {
@@ -33,7 +33,7 @@ test("CT is in HU: air, lung, fat, muscle and bone at their values", () => {
   for (const c of ct) {
     assert.ok(Math.abs(mean([...c.image.data.subarray(0, 48)]) + 1000) < 20, "the corner is air");
     const sorted = Array.from(c.image.data).sort((a, b) => a - b);
-    const at = (p: number): number => sorted[Math.floor(p * (sorted.length - 1))];
+    const at = (p: number): number => sorted[Math.floor(p * (sorted.length - 1))]!;
     assert.ok(at(1) > 250 && at(1) < 1200, `brightest ${at(1)}`);
     const share = (low: number, high: number): number =>
       sorted.filter((v) => v >= low && v <= high).length / sorted.length;
@@ -46,7 +46,7 @@ test("CT is in HU: air, lung, fat, muscle and bone at their values", () => {
 test("on CT the tumour differs from muscle and blood by less than two standard deviations of the noise", () => {
   const all = ct.map((c) => mean(inside(c)));
   // The border mixes with lung: judge by the median of each tumour.
-  const medians = ct.map((c) => inside(c).sort((a, b) => a - b)[Math.floor(inside(c).length / 2)]);
+  const medians = ct.map((c) => inside(c).sort((a, b) => a - b)[Math.floor(inside(c).length / 2)]!);
   for (const m of medians) assert.ok(m > 15 && m < 75, `median ${m} HU`);
   assert.ok(Math.abs(mean(medians) - 45) < 22, `tumours at ${medians} HU, means ${all}`);
 });
@@ -57,9 +57,9 @@ test("on MR the tumour is brighter than 98 % of all else", () => {
     const outside = Array.from(c.image.data)
       .filter((_, i) => c.mask[i] === 0)
       .sort((a, b) => a - b);
-    const median = tumour[tumour.length >> 1];
+    const median = tumour[tumour.length >> 1]!;
     assert.ok(
-      median > outside[Math.floor(0.98 * outside.length)],
+      median > outside[Math.floor(0.98 * outside.length)]!,
       `${c.id}: tumour ${median}, 98 % of the rest below ${outside[Math.floor(0.98 * outside.length)]}`,
     );
     assert.ok(Math.min(...c.image.data) >= 0);
@@ -68,8 +68,8 @@ test("on MR the tumour is brighter than 98 % of all else", () => {
 
 test("one patient can be seen on both: the same tumour in the same place", () => {
   const other = phantomCase({ modality: "MR", seed: 3, index: 0, size: 48, set: "CT" });
-  assert.equal(other.mask, ct[0].mask);
-  assert.not.equal(other.image.data, ct[0].image.data);
+  assert.equal(other.mask, ct[0]!.mask);
+  assert.not.equal(other.image.data, ct[0]!.image.data);
 });
 
 test("tumours abut mediastinum or chest wall", () => {

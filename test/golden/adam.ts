@@ -37,7 +37,7 @@ export async function checkAdam(file: GoldenFile, device: Device, c: Comparison)
         .sort(([a], [b]) => Number(a) - Number(b))
         .map(([, x]) => x.data);
       // A file may hold the last result under every step's name: then only that can be compared.
-      const onlyLast = wanted.length > 1 && wanted.every((w) => w.every((v, k) => v === wanted[0][k]));
+      const onlyLast = wanted.length > 1 && wanted.every((w) => w.every((v, k) => v === wanted[0]![k]));
       for (const [i, want] of wanted.entries()) {
         step.run({ g: file.tensors.get(`g${i + 1}`)!.data });
         await step.read();
@@ -46,8 +46,8 @@ export async function checkAdam(file: GoldenFile, device: Device, c: Comparison)
         c.check(`${variant}/p${i + 1}`, got, want, PARAMETER);
         c.check(
           `${variant}/p${i + 1} − p0`,
-          Array.from(got, (v, k) => v - p0.data[k]),
-          Array.from(want, (v, k) => v - p0.data[k]),
+          Array.from(got, (v, k) => v - p0.data[k]!),
+          Array.from(want, (v, k) => v - p0.data[k]!),
           WAY,
         );
       }

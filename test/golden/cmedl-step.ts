@@ -99,7 +99,7 @@ function build(
   const [, , H, W] = file.tensors.get("in0/x_ct")!.shape;
   const weights = { ...PAPER_WEIGHTS, ...notes.lambda };
   const translator = new CycleTranslator({
-    image: [H, W],
+    image: [H!, W!],
     poolSize: 0,
     weights,
     contextual: { bandWidth: notes.cx_band_width ?? 0.5 },
@@ -163,7 +163,7 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
       ["D_M", "D_C"],
       ["fm", "fc"],
       (batch, { fm, fc }) => {
-        const losses = translator.discrimination(batch, fm, fc);
+        const losses = translator.discrimination(batch, fm!, fc!);
         return { minimized: total(losses.lossDM, losses.lossDC), losses, outputs: {} };
       },
     ],
@@ -173,7 +173,7 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
       ["S_CT", "S_MR"],
       ["fm2"],
       (batch, { fm2 }) => {
-        const { total, losses, student, pseudo, real } = cmedl.distillation(batch, fm2);
+        const { total, losses, student, pseudo, real } = cmedl.distillation(batch, fm2!);
         return {
           minimized: total,
           losses,
@@ -204,25 +204,25 @@ async function checkPhases(file: GoldenFile, notes: Notes, device: Device, c: Co
             ...losses,
             ...outputs,
             ...Object.fromEntries(
-              of.map(({ key, variable }) => [key, gradients[optimizer.parameters.indexOf(variable)]]),
+              of.map(({ key, variable }) => [key, gradients[optimizer.parameters.indexOf(variable)]!]),
             ),
           };
         },
         "train",
       );
-      checkLosses(c, `phase ${phase}: `, got, notes.losses[0], LOSS[0]);
+      checkLosses(c, `phase ${phase}: `, got, notes.losses[0]!, LOSS[0]!);
       for (const [k, x] of under(file.tensors, "out0/"))
         if (got[k]) c.check(`phase ${phase}: out0/${k}`, got[k], toNhwc(x).data, OUTPUT);
       for (const net of names) {
         const wanted = under(file.tensors, `grad0/${net}/`);
         const prefix = `grad0/${net}/`;
         const median = MEDIAN_GRADIENT[net];
-        checkGradients(c, networks[net], prefix, (name) => got[`${net}/${name}`], wanted, SINGLE * median);
+        checkGradients(c, networks[net], prefix, (name) => got[`${net}/${name}`]!, wanted, SINGLE * median!);
         const errors = [...wanted.keys()]
           .filter((name) => !isZeroGradient(name, wanted))
           .map((name) => c.errors.get(prefix + name)!)
           .sort((a, b) => a - b);
-        c.checkAtMost(`median of ${prefix}*`, errors[errors.length >> 1], median);
+        c.checkAtMost(`median of ${prefix}*`, errors[errors.length >> 1]!, median!);
         await checkMovement(
           c,
           device,
@@ -258,10 +258,10 @@ async function checkChain(file: GoldenFile, notes: Notes, device: Device, c: Com
     const batch = batchOf(file, i);
     program.run({ xC: batch.xC.data, yC: batch.yC.data, xM: batch.xM.data, yM: batch.yM.data });
     const got = await program.read();
-    checkLosses(c, `chain, iteration ${i}: `, got, wanted, LOSS[i]);
+    checkLosses(c, `chain, iteration ${i}: `, got, wanted, LOSS[i]!);
     for (const k of ["fm", "fm2", "logit_ct"]) {
       const want = file.tensors.get(`out${i}/${k}`);
-      if (want) c.check(`chain: out${i}/${k}`, got[k], toNhwc(want).data, CHAINED.output);
+      if (want) c.check(`chain: out${i}/${k}`, got[k]!, toNhwc(want).data, CHAINED.output);
     }
     for (const net of NETWORKS) {
       const rate = (
@@ -331,7 +331,7 @@ async function checkMovement(
     const got = await device.read(variable);
     const ours = permuted(want.data, shape, axes);
     for (let i = 0; i < ours.length; i++) {
-      const d = Math.abs(got[i] - ours[i]) / rate;
+      const d = Math.abs(got[i]! - ours[i]!) / rate;
       if (!(d <= farthest)) farthest = Number.isNaN(d) ? Infinity : d;
       if (!(d <= 0.5 * steps)) elsewhere++;
     }

@@ -30,7 +30,7 @@ export const under = (tensors: ReadonlyMap<string, Stored>, prefix: string): Map
 
 export const norm = (x: ArrayLike<number>): number => {
   let s = 0;
-  for (let i = 0; i < x.length; i++) s += x[i] * x[i];
+  for (let i = 0; i < x.length; i++) s += x[i]! * x[i]!;
   return Math.sqrt(s);
 };
 
@@ -38,7 +38,7 @@ export const norm = (x: ArrayLike<number>): number => {
 export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>, floor = 0): number {
   if (got.length !== want.length) return Infinity;
   let d2 = 0;
-  for (let i = 0; i < want.length; i++) d2 += (got[i] - want[i]) ** 2;
+  for (let i = 0; i < want.length; i++) d2 += (got[i]! - want[i]!) ** 2;
   if (!Number.isFinite(d2)) return Infinity;
   return d2 === 0 ? 0 : Math.sqrt(d2) / Math.max(norm(want), floor);
 }
@@ -96,7 +96,7 @@ function worstElement(got: ArrayLike<number>, want: ArrayLike<number>): string {
   let at = 0;
   let most = -1;
   for (let i = 0; i < want.length; i++) {
-    const d = Math.abs(got[i] - want[i]);
+    const d = Math.abs(got[i]! - want[i]!);
     if (!(d <= most)) [at, most] = [i, Number.isNaN(d) ? Infinity : d];
   }
   return `worst element ${at} of ${want.length}: got ${got[at]}, wanted ${want[at]}`;

@@ -44,12 +44,12 @@ function doubtsOf(network: Module, norms: Readonly<Record<string, ArrayLike<numb
   for (const [path, values] of Object.entries(norms)) {
     const { bias } = modulesOf(network).get(path) as BatchNorm2d;
     for (let i = 0; i < values.length; i++) {
-      if (Math.abs(values[i]) < DOUBTFUL)
+      if (Math.abs(values[i]!) < DOUBTFUL)
         found.push({
-          name: `${path}[${i % bias.size}] = ${values[i].toExponential(1)}`,
+          name: `${path}[${i % bias.size}] = ${values[i]!.toExponential(1)}`,
           bias,
           channel: i % bias.size,
-          by: values[i],
+          by: values[i]!,
         });
     }
   }
@@ -84,7 +84,7 @@ export async function settled(
   );
   for (const doubt of failing(got) > 0 ? doubtsOf(network, norms).slice(0, MOST) : []) {
     const values = Float32Array.from(await device.read(doubt.bias));
-    values[doubt.channel] += step(doubt);
+    values[doubt.channel]! += step(doubt);
     device.write(doubt.bias, values);
     const other = await again();
     if (failing(other) < failing(got)) {
@@ -92,7 +92,7 @@ export async function settled(
       c.notes.push(`a ReLU decided otherwise than PyTorch's at ${doubt.name}`);
       if (failing(got) === 0) break;
     } else {
-      values[doubt.channel] -= step(doubt);
+      values[doubt.channel]! -= step(doubt);
       device.write(doubt.bias, values);
     }
   }

@@ -27,7 +27,7 @@ function build(file: GoldenFile): { drit: DritTranslator; networks: Record<(type
   const blocks = (name: string, pattern: RegExp): number => count(of(name), pattern);
   const [width] = sizes(of("enc_c"), "convA.0.model.1.weight");
   const drit = new DritTranslator({
-    size: file.tensors.get("in/A")!.shape[3],
+    size: file.tensors.get("in/A")!.shape[3]!,
     width,
     styles: sizes(of("enc_a"), "fc_A.0.weight")[0],
     blocks: 1 + blocks("gen", /^decA1\.\d+\.model\.1\.weight$/),
@@ -56,27 +56,27 @@ const rows = (x: Tensor, from: number, to = from + 1): Tensor =>
  */
 function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
   const { DCz, DMz, Es, G } = drit;
-  const images = { xC: rows(t.A, 0), xM: rows(t.B, 0) };
+  const images = { xC: rows(t.A!, 0), xM: rows(t.B!, 0) };
   const made = drit.translation(images, {
-    sC: t.eps_a,
-    sM: t.eps_b,
-    rC: t.eps_ra,
-    rM: t.eps_rb,
-    z: t.z_random,
-    noise: { cC: t.noise0, cM: t.noise1, pC: t.noise2, pM: t.noise3 },
+    sC: t.eps_a!,
+    sM: t.eps_b!,
+    rC: t.eps_ra!,
+    rM: t.eps_rb!,
+    z: t.z_random!,
+    noise: { cC: t.noise0!, cM: t.noise1!, pC: t.noise2!, pM: t.noise3! },
   });
-  const second = { C: G.forward(made.cM, t.z_random2, "a"), M: G.forward(made.cC, t.z_random2, "b") };
+  const second = { C: G.forward(made.cM, t.z_random2!, "a"), M: G.forward(made.cC, t.z_random2!, "b") };
   const { lossDC, lossDM } = drit.discrimination(images, made);
   const D = {
     D_A: lossDC,
     D_B: lossDM,
     D_A2: total(
-      multiScaleDiscrimination(DCz, rows(t.A, 1), made.randomC),
-      multiScaleDiscrimination(DCz, rows(t.A, 1), second.C),
+      multiScaleDiscrimination(DCz, rows(t.A!, 1), made.randomC),
+      multiScaleDiscrimination(DCz, rows(t.A!, 1), second.C),
     ),
     D_B2: total(
-      multiScaleDiscrimination(DMz, rows(t.B, 1), made.randomM),
-      multiScaleDiscrimination(DMz, rows(t.B, 1), second.M),
+      multiScaleDiscrimination(DMz, rows(t.B!, 1), made.randomM),
+      multiScaleDiscrimination(DMz, rows(t.B!, 1), second.M),
     ),
   };
   const { total: encodedTotal, losses: encoded } = weigh("EG", {
@@ -90,8 +90,8 @@ function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
       1,
       () =>
         total(
-          modeSeeking(second.C, made.randomC, t.z_random2, t.z_random),
-          modeSeeking(second.M, made.randomM, t.z_random2, t.z_random),
+          modeSeeking(second.C, made.randomC, t.z_random2!, t.z_random!),
+          modeSeeking(second.M, made.randomM, t.z_random2!, t.z_random!),
         ),
     ],
   });
@@ -99,13 +99,13 @@ function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
     ...D,
     adv_A: encoded.advC,
     adv_B: encoded.advM,
-    l2_zc: mul(0.01, encoded.l2),
-    self: mul(10, encoded.self),
+    l2_zc: mul(0.01, encoded.l2!),
+    self: mul(10, encoded.self!),
     kl_za: mul(0.01, total(klToNormal(made.sC.mu, made.sC.logVariance), klToNormal(made.sM.mu, made.sM.logVariance))),
     cc: mul(10, total(l1(made.rC, images.xC), l1(made.rM, images.xM))),
-    adv_A2: total(random.advCz, multiScaleAdversarial(DCz, second.C)),
-    adv_B2: total(random.advMz, multiScaleAdversarial(DMz, second.M)),
-    lr: mul(10, random.lr),
+    adv_A2: total(random.advCz!, multiScaleAdversarial(DCz, second.C)),
+    adv_B2: total(random.advMz!, multiScaleAdversarial(DMz, second.M)),
+    lr: mul(10, random.lr!),
     ms: random.ms,
   };
   return {
@@ -153,9 +153,9 @@ export async function checkDritStep(file: GoldenFile, device: Device, c: Compari
       const gradients = groups.flatMap(({ group, net, key }) => {
         const names = trained(net);
         return grad(
-          loss[group],
+          loss[group]!,
           names.map(({ variable }) => variable.value),
-        ).map((g, i) => [key + names[i].name, g] as const);
+        ).map((g, i) => [key + names[i]!.name, g] as const);
       });
       return { ...losses, EG_without_content_adv, G_alone, ...outputs, ...Object.fromEntries(gradients) } as Record<
         string,
@@ -166,7 +166,10 @@ export async function checkDritStep(file: GoldenFile, device: Device, c: Compari
     { mode: "train" },
   );
   const feeds = Object.fromEntries(Object.entries(inputs).map(([k, { data }]) => [k, data]));
-  const run = async (): Promise<Record<string, ArrayLike<number>>> => (program.run(feeds), await program.read());
+  const run = async (): Promise<Record<string, ArrayLike<number>>> => {
+    program.run(feeds);
+    return program.read();
+  };
   const got = await run();
   for (const [name, want] of Object.entries(notes)) {
     if (got[name]) c.check(`loss ${name}`, got[name], [want], LOSS);
@@ -189,6 +192,6 @@ export async function checkDritStep(file: GoldenFile, device: Device, c: Compari
       .filter((name) => !isZeroGradient(name, wanted))
       .map((name) => c.errors.get(key + name)!)
       .sort((a, b) => a - b);
-    c.checkAtMost(`median of ${key}*`, errors[errors.length >> 1], GRADIENT);
+    c.checkAtMost(`median of ${key}*`, errors[errors.length >> 1]!, GRADIENT);
   }
 }

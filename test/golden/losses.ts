@@ -15,22 +15,22 @@ const GRADIENT = 6e-5;
 type Loss = (t: Record<string, Tensor>) => Tensor;
 
 const LOSSES: Readonly<Record<string, Loss>> = {
-  dice_lab_binary: ({ p, t }) => dice(p, t),
-  dice_squared_per_sample: ({ p, t }) => squaredDice(p, t),
-  softdice_2class: ({ z, t }) => softDice(softmax(z), oneHot(t, 2)),
-  ce_5class: ({ z, t }) => crossEntropy(z, t),
-  dice_5class: ({ z, t }) => segmentation(z, t),
-  hint_mse: ({ a, b }) => hint([a], [b]),
-  hint_fro2_sum: ({ a, b }) => hint([a], [b], "frobenius"),
-  l1_mean: ({ a, b }) => l1(a, b),
-  lsgan_real: ({ d }) => leastSquares(d, 1),
-  lsgan_fake: ({ d }) => leastSquares(d, 0),
-  bce_real: ({ d }) => binaryCrossEntropy(d, 1),
-  bce_fake: ({ d }) => binaryCrossEntropy(d, 0),
-  bce_half: ({ d }) => binaryCrossEntropy(d, 0.5),
-  kl_sum: ({ mu, logvar }) => klToNormal(mu, logvar),
-  l2reg_mean: ({ a }) => codeSize(a),
-  mode_seeking: ({ img1, img2, z1, z2 }) => modeSeeking(img1, img2, z1, z2),
+  dice_lab_binary: ({ p, t }) => dice(p!, t!),
+  dice_squared_per_sample: ({ p, t }) => squaredDice(p!, t!),
+  softdice_2class: ({ z, t }) => softDice(softmax(z!), oneHot(t!, 2)),
+  ce_5class: ({ z, t }) => crossEntropy(z!, t!),
+  dice_5class: ({ z, t }) => segmentation(z!, t!),
+  hint_mse: ({ a, b }) => hint([a!], [b!]),
+  hint_fro2_sum: ({ a, b }) => hint([a!], [b!], "frobenius"),
+  l1_mean: ({ a, b }) => l1(a!, b!),
+  lsgan_real: ({ d }) => leastSquares(d!, 1),
+  lsgan_fake: ({ d }) => leastSquares(d!, 0),
+  bce_real: ({ d }) => binaryCrossEntropy(d!, 1),
+  bce_fake: ({ d }) => binaryCrossEntropy(d!, 0),
+  bce_half: ({ d }) => binaryCrossEntropy(d!, 0.5),
+  kl_sum: ({ mu, logvar }) => klToNormal(mu!, logvar!),
+  l2reg_mean: ({ a }) => codeSize(a!),
+  mode_seeking: ({ img1, img2, z1, z2 }) => modeSeeking(img1!, img2!, z1!, z2!),
 };
 
 const VARIANTS: Readonly<Record<string, ContextualOptions>> = {
@@ -42,7 +42,7 @@ const VARIANTS: Readonly<Record<string, ContextualOptions>> = {
 
 function lossOf(name: string): Loss | undefined {
   const cx = /^cx_(cos|half|l2|maxswapped)_h([\d.]+)/.exec(name);
-  return cx ? ({ x, y }) => contextual(x, y, { ...VARIANTS[cx[1]], bandWidth: Number(cx[2]) }) : LOSSES[name];
+  return cx ? ({ x, y }) => contextual(x!, y!, { ...VARIANTS[cx[1]!], bandWidth: Number(cx[2]) }) : LOSSES[name];
 }
 
 /** Class numbers [N, H, W] get a channel; the rest is as images are. */
@@ -65,12 +65,12 @@ export async function checkLosses(file: GoldenFile, device: Device, c: Compariso
         const value = loss(t);
         const gradients = grad(
           value,
-          [...wanted.keys()].map((n) => t[n]),
+          [...wanted.keys()].map((n) => t[n]!),
         );
         return { loss: value, ...Object.fromEntries([...wanted.keys()].map((n, i) => [n, gradients[i]])) };
       });
-      c.check(`${name}/loss`, got.loss, stored.get("loss")!.data, VALUE);
-      for (const [k, x] of wanted) c.check(`${name}/grad/${k}`, got[k], ours(x).data, GRADIENT);
+      c.check(`${name}/loss`, got.loss!, stored.get("loss")!.data, VALUE);
+      for (const [k, x] of wanted) c.check(`${name}/grad/${k}`, got[k]!, ours(x).data, GRADIENT);
     });
   }
 }

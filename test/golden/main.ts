@@ -17,7 +17,8 @@ try {
   entries = await readdir(folder);
 } catch (error) {
   console.error(
-    `cannot read the folder ${folder}: ${error instanceof Error ? error.message : error}; give one that holds *.safetensors`,
+    `cannot read the folder ${folder}: ${error instanceof Error ? error.message : error}; ` +
+      "give one that holds *.safetensors",
   );
   process.exit(2);
 }
@@ -63,7 +64,8 @@ for (const name of files) {
   failed += c.failures.length;
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
-    `${c.failures.length ? "FAIL" : "ok  "} ${name}: ${c.checked} tensors, worst relative error ${show(c.worst)} (${c.worstName}), ${seconds} s`,
+    `${c.failures.length ? "FAIL" : "ok  "} ${name}: ${c.checked} tensors, ` +
+      `worst relative error ${show(c.worst)} (${c.worstName}), ${seconds} s`,
   );
   for (const f of verbose ? c.failures : c.failures.slice(0, 20)) console.log(`       ${f}`);
   if (!verbose && c.failures.length > 20)

@@ -52,20 +52,20 @@ const fail = (name: string): never => {
 export const count = (p: Parameters, pattern: RegExp): number => [...p.keys()].filter((k) => pattern.test(k)).length;
 
 export const unetOptions = (p: Parameters): Required<Omit<UNetOptions, "hints">> => ({
-  width: sizes(p, "inc.conv.conv.0.weight")[0],
-  inputs: sizes(p, "inc.conv.conv.0.weight")[1],
-  outputs: sizes(p, "outc.conv.weight")[0],
+  width: sizes(p, "inc.conv.conv.0.weight")[0]!,
+  inputs: sizes(p, "inc.conv.conv.0.weight")[1]!,
+  outputs: sizes(p, "outc.conv.weight")[0]!,
   depth: count(p, /^down\d+\.mpconv\.1\.conv\.0\.weight$/),
 });
 
 export function generatorOptions(p: Parameters): Required<ResnetGeneratorOptions> {
-  const [width, inputs] = sizes(p, "model.1.weight");
+  const [width, inputs] = sizes(p, "model.1.weight") as [number, number];
   const blocks = count(p, /^model\.\d+\.conv_block\.1\.weight$/);
-  return { width, inputs, blocks, outputs: sizes(p, `model.${17 + blocks}.weight`)[0] };
+  return { width, inputs, blocks, outputs: sizes(p, `model.${17 + blocks}.weight`)[0]! };
 }
 
 export function discriminatorOptions(p: Parameters): Required<PatchDiscriminatorOptions> {
-  const [width, inputs] = sizes(p, "model.0.weight");
+  const [width, inputs] = sizes(p, "model.0.weight") as [number, number];
   return { width, inputs, layers: count(p, /^model\.\d+\.weight$/) - 2 };
 }
 
@@ -180,14 +180,14 @@ async function checkNetwork(
         norms,
       } = normsDuring(network, () => run(t));
       for (const layer of dropouts.values()) layer.mask = undefined;
-      const of = [...names.map(({ variable }) => variable.value), ...[...inputGradients.keys()].map((k) => t[k])];
-      const found = grad(losses.total ?? Object.values(losses)[0], of);
+      const of = [...names.map(({ variable }) => variable.value), ...[...inputGradients.keys()].map((k) => t[k]!)];
+      const found = grad(losses.total ?? Object.values(losses)[0]!, of);
       return {
         ...prefixed("out/", outputs),
         ...prefixed("loss/", losses),
         ...(width < 32 ? prefixed("norm/", norms) : {}),
-        ...Object.fromEntries(names.map(({ name }, i) => [`grad/${name}`, found[i]])),
-        ...Object.fromEntries([...inputGradients.keys()].map((k, i) => [`grad_in/${k}`, found[names.length + i]])),
+        ...Object.fromEntries(names.map(({ name }, i) => [`grad/${name}`, found[i]!])),
+        ...Object.fromEntries([...inputGradients.keys()].map((k, i) => [`grad_in/${k}`, found[names.length + i]!])),
       };
     },
     specs,
@@ -203,7 +203,7 @@ async function checkNetwork(
   }
   const evaluated = under(file.tensors, "out_eval/");
   if (infer && evaluated.size) {
-    const outputs = await runOn(device, { x: inputs.x }, ({ x }) => infer(x));
+    const outputs = await runOn(device, { x: inputs.x! }, ({ x }) => infer(x));
     for (const [k, x] of evaluated) c.check(`out_eval/${k}`, outputs[k] ?? [], toNhwc(x).data, tolerance.output);
   }
   const checks = (check: Check): void => {
@@ -212,7 +212,10 @@ async function checkNetwork(
     for (const [k, x] of inputGradients) check(`grad_in/${k}`, toNhwc(x).data, tolerance.gradient);
     eachGradient(network, gradients, tolerance.gradient, (name, ...rest) => check(`grad/${name}`, ...rest));
   };
-  const again = async (): Promise<Record<string, ArrayLike<number>>> => (program.run(feeds), await program.read());
+  const again = async (): Promise<Record<string, ArrayLike<number>>> => {
+    program.run(feeds);
+    return program.read();
+  };
   // A ReLU that f32 decides otherwise is put right where it can be found; what then still is off is held against
   // rounding.
   const right = await settled(c, device, network, got, checks, again);
@@ -238,9 +241,9 @@ const segmentorPlan = (network: Segmentor, width: number, gradient?: number): Pl
   width,
   gradient,
   run({ x, target }) {
-    const { logits, features } = network.forward(x);
+    const { logits, features } = network.forward(x!);
     const prob = sigmoid(logits);
-    const losses = { dice: dice(prob, target), hint_mse: total(...features.map((f) => mean(square(sub(f, 0.5))))) };
+    const losses = { dice: dice(prob, target!), hint_mse: total(...features.map((f) => mean(square(sub(f, 0.5))))) };
     return {
       outputs: { logits, prob, ...Object.fromEntries(features.map((f, i) => [`hint${i}`, f])) },
       losses: { ...losses, total: add(mul(5, losses.dice), losses.hint_mse) },
@@ -270,7 +273,7 @@ export function checkDenseFcn(file: GoldenFile, device: Device, c: Comparison): 
     },
     dropout: 0,
   });
-  return checkNetwork(file, device, c, segmentorPlan(network, width, 4e-4));
+  return checkNetwork(file, device, c, segmentorPlan(network, width!, 4e-4));
 }
 
 /** Whether corners are aligned is in the name: mrrn_b32_ac1. */
@@ -286,22 +289,22 @@ export function checkMrrn(file: GoldenFile, device: Device, c: Comparison): Prom
   });
   // Of the narrow MRRN, PyTorch's own f32 outputs are 6.1e-6 off and its gradients up to 6.0e-5.
   return checkNetwork(file, device, c, {
-    ...segmentorPlan(network, width, 4e-2),
+    ...segmentorPlan(network, width!, 4e-2),
     narrow: { output: 5 * 6.1e-6, gradient: 5 * 6e-5 },
   });
 }
 
 export function checkAlpha(file: GoldenFile, device: Device, c: Comparison): Promise<void> {
   const p = under(file.tensors, "param/");
-  const [width, inputs] = sizes(p, "conv1.weight");
-  const network = new AlphaNetwork({ width, inputs, hidden: sizes(p, "fc1.weight")[0] });
+  const [width, inputs] = sizes(p, "conv1.weight") as [number, number];
+  const network = new AlphaNetwork({ width, inputs, hidden: sizes(p, "fc1.weight")[0]! });
   return checkNetwork(file, device, c, {
     network,
     width,
     run({ x }) {
-      const alpha = network.forward(x);
+      const alpha = network.forward(x!);
       const weights = concat(
-        Array.from({ length: alpha.shape[0] }, (_, i) => full([1, 1], [1, -2, 3][i % 3])),
+        Array.from({ length: alpha.shape[0]! }, (_, i) => full([1, 1], [1, -2, 3][i % 3]!)),
         0,
       );
       return { outputs: { alpha }, losses: { total: sum(mul(alpha, weights)) } };
@@ -316,9 +319,9 @@ export function checkContentDiscriminator(file: GoldenFile, device: Device, c: C
   const network = new ContentDiscriminator({ channels, layers: count(p, /^model\.\d+\.model\.1\.weight$/) - 1 });
   return checkNetwork(file, device, c, {
     network,
-    width: channels,
+    width: channels!,
     run({ x }) {
-      const logits = network.forward(x);
+      const logits = network.forward(x!);
       return { outputs: { logits }, losses: { bce_half: binaryCrossEntropy(logits, 0.5) } };
     },
   });
@@ -331,8 +334,8 @@ export function checkGenerator(file: GoldenFile, device: Device, c: Comparison):
     network,
     width: options.width,
     run({ x, head }) {
-      const y = network.forward(x);
-      return { outputs: { y }, losses: { total: l1(y, head) } };
+      const y = network.forward(x!);
+      return { outputs: { y }, losses: { total: l1(y, head!) } };
     },
   });
 }
@@ -344,7 +347,7 @@ export function checkPatchGan(file: GoldenFile, device: Device, c: Comparison): 
     network,
     width: options.width,
     run({ x }) {
-      const y = network.forward(x);
+      const y = network.forward(x!);
       return { outputs: { y }, losses: { total: leastSquares(y, 1) } };
     },
   });
@@ -357,12 +360,12 @@ export function checkVgg(file: GoldenFile, device: Device, c: Comparison): Promi
   return checkNetwork(file, device, c, {
     network,
     parameters,
-    width: options.width,
+    width: options.width!,
     run({ x, ...heads }) {
-      const taps = network.features(x);
+      const taps = network.features(x!);
       return {
         outputs: Object.fromEntries(taps.map((tap, i) => [`tap${i}`, tap])),
-        losses: { total: total(...taps.map((tap, i) => mean(mul(tap, heads[`head${i}`])))) },
+        losses: { total: total(...taps.map((tap, i) => mean(mul(tap, heads[`head${i}`]!)))) },
       };
     },
   });

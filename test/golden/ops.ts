@@ -43,12 +43,12 @@ const decimals = (digits: string): number => Number(`0.${digits.slice(1)}`);
 
 /** A batch norm whose variables are the given tensors: within the trace, assigned ones stand for its own. */
 function batchNormOf({ x, w, b, running_mean, running_var }: Inputs): ReturnType<Case["run"]> {
-  const bn = new BatchNorm2d(x.shape[3]);
-  bn.weight.assign(w);
-  bn.bias.assign(b);
+  const bn = new BatchNorm2d(x!.shape[3]!);
+  bn.weight.assign(w!);
+  bn.bias.assign(b!);
   if (running_mean) bn.runningMean.assign(running_mean);
   if (running_var) bn.runningVariance.assign(running_var);
-  const y = bn.forward(x);
+  const y = bn.forward(x!);
   return { y, after: { running_mean: bn.runningMean.value, running_var: bn.runningVariance.value } };
 }
 
@@ -58,7 +58,7 @@ const PATTERNS: readonly (readonly [RegExp, (m: (string | undefined)[]) => Case]
     ([, , s, mode, p]) =>
       simple(
         ({ x, w, b }) =>
-          conv2d(x, w, {
+          conv2d(x!, w!, {
             bias: b,
             stride: Number(s ?? 1),
             pad: Number(p ?? 0),
@@ -71,39 +71,39 @@ const PATTERNS: readonly (readonly [RegExp, (m: (string | undefined)[]) => Case]
     /^convT(\d+)x\d+(?:_s(\d+))?(?:_p(\d+))?(?:_op(\d+))?(_crop)?$/,
     ([, , s, p, op, crop]) =>
       simple(({ x, w, b }) => {
-        const y = convTranspose2d(x, w, {
+        const y = convTranspose2d(x!, w!, {
           bias: b,
           stride: Number(s ?? 1),
           pad: Number(p ?? 0),
           outputPad: Number(op ?? 0),
         });
-        return crop ? slice(y, [null, [0, 2 * x.shape[1]], [0, 2 * x.shape[2]]]) : y;
+        return crop ? slice(y, [null, [0, 2 * x!.shape[1]!], [0, 2 * x!.shape[2]!]]) : y;
       }, RSCK),
   ],
-  [/^linear$/, () => simple(({ x, w, b }) => linear(x, w, b), [1, 0])],
+  [/^linear$/, () => simple(({ x, w, b }) => linear(x!, w!, b), [1, 0])],
   [/^batchnorm_(train|eval)$/, () => ({ run: batchNormOf })],
-  [/^instancenorm$/, () => simple(({ x }) => instanceNorm(x))],
+  [/^instancenorm$/, () => simple(({ x }) => instanceNorm(x!))],
   [
     /^layernorm_munit$/,
-    () => simple(({ x, w, b }) => add(mul(layerNorm(x, 3), reshape(w, [w.size])), reshape(b, [b.size]))),
+    () => simple(({ x, w, b }) => add(mul(layerNorm(x!, 3), reshape(w!, [w!.size])), reshape(b!, [b!.size]))),
   ],
   [
     /^maxpool(\d+)(?:_s(\d+))?(?:_p(\d+))?$/,
     ([, k, s, p]) =>
-      simple(({ x }) => maxPool2d(x, { kernel: Number(k), stride: Number(s ?? k), pad: Number(p ?? 0) })),
+      simple(({ x }) => maxPool2d(x!, { kernel: Number(k), stride: Number(s ?? k), pad: Number(p ?? 0) })),
   ],
   [
     /^avgpool(\d+)(?:_s(\d+))?(?:_p(\d+))?(_nopad)?$/,
     ([, k, s, p, nopad]) =>
       simple(({ x }) =>
-        avgPool2d(x, { kernel: Number(k), stride: Number(s ?? k), pad: Number(p ?? 0), countIncludePad: !nopad }),
+        avgPool2d(x!, { kernel: Number(k), stride: Number(s ?? k), pad: Number(p ?? 0), countIncludePad: !nopad }),
       ),
   ],
   [
     /^bilinear(\d+)_ac([01])$/,
     ([, factor, corners]) =>
       simple(({ x }) =>
-        resize(x, [x.shape[1] * Number(factor), x.shape[2] * Number(factor)], {
+        resize(x!, [x!.shape[1]! * Number(factor), x!.shape[2]! * Number(factor)], {
           mode: "bilinear",
           alignCorners: corners === "1",
         }),
@@ -114,7 +114,7 @@ const PATTERNS: readonly (readonly [RegExp, (m: (string | undefined)[]) => Case]
     ([, n]) =>
       simple(({ x }) =>
         pad(
-          x,
+          x!,
           [
             [0, 0],
             [Number(n), Number(n)],
@@ -125,11 +125,11 @@ const PATTERNS: readonly (readonly [RegExp, (m: (string | undefined)[]) => Case]
         ),
       ),
   ],
-  [/^leakyrelu(0\d+)$/, ([, slope]) => simple(({ x }) => leakyRelu(x, decimals(slope!)))],
-  [/^relu$/, () => simple(({ x }) => relu(x))],
-  [/^tanh$/, () => simple(({ x }) => tanh(x))],
-  [/^sigmoid$/, () => simple(({ x }) => sigmoid(x))],
-  [/^softmax_ch$/, () => simple(({ x }) => softmax(x, -1))],
+  [/^leakyrelu(0\d+)$/, ([, slope]) => simple(({ x }) => leakyRelu(x!, decimals(slope!)))],
+  [/^relu$/, () => simple(({ x }) => relu(x!))],
+  [/^tanh$/, () => simple(({ x }) => tanh(x!))],
+  [/^sigmoid$/, () => simple(({ x }) => sigmoid(x!))],
+  [/^softmax_ch$/, () => simple(({ x }) => softmax(x!, -1))],
 ];
 
 function caseOf(op: string): Case | undefined {
@@ -162,8 +162,8 @@ export async function checkOps(file: GoldenFile, device: Device, c: Comparison):
           const { y, after: moved = {} as Inputs } = known.run(t);
           const names = [...wanted.keys()];
           const gradients = grad(
-            sum(mul(y, head)),
-            names.map((n) => t[n]),
+            sum(mul(y, head!)),
+            names.map((n) => t[n]!),
           );
           return {
             out: y,
@@ -173,9 +173,9 @@ export async function checkOps(file: GoldenFile, device: Device, c: Comparison):
         },
         op.endsWith("_train") ? "train" : "infer",
       );
-      c.check(`${op}/out`, got.out, toNhwc(stored.get("out")!).data, OUTPUT);
-      for (const [name, x] of wanted) c.check(`${op}/grad/${name}`, got[`grad/${name}`], ours(name, x).data, GRADIENT);
-      for (const [name, x] of after) c.check(`${op}/after/${name}`, got[`after/${name}`], x.data, OUTPUT);
+      c.check(`${op}/out`, got.out!, toNhwc(stored.get("out")!).data, OUTPUT);
+      for (const [name, x] of wanted) c.check(`${op}/grad/${name}`, got[`grad/${name}`]!, ours(name, x).data, GRADIENT);
+      for (const [name, x] of after) c.check(`${op}/after/${name}`, got[`after/${name}`]!, x.data, OUTPUT);
     });
   }
 }

@@ -34,14 +34,14 @@ async function roundingNoise(
       const key = streams.key(trial, i);
       device.write(
         v,
-        start[i].map((w, k) => w * (RandomStreams.uniform(key, k) < 0.5 ? 1 - MOVE : 1 + MOVE)),
+        start[i]!.map((w, k) => w * (RandomStreams.uniform(key, k) < 0.5 ? 1 - MOVE : 1 + MOVE)),
       );
     });
     for (const [name, moved] of Object.entries(await run())) {
-      noise.set(name, Math.max(noise.get(name) ?? 0, norm(Float64Array.from(moved, (m, k) => m - base[name][k]))));
+      noise.set(name, Math.max(noise.get(name) ?? 0, norm(Float64Array.from(moved, (m, k) => m - base[name]![k]!))));
     }
   }
-  weights.forEach((v, i) => device.write(v, start[i]));
+  weights.forEach((v, i) => device.write(v, start[i]!));
   return noise;
 }
 
@@ -65,7 +65,8 @@ export async function checkRounded(
   const noise = usual.failures.length ? await roundingNoise(device, weights, got, run) : undefined;
   if (noise)
     c.notes.push(
-      `${usual.failures.length} tensors beyond the usual tolerance are held against what rounding moves them by; ${usual.failures[0]}`,
+      `${usual.failures.length} tensors beyond the usual tolerance are held against what rounding moves them by; ` +
+        `${usual.failures[0]}`,
     );
   checks((key, want, tolerance, floor = 0) => {
     const scale = Math.max(norm(want), floor);

@@ -12,7 +12,7 @@ export interface Values {
 
 /** x with axis d taken from axis perm[d]. */
 export const permutedTo = (x: Stored, perm: readonly number[]): Values => ({
-  shape: perm.map((d) => x.shape[d]),
+  shape: perm.map((d) => x.shape[d]!),
   data: permuted(x.data, x.shape, perm),
 });
 

@@ -18,7 +18,9 @@ export interface Environment {
 }
 
 let current: Environment | undefined;
-export const setEnvironment = (e: Environment): void => void (current = e);
+export function setEnvironment(e: Environment): void {
+  current = e;
+}
 
 export function environment(): Environment {
   if (!current) throw new Error("no test environment is set");

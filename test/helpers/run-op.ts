@@ -13,14 +13,17 @@ const errors: string[] = [];
 
 /** One raw device for all kernel tests of this process. */
 export function rawDevice(): Promise<{ device: GPUDevice; adapter: GPUAdapter }> {
-  return (shared ??= (async () => {
-    const { gpu } = await environment().gpu();
-    const adapter = (await gpu.requestAdapter())!;
-    const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
-    const device = await adapter.requestDevice({ requiredFeatures: wanted.filter((f) => adapter.features.has(f)) });
-    device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
-    return { device, adapter };
-  })());
+  shared ??= openRaw();
+  return shared;
+}
+
+async function openRaw(): Promise<{ device: GPUDevice; adapter: GPUAdapter }> {
+  const { gpu } = await environment().gpu();
+  const adapter = (await gpu.requestAdapter())!;
+  const wanted: GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups"];
+  const device = await adapter.requestDevice({ requiredFeatures: wanted.filter((f) => adapter.features.has(f)) });
+  device.addEventListener("uncapturederror", (e) => errors.push((e as GPUUncapturedErrorEvent).error.message));
+  return { device, adapter };
 }
 
 const pipelines = new Map<string, GPUComputePipeline>();

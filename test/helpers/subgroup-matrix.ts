@@ -37,7 +37,7 @@ export function emulate(source: string, lanes: number): string {
   let zero = group.z / 65536u;`,
   );
   // A count that a software driver can see is unrolled by it, and compiles for minutes.
-  text = replaced(text, /fn main[^]*/, (main) => main.replaceAll(/for \(var (\w+) = 0u;/g, "for (var $1 = zero;"));
+  text = replaced(text, /fn main[\s\S]*/, (main) => main.replaceAll(/for \(var (\w+) = 0u;/g, "for (var $1 = zero;"));
   text = replaced(
     text,
     /subgroupMatrixLoad<(\w+), (\w+)>\(&\w+, ([^;]*), (\w+)\);/g,

@@ -9,29 +9,29 @@ import { device, noise, tensor, worst } from "../helpers/device.ts";
 
 const test = suite("losses");
 
-const value = async (t: Tensor): Promise<number> => (await (await device()).evaluate(t))[0];
+const value = async (t: Tensor): Promise<number> => (await (await device()).evaluate(t))[0]!;
 const near = (got: number, want: number, by = 1e-6): void =>
   assert.ok(Math.abs(got - want) <= by * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
 
 /** Contextual similarity by plain loops, one image: x, y are lists of points. */
 function similarity(x: number[][], y: number[][], h: number, best: "source" | "target"): number {
-  const centre = y[0].map((_, c) => y.reduce((s, p) => s + p[c], 0) / y.length);
+  const centre = y[0]!.map((_, c) => y.reduce((s, p) => s + p[c]!, 0) / y.length);
   const unit = (p: number[]): number[] => {
-    const q = p.map((v, c) => v - centre[c]);
+    const q = p.map((v, c) => v - centre[c]!);
     const n = Math.max(Math.hypot(...q), 1e-12);
     return q.map((v) => v / n);
   };
   const xs = x.map(unit);
   const ys = y.map(unit);
   const cx = xs.map((p) => {
-    const d = ys.map((q) => 1 - p.reduce((s, v, c) => s + v * q[c], 0));
+    const d = ys.map((q) => 1 - p.reduce((s, v, c) => s + v * q[c]!, 0));
     const least = Math.min(...d) + 1e-5;
     const w = d.map((v) => Math.exp((1 - v / least) / h));
     const sum = w.reduce((a, b) => a + b, 0);
     return w.map((v) => v / sum);
   });
   const maxima =
-    best === "source" ? ys.map((_, j) => Math.max(...cx.map((row) => row[j]))) : cx.map((row) => Math.max(...row));
+    best === "source" ? ys.map((_, j) => Math.max(...cx.map((row) => row[j]!))) : cx.map((row) => Math.max(...row));
   return maxima.reduce((a, b) => a + b, 0) / maxima.length;
 }
 
@@ -43,7 +43,7 @@ const points = (x: Float32Array, n: number): number[][] =>
 
 for (const best of ["source", "target"] as const) {
   for (const bandWidth of [0.1, 0.5]) {
-    test(`contextual similarity agrees with plain loops, best ${best}, h = ${bandWidth}, images of different sizes`, async () => {
+    test(`contextual similarity agrees with plain loops, best ${best}, h = ${bandWidth}, of other sizes`, async () => {
       const x = noise(S * C, 1);
       const y = noise(T * C, 2);
       const got = await value(
@@ -66,7 +66,7 @@ test("a narrow band and a constant picture give finite loss and gradient", async
     const a = tensor(x, [1, 3, 4, C]);
     const b = tensor(noise(S * C, 4), [1, 3, 4, C]);
     const loss = contextual(a, b, { bandWidth: 0.005 });
-    const got = await d.evaluate({ loss, g: grad(loss, [a])[0] });
+    const got = await d.evaluate({ loss, g: grad(loss, [a])[0]! });
     assert.ok([...got.loss, ...got.g].every(Number.isFinite));
   }
 });
@@ -74,9 +74,9 @@ test("a narrow band and a constant picture give finite loss and gradient", async
 test("the contextual loss of several layers is their mean", async () => {
   const [a, b, c, e] = [1, 2, 3, 4].map((seed) => tensor(noise(S * C, seed), [1, 3, 4, C]));
   const [ab, ce, both] = [
-    await value(contextual(a, b)),
-    await value(contextual(c, e)),
-    await value(contextual([a, c], [b, e])),
+    await value(contextual(a!, b!)),
+    await value(contextual(c!, e!)),
+    await value(contextual([a!, c!], [b!, e!])),
   ];
   near(both, (ab + ce) / 2, 1e-6);
 });
@@ -86,7 +86,7 @@ test("binary segmentation is Dice of the sigmoid over the whole batch", async ()
   const t = noise(2 * 16, 2).map((v) => Number(v > 0.3));
   const p = Array.from(z, (v) => 1 / (1 + Math.exp(-v)));
   const sum = (v: ArrayLike<number>): number => Array.from(v).reduce((a, b) => a + b, 0);
-  const want = 1 - (2 * sum(p.map((v, i) => v * t[i])) + 1) / (sum(p) + sum(t) + 1);
+  const want = 1 - (2 * sum(p.map((v, i) => v * t[i]!)) + 1) / (sum(p) + sum(t) + 1);
   const logits = tensor(z, [2, 4, 4, 1]);
   const mask = tensor(t, [2, 4, 4, 1]);
   near(await value(segmentation(logits, mask)), want);
@@ -137,7 +137,7 @@ test("the hint sums layers, and moves student and teacher alike", async () => {
     16 * (await value(hint([a], [b]))) + 64 * (await value(hint([c], [e]))),
   );
   const [ga, gb] = grad(hint([a], [b]), [a, b]);
-  const got = await d.evaluate({ ga, gb });
+  const got = await d.evaluate({ ga: ga!, gb: gb! });
   assert.ok(
     worst(
       got.ga,
@@ -152,8 +152,8 @@ test("the discriminator's loss moves no generator, the generator's does", async 
   const real = tensor(noise(8, 1), [1, 2, 4, 1]);
   const fake = tensor(noise(8, 2), [1, 2, 4, 1]);
   const { own, other } = await d.evaluate({
-    own: grad(adversarial(D, fake), [fake])[0],
-    other: grad(discrimination(D, real, fake), [fake])[0],
+    own: grad(adversarial(D, fake), [fake])[0]!,
+    other: grad(discrimination(D, real, fake), [fake])[0]!,
   });
   assert.ok(other.every((v) => v === 0));
   const f = noise(8, 2);

@@ -16,7 +16,7 @@ const maskOf = ([nx, ny, nz]: Three, inside: (x: number, y: number, z: number) =
   );
 /** A box of voxels from `low` to `high`, both included. */
 const box = (shape: Three, low: Three, high: Three): Uint8Array =>
-  maskOf(shape, (...p) => p.every((v, d) => v >= low[d] && v <= high[d]));
+  maskOf(shape, (...p) => p.every((v, d) => v >= low[d]! && v <= high[d]!));
 const random = (shape: Three, seed: number, part: number): Uint8Array =>
   maskOf(shape, (x, y, z) => uniform(keyOf(seed, "mask"), x + 100 * (y + 100 * z)) < part);
 
@@ -42,10 +42,10 @@ test("the distance transform is the nearest site's distance, on grids of any sha
         if (sites[j])
           best = Math.min(
             best,
-            at(i).reduce((s, v, k) => s + (mm[k] * (v - at(j)[k])) ** 2, 0),
+            at(i).reduce((s, v, k) => s + (mm[k]! * (v - at(j)[k]!)) ** 2, 0),
           );
       if (best === Infinity) assert.is(d[i], Infinity);
-      else close(d[i], best, `seed ${seed}, voxel ${i}:`);
+      else close(d[i]!, best, `seed ${seed}, voxel ${i}:`);
     }
   }
   assert.ok(squaredDistances(new Uint8Array(24), [2, 3, 4], [1, 1, 1]).every((v) => v === Infinity));
@@ -56,18 +56,18 @@ test("a cube's surface: one corner cut off, half of it, and the same seen from o
   const areas = surfelAreas([a, b, c]);
   const corner = Math.hypot(a * b, b * c, a * c) / 8;
   for (let bit = 0; bit < 8; bit++) {
-    close(areas[1 << bit], corner, `corner ${bit}`);
-    close(areas[255 - (1 << bit)], corner, `all but corner ${bit}`);
+    close(areas[1 << bit]!, corner, `corner ${bit}`);
+    close(areas[255 - (1 << bit)]!, corner, `all but corner ${bit}`);
   }
   assert.is(areas[0], 0);
   assert.is(areas[255], 0);
-  close(areas[0b01010101], b * c, "x = ½");
-  close(areas[0b00110011], a * c, "y = ½");
-  close(areas[0b00001111], a * b, "z = ½");
-  close(areas[0b00000011], a * 0.5 * Math.hypot(b, c), "an edge along x");
-  close(areas[0b10000001], 2 * corner, "two opposite corners");
+  close(areas[0b01010101]!, b * c, "x = ½");
+  close(areas[0b00110011]!, a * c, "y = ½");
+  close(areas[0b00001111]!, a * b, "z = ½");
+  close(areas[0b00000011]!, a * 0.5 * Math.hypot(b, c), "an edge along x");
+  close(areas[0b10000001]!, 2 * corner, "two opposite corners");
   // Corners across a face are cut off one by one.
-  close(areas[0b00001001], 2 * corner, "two corners across a face");
+  close(areas[0b00001001]!, 2 * corner, "two corners across a face");
   assert.ok(areas.every((v) => Number.isFinite(v)));
 });
 
@@ -77,10 +77,11 @@ test("the surface of a box is its faces, bevelled at edges and corners", () => {
   const n: Three = [5, 4, 3];
   const solid = box(shape, [3, 2, 1], [7, 5, 3]);
   const { aToB } = surfaceDistances({ a: solid, b: solid, shape, spacingMm: mm });
-  const side = n.map((v, d) => (v - 1) * mm[d]);
-  const faces = 2 * (side[0] * side[1] + side[1] * side[2] + side[0] * side[2]);
+  const side = n.map((v, d) => (v - 1) * mm[d]!);
+  const faces = 2 * (side[0]! * side[1]! + side[1]! * side[2]! + side[0]! * side[2]!);
   const edges =
-    2 * (side[0] * Math.hypot(mm[1], mm[2]) + side[1] * Math.hypot(mm[0], mm[2]) + side[2] * Math.hypot(mm[0], mm[1]));
+    2 *
+    (side[0]! * Math.hypot(mm[1], mm[2]) + side[1]! * Math.hypot(mm[0], mm[2]) + side[2]! * Math.hypot(mm[0], mm[1]));
   close(
     aToB.areasMm2.reduce((s, v) => s + v, 0),
     faces + edges + Math.hypot(mm[0] * mm[1], mm[1] * mm[2], mm[0] * mm[2]),
@@ -104,7 +105,7 @@ function brute({ a, b, shape: [nx, ny, nz], spacingMm }: MaskPair): {
             if (i >= 0 && j >= 0 && k >= 0 && i < nx && j < ny && k < nz && mask[i + nx * (j + ny * k)] !== 0)
               code |= 1 << c;
           }
-          if (code !== 0 && code !== 255) found.push({ at: [x, y, z], area: areas[code] });
+          if (code !== 0 && code !== 255) found.push({ at: [x, y, z], area: areas[code]! });
         }
     return found;
   };
@@ -113,7 +114,7 @@ function brute({ a, b, shape: [nx, ny, nz], spacingMm }: MaskPair): {
   const directed = (from: typeof A, to: typeof A): [number, number][] =>
     from
       .map(({ at, area }): [number, number] => [
-        Math.min(...to.map((q) => Math.hypot(...at.map((v, d) => (v - q.at[d]) * spacingMm[d])))),
+        Math.min(...to.map((q) => Math.hypot(...at.map((v, d) => (v - q.at[d]!) * spacingMm[d]!)))),
         area,
       ])
       .sort((p, q) => p[0] - q[0]);
@@ -126,7 +127,7 @@ for (const [seed, shape, mm, part] of [
   [3, [14, 3, 1], [2, 1, 3], 0.2],
   [4, [5, 5, 5], [1, 2, 3], 0.9],
 ] as [number, Three, Three, number][]) {
-  test(`masks of ${shape.join(" × ")} voxels, ${part} filled: HD95 and surface Dice are those of the definition`, () => {
+  test(`masks of ${shape.join(" × ")} voxels, ${part} filled: HD95 and surface Dice are as they are defined`, () => {
     const pair: MaskPair = { a: random(shape, seed, part), b: random(shape, seed + 100, part), shape, spacingMm: mm };
     const want = brute(pair);
     const got = surfaceDistances(pair);

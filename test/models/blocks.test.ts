@@ -16,10 +16,10 @@ const moments = (x: Float32Array): { mean: number[]; variance: number[] } => {
   const of = (f: (v: number, c: number) => number): number[] =>
     Array.from({ length: C }, (_, c) => x.reduce((s, v, i) => s + (i % C === c ? f(v, c) : 0), 0) / PIXELS);
   const mean = of((v) => v);
-  return { mean, variance: of((v, c) => (v - mean[c]) ** 2) };
+  return { mean, variance: of((v, c) => (v - mean[c]!) ** 2) };
 };
 const normalized = (x: Float32Array, mean: ArrayLike<number>, variance: ArrayLike<number>): number[] =>
-  Array.from(x, (v, i) => (v - mean[i % C]) / Math.sqrt(variance[i % C] + 1e-5));
+  Array.from(x, (v, i) => (v - mean[i % C]!) / Math.sqrt(variance[i % C]! + 1e-5));
 
 /** A batch norm of gain 1, trained on two batches; the running statistics it should have. */
 async function trained(): Promise<{ bn: BatchNorm2d; mean: number[]; variance: number[] }> {
@@ -35,8 +35,8 @@ async function trained(): Promise<{ bn: BatchNorm2d; mean: number[]; variance: n
     const { y } = await step.read();
     const m = moments(x);
     assert.ok(worst(y, normalized(x, m.mean, m.variance)) < 1e-6);
-    mean = mean.map((r, c) => 0.9 * r + 0.1 * m.mean[c]);
-    variance = variance.map((r, c) => 0.9 * r + (0.1 * m.variance[c] * PIXELS) / (PIXELS - 1));
+    mean = mean.map((r, c) => 0.9 * r + 0.1 * m.mean[c]!);
+    variance = variance.map((r, c) => 0.9 * r + (0.1 * m.variance[c]! * PIXELS) / (PIXELS - 1));
   }
   return { bn, mean, variance };
 }
@@ -77,7 +77,7 @@ test("batch norm called twice in a step moves its statistics twice, in order", a
   assert.ok(
     worst(
       await d.read(bn.runningMean),
-      a.map((v, c) => 0.9 * 0.1 * v + 0.1 * b[c]),
+      a.map((v, c) => 0.9 * 0.1 * v + 0.1 * b[c]!),
     ) < 1e-6,
   );
 });
@@ -131,14 +131,14 @@ test("VGG19 sees grey images as three channels normalised by ImageNet's statisti
   const want = [0, 0.5, 1].flatMap((v) => [(v - 0.485) / 0.229, (v - 0.456) / 0.224, (v - 0.406) / 0.225]);
   assert.ok(worst(got, want) < 1e-6);
   const colour = await d.evaluate(imagenetInput(tensor([-1, 0, 1], [1, 1, 1, 3])));
-  assert.ok(worst(colour, [want[0], want[4], want[8]]) < 1e-6);
+  assert.ok(worst(colour, [want[0]!, want[4]!, want[8]!]) < 1e-6);
 });
 
 test("without weights, VGG19's features keep the scale of the image through its depth", async () => {
   const d = await device();
   const vgg = new Vgg19({ width: 16 }).initialize(new RandomStreams(1), "F");
   const [a, , c] = vgg.forward(image(1, 32, 32));
-  const { x, y } = await d.evaluate({ x: a, y: c });
+  const { x, y } = await d.evaluate({ x: a!, y: c! });
   const rms = (v: ArrayLike<number>): number => Math.sqrt(Array.from(v).reduce((s, u) => s + u * u, 0) / v.length);
   for (const v of [x, y]) assert.ok(rms(v) > 0.3 && rms(v) < 6, `the root mean square is ${rms(v)}`);
 });

@@ -28,10 +28,10 @@ const namesOf = (network: NamedForPyTorch): ReadonlyMap<Variable, string> =>
   new Map(foreignNames(network).map(({ variable, name }) => [variable, name]));
 const small = (): UNet => new UNet({ width: 2, depth: 1 }).initialize(new RandomStreams(1));
 
-test("norms, biases and layouts fold into the ops that PyTorch's export has; every node's inputs come before it", () => {
+test("norms, biases and layouts fold into the ops of PyTorch's export; a node's inputs come before it", () => {
   const net = small();
   const model = exportOnnx(
-    ({ x }) => ({ logits: net.forward(x).logits }),
+    ({ x }) => ({ logits: net.forward(x!).logits }),
     { x: [1, 8, 8, 1] },
     { names: namesOf(net) },
   );
@@ -47,13 +47,13 @@ test("norms, biases and layouts fold into the ops that PyTorch's export has; eve
   }
   assert.ok(known.has("logits"));
   assert.equal(model.inputs, [{ name: "x", type: "f32", shape: ["batch", 1, 8, 8] }]);
-  assert.equal(model.nodes[0].inputs, ["x", "inc.conv.conv.0.weight", "inc.conv.conv.0.bias"]);
+  assert.equal(model.nodes[0]!.inputs, ["x", "inc.conv.conv.0.weight", "inc.conv.conv.0.bias"]);
 });
 
 test("a filter stands as [K, C, R, S]", () => {
   const net = small();
-  const model = exportOnnx(({ x }) => ({ y: net.forward(x).logits }), { x: [1, 8, 8, 1] }, { names: namesOf(net) });
-  const { weight } = net.down[0].conv1;
+  const model = exportOnnx(({ x }) => ({ y: net.forward(x!).logits }), { x: [1, 8, 8, 1] }, { names: namesOf(net) });
+  const { weight } = net.down[0]!.conv1;
   const w = model.initializers.find((t) => t.name === "down1.mpconv.1.conv.0.weight")!;
   assert.equal(w.shape, [2, 2, 3, 3]);
   const ours = weight.initialData();
@@ -67,18 +67,18 @@ test("weights that an optimizer has gathered keep their own names and values", (
   const values = new Map(net.parameters().map((v) => [v, Float32Array.from(v.initialData(), (w) => w + 1)]));
   arenaOf(net.parameters(), "arena");
   const model = exportOnnx(
-    ({ x }) => ({ logits: net.forward(x).logits }),
+    ({ x }) => ({ logits: net.forward(x!).logits }),
     { x: [1, 8, 8, 1] },
     { names: namesOf(net), values: (v) => values.get(v) ?? v.initialData() },
   );
   const bias = model.initializers.find((t) => t.name === "up1.conv.conv.3.bias")!;
-  assert.equal(Array.from(bias.data), Array.from(values.get(net.up[0].conv2.bias!)!));
+  assert.equal(Array.from(bias.data), Array.from(values.get(net.up[0]!.conv2.bias!)!));
   assert.is(model.initializers.filter((t) => t.name.includes("arena")).length, 0);
 });
 
 test("the batch is free only where nothing depends on it", () => {
   const batchOf = (f: (x: Tensor) => Tensor): number | string =>
-    exportOnnx(({ x }) => ({ y: f(x) }), { x: [4, 6, 6, 2] }).inputs[0].shape[0];
+    exportOnnx(({ x }) => ({ y: f(x!) }), { x: [4, 6, 6, 2] }).inputs[0]!.shape[0]!;
   assert.is(
     batchOf((x) => leakyRelu(mean(x, [1, 2]))),
     "batch",
@@ -98,7 +98,7 @@ test("the batch is free only where nothing depends on it", () => {
 });
 
 test("what has no form in ONNX is one clear error", () => {
-  const of = (f: (x: Tensor) => Tensor) => () => exportOnnx(({ x }) => ({ y: f(x) }), { x: [1, 4, 4, 1] });
+  const of = (f: (x: Tensor) => Tensor) => () => exportOnnx(({ x }) => ({ y: f(x!) }), { x: [1, 4, 4, 1] });
   assert.throws(
     of((x) =>
       pad(
@@ -167,9 +167,9 @@ test("the file is protocol buffers, field by field", () => {
     "4001" +
     "4002" +
     "a00107";
-  const graph =
-    `0a${(node.length / 2).toString(16)}${node}` + "120167" + "2a0d" + "0801" + "1001" + "420177" + "4a0400000040";
-  assert.ok(hex.startsWith("0808" + "120170" + "1a0131" + "3a"), hex);
+  const length = (node.length / 2).toString(16);
+  const graph = ["0a", length, node, "120167", "2a0d", "0801", "1001", "420177", "4a0400000040"].join("");
+  assert.ok(hex.startsWith(["0808", "120170", "1a0131", "3a"].join("")), hex);
   assert.ok(hex.includes(graph), hex);
   assert.ok(hex.endsWith("42040a001012"), hex);
 });

@@ -121,8 +121,8 @@ test("batch norm starts with gains N(1, 0.02²), biases 0, running mean 0 and va
 
 test("VGG19 without a file starts He-normal with biases 0", () => {
   const vgg = new Vgg19({ width: 16 }).initialize(new RandomStreams(3), "F");
-  near(statistics(vgg.convs[4].weight).deviation, Math.sqrt(2 / (9 * 32)), 2e-3);
-  assert.is(statistics(vgg.convs[4].bias!).farthest, 0);
+  near(statistics(vgg.convs[4]!.weight).deviation, Math.sqrt(2 / (9 * 32)), 2e-3);
+  assert.is(statistics(vgg.convs[4]!.bias!).farthest, 0);
 });
 
 test("initial values depend on seed and name, not on what else was drawn", () => {

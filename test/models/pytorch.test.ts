@@ -208,7 +208,8 @@ test("missing, surplus, misshapen and non-finite tensors are one error that name
       d.set("model.5.bias", { shape: [9], data: new Float32Array(9) });
       d.set("model.8.bias", { shape: [16], data: Float32Array.of(NaN, Infinity, ...new Array(14).fill(0)) });
     }),
-    "the weights are not those of this network: missing model.2.bias; surplus model.99.weight; model.5.bias is [9], needed is [8]; model.8.bias has 2 non-finite values of 16",
+    "the weights are not those of this network: missing model.2.bias; surplus model.99.weight; " +
+      "model.5.bias is [9], needed is [8]; model.8.bias has 2 non-finite values of 16",
   );
 });
 

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
+  type Case,
   findSplits,
   loadCase,
   loadImageSlices,
@@ -34,7 +35,7 @@ const image = writeNifti(
 );
 const maskOf = (...values: number[]): Uint8Array =>
   writeNifti(
-    new Uint8Array(384).map((_, i) => (i > 100 && i < 200 ? values[i % values.length] : 0)),
+    new Uint8Array(384).map((_, i) => (i > 100 && i < 200 ? values[i % values.length]! : 0)),
     volume,
   );
 const mask = maskOf(1);
@@ -59,7 +60,7 @@ const fails = async (run: () => Promise<unknown>, message: RegExp): Promise<void
   }
   assert.unreachable("nothing was thrown");
 };
-const first = async (path: string) => (await scanDataset(path)).cases[0];
+const first = async (path: string): Promise<Case> => (await scanDataset(path)).cases[0]!;
 
 const layouts: [kind: string, files: Record<string, Uint8Array>][] = [
   [
@@ -103,7 +104,7 @@ for (const [kind, files] of layouts) {
     );
     await surveyCases(set.cases);
     assert.is(
-      (await loadCase(set.cases[0])).mask.reduce((s, v) => s + v, 0),
+      (await loadCase(set.cases[0]!)).mask.reduce((s, v) => s + v, 0),
       99,
     );
   });
@@ -179,7 +180,7 @@ test("a mask of several labels needs a choice", async () => {
   assert.not(
     (await loadCase(files, { labels: [3], onWarning: (w) => void warnings.push(w) })).mask.some((v) => v !== 0),
   );
-  assert.match(warnings[0], /holds no label 3, only 1, 2, 4/);
+  assert.match(warnings[0]!, /holds no label 3, only 1, 2, 4/);
   const soft = writeNifti(
     new Float32Array(384).map((_, i) => (i % 3) / 2),
     volume,
@@ -247,7 +248,7 @@ test("a set whose masks are all empty is refused; one empty mask is a warning", 
     onProgress: (p) => void seen.push(`${p.id} ${p.done}/${p.total}`),
   });
   assert.ok(set.count > 0 && set.origins.every((o) => o.id === "b"));
-  assert.match(warnings[0], /the mask is empty/);
+  assert.match(warnings[0]!, /the mask is empty/);
   assert.equal(seen, ["a 1/2", "b 2/2"]);
 });
 
@@ -261,7 +262,7 @@ test("a phantom written as NIfTI comes back as the same slices", async () => {
   assert.equal(back.image.data, c.image.data);
   assert.equal(back.mask, c.mask);
   const [survey] = await surveyCases((await scanDataset(path)).cases);
-  assert.ok(Math.abs(survey.shortSideMm - 330) < 1e-3);
+  assert.ok(Math.abs(survey!.shortSideMm - 330) < 1e-3);
 });
 
 test("splits are found in the folder, or beside it when they name its cases", async () => {
@@ -313,8 +314,8 @@ testWith(
 testWith(test, ["data/chaos-t2spir-mr"], "a real multi-label set asks for a label", async () => {
   const set = await scanDataset(sharedPath("data/chaos-t2spir-mr"));
   assert.equal([set.cases.length, set.layout.kind], [8, "prefix"]);
-  await fails(() => loadCase(set.cases[0]), /holds 4 labels \(1, 2, 3, 4\)/);
-  const liver = await loadCase(set.cases[0], { labels: [1] });
+  await fails(() => loadCase(set.cases[0]!), /holds 4 labels \(1, 2, 3, 4\)/);
+  const liver = await loadCase(set.cases[0]!, { labels: [1] });
   assert.is(
     liver.mask.reduce((s, v) => s + v, 0),
     153742,

@@ -21,7 +21,9 @@ declare global {
 export async function runInPage(files: Parameters<typeof runFilesQuietly>[0]): Promise<void> {
   // Messages are numbered by their order here: awaiting the last means that all have arrived.
   let told: Promise<unknown> = Promise.resolve();
-  const tell = (message: Message): void => void (told = told.then(() => globalThis.tellRunner?.(message)));
+  const tell = (message: Message): void => {
+    told = told.then(() => globalThis.tellRunner?.(message));
+  };
   const show = (line: string): void => {
     document.getElementById("log")!.append(`${line}\n`);
     tell({ line });

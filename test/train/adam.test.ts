@@ -36,10 +36,10 @@ for (const amsgrad of [false, true]) {
       const bb = x.slice(7).reduce((p, q) => p + q * q, 0);
       const g = x.map((e, i) => (i < 7 ? 2 * s * bb : 2 * s * s * e) + 0.01 * e);
       for (let i = 0; i < x.length; i++) {
-        m[i] = 0.5 * m[i] + 0.5 * g[i];
-        v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
-        w[i] = Math.max(w[i], v[i]);
-        x[i] -= ((0.05 / (1 - 0.5 ** t)) * m[i]) / (Math.sqrt((amsgrad ? w[i] : v[i]) / (1 - 0.999 ** t)) + 1e-8);
+        m[i] = 0.5 * m[i]! + 0.5 * g[i]!;
+        v[i] = 0.999 * v[i]! + 0.001 * g[i]! * g[i]!;
+        w[i] = Math.max(w[i]!, v[i]!);
+        x[i]! -= ((0.05 / (1 - 0.5 ** t)) * m[i]!) / (Math.sqrt((amsgrad ? w[i]! : v[i]!) / (1 - 0.999 ** t)) + 1e-8);
       }
     }
     assert.ok(worst(await d.read(a), x.slice(0, 7)) < 1e-5);
@@ -52,7 +52,7 @@ test("a parameter that is reshaped before use still gets its gradient", async ()
   const d = await device();
   const w = new Variable([2, 3], [1, 2, 3, 4, 5, 6], { name: "w" });
   const adam = new Adam([w], { rate: 1 });
-  using p = await d.compile(() => ({ g: adam.gradients(sum(square(reshape(w.value, [3, 2]))))[0] }));
+  using p = await d.compile(() => ({ g: adam.gradients(sum(square(reshape(w.value, [3, 2]))))[0]! }));
   p.run();
   assert.equal([...(await p.read()).g], [2, 4, 6, 8, 10, 12]);
 });
@@ -94,7 +94,7 @@ test("a gradient that is not finite moves nothing, and the next one goes on as i
     const norm = (await p.read()).norm[0];
     assert.is(Number.isFinite(norm), values.every(Number.isFinite));
     if (!values.every(Number.isFinite)) continue;
-    assert.ok(Math.abs(norm - Math.hypot(...values)) < 1e-5);
+    assert.ok(Math.abs(norm! - Math.hypot(...values)) < 1e-5);
     q.run({ g: values });
   }
   assert.equal([...(await d.read(spoiled.w))], [...(await d.read(clean.w))]);
@@ -142,7 +142,7 @@ test("gradients of several runs make one update, of their mean", async () => {
         many.adam.steps <= 3,
       );
     }
-    q.run({ g: Float32Array.from([0, 1, 2], (i) => (round[0][i] + round[1][i] + round[2][i]) / 3) });
+    q.run({ g: Float32Array.from([0, 1, 2], (i) => (round[0]![i]! + round[1]![i]! + round[2]![i]!) / 3) });
   }
   assert.ok(worst(await d.read(many.w), [...(await d.read(one.w))]) < 1e-6);
 });
@@ -160,7 +160,7 @@ test("a scaled loss gives the same updates, and an overflow halves the scale", a
     [4, -5, 6],
   ]) {
     p.run({ g: Float32Array.from(g) });
-    if (g[0] < 1e30) q.run({ g: Float32Array.from(g) });
+    if (g[0]! < 1e30) q.run({ g: Float32Array.from(g) });
   }
   assert.ok(worst(await d.read(scaled.w), [...(await d.read(plain.w))]) < 1e-6);
   assert.is((await d.read(control))[4], 2 ** 15);
@@ -175,7 +175,7 @@ test("the moving average follows the parameters, and stands for them where asked
   for (let i = 0; i < 4; i++) {
     p.run({ g: Float32Array.from([1, -1, 2]) });
     const now = await d.read(w);
-    average.forEach((a, k) => (average[k] = 0.5 * a + 0.5 * now[k]));
+    average.forEach((a, k) => (average[k] = 0.5 * a + 0.5 * now[k]!));
   }
   shown.run();
   const values = await shown.read();

@@ -53,7 +53,7 @@ const same = (got: ArrayLike<number>, want: ArrayLike<number>, what: string): vo
     what,
   );
 const largest = (got: ArrayLike<number>, want: ArrayLike<number>): number =>
-  Array.from(got).reduce((most, v, i) => Math.max(most, Math.abs(v - want[i])), 0);
+  Array.from(got).reduce((most, v, i) => Math.max(most, Math.abs(v - want[i]!)), 0);
 
 /** Slices [n, s, s] whose pixel (row, column) is the one `from` names. */
 const rearranged = (
@@ -63,7 +63,7 @@ const rearranged = (
 ): Float32Array =>
   Float32Array.from({ length: x.length }, (_, i) => {
     const [row, column] = from(Math.floor(i / s) % s, i % s);
-    return x[Math.floor(i / (s * s)) * s * s + row * s + column];
+    return x[Math.floor(i / (s * s)) * s * s + row * s + column]!;
   });
 
 for (const s of [32, 64]) {
@@ -135,12 +135,12 @@ test("drawn transforms agree with f64 loops, image, mask and what is outside", a
       );
       want.image.forEach((v, p) => {
         // Towards the air outside a slice changes not by a tenth from pixel to pixel but by up to 2.
-        const off = Math.abs(got.image[i * px + p] - v);
+        const off = Math.abs(got.image[i * px + p]! - v);
         assert.ok(off < (want.rim[p] ? 5e-5 : 1e-5), `${[n, h, w]} slice ${i} at ${p}: off by ${off}`);
       });
       want.mask.forEach((v, p) => {
         // Half-way between two pixels rounding decides.
-        if (want.tie[p] < 1e-4) near++;
+        if (want.tie[p]! < 1e-4) near++;
         else assert.is(got.mask[i * px + p], v, `mask of slice ${i} at ${p}`);
       });
     }
@@ -171,9 +171,9 @@ test("image and mask move together: outline on outline", async () => {
     let area = 0;
     let moved = 0;
     for (let p = k * px; p < (k + 1) * px; p++) {
-      area += got.mask[p];
+      area += got.mask[p]!;
       if (got.mask[p] !== mask[p]) moved++;
-      if (got.image[p] > 0 !== got.mask[p] > 0.5) wrong++;
+      if (got.image[p]! > 0 !== got.mask[p]! > 0.5) wrong++;
     }
     assert.ok(area > 300 && moved > 5, `slice ${k}: ${area} pixels, ${moved} of another class than before`);
     assert.ok(wrong <= 20, `slice ${k}: ${wrong} pixels of the outline differ`);
@@ -217,7 +217,7 @@ test("a field is 0 where its points are, never above the largest, smooth, and th
     program.run({ elastic });
     const { field } = await program.read();
     const at = (slice: number, axis: number, row: number, column: number): number =>
-      field[((slice * 2 + axis) * s + row) * s + column];
+      field[((slice * 2 + axis) * s + row) * s + column]!;
     let most = 0;
     let bend = 0;
     let off = 0;
@@ -227,7 +227,7 @@ test("a field is 0 where its points are, never above the largest, smooth, and th
         for (const axis of [0, 1]) {
           assert.is(Math.abs(at(0, axis, row, column)), 0);
           most = Math.max(most, Math.abs(at(1, axis, row, column)));
-          off = Math.max(off, Math.abs(at(1, axis, row, column) - want[axis]));
+          off = Math.max(off, Math.abs(at(1, axis, row, column) - want[axis]!));
           if (column > 1)
             bend = Math.max(
               bend,
@@ -287,7 +287,7 @@ test("a step sees augmented batches, and without transforms the batches themselv
       const b = seen(inputs);
       return { all: sum(mul(b.xC, b.xM)), y: sum(mul(b.yC, b.yM)) };
     },
-    { xC, yC, xM, yM },
+    { xC: xC!, yC: yC!, xM: xM!, yM: yM! },
   );
   assert.not.match(String(plain.explain()), /gather-taps/);
 });
@@ -304,7 +304,7 @@ test("in a step of CMEDL every slice is sampled once, whoever reads it", async (
   const { xC, yC, xM, yM } = batches.shapes;
   using plain = await d.compile(
     (batch) => cmedl.step(batch as unknown as Batch),
-    { xC, yC, xM, yM },
+    { xC: xC!, yC: yC!, xM: xM!, yM: yM! },
     { mode: "train" },
   );
   const kernels = (text: string): number =>

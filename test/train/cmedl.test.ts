@@ -18,7 +18,7 @@ const batch = { xC: noise(2 * SIZE * SIZE, 1), yC: mask(2), xM: noise(2 * SIZE *
 /** Names of the losses that a step with these weights gives, all of them finite. */
 async function lossesOf(
   cmedl: Regime,
-  f: (batch: Batch) => Record<string, Tensor> = cmedl.steps[0],
+  f: (batch: Batch) => Record<string, Tensor> = cmedl.steps[0]!,
 ): Promise<string[]> {
   using program = await (await device()).compile(f, shapes, { mode: "train" });
   program.run(batch);
@@ -79,7 +79,7 @@ async function movedBy(cmedl: Regime, f: (batch: Batch) => Record<string, Tensor
   const moved: string[] = [];
   for (const [name, parameters, values] of before) {
     const now = await d.readAll(parameters);
-    if (now.some((v, i) => v.some((u, k) => u !== values[i][k]))) moved.push(name);
+    if (now.some((v, i) => v.some((u, k) => u !== values[i]![k]))) moved.push(name);
   }
   return moved;
 }
@@ -149,7 +149,7 @@ test("the CT-only baseline lowers its Dice loss", async () => {
   );
   const run = async (): Promise<number> => {
     program.run({ xC: batch.yC.map((v) => 2 * v - 1), yC: batch.yC });
-    return (await program.read()).diceCT[0];
+    return (await program.read()).diceCT![0]!;
   };
   const first = await run();
   for (let i = 0; i < 60; i++) await run();

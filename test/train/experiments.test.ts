@@ -73,12 +73,12 @@ test("a budget becomes the largest equal number of steps that fits", () => {
     [4000, 50],
     [600, 1000],
   ]) {
-    const length = lengthFor(seconds, costs, round);
-    assert.ok(total(length) <= seconds, `${JSON.stringify(length)} takes ${total(length)} of ${seconds} s`);
-    assert.ok(length.epochs >= 10 && length.steps <= round);
+    const length = lengthFor(seconds!, costs, round!);
+    assert.ok(total(length) <= seconds!, `${JSON.stringify(length)} takes ${total(length)} of ${seconds} s`);
+    assert.ok(length.epochs >= 10 && length.steps <= round!);
     const more =
-      length.steps < round ? { ...length, steps: length.steps + 1 } : { ...length, epochs: length.epochs + 1 };
-    assert.ok(total(more) > seconds, `${JSON.stringify(more)} would fit too`);
+      length.steps < round! ? { ...length, steps: length.steps + 1 } : { ...length, epochs: length.epochs + 1 };
+    assert.ok(total(more) > seconds!, `${JSON.stringify(more)} would fit too`);
   }
 });
 

@@ -18,7 +18,7 @@ function simulate(pool: ImagePool, steps: number): number[][] {
   for (let n = 0; n < 2 * steps; n++) {
     const image = Array.from(batch(n >> 1).subarray((n & 1) * SIZE, ((n & 1) + 1) * SIZE));
     const { slot, old } = pool.choice(n);
-    given.push(old ? store[slot!] : image);
+    given.push(old ? store[slot!]! : image);
     if (slot !== null) store[slot] = image;
   }
   return given;
@@ -82,7 +82,7 @@ test("a pool of none gives the images themselves, detached", async () => {
   const pool = new ImagePool(0, [H, W, 1], 1);
   const x = tensor(batch(0), [2, H, W, 1]);
   const y = pool.exchange(x);
-  const got = await d.evaluate({ y, g: grad(sum(square(y)), [x])[0] });
+  const got = await d.evaluate({ y, g: grad(sum(square(y)), [x])[0]! });
   assert.equal([...got.y], [...batch(0)]);
   assert.ok(got.g.every((v) => v === 0));
   assert.is(pool.store, undefined);
@@ -93,13 +93,13 @@ test("nothing flows back through a pool", async () => {
   const pool = new ImagePool(2, [H, W, 1], 1);
   using program = await d.compile(
     ({ x }): Record<string, Tensor> => ({
-      g: grad(sum(square(mul(concat([pool.exchange(x), pool.exchange(x)], 0), 3))), [x])[0],
+      g: grad(sum(square(mul(concat([pool.exchange(x), pool.exchange(x)], 0), 3))), [x])[0]!,
     }),
     { x: [2, H, W, 1] },
     { mode: "train" },
   );
   program.run({ x: batch(0) });
-  assert.ok((await program.read()).g.every((v) => v === 0));
+  assert.ok((await program.read()).g!.every((v) => v === 0));
 });
 
 test("images of another size are refused with both sizes", async () => {

@@ -103,7 +103,9 @@ async function course(
         found.reports.push(r);
         if (r.steps === until) stop.abort();
       },
-      save: async (b) => void (bytes = b),
+      save: async (b) => {
+        bytes = b;
+      },
     },
     stop.signal,
   );
@@ -118,7 +120,7 @@ async function course(
 async function values(device: Device, regime: Regime): Promise<Map<string, Float32Array>> {
   const all: [string, Variable][] = [...regime.variables()].filter(([path]) => /(weight|bias)$/.test(path));
   const data = await device.readAll(all.map(([, v]) => v));
-  return new Map(all.map(([path], i) => [path, Float32Array.from(data[i])]));
+  return new Map(all.map(([path], i) => [path, Float32Array.from(data[i]!)]));
 }
 
 const REAL = "data/sts-ct-mr-tumour";
@@ -136,8 +138,11 @@ async function load(): Promise<Sets> {
 let sets: Promise<Sets> | undefined;
 
 for (const [preset, has, hasNot, more = {}] of rows) {
-  test(`${preset} on ${isReal ? "real CT and MR" : "discs"}: losses are finite, its networks move and no others, a resume goes on bit for bit`, async () => {
-    const both = await (sets ??= load());
+  const images = isReal ? "real CT and MR" : "discs";
+  const holds = "losses are finite, its networks move and no others, a resume goes on bit for bit";
+  test(`${preset} on ${images}: ${holds}`, async () => {
+    sets ??= load();
+    const both = await sets;
     const straight = await course(both, preset, more);
     assert.is(straight.reports.length, STEPS);
     const names = new Set(straight.reports.flatMap((r) => Object.keys(r.losses)));

@@ -45,7 +45,9 @@ async function course(until: number, from?: Checkpoint, make: Make = tinyCmedl):
         if (r.steps === until && until < STEPS * EPOCHS) controller.abort();
       },
       onEpoch: (r) => void found.dice.push(r.validation!.dice.mean),
-      save: async (bytes) => void (found.checkpoint = bytes),
+      save: async (bytes) => {
+        found.checkpoint = bytes;
+      },
     },
     controller.signal,
   );
@@ -94,7 +96,7 @@ for (const [name, segmentor] of Object.entries(dropping)) {
 test("a checkpoint of one changed byte is refused", async () => {
   const { checkpoint } = await first();
   const bytes = checkpoint!.slice();
-  bytes[bytes.length - 5] ^= 1;
+  bytes[bytes.length - 5]! ^= 1;
   await readCheckpoint(bytes, "run/x.safetensors").then(
     () => assert.unreachable(),
     (e: Error) => assert.match(e.message, /run\/x\.safetensors: data: differs from its own digest/),

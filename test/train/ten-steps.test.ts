@@ -27,8 +27,8 @@ test("ten steps of CMEDL give finite losses, and the same bits wherever they run
     const losses = await step.read();
     if (s === 0) names.push(...Object.keys(losses).sort());
     for (const name of names) {
-      assert.ok(Number.isFinite(losses[name][0]), `${name} of step ${s} is ${losses[name][0]}`);
-      bits.push(losses[name][0]);
+      assert.ok(Number.isFinite(losses[name]![0]), `${name} of step ${s} is ${losses[name]![0]}`);
+      bits.push(losses[name]![0]!);
     }
   }
   assert.is(step.stats().submits, 10);

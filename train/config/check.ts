@@ -84,10 +84,11 @@ function readVariant(kinds: Readonly<Record<string, Fields>>, value: unknown, ba
   const { kind = base.kind, ...rest } = value;
   if (typeof kind !== "string" || !Object.hasOwn(kinds, kind))
     throw new ConfigError([...path, "kind"], `is ${shown(kind)}`, `give one of ${Object.keys(kinds).join(", ")}`);
-  const missing = Object.keys(kinds[kind]).find((f) => rest[f] === undefined && kind !== base.kind);
+  const fields = kinds[kind]!;
+  const missing = Object.keys(fields).find((f) => rest[f] === undefined && kind !== base.kind);
   if (missing !== undefined)
-    throw new ConfigError([...path, missing], "is missing", `a ${kind} has ${Object.keys(kinds[kind]).join(" and ")}`);
-  return { kind, ...merged(kinds[kind], rest, base, path) };
+    throw new ConfigError([...path, missing], "is missing", `a ${kind} has ${Object.keys(fields).join(" and ")}`);
+  return { kind, ...merged(fields, rest, base, path) };
 }
 
 function unknownKey(path: Path, fields: Fields): ConfigError {
@@ -109,7 +110,7 @@ function elsewhere(name: string): string | undefined {
     ? name
     : nearest(
         name,
-        all.map((p) => p[p.length - 1]),
+        all.map((p) => p[p.length - 1]!),
       );
   return (exact ?? all.find((p) => p[p.length - 1] === near))?.join(".");
 }
@@ -131,15 +132,16 @@ export function nodeAt(path: Path): Node {
   let node: Node | undefined;
   for (const [i, name] of path.entries()) {
     if (!Object.hasOwn(fields, name)) throw unknownKey(path.slice(0, i + 1), fields);
-    node = fields[name];
-    fields = isGroup(node)
-      ? node.fields
-      : isVariants(node)
-        ? (Object.assign({}, ...Object.values(node.variants)) as Fields)
-        : {};
+    node = fields[name]!;
+    fields = fieldsBelow(node);
   }
   if (!node) throw new ConfigError(path, "names no field", "give one, such as optimization.batch");
   return node;
+}
+
+function fieldsBelow(node: Node): Fields {
+  if (isGroup(node)) return node.fields;
+  return isVariants(node) ? (Object.assign({}, ...Object.values(node.variants)) as Fields) : {};
 }
 
 /** The candidate that differs least, if it is near enough for a slip of the keyboard. */
@@ -148,7 +150,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   const ranked = candidates
     .map((c) => ({ c, d: distance(word.toLowerCase(), c.toLowerCase()) }))
     .sort((a, b) => a.d - b.d);
-  return ranked.length && ranked[0].d <= most ? ranked[0].c : undefined;
+  const [best] = ranked;
+  return best && best.d <= most ? best.c : undefined;
 }
 
 /** Letters to put in, take out, change or swap with the next. */
@@ -157,13 +160,13 @@ function distance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+      row[j] = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        row[j] = Math.min(row[j], rows[i - 2][j - 2] + 1);
+        row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1);
     }
     rows.push(row);
   }
-  return rows[a.length][b.length];
+  return rows[a.length]![b.length]!;
 }
 
 export function shown(value: unknown): string {

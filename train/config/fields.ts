@@ -101,7 +101,7 @@ export const orNull = <T>(field: Field<T>, value: T | null = null): Field<T | nu
 export const listOf = <T>(item: Field<T>, value: readonly T[], length: Range, says: string): Field<readonly T[]> => ({
   says,
   default: value,
-  expects: `a list [a, b, …]${length.from === undefined ? "" : ` of ${length.from} to ${length.to} values`}, each ${item.expects} and none twice`,
+  expects: `a list [a, b, …]${lengthText(length)}, each ${item.expects} and none twice`,
   accepts: (v) =>
     Array.isArray(v) && within(v.length, length) && v.every((x) => item.accepts(x)) && new Set(v).size === v.length,
 });
@@ -135,6 +135,8 @@ export const defaultsOf = <F extends Fields>(fields: F): ValueOf<F> =>
 
 const within = (v: number, { from = -Infinity, to = Infinity, above = -Infinity, below = Infinity }: Range): boolean =>
   v >= from && v <= to && v > above && v < below;
+
+const lengthText = ({ from, to }: Range): string => (from === undefined ? "" : ` of ${from} to ${to} values`);
 
 function rangeText({ from, to, above, below }: Range): string {
   if (from !== undefined && to !== undefined) return from === to ? ` of ${from}` : ` from ${from} to ${to}`;

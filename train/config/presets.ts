@@ -148,8 +148,7 @@ export const presetConfig = (name: string, ...overrides: readonly unknown[]): Tr
     overrides.map((value) => ({ value, locate: (error) => error })),
   );
 
-const gives = (value: unknown, [name, ...rest]: Path): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  Object.hasOwn(value, name) &&
-  (rest.length === 0 || gives((value as Record<string, unknown>)[name], rest));
+function gives(value: unknown, [name, ...rest]: Path): boolean {
+  if (name === undefined || typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return false;
+  return rest.length === 0 || gives((value as Record<string, unknown>)[name], rest);
+}

@@ -4,7 +4,8 @@
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
 import { HINT_LEVELS } from "../../models/segmentor.ts";
 import { PAPER_TAPS } from "../../models/vgg.ts";
-import { SEGMENTORS } from "../../models/zoo.ts";
+import { SEGMENTORS, segmentorRow } from "../../models/zoo.ts";
+import type { SegmentorRow } from "../../models/zoo-row.ts";
 import { REGIMES } from "../regimes/registry.ts";
 import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./fields.ts";
 import { WEIGHT_FIELDS } from "./weights.ts";
@@ -28,14 +29,14 @@ const intensity = (value: IntensityRule, says: string) =>
   variants<IntensityRule>(
     {
       window: {
-        low: number(0, {}, "What becomes −1, in the image's unit: HU for CT"),
-        high: number(0, {}, "What becomes 1"),
+        low: number(0, {}, "Value that becomes −1, in the image's unit: HU for CT"),
+        high: number(0, {}, "Value that becomes 1"),
       },
       percentile: {
         percentile: number(
           0,
           { above: 50, to: 100 },
-          "What becomes 1; 0 becomes −1, or the mirrored percentile where that is negative",
+          "Percentile that becomes 1; the value 0 becomes −1, or the mirrored percentile where that is negative",
         ),
       },
     },
@@ -44,42 +45,57 @@ const intensity = (value: IntensityRule, says: string) =>
   );
 
 export const SCHEMA = {
-  version: choice([2], 2, "Of this form"),
-  regime: choice(REGIMES, "cmedl", "What is trained; `cmedl presets` has a sentence on each"),
-  seed: whole(0, { from: 0 }, "Every random choice follows from it"),
-  data: group("C is the modality that is segmented in the end, the student's; M the one that teaches", {
-    student: path("Folder of images and masks of the modality that is segmented in the end"),
-    teacher: path("Folder of the modality that teaches, of other patients"),
+  version: choice([2], 2, "Version of this file format"),
+  regime: choice(REGIMES, "cmedl", "What to train; `cmedl presets` describes each"),
+  seed: whole(0, { from: 0 }, "Seed of every random choice"),
+  data: group("Images and masks; the student's modality is segmented in the end, the teacher's only helps to train", {
+    student: path("Folder of images and masks of the student's modality"),
+    teacher: path("Folder of images and masks of the teacher's modality, of other patients"),
     splits: orNull(
-      path("JSON of training and validation cases; null: found beside the data, else by patient from the seed"),
+      path(
+        "JSON file that splits the cases; null: the one beside the data, else a random split of patients by the seed",
+      ),
     ),
-    size: whole(256, { from: 32, to: 4096 }, "Side of the images in pixels"),
+    size: whole(256, { from: 32, to: 4096 }, "Height and width of the training images, in pixels"),
     fieldMm: orNull(
-      number(0, { above: 0 }, "Side of what is cut out round a slice's centre, in mm; null: the median short side"),
+      number(
+        0,
+        { above: 0 },
+        "Side of the square that is cut out around a slice's centre, in mm; null: the median short side of the slices",
+      ),
     ),
     studentIntensity: intensity(
       softTissueWindow,
-      "What is scaled to −1 … 1: a window (low, high) or a percentile of each volume",
+      "How the student's images are scaled to −1 … 1: by a window (low, high) or by a percentile of each volume",
     ),
-    teacherIntensity: intensity(mrPercentile, "The same for the teacher's images"),
+    teacherIntensity: intensity(mrPercentile, "How the teacher's images are scaled to −1 … 1"),
     labels: orNull(
       listOf(
         whole(1, { from: 1, to: 32767 }, ""),
         [],
         { from: 1, to: 254 },
-        "Values of the masks that are the classes 1, 2, …; null: one structure, the only value besides 0",
+        "Values in the masks that are the classes 1, 2, …; null: one structure, the only value besides 0",
       ),
     ),
-    negatives: number(0.25, { from: 0 }, "Slices without foreground, as a part of those with"),
+    negatives: number(
+      0.25,
+      { from: 0 },
+      "Number of slices without foreground, as a fraction of the number with foreground",
+    ),
   }),
-  networks: group("Sizes of the networks; a width is the channels at full resolution", {
-    segmentor: group("Student and teacher alike", {
-      kind: choice(SEGMENTORS, "unet", "Fig. 2 (a), (b), (c)"),
-      width: orNull(width(1, "null: the network's own, 64, 48 or 32")),
+  networks: group("Sizes of the networks; a width is a number of channels", {
+    segmentor: group("The student's and the teacher's segmentation network", {
+      kind: choice(SEGMENTORS, "unet", `Architecture: ${ofEach((name, { figure }) => `${name} (${figure})`)}`),
+      width: orNull(
+        width(
+          1,
+          `Channels at full resolution; null: as in the paper, ${ofEach((name, row) => `${row.width} (${name})`)}`,
+        ),
+      ),
       hints: choice(
         HINT_LEVELS,
         "high",
-        "Layers that distillation ties: first two convolutions, bottleneck, last two stages",
+        "Layers that distillation compares: the first two convolutions, the bottleneck, or the last two stages",
       ),
     }),
     generator: group("CycleGAN's translators", {
@@ -87,90 +103,118 @@ export const SCHEMA = {
       blocks: whole(
         9,
         { from: 0 },
-        "Residual blocks; `cmedl train` takes 6 below 256 pixels and 4 below 128 where none are given",
+        "Residual blocks; where none are given, `cmedl train` takes 6 below 256 pixels and 4 below 128",
       ),
     }),
-    discriminator: group("PatchGAN", {
+    discriminator: group("PatchGAN, CycleGAN's discriminators; its width is that of DRIT's discriminators too", {
       width: width(64, "Channels of the first layer"),
-      layers: whole(3, { from: 1 }, "Layers of stride 2; `cmedl train` takes 2 below 64 pixels where none are given"),
+      layers: whole(3, { from: 1 }, "Layers of stride 2; where none are given, `cmedl train` takes 2 below 64 pixels"),
     }),
-    drit: group("DRIT's translators, of vae-cmedl and pmri-drit", {
+    drit: group("DRIT's translators, for vae-cmedl and pmri-drit", {
       width: width(64, "Channels at full resolution"),
-      blocks: whole(4, { from: 1 }, "Residual blocks on a generator's path"),
-      styles: whole(8, { from: 1 }, "Length of a style"),
+      blocks: whole(4, { from: 1 }, "Residual blocks that a code passes in the generator"),
+      styles: whole(8, { from: 1 }, "Length of a style vector"),
     }),
-    features: group("VGG of the contextual loss", {
-      layers: choice([16, 19], 19, "The paper's feature sizes are VGG19's, its text names VGG16"),
-      file: orNull(path("ImageNet weights under torchvision's names; null: random ones from the seed")),
-      width: width(64, "Channels of the first stage; a file's own where one is given"),
+    features: group("VGG, whose features the contextual loss compares", {
+      layers: choice([16, 19], 19, "VGG19 has the feature sizes of the paper, VGG16 is the name in its text"),
+      file: orNull(path("File of ImageNet weights under torchvision's names; null: random weights from the seed")),
+      width: width(64, "Channels of the first stage; read from the file where one is given"),
       taps: listOf(layer, PAPER_TAPS, { from: 1, to: 16 }, "Convolutions whose features are compared"),
     }),
-    alpha: group("ResNet18 that gives α of weighted-ct+pmri", { width: width(64, "Channels of the first stage") }),
+    alpha: group("ResNet18, which computes the α of weighted-ct+pmri", {
+      width: width(64, "Channels of the first stage"),
+    }),
   }),
-  losses: group("What is minimised, equations 1 to 14", {
-    weights: group("λ of each term; a term of weight 0 is not computed", WEIGHT_FIELDS),
-    gan: choice(["least-squares", "log"], "least-squares", "As CycleGAN trains, or as the paper writes it"),
+  losses: group("Losses, equations 1 to 14 of the paper", {
+    weights: group("Weight λ of each term; a term of weight 0 is not computed", WEIGHT_FIELDS),
+    gan: choice(
+      ["least-squares", "log"],
+      "least-squares",
+      "Adversarial loss: as CycleGAN trains, or as the paper writes",
+    ),
     distillation: group("How the student follows the teacher", {
-      by: choice(["hints", "outputs"], "hints", "Features, or outputs softened by a temperature"),
-      norm: choice(["mean", "frobenius"], "mean", "Of the hints: mean square, or the paper's sum"),
-      temperature: number(0.5, { above: 0 }, "T of the outputs"),
+      by: choice(["hints", "outputs"], "hints", "What is compared: features, or outputs softened by a temperature"),
+      norm: choice(
+        ["mean", "frobenius"],
+        "mean",
+        "How hint differences are reduced: to their mean square, or to the sum of squares as the paper writes",
+      ),
+      temperature: number(0.5, { above: 0 }, "Temperature that softens the outputs"),
     }),
-    contextual: group("Of equation 3", {
-      bandWidth: number(0.5, { above: 0 }, "h"),
-      best: choice(["source", "target"], "source", "As published code has it, or the indices as the paper prints them"),
+    contextual: group("Contextual loss, equation 3", {
+      bandWidth: number(0.5, { above: 0 }, "Band width h"),
+      best: choice(
+        ["source", "target"],
+        "source",
+        "What each match is the best of: source as in published code, target as the paper prints the indices",
+      ),
     }),
   }),
-  optimization: group("Adam, and how long", {
+  optimization: group("Adam, and how long to train", {
     rates: group("Learning rates", {
       G: rate(1e-4, "Translators"),
       D: rate(1e-4, "Discriminators"),
       S: rate(2e-4, "Segmentors"),
     }),
-    betas: pair([0.5, 0.999], { from: 0, below: 1 }, "Decay of Adam's moments"),
-    amsgrad: choice([false, true], false, "AMSGrad instead of Adam"),
-    weightDecay: number(0, { from: 0 }, "L2"),
+    betas: pair([0.5, 0.999], { from: 0, below: 1 }, "Decay rates of Adam's two moments"),
+    amsgrad: choice([false, true], false, "Whether to use AMSGrad instead of Adam"),
+    weightDecay: number(0, { from: 0 }, "L2 weight decay"),
     batch: whole(2, { from: 1 }, "Images of each modality in a step"),
-    accumulate: whole(1, { from: 1 }, "Steps whose gradients make one update"),
-    epochs: whole(100, { from: 1 }, "At most"),
-    steps: orNull(whole(1, { from: 1 }, "Steps of an epoch; null: one round of the longer set")),
+    accumulate: whole(1, { from: 1 }, "Steps whose gradients are averaged into one update"),
+    epochs: whole(100, { from: 1 }, "Most epochs to train"),
+    steps: orNull(whole(1, { from: 1 }, "Steps of an epoch; null: as many as it takes to see the longer set once")),
     decayFrom: orNull(
-      whole(0, { from: 0 }, "Epoch from which the rates fall linearly to 0 at the last one's end; null: constant"),
+      whole(
+        0,
+        { from: 0 },
+        "Epoch from which the rates fall linearly to 0 at the end of the last epoch; null: constant rates",
+      ),
     ),
-    clip: orNull(number(1, { above: 0 }, "Largest norm of an optimizer's whole gradient; null: as it is")),
+    clip: orNull(number(1, { above: 0 }, "Largest norm of an optimizer's whole gradient; null: no clipping")),
     ema: orNull(
       number(
         0.999,
         { above: 0, below: 1 },
-        "Decay of the moving average of weights that validation and prediction use; null: the weights themselves",
+        "Decay of a moving average of the weights, for validation and prediction; null: the weights themselves",
       ),
     ),
-    precision: choice(["f32", "mixed"], "f32", "mixed: activations in half precision, losses scaled as they need"),
+    precision: choice(
+      ["f32", "mixed"],
+      "f32",
+      "f32, or mixed: activations in half precision, with the losses scaled so that gradients do not vanish",
+    ),
     patience: orNull(
       whole(10, { from: 1 }, "Epochs without a lower validation loss after which training stops; null: never"),
       10,
     ),
-    pool: whole(50, { from: 0 }, "Generated images that each discriminator's history holds"),
+    pool: whole(50, { from: 0 }, "Size of each discriminator's history of generated images; 0: no history"),
     statistics: choice(
       ["running", "batch"],
       "running",
-      "Batch norm at validation and prediction: running averages, or statistics of the images at hand",
+      "Statistics that batch norm uses at validation and prediction: running averages, or those of the images at hand",
     ),
   }),
-  augmentation: group("What is drawn anew for each slice; all 0: slices as they are", {
+  augmentation: group("Random changes of each slice; all 0: slices as they are", {
     flip: part(0.5, "Probability of a left-right flip"),
-    degrees: number(10, { from: 0, to: 180 }, "Rotation within ± this"),
-    scale: number(0.1, { from: 0, below: 1 }, "Scaling within 1 ± this"),
+    degrees: number(10, { from: 0, to: 180 }, "Largest rotation either way, in degrees"),
+    scale: number(0.1, { from: 0, below: 1 }, "Largest change of scale either way, as a fraction"),
     elastic: number(
       0.02,
       { from: 0, below: 1 },
-      "Elastic: displacement of a random field's points, in parts of the image's side",
+      "Largest displacement of an elastic deformation's control points, as a fraction of the image's side",
     ),
-    elasticGrid: whole(4, { from: 2 }, "Elastic: points along a side"),
+    elasticGrid: whole(4, { from: 2 }, "Control points of an elastic deformation along a side"),
   }),
-  saveEvery: orNull(whole(1, { from: 1 }, "Steps between checkpoints within an epoch; null: at each epoch's end")),
-  cases: group("Ids of the cases as they were split; filled in when a run starts", {
-    studentTrain: ids("Train the student"),
-    studentVal: ids("Validate it"),
-    teacherTrain: ids("Train the teacher"),
+  saveEvery: orNull(whole(1, { from: 1 }, "Steps between checkpoints within an epoch; null: only at each epoch's end")),
+  cases: group("Ids of the cases in each set; filled in when a run starts", {
+    studentTrain: ids("Cases that train the student"),
+    studentVal: ids("Cases that validate the student"),
+    teacherTrain: ids("Cases that train the teacher"),
   }),
 };
+
+/** What is told of each segmentor: "a, b or c". */
+function ofEach(tell: (name: string, row: SegmentorRow) => string): string {
+  const told = SEGMENTORS.map((name) => tell(name, segmentorRow(name)));
+  return told.join(", ").replace(/, ([^,]*)$/, " or $1");
+}

@@ -1,10 +1,11 @@
 // DRIT as a translator (Lee et al. 2018): an image is a content code, which both modalities share, and a style of its
 // own. Fig. 1 (b).
 //
-//   xC xM      images of C and M, unpaired       cC cM   their content codes       sC sM   their styles, Gaussians      z   a style drawn from N(0, 1)
+//   xC xM      images of C and M, unpaired       cC cM   their content codes
+//   sC sM      their styles, Gaussians           z       a style drawn from N(0, 1)
 //   pM pC      content of the one in the style of the other       rC rM   there and back again
-//   Ec Es      encoders of content and style (both modalities)       G   generator      DM DC   discriminators of pM, pC
-//   DMz DCz    of images in random styles        Dc   of content codes
+//   Ec Es      encoders of content and style (both modalities)    G       generator
+//   DM DC      discriminators of pM, pC          DMz DCz   of images in random styles       Dc   of content codes
 import { Module, RandomStream, type Tensor, add, exp, full, mul, total } from "../../engine/index.ts";
 import { l1 } from "../../losses/cycle.ts";
 import {
@@ -160,12 +161,12 @@ export class DritTranslator extends Module implements Translator {
 
   #into(to: Domain, from: Domain, x: Tensor, styled?: Tensor): Tensor {
     const content = this.Ec.forward(x, from);
-    const style = styled ? this.Es.forward(styled, to).mu : full([x.shape[0], this.options.styles ?? 8], 0);
+    const style = styled ? this.Es.forward(styled, to).mu : full([x.shape[0]!, this.options.styles ?? 8], 0);
     return this.G.forward(content, style, to);
   }
 
   /** All translations of an iteration, drawn by the translator's own stream unless `draws` are given. */
-  translation({ xC, xM }: Images, draws: Draws = this.#draw(xC.shape[0])) {
+  translation({ xC, xM }: Images, draws: Draws = this.#draw(xC.shape[0]!)) {
     const { Ec, Es, G } = this;
     const cC = Ec.forward(xC, C, draws.noise?.cC);
     const cM = Ec.forward(xM, M, draws.noise?.cM);
@@ -188,7 +189,7 @@ export class DritTranslator extends Module implements Translator {
   }
 
   /** What the image discriminators minimize: each its own fakes, of encoded or of random styles. Fakes are detached. */
-  discrimination({ xC, xM }: Images, { pC, pM, randomC, randomM }: ReturnType<DritTranslator["translation"]>): Losses {
+  discrimination({ xC, xM }: Images, { pC, pM, randomC, randomM }: ReturnType<DritTranslator["translation"]>) {
     return {
       lossDM: multiScaleDiscrimination(this.DM, xM, pM),
       lossDC: multiScaleDiscrimination(this.DC, xC, pC),

@@ -65,11 +65,12 @@ export class ImagePool extends Module {
   exchange(images: Tensor): Tensor {
     const fakes = stopGradient(images);
     if (!this.store) return fakes;
-    const [N, ...image] = fakes.shape;
+    const [N = 0, ...image] = fakes.shape;
     if (image.some((n, d) => n !== this.store!.shape[d + 1])) {
       throw new ShapeError(
         "imagePool",
-        `holds images [${this.store.shape.slice(1).join(", ")}], was given [${image.join(", ")}]; make the pool for the size trained at`,
+        `holds images [${this.store.shape.slice(1).join(", ")}], was given [${image.join(", ")}]; ` +
+          "make the pool for the size trained at",
       );
     }
     // Per image: the slot (capacity: none), and 1 if the old image is given.
@@ -86,12 +87,13 @@ export class ImagePool extends Module {
     const slots = iota([this.capacity, 1, 1, 1]);
     const given = Array.from({ length: N }, (_, i) => {
       const fresh = slice(fakes, [[i, i + 1]]);
-      const [slot, old] = [0, 1].map((c) =>
+      const number = (column: number): Tensor =>
         slice(choices, [
           [i, i + 1],
-          [c, c + 1],
-        ]),
-      );
+          [column, column + 1],
+        ]);
+      const slot = number(0);
+      const old = number(1);
       const here = equal(slots, slot);
       const held = this.store!.value;
       const found = sum(where(here, held, 0), 0, { keepDims: true });

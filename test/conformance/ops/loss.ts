@@ -23,7 +23,7 @@ interface Loss {
   label_smoothing?: number;
 }
 const judge = (f: (x: Tensor, target: Tensor, attrs: Loss, rest: Named) => Tensor) =>
-  single((attrs: Loss, { x, target, ...rest }) => f(x, target, attrs, rest));
+  single((attrs: Loss, { x, target, ...rest }) => f(x!, target!, attrs, rest));
 const classAxis = (x: Tensor): number => (x.rank === 1 ? 0 : 1);
 
 export const loss: Adapters = {
