@@ -26,7 +26,7 @@ export function followAverage(running: Variable, batch: Tensor, momentum: number
     scale,
     settle: () => assign([average]),
   };
-  // Who has read it in this step holds it as a variable of its own: it can't move any more.
+  // A variable that was read in this step can't move into an arena any more.
   if (trace.values.has(running) && !running.arena) average.settle();
   else trace.averages.push(average);
 }
@@ -46,8 +46,8 @@ function assign(averages: readonly RunningAverage[]): void {
   const arenas = new Map<Variable, RunningAverage[]>();
   for (const a of averages) {
     const { running, batch, momentum, scale } = a;
-    const home = running.arena?.variable;
-    if (home) arenas.set(home, [...(arenas.get(home) ?? []), a]);
+    const arena = running.arena?.variable;
+    if (arena) arenas.set(arena, [...(arenas.get(arena) ?? []), a]);
     else running.assign(add(mul(running.value, 1 - momentum), mul(reshape(batch, running.shape), momentum * scale)));
   }
   for (const [arena, list] of arenas) {

@@ -12,7 +12,7 @@ import { requireTrace } from "./trace.ts";
 import { variableOf } from "./variable.ts";
 
 export interface Watch {
-  /** What is watched, in an order in which each stands behind what it is computed from. */
+  /** What is watched: each comes after what it is computed from. */
   readonly tensors: readonly Tensor[];
   /** Of each, how many values are infinite or NaN: f32 [n]. */
   readonly counts: Tensor;

@@ -1,7 +1,7 @@
-// A pair of statistics and the elementwise stage behind them, a norm or a norm's gradient: in one dispatch where a
-// workgroup holds whole columns, for it has their statistics as soon as it has walked them, and walks them once more;
-// elsewhere in two, statistics of parts of columns first. Who makes the elements behind them joins the parts for
-// itself.
+// A pair of statistics and the elementwise stage behind them: a norm, or a norm's gradient. One dispatch does both
+// where a workgroup holds whole columns: it has their statistics once it has walked them, and walks them once more.
+// Elsewhere there are two: the first makes statistics of parts of columns, and every workgroup of the second joins
+// those that it needs.
 import type { Traits } from "../../kernels/kernel.ts";
 import { mergeThenMap, momentsThenMap, sumsThenMap } from "../../kernels/reduce/reduce.ts";
 import type { ReduceOp, View } from "../op.ts";

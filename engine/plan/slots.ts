@@ -12,7 +12,7 @@ interface Slot {
   taken: { readonly storage: Storage; readonly start: number }[];
 }
 
-/** In which order storages choose, and what a slot may do for one that has no room in any. */
+/** The order in which storages choose their slots, and what is done where one finds no room. */
 interface Strategy {
   order(a: Storage, b: Storage): number;
   /** Whether slots are made longer where that takes less than a new one. */
