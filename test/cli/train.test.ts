@@ -60,7 +60,9 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
     "checkpoints/step-00000006.safetensors",
   ])
     await readFile(join(run, name));
-  assert.is((await readFile(join(run, "STATUS"), "utf8")).trim(), "finished");
+  const [status, ...signs] = (await readFile(join(run, "STATUS"), "utf8")).trim().split("\n");
+  assert.is(status, "finished");
+  for (const sign of signs) assert.match(sign, /^[a-z-]+: .+; .+/, "a sign of a collapse with its mend");
   const steps = await stepEvents(run);
   assert.equal(
     steps.map((s) => s.steps),
@@ -119,7 +121,7 @@ test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the s
   assert.is(await code, 130, stderr);
   clearInterval(poll);
   assert.match(stderr, /everything is saved, go on with `cmedl train --resume/);
-  assert.is((await readFile(join(run, "STATUS"), "utf8")).trim(), "interrupted");
+  assert.is((await readFile(join(run, "STATUS"), "utf8")).split("\n")[0], "interrupted");
   const done = (await stepEvents(run)).length;
   assert.ok(done < 6, `${done} steps were done before the interrupt`);
   const resumed = await cmedl(["train", "--resume", run]);
