@@ -35,7 +35,7 @@ export function segmentation(logits: Tensor, mask: Tensor, kind: SegmentationLos
   return kind === "dice" ? diceOf(logits, mask) : add(diceOf(logits, mask), literal(logits, mask));
 }
 
-/** −log P of Eq. (1), the mean over pixels: of the sigmoid for K = 1, else of the softmax. */
+/** −log P as the equation has it, the mean over pixels: of the sigmoid for K = 1, else of the softmax. */
 const literal = (logits: Tensor, mask: Tensor): Tensor =>
   logits.shape[3] === 1 ? bceWithLogits(logits, cast(mask, "f32")) : crossEntropy(logits, mask);
 

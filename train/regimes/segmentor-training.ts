@@ -15,7 +15,7 @@ export interface SegmentorTraining {
   weights?: Partial<LossWeights>;
   /** Terms whose weight starts late, and their course. */
   schedule?: Schedule;
-  /** Eq. (1) as Dice (default), as cross-entropy, or both. */
+  /** The segmentation loss: Dice (default), cross-entropy, or both. */
   loss?: SegmentationLoss;
   /** Learning rate, 2e-4. */
   rate?: number;
