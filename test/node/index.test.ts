@@ -68,7 +68,7 @@ test("two folders of scans train a run, which segments a volume and is evaluated
     epochs.map((e) => e.steps),
     [1, 2],
   );
-  assert.is(await readFile(join(run.path, "STATUS"), "utf8"), "finished\n");
+  assert.match(await readFile(join(run.path, "STATUS"), "utf8"), /^finished\n/);
 
   const stored = await run.readConfig();
   assert.equal(stored, config);
