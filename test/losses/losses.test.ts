@@ -170,4 +170,29 @@ test("the discriminator's loss moves no generator, the generator's does", async 
   );
 });
 
+test("segmentation by cross-entropy is the mean of −log P, and the sum of both losses their sum", async () => {
+  const binary = noise(32, 21, 2);
+  const mask = Float32Array.from(binary, (_, i) => +(i % 3 === 0));
+  const logits = tensor(binary, [2, 4, 4, 1]);
+  const expert = tensor(mask, [2, 4, 4, 1]);
+  const minusLogP = binary.reduce((sum, x, i) => sum + Math.log1p(Math.exp(mask[i]! ? -x : x)), 0) / 32;
+  const crossed = await value(segmentation(logits, expert, "cross-entropy"));
+  near(crossed, minusLogP);
+  near(
+    await value(segmentation(logits, expert, "dice+cross-entropy")),
+    crossed + (await value(segmentation(logits, expert))),
+  );
+
+  const several = noise(48, 22, 2);
+  const classes = Float32Array.from({ length: 16 }, (_, i) => i % 3);
+  const minusLogPs = classes.reduce((sum, k, i) => {
+    const pixel = several.subarray(3 * i, 3 * i + 3);
+    return sum + Math.log(pixel.reduce((z, x) => z + Math.exp(x), 0)) - pixel[k]!;
+  }, 0);
+  near(
+    await value(segmentation(tensor(several, [1, 4, 4, 3]), tensor(classes, [1, 4, 4, 1]), "cross-entropy")),
+    minusLogPs / 16,
+  );
+});
+
 test.run();
