@@ -130,7 +130,7 @@ export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
 export type { Tuned, TunedKernel } from "./gpu/tuner.ts";
-export { type Mode, mode, withoutEffects } from "./trace.ts";
+export { type Mode, mode } from "./trace.ts";
 
 // What is thrown
 export {
@@ -157,5 +157,5 @@ export { pack } from "./ops/movement.ts";
 export { type AdamAttrs, adamStep } from "./ops/adam.ts";
 export { ARENA_BLOCK, arenaOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";
-export { requireTrace } from "./trace.ts";
+export { requireTrace, withoutEffects } from "./trace.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";

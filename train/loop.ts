@@ -243,21 +243,23 @@ export class Training {
       isBest = true;
       progress.best = { epoch, loss: validation.loss, dice: validation.dice.mean };
     }
-    const { state, signs } = judgeEpoch(progress.watch ?? startOfWatch(), {
-      part: (epoch + 1) / this.options.epochs,
-      losses,
-      ...validation?.foreground,
-    });
-    if (this.options.watch) progress.watch = state;
+    const signs = this.#judge(losses, validation);
     const pictures = await inference.picture();
     progress.epoch++;
     progress.step = 0;
     progress.sums = {};
     await this.#save(hooks, isBest);
-    await hooks.onEpoch?.(
-      { epoch, steps, losses, isBest, signs: this.options.watch ? signs : [], ...(validation ? { validation } : {}) },
-      pictures,
-    );
+    await hooks.onEpoch?.({ epoch, steps, losses, isBest, signs, ...(validation ? { validation } : {}) }, pictures);
+  }
+
+  /** Signs of a collapse in the epoch that ended; none where they are not looked for. */
+  #judge(losses: EpochReport["losses"], validation: Validation | undefined): readonly Sign[] {
+    const { progress, options } = this;
+    if (!options.watch) return [];
+    const part = (progress.epoch + 1) / options.epochs;
+    const judged = judgeEpoch(progress.watch ?? startOfWatch(), { part, losses, ...validation?.foreground });
+    progress.watch = judged.state;
+    return judged.signs;
   }
 
   async #save(hooks: TrainingHooks, isBest: boolean): Promise<void> {
