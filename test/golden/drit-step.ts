@@ -8,7 +8,8 @@ import { type NamedForPyTorch, foreignNames, loadStateDict } from "../../models/
 import { DritTranslator } from "../../train/translators/drit.ts";
 import { weigh } from "../../train/terms.ts";
 import { type Comparison, type GoldenFile, under } from "./comparison.ts";
-import { count, eachGradient, isZeroGradient, sizes } from "./networks.ts";
+import { eachGradient, isZeroGradient } from "./gradients.ts";
+import { count, sizes } from "./network-options.ts";
 import { checkRounded } from "./rounding.ts";
 import { toNhwc } from "./stored.ts";
 
