@@ -6,14 +6,20 @@ import {
   batchNorm,
   conv2d,
   convTranspose2d,
+  grad,
   groupNorm,
   instanceNorm,
   layerNorm,
   maxPool2d,
+  mul,
   pad,
   resize,
+  square,
+  sum,
   tanh,
 } from "../../engine/index.ts";
+import { device, noise, tensor } from "../helpers/device.ts";
+import { close } from "../helpers/close.ts";
 import { type Differentiated, gradientIsSlope, secondDerivativeIsSlope } from "../helpers/slope.ts";
 
 const test = suite("gradients on images");
@@ -86,5 +92,40 @@ for (const [name, op] of Object.entries(cases)) test(`${name}: the gradient is t
 
 for (const name of ["instance norm", "conv2d", "conv2d, reflect", "convTranspose2d"])
   test(`${name}: the second derivative is the slope of the first`, () => secondDerivativeIsSlope(cases[name]!));
+
+test("gradients agree with finite differences through a norm, a product and a sum", async () => {
+  const d = await device();
+  const x = noise(2 * 4 * 3 * 4, 7);
+  const w = noise(4, 8);
+  const f = (t: ReturnType<typeof tensor>, u: ReturnType<typeof tensor>) => sum(square(tanh(mul(instanceNorm(t), u))));
+  const tx = tensor(x, [2, 4, 3, 4]);
+  const tw = tensor(w);
+  const [gx, gw] = grad(f(tx, tw), [tx, tw]);
+  const got = await d.evaluate({ gx, gw });
+  const loss = (x: Float32Array, w: Float32Array): number => {
+    let total = 0;
+    for (let n = 0; n < 2; n++)
+      for (let c = 0; c < 4; c++) {
+        const v = Array.from({ length: 12 }, (_, i) => x[(n * 12 + i) * 4 + c]!);
+        const m = v.reduce((a, b) => a + b) / 12;
+        const s = v.reduce((a, b) => a + (b - m) ** 2, 0) / 12;
+        for (const e of v) total += Math.tanh(((e - m) / Math.sqrt(s + 1e-5)) * w[c]!) ** 2;
+      }
+    return total;
+  };
+  const nudge = (a: Float32Array, i: number, by: number): Float32Array =>
+    Float32Array.from(a, (v, k) => (k === i ? v + by : v));
+  const h = 1 / 256;
+  close(
+    got.gx,
+    Float32Array.from(x, (_, i) => (loss(nudge(x, i, h), w) - loss(nudge(x, i, -h), w)) / (2 * h)),
+    1e-3,
+  );
+  close(
+    got.gw,
+    Float32Array.from(w, (_, i) => (loss(x, nudge(w, i, h)) - loss(x, nudge(w, i, -h))) / (2 * h)),
+    1e-3,
+  );
+});
 
 test.run();
