@@ -197,7 +197,7 @@ test("tests that run in a page import no node: module", () => {
   const isomorphic = sources.filter(
     (f) =>
       /^test\/(kernels|engine|models|losses)\//.test(f) ||
-      /^test\/helpers\/(environment|records|run-op)\.ts$/.test(f) ||
+      /^test\/helpers\/(close|dot|environment|random-shapes|records|run-op|slope)\.ts$/.test(f) ||
       f === "test/run.ts",
   );
   assert.equal(

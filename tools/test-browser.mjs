@@ -22,6 +22,7 @@ const isomorphic = [
   "test/golden/golden.test.ts",
   "test/train/ten-steps.test.ts",
   "test/train/augment.test.ts",
+  "test/train/augment-intensities.test.ts",
 ];
 
 const flags = [

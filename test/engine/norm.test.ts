@@ -1,24 +1,28 @@
-// Norms as a GPU runs them: statistics by parts, joined by the stage behind them, tallied by the convolution in
-// front. In f64 beside it.
+// Norms beside f64: in one dispatch, and as a GPU runs them, statistics by parts, joined by the stage behind them,
+// tallied by the convolution in front.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   Device,
   type Tensor,
+  add,
   batchNorm,
   cast,
   conv2d,
+  div,
   grad,
   instanceNorm,
   layerNorm,
   maxPool2d,
   mul,
   relu,
+  sub,
   sum,
 } from "../../engine/index.ts";
 import { BatchNorm2d } from "../../models/blocks.ts";
 import { moments } from "../../engine/ops/reduce.ts";
-import { noise, worst } from "../helpers/device.ts";
+import { close } from "../helpers/close.ts";
+import { device, noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 import { normLoops } from "../reference/norm.ts";
 
@@ -302,5 +306,40 @@ test("a norm that is kept for later and read at once takes no dispatch more", as
     );
   }
 });
+
+// biome-ignore format: one case a row
+const norms: [shape: number[], axes: number[]][] = [
+  [[2, 8, 8, 16], [0, 1, 2]],
+  [[2, 5, 7, 8], [1, 2]],
+  [[3, 9, 9, 3], [1, 2]],
+  [[2, 24, 24, 64], [0, 1, 2]],
+  [[200, 5], [0]],
+];
+for (const [shape, axes] of norms) {
+  test(`a norm of ${shape} over ${axes} and its gradient, statistics and all, in one dispatch each`, async () => {
+    const d = await device();
+    const n = shape.reduce((a, b) => a * b, 1);
+    const x = noise(n, 3);
+    const c = shape.at(-1)!;
+    const count = axes.reduce((m, k) => m * shape[k]!, 1);
+    const t = tensor(x, shape);
+    const { mean: mu, variance } = moments(t, axes);
+    const got = await d.evaluate({ y: relu(div(sub(t, mu), add(variance, 1))), mu, variance });
+    // Which group an element belongs to: its sample, where that is kept, and its channel.
+    const group = (i: number): number => (axes.includes(0) ? 0 : Math.floor(i / (n / shape[0]!))) * c + (i % c);
+    const groups = n / count;
+    const sums = new Float64Array(groups);
+    const squares = new Float64Array(groups);
+    x.forEach((v, i) => (sums[group(i)]! += v / count));
+    x.forEach((v, i) => (squares[group(i)]! += (v - sums[group(i)]!) ** 2 / count));
+    close(got.mu, sums, 1e-5);
+    close(got.variance, squares, 1e-5);
+    close(
+      got.y,
+      Array.from(x, (v, i) => Math.max(0, (v - sums[group(i)]!) / (squares[group(i)]! + 1))),
+      1e-5,
+    );
+  });
+}
 
 test.run();
