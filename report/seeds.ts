@@ -38,7 +38,10 @@ export interface SeedComparison {
   /** Seeds in which the patients of the seed differ with p < 0.05, to the row's advantage and to its disadvantage. */
   readonly patientsAhead: number;
   readonly patientsBehind: number;
-  /** Seeds in which either run learned nothing. If there is one, nothing is tested. */
+  /**
+   * Seeds in which either run learned nothing; they count with their Dice. Where that is half of a row's runs or more,
+   * the row learned nothing, and nothing is tested.
+   */
   readonly failed: readonly number[];
 }
 
@@ -51,7 +54,7 @@ export function compareSeeds(runs: readonly SeedRun[], reference: readonly SeedR
   const b = pairs.map(({ other }) => meanOf(other));
   const interval = meanInterval(a.map((v, i) => v - b[i]!));
   const failed = pairs.filter(({ run, other }) => !run.learned || !other.learned).map(({ run }) => run.seed);
-  const isTested = pairs.length > 0 && failed.length === 0;
+  const isTested = didLearn(pairs.map(({ run }) => run)) && didLearn(pairs.map(({ other }) => other));
   const within = isTested ? pairs.map(({ run, other }) => withinSeed(run, other)) : [];
   return {
     difference: isTested ? interval : { ...interval, low: NaN, high: NaN },
@@ -62,6 +65,9 @@ export function compareSeeds(runs: readonly SeedRun[], reference: readonly SeedR
     failed,
   };
 }
+
+/** Whether most of a row's runs learned something. */
+const didLearn = (runs: readonly SeedRun[]): boolean => 2 * runs.filter((run) => run.learned).length > runs.length;
 
 /**
  * 1 where the patients are better by one run than by the other with p < 0.05, −1 where they are worse, else 0; 0 too

@@ -45,7 +45,7 @@ function sentenceOf(c: PaysComparison): string {
   switch (verdictOf(c)) {
     case "untested":
       return failed.length > 0
-        ? `${who}: not tested, a run learned nothing (seed${failed.length === 1 ? "" : "s"} ${failed.join(", ")})`
+        ? `${who}: not tested, a row learned nothing in half of its runs or more (seeds ${failed.join(", ")})`
         : `${who}: not tested, no seed has both yet`;
     case "gain":
       return `${who}: a gain, ${numbers}, p = ${pText(p)}`.replace("= <", "<");

@@ -155,7 +155,10 @@ function notesOf(jobs: readonly PlannedPaysJob[], results: PaysResults, { data, 
       "of rows; [95 %]: Student's t over seeds",
     "p < 0.05 in +/−: seeds whose patients, segmented by that seed's networks alone, are better / worse by that test",
     ...(hasFailed
-      ? ["† a run learned nothing, Dice 0 or constant masks for all patients: it counts, and nothing is tested with it"]
+      ? [
+          "† a run learned nothing: Dice 0 or constant masks for all patients. It counts with its Dice; a row half of " +
+            "whose runs learned nothing is not tested",
+        ]
       : []),
     ...(seeds < least
       ? [`with ${seeds} seed${seeds === 1 ? "" : "s"} no p can fall below ${LEVEL}: the test needs at least ${least}`]

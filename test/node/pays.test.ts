@@ -127,7 +127,7 @@ test("a gain is told with its numbers, and where nothing is gained that is told"
     [
       "Hints alone, late against CT only: no gain is shown, −0.014 [−0.064, +0.036] Dice over 10 seeds, ahead in 0, p = 0.630",
       "CMEDL as in the paper against CT only: a loss, −0.200 [−0.250, −0.150] Dice over 10 seeds, ahead in 0, p = 0.0020",
-      "Pseudo CT without hints against CT only: not tested, a run learned nothing (seed 3)",
+      "Pseudo CT without hints against CT only: not tested, a row learned nothing in half of its runs or more (seeds 3)",
       "CT only, intensities augmented against CT only: no gain is shown, +0.100 [+0.050, +0.150] Dice over 5 seeds, " +
         "ahead in 5, p = 0.063; 5 seeds cannot give p below 0.05",
     ],

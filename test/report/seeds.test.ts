@@ -48,11 +48,21 @@ test("only seeds that both rows have are compared", () => {
   assert.ok(Number.isNaN(compareSeeds([run(0, 0.5)], []).p));
 });
 
-test("a run that learned nothing, on either side, leaves nothing to test, and still counts", () => {
-  const good = runs([0.4, 0.5, 0.6, 0.7, 0.8, 0.9]);
-  const bad = good.map((r) => (r.seed === 4 ? run(4, 0, { learned: false }) : run(r.seed, 0.1)));
+const failing = (rows: readonly SeedRun[], seeds: readonly number[]): SeedRun[] =>
+  rows.map((r) => (seeds.includes(r.seed) ? run(r.seed, 0, { learned: false }) : r));
+const good = runs([0.4, 0.5, 0.6, 0.7, 0.8, 0.9]);
+
+test("a run that learned nothing is named, and counts with its Dice", () => {
+  const found = compareSeeds(failing(good, [4]), runs([0.35, 0.44, 0.53, 0.62, 0.71, 0.8]));
+  assert.equal([found.failed, found.ahead, found.difference.n], [[4], 5, 6]);
+  // Five gains of 0.05, 0.06, 0.07, 0.08 and 0.1, and a loss of 0.71 of the largest rank: W = 6, exact p 28/64.
+  close(found.p, 28 / 64);
+});
+
+test("a row half of whose runs learned nothing is not tested, on either side", () => {
+  const bad = failing(runs([0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), [0, 2, 4]);
   for (const found of [compareSeeds(good, bad), compareSeeds(bad, good)]) {
-    assert.equal(found.failed, [4]);
+    assert.equal(found.failed, [0, 2, 4]);
     assert.ok(Number.isNaN(found.p) && Number.isNaN(found.difference.low) && Number.isNaN(found.difference.high));
     assert.equal([found.patientsAhead, found.patientsBehind, found.difference.n], [0, 0, 6]);
     assert.ok(Math.abs(found.difference.mean) > 0.5);
