@@ -5,6 +5,7 @@ import { type Sign, judgeEpoch, startOfWatch, withVitals } from "./collapse.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
 import { type EpochPictures, type InferenceOptions, InferencePrograms } from "./inference-programs.ts";
 import type { Regime } from "./regime.ts";
+import { courseAt } from "./schedule.ts";
 import { type StepOptions, StepPrograms } from "./step-programs.ts";
 import { type Validation, validate } from "./validation.ts";
 import { VitalsProgram } from "./vitals.ts";
@@ -28,6 +29,8 @@ export interface EpochReport {
   readonly steps: number;
   /** Means over the epoch. */
   readonly losses: Readonly<Record<string, number>>;
+  /** The part of its weight that each scheduled term had in the last step, 0 to 1. */
+  readonly scheduled: Readonly<Record<string, number>>;
   /** On the training grid, loss and volumetric Dice; absent without validation slices. */
   readonly validation?: Validation;
   readonly isBest: boolean;
@@ -244,12 +247,17 @@ export class Training {
       progress.best = { epoch, loss: validation.loss, dice: validation.dice.mean };
     }
     const signs = this.#judge(losses, validation);
+    const total = this.options.epochs * this.batches.stepsPerEpoch;
+    const scheduled = Object.fromEntries(
+      this.regime.ramps.map(({ term, course }) => [term, courseAt(course, steps - 1, total)]),
+    );
     const pictures = await inference.picture();
     progress.epoch++;
     progress.step = 0;
     progress.sums = {};
     await this.#save(hooks, isBest);
-    await hooks.onEpoch?.({ epoch, steps, losses, isBest, signs, ...(validation ? { validation } : {}) }, pictures);
+    const report = { epoch, steps, losses, scheduled, isBest, signs, ...(validation ? { validation } : {}) };
+    await hooks.onEpoch?.(report, pictures);
   }
 
   /** Signs of a collapse in the epoch that ended; none where they are not looked for. */

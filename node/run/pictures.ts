@@ -48,9 +48,13 @@ export interface CurvePoint {
   readonly dice: number | null;
   readonly validationLoss: number | null;
   readonly losses: Readonly<Record<string, number>>;
+  readonly scheduled?: Readonly<Record<string, number>>;
 }
 
-/** Dice and losses by epoch as a PNG; a curve without any value is left out. */
+/**
+ * Dice, losses and the weights of scheduled terms (as parts of their full weights) by epoch as a PNG; a curve without
+ * any value is left out.
+ */
 export function curvesPng(history: readonly CurvePoint[]): Uint8Array {
   const curve = (name: string, pick: (epoch: CurvePoint) => number | null | undefined): Series => ({
     name,
@@ -61,10 +65,12 @@ export function curvesPng(history: readonly CurvePoint[]): Uint8Array {
     curve("validation loss", (e) => e.validationLoss),
     curve("Dice loss, student", (e) => e.losses.diceCT),
     curve("hint", (e) => e.losses.hintS),
+    curve("weight of hint", (e) => e.scheduled?.hint),
+    curve("weight of pseudo CT", (e) => e.scheduled?.segPC),
   ];
   return curvesPicture(
     series.filter((s) => s.values.some(Number.isFinite)),
-    { title: "Dice and losses" },
+    { title: "Dice, losses, scheduled weights", width: 760 },
   ).png();
 }
 

@@ -16,6 +16,8 @@ export interface EpochEvent {
   readonly epoch: number;
   readonly steps: number;
   readonly losses: Readonly<Record<string, number>>;
+  /** The part of its weight that each scheduled term had at the end, 0 to 1; absent where none is scheduled. */
+  readonly scheduled?: Readonly<Record<string, number>>;
   readonly validationLoss: number | null;
   readonly dice: number | null;
   /** Dice by case. */
@@ -109,7 +111,7 @@ export class Reporter {
 }
 
 function epochEvent(
-  { epoch, steps, losses, validation, isBest }: EpochReport,
+  { epoch, steps, losses, scheduled, validation, isBest }: EpochReport,
   labels: readonly number[] | null,
 ): EpochEvent {
   const classes = validation?.dice.classes;
@@ -118,6 +120,7 @@ function epochEvent(
     epoch: epoch + 1,
     steps,
     losses,
+    ...(Object.keys(scheduled).length > 0 ? { scheduled } : {}),
     validationLoss: validation?.loss ?? null,
     dice: validation?.dice.mean ?? null,
     cases: validation?.dice.cases ?? {},

@@ -34,6 +34,15 @@ async function lossesOf(schedule?: { hint?: readonly [number, number]; segPC?: r
   return seen;
 }
 
+test("an epoch's report has the part of its weight that each scheduled term had at the end", async () => {
+  using device = await Device.open((await environment().gpu()).gpu);
+  const seen: Readonly<Record<string, number>>[] = [];
+  const regime = tinyCmedl({ schedule: { hint: [0.25, 0.75], segPC: null } });
+  using training = await Training.create(device, regime, tinyBatches(2), { epochs: 2 });
+  await training.run({ onEpoch: ({ scheduled }) => void seen.push(scheduled) });
+  assert.equal(seen, [{ hint: 0.5 }, { hint: 1 }]);
+});
+
 test("a term that has not started is logged and does not count; one that is full counts as without a schedule", async () => {
   const plain = await lossesOf();
   const full = await lossesOf({ hint: [0, 0], segPC: [0, 0] });
