@@ -203,8 +203,8 @@ async function fileLayer(file: string): Promise<{ preset: string | undefined; la
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Flags that a resumed run takes: it keeps its configuration, but for how long it goes on. */
-const ON_RESUME = ["--epochs", "--save-every"];
+/** Flags that a resumed run takes: it keeps its configuration, but for how long it goes on and where its data lies. */
+const ON_RESUME = ["--epochs", "--save-every", "--student", "--teacher"];
 
 /** Throws CommandError where a flag was given that would change a resumed run. */
 export function refuseOnResume(values: ConfigFlags): void {

@@ -133,6 +133,7 @@ async function trainAndTest(
 ): Promise<Tested> {
   const { test } = sets;
   const run = await RunFolder.create(path);
+  await using _lock = await run.lock();
   await run.writeConfig(config);
   await trainRun(device, config, sets, run, narrator);
   const { checkpoint } = await run.latestCheckpoint();

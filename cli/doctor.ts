@@ -1,8 +1,8 @@
 // cmedl doctor: which GPU is used here, why, what it can do, and what to install for speed.
 
-import { createRequire } from "node:module";
 import type { Command } from "commander";
 import { version } from "../package.json";
+import { webgpuVersion } from "../node/run/environment.ts";
 import { MATRIX_FEATURE, adapterMatrix } from "../engine/gpu/matrix.ts";
 import type { Traits } from "../kernels/kernel.ts";
 import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
@@ -60,7 +60,7 @@ export async function examine(device?: string): Promise<{ report: Report; error?
   const versions = {
     cmedl: version,
     node: process.versions.node,
-    webgpu: webgpuVersion(),
+    webgpu: webgpuVersion() ?? "not installed",
     platform: `${process.platform} ${process.arch}`,
   };
   try {
@@ -87,14 +87,6 @@ export async function examine(device?: string): Promise<{ report: Report; error?
   } catch (error) {
     if (!(error instanceof GpuUnavailableError)) throw error;
     return { report: { versions, gpu: null, tried: error.tried, hint: installHint(readSystem()) }, error };
-  }
-}
-
-function webgpuVersion(): string {
-  try {
-    return (createRequire(import.meta.url)("webgpu/package.json") as { version: string }).version;
-  } catch {
-    return "not installed";
   }
 }
 

@@ -9,6 +9,7 @@ import { RunFolder } from "../node/run/folder.ts";
 import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
 import { type TrainRunOptions, trainRun } from "../node/run/train.ts";
+import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { layeredConfig } from "../train/config/presets.ts";
 import type { Regime } from "../train/regime.ts";
@@ -50,7 +51,8 @@ the masks at their share of the data, and the hints late (\`cmedl presets cmedl\
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, or imagesTr/ and labelsTr/.
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
-epoch, log.jsonl, results.csv and curves.png.
+epoch, log.jsonl, results.csv, curves.png, and environment.json (versions, adapter, command line).
+A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/first
@@ -58,7 +60,8 @@ Examples:
   cmedl train --preset ct-only --student data/ct --out runs/ct --segmentor mrrn
   cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
-  cmedl train --resume runs/first --epochs 120`,
+  cmedl train --resume runs/first --epochs 120
+  cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )
     .action((file: string | undefined, flags: TrainFlags) => {
       if (flags.resume === undefined) return start(file, flags);
@@ -73,12 +76,14 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   const regime = makeRegime(asked);
   const out = requireFolders(asked, regime, flags);
   const narrator = new Narrator({ quiet: flags.quiet });
+  await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs);
   const { config, sources } = plan;
   const sets = await loadRunSets(config, sources, narrator);
   const device = await openDevice(narrator, flags.device);
   // Nothing was written so far: bad input leaves no trace.
   const run = await RunFolder.create(out);
+  await using _lock = await run.lock();
   await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}`);
   for (const line of planText(plan, sets, regime)) narrator.say(line);
@@ -135,19 +140,19 @@ async function resume(path: string, flags: TrainFlags): Promise<void> {
   refuseOnResume(flags);
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(path);
+  await using _lock = await run.lock();
   const stored = await run.readConfig();
-  const from = await run.latestCheckpoint((message) => narrator.say(`passed over: ${printable(message)}`));
+  const from = await run.standing((message) => narrator.say(`passed over: ${printable(message)}`));
   const config = layeredConfig({ says: "", config: stored, literal: true }, flagLayers(flags));
-  const { progress } = from.checkpoint;
+  const progress = from?.checkpoint.progress ?? startOfRun();
   const { epochs } = config.optimization;
   if (progress.epoch >= epochs)
     throw new CommandError("usage", `${run.path} has finished its ${epochs} epochs; give more with --epochs`);
   const sets = await loadRunSets(config, await openSources(config), narrator);
   const device = await openDevice(narrator, flags.device);
-  if (flags.epochs !== undefined || flags.saveEvery !== undefined) await run.writeConfig(config);
-  await run.truncateLog(progress.steps);
+  if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);
-  await train(device, config, sets, run, narrator, { from, debugNans: flags.debugNans });
+  await train(device, config, sets, run, narrator, { ...(from ? { from } : {}), debugNans: flags.debugNans });
 }
 
 async function train(

@@ -1,7 +1,7 @@
 // Files as the commands need them: read with clear errors, written whole or not at all, never outside their folder,
 // never over old ones.
 import { randomBytes } from "node:crypto";
-import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { access, constants, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { printable } from "../data/errors.ts";
 
@@ -61,12 +61,26 @@ export async function readBytes(path: string, count?: number): Promise<Uint8Arra
   }
 }
 
+/** Throws FileError where it cannot be told. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;
-  } catch {
-    return false;
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "")) return false;
+    throw fileError(path, cause);
+  }
+}
+
+/** Throws FileError where nothing could be written at `path`, a folder that need not exist yet; makes nothing. */
+export async function requireWritable(path: string): Promise<void> {
+  let folder = resolve(path);
+  while (!(await exists(folder)) && dirname(folder) !== folder) folder = dirname(folder);
+  try {
+    if (!(await stat(folder)).isDirectory()) throw new FileError(folder, "is no folder", "choose another folder");
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw fileError(folder, cause);
   }
 }
 

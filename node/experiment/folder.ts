@@ -104,6 +104,8 @@ export class ExperimentFolder {
           );
         return { run, state: (await isDone(path)) ? "finished" : "begun" };
       }
+      // Not from under a process that has only begun.
+      if (run) await (await run.lock()).release();
       await rm(path, { recursive: true });
     }
     const run = await RunFolder.create(path);

@@ -115,11 +115,10 @@ export async function trainToEnd(
     narrator.say(`${id} is trained already`);
     return { run, isNew: false };
   }
-  const from =
-    state === "begun" ? await run.latestCheckpoint((message) => narrator.say(`passed over: ${message}`)) : undefined;
+  await using _lock = await run.lock();
+  const from = await run.standing((message) => narrator.say(`passed over: ${message}`));
   if (from) {
-    const { epoch, step, steps } = from.checkpoint.progress;
-    await run.truncateLog(steps);
+    const { epoch, step } = from.checkpoint.progress;
     narrator.say(`going on with ${id} at epoch ${epoch + 1}, step ${step + 1}`);
   }
   await keepsGoing(command, () => train(run, from ? { from } : {}));

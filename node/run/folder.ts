@@ -1,6 +1,8 @@
 // A run's folder. Everything in it is written whole or not at all; a resume goes on in place.
 //
+//   LOCK            who trains it now
 //   config.yaml     what the run was started with, all defaults filled in
+//   environment.json  versions, adapter and command line of each start
 //   STATUS          running, finished, stopped (early), interrupted, failed; below it signs of a collapse
 //   log.jsonl       one event a line: steps, epochs
 //   results.csv     one row an epoch
@@ -9,33 +11,31 @@
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Checkpoint, readCheckpoint } from "../../train/checkpoint.ts";
+import { readCheckpoint } from "../../train/checkpoint.ts";
+import type { SavedCheckpoint } from "../../train/loop.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { readWholeConfig, writeConfig } from "../config-file.ts";
-import { FileError, exists, fileError, readBytes, syncFolder, writeAtomic } from "../files.ts";
+import type { Environment } from "./environment.ts";
+import { RunLock } from "./lock.ts";
+import { FileError, exists, fileError, readBytes, requireWritable, syncFolder, writeAtomic } from "../files.ts";
 
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 
 const KEPT = 2;
 const CONFIG = "config.yaml";
+const ENVIRONMENT = "environment.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
 export class RunFolder {
   private constructor(readonly path: string) {}
 
-  /** A new run. Throws FileError where the folder holds anything. */
+  /**
+   * A new run, in a folder that is new, empty, or of a run that never began: one that failed before its first step.
+   * Throws FileError where the folder holds anything else or cannot be written to.
+   */
   static async create(path: string): Promise<RunFolder> {
-    const entries = await readdir(path).catch((cause: NodeJS.ErrnoException): string[] => {
-      if (cause.code === "ENOENT") return [];
-      throw fileError(path, cause);
-    });
-    if (entries.length > 0)
-      throw new FileError(
-        path,
-        entries.includes(CONFIG) ? "holds a run already" : "is not empty",
-        "go on with it by --resume, or name a new folder with --out",
-      );
+    await RunFolder.check(path);
     const run = new RunFolder(path);
     try {
       await mkdir(join(path, "checkpoints"), { recursive: true });
@@ -46,17 +46,36 @@ export class RunFolder {
     return run;
   }
 
-  /** A run that exists. Throws FileError where there is none. */
+  /** Throws FileError where `create` would; makes nothing. */
+  static async check(path: string): Promise<void> {
+    const entries = await entriesOf(path);
+    const isNew = entries.length === 0 || (await neverBegan(path, entries));
+    if (!isNew)
+      throw new FileError(
+        path,
+        entries.includes(CONFIG) ? "holds a run already" : "is not empty",
+        "go on with it by --resume, or name a new folder with --out",
+      );
+    await requireWritable(path);
+  }
+
+  /** A run that exists. Throws FileError where there is none or it may not be read. */
   static async open(path: string): Promise<RunFolder> {
-    if (!(await exists(path)))
-      throw new FileError(path, "does not exist", "name the folder of a run, as `cmedl train` made it");
-    if (!(await exists(join(path, CONFIG))))
+    const entries = await readdir(path).catch((cause) => {
+      throw fileError(path, cause);
+    });
+    if (!entries.includes(CONFIG))
       throw new FileError(
         path,
         `holds no run: ${CONFIG} is missing`,
         "name the folder of a run, as `cmedl train` made it",
       );
     return new RunFolder(path);
+  }
+
+  /** Holds the run for this process until the lock is released. Throws FileError where another process trains it. */
+  lock(): Promise<RunLock> {
+    return RunLock.take(this.path);
   }
 
   get bestCheckpoint(): string {
@@ -73,6 +92,17 @@ export class RunFolder {
   /** The run's configuration. Throws DataError that names line and field where it is none. */
   readConfig(): Promise<TrainConfig> {
     return readWholeConfig(join(this.path, CONFIG));
+  }
+
+  /** Adds a start of the run, from `steps` steps on, to environment.json. */
+  async recordStart(environment: Environment, steps: number): Promise<void> {
+    const path = join(this.path, ENVIRONMENT);
+    const earlier: unknown = JSON.parse(await readFile(path, "utf8").catch(() => "[]"));
+    const starts = [
+      ...(Array.isArray(earlier) ? earlier : []),
+      { at: new Date().toISOString(), steps, ...environment },
+    ];
+    await writeAtomic(path, `${JSON.stringify(starts, null, 2)}\n`);
   }
 
   /** Writes the status, and below it the signs of a collapse that were seen. */
@@ -103,8 +133,10 @@ export class RunFolder {
 
   /** Drops what was logged after step `steps`: a resume says it again. */
   async truncateLog(steps: number): Promise<void> {
-    const kept = (await this.events()).filter((e) => !(typeof e.steps === "number" && e.steps > steps));
-    await writeAtomic(join(this.path, "log.jsonl"), kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
+    const events = await this.events();
+    const kept = events.filter((e) => !(typeof e.steps === "number" && e.steps > steps));
+    if (events.length > 0)
+      await writeAtomic(join(this.path, "log.jsonl"), kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
   }
 
   async writePicture(path: string, png: Uint8Array): Promise<void> {
@@ -127,8 +159,13 @@ export class RunFolder {
     if (old.length) await syncFolder(folder);
   }
 
+  /** Where the run stands; undefined before its first checkpoint. Throws as latestCheckpoint. */
+  async standing(onDamaged?: (message: string) => void): Promise<SavedCheckpoint | undefined> {
+    return (await this.#stepFiles()).length === 0 ? undefined : this.latestCheckpoint(onDamaged);
+  }
+
   /** The newest checkpoint that verifies. Throws FileError where none does; `onDamaged` hears of the others. */
-  async latestCheckpoint(onDamaged?: (message: string) => void): Promise<{ checkpoint: Checkpoint; file: string }> {
+  async latestCheckpoint(onDamaged?: (message: string) => void): Promise<SavedCheckpoint> {
     for (const name of await this.#stepFiles()) {
       const file = join(this.path, "checkpoints", name);
       try {
@@ -145,7 +182,7 @@ export class RunFolder {
   }
 
   /** The best checkpoint, or the newest where none was validated. */
-  async bestOrLatest(onDamaged?: (message: string) => void): Promise<{ checkpoint: Checkpoint; file: string }> {
+  async bestOrLatest(onDamaged?: (message: string) => void): Promise<SavedCheckpoint> {
     const file = this.bestCheckpoint;
     if (await exists(file)) {
       try {
@@ -165,4 +202,21 @@ export class RunFolder {
       .sort()
       .reverse();
   }
+}
+
+/** What a folder holds; nothing where it does not exist. Throws FileError where it may not be read. */
+const entriesOf = (path: string): Promise<string[]> =>
+  readdir(path).catch((cause: NodeJS.ErrnoException): string[] => {
+    if (cause.code === "ENOENT") return [];
+    throw fileError(path, cause);
+  });
+
+/** What a run holds before its first step. */
+const BEFORE_THE_FIRST_STEP = new Set([CONFIG, ENVIRONMENT, "STATUS", "checkpoints", "pictures"]);
+
+/** Whether a folder is that of a run that ended before anything of it was worth keeping. */
+async function neverBegan(path: string, entries: readonly string[]): Promise<boolean> {
+  if (!entries.includes(CONFIG) || entries.some((name) => !BEFORE_THE_FIRST_STEP.has(name))) return false;
+  const inside = [await entriesOf(join(path, "checkpoints")), await entriesOf(join(path, "pictures"))];
+  return inside.flat().length === 0;
 }

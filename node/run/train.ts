@@ -10,6 +10,7 @@ import type { Regime } from "../../train/regime.ts";
 import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
 import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
+import { environmentOf } from "./environment.ts";
 import type { RunFolder } from "./folder.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { slicesToPicture } from "./pictures.ts";
@@ -65,10 +66,12 @@ export async function trainRun(
     stepsPerEpoch: batches.stepsPerEpoch,
     at: { epoch: training.progress.epoch, step: training.progress.step },
   });
+  await run.truncateLog(training.progress.steps);
   if (from) await reporter.readHistory();
 
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
+  await run.recordStart(environmentOf(device), training.progress.steps);
   await run.setStatus("running", reporter.signs);
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));

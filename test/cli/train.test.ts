@@ -2,8 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { spawn } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
@@ -124,11 +124,40 @@ test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the s
   assert.is((await readFile(join(run, "STATUS"), "utf8")).split("\n")[0], "interrupted");
   const done = (await stepEvents(run)).length;
   assert.ok(done < 6, `${done} steps were done before the interrupt`);
-  const resumed = await cmedl(["train", "--resume", run]);
+  // Another process trains it: this one, as the lock says.
+  await writeFile(join(run, "LOCK"), JSON.stringify({ host: hostname(), pid: process.pid, began: null, since: "now" }));
+  const second = await cmedl(["train", "--resume", run]);
+  assert.is(second.exitCode, 7);
+  assert.match(second.stderr, /stopped: is being trained by process \d+ on .*; wait for it/);
+  await rm(join(run, "LOCK"));
+  // The data has moved since.
+  for (const name of ["ct", "mr"]) await cp(at(name), at(`moved-${name}`), { recursive: true });
+  const moved = ["--student", at("moved-ct"), "--teacher", at("moved-mr")];
+  const resumed = await cmedl(["train", "--resume", run, ...moved]);
   assert.is(resumed.exitCode, 0, resumed.stderr);
+  assert.match(await readFile(join(run, "config.yaml"), "utf8"), /moved-ct/);
+  const starts = JSON.parse(await readFile(join(run, "environment.json"), "utf8")) as Record<string, unknown>[];
+  assert.equal(
+    starts.map(({ steps }) => steps),
+    [0, done],
+  );
+  for (const start of starts)
+    for (const field of ["at", "cmedl", "node", "adapter", "command"]) assert.ok(start[field], field);
   assert.equal(
     await stepEvents(run).then((s) => s.map((e) => [e.steps, e.losses])),
     await stepEvents(at("run")).then((s) => s.map((e) => [e.steps, e.losses])),
+  );
+});
+
+test("a run that ended before its first checkpoint is begun by --resume, with the same numbers", async () => {
+  await mkdir(at("early"));
+  await copyFile(at("run", "config.yaml"), at("early", "config.yaml"));
+  const resumed = await cmedl(["train", "--resume", at("early")]);
+  assert.is(resumed.exitCode, 0, resumed.stderr);
+  const [early, whole] = [await stepEvents(at("early")), await stepEvents(at("run"))];
+  assert.equal(
+    early.map((e) => e.losses),
+    whole.map((e) => e.losses),
   );
 });
 
