@@ -10,7 +10,7 @@ import { decideLength } from "../node/experiment/length.ts";
 import { lengthText, writeTables } from "../node/experiment/report.ts";
 import { type Surroundings, runJobs } from "../node/experiment/run.ts";
 import { Narrator, clock } from "../node/narrator.ts";
-import { type PartialConfig, SEGMENTORS, type SegmentorName } from "../train/config/config.ts";
+import { type PartialConfig, SEGMENTORS, type SegmentorName, structuresOf } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
 import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
 import { registerPays } from "./experiment-pays.ts";
@@ -119,8 +119,16 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     }));
 
   const testIsValidation = first.test.some((id) => first.config.cases.studentVal.includes(id));
-  const about = { toleranceMm, length, data: data.says, testIsValidation };
   const { structures } = plan;
+  const isPhantom = flags.data === "phantom";
+  const about = {
+    toleranceMm,
+    length,
+    data: data.says,
+    ...(isPhantom ? { of: "on phantoms of CT and MR with one made structure" } : {}),
+    isOfThePaper: !isPhantom && structuresOf(first.config) === (structures?.length ?? 1),
+    testIsValidation,
+  };
   const { results, failed } = await runJobs(jobs, around, {
     length,
     seconds,

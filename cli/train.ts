@@ -167,7 +167,7 @@ async function train(
   const path = (await exists(run.bestCheckpoint)) ? run.bestCheckpoint : `${run.path}/checkpoints`;
   narrator.say(
     best
-      ? `best validation Dice ${best.dice.toFixed(3)} after epoch ${best.epoch + 1}: ${path}`
+      ? `lowest validation loss ${best.loss.toFixed(3)} (Dice ${best.dice.toFixed(3)}) after epoch ${best.epoch + 1}: ${path}`
       : `no epoch was validated; checkpoints: ${path}`,
   );
   narrator.say(`segment a scan with: cmedl predict ${run.path} IMAGE.nii.gz -o MASK.nii.gz`);

@@ -11,7 +11,7 @@ export function clock(seconds: number): string {
     : `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
-/** Seconds left, from the rate of the recent work: an early slow start is forgotten. */
+/** Seconds left, from the rate of the recent work. The first piece, which waits for compilers, does not count. */
 class Rate {
   readonly #times: number[] = [];
   add(): void {
@@ -56,7 +56,6 @@ export class Narrator {
   /** A bar for `total` pieces of `what`; `start` are done already. */
   bar(what: string, total: number, start = 0): Bar {
     const rate = new Rate();
-    rate.add();
     let done = start;
     if (!this.#bars) {
       let last = performance.now();

@@ -19,6 +19,8 @@ export interface Method {
   readonly group: string;
   readonly name: string;
   readonly cases: Readonly<Record<string, CaseValues>>;
+  /** False where all its masks are worth nothing: it is marked, and nothing is tested with it. */
+  readonly learned?: boolean;
   /** What someone else found, by metric. */
   readonly elsewhere?: Readonly<Record<string, string | null>>;
 }
@@ -38,6 +40,7 @@ export interface Cell {
 export interface Compared {
   readonly group: string;
   readonly name: string;
+  readonly learned: boolean;
   readonly cells: readonly Cell[];
   readonly elsewhere?: Method["elsewhere"];
 }
@@ -60,9 +63,11 @@ export function meanOfRuns(runs: readonly Method["cases"][]): Method["cases"] {
 export function compareMethods(methods: readonly Method[], metrics: readonly Metric[], reference: string): Compared[] {
   return methods.map((method) => {
     const group = methods.filter((m) => m.group === method.group);
+    const { name, elsewhere, learned = true } = method;
     const other = group.find((m) => m.name === reference);
-    const cells = metrics.map((metric) => cellOf(method, metric, group, other === method ? undefined : other));
-    return { group: method.group, name: method.name, elsewhere: method.elsewhere, cells };
+    const against = other === method || !learned || other?.learned === false ? undefined : other;
+    const cells = metrics.map((metric) => cellOf(method, metric, group, against));
+    return { group: method.group, name, elsewhere, learned, cells };
   });
 }
 
@@ -123,7 +128,7 @@ export function comparisonTables(
     head: ["Network", "Method", ...head],
     groups: [...new Set(compared.map((c) => c.group))].map((group) => ({
       name: group,
-      rows: compared.filter((c) => c.group === group).map((c) => [c.name, ...rowOf(c)]),
+      rows: compared.filter((c) => c.group === group).map((c) => [`${c.name}${c.learned ? "" : " †"}`, ...rowOf(c)]),
     })),
   });
   const tables = [
@@ -151,6 +156,8 @@ export function comparisonNotes(compared: readonly Compared[], reference: string
   const tested = isTested(compared);
   const star = tested ? `; * differs from ${reference} with p < ${LEVEL}` : "";
   const notes = [`mean ± standard deviation over cases; • best of its network${star}`];
+  if (compared.some((c) => !c.learned))
+    notes.push("† learned nothing: Dice 0 for every case, or all of every case segmented; nothing is tested with it");
   if (tested && n < least) {
     const cases = `${n} case${n === 1 ? "" : "s"}`;
     notes.push(`with ${cases} no p can fall below ${LEVEL}: the test needs at least ${least}`);

@@ -31,6 +31,7 @@ export async function decideLength(
   const round = roundOf(first.config, await around.data.sets(first.config, isSwapped(first)));
   const asked: Length = { epochs: epochs ?? first.config.optimization.epochs, steps: steps ?? round };
   if (budget === null) return { length: asked };
+  around.narrator.say("measuring a few steps of each kind of run; that counts towards the budget");
   const costs = await calibrate(runs, around);
   const isAsked = epochs !== undefined && steps;
   const length = isAsked
@@ -38,7 +39,8 @@ export async function decideLength(
     : lengthFor(USED * budget - since(), [...costs.values()], round, { epochs, steps: steps ?? undefined });
   const seconds = Object.fromEntries([...costs].map(([id, cost]) => [id, secondsOf(cost, length)]));
   const expected = since() + Object.values(seconds).reduce((s, v) => s + v, 0);
-  const tooLong = expected > budget ? "; the budget is too short for what was asked" : "";
+  const why = isAsked ? "for what was asked" : "even for the shortest runs";
+  const tooLong = expected > budget ? `; the budget is too short ${why}` : "";
   around.narrator.say(
     `${runs.length} runs of ${lengthText(length)}: about ${clock(expected)} of ${clock(budget)}${tooLong}`,
   );

@@ -11,13 +11,17 @@ import {
 } from "../../report/comparison.ts";
 import { tableMarkdown, tableText } from "../../report/table.ts";
 import { type Experiment, type Job, type Length, NETWORK_NAMES, type PaperNumbers } from "../../train/experiments.ts";
-import type { Evaluation } from "../run/evaluate.ts";
+import { type Evaluation, didLearn } from "../run/evaluate.ts";
 import type { ExperimentFolder } from "./folder.ts";
 
 export interface About {
   readonly toleranceMm: number;
   readonly length: Length;
   readonly data: string;
+  /** What the title has besides, where the data is not what the paper's table is of. */
+  readonly of?: string;
+  /** Whether the structures are those that the paper's numbers are of. */
+  readonly isOfThePaper: boolean;
   /** Whether the cases that are tested on chose the epoch too. */
   readonly testIsValidation: boolean;
 }
@@ -42,9 +46,10 @@ export async function writeTables(
   about: About,
 ): Promise<string> {
   const metrics = metricsOf(plan, [...results.values()]);
-  const methods = methodsOf(plan, jobs, results);
+  const methods = methodsOf(plan, jobs, results, about);
   const compared = compareMethods(methods, metrics, plan.reference);
-  const tables = comparisonTables(plan.title, compared, metrics, {
+  const title = about.of === undefined ? plan.title : `${plan.title}: ${about.of}`;
+  const tables = comparisonTables(title, compared, metrics, {
     reference: plan.reference,
     elsewhere: `The paper's: ${plan.source}`,
   });
@@ -95,7 +100,12 @@ function metricsOf(plan: Experiment, found: readonly Evaluation[]): Metric[] {
  * Rows of the table, network by network. A case's values are the mean over seeds; folds bring different cases
  * together.
  */
-function methodsOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<Job, Evaluation>): Method[] {
+function methodsOf(
+  plan: Experiment,
+  jobs: readonly Job[],
+  results: ReadonlyMap<Job, Evaluation>,
+  { isOfThePaper }: About,
+): Method[] {
   const parts = [...new Set(plan.rows.map((r) => r.part))];
   const segmentors = [...new Set(jobs.map((j) => j.segmentor))];
   return parts.flatMap((part) =>
@@ -104,12 +114,13 @@ function methodsOf(plan: Experiment, jobs: readonly Job[], results: ReadonlyMap<
         .filter((r) => r.part === part)
         .map((row): Method => {
           const own = jobs.filter((j) => j.row === row && j.segmentor === segmentor && results.has(j));
-          const paper = row.paper?.[segmentor];
+          const paper = isOfThePaper ? row.paper?.[segmentor] : undefined;
           const elsewhere = paper && paperNumbers(plan.metrics, paper);
           return {
             group: part === undefined ? NETWORK_NAMES[segmentor] : `${part}, ${NETWORK_NAMES[segmentor]}`,
             name: row.name,
             cases: meanOfRuns(own.map((j) => results.get(j)!)),
+            learned: own.length === 0 || own.some((j) => didLearn(results.get(j)!)),
             ...(elsewhere ? { elsewhere } : {}),
           };
         }),
@@ -133,7 +144,7 @@ function notesOf(
   jobs: readonly Job[],
   results: ReadonlyMap<Job, Evaluation>,
   compared: readonly Compared[],
-  { toleranceMm, length, data, testIsValidation }: About,
+  { toleranceMm, length, data, isOfThePaper, testIsValidation }: About,
 ): string[] {
   const done = jobs.filter((j) => results.has(j)).length;
   const seeds = new Set(jobs.map((j) => j.seed)).size;
@@ -144,6 +155,7 @@ function notesOf(
     `every row trained ${lengthText(length)}${times}`,
     `${tolerance}HD95 where nothing was segmented: the diagonal of the volume`,
     ...(testIsValidation ? ["the cases tested on also chose each row's best epoch: all rows are flattered alike"] : []),
+    ...(isOfThePaper ? ["the paper's numbers are of its own patients, and no target for others"] : []),
     `data: ${data}`,
     ...(done < jobs.length ? [`${done} of ${jobs.length} runs are in; the others follow`] : []),
   ];

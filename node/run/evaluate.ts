@@ -44,7 +44,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * DSC, SDSC and HD95 of each case by the run's best checkpoint: "DSC", or "DSC LV", "DSC RK", … and "DSC Avg." of
+ * DSC, SDSC and HD95 of each case by the run's best checkpoint, and the part of its voxels that was segmented: "DSC", or "DSC LV", "DSC RK", … and "DSC Avg." of
  * several structures, by `names` or their numbers. A structure that neither mask has is undefined (NaN); one that
  * only one mask has scores 0, 0, and for HD95 the diagonal of the volume.
  */
@@ -65,10 +65,23 @@ export async function evaluateRun(
     range,
   } of cases) {
     const mask = await segmenter.segment(image, range);
-    found[id] = scores(mask, expert, image, called, toleranceMm);
+    found[id] = { ...scores(mask, expert, image, called, toleranceMm), [SEGMENTED]: shareOf(mask) };
     onCase?.(id);
   }
   return found;
+}
+
+/** The value of a case that says which part of its voxels was segmented. */
+const SEGMENTED = "segmented";
+
+const shareOf = (mask: Uint8Array): number => mask.reduce((sum, v) => sum + Number(v > 0), 0) / mask.length;
+
+/** Whether a row segmented anything right, and not all of every case or nothing. */
+export function didLearn(cases: Evaluation): boolean {
+  const values = Object.values(cases);
+  const isConstant = values.every(({ [SEGMENTED]: share }) => share === 0 || share === 1);
+  const isRight = values.some((scored) => (scored.DSC ?? scored["DSC Avg."] ?? 0) > 0);
+  return isRight && !isConstant;
 }
 
 const METRICS = ["DSC", "SDSC", "HD95"] as const;

@@ -20,7 +20,7 @@ import { loadVgg } from "./vgg.ts";
 
 export interface RunResult {
   /** The epoch with the lowest validation loss, from 0; null where none was validated. */
-  readonly best: { readonly epoch: number; readonly dice: number } | null;
+  readonly best: { readonly epoch: number; readonly loss: number; readonly dice: number } | null;
   /** Of the epochs that this call trained. */
   readonly epochs: readonly EpochReport[];
   /** Until the first step: compiling. */

@@ -43,6 +43,21 @@ test("means, sample deviations, the best, and p against the reference", () => {
   assert.ok(ct!.hd.p > 0.05);
 });
 
+test("a method that learned nothing is marked, and nothing is tested with it", () => {
+  const [ct, cmedl] = methods as [Method, Method];
+  for (const broken of [
+    [{ ...ct, learned: false }, cmedl],
+    [ct, { ...cmedl, learned: false }],
+  ]) {
+    const compared = compareMethods(broken, metrics, "CMEDL");
+    assert.ok(compared.every(({ cells }) => cells.every(({ p }) => Number.isNaN(p))));
+    const [results, ...others] = comparisonTables("Table", compared, metrics, { reference: "CMEDL" });
+    assert.not.ok(others.some(({ title }) => title.startsWith("p against")));
+    assert.match(tableText(results!), /(CT only|CMEDL) †/);
+    assert.match(comparisonNotes(compared, "CMEDL").join("\n"), /† learned nothing: .*; nothing is tested with it/);
+  }
+});
+
 test("the text says the same, with marks", () => {
   const compared = compareMethods(methods, metrics, "CMEDL");
   const tables = comparisonTables("Table", compared, metrics, { reference: "CMEDL", elsewhere: "The paper's" });
