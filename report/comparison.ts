@@ -158,7 +158,7 @@ export function comparisonNotes(compared: readonly Compared[], reference: string
   const notes = [`mean ± standard deviation over cases; • best of its network${star}`];
   if (compared.some((c) => !c.learned))
     notes.push("† learned nothing: Dice 0 for every case, or all of every case segmented; nothing is tested with it");
-  if (tested && n < least) {
+  if (compared.length > 1 && n > 0 && n < least) {
     const cases = `${n} case${n === 1 ? "" : "s"}`;
     notes.push(`with ${cases} no p can fall below ${LEVEL}: the test needs at least ${least}`);
   }
