@@ -14,15 +14,11 @@ import { comparisonPng } from "../node/run/pictures.ts";
 import { VolumeSegmenter } from "../node/run/segment.ts";
 import { trainRun } from "../node/run/train.ts";
 import type { TrainConfig } from "../train/config/config.ts";
-import { PAYS_EPOCHS, PAYS_ROWS, type PaysJob, type PaysWord, paysSteps } from "../train/pays.ts";
+import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysJob, type PaysWord, paysSteps } from "../train/pays.ts";
 import { type ValidationDice, diceByCase } from "../train/validation.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
-/** At these sizes both runs train in a few minutes on two cores without a GPU. */
-const SIZE = 32;
-const GENERATOR = 4;
-/** CT patients with labels. */
-const LABELLED = 3;
+const { size: SIZE, generator: GENERATOR, patients: LABELLED } = PAYS_DEFAULTS;
 const STEPS = paysSteps(SIZE) / PAYS_EPOCHS;
 
 interface DemoFlags {
@@ -48,7 +44,7 @@ Both train equally long, and are tested after the last epoch on 48 CT patients t
 Examples:
   cmedl demo
   cmedl demo --seed 1 --out runs/second
-  cmedl experiment pays --data phantom --seeds 10     the same as evidence, with tests`,
+  cmedl experiment pays --data phantom --rows ct,pmri     the same by ten seeds, with tests`,
     )
     .action(demo);
 }
@@ -158,7 +154,7 @@ function verdict(baseline: Tested, cmedl: Tested): string {
   return `CMEDL+pMRI against CT only: ${shown}, better in ${better} of ${count} patients.
 ${gain > 0 ? part : "No gain in this run."}
 One run proves little: all these patients share one pair of networks. For evidence over ten seeds:
-  cmedl experiment pays --data phantom --seeds 10`;
+  cmedl experiment pays --data phantom --rows ct,pmri`;
 }
 
 async function freeName(path: string): Promise<string> {

@@ -9,7 +9,7 @@ import { writePays } from "../node/experiment/pays-report.ts";
 import { planPays, runPays } from "../node/experiment/pays-run.ts";
 import { lengthText } from "../node/experiment/report.ts";
 import { Narrator, clock } from "../node/narrator.ts";
-import { PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLength, paysSteps } from "../train/pays.ts";
+import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLength, paysSteps } from "../train/pays.ts";
 import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 
@@ -33,6 +33,7 @@ const OWN = ["--size", "--segmentor", "--width", "--blocks", "--layers", "--batc
 
 /** Adds the command to `cmedl experiment`. */
 export function registerPays(experiment: Command): void {
+  const { patients, size, generator } = PAYS_DEFAULTS;
   const summary = "what hints and pseudo CT are worth to a student with few labelled cases, by several seeds";
   const command = experiment
     .command("pays")
@@ -41,11 +42,15 @@ export function registerPays(experiment: Command): void {
     .option("--data <folder>", 'folder with ct/ and mr/, or "phantom": made on the spot, others for each seed')
     .option("--out <folder>", "folder for runs and tables, new or of an experiment to go on with", "runs/pays")
     .option("--seeds <n>", "runs of each row, the units of the test; 6 is the least that can give p < 0.05", "10")
-    .option("--student-cases <k,…>", "how many of the student's patients train; several make a learning curve", "3")
+    .option(
+      "--student-cases <k,…>",
+      "how many of the student's patients train; several make a learning curve",
+      `${patients}`,
+    )
     .option("--rows <a,b,…>", `rows to train, of ${PAYS_ROWS.map((row) => row.word).join(",")} (all)`)
-    .option("--size <pixels>", "side of the images: 32 or 64 for the recipe", "32")
+    .option("--size <pixels>", "side of the images: 32 or 64 for the recipe", `${size}`)
     .option("--steps <n>", "steps of a run, a multiple of 20 (500 at 32, else 1000)")
-    .option("--generator <channels>", "channels of the translators", "8");
+    .option("--generator <channels>", "channels of the translators", `${generator}`);
   addConfigFlags(command, { without: OWN });
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")

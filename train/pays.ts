@@ -67,6 +67,9 @@ export interface PaysSizes {
   readonly generator: number;
 }
 
+/** At these sizes, and with so few labelled patients of the student's, the recipe was found. */
+export const PAYS_DEFAULTS = { size: 32, generator: 8, patients: 3 } as const;
+
 /** What all rows share. */
 export const paysRecipe = ({ size, generator }: PaysSizes): PartialConfig => ({
   data: { size },

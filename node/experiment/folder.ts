@@ -12,6 +12,7 @@ import type { Evaluation } from "../run/evaluate.ts";
 import { CommandError } from "../errors.ts";
 import { FileError, exists, readBytes, writeAtomic } from "../files.ts";
 import { RunFolder } from "../run/folder.ts";
+import { LOCK, RunLock } from "../run/lock.ts";
 
 /** What experiment.json holds. `settings` are all that change numbers; segmentors and seeds may be added later. */
 export interface Decided {
@@ -21,6 +22,13 @@ export interface Decided {
   readonly length: Length;
   /** What each run was measured to need, in seconds. */
   readonly seconds?: Readonly<Record<string, number>>;
+}
+
+/** A job's run, to be released after use. */
+export interface FoundRun {
+  readonly run: RunFolder;
+  readonly lock: RunLock;
+  readonly state: "new" | "begun" | "finished";
 }
 
 export class ExperimentFolder {
@@ -88,29 +96,32 @@ export class ExperimentFolder {
   }
 
   /**
-   * A run for a job: new, or where it stands. A run that has no checkpoint yet begins anew. Throws CommandError where
-   * its configuration was another.
+   * A run for a job: new, or where it stands, and locked for this process. A run that has no checkpoint yet begins anew.
+   * Throws CommandError where its configuration was another, RunLockedError where another process trains it.
    */
-  async run(job: string, config: TrainConfig): Promise<{ run: RunFolder; state: "new" | "begun" | "finished" }> {
+  async run(job: string, config: TrainConfig): Promise<FoundRun> {
     const path = this.runPath(job);
-    if (await exists(path)) {
-      const run = await RunFolder.open(path).catch(() => undefined);
-      if (run && (await hasCheckpoint(path))) {
+    await mkdir(path, { recursive: true });
+    const lock = await RunLock.take(path);
+    try {
+      if (await hasCheckpoint(path)) {
+        const run = await RunFolder.open(path);
         const [first] = differences(await run.readConfig(), JSON.parse(JSON.stringify(config)));
         if (first)
           throw new CommandError(
             "usage",
             `${path} was trained with other settings: ${first}; name a new folder with --out`,
           );
-        return { run, state: (await isDone(path)) ? "finished" : "begun" };
+        return { run, lock, state: (await isDone(path)) ? "finished" : "begun" };
       }
-      // Not from under a process that has only begun.
-      if (run) await (await run.lock()).release();
-      await rm(path, { recursive: true });
+      for (const name of await readdir(path)) if (name !== LOCK) await rm(join(path, name), { recursive: true });
+      const run = await RunFolder.create(path);
+      await run.writeConfig(config);
+      return { run, lock, state: "new" };
+    } catch (error) {
+      await lock.release();
+      throw error;
     }
-    const run = await RunFolder.create(path);
-    await run.writeConfig(config);
-    return { run, state: "new" };
   }
 
   /** A run that is thrown away. */

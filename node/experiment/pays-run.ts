@@ -12,7 +12,7 @@ import { VolumeSegmenter } from "../run/segment.ts";
 import { trainRun } from "../run/train.ts";
 import { Pace } from "./pace.ts";
 import type { PaysData, PaysSets } from "./pays-data.ts";
-import { type Surroundings, type TrainedRun, trainToEnd } from "./run.ts";
+import { type Surroundings, type TrainedRun, eachInTurn, trainToEnd } from "./run.ts";
 
 /** A run with its whole configuration, and the ids that it is tested on. */
 export interface PlannedPaysJob extends PaysJob {
@@ -88,7 +88,8 @@ export async function runPays(
     jobs.map((job) => job.id),
     {},
   );
-  for (const [i, job] of jobs.entries()) {
+  const runOf = (job: PlannedPaysJob): string => around.folder.runPath(job.id);
+  await eachInTurn(jobs, runOf, narrator, async (job, i) => {
     const which = `${job.row.name}, ${job.patients} of the student's patients, seed ${job.seed}`;
     narrator.say(`${i + 1} of ${jobs.length}: ${which}; ${clock(pace.left)} left for all`);
     const started = performance.now();
@@ -103,7 +104,7 @@ export async function runPays(
       narrator.say(`${job.id}: ${error.message}`);
     }
     await onJob(results);
-  }
+  });
   return { results, failed };
 }
 

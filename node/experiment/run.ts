@@ -1,4 +1,5 @@
 // The runs of an experiment, one after another: each is trained once, goes on where it stopped, and is tested.
+import { setTimeout } from "node:timers/promises";
 import { type Device, NumericalError } from "../../engine/index.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { type Length, trainedJobs } from "../../train/experiments.ts";
@@ -6,6 +7,7 @@ import { CommandError } from "../errors.ts";
 import { type Narrator, clock } from "../narrator.ts";
 import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
 import type { RunFolder } from "../run/folder.ts";
+import { RunLock, RunLockedError } from "../run/lock.ts";
 import { type TrainRunOptions, trainRun } from "../run/train.ts";
 import type { ExperimentData } from "./data.ts";
 import type { ExperimentFolder } from "./folder.ts";
@@ -48,7 +50,8 @@ export async function runJobs(
   const pace = new Pace(runs, options.seconds ?? {});
   const results = new Map<PlannedJob, Evaluation>();
   const failed: NumericalError[] = [];
-  for (const [i, job] of jobs.entries()) {
+  const runOf = (job: PlannedJob): string => around.folder.runPath(job.run);
+  await eachInTurn(jobs, runOf, narrator, async (job, i) => {
     const fold = job.fold === null ? "" : `, fold ${job.fold + 1}`;
     narrator.say(
       `${i + 1} of ${jobs.length}: ${rowName(job)}, ${job.segmentor}, seed ${job.seed}${fold}; ` +
@@ -63,9 +66,44 @@ export async function runJobs(
       narrator.say(`${job.row.name}: ${error.message}`);
     }
     await options.onJob(results);
-  }
+  });
   return { results, failed };
 }
+
+/**
+ * Does `work` for each job, which has its run in the folder `runOf`. Several processes may be at one experiment: a job
+ * whose run another one trains comes last, and is waited for.
+ */
+export async function eachInTurn<J>(
+  jobs: readonly J[],
+  runOf: (job: J) => string,
+  narrator: Narrator,
+  work: (job: J, index: number) => Promise<void>,
+): Promise<void> {
+  const later: (readonly [J, number])[] = [];
+  for (const [i, job] of jobs.entries()) {
+    if (!(await wasDone(() => work(job, i)))) {
+      narrator.say(`${runOf(job)} is being trained by another process: left for the end`);
+      later.push([job, i]);
+    }
+  }
+  for (const [job, i] of later) {
+    do while (await RunLock.isHeld(runOf(job))) await setTimeout(WAIT_MS);
+    while (!(await wasDone(() => work(job, i))));
+  }
+}
+
+/** False where another process trains the run. */
+async function wasDone(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof RunLockedError) return false;
+    throw error;
+  }
+}
+const WAIT_MS = 5000;
 
 /** Trains the run that a job is tested by, unless it is done, and tests it, unless it was. */
 async function runJob(
@@ -110,12 +148,12 @@ export async function trainToEnd(
   { folder, narrator, command }: Pick<Surroundings, "folder" | "narrator" | "command">,
   train: (run: RunFolder, from: TrainRunOptions) => Promise<void>,
 ): Promise<TrainedRun> {
-  const { run, state } = await folder.run(id, config);
+  const { run, lock, state } = await folder.run(id, config);
+  await using _lock = lock;
   if (state === "finished") {
     narrator.say(`${id} is trained already`);
     return { run, isNew: false };
   }
-  await using _lock = await run.lock();
   const from = await run.standing((message) => narrator.say(`passed over: ${message}`));
   if (from) {
     const { epoch, step } = from.checkpoint.progress;

@@ -17,7 +17,7 @@ import type { Sign } from "../../train/collapse.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { readWholeConfig, writeConfig } from "../config-file.ts";
 import type { Environment } from "./environment.ts";
-import { RunLock } from "./lock.ts";
+import { LOCK, RunLock } from "./lock.ts";
 import { FileError, exists, fileError, readBytes, requireWritable, syncFolder, writeAtomic } from "../files.ts";
 
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
@@ -48,7 +48,7 @@ export class RunFolder {
 
   /** Throws FileError where `create` would; makes nothing. */
   static async check(path: string): Promise<void> {
-    const entries = await entriesOf(path);
+    const entries = (await entriesOf(path)).filter((name) => name !== LOCK);
     const isNew = entries.length === 0 || (await neverBegan(path, entries));
     if (!isNew)
       throw new FileError(
@@ -73,7 +73,7 @@ export class RunFolder {
     return new RunFolder(path);
   }
 
-  /** Holds the run for this process until the lock is released. Throws FileError where another process trains it. */
+  /** Holds the run for this process until the lock is released. Throws RunLockedError where another process trains it. */
   lock(): Promise<RunLock> {
     return RunLock.take(this.path);
   }

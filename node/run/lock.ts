@@ -6,12 +6,15 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { FileError, fileError } from "../files.ts";
 
-const NAME = "LOCK";
+export const LOCK = "LOCK";
 /** How often a holder shows that it lives, and after how long without it the holder on another host is given up. */
 const BEAT_MS = 30_000;
 const GONE_MS = 10 * 60_000;
 /** After how long a guard was left behind by a process that was killed. */
 const GUARD_MS = 60_000;
+
+/** Another process trains the run. */
+export class RunLockedError extends FileError {}
 
 interface Holder {
   readonly host: string;
@@ -34,9 +37,9 @@ export class RunLock implements AsyncDisposable {
     this.#beat.unref();
   }
 
-  /** Throws FileError where another process trains the run. */
+  /** Throws RunLockedError where another process trains the run, FileError where the file cannot be written. */
   static async take(folder: string): Promise<RunLock> {
-    const path = join(folder, NAME);
+    const path = join(folder, LOCK);
     const holder: Holder = {
       host: hostname(),
       pid: process.pid,
@@ -46,6 +49,15 @@ export class RunLock implements AsyncDisposable {
     const text = `${JSON.stringify(holder)}\n`;
     while (!(await writeNew(path, text))) await removeIfGone(path, folder);
     return new RunLock(path, text);
+  }
+
+  /** Whether a process that lives trains the run. */
+  static async isHeld(folder: string): Promise<boolean> {
+    const path = join(folder, LOCK);
+    const text = await textOf(path);
+    if (text === undefined) return false;
+    const holder = holderOf(text);
+    return !holder || (await lives(holder, path));
   }
 
   async release(): Promise<void> {
@@ -82,14 +94,14 @@ const aside = (path: string): string => `${path}.${process.pid}.${randomBytes(4)
 
 const textOf = (path: string): Promise<string | undefined> => readFile(path, "utf8").catch(() => undefined);
 
-/** Removes the lock if its holder is gone. Throws FileError where the holder lives. */
+/** Removes the lock if its holder is gone. Throws RunLockedError where the holder lives. */
 async function removeIfGone(path: string, folder: string): Promise<void> {
   const text = await textOf(path);
   if (text === undefined) return;
   const holder = holderOf(text);
   if (!holder || (await lives(holder, path))) {
     const who = holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : "another process";
-    throw new FileError(
+    throw new RunLockedError(
       folder,
       `is being trained by ${who}`,
       `wait for it, stop it, or train into another folder; if it is gone for good, remove ${path}`,

@@ -6,6 +6,8 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { eachInTurn } from "../../node/experiment/run.ts";
+import { Narrator } from "../../node/narrator.ts";
 import { RunFolder } from "../../node/run/folder.ts";
 import { RunLock } from "../../node/run/lock.ts";
 
@@ -89,6 +91,21 @@ test("a folder in which nothing could be written is refused before anything is r
   assert.match(String(error), /is no folder; choose another folder|does not exist; check the path/);
   await RunFolder.check(join(folder, "a", "b", "c"));
   assert.equal(await readdir(folder), ["file"], "nothing is made");
+});
+
+test("jobs that another process is at come last, once it is done", async () => {
+  const runOf = (job: string): string => join(folder, job);
+  for (const job of ["a", "b", "c"]) await mkdir(runOf(job));
+  const other = await RunLock.take(runOf("a"));
+  const done: string[] = [];
+  await eachInTurn(["a", "b", "c"], runOf, new Narrator({ quiet: true }), async (job) => {
+    await using _lock = await RunLock.take(runOf(job));
+    done.push(job);
+    if (job === "c") await other.release();
+  });
+  assert.equal(done, ["b", "c", "a"]);
+  const failing = eachInTurn(["a"], runOf, new Narrator({ quiet: true }), () => Promise.reject(new Error("broken")));
+  assert.is(await failing.catch((error: Error) => error.message), "broken");
 });
 
 test.run();
