@@ -2,7 +2,7 @@
 import { drawText, glyphHeight, textWidth } from "./font.ts";
 import { type Colour, Picture, colours } from "./picture.ts";
 
-/** One cell: an image [size, size] in [−1, 1], and contours on it. */
+/** One cell: an image [size, size] in [−1, 1], and masks on it: tinted inside, with a contour. */
 export interface Tile {
   readonly values: ArrayLike<number>;
   readonly contours?: readonly {
@@ -26,6 +26,8 @@ export interface MontageOptions {
 }
 
 const GAP = 1;
+/** How much of a mask's colour covers the image: regions show as such, holes as holes. */
+const TINT = 0.25;
 
 /** All tiles in one picture, with gaps of one pixel. Rows may be of different length. */
 export function montage(
@@ -65,6 +67,7 @@ export function montage(
       if (tile.values.length !== size * size)
         throw new RangeError(`montage: a tile of ${tile.values.length} values is not ${size} × ${size}`);
       picture.grey(tile.values, size, size, tx, ty, scale);
+      for (const { mask, colour } of tile.contours ?? []) picture.tint(mask, size, size, tx, ty, scale, colour, TINT);
       for (const { mask, colour, side: where } of tile.contours ?? [])
         picture.contour(mask, size, size, tx, ty, scale, colour, where);
       if (tile.note) drawText(picture, tile.note, tx + 3, ty + side - glyphHeight - 3, colours.white, 1);
@@ -77,11 +80,17 @@ export function montage(
 export interface EpochRow {
   readonly ct: ArrayLike<number>;
   readonly pseudoMr: ArrayLike<number>;
+  /** The teacher's mask of the pseudo MR. */
+  readonly teacher?: ArrayLike<number>;
   readonly cycledCt: ArrayLike<number>;
+  /** A real slice of the teacher's modality, of another patient, and its expert's mask. */
+  readonly realMr?: { readonly image: ArrayLike<number>; readonly expert: ArrayLike<number> };
   /** The student's mask and the expert's, of 0 and 1 or of class numbers. */
   readonly prediction: ArrayLike<number>;
   readonly expert: ArrayLike<number>;
   readonly note?: string;
+  /** Beside the prediction, such as its Dice. */
+  readonly score?: string;
 }
 
 const classColours: readonly Colour[] = [
@@ -96,7 +105,7 @@ const classColours: readonly Colour[] = [
 const classColour = (k: number): Colour => classColours[k % classColours.length]!;
 
 /** Contours of each class in its own colour. */
-const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] =>
+const byClass = (mask: ArrayLike<number>, classes: number): NonNullable<Tile["contours"]> =>
   Array.from({ length: classes }, (_, k) => ({
     mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)),
     colour: classColour(k),
@@ -104,9 +113,10 @@ const byClass = (mask: ArrayLike<number>, classes: number): Tile["contours"] =>
   }));
 
 /**
- * CT | pseudo-MR | cycled CT | CT with the expert's (yellow, inside) and the algorithm's contour (red, outside). With
- * several classes, named by `classes`, the last column becomes two: the expert's contours and the algorithm's, each
- * class in a colour of its own.
+ * CT | pseudo MR | real MR | cycled CT | CT with the expert's mask (yellow, inside) and the algorithm's (red, outside).
+ * The teacher's mask is on the pseudo MR, the real MR's own on it; without real MR its column is left out. With several
+ * classes, named by `classes`, the last column becomes two: the expert's contours and the algorithm's, each class in a
+ * colour of its own.
  */
 export function epochPicture(
   rows: readonly EpochRow[],
@@ -114,42 +124,51 @@ export function epochPicture(
   title: string,
   classes: readonly string[] = [],
 ): Picture {
-  if (classes.length > 1) {
-    return montage(
-      rows.map((r): Tile[] => [
-        { values: r.ct, note: r.note },
-        { values: r.pseudoMr },
-        { values: r.cycledCt },
-        { values: r.ct, contours: byClass(r.expert, classes.length) },
-        { values: r.ct, contours: byClass(r.prediction, classes.length) },
-      ]),
-      {
-        size,
-        title,
-        labels: ["image", "pseudo", "cycled", "expert", "algorithm"],
-        legend: classes.map((text, k) => ({ text, colour: classColour(k) })),
-      },
-    );
-  }
+  const several = classes.length > 1;
+  const hasReal = rows.some((r) => r.realMr);
+  const black = new Float32Array(size * size).fill(-1);
   const tiles = rows.map((r): Tile[] => [
     { values: r.ct, note: r.note },
-    { values: r.pseudoMr },
+    { values: r.pseudoMr, contours: r.teacher && masksOf(r.teacher, "algorithm", classes) },
+    ...(hasReal
+      ? [{ values: r.realMr?.image ?? black, contours: r.realMr && masksOf(r.realMr.expert, "expert", classes) }]
+      : []),
     { values: r.cycledCt },
-    {
-      values: r.ct,
-      contours: [
-        { mask: r.expert, colour: colours.expert, side: "inside" },
-        { mask: r.prediction, colour: colours.algorithm, side: "outside" },
-      ],
-    },
+    ...(several
+      ? [
+          { values: r.ct, contours: masksOf(r.expert, "expert", classes) },
+          { values: r.ct, contours: masksOf(r.prediction, "algorithm", classes), note: r.score },
+        ]
+      : [
+          {
+            values: r.ct,
+            contours: [...masksOf(r.expert, "expert", classes), ...masksOf(r.prediction, "algorithm", classes)],
+            note: r.score,
+          },
+        ]),
   ]);
   return montage(tiles, {
     size,
     title,
-    labels: ["CT", "pseudo MR", "cycled CT", "segmentation"],
-    legend: [
-      { text: "expert", colour: colours.expert },
-      { text: "algorithm", colour: colours.algorithm },
+    labels: [
+      ...["image", "pseudo", ...(hasReal ? ["real, other patient"] : []), "cycled"],
+      ...(several ? ["expert", "algorithm"] : ["segmentation"]),
     ],
+    legend: several
+      ? classes.map((text, k) => ({ text, colour: classColour(k) }))
+      : [
+          { text: "expert", colour: colours.expert },
+          { text: "algorithm", colour: colours.algorithm },
+        ],
   });
+}
+
+/** A mask of 0 and 1, or the masks of several classes, as a tile has them. */
+function masksOf(
+  mask: ArrayLike<number>,
+  by: "expert" | "algorithm",
+  classes: readonly string[],
+): NonNullable<Tile["contours"]> {
+  if (classes.length > 1) return byClass(mask, classes.length);
+  return [{ mask, colour: colours[by], side: by === "expert" ? "inside" : "outside" }];
 }

@@ -80,6 +80,26 @@ export class Picture {
       }
   }
 
+  /** Colours the inside of a mask [height, width] (> ½), enlarged as grey() does, so that what is below shows through. */
+  tint(
+    mask: ArrayLike<number>,
+    width: number,
+    height: number,
+    x: number,
+    y: number,
+    scale: number,
+    colour: Colour,
+    opacity: number,
+  ): void {
+    for (let j = 0; j < height * scale; j++)
+      for (let i = 0; i < width * scale; i++) {
+        if (!(mask[Math.floor(j / scale) * width + Math.floor(i / scale)]! > 0.5)) continue;
+        const below = this.data.subarray(4 * ((y + j) * this.width + x + i));
+        const mixed = (k: number): number => Math.round((1 - opacity) * below[k]! + opacity * colour[k]!);
+        this.set(x + i, y + j, [mixed(0), mixed(1), mixed(2)]);
+      }
+  }
+
   /**
    * The border of a mask [height, width] (> ½ is inside), enlarged as grey() does. "inside" marks the mask's own
    * outermost pixels and "outside" those that touch it, so that two equal masks drawn one each way are both seen.

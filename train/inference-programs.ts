@@ -10,6 +10,8 @@ export interface EpochPictures {
     readonly ct: Float32Array;
     readonly pM?: Float32Array;
     readonly rC?: Float32Array;
+    /** The teacher's probabilities of pM. */
+    readonly teacher?: Float32Array;
     readonly probability: Float32Array;
   }[];
 }
@@ -41,7 +43,11 @@ export class InferencePrograms {
     const count = options.pictured?.length ?? 0;
     const pictures = count
       ? await device.compile<"x", string>(
-          ({ x }) => ({ probability: probabilities(segment(x)), ...withAverages(regime, () => regime.pictures(x)) }),
+          ({ x }) => {
+            const { teacher, ...images } = withAverages(regime, () => regime.pictures(x));
+            const taught: Record<string, Tensor> = teacher ? { teacher: probabilities(teacher) } : {};
+            return { probability: probabilities(segment(x)), ...images, ...taught };
+          },
           { x: [count, size, size, 1] },
           { name: "pictures" },
         )
@@ -75,6 +81,7 @@ export class InferencePrograms {
         ct: x.slice(i * n, (i + 1) * n),
         pM: row("pM", i),
         rC: row("rC", i),
+        teacher: row("teacher", i),
         probability: row("probability", i)!,
       })),
     };

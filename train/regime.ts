@@ -64,7 +64,7 @@ export interface Regime extends Trained {
   segment(xC: Tensor): Tensor;
   /**
    * Pictures of images of C [N, H, W, 1] for the eye: pseudo M `pM` and C brought back `rC`, where the regime
-   * translates.
+   * translates, and `teacher`, the teacher's logits [N, H, W, K] of pseudo M, where it has one.
    */
   pictures(xC: Tensor): Readonly<Record<string, Tensor>>;
 }

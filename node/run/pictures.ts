@@ -1,5 +1,6 @@
 // A run's pictures: a few validation slices after each epoch, and the curves of Dice and losses.
 import type { SliceSet } from "../../data/slices.ts";
+import { diceOf, overlap } from "../../metrics/dice.ts";
 import { type Series, curvesPicture } from "../../report/curves.ts";
 import { type Tile, epochPicture, montage } from "../../report/montage.ts";
 import { colours } from "../../report/picture.ts";
@@ -19,28 +20,52 @@ export function slicesToPicture(set: SliceSet, count: number): number[] {
   return [...first, ...others].slice(0, count).map((r) => r.slice);
 }
 
-/** The pictures of an epoch as a PNG: a row a slice. `labels` are the masks' own values of the classes. */
+/**
+ * The pictures of an epoch as a PNG: a row a slice, with the Dice of its mask, and beside it a slice of the teacher's,
+ * where there is one. `labels` are the masks' own values of the classes.
+ */
 export function epochPng(
   pictures: EpochPictures,
   set: SliceSet,
+  teacher: SliceSet | undefined,
   title: string,
   labels: readonly number[] | null,
 ): Uint8Array {
   const n = set.size ** 2;
   const blank = new Float32Array(n).fill(-1);
+  const real = teacher ? slicesToPicture(teacher, pictures.rows.length) : [];
   return epochPicture(
-    pictures.rows.map(({ slice, ct, pM, rC, probability }) => ({
-      ct,
-      pseudoMr: pM ?? blank,
-      cycledCt: rC ?? blank,
-      prediction: classesOf(probability, n),
-      expert: set.masks.subarray(slice * n, (slice + 1) * n),
-      note: set.origins[slice]!.id,
-    })),
+    pictures.rows.map(({ slice, ct, pM, rC, teacher: taught, probability }, i) => {
+      const prediction = classesOf(probability, n);
+      const expert = masksAt(set, slice);
+      return {
+        ct,
+        pseudoMr: pM ?? blank,
+        ...(taught ? { teacher: classesOf(taught, n) } : {}),
+        ...(pM && teacher ? { realMr: { image: imageAt(teacher, real[i]!), expert: masksAt(teacher, real[i]!) } } : {}),
+        cycledCt: rC ?? blank,
+        prediction,
+        expert,
+        note: set.origins[slice]!.id,
+        score: diceText(prediction, expert),
+      };
+    }),
     set.size,
     title,
     labels?.map(String),
   ).png();
+}
+
+const imageAt = ({ images, size }: SliceSet, slice: number): Float32Array =>
+  images.subarray(slice * size ** 2, (slice + 1) * size ** 2);
+const masksAt = ({ masks, size }: SliceSet, slice: number): SliceSet["masks"] =>
+  masks.subarray(slice * size ** 2, (slice + 1) * size ** 2);
+
+/** "DICE 0.71" of two masks of one slice; of several classes, of where any is. */
+function diceText(prediction: Uint8Array, expert: ArrayLike<number>): string {
+  const any = (mask: ArrayLike<number>): Uint8Array => Uint8Array.from(mask, (v) => (v > 0 ? 1 : 0));
+  const dice = diceOf(overlap(any(prediction), any(expert)), "undefined");
+  return Number.isNaN(dice) ? "" : `DICE ${dice.toFixed(2)}`;
 }
 
 /** What curves are drawn of. */

@@ -30,6 +30,8 @@ export interface EpochEvent {
 export interface ReporterOptions {
   readonly config: TrainConfig;
   readonly validation: SliceSet;
+  /** Slices of the teacher's, to be seen beside the pseudo ones. */
+  readonly teacher: SliceSet | undefined;
   readonly stepsPerEpoch: number;
   /** Where the run begins, or goes on. */
   readonly at: { readonly epoch: number; readonly step: number };
@@ -87,7 +89,7 @@ export class Reporter {
 
   async #onEpoch(report: EpochReport, pictures: EpochPictures | undefined): Promise<void> {
     const { run, narrator } = this;
-    const { config, validation, stepsPerEpoch } = this.options;
+    const { config, validation, teacher, stepsPerEpoch } = this.options;
     const { labels } = config.data;
     const { epochs } = config.optimization;
     const number = report.epoch + 1;
@@ -99,7 +101,10 @@ export class Reporter {
     for (const sign of report.signs) await run.log({ event: "sign", epoch: number, steps: report.steps, ...sign });
     await run.writeResults(this.#history.map(resultRow));
     if (pictures)
-      await run.writePicture(run.picturePath(report.epoch), epochPng(pictures, validation, `epoch ${number}`, labels));
+      await run.writePicture(
+        run.picturePath(report.epoch),
+        epochPng(pictures, validation, teacher, `epoch ${number}`, labels),
+      );
     await run.writePicture(join(run.path, "curves.png"), curvesPng(this.#history));
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
     this.signs.push(...report.signs);

@@ -63,6 +63,7 @@ export async function trainRun(
   const reporter = new Reporter(run, narrator, {
     config,
     validation: sets.validation,
+    teacher: sets.teacher,
     stepsPerEpoch: batches.stepsPerEpoch,
     at: { epoch: training.progress.epoch, step: training.progress.step },
   });

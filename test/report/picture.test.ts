@@ -45,6 +45,22 @@ test("a mask that fills the image has its contour at the edge", () => {
   assert.is(count(p, colours.expert), 12);
 });
 
+test("a mask's inside is tinted over the image, and a hole in it is not", () => {
+  const p = new Picture(4, 4, [100, 100, 100]);
+  p.tint(
+    Uint8Array.from({ length: 16 }, (_, i) => (i === 5 ? 0 : 1)),
+    4,
+    4,
+    0,
+    0,
+    1,
+    [200, 0, 100],
+    0.25,
+  );
+  assert.equal(at(p, 0, 0), [125, 75, 100]);
+  assert.equal(at(p, 1, 1), [100, 100, 100]);
+});
+
 test("a PNG decodes to the picture", () => {
   const p = new Picture(5, 3, [1, 2, 3]);
   p.set(4, 2, [200, 100, 50]);
@@ -98,6 +114,10 @@ test("the picture of an epoch has four columns and both contours in the last", (
   const p = epochPicture(rows, size, "epoch 3");
   assert.is(p.width, 4 * (192 + 1) + 1);
   assert.ok(count(p, colours.expert) > 200 && count(p, colours.algorithm) > 200);
+  const taught = rows.map((row) => ({ ...row, teacher: mask, realMr: { image, expert: mask } }));
+  const more = epochPicture(taught, size, "epoch 3");
+  assert.is(more.width, 5 * (192 + 1) + 1, "a column of real MR");
+  assert.ok(count(more, colours.algorithm) > 1.5 * count(p, colours.algorithm), "the teacher's mask on the pseudo MR");
 });
 
 test("ticks are round", () => {

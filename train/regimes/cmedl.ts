@@ -131,6 +131,11 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
     };
   }
 
+  override pictures(xC: Tensor): Readonly<Record<string, Tensor>> {
+    const { pM, ...others } = super.pictures(xC);
+    return { pM: pM!, ...others, teacher: this.SM.forward(pM!).logits };
+  }
+
   segment(xC: Tensor): Tensor {
     return this.options.test === "teacher"
       ? this.SM.forward(this.translator.toM(xC)).logits
