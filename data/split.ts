@@ -81,11 +81,11 @@ function splitListsOf(json: unknown, at: string, fail: Fail): SplitLists {
   return { train, val, ...(test ? { test } : {}) };
 }
 
-/** A list of ids, each once. */
+/** A list of ids, each once, in the composed form that cases are named in. */
 function namesOf(value: unknown, field: string, fail: Fail): string[] {
   if (!Array.isArray(value) || !value.every((v) => typeof v === "string"))
     return fail(field, "is no list of names", "list the case names as strings");
-  const ids: string[] = value;
+  const ids = value.map((id: string) => id.normalize("NFC"));
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
   if (twice.length) fail(field, `${show(twice)} stands twice`, "list each case once");
   if (ids.length === 0) fail(field, "is empty", "list at least one case");
