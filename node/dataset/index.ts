@@ -17,4 +17,4 @@ export {
 } from "./load.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
-export { type CaseSurvey, affineToleranceMm, surveyCases } from "./survey.ts";
+export { type CaseSurvey, surveyCases } from "./survey.ts";
