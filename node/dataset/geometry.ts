@@ -5,7 +5,7 @@ import { DataError, printable } from "../../data/errors.ts";
 import type { ImageHeader } from "../../data/formats/index.ts";
 import { type Orientation, orientationOf } from "../../data/orientation.ts";
 import { type Volume, areSkew, isSheared } from "../../data/volume.ts";
-import type { Case } from "./layout.ts";
+import type { Case } from "./case.ts";
 
 type Grid = Pick<ImageHeader, "shape" | "affine" | "oriented" | "spacingMm">;
 

@@ -1,9 +1,11 @@
 // The images of a folder whose masks, if there are any, are not read.
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
-import { type CaseImage, type Found, type Listing, byId, idInFolder, noImages, pairFiles } from "./layout.ts";
+import type { CaseImage, Found, Listing } from "./case.ts";
+import { idInFolder, pairFiles } from "./layout.ts";
 import { IMAGE_FOLDERS, channelOf, isMaskName, withoutImageWord } from "./names.ts";
 import { type Files, index, nameOf } from "./pairing.ts";
+import { byId, noImages } from "./readings.ts";
 
 /**
  * The images of a folder. Where each has its mask they have the names that pairing gives; else those that they have by

@@ -2,7 +2,7 @@
 //
 // Words: a case is a patient's image with its mask, as files; loaded, it holds a volume, an image in memory with its
 // geometry; a slice is what a network sees of a volume.
-export type { Case, Layout, CaseImage } from "./layout.ts";
+export type { Case, Layout, CaseImage } from "./case.ts";
 export {
   type LoadOptions,
   type Labels,

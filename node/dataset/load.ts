@@ -7,8 +7,8 @@ import { type CollectOptions, type LoadedCase, SliceCollector, type SliceSet } f
 import type { CaseName } from "../../data/split.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
 import { readBytes } from "../files.ts";
+import type { Case, CaseImage, Structure } from "./case.ts";
 import { checkImageGrid, pairGrids } from "./geometry.ts";
-import type { Case, CaseImage, Structure } from "./layout.ts";
 
 /**
  * The volume of an image file, in its stored order, as every command reads it. Its warnings tell of a sheared grid and

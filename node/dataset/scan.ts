@@ -3,8 +3,9 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
 import { isImageName } from "../../data/formats/index.ts";
+import type { Case, CaseImage, Found, Listing } from "./case.ts";
 import { findImages } from "./images.ts";
-import { type Case, type CaseImage, type Found, type Listing, pairFiles } from "./layout.ts";
+import { pairFiles } from "./layout.ts";
 
 /** A folder's cases: with masks, or (Dataset<CaseImage>) as images alone. */
 export interface Dataset<C extends CaseImage = Case> extends Found<C> {

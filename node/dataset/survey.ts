@@ -4,8 +4,8 @@ import { type ImageHeader, beginningBytes, readImageHeader } from "../../data/fo
 import { orientationOf } from "../../data/orientation.ts";
 import { shortSideMm } from "../../data/slices.ts";
 import { readBytes } from "../files.ts";
+import type { Case, CaseImage } from "./case.ts";
 import { checkImageGrid, pairGrids } from "./geometry.ts";
-import type { Case, CaseImage } from "./layout.ts";
 
 /** What the headers of a case tell, before its voxels are read. */
 export interface CaseSurvey {

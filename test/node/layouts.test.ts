@@ -77,7 +77,7 @@ const sets: readonly (readonly [name: string, kind: string, files: string[], ids
       "patient001/patient001_frame12",
       "patient001/patient001_frame12_gt",
     ],
-    ["patient001_patient001_frame01", "patient001_patient001_frame12"],
+    ["patient001_frame01", "patient001_frame12"],
   ],
   ["CT beside its mask", "suffix", ["p1_ct", "p1_mask"], ["p1"]],
   ["an image without a word beside its mask", "bare", ["ct_1", "ct_1_seg", "ct_2", "ct_2_seg"], ["ct_1", "ct_2"]],
@@ -136,14 +136,18 @@ test("TotalSegmentator: each structure's file has a label, the same in every cas
   );
 });
 
-test("several cases of one patient are split together", async () => {
-  const { cases } = await scanDataset(folder("P1/a_image", "P1/a_mask", "P1/b_image", "P1/b_mask"));
+test("several cases of one patient are split together, where their names say that they are", async () => {
+  const { cases } = await scanDataset(folder("P1/P1_a_image", "P1/P1_a_mask", "P1/P1_b_image", "P1/P1_b_mask"));
   assert.equal(
     cases.map((c) => [c.id, c.patient]),
     [
       ["P1_a", "P1"],
       ["P1_b", "P1"],
     ],
+  );
+  await refused(
+    folder("ct/a_image", "ct/a_mask", "ct/b_image", "ct/b_mask"),
+    /ct: names: holds 2 cases: they are a set of several patients, or one patient's; give .*ct itself as the set/,
   );
 });
 
