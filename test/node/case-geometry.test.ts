@@ -207,6 +207,22 @@ test("negative values that wrapped round are told wherever an image is read", as
   assert.is(warnings.filter((w) => /60 of 120 voxels are above 57,343, .*without their sign/.test(w)).length, 3);
 });
 
+test("a header behind more than 4,096 bytes of gzip's own is read as the whole file is", async () => {
+  const packed = nifti(data, volume.affine);
+  const name = new Uint8Array(5001).fill(97);
+  name[5000] = 0;
+  const long = Uint8Array.from([
+    ...packed.subarray(0, 3),
+    8,
+    ...packed.subarray(4, 10),
+    ...name,
+    ...packed.subarray(10),
+  ]);
+  const files = caseOf(long, nifti(labels, volume.affine));
+  await surveyCases([files]);
+  assert.equal((await readVolume(files.imagePath)).data, data);
+});
+
 test("structures in files of their own are one mask with a label each", async () => {
   const set = join(root, "total");
   const file = (name: string, bytes: Uint8Array): void => {
