@@ -70,6 +70,7 @@ const WIDEST_HU = 2 ** 13;
  * the highest HU. 0 where it has no such values.
  */
 export function wrappedNegatives(data: VoxelArray): number {
+  if (data instanceof Int16Array || data.BYTES_PER_ELEMENT === 1) return 0; // can't hold them
   let high = 0;
   let between = 0;
   let finite = 0;
