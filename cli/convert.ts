@@ -15,6 +15,7 @@ interface ConvertFlags {
   width?: string;
   key?: string;
   network?: string;
+  prefix?: string;
   force?: boolean;
   quiet?: boolean;
 }
@@ -36,6 +37,11 @@ export function register(command: Command): void {
       "--network <name>",
       "which network of a checkpoint or run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)",
     )
+    .option(
+      "--prefix <text>",
+      "what the names of the wanted tensors begin with, to be cut off, e.g. net_G. (default: module., _orig_mod. and " +
+        "Lightning's model. are)",
+    )
     .option("--force", "overwrite the output if it exists")
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -43,7 +49,8 @@ export function register(command: Command): void {
       `
 Names and layouts are those of the reference networks in PyTorch, on both sides. With --model the
 file must hold every tensor of the network with its shape, and no others; values are written as f32.
-Without it tensors are copied as they are. Pickles are read without running anything in them.
+Without it tensors are copied as they are. Pickles are read without running anything in them; what
+they hold beside tensors is left unread.
 
 Examples:
   cmedl convert unet.pth unet.safetensors --model unet    a state dict of the reference U-Net
@@ -55,7 +62,7 @@ Examples:
 }
 
 async function convert(input: string, output: string, flags: ConvertFlags): Promise<void> {
-  const { model, key, network, force, quiet } = flags;
+  const { model, key, network, prefix, force, quiet } = flags;
   const width = widthOf(flags.width);
   const pickled = /\.(pth|pt)$/i.test(output);
   if (!pickled && !/\.safetensors$/i.test(output))
@@ -66,7 +73,7 @@ async function convert(input: string, output: string, flags: ConvertFlags): Prom
     throw new CommandError("usage", "--width belongs to a network; name it by --model");
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet });
-  const { tensors, from } = await readWeights(input, { key, network }, (text) => narrator.say(text));
+  const { tensors, from } = await readWeights(input, { key, network, prefix, model }, (text) => narrator.say(text));
   const written = model === undefined ? tensors : checked(input, model, tensors, width);
   const left = [...tensors.keys()].filter((n) => !written.has(n));
   const values = [...written.values()].reduce((n, t) => n + t.data.length, 0);

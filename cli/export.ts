@@ -18,6 +18,7 @@ interface ExportFlags {
   model?: string;
   width?: string;
   key?: string;
+  prefix?: string;
   size?: string;
   force?: boolean;
   quiet?: boolean;
@@ -34,6 +35,7 @@ export function register(command: Command): void {
     .option("--model <name>", `the network that a file of weights is of: ${modelNames.join(", ")}`)
     .option("--width <channels>", "channels of the network at full resolution (default: as the tensors' shapes tell)")
     .option("--key <name>", "where in a .pth file the state dict stands (default: found if there is one)")
+    .option("--prefix <text>", "what the names of the network's tensors begin with, to be cut off, e.g. net_G.")
     .option("--size <pixels>", "width and height of the images (default: the run's, or 256)")
     .option("--force", "overwrite the output if it exists")
     .option("-q, --quiet", "say nothing but errors")
@@ -63,9 +65,8 @@ async function run(source: string, output: string, flags: ExportFlags): Promise<
     throw new CommandError("usage", `--size ${flags.size} is no whole number from 1 to 4096`);
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet });
-  const { tensors, from } = await readWeights(source, { key: flags.key, network: flags.network }, (text) =>
-    narrator.say(text),
-  );
+  const { key, network, prefix } = flags;
+  const { tensors, from } = await readWeights(source, { key, network, prefix, model }, (text) => narrator.say(text));
   const dict = new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
   const { called, name, usual } = await networkOf(source, flags, (wanted) =>
     inFile(source, () => networkFor(wanted, dict, width)),

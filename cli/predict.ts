@@ -1,6 +1,7 @@
 // cmedl predict: the student of a run segments a CT image; the mask has the image's geometry.
 import type { Command } from "commander";
 import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
+import { voxelVolumeMm3 } from "../data/volume.ts";
 import { outputsOf } from "../train/config/config.ts";
 import { readVolume } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
@@ -79,13 +80,13 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
 
   const mask = maskOf(classes, stored, config);
   await writeAtomic(output, format.write(mask, stored, output));
-  const [x, y, z] = image.spacingMm;
+  const voxelMl = voxelVolumeMm3(image.affine) / 1000;
   const structures = maskValues(config)
     .slice(1)
     .map((value, i) => {
       const voxels = classes.reduce((count, k) => count + +(k === i + 1), 0);
       const label = isMulticlass ? `label ${value}: ` : "";
-      return `${label}${voxels} voxels, ${((voxels * x * y * z) / 1000).toFixed(1)} ml`;
+      return `${label}${voxels} voxels, ${(voxels * voxelMl).toFixed(1)} ml`;
     });
   narrator.say(`${file}: ${structures.join("; ")}`);
   process.stdout.write(`${output}\n`);

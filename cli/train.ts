@@ -49,7 +49,7 @@ Flags override the file, the file overrides the preset, and the preset overrides
 values. Fields that are not known are refused. The preset paper is the paper alone: all others start
 the masks at their share of the data, and the hints late (\`cmedl presets cmedl\` has the numbers).
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
-label_<id>, images/ and labels/, or imagesTr/ and labelsTr/.
+label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
 epoch, log.jsonl, results.csv, curves.png, and environment.json (versions, adapter, command line).
 A resume keeps the configuration; where the data moved, name its folders again.

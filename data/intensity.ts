@@ -39,17 +39,57 @@ export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Ra
   return { low, high };
 }
 
-/** target[at + i] = source[i] scaled from the range to [−1, 1] and clamped. */
+/**
+ * target[at + i] = source[i] scaled from the range to [−1, 1] and clamped; −1, the background, where the source is NaN
+ * or infinite.
+ */
 export function scaleInto(target: Float32Array, at: number, source: ArrayLike<number>, { low, high }: Range): void {
   const a = 2 / (high - low);
-  for (let i = 0; i < source.length; i++) target[at + i] = Math.min(1, Math.max(-1, (source[i]! - low) * a - 1));
+  for (let i = 0; i < source.length; i++) {
+    const v = source[i]!;
+    target[at + i] = Number.isFinite(v) ? Math.min(1, Math.max(-1, (v - low) * a - 1)) : -1;
+  }
+}
+
+/** How many voxels are NaN or infinite. */
+export function nonFiniteCount(data: VoxelArray): number {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return 0;
+  let count = 0;
+  for (const v of data) if (!Number.isFinite(v)) count++;
+  return count;
+}
+
+/** Sixteen bits without a sign count −1 as this less one. */
+const WRAP = 2 ** 16;
+/** HU are in ±8,192 (they fit 13 bits and a sign; DICOM's are often of 12). */
+const WIDEST_HU = 2 ** 13;
+
+/**
+ * Voxels of a CT whose negative values wrapped round, as where a converter read 16 bits with a sign as without
+ * (−100 → 65,436): those from 57,344 to 65,535, of a volume that has many of them and next to none between them and
+ * the highest HU. 0 where it has no such values.
+ */
+export function wrappedNegatives(data: VoxelArray): number {
+  if (data instanceof Int16Array || data.BYTES_PER_ELEMENT === 1) return 0; // can't hold them
+  let high = 0;
+  let between = 0;
+  let finite = 0;
+  for (const v of data) {
+    if (!Number.isFinite(v)) continue;
+    finite++;
+    if (v >= WRAP || v < -WIDEST_HU) return 0;
+    if (v >= WRAP - WIDEST_HU) high++;
+    else if (v > WIDEST_HU) between++;
+  }
+  return high > 0.001 * finite && between <= 0.001 * high ? high : 0;
 }
 
 /** The value in the image's own unit that was scaled to `v` in [−1, 1]. */
 export const unscale = (v: number, { low, high }: Range): number => low + ((v + 1) * (high - low)) / 2;
 
-/** Percentiles (0 … 100) of all values, linear between neighbours in order. */
-export function percentiles<P extends readonly number[]>(data: VoxelArray, which: P): { [K in keyof P]: number } {
+/** Percentiles (0 … 100) of all finite values, linear between neighbours in order. */
+export function percentiles<P extends readonly number[]>(all: VoxelArray, which: P): { [K in keyof P]: number } {
+  const data = nonFiniteCount(all) === 0 ? all : (all.filter(Number.isFinite) as VoxelArray);
   const few = data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array;
   const ranked = few ? byCounting(data) : bySorting(data);
   const percentile = (p: number): number => {

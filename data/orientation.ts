@@ -5,10 +5,19 @@ import { mat4d } from "wgpu-matrix";
 import { type Affine, type Shape3, type Volume, type VoxelArray, sformGeometry, voxelCount } from "./volume.ts";
 
 /** An axis of the storage order, or of the patient (0: left, 1: posterior, 2: superior). */
-type Axis = 0 | 1 | 2;
-const AXES = [0, 1, 2] as const;
+export type Axis = 0 | 1 | 2;
+export const AXES = [0, 1, 2] as const;
+/** The six orders that three axes have. */
+export const AXIS_ORDERS: readonly (readonly [Axis, Axis, Axis])[] = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+];
 
-/** For each LPS axis (L, P, S): the stored axis nearest to it, and whether that runs the other way. */
+/** For each axis wanted (L, P and S, unless said otherwise): the stored axis nearest to it, and whether it is reversed. */
 export interface Orientation {
   readonly axes: readonly [Axis, Axis, Axis];
   readonly flips: readonly [boolean, boolean, boolean];
@@ -20,16 +29,8 @@ export function orientationOf(affine: Affine): Orientation {
     const length = Math.hypot(affine[stored]!, affine[4 + stored]!, affine[8 + stored]!);
     return affine[world * 4 + stored]! / length;
   };
-  const permutations: readonly Orientation["axes"][] = [
-    [0, 1, 2],
-    [0, 2, 1],
-    [1, 0, 2],
-    [1, 2, 0],
-    [2, 0, 1],
-    [2, 1, 0],
-  ];
   const score = (p: Orientation["axes"]): number => Math.abs(cosine(0, p[0]) * cosine(1, p[1]) * cosine(2, p[2]));
-  const axes = permutations.reduce((best, p) => (score(p) > score(best) + 1e-9 ? p : best));
+  const axes = AXIS_ORDERS.reduce((best, p) => (score(p) > score(best) + 1e-9 ? p : best));
   // NIfTI's world is Right-Anterior-Superior: L and P are its first two axes reversed.
   return { axes, flips: [cosine(0, axes[0]) > 0, cosine(1, axes[1]) > 0, cosine(2, axes[2]) < 0] };
 }
@@ -44,7 +45,7 @@ export function orientationName(affine: Affine): string {
   return letters.join("");
 }
 
-/** How to walk the stored voxels in LPS order: the shape so turned, the first voxel, and the step along each axis. */
+/** How to walk the stored voxels in the order wanted: the shape so turned, the first voxel, and the step along each axis. */
 interface Walk {
   readonly shape: Shape3;
   readonly start: number;
@@ -67,17 +68,26 @@ export function toLps(volume: Volume): Volume {
   const orientation = orientationOf(volume.affine);
   if (!volume.oriented || isLps(orientation)) return volume;
   const { axes } = orientation;
-  const { shape, start, steps } = walk(volume.shape, orientation);
-  const [stepX, stepY, stepZ] = steps;
-  const data = new (volume.data.constructor as new (n: number) => VoxelArray)(volume.data.length);
-  for (let z = 0, o = 0; z < shape[2]; z++)
-    for (let y = 0; y < shape[1]; y++)
-      for (let x = 0, i = start + y * stepY + z * stepZ; x < shape[0]; x++, i += stepX) data[o++] = volume.data[i]!;
+  const { data, shape } = inOrder(volume, orientation);
   const spacingMm = [volume.spacingMm[axes[0]], volume.spacingMm[axes[1]], volume.spacingMm[axes[2]]] as const;
   const affine = turnedAffine(volume, orientation);
   const { sformCode, qformCode } = volume.geometry;
   const geometry = sformGeometry(affine, spacingMm, Math.max(1, sformCode || qformCode));
   return { ...volume, data, shape, spacingMm, affine, geometry };
+}
+
+/** Stored voxels in the order that `orientation` wants, and their shape then. */
+export function inOrder(
+  stored: Pick<Volume, "data" | "shape">,
+  orientation: Orientation,
+): Pick<Volume, "data" | "shape"> {
+  const { shape, start, steps } = walk(stored.shape, orientation);
+  const [stepX, stepY, stepZ] = steps;
+  const data = new (stored.data.constructor as new (n: number) => VoxelArray)(stored.data.length);
+  for (let z = 0, o = 0; z < shape[2]; z++)
+    for (let y = 0; y < shape[1]; y++)
+      for (let x = 0, i = start + y * stepY + z * stepZ; x < shape[0]; x++, i += stepX) data[o++] = stored.data[i]!;
+  return { data, shape };
 }
 
 /** The affine of LPS indices: that of the stored ones, times the map from LPS to stored indices. */

@@ -81,11 +81,11 @@ function splitListsOf(json: unknown, at: string, fail: Fail): SplitLists {
   return { train, val, ...(test ? { test } : {}) };
 }
 
-/** A list of ids, each once. */
+/** A list of ids, each once, in the composed form that cases are named in. */
 function namesOf(value: unknown, field: string, fail: Fail): string[] {
   if (!Array.isArray(value) || !value.every((v) => typeof v === "string"))
     return fail(field, "is no list of names", "list the case names as strings");
-  const ids: string[] = value;
+  const ids = value.map((id: string) => id.normalize("NFC"));
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
   if (twice.length) fail(field, `${show(twice)} stands twice`, "list each case once");
   if (ids.length === 0) fail(field, "is empty", "list at least one case");
@@ -95,15 +95,27 @@ function namesOf(value: unknown, field: string, fail: Fail): string[] {
 const named = (c: CaseName, ids: ReadonlySet<string>): boolean => ids.has(c.id) || ids.has(c.patient);
 
 /**
- * Applies the lists to one set. If there are several training lists, it takes the one whose names are all in the set.
- * Throws DataError where a name is not.
+ * Applies the lists to one set. If there are several training lists, it takes that of its `name` ("train_student"), or
+ * the one whose names are all in the set. Throws DataError where a name is not, and where several lists fit.
  */
 export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonly C[], name: string): Split<C> {
   const known = new Set(cases.flatMap((c) => [c.id, c.patient]));
   const missing = (ids: readonly string[]): string[] => ids.filter((id) => !known.has(id));
-  const [, ids] = Object.entries(lists.train).reduce((best, list) =>
-    missing(list[1]).length / list[1].length < missing(best[1]).length / best[1].length ? list : best,
-  );
+  const training = Object.entries(lists.train);
+  const own = training.find(([key]) => key.toLowerCase() === `train_${name}`);
+  const fitting = training.filter(([, listed]) => missing(listed).length === 0);
+  if (!own && fitting.length > 1)
+    throw new DataError(
+      name,
+      "train",
+      `its cases fit ${fitting.map(([key]) => key).join(" and ")} of the splits alike`,
+      `call its list train_${name}, or give it a splits.json of its own`,
+    );
+  const [, ids] =
+    own ??
+    training.reduce((best, list) =>
+      missing(list[1]).length / list[1].length < missing(best[1]).length / best[1].length ? list : best,
+    );
   const lost = missing(ids);
   if (lost.length)
     throw new DataError(

@@ -86,9 +86,30 @@ export function storedSlice<T extends VoxelArray>(data: T, [nx, ny]: Shape3, z: 
   return data.subarray(z * nx * ny, (z + 1) * nx * ny) as T;
 }
 
-/** Largest difference of two affines' elements, in mm; what "same geometry" is judged by. */
-export function affineDifference(a: Affine, b: Affine): number {
-  let worst = 0;
-  for (let i = 0; i < 16; i++) worst = Math.max(worst, Math.abs(a[i]! - b[i]!));
-  return worst;
+type Column = readonly [number, number, number];
+/** A stored axis's step, in mm. */
+const column = (m: Affine, i: 0 | 1 | 2): Column => [m[i]!, m[4 + i]!, m[8 + i]!];
+const dot = (a: Column, b: Column): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+
+/** The volume of one voxel in mm³: of a sheared grid's too, whose sides are not at right angles. */
+export function voxelVolumeMm3(affine: Affine): number {
+  const [a, b, c] = [column(affine, 0), column(affine, 1), column(affine, 2)];
+  return Math.abs(dot(a, [b[1] * c[2] - b[2] * c[1], b[2] * c[0] - b[0] * c[2], b[0] * c[1] - b[1] * c[0]]));
 }
+
+/** Cosine of the angle between two stored axes: 0 where they are at a right angle. */
+function axisCosine(affine: Affine, i: 0 | 1 | 2, j: 0 | 1 | 2): number {
+  const [a, b] = [column(affine, i), column(affine, j)];
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
+/** Axes whose angle is off a right one by less, in radians, are taken for perpendicular: distances are off as little. */
+const SHEAR_TOLERANCE = 0.01;
+
+/** Whether two stored axes are not perpendicular. */
+export const areSkew = (affine: Affine, i: 0 | 1 | 2, j: 0 | 1 | 2): boolean =>
+  Math.abs(axisCosine(affine, i, j)) > SHEAR_TOLERANCE;
+
+/** Whether a grid is sheared, as that of a tilted gantry: its voxels are no boxes, and spacing gives no distances. */
+export const isSheared = (affine: Affine): boolean =>
+  areSkew(affine, 0, 1) || areSkew(affine, 0, 2) || areSkew(affine, 1, 2);

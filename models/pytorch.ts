@@ -59,9 +59,22 @@ export function foreignNames(network: NamedForPyTorch): ForeignName[] {
 
 const inverse = (axes: readonly number[]): number[] => axes.map((_, d) => axes.indexOf(d));
 
+/** Running averages of a norm in a state dict, and the count of steps that they are of. */
+const RUNNING = /\.(running_mean|running_var|num_batches_tracked)$/;
+
+/**
+ * Whether a name is of running averages that nothing uses: of a layer without any variable here. Before 0.4 PyTorch
+ * kept them for instance norms too, which normalise by the image itself.
+ */
+function isUnusedAverage(name: string, known: ReadonlySet<string>): boolean {
+  if (name.endsWith("num_batches_tracked")) return true;
+  const layer = name.replace(RUNNING, ".");
+  return layer !== name && ![...known].some((other) => other.startsWith(layer));
+}
+
 /**
  * Values of a state dict in our layouts, by variable. Strict: every variable must be there, nothing else may be
- * (`num_batches_tracked` apart, and what the network ignores), shapes must agree, values be finite.
+ * (running averages that nothing uses apart, and what the network ignores), shapes must agree, values be finite.
  * `optional` names may be missing. Throws StateDictError.
  */
 export function fromStateDict(
@@ -88,7 +101,7 @@ export function fromStateDict(
     }
   }
   const surplus = [...dict.keys()].filter(
-    (name) => !known.has(name) && !name.endsWith("num_batches_tracked") && !network.ignoredPytorchName?.(name),
+    (name) => !known.has(name) && !isUnusedAverage(name, known) && !network.ignoredPytorchName?.(name),
   );
   const problems = [
     ...(missing.length ? [`missing ${list(missing)}`] : []),

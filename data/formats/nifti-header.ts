@@ -1,10 +1,10 @@
 // Reading and judging a NIfTI-1 or NIfTI-2 header: all that a hostile file could lie about is checked before memory
 // is made.
 import { NIFTI1, NIFTI2 } from "nifti-reader-js";
-import { mat4d, quatd } from "wgpu-matrix";
 import { DataError } from "../errors.ts";
-import type { Geometry, Shape3 } from "../volume.ts";
+import type { Shape3 } from "../volume.ts";
 import type { ImageHeader } from "./format.ts";
+import { columnLength, place } from "./nifti-geometry.ts";
 
 export interface VoxelType {
   readonly name: string;
@@ -74,8 +74,9 @@ export function readNiftiHeader(head: Uint8Array, name: string): NiftiHeader {
     throw new DataError(name, field, problem, mend);
   };
   const { fields: h, bytes, size, littleEndian } = openHeader(head, fail);
+  const warnings: string[] = [];
   const rank = h.dims[0] ?? Number.NaN;
-  const shape = shapeOf(h, rank, fail);
+  const shape = shapeOf(h, rank, name, warnings, fail);
   const type = typeOf(h, fail);
   const dataBytes = shape[0] * shape[1] * shape[2] * type.bytes;
   if (!(dataBytes <= maxDataBytes)) {
@@ -85,12 +86,23 @@ export function readNiftiHeader(head: Uint8Array, name: string): NiftiHeader {
   const least = size + 4;
   if (!(h.vox_offset >= least && h.vox_offset <= 2 ** 31 && Number.isInteger(h.vox_offset)))
     fail("vox_offset", `${h.vox_offset} is no whole number of at least ${least}`);
-  const warnings: string[] = [];
   const { slope, inter } = scalingOf(h, name, warnings, fail);
-  const geometry = geometryOf(h, rank, sformOf(bytes, size, littleEndian), fail);
-  const placed = place(geometry, name, warnings);
-  const unit = mmPerUnit.get(geometry.xyztUnits & 7) ?? 1;
-  const affine = placed.affine.map((v, i) => (i < 12 ? v * unit : v));
+  const [qfac = 1, sx = Number.NaN, sy = Number.NaN, sz = Number.NaN] = h.pixDims;
+  const { affine, oriented, geometry } = place(
+    {
+      qformCode: h.qform_code,
+      sformCode: h.sform_code,
+      quaternion: [h.quatern_b, h.quatern_c, h.quatern_d],
+      qoffset: [h.qoffset_x, h.qoffset_y, h.qoffset_z],
+      pixdim: [qfac, sx, sy, sz],
+      sform: sformOf(bytes, size, littleEndian),
+      xyztUnits: h.xyzt_units & 0xff,
+      shape,
+      rank,
+    },
+    name,
+    warnings,
+  );
   return {
     littleEndian,
     shape,
@@ -100,21 +112,12 @@ export function readNiftiHeader(head: Uint8Array, name: string): NiftiHeader {
     slope,
     inter,
     affine,
-    oriented: placed.oriented,
+    oriented,
     spacingMm: [columnLength(affine, 0), columnLength(affine, 1), columnLength(affine, 2)],
     geometry,
     warnings,
   };
 }
-
-/** Codes of metre and micrometre; the millimetre is what all else is taken for. */
-const mmPerUnit: ReadonlyMap<number, number> = new Map([
-  [1, 1000],
-  [3, 0.001],
-]);
-
-/** Length of a column of a 4×4 matrix stored by rows: the voxel size along a stored axis. */
-const columnLength = (m: readonly number[], i: number): number => Math.hypot(m[i]!, m[4 + i]!, m[8 + i]!);
 
 interface OpenHeader {
   readonly fields: Fields;
@@ -147,15 +150,17 @@ function openHeader(head: Uint8Array, fail: Fail): OpenHeader {
   return { fields, bytes, size, littleEndian };
 }
 
-function shapeOf(h: Fields, rank: number, fail: Fail): Shape3 {
+/**
+ * The three sizes. A size of 0 or less beyond them is taken for 1, as NIfTI's own library does; `warnings` tells it.
+ */
+function shapeOf(h: Fields, rank: number, name: string, warnings: string[], fail: Fail): Shape3 {
   if (!(rank >= 1 && rank <= 7)) fail("dim[0]", `${rank} is no number of dimensions from 1 to 7`);
   const sizes = h.dims.slice(1, rank + 1);
   sizes.forEach((n, i) => {
-    if (!(n >= 1)) fail(`dim[${i + 1}]`, `${n} is not at least 1`);
-  });
-  sizes.forEach((n, i) => {
-    if (i >= 3 && n !== 1)
-      fail(`dim[${i + 1}]`, `${n} frames or channels, where one volume is read`, "extract one 3-D volume");
+    if (i < 3 && !(n >= 1)) fail(`dim[${i + 1}]`, `${n} is not at least 1`);
+    if (i < 3 || n === 1) return;
+    if (n > 1) fail(`dim[${i + 1}]`, `${n} frames or channels, where one volume is read`, "extract one 3-D volume");
+    warnings.push(`${name}: dim[${i + 1}] is ${n}: it is taken for 1, one volume.`);
   });
   const [nx = 1, ny = 1, nz = 1] = sizes;
   return [nx, ny, nz];
@@ -185,66 +190,4 @@ function sformOf(bytes: Uint8Array<ArrayBuffer>, size: 348 | 540, littleEndian: 
   return Array.from({ length: 12 }, (_, i) =>
     size === 540 ? view.getFloat64(400 + 8 * i, littleEndian) : view.getFloat32(280 + 4 * i, littleEndian),
   );
-}
-
-function geometryOf(h: Fields, rank: number, sform: readonly number[], fail: Fail): Geometry {
-  const voxelSize = (i: 1 | 2 | 3): number => {
-    const p = h.pixDims[i] ?? Number.NaN;
-    if (i > rank && p === 0) return 1;
-    if (!(p > 0 && p < 1e6)) fail(`pixdim[${i}]`, `${p} is no voxel size`, "write the voxel sizes in mm");
-    return p;
-  };
-  const [sx, sy, sz] = [voxelSize(1), voxelSize(2), voxelSize(3)];
-  const qfac = (h.pixDims[0] ?? 1) < 0 ? -1 : 1;
-  return {
-    qformCode: h.qform_code,
-    sformCode: h.sform_code,
-    quaternion: [h.quatern_b, h.quatern_c, h.quatern_d],
-    qoffset: [h.qoffset_x, h.qoffset_y, h.qoffset_z],
-    pixdim: [qfac, sx, sy, sz],
-    sform,
-    xyztUnits: h.xyzt_units & 0xff,
-  };
-}
-
-interface Placed {
-  readonly affine: number[];
-  readonly oriented: boolean;
-}
-
-/**
- * The affine by the standard's order: s-form where it is set, else q-form, else voxel sizes alone. In the file's own
- * unit.
- */
-function place(g: Geometry, name: string, warnings: string[]): Placed {
-  if (g.sformCode > 0) {
-    const affine = [...g.sform, 0, 0, 0, 1];
-    if (!affine.every(Number.isFinite))
-      throw new DataError(name, "srow", "the s-form holds values that are not finite", "write a right affine");
-    const volume = Math.abs(mat4d.determinant(Float64Array.from(affine)));
-    if (volume > 1e-6 * columnLength(affine, 0) * columnLength(affine, 1) * columnLength(affine, 2))
-      return { affine, oriented: true };
-    const instead = g.qformCode > 0 ? "the q-form is" : "only the voxel sizes are";
-    warnings.push(`${name}: the s-form is singular: ${instead} used.`);
-  }
-  if (g.qformCode > 0) return { affine: affineOfQform(g, name), oriented: true };
-  warnings.push(`${name}: neither q-form nor s-form is set: slices are taken as they are stored.`);
-  const [, sx, sy, sz] = g.pixdim;
-  return { affine: [sx, 0, 0, 0, 0, sy, 0, 0, 0, 0, sz, 0, 0, 0, 0, 1], oriented: false };
-}
-
-/** Rotation of the quaternion, times the voxel sizes (the third times qfac), with the offset as last column. */
-function affineOfQform(
-  { quaternion: [b, c, d], qoffset, pixdim: [qfac, sx, sy, sz] }: Geometry,
-  name: string,
-): number[] {
-  const norm = b * b + c * c + d * d;
-  if (![norm, ...qoffset].every(Number.isFinite) || norm > 1.001) {
-    const problem = `(${b}, ${c}, ${d}) is no unit quaternion`;
-    throw new DataError(name, "quatern", problem, "write a right q-form or s-form");
-  }
-  // wgpu-matrix: quaternions (x, y, z, w), matrices by columns.
-  const r = mat4d.fromQuat(quatd.normalize([b, c, d, Math.sqrt(Math.max(0, 1 - norm))]));
-  const row = (i: 0 | 1 | 2): number[] => [r[i]! * sx, r[4 + i]! * sy, r[8 + i]! * sz * qfac, qoffset[i]];
-  return [...row(0), ...row(1), ...row(2), 0, 0, 0, 1];
 }

@@ -3,6 +3,7 @@
 import { gzipSync } from "fflate";
 import { DataError } from "../errors.ts";
 import { gunzipBounded, gunzipHead, isGzip, maxDeflateRatio } from "../gunzip.ts";
+import { nonFiniteCount } from "../intensity.ts";
 import { type NiftiHeader, headBytes, headerSize, readNiftiHeader } from "./nifti-header.ts";
 import { type Volume, type VoxelArray, voxelCount } from "../volume.ts";
 import type { ImageFormat, Placement, WritableVoxels } from "./format.ts";
@@ -32,7 +33,7 @@ function contentHead(beginning: Uint8Array): Uint8Array {
 function looksGzipped(bytes: Uint8Array, name: string): boolean {
   if (bytes.length === 0) throw new DataError(name, "file", "is empty", "copy or export it again");
   if (isGzip(bytes)) return true;
-  if (/\.gz$/i.test(name)) {
+  if (/\.gz$/i.test(name) && headerSize(bytes) === undefined) {
     const problem = "the file is named .gz but is not gzip";
     throw new DataError(name, "gzip magic", problem, "rename it to .nii or compress it");
   }
@@ -41,17 +42,21 @@ function looksGzipped(bytes: Uint8Array, name: string): boolean {
 
 /** The header alone, from a file's first 4096 bytes (or more). Throws DataError as parseNifti does. */
 export function peekNifti(beginning: Uint8Array, name: string): NiftiHeader {
-  const head = looksGzipped(beginning, name) ? gunzipHead(beginning, name, headBytes) : beginning;
-  return readNiftiHeader(head, name);
+  const gzipped = looksGzipped(beginning, name);
+  return withNameChecked(
+    readNiftiHeader(gzipped ? gunzipHead(beginning, name, headBytes) : beginning, name),
+    gzipped,
+    name,
+  );
 }
 
 /**
  * One volume from the bytes of a .nii or .nii.gz file. Values are scaled by scl_slope and scl_inter (then float32),
- * else kept in their type (64-bit integers as float64). NaN and infinite voxels become the smallest finite value,
- * with a warning. Throws DataError before any large allocation where the header cannot be true.
+ * else kept in their type (64-bit integers as float64). NaN and infinite voxels stay, with a warning: they say nothing,
+ * so that an image has its background there and a mask has none of its labels. Throws DataError before any large allocation where the header cannot be true.
  */
 export function parseNifti(bytes: Uint8Array, name: string): Volume {
-  const { content, header } = open(bytes, name);
+  const { content, header, surplus } = open(bytes, name);
   const { dataOffset, dataBytes } = header;
   if (content.length < dataOffset + dataBytes) {
     const there = Math.max(0, content.length - dataOffset);
@@ -60,16 +65,35 @@ export function parseNifti(bytes: Uint8Array, name: string): Volume {
   }
   const raw = new Uint8Array(content.subarray(dataOffset, dataOffset + dataBytes));
   const warnings = [...header.warnings];
-  const data = withoutNonFinite(scaled(voxels(raw, header), header), name, warnings);
+  if (surplus > 0) warnings.push(`${name}: ${surplus} bytes that follow the gzip stream are not read.`);
+  const data = scaled(voxels(raw, header), header);
+  const count = nonFiniteCount(data);
+  if (count === data.length) throw new DataError(name, "data", "no voxel is finite", "export the image again");
+  if (count > 0) warnings.push(`${name}: ${count} voxels are NaN or infinite: they are taken for background.`);
   const { shape, spacingMm, affine, oriented, geometry } = header;
   return { name, data, shape, spacingMm, affine, oriented, geometry, warnings };
 }
 
+/** The header, with a warning where the file is no gzip though its name says so. */
+function withNameChecked(header: NiftiHeader, gzipped: boolean, name: string): NiftiHeader {
+  if (gzipped || !/\.gz$/i.test(name)) return header;
+  const warning = `${name}: the file is named .gz but is not gzip: it is read as it is.`;
+  return { ...header, warnings: [...header.warnings, warning] };
+}
+
+interface Opened {
+  readonly content: Uint8Array;
+  readonly header: NiftiHeader;
+  /** Bytes behind a gzip file's last member. */
+  readonly surplus: number;
+}
+
 /** The header, and the content it stands at the beginning of: the file, or what a gzip file holds. */
-function open(bytes: Uint8Array, name: string): { content: Uint8Array; header: NiftiHeader } {
-  if (!looksGzipped(bytes, name)) return { content: bytes, header: readNiftiHeader(bytes, name) };
+function open(bytes: Uint8Array, name: string): Opened {
+  if (!looksGzipped(bytes, name))
+    return { content: bytes, header: withNameChecked(readNiftiHeader(bytes, name), false, name), surplus: 0 };
   let header: NiftiHeader | undefined;
-  const content = gunzipBounded(bytes, name, headBytes, (head) => {
+  const { content, surplus } = gunzipBounded(bytes, name, headBytes, (head) => {
     header = readNiftiHeader(head, name);
     const total = header.dataOffset + header.dataBytes;
     if (total > bytes.length * maxDeflateRatio) {
@@ -79,7 +103,7 @@ function open(bytes: Uint8Array, name: string): { content: Uint8Array; header: N
     }
     return total;
   });
-  return { content, header: header ?? readNiftiHeader(content, name) };
+  return { content, header: header ?? readNiftiHeader(content, name), surplus };
 }
 
 /** `raw` (which is turned to this machine's byte order in place) as numbers. */
@@ -122,21 +146,6 @@ function scaled(data: VoxelArray, { slope, inter }: NiftiHeader): VoxelArray {
   const out = new Float32Array(data.length);
   for (let i = 0; i < out.length; i++) out[i] = data[i]! * slope + inter;
   return out;
-}
-
-function withoutNonFinite(data: VoxelArray, name: string, warnings: string[]): VoxelArray {
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) return data;
-  let count = 0;
-  let least = Infinity;
-  for (const v of data) {
-    if (!Number.isFinite(v)) count++;
-    else if (v < least) least = v;
-  }
-  if (count === 0) return data;
-  if (count === data.length) throw new DataError(name, "data", "no voxel is finite", "export the image again");
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) data[i] = least;
-  warnings.push(`${name}: ${count} voxels are NaN or infinite: taken as the smallest value, ${least}.`);
-  return data;
 }
 
 /** The bytes of a NIfTI-1 file (gzipped unless `gzip` is false) that holds `data` where `like` holds its own voxels. */

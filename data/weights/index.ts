@@ -1,6 +1,7 @@
 // The formats of files of weights, and the one way to open any of them: by its first bytes, or else by its name.
+import { isLegacyPth } from "./torch-containers.ts";
 import { readPth } from "./pth.ts";
-import { type SafetensorsTensor, readSafetensors } from "./safetensors.ts";
+import { type SafetensorsTensor, isSafetensors, readSafetensors } from "./safetensors.ts";
 import { isZip } from "./zip.ts";
 
 /** A file's tensors under their own names, and what else it says. */
@@ -10,6 +11,8 @@ export interface WeightFile {
   readonly key: string;
   /** What the file says of itself; empty where its format has no place for that. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** Names of what else the file is made of, which was not read. */
+  readonly unread: readonly string[];
 }
 
 export interface WeightFormat {
@@ -25,21 +28,19 @@ export interface WeightFormat {
 const pth: WeightFormat = {
   name: "PyTorch",
   suffixes: [".pth", ".pt", ".bin", ".ckpt"],
-  // A pickle begins with its protocol's opcode.
-  matches: (bytes) => isZip(bytes) || bytes[0] === 0x80,
+  matches: (bytes) => isZip(bytes) || isLegacyPth(bytes),
   read: (bytes, file, key) => ({ ...readPth(bytes, file, key), metadata: new Map() }),
 };
 
 const safetensors: WeightFormat = {
   name: "safetensors",
   suffixes: [".safetensors"],
-  // Its header, after eight bytes for its length, is a JSON object.
-  matches: (bytes) => bytes[8] === "{".charCodeAt(0),
-  read: (bytes, file) => ({ ...readSafetensors(bytes, file), key: "" }),
+  matches: isSafetensors,
+  read: (bytes, file) => ({ ...readSafetensors(bytes, file), key: "", unread: [] }),
 };
 
 /** All formats; a row makes a format known to every command. */
-export const weightFormats: readonly WeightFormat[] = [pth, safetensors];
+export const weightFormats: readonly WeightFormat[] = [safetensors, pth];
 
 /** Reads a file of any format; one that neither bytes nor name tell of is taken for safetensors. Throws DataError. */
 export function readWeightFile(bytes: Uint8Array, file: string, key?: string): WeightFile {

@@ -1,12 +1,21 @@
 // A reader of pickles that can execute nothing. A pickle is a program for a stack machine; the two instructions that
-// reach outside it (a global by name, a call of it) find here a closed table of the caller's and nothing else.
-// Protocols 0 to 5, without the opcodes that only matter to objects of Python (classes, extensions, out-of-band
-// buffers). Source: Lib/pickletools.py of CPython.
+// reach outside it (a global by name, a call of it) find here a closed table of the caller's and nothing else. What is
+// made of any other name is refused, or passed over as an opaque object, as the caller asks.
+// Protocols 0 to 5, without the opcodes for old classes, extensions and out-of-band buffers. Source:
+// Lib/pickletools.py of CPython.
 import { PickleBytes } from "./pickle-bytes.ts";
 
 /** A Python tuple; lists are arrays, dicts are Maps, bytes are Uint8Arrays, large integers are bigints. */
 export class Tuple {
   constructor(readonly items: readonly unknown[]) {}
+}
+
+/** An object made of a name that is not on the caller's list: nothing of it is run, and what it holds is dropped. */
+export class Opaque {
+  constructor(
+    /** "module.name" of what it would have been made of. */
+    readonly name: string,
+  ) {}
 }
 
 /**
@@ -23,6 +32,8 @@ export interface PickleOptions {
   readonly file: string;
   /** The globals that may be named, by "module.name". */
   readonly globals: ReadonlyMap<string, Global>;
+  /** Gathers the names that are not listed, whose objects are then passed over as Opaque; they are refused if absent. */
+  readonly unread?: Set<string>;
   /** What a persistent id stands for; refused where absent. */
   readonly persistent?: (id: unknown) => unknown;
 }
@@ -46,7 +57,11 @@ export function unpickle(bytes: Uint8Array, options: PickleOptions, start = 0): 
   }
 }
 
-const SAVE_ALONE = "save the state dict alone: torch.save(model.state_dict(), path)";
+/** The mend where a file holds more than tensors. */
+export const SAVE_ALONE = "save the state dict alone: torch.save(model.state_dict(), path)";
+/** What is wrong with a file that names `name`. */
+export const notListed = (name: string): string =>
+  `names ${name}, which is not on the list of what weights are made of; nothing was run`;
 const EMPTY = "takes a value from an empty stack";
 const MARK = Symbol("mark");
 
@@ -96,17 +111,20 @@ class Machine {
 
   appendToList(items: readonly unknown[]): void {
     const list = this.top();
+    if (list instanceof Opaque) return;
     if (!Array.isArray(list)) this.input.fail("appends to what is no list");
     else for (const item of items) list.push(item);
   }
   /** `items` are key, value, key, value … */
   setInDict(items: readonly unknown[]): void {
     const dict = this.top();
+    if (dict instanceof Opaque) return;
     if (!(dict instanceof Map) || items.length % 2 !== 0) this.input.fail("sets an item of what is no dict");
     else for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
   addToSet(items: readonly unknown[]): void {
     const set = this.top();
+    if (set instanceof Opaque) return;
     if (!(set instanceof Set)) this.input.fail("adds to what is no set");
     else for (const item of items) set.add(item);
   }
@@ -123,32 +141,45 @@ class Machine {
   }
 
   pushGlobal(module: string, name: string): void {
-    const known = this.options.globals.get(`${module}.${name}`);
-    if (!known) {
-      const problem = `names ${module}.${name}, which is not on the list of what weights are made of; nothing was run`;
-      this.input.fail(problem, SAVE_ALONE);
-    }
-    this.push(known);
+    const full = `${module}.${name}`;
+    const known = this.options.globals.get(full);
+    const { unread } = this.options;
+    if (known || unread) this.push(known ?? new Opaque(full));
+    else this.input.fail(notListed(full), SAVE_ALONE);
+    if (!known) unread?.add(full);
   }
   /** Calls a global of the caller's table, and nothing else. */
   call(): void {
     const args = this.pop();
     const callee = this.pop();
-    if (!(args instanceof Tuple) || !isCallable(callee)) {
+    if (callee instanceof Opaque) {
+      this.push(callee);
+    } else if (args instanceof Tuple && isCallable(callee)) {
+      this.push(this.#called(callee, args.items));
+    } else {
       this.input.fail(`calls ${nameOf(callee)}, which cannot be called`, SAVE_ALONE);
-      return;
     }
+  }
+  /** Whether the call that stands on the stack, a callee and its arguments, is of an opaque object. */
+  callsOpaque(): boolean {
+    return this.#stack.at(-2) instanceof Opaque;
+  }
+  #called(callee: Required<Global>, args: readonly unknown[]): unknown {
     try {
-      this.push(callee.call(args.items));
+      return callee.call(args);
     } catch (error) {
+      const opaque = args.find((arg) => arg instanceof Opaque);
+      if (opaque) return opaque;
       const problem = error instanceof RangeError ? error.message : "is called with what it does not take";
-      this.input.fail(`${callee.name} ${problem}`);
+      return this.input.fail(`${callee.name} ${problem}`);
     }
   }
   /** State dicts carry versions as attributes of a dict: these are left out. */
   dropAttributes(): void {
     const state = this.pop();
-    if (!(this.top() instanceof Map) || !(state instanceof Map || state === null))
+    const object = this.top();
+    if (object instanceof Opaque) return;
+    if (!(object instanceof Map) || !(state instanceof Map || state === null))
       this.input.fail("sets attributes of an object", SAVE_ALONE);
   }
   pushPersistent(): void {
@@ -193,6 +224,7 @@ const OPCODES: ReadonlyMap<string, (machine: Machine, input: PickleBytes) => voi
   ["C", (m, b) => m.push(b.raw(b.u8()))], // SHORT_BINBYTES
   ["B", (m, b) => m.push(b.raw(b.u32()))], // BINBYTES
   ["\x8e", (m, b) => m.push(b.raw(b.u64()))], // BINBYTES8
+  ["\x96", (m, b) => m.push(b.raw(b.u64()))], // BYTEARRAY8
   // Containers.
   ["(", (m) => m.pushMark()], // MARK
   [")", (m) => m.push(new Tuple([]))], // EMPTY_TUPLE
@@ -210,6 +242,7 @@ const OPCODES: ReadonlyMap<string, (machine: Machine, input: PickleBytes) => voi
   ["u", (m) => m.setInDict(m.popToMark())], // SETITEMS
   ["\x8f", (m) => m.push(new Set())], // EMPTY_SET
   ["\x90", (m) => m.addToSet(m.popToMark())], // ADDITEMS
+  ["\x91", (m) => m.push(new Set(m.popToMark()))], // FROZENSET
   // Stack and memo.
   ["0", (m) => m.drop()], // POP
   ["1", (m) => void m.popToMark()], // POP_MARK
@@ -226,6 +259,7 @@ const OPCODES: ReadonlyMap<string, (machine: Machine, input: PickleBytes) => voi
   ["\x93", stackGlobal],
   ["R", (m) => m.call()], // REDUCE
   ["\x81", (m) => m.call()], // NEWOBJ
+  ["\x92", callWithNames], // NEWOBJ_EX
   ["b", (m) => m.dropAttributes()], // BUILD
   ["Q", (m) => m.pushPersistent()], // BINPERSID
 ]);
@@ -251,4 +285,12 @@ function stackGlobal(m: Machine): void {
   const name = m.pop();
   const module = m.pop();
   m.pushGlobal(String(module), String(name));
+}
+
+/** A call with arguments by name, which none of the caller's table takes. */
+function callWithNames(m: Machine, input: PickleBytes): void {
+  const names = m.pop();
+  if (!(names instanceof Map && names.size === 0) && !m.callsOpaque())
+    input.fail("calls a global with arguments by name", SAVE_ALONE);
+  m.call();
 }

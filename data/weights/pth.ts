@@ -11,22 +11,24 @@ export interface Pth {
   readonly tensors: Map<string, SafetensorsTensor>;
   /** Where in the file's object the state dict stood: "state_dict", or "" where it is the object itself. */
   readonly key: string;
+  /** Names of what else the file is made of ("numpy.core.multiarray.scalar"); it was not read, and nothing was run. */
+  readonly unread: readonly string[];
 }
 
 /**
  * The state dict of a file: the object itself, or what it holds under `key` ("a.b" goes deeper), or else under one of
  * the usual names (state_dict, model, net, …), or the only dict of tensors in it. Views are made contiguous; what is
- * no tensor is left out. Throws DataError where the file is damaged, lies about sizes, names anything but what
- * tensors are made of, or holds no single state dict.
+ * no tensor is left out unread. Throws DataError where the file is damaged, lies about sizes, holds no single state
+ * dict, or one with a tensor that is not read: quantized, sparse, complex.
  */
 export function readPth(bytes: Uint8Array, file = "pth", key?: string): Pth {
-  const { object, storageBytes } = isZip(bytes) ? readZip(bytes, file) : readLegacy(bytes, file);
-  const found = findStateDict(object, file, key);
+  const { object, unread, storageBytes } = isZip(bytes) ? readZip(bytes, file) : readLegacy(bytes, file);
+  const found = findStateDict(object, unread, file, key);
   const allocate = limitedTo(4 * bytes.length + 16 * 2 ** 20, file);
   const tensors = new Map<string, SafetensorsTensor>();
   for (const [name, tensor] of found.dict)
     tensors.set(name, rowMajor(tensor, storageBytes(tensor.storage), name, file, allocate));
-  return { tensors, key: found.key };
+  return { tensors, key: found.key, unread: [...unread] };
 }
 
 /**

@@ -57,6 +57,13 @@ const areSizes = (v: unknown): v is number[] => Array.isArray(v) && v.every(isSi
 const isDType = (v: unknown): v is SafetensorsDType => typeof v === "string" && Object.hasOwn(ELEMENTS, v);
 
 /**
+ * Whether a file that begins so is of this format: a length below 4 GiB as eight bytes, the lowest first, and then a
+ * JSON object. No pickle and no zip has four zero bytes at that place.
+ */
+export const isSafetensors = (bytes: Uint8Array): boolean =>
+  bytes.length > 8 && bytes[8] === "{".charCodeAt(0) && bytes.subarray(4, 8).every((b) => b === 0);
+
+/**
  * Parses a whole file. `file` names it in errors.
  * Throws DataError where the bytes break the format: lengths, UTF-8, JSON, a name twice, offsets that overlap,
  * leave holes or pass the end, or a shape that does not fit its bytes.

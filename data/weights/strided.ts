@@ -1,15 +1,16 @@
 // A tensor as a view of a storage, (offset, sizes, strides), to elements in row-major order.
 import { DataError } from "../errors.ts";
-import type { SafetensorsTensor } from "./safetensors.ts";
+import type { SafetensorsDType, SafetensorsData, SafetensorsTensor } from "./safetensors.ts";
 import type { StoredTensor } from "./torch-object.ts";
 
 /**
- * The elements in row-major order: a view of `bytes`, the storage's, where they lie so, else a copy. `name` is the
+ * The elements in row-major order: a view of `bytes`, the storage's, where they lie so, else a copy, negated where the
+ * tensor says so. `name` is the
  * tensor's in errors; `allocate` is told of a copy's bytes before they are made, and may throw. Throws DataError where
  * the tensor reaches past its storage.
  */
 export function rowMajor(
-  { storage, element, offset, shape, strides }: StoredTensor,
+  { storage, element, offset, shape, strides, negative }: StoredTensor,
   bytes: Uint8Array,
   name: string,
   file: string,
@@ -28,12 +29,27 @@ export function rowMajor(
   }
   const contiguous = isContiguous(shape, strides);
   const from = bytes.byteOffset + offset * width;
-  if (contiguous && from % width === 0) return { dtype, shape, data: new array(bytes.buffer, from, count) };
+  if (contiguous && !negative && from % width === 0)
+    return { dtype, shape, data: new array(bytes.buffer, from, count) };
   allocate(count * width, name);
   const copy = contiguous
     ? bytes.slice(offset * width, (offset + count) * width)
     : gathered(bytes, width, offset, shape, strides, count);
-  return { dtype, shape, data: new array(copy.buffer) };
+  const data = new array(copy.buffer);
+  if (negative) negate(data, dtype);
+  return { dtype, shape, data };
+}
+
+/** Changes the sign of every element in place. */
+function negate(data: SafetensorsData, dtype: SafetensorsDType): void {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    for (let i = 0; i < data.length; i++) data[i] = -data[i]!;
+  } else if (dtype === "F16" || dtype === "BF16") {
+    // The sign is the highest bit.
+    for (let i = 0; i < data.length; i++) data[i] = data[i]! ^ 0x8000;
+  } else {
+    for (let i = 0; i < data.length; i++) data[i] = -data[i]!;
+  }
 }
 
 /** Whether the elements lie in row-major order without gaps; strides along sizes of 1 don't matter. */

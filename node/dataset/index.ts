@@ -2,7 +2,7 @@
 //
 // Words: a case is a patient's image with its mask, as files; loaded, it holds a volume, an image in memory with its
 // geometry; a slice is what a network sees of a volume.
-export type { Case, Layout, CaseImage } from "./layout.ts";
+export type { Case, Layout, CaseImage } from "./case.ts";
 export {
   type LoadOptions,
   type Labels,
@@ -17,4 +17,4 @@ export {
 } from "./load.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
-export { type CaseSurvey, affineToleranceMm, surveyCases } from "./survey.ts";
+export { type CaseSurvey, surveyCases } from "./survey.ts";

@@ -1,17 +1,41 @@
 // Cases from disk into memory, one volume at a time, and on to the slices that networks see.
 import { DataError, printable } from "../../data/errors.ts";
 import { readImage } from "../../data/formats/index.ts";
-import { type IntensityRule, rangeOf } from "../../data/intensity.ts";
-import { toLps } from "../../data/orientation.ts";
+import { type IntensityRule, rangeOf, wrappedNegatives } from "../../data/intensity.ts";
+import { inOrder, toLps } from "../../data/orientation.ts";
 import { type CollectOptions, type LoadedCase, SliceCollector, type SliceSet } from "../../data/slices.ts";
 import type { CaseName } from "../../data/split.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
 import { readBytes } from "../files.ts";
-import type { Case, CaseImage } from "./layout.ts";
-import { checkGeometry } from "./survey.ts";
+import type { Case, CaseImage, Structure } from "./case.ts";
+import { checkImageGrid, pairGrids } from "./geometry.ts";
 
-/** The volume of an image file, in its stored order. Throws DataError or FileError. */
-export const readVolume = async (path: string): Promise<Volume> => readImage(await readBytes(path), path);
+/**
+ * The volume of an image file, in its stored order, as every command reads it. Its warnings tell of a sheared grid and
+ * of negative values that wrapped round. Throws DataError (axial slices that are no rectangles too) or FileError.
+ */
+export async function readVolume(path: string): Promise<Volume> {
+  const volume = readImage(await readBytes(path), path);
+  const warnings = [...volume.warnings, ...checkImageGrid(volume, path)];
+  const wrapped = wrappedNegatives(volume.data);
+  if (wrapped > 0)
+    warnings.push(
+      `${printable(path)}: ${wrapped} of ${volume.data.length} voxels are above 57,343, as where negative values were ` +
+        "read without their sign (−100 as 65,436): convert the DICOM again, or subtract 65,536 from them.",
+    );
+  return { ...volume, warnings };
+}
+
+/** A mask's voxels in the order of its image's as stored, with what was odd. Throws DataError where it lies elsewhere. */
+async function readMask(
+  imagePath: string,
+  maskPath: string,
+  image: Volume,
+): Promise<{ data: VoxelArray; warnings: string[] }> {
+  const mask = readImage(await readBytes(maskPath), maskPath);
+  const { orientation, warnings } = pairGrids({ imagePath, maskPath }, image, mask);
+  return { data: inOrder(mask, orientation).data, warnings: [...mask.warnings, ...warnings] };
+}
 
 /**
  * The mask's values that are the classes 1, 2, …. "any": all values but 0 are one class. null: the mask must hold one
@@ -30,12 +54,56 @@ export interface LoadOptions {
  * or of another geometry.
  */
 export async function loadCase(c: Case, { labels = null, onWarning }: LoadOptions = {}): Promise<LoadedCase> {
-  const image = toLps(await readVolume(c.imagePath));
-  const mask = toLps(await readVolume(c.maskPath));
-  checkGeometry(c, image, mask);
+  const image = await readVolume(c.imagePath);
+  const mask = c.structures
+    ? await readStructures(c, c.structures, labels, image)
+    : await readMask(c.imagePath, c.maskPath, image);
   for (const warning of [...image.warnings, ...mask.warnings]) onWarning?.(warning);
-  return { id: c.id, patient: c.patient, image, mask: classesOf(mask.data, labels, c.maskPath, onWarning) };
+  const { data } = toLps({ ...image, data: mask.data });
+  return { id: c.id, patient: c.patient, image: toLps(image), mask: classesOf(data, labels, c.maskPath, onWarning) };
 }
+
+/**
+ * The masks of a case's structures as one, with their labels; those that `labels` does not ask for are not read. Where
+ * two overlap, a voxel has the lower label. Throws DataError where there are several and none is chosen.
+ */
+async function readStructures(
+  { imagePath, maskPath }: Case,
+  structures: readonly Structure[],
+  labels: Labels,
+  image: Volume,
+): Promise<{ data: VoxelArray; warnings: string[] }> {
+  if (labels === null && structures.length > 1)
+    throw severalLabels(
+      maskPath,
+      structures.length,
+      structures.map(({ label, name }) => `${label} ${name}`).join(", "),
+    );
+  const wanted = structures.filter(({ label }) => labels === null || labels === "any" || labels.includes(label));
+  const data = new Uint16Array(image.data.length);
+  const warnings: string[] = [];
+  let overlapping = 0;
+  for (const { label, path } of wanted) {
+    const mask = await readMask(imagePath, path, image);
+    warnings.push(...mask.warnings);
+    mask.data.forEach((v, i) => {
+      if (v === 0 || !Number.isFinite(v)) return;
+      if (data[i] !== 0) overlapping++;
+      else data[i] = label;
+    });
+  }
+  if (overlapping > 0)
+    warnings.push(`${printable(maskPath)}: ${overlapping} voxels are of two structures: they have the lower label.`);
+  return { data, warnings };
+}
+
+const severalLabels = (path: string, count: number, shown: string): DataError =>
+  new DataError(
+    path,
+    "labels",
+    `holds ${count} labels (${printable(shown)})`,
+    "choose one with --label N, or several as classes with --labels N,N",
+  );
 
 /** An image alone, in Left-Posterior-Superior order; nothing is foreground. Throws DataError. */
 export async function loadImage(
@@ -54,38 +122,41 @@ function classesOf(
   path: string,
   onWarning: LoadOptions["onWarning"],
 ): Uint8Array<ArrayBuffer> {
-  const labels = distinct(mask);
-  const broken = labels.find((v) => Math.abs(v - Math.round(v)) > 1e-3);
-  if (broken !== undefined) {
-    const problem = `holds ${broken}: labels are whole numbers`;
-    throw new DataError(path, "labels", problem, "give a label mask, resampled by the nearest neighbour");
-  }
+  const labels = labelsOf(mask, path);
   const shown = printable(labels.slice(0, 12).join(", ") + (labels.length > 12 ? ", …" : ""));
-  if (wanted === null && labels.length > 1) {
-    const problem = `holds ${labels.length} labels (${shown})`;
-    throw new DataError(path, "labels", problem, "choose one with --label N, or several as classes with --labels N,N");
-  }
+  if (wanted === null && labels.length > 1) throw severalLabels(path, labels.length, shown);
   const chosen = wanted === null || wanted === "any" ? undefined : wanted;
-  const classOf = new Map(labels.map((v) => [v, chosen ? chosen.indexOf(Math.round(v)) + 1 : 1]));
+  const classOf = new Map(labels.map((v) => [v, chosen ? chosen.indexOf(v) + 1 : 1]));
   const found = new Set(classOf.values());
   const lacking = (chosen ?? []).filter((_, i) => !found.has(i + 1));
   if (labels.length === 0) onWarning?.(`${printable(path)}: the mask is empty.`);
   else if (lacking.length) onWarning?.(`${printable(path)}: holds no label ${lacking.join(", ")}, only ${shown}.`);
   const classes = new Uint8Array(mask.length);
-  for (let n = 0; n < classes.length; n++) if (mask[n] !== 0) classes[n] = classOf.get(mask[n]!)!;
+  for (let n = 0; n < classes.length; n++) classes[n] = classOf.get(labelOf(mask[n]!)) ?? 0;
   return classes;
 }
 
-/** The values besides 0, rising. */
-function distinct(data: VoxelArray): number[] {
+/** A mask's value as a label: the whole number that it was before it was scaled or resampled; 0 for NaN and infinity. */
+const labelOf = (v: number): number => (Number.isFinite(v) ? Math.round(v) : 0);
+
+/** The labels besides 0, rising. Throws DataError where a value is none. */
+function labelsOf(mask: VoxelArray, path: string): number[] {
   const found = new Set<number>();
-  for (let i = 0, last = 0; i < data.length; i++) {
-    if (data[i] === last) continue;
-    last = data[i]!;
-    if (last !== 0) found.add(last);
+  for (let i = 0, last = 0; i < mask.length; i++) {
+    const v = mask[i]!;
+    if (v === last) continue;
+    last = v;
+    const label = labelOf(v);
+    if (Math.abs(v - label) > LABEL_TOLERANCE && Number.isFinite(v)) {
+      const problem = `holds ${v}: labels are whole numbers`;
+      throw new DataError(path, "labels", problem, "give a label mask, resampled by the nearest neighbour");
+    }
+    if (label !== 0) found.add(label);
   }
   return [...found].sort((a, b) => a - b);
 }
+/** How far a value may be from the whole number that it stands for. */
+const LABEL_TOLERANCE = 1e-3;
 
 export interface Progress {
   readonly done: number;

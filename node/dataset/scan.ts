@@ -1,8 +1,11 @@
 // A folder of images, with label masks or without, as a set of cases.
 import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
 import { isImageName } from "../../data/formats/index.ts";
-import { type Case, type Found, type Listing, type CaseImage, findImages, pairFiles } from "./layout.ts";
+import type { Case, CaseImage, Found, Listing } from "./case.ts";
+import { findImages } from "./images.ts";
+import { pairFiles } from "./layout.ts";
 
 /** A folder's cases: with masks, or (Dataset<CaseImage>) as images alone. */
 export interface Dataset<C extends CaseImage = Case> extends Found<C> {
@@ -30,10 +33,22 @@ async function listingOf(folder: string): Promise<Listing> {
   if (!found) throw new DataError(folder, "folder", "does not exist", "check the path");
   if (!found.isDirectory())
     throw new DataError(folder, "folder", "is a file", "name the folder that holds the images and masks");
-  const entries = await readdir(folder, { withFileTypes: true });
   return {
     folder,
-    subfolders: entries.filter((e) => e.isDirectory() || e.isSymbolicLink()).map((e) => e.name),
+    subfolders: await foldersIn(folder),
     images: async (path) => (await readdir(path)).filter((f) => isImageName(f) && !f.startsWith(".")).sort(),
+    folders: (path) => foldersIn(path).catch(() => []),
   };
 }
+
+/** The folders in a folder, and links that may lead to one. */
+async function foldersIn(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true });
+  const folders = entries.filter((e) => e.isDirectory() || e.isSymbolicLink()).map((e) => e.name);
+  return (await Promise.all(folders.map(async (name) => ((await isFolder(join(path, name))) ? [name] : []))))
+    .flat()
+    .sort();
+}
+
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;

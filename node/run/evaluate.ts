@@ -1,6 +1,8 @@
 // What a trained run is worth on cases it has not seen: each case as a whole volume on its own grid, in millimetres.
 import { type Range, rangeOf } from "../../data/intensity.ts";
+import { DataError } from "../../data/errors.ts";
 import type { LoadedCase } from "../../data/slices.ts";
+import { isSheared } from "../../data/volume.ts";
 import type { Device } from "../../engine/index.ts";
 import { overlap, diceOf } from "../../metrics/dice.ts";
 import { hausdorff, surfaceDice, surfaceDistances } from "../../metrics/surface.ts";
@@ -46,7 +48,8 @@ export interface EvaluateOptions {
 /**
  * DSC, SDSC and HD95 of each case by the run's best checkpoint, and the part of its voxels that was segmented: "DSC", or "DSC LV", "DSC RK", … and "DSC Avg." of
  * several structures, by `names` or their numbers. A structure that neither mask has is undefined (NaN); one that
- * only one mask has scores 0, 0, and for HD95 the diagonal of the volume.
+ * only one mask has scores 0, 0, and for HD95 the diagonal of the volume. Throws DataError where a case's grid is
+ * sheared.
  */
 export async function evaluateRun(
   device: Device,
@@ -113,9 +116,13 @@ function scores(
 function scoresOf(
   a: Uint8Array,
   b: Uint8Array,
-  { shape, spacingMm }: LoadedCase["image"],
+  { name, shape, spacingMm, affine }: LoadedCase["image"],
   toleranceMm: number,
 ): Scores {
+  if (isSheared(affine)) {
+    const problem = "the grid is sheared, as by a tilted gantry: SDSC and HD95 can't be measured in millimetres";
+    throw new DataError(name, "affine", problem, "resample the case to a grid of right angles, or do not test on it");
+  }
   const distances = surfaceDistances({ a, b, shape, spacingMm });
   const [x, y, z] = shape;
   const diagonal = Math.hypot(x * spacingMm[0], y * spacingMm[1], z * spacingMm[2]);

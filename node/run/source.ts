@@ -83,7 +83,7 @@ function folderSource(set: Dataset<CaseImage | Case>): Omit<Source, "load" | "lo
 }
 
 function pick<C extends CaseName>(cases: readonly C[], id: string, source: string): C {
-  const found = cases.find((c) => c.id === id);
+  const found = cases.find((c) => c.id === id.normalize("NFC"));
   if (!found)
     throw new CommandError("data", `${source}: case ${id} of the run is gone; put its files back or start a new run`);
   return found;

@@ -1,12 +1,13 @@
 // Weights in whatever form a user has them: PyTorch's .pth or .pt, safetensors, a checkpoint of ours, a run's folder.
 import { stat } from "node:fs/promises";
-import { DataError } from "../../data/errors.ts";
+import { DataError, printable } from "../../data/errors.ts";
 import { readWeightFile } from "../../data/weights/index.ts";
 import type { SafetensorsTensor } from "../../data/weights/safetensors.ts";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import { CommandError } from "../errors.ts";
 import { readBytes } from "../files.ts";
 import { RunFolder } from "./folder.ts";
+import { hasKnownNames, under, unwrapped } from "./wrapped-names.ts";
 
 export interface Weights {
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
@@ -19,6 +20,10 @@ export interface WeightsOptions {
   key?: string;
   /** Which network of a checkpoint or run. */
   network?: string;
+  /** What the names of the wanted tensors begin with; it is cut, and the other tensors are left out. */
+  prefix?: string;
+  /** The network that the weights are for, where that is known: it tells what of a name is a wrapper's. */
+  model?: string;
 }
 
 /** Whether the path is a folder, and so a run. */
@@ -27,9 +32,9 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * The tensors of a file or of the best checkpoint of a run, under their own names but for a "module." that
- * DataParallel puts before all. Throws DataError, FileError, and CommandError for a network that a checkpoint does
- * not hold.
+ * The tensors of a file or of the best checkpoint of a run, under their own names but for what wrappers put before
+ * them (`unwrapped`). `say` hears what was cut or left unread. Throws DataError, FileError, and CommandError for a
+ * network that a checkpoint does not hold.
  */
 export async function readWeights(
   path: string,
@@ -42,9 +47,13 @@ export async function readWeights(
     return readWeights(file, options, say);
   }
   const bytes = await readBytes(path);
-  const { tensors, key, metadata } = readWeightFile(bytes, path, options.key);
-  if (!metadata.get("format")?.startsWith("cmedl-checkpoint"))
-    return { tensors: withoutModule(tensors), from: key ? `${path}, ${key}` : path };
+  const { tensors, key, metadata, unread } = readWeightFile(bytes, path, options.key);
+  if (unread.length) say(`${path}: left unread, and nothing was run: ${printable(unread.join(", "))}`);
+  if (!metadata.get("format")?.startsWith("cmedl-checkpoint")) {
+    const { tensors: named, cut } = plainNames(path, tensors, options);
+    if (cut) say(`${path}: names are read without ${cut}`);
+    return { tensors: named, from: key ? `${path}, ${key}` : path };
+  }
   await readCheckpoint(bytes, path); // verifies its digest
   const others = ["optimizer", "pool", "average"];
   const names = [...new Set([...tensors.keys()].map((n) => n.split(".", 1)[0]!))].filter((n) => !others.includes(n));
@@ -63,11 +72,17 @@ export async function readWeights(
 /** The network of a run that segments: its student, or the one segmentor of pseudo MR. */
 export const segmentorAmong = (names: readonly string[]): string => (names.includes("SC") ? "SC" : "S");
 
-function withoutModule(tensors: ReadonlyMap<string, SafetensorsTensor>): ReadonlyMap<string, SafetensorsTensor> {
-  const prefix = "module.";
-  return tensors.size > 0 && [...tensors.keys()].every((n) => n.startsWith(prefix))
-    ? new Map([...tensors].map(([n, t]) => [n.slice(prefix.length), t]))
-    : tensors;
+/** The tensors under the names that a network has: what --prefix says is cut, else what wrappers are known for. */
+function plainNames(
+  path: string,
+  tensors: Weights["tensors"],
+  { prefix, model }: WeightsOptions,
+): { tensors: Weights["tensors"]; cut: string } {
+  if (prefix === undefined) return unwrapped(tensors, (named) => hasKnownNames(named, model));
+  const found = under(tensors, prefix);
+  if (found.size > 0) return { tensors: found, cut: prefix };
+  const names = printable([...tensors.keys()].slice(0, 3).join(", "));
+  throw new DataError(path, "tensors", `no name begins with ${prefix}: ${names} …`, "give another --prefix");
 }
 
 /** A width given on the command line. */

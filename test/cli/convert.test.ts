@@ -196,6 +196,27 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
   assert.match((await cmedl(["export", checkpoint, at("z.onnx")])).stderr, /name it by --model/);
 });
 
+test("a wrapped network is converted by its own names, and one of several by its prefix", async () => {
+  const net = new PatchDiscriminator({ width: 1 });
+  net.initialize(new RandomStreams(1));
+  const dict = [...toStateDict(net, (v) => v.initialData())];
+  const file = async (name: string, rename: (name: string) => string): Promise<string> => {
+    const tensors = dict.map(([n, t]) => [rename(n), { ...t, data: t.data as Float32Array<ArrayBuffer> }] as const);
+    await writeFile(at(name), writeSafetensors([...tensors, ["other.w", { shape: [1], data: Float32Array.of(0) }]]));
+    return at(name);
+  };
+  const args = ["--model", "patchgan", "--force"];
+  const prefixed = await file("gan.safetensors", (n) => `net_D.${n}`);
+  const done = await cmedl(["convert", prefixed, at("d.safetensors"), "--prefix", "net_D.", ...args]);
+  assert.is(done.exitCode, 0, done.stderr);
+  assert.match(done.stderr, /without net_D\./);
+  assert.equal(
+    [...readSafetensors(await bytesOf(at("d.safetensors"))).tensors.keys()].sort(),
+    dict.map(([n]) => n).sort(),
+  );
+  assert.is((await cmedl(["convert", prefixed, at("d.safetensors"), ...args])).exitCode, 3);
+});
+
 test("torchvision's VGG19 as a .pth serves the contextual loss", async () => {
   const vgg = new Vgg({ width: 2 });
   vgg.initialize(new RandomStreams(1));

@@ -21,6 +21,19 @@ test("lists by modality go to the set that holds their cases, the other way roun
   assert.is(ids(splitUnpaired(mr, ct, { seed: 1, lists: { student: lists, teacher: lists } }).student.train), "m1,m2");
 });
 
+test("where a set has the names of several training lists, the one called by its role is taken, or none", () => {
+  const both = cases("a", "b", "c", "v");
+  const lists = parseSplits('{"train_ct":["a"],"train_mr":["b","c"],"val":["v"]}', "s");
+  assert.throws(
+    () => splitUnpaired(both, both, { seed: 1, lists: { student: lists, teacher: lists } }),
+    /student: train: its cases fit train_ct and train_mr of the splits alike; call its list train_student, or give/,
+  );
+  const named = parseSplits('{"train_student":["a"],"train_teacher":["b","c"],"val":["v"]}', "s");
+  const split = splitUnpaired(both, both, { seed: 1, lists: { student: named, teacher: named } });
+  assert.is(ids(split.student.train), "a");
+  assert.is(ids(split.teacher.train), "b,c");
+});
+
 test("a fold of nnU-Net's list is taken by its number", () => {
   const text = JSON.stringify([
     { train: ["a"], val: ["b"] },

@@ -245,6 +245,20 @@ test("batch norm's step counters and VGG19's deeper layers are left", () => {
   );
 });
 
+test("running averages that PyTorch kept for instance norms before 0.4 are left, those of batch norms are not", () => {
+  const average = { shape: [2], data: [0, 0] };
+  const withAverages = (layer: string) => (dict: Map<string, ForeignTensor>) => {
+    dict.set(`${layer}.running_mean`, average).set(`${layer}.running_var`, average);
+  };
+  assert.is(said(withAverages("model.2"), new ResnetGenerator({ width: 2, blocks: 1 })), "accepted");
+  assert.is(said(withAverages("model.3")), "accepted");
+  assert.match(said(withAverages("model.0")), /surplus model\.0\.running_mean, model\.0\.running_var/);
+  assert.match(
+    said((dict) => dict.delete("inc.conv.conv.1.running_mean"), new UNet({ width: 1 })),
+    /missing inc/,
+  );
+});
+
 test("the taps that a shortened file reaches are found", () => {
   const names = [0, 2, 5, 7, 10, 12, 14, 16].flatMap((i) => [`features.${i}.weight`, `features.${i}.bias`]);
   assert.equal(tapsWithin(names), ["conv3_3", "conv3_4"]);

@@ -1,0 +1,55 @@
+// A case as files, how a folder of cases is laid out, and what is looked at of a folder to tell.
+
+/** A patient's image on disk; its mask, if there is one, is not read. */
+export interface CaseImage {
+  readonly id: string;
+  readonly patient: string;
+  readonly imagePath: string;
+}
+
+/** One structure's mask in a file of its own. */
+export interface Structure {
+  /** The label that it has among those of the set, from 1. */
+  readonly label: number;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** A patient's image and its mask on disk. */
+export interface Case extends CaseImage {
+  /** The mask's file, or the folder of its structures. */
+  readonly maskPath: string;
+  /** Where each structure has a file of its own. */
+  readonly structures?: readonly Structure[];
+}
+
+export interface Layout {
+  readonly kind:
+    | "suffix"
+    | "prefix"
+    | "words"
+    | "bare"
+    | "subfolders"
+    | "nnunet"
+    | "patients"
+    | "structures"
+    | "images";
+  /** In words, for the user. */
+  readonly description: string;
+}
+
+/** A folder's cases, and the layout by which they were found. */
+export interface Found<C extends CaseImage> {
+  readonly layout: Layout;
+  readonly cases: readonly C[];
+}
+
+/** What is looked at of a folder. */
+export interface Listing {
+  readonly folder: string;
+  readonly subfolders: readonly string[];
+  /** The names of the image files in a folder, sorted. */
+  images(path: string): Promise<string[]>;
+  /** The names of the folders in a folder, sorted; none where there is no such folder. */
+  folders(path: string): Promise<string[]>;
+}

@@ -1,0 +1,83 @@
+// The images of a folder whose masks, if there are any, are not read.
+import { join } from "node:path";
+import { DataError, printable } from "../../data/errors.ts";
+import type { CaseImage, Found, Listing } from "./case.ts";
+import { idInFolder, pairFiles } from "./layout.ts";
+import { IMAGE_FOLDERS, channelOf, isMaskName, withoutImageWord } from "./names.ts";
+import { type Files, index, nameOf } from "./pairing.ts";
+import { byId, noImages } from "./readings.ts";
+
+/**
+ * The images of a folder. Where each has its mask they have the names that pairing gives; else those that they have by
+ * themselves. Throws DataError.
+ */
+export async function findImages(listing: Listing): Promise<Found<CaseImage>> {
+  const paired = await pairFiles(listing).catch((error: unknown) => {
+    if (error instanceof DataError) return undefined; // Masks may be missing here.
+    throw error;
+  });
+  if (paired) {
+    const cases = paired.cases.map(({ id, patient, imagePath }) => ({ id, patient, imagePath }));
+    return { layout: { kind: "images", description: `images of ${paired.layout.description}` }, cases };
+  }
+  const { folder, subfolders, images } = listing;
+  const inside = ["imagesTr", ...IMAGE_FOLDERS].flatMap(
+    (name) => subfolders.find((s) => s.toLowerCase() === name.toLowerCase()) ?? [],
+  )[0];
+  const place = inside === undefined ? folder : join(folder, inside);
+  const names = (await images(place)).filter((f) => inside !== undefined || !isMaskName(nameOf(f)));
+  if (names.length === 0) return patientImages(listing, place);
+  const files: Files = { folder: place, names };
+  return found(
+    inside === undefined ? "images" : `images in ${inside}`,
+    indexed(files, inside === undefined ? withoutImageWord : channelsOrNames(files)),
+  );
+}
+
+/** The only image of each patient's folder. */
+async function patientImages({ folder, subfolders, images }: Listing, place: string): Promise<Found<CaseImage>> {
+  const imageOf = new Map<string, string>();
+  for (const name of subfolders) {
+    const inside = join(folder, name);
+    const [image, other] = (await images(inside)).filter((f) => !isMaskName(nameOf(f)));
+    if (image === undefined) continue;
+    if (other !== undefined) {
+      const problem = `holds several images: ${printable(image)}, ${printable(other)}`;
+      throw new DataError(inside, "names", problem, "keep one image in a patient's folder");
+    }
+    imageOf.set(name.normalize("NFC"), join(inside, image));
+  }
+  if (imageOf.size === 0) throw noImages(place, "image", "put the images there");
+  return found("images, a folder a patient", imageOf);
+}
+
+const found = (description: string, imageOf: ReadonlyMap<string, string>): Found<CaseImage> => ({
+  layout: { kind: "images", description },
+  cases: [...imageOf].map(([id, imagePath]) => ({ id, patient: id, imagePath })).sort(byId),
+});
+
+function indexed(files: Files, idOf: (name: string) => string): Map<string, string> {
+  const faults: DataError[] = [];
+  const imageOf = index(files, idOf, faults);
+  if (faults[0]) throw faults[0];
+  return imageOf;
+}
+
+/**
+ * How images without masks to ask are named: _0000 is cut where every name ends so. Names that end in other numbers
+ * are taken as they are, unless several cases have channels. Throws DataError there, and where one word before all
+ * numbers leaves both readings.
+ */
+function channelsOrNames({ folder, names }: Files): (name: string) => string {
+  const channels = names.map((file) => channelOf(nameOf(file)));
+  const firsts = new Set(channels.filter((c) => c?.channel === 0).map((c) => c!.id));
+  const further = channels.findIndex((c) => c && c.channel !== 0 && firsts.has(c.id));
+  if (channels.every((c) => c && firsts.has(c.id)) && further >= 0) {
+    const { id } = channels[further]!;
+    const asCase = firsts.size === 1 ? `, or one of ${names.length} cases` : "";
+    const problem = `is a second channel of case ${printable(id)}${asCase}; no mask tells which`;
+    const mend = "one image a case is read: move other channels to another folder, or give cases other names";
+    throw new DataError(join(folder, names[further]!), "channels", problem, mend);
+  }
+  return further >= 0 ? withoutImageWord : idInFolder;
+}
