@@ -40,6 +40,8 @@ export interface ElementwiseOp<A extends Attrs = Attrs, I extends OpInputs = AtL
   wgsl(x: Each<I, string>, attrs: A): string;
   /** WGSL functions the expression calls, by name. */
   readonly functions?: Readonly<Record<string, string>>;
+  /** Whether an f16 result is rounded here already; others are where they are stored or leave f16. */
+  readonly rounds?: boolean;
   /** Rough operations per element: decides recompute or store. */
   readonly flops: number;
 }

@@ -8,29 +8,40 @@ import { keepZeroSum } from "./zero-sum.ts";
 interface CastAttrs {
   dtype: DType;
 }
-const castOp: ElementwiseOp<CastAttrs> = {
+const castAs = (rounds: boolean): ElementwiseOp<CastAttrs> => ({
   kind: "elementwise",
   name: "cast",
   flops: 1,
+  rounds,
   wgsl: ([x], { dtype }) =>
     ({ f32: `F(${x})`, f16: `F(${x})`, i32: `I(${x})`, u32: `U(${x})`, bool: `B(${x})` })[dtype],
   infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
-  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? cast(dy!, x.dtype) : null],
-};
+  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? carry(dy!, x.dtype) : null],
+});
+const castOp = castAs(true);
+const carryOp = castAs(false);
 
-/**
- * x as another dtype; floats to integers truncate, numbers to bool test for non-zero. f16 is a storage type: values
- * are rounded where they are stored, so an f32 tensor that is cast to f16 and back is itself.
- */
+/** x as another dtype; floats to integers truncate, to f16 round, numbers to bool test for non-zero. */
 export function cast(x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   if (isFloat(x.dtype) && isFloat(dtype)) {
     const value = constantValue(x);
     if (value !== undefined) return full(x.shape, value, dtype);
     const [from] = x.node.inputs;
-    if (x.node.op === castOp && from?.dtype === dtype) return from;
+    const nothingIsLost = x.node.op === carryOp || (x.node.op === castOp && dtype === "f16");
+    if (nothingIsLost && from?.dtype === dtype) return from;
   }
   return keepZeroSum(x, apply(castOp, [x], { dtype }));
+}
+
+/**
+ * A gradient as the dtype of the tensor that it belongs to. It is rounded only where it is stored: what goes back
+ * through a cast to f16 reaches an f32 parameter in f32.
+ */
+export function carry(dy: Tensor, dtype: DType): Tensor {
+  return dy.dtype === "f32" && dtype === "f16" && constantValue(dy) === undefined
+    ? keepZeroSum(dy, apply(carryOp, [dy], { dtype }))
+    : cast(dy, dtype);
 }
 
 /** x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. */

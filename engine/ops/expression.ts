@@ -1,6 +1,6 @@
 // Declares ops that are one WGSL expression an element. In expressions F, I, U, B stand for f32, i32, u32, bool or
 // their vec4: an expression must hold for both.
-import { full } from "../constant.ts";
+import { unrounded } from "../constant.ts";
 import { type DType, isFloat, promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { AtLeastOne, ElementwiseOp } from "../op.ts";
@@ -36,6 +36,8 @@ export interface ExpressionOptions {
   bools?: boolean;
   /** Has no meaning for u32. */
   signed?: boolean;
+  /** Whether an f16 result is rounded even where it is not stored. */
+  rounds?: boolean;
   /** Dtype of the result; "first": that of the first operand. Absent: what the operands' promote to. */
   out?: DType | "first";
 }
@@ -96,6 +98,7 @@ export function unary(
     name,
     flops: options.flops ?? 1,
     functions: texts.functions,
+    rounds: options.rounds,
     vjp: derivative ? ([dy], [x], [y]) => [derivative(dy!, x, y)] : undefined,
     wgsl: ([x]) => filled(text, { x }),
     infer: (xs) => [{ shape: xs[0].shape, dtype: dtypeOut(name, options, xs) }],
@@ -155,14 +158,6 @@ export function broadcast<T extends readonly Operand[]>(name: string, ...xs: T):
   const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
   const shape = tensors.reduce<Shape>((s, x) => broadcastShapes(name, s, x.shape), []);
   const dtype = tensors.length ? dtypeOf(name, tensors) : "f32";
-  const spread = xs.map((x) => (x instanceof Tensor ? expand(x, shape) : full(shape, x, dtype)));
+  const spread = xs.map((x) => (x instanceof Tensor ? expand(x, shape) : unrounded(shape, x, dtype)));
   return spread as { [K in keyof T]: Tensor };
-}
-
-/** A JS number as a WGSL f32 literal. */
-export function float(v: number): string {
-  if (!Number.isFinite(Math.fround(v)))
-    throw new ShapeError("attribute", `${v} is no finite f32; give a finite number`);
-  const s = String(Math.fround(v));
-  return /[.e]/.test(s) ? s : `${s}.0`;
 }
