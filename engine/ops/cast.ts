@@ -22,7 +22,9 @@ const castOp = castAs(true);
 const carryOp = castAs(false);
 
 /** x as another dtype; floats to integers truncate, to f16 round, numbers to bool test for non-zero. */
-export function cast(x: Tensor, dtype: DType): Tensor {
+export const cast = (x: Tensor, dtype: DType): Tensor => castBy(castOp, x, dtype);
+
+function castBy(op: ElementwiseOp<CastAttrs>, x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   if (isFloat(x.dtype) && isFloat(dtype)) {
     const value = constantValue(x);
@@ -31,18 +33,17 @@ export function cast(x: Tensor, dtype: DType): Tensor {
     const nothingIsLost = x.node.op === carryOp || (x.node.op === castOp && dtype === "f16");
     if (nothingIsLost && from?.dtype === dtype) return from;
   }
-  return keepZeroSum(x, apply(castOp, [x], { dtype }));
+  return keepZeroSum(x, apply(op, [x], { dtype }));
 }
 
 /**
- * A gradient as the dtype of the tensor that it belongs to. It is rounded only where it is stored: what goes back
- * through a cast to f16 reaches an f32 parameter in f32.
+ * A cast between f16 and f32 that rounds nothing by itself: gradients as their tensor's dtype, which through a cast to
+ * f16 reach an f32 parameter in f32, and what is summed.
  */
-export function carry(dy: Tensor, dtype: DType): Tensor {
-  return dy.dtype === "f32" && dtype === "f16" && constantValue(dy) === undefined
-    ? keepZeroSum(dy, apply(carryOp, [dy], { dtype }))
-    : cast(dy, dtype);
-}
+export const carry = (x: Tensor, dtype: DType): Tensor => castBy(carryOp, x, dtype);
 
-/** x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. */
-export const toF32 = (x: Tensor): Tensor => (x.dtype === "f16" ? cast(x, "f32") : x);
+/**
+ * x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. What was computed in f32 and is
+ * not stored comes as it is.
+ */
+export const toF32 = (x: Tensor): Tensor => (x.dtype === "f16" ? carry(x, "f32") : x);

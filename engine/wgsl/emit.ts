@@ -117,7 +117,11 @@ const roundsToHalf = (step: Step): boolean => step.kind === "op" && step.dtype =
 
 /** Whether an op reads as something else an f16 that was computed here, in f32, and not rounded yet. */
 const leavesHalf = (from: Step, to: Step & { kind: "op" }): boolean =>
-  from.dtype === "f16" && to.dtype !== "f16" && (from.kind === "op" || from.kind === "raw") && !roundsToHalf(from);
+  from.dtype === "f16" &&
+  to.dtype !== "f16" &&
+  to.op.rounds !== false &&
+  (from.kind === "op" || from.kind === "raw") &&
+  !roundsToHalf(from);
 
 /**
  * What ops read, each time as if it were another value. Drivers' compilers know that x − x is 0, that (x + y) − y is x
