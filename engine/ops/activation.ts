@@ -78,6 +78,7 @@ export const softsign = (x: Tensor): Tensor => once(x, (x) => div(x, add(1, abs(
 /** x · Φ(x), Φ the normal distribution's; or with tanh in its place. Hendrycks & Gimpel, 2016. */
 export const gelu = (x: Tensor, { approximate = false }: { approximate?: boolean } = {}): Tensor =>
   once(x, (x) => {
+    needsFloat(approximate ? "tanh" : "erfc", x);
     if (!approximate) return mul(mul(x, 0.5), erfc(mul(x, -Math.SQRT1_2)));
     const inner = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x)))));
     return mul(mul(0.5, x), add(1, tanh(inner)));

@@ -4,7 +4,7 @@ import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
-import { type Tensor, apply } from "../tensor.ts";
+import { Tensor, apply } from "../tensor.ts";
 import { expand } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { type None, type Operand, binary, broadcast, dtypeOf, functionsIn, unary } from "./expression.ts";
@@ -70,8 +70,7 @@ export const minimum = binary(
   (dy, a, b) => [share(dy, a, b, greater), share(dy, b, a, greater)],
   { integers: "min(a, b)" },
 );
-/** a to the power b, real: NaN for a negative base and a fractional exponent. Of i32, whole: 1 / a^|b| rounds to 0. */
-export const pow = binary(
+const powRaw = binary(
   "pow",
   "pow_(a, b)",
   (dy, a, b, y) => [
@@ -84,6 +83,18 @@ export const pow = binary(
   ],
   { flops: 12, integers: "powWhole_(a, b)", signed: true },
 );
+
+/**
+ * a to the power b, real: NaN for a negative base and a fractional exponent. Of i32, whole: 1 / a^|b| rounds to 0. An
+ * integer tensor beside a float one is taken as that float, as in PyTorch.
+ */
+export function pow(a: Operand, b: Operand): Tensor {
+  const beside = (x: Operand, other: Operand): Operand => {
+    if (!(x instanceof Tensor && other instanceof Tensor) || !isFloat(other.dtype)) return x;
+    return x.dtype === "i32" || x.dtype === "u32" ? cast(x, other.dtype) : x;
+  };
+  return powRaw(beside(a, b), beside(b, a));
+}
 
 const compares = { out: "bool", integers: true } as const;
 /** a = b, a bool tensor; broadcasting, as all comparisons. */

@@ -8,6 +8,7 @@ import { type Shape, broadcastShapes, show } from "../shape.ts";
 import { Tensor, apply } from "../tensor.ts";
 import { functions } from "../wgsl/functions.ts";
 import { expand } from "./broadcast.ts";
+import { cast } from "./cast.ts";
 
 export type Operand = Tensor | number;
 export type None = Record<never, never>;
@@ -134,6 +135,7 @@ export function binary(
   const floats = opOf(texts.floats);
   const wholes = texts.wholes === texts.floats ? floats : opOf(texts.wholes);
   return (x, y) => {
+    if (options.integers === undefined && x instanceof Tensor) needsNumbers(name, x, options);
     const [a, b] = broadcast(name, x, y);
     needsNumbers(name, a, options);
     return apply(isFloat(a.dtype) ? floats : wholes, [a, b], {});
@@ -151,13 +153,18 @@ export const dtypeOf = (name: string, xs: readonly Tensor[]): DType =>
     });
 
 /**
- * Operands as tensors of one shape; numbers become constants of the dtype that the tensors' promote to. Throws
- * ShapeError.
+ * Operands as tensors of one shape; numbers become constants of the dtype that the tensors' promote to, and integers
+ * become f32 beside a number that is not whole, as in PyTorch. Throws ShapeError.
  */
 export function broadcast<T extends readonly Operand[]>(name: string, ...xs: T): { [K in keyof T]: Tensor } {
   const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
   const shape = tensors.reduce<Shape>((s, x) => broadcastShapes(name, s, x.shape), []);
-  const dtype = tensors.length ? dtypeOf(name, tensors) : "f32";
-  const spread = xs.map((x) => (x instanceof Tensor ? expand(x, shape) : unrounded(shape, x, dtype)));
+  const common = tensors.length ? dtypeOf(name, tensors) : "f32";
+  const areIntegers = common === "i32" || common === "u32";
+  const toFloat = areIntegers && xs.some((x) => typeof x === "number" && !Number.isInteger(x));
+  const dtype = toFloat ? "f32" : common;
+  const spread = xs.map((x) =>
+    x instanceof Tensor ? expand(toFloat ? cast(x, dtype) : x, shape) : unrounded(shape, x, dtype),
+  );
   return spread as { [K in keyof T]: Tensor };
 }

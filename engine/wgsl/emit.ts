@@ -115,11 +115,13 @@ function emitSteps(
 /** Whether a step gives numbers that f16 holds, whatever it computes in. */
 const roundsToHalf = (step: Step): boolean => step.kind === "op" && step.dtype === "f16" && step.op.rounds === true;
 
-/** Whether an op reads as something else an f16 that was computed here, in f32, and not rounded yet. */
+/**
+ * Whether a cast, a copy or a comparison reads an f16 that was computed here, in f32, and not rounded yet. Arithmetic
+ * takes it as it is.
+ */
 const leavesHalf = (from: Step, to: Step & { kind: "op" }): boolean =>
   from.dtype === "f16" &&
-  to.dtype !== "f16" &&
-  to.op.rounds !== false &&
+  (to.op.rounds === true || to.dtype === "bool") &&
   (from.kind === "op" || from.kind === "raw") &&
   !roundsToHalf(from);
 
