@@ -6,6 +6,8 @@ import { keyOf, uniform } from "./random.ts";
 export interface AugmentationConfig {
   /** Probability of a left-right flip. */
   flip: number;
+  /** Pairs of class numbers that a flip makes of each other, as a left and a right kidney; absent: none. */
+  sides?: readonly (readonly [number, number])[];
   /** Rotation within ± this. */
   degrees: number;
   /** Scaling within 1 ± this. */
@@ -52,6 +54,15 @@ export interface Transforms {
    * image's side.
    */
   readonly elastic: Float32Array;
+}
+
+/** Whether an affine map [6], as in Transforms, mirrors: turns and scalings do not. */
+export const mirrors = (affine: ArrayLike<number>): boolean => affine[0]! * affine[4]! - affine[1]! * affine[3]! < 0;
+
+/** Makes of each class number of a mask the one on the other side; of the rest nothing. */
+export function exchangeSides(mask: Float32Array, sides: readonly (readonly [number, number])[]): void {
+  const other = new Map(sides.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]));
+  for (let i = 0; i < mask.length; i++) mask[i] = other.get(mask[i]!) ?? mask[i]!;
 }
 
 /** So many numbers of a slice's stream come before those of its field. */

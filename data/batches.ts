@@ -1,7 +1,14 @@
 // Unpaired batches: two sets, each shuffled by its own stream. A batch follows from (seed, epoch, step) alone: a
 // resume needs counters only.
 import { DataError } from "./errors.ts";
-import { type AugmentationConfig, changesIntensity, drawIntensities, drawTransforms } from "./augment.ts";
+import {
+  type AugmentationConfig,
+  changesIntensity,
+  drawIntensities,
+  drawTransforms,
+  exchangeSides,
+  mirrors,
+} from "./augment.ts";
 import { keyOf, permutation } from "./random.ts";
 import type { SliceSet } from "./slices.ts";
 
@@ -150,6 +157,12 @@ export class UnpairedBatches {
     // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.
     const places = slices.map((_, i) => step * this.batch + i);
     const drawn = drawTransforms(augment, keyOf(seed, "augment", role), epoch, places);
+    // The image and the mask are mirrored on the GPU: what lay on the left is then named as what lies on the right.
+    if (augment.sides?.length)
+      slices.forEach((_, i) => {
+        if (mirrors(drawn.affine.subarray(6 * i, 6 * i + 6)))
+          exchangeSides(y.subarray(i * n, (i + 1) * n), augment.sides!);
+      });
     t?.set(drawn.affine);
     e?.set(drawn.elastic);
     if (augment.intensity)

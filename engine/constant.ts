@@ -1,5 +1,5 @@
 // What a graph starts from: constants, inputs and positions.
-import type { DType } from "./dtype.ts";
+import { type DType, fromHalf, toHalf } from "./dtype.ts";
 import type { SourceOp } from "./op.ts";
 import type { Shape } from "./shape.ts";
 import { type Tensor, apply } from "./tensor.ts";
@@ -27,8 +27,11 @@ export const iotaOp: SourceOp<IotaAttrs> = {
   infer: (_, a) => [{ shape: a.shape, dtype: "u32" }],
 };
 
-/** A tensor of `shape` that holds `value` everywhere; stored nowhere. */
+/** A tensor of `shape` that holds `value` everywhere, rounded to its dtype; stored nowhere. */
 export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor =>
+  unrounded(shape, dtype === "f16" ? fromHalf(toHalf(value)) : value, dtype);
+/** A number beside tensors of `dtype`: f16 arithmetic is f32, and so is what it is done with. */
+export const unrounded = (shape: Shape, value: number, dtype: DType): Tensor =>
   apply(constantOp, [], { value, shape, dtype });
 export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, x.dtype);
 

@@ -4,7 +4,7 @@ import { UsageError } from "./errors.ts";
 import { show } from "./shape.ts";
 import type { PassOp } from "./op.ts";
 import { type Node, type Tensor, apply } from "./tensor.ts";
-import { cast } from "./ops/cast.ts";
+import { carry } from "./ops/cast.ts";
 import { add } from "./ops/elementwise.ts";
 
 /** Nodes that tensors depend on, in creation (topological) order. */
@@ -44,7 +44,7 @@ export function grad<const X extends readonly Tensor[]>(loss: Tensor, xs: X, see
   // f32 for an f16 tensor where an op's gradient is: it is cast once it is asked for.
   const cotangentOf = (t: Tensor): Tensor | null => {
     const dy = cotangent.get(t);
-    return dy ? cast(dy, t.dtype) : null;
+    return dy ? carry(dy, t.dtype) : null;
   };
   for (const node of order.reverse()) {
     const dys = node.outputs.map((t) => cotangentOf(t));

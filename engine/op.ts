@@ -40,6 +40,8 @@ export interface ElementwiseOp<A extends Attrs = Attrs, I extends OpInputs = AtL
   wgsl(x: Each<I, string>, attrs: A): string;
   /** WGSL functions the expression calls, by name. */
   readonly functions?: Readonly<Record<string, string>>;
+  /** Whether it rounds an f16 that it reads or gives; others are rounded where they are stored or compared. */
+  readonly rounds?: boolean;
   /** Rough operations per element: decides recompute or store. */
   readonly flops: number;
 }

@@ -8,13 +8,14 @@ import {
   equal,
   expand,
   full,
+  greaterEqual,
   iota,
   isFloat,
+  less,
   logSoftmax,
   mul,
   neg,
   normalizeAxis,
-  notEqual,
   reshape,
   sameShape,
   showShape,
@@ -34,8 +35,8 @@ export interface ClassOptions extends LossOptions {
 }
 
 /**
- * What class losses share: whether labels name a class and count, each label's hits among the classes, and the class
- * weights, against x's shape.
+ * What class losses share: each label's hits among the classes, the class weights, against x's shape; and `chosen`,
+ * which gives what stands at each label's class: 0 where it is ignored, NaN where it names no class.
  */
 function classes(op: string, x: Tensor, labels: Tensor, { axis = -1, weight, ignore = -100 }: ClassOptions) {
   const d = normalizeAxis(op, axis, x.rank);
@@ -52,15 +53,21 @@ function classes(op: string, x: Tensor, labels: Tensor, { axis = -1, weight, ign
     throw new ShapeError(op, `labels are ${labels.dtype}; cast them to i32`);
   const along = x.shape.map((n, i) => (i === d ? n : 1));
   const label = reshape(cast(labels, "i32"), kept);
+  const ignored = equal(label, ignore);
+  const hit = equal(label, cast(reshape(iota([count]), along), "i32"));
+  /** Of values of each class, by label: their sum over the classes. */
+  const perLabel = (values: Tensor): Tensor =>
+    reshape(where(ignored, 0, where(isClass(label, count), sum(values, d, { keepDims: true }), NaN)), shape);
   return {
-    d,
-    shape,
-    count,
-    counts: notEqual(label, ignore),
-    hit: equal(label, cast(reshape(iota([count]), along), "i32")),
+    perLabel,
+    chosen: (values: Tensor): Tensor => perLabel(where(hit, expand(values, x.shape), 0)),
     weights: weight && reshape(needsWeight(op, weight, count), along),
   };
 }
+
+/** Whether labels are one of the classes 0 … count − 1: bool, of their shape. NaN is none. */
+export const isClass = (labels: Tensor, count: number): Tensor =>
+  where(greaterEqual(labels, 0), less(labels, count), full(labels.shape, 0, "bool"));
 
 function needsWeight(op: string, weight: Tensor, count: number): Tensor {
   if (!sameShape(weight.shape, [count]))
@@ -70,23 +77,14 @@ function needsWeight(op: string, weight: Tensor, count: number): Tensor {
 
 /**
  * −weight[t] · x[t] for log-probabilities x = logs [N, …, C] and labels t [N, …] (i32); "mean" divides by the sum of
- * the labels' weights. Throws ShapeError.
+ * the labels' weights. A label that is no class gives NaN. Throws ShapeError.
  */
 export function nllLoss(logs: Tensor, labels: Tensor, options: ClassOptions = {}): Tensor {
   const x = toF32(logs);
-  const { d, shape, counts, hit, weights } = classes("nllLoss", x, labels, options);
-  const chosen = (t: Tensor | number): Tensor =>
-    reshape(
-      where(
-        counts,
-        sum(where(hit, expand(typeof t === "number" ? full(x.shape, t) : t, x.shape), 0), d, { keepDims: true }),
-        0,
-      ),
-      shape,
-    );
+  const { chosen, weights } = classes("nllLoss", x, labels, options);
   const loss = neg(chosen(weights ? mul(x, weights) : x));
   if (options.reduction === "none" || options.reduction === "sum") return reduced(loss, options.reduction);
-  return div(sum(loss), sum(chosen(weights ?? 1)));
+  return div(sum(loss), sum(chosen(weights ?? full(x.shape, 1))));
 }
 
 export interface CrossEntropyOptions extends ClassOptions {
@@ -96,8 +94,8 @@ export interface CrossEntropyOptions extends ClassOptions {
 
 /**
  * −Σ_c weight[c] · t[c] · log softmax(x)[c] for logits x [N, …, C], where t is a label's class (i32 labels [N, …]) or
- * given (probabilities of x's shape). "mean" divides by the labels' weights, or for probabilities by their number.
- * Throws ShapeError.
+ * given (probabilities of x's shape). "mean" divides by the labels' weights, or for probabilities by their number. A
+ * label that is no class gives NaN. Throws ShapeError.
  */
 export function crossEntropyLoss(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { axis = -1, weight, smoothing = 0, reduction = "mean" } = options;
@@ -111,11 +109,10 @@ export function crossEntropyLoss(x: Tensor, target: Tensor, options: CrossEntrop
     const loss = neg(sum(mul(weight ? mul(log_, reshape(needsWeight(name, weight, count), along)) : log_, t), d));
     return reduction === "mean" ? div(sum(loss), loss.size) : reduced(loss, reduction);
   }
-  const { shape, counts, hit, weights } = classes(name, x, target, options);
+  const { chosen, perLabel, weights } = classes(name, x, target, options);
   const weighted = weights ? mul(log_, weights) : log_;
-  const perLabel = (t: Tensor): Tensor => reshape(where(counts, sum(t, d, { keepDims: true }), 0), shape);
-  const own = neg(perLabel(where(hit, weighted, 0)));
+  const own = neg(chosen(weighted));
   const loss = smoothing ? add(mul(own, 1 - smoothing), mul(neg(perLabel(weighted)), smoothing / count)) : own;
   if (reduction !== "mean") return reduced(loss, reduction);
-  return div(sum(loss), sum(perLabel(where(hit, weights ? expand(weights, x.shape) : full(x.shape, 1), 0))));
+  return div(sum(loss), sum(chosen(weights ?? full(x.shape, 1))));
 }

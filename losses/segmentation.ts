@@ -17,8 +17,9 @@ import {
   sub,
   sum,
   toF32,
+  where,
 } from "../engine/index.ts";
-import { crossEntropyLoss } from "./classes.ts";
+import { crossEntropyLoss, isClass } from "./classes.ts";
 import { bceWithLogits, judged } from "./elementwise.ts";
 
 /** Dice; −log P as the equation is written; their sum. */
@@ -63,9 +64,9 @@ export const softDice = (p: Tensor, t: Tensor, smooth = 1e-3): Tensor =>
 /** Mean over pixels of −log softmax(logits)[label]. logits [N, H, W, K], labels [N, H, W, 1] → scalar. */
 export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => crossEntropyLoss(logits, cast(labels, "i32"));
 
-/** Class numbers [N, H, W, 1] as indicators f32 [N, H, W, K]. */
+/** Class numbers [N, H, W, 1] as indicators f32 [N, H, W, K]; NaN where a number is no class. */
 export const oneHot = (labels: Tensor, classes: number): Tensor =>
-  cast(equal(labels, cast(iota([classes]), labels.dtype)), "f32");
+  where(isClass(labels, classes), cast(equal(labels, cast(iota([classes]), labels.dtype)), "f32"), NaN);
 
 /** [N, H, W, K] without class 0, the background. */
 export const foreground = (x: Tensor): Tensor => slice(x, [null, null, null, [1, null]]);

@@ -80,13 +80,17 @@ export function hausdorff({ aToB, bToA }: SurfaceDistances, percent = 95): numbe
 /** HD95 of two masks in mm. */
 export const hausdorff95 = (pair: MaskPair): number => hausdorff(surfaceDistances(pair), 95);
 
+/** A distance is rounded, and so is the spacing in a file (f32): 15 voxels of 0.2 mm are within 3 mm all the same. */
+const ROUNDING = 1e-6;
+
 /**
- * The part of both surfaces, by area, that lies within `toleranceMm` of the other: 0 … 1. 0 where one mask is empty,
- * NaN where both are.
+ * The part of both surfaces, by area, that lies within `toleranceMm` of the other, or beyond it by no more than a
+ * millionth: 0 … 1. 0 where one mask is empty, NaN where both are.
  */
 export function surfaceDice({ aToB, bToA }: SurfaceDistances, toleranceMm: number): number {
+  const limit = toleranceMm * (1 + ROUNDING);
   const near = ({ distancesMm, areasMm2 }: DirectedDistances): number =>
-    areasMm2.reduce((s, area, i) => (distancesMm[i]! <= toleranceMm ? s + area : s), 0);
+    areasMm2.reduce((s, area, i) => (distancesMm[i]! <= limit ? s + area : s), 0);
   return (near(aToB) + near(bToA)) / (sum(aToB.areasMm2) + sum(bToA.areasMm2));
 }
 

@@ -10,14 +10,19 @@ export interface Wilcoxon {
   readonly exact: boolean;
 }
 
-/** The distribution is counted out for up to this many pairs without ties or zeros. */
+/** All assignments of signs to the ranks are counted for up to this many pairs without ties or zeros. */
 const EXACT = 50;
+/** The same with ties or zeros; and for how many that differ among any number of pairs. */
+const EXACT_TIED = 13;
+const EXACT_FEW = 12;
 
 /**
- * Tests the differences a − b. As scipy.stats.wilcoxon by default: equal pairs are dropped (zero_method "wilcox");
- * exact for up to 50 pairs without ties or zeros; otherwise the normal distribution with the variance corrected for
- * ties and no continuity correction. Pairs with a NaN are left out, and two equal infinities are equal. p is 1 where
- * no pair differs. Throws RangeError on lists of different length.
+ * Tests the differences a − b; the same for b − a. As scipy.stats.wilcoxon by default (from 1.13 on): equal pairs are
+ * dropped (zero_method "wilcox"); p is exact, by counting all assignments of signs, for up to 50 pairs without ties or
+ * zeros and up to 13 with; otherwise by the normal distribution with the variance corrected for ties and no continuity
+ * correction. Where 12 pairs or fewer differ p is exact in any case: the normal distribution's may be smaller than any
+ * signs give. Pairs with a NaN are left out, and two equal infinities are equal. p is 1 where no pair differs. Throws
+ * RangeError on lists of different length.
  */
 export function wilcoxon(a: readonly number[], b: readonly number[]): Wilcoxon {
   if (a.length !== b.length) throw new RangeError(`wilcoxon: ${a.length} and ${b.length} values make no pairs`);
@@ -29,8 +34,9 @@ export function wilcoxon(a: readonly number[], b: readonly number[]): Wilcoxon {
   const { ranks, ties } = ranksOf(moved.map(Math.abs));
   const positive = ranks.reduce((s, r, i) => (moved[i]! > 0 ? s + r : s), 0);
   const statistic = Math.min(positive, (n * (n + 1)) / 2 - positive);
-  const exact = n <= EXACT && ties === 0 && n === differences.length;
-  const p = exact ? exactP(statistic, n) : normalP(statistic, n, ties);
+  const plain = ties === 0 && n === differences.length;
+  const exact = plain ? n <= EXACT : differences.length <= EXACT_TIED || n <= EXACT_FEW;
+  const p = exact ? exactP(statistic, ranks) : normalP(statistic, n, ties);
   return { p, statistic, n, exact };
 }
 
@@ -57,15 +63,16 @@ function ranksOf(values: readonly number[]): { ranks: number[]; ties: number } {
   return { ranks, ties };
 }
 
-/** 2 · P(T ≤ t) where each of the ranks 1 … n has either sign with equal chance. */
-function exactP(t: number, n: number): number {
-  const most = (n * (n + 1)) / 2;
+/** 2 · P(T ≤ t), at most 1, where each of the ranks counts with equal chance or not. */
+function exactP(t: number, ranks: readonly number[]): number {
+  // In halves: tied values share the mean of their ranks.
+  const doubled = ranks.map((r) => 2 * r);
+  const most = doubled.reduce((s, r) => s + r, 0);
   const ways = new Float64Array(most + 1);
   ways[0] = 1;
-  for (let rank = 1; rank <= n; rank++) for (let s = most; s >= rank; s--) ways[s]! += ways[s - rank]!;
-  let below = 0;
-  for (let s = 0; s <= t; s++) below += ways[s]!;
-  return Math.min(1, (2 * below) / 2 ** n);
+  for (const r of doubled) for (let s = most; s >= r; s--) ways[s]! += ways[s - r]!;
+  const below = ways.subarray(0, 2 * t + 1).reduce((sum, w) => sum + w, 0);
+  return Math.min(1, (2 * below) / 2 ** ranks.length);
 }
 
 function normalP(t: number, n: number, ties: number): number {

@@ -10,6 +10,7 @@ import {
   conv2d,
   convTranspose2d,
   followAverage,
+  instanceNorm,
   linear,
   mode,
   normalInit,
@@ -88,17 +89,21 @@ export class Linear extends Module {
   }
 }
 
+/** What batch norm normalises by at inference: running averages, the statistics of the batch, or each image's own. */
+export type InferenceStatistics = "running" | "batch" | "image";
+
 /**
  * Batch norm of [N, H, W, C] over N, H and W, with gain and bias per channel; eps 1e-5. Training uses the batch's
  * statistics and moves the running ones by 0.1 (variance unbiased). Inference uses the running ones, unless
- * `inference` is "batch": after training with batches of 1 or 2 the running averages are poor.
+ * `inference` is "batch", this batch's, or "image", each image's own: after training with batches of 1 or 2 the running
+ * averages are poor. By "batch" a result depends on what else is in the batch, by the others it does not.
  */
 export class BatchNorm2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly runningMean: Variable;
   readonly runningVariance: Variable;
-  inference: "running" | "batch" = "running";
+  inference: InferenceStatistics = "running";
   constructor(
     channels: number,
     readonly eps = 1e-5,
@@ -115,6 +120,7 @@ export class BatchNorm2d extends Module {
     if (mode() === "infer" && this.inference === "running") {
       return normalize(x, this.runningMean.value, this.runningVariance.value, this.eps, affine.weight, affine.bias);
     }
+    if (mode() === "infer" && this.inference === "image") return instanceNorm(x, affine);
     const { y, mean, variance, count } = batchNorm(x, affine);
     if (mode() === "train") {
       followAverage(this.runningMean, mean, this.momentum);
@@ -125,7 +131,7 @@ export class BatchNorm2d extends Module {
 }
 
 /** Makes every batch norm within `module` use these statistics at inference. */
-export function setInferenceStatistics(module: Module, statistics: "running" | "batch"): void {
+export function setInferenceStatistics(module: Module, statistics: InferenceStatistics): void {
   for (const layer of modulesOf(module).values()) if (layer instanceof BatchNorm2d) layer.inference = statistics;
 }
 

@@ -1,5 +1,7 @@
 // What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
 import type { Device, Program, Tensor } from "../engine/index.ts";
+import { setInferenceStatistics } from "../models/blocks.ts";
+import type { OptimizationConfig } from "./config/config.ts";
 import type { Regime } from "./regime.ts";
 import { type ValidationSet, compileSegmenter, probabilities, segmentSlices } from "./validation.ts";
 
@@ -14,6 +16,14 @@ export interface EpochPictures {
     readonly teacher?: Float32Array;
     readonly probability: Float32Array;
   }[];
+}
+
+/**
+ * Makes a regime's networks infer by statistics as a configuration names them: "running" averages, or by "batch" those
+ * of the images at hand, each by its own. A mask does not depend on what else is in a batch, nor on what fills it up.
+ */
+export function inferBy(regime: Regime, statistics: OptimizationConfig["statistics"]): void {
+  setInferenceStatistics(regime, statistics === "batch" ? "image" : statistics);
 }
 
 export interface InferenceOptions {

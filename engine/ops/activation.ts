@@ -1,4 +1,5 @@
 // Activations: what networks put between their layers.
+import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
@@ -6,7 +7,7 @@ import { show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { cast, toF32 } from "./cast.ts";
 import { abs, add, div, erfc, greater, lessEqual, mul, neg, square, sub, where } from "./elementwise.ts";
-import { binary, float, unary } from "./expression.ts";
+import { binary, unary } from "./expression.ts";
 
 /** max(x, 0); NaN stays NaN, and the gradient at 0 is 0. */
 export const relu = unary("relu", "relu_(x)", (dy, _, y) => where(lessEqual(y, 0), 0, dy), {
@@ -37,19 +38,19 @@ export const logSigmoid = (x: Tensor): Tensor => once(x, (x) => neg(softplusRaw(
 interface SlopeAttrs {
   slope: number;
 }
-const leakyReluOp: ElementwiseOp<SlopeAttrs> = {
+const leakyReluOp: ElementwiseOp<SlopeAttrs, readonly [x: Tensor, slope: Tensor]> = {
   kind: "elementwise",
   name: "leaky-relu",
   flops: 2,
-  wgsl: ([x], { slope }) => `select(${x} * F(${float(slope)}), ${x}, ${x} > F(0.0))`,
+  wgsl: ([x, slope]) => `select(${x} * ${slope}, ${x}, ${x} > F(0.0))`,
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   // With a positive slope y has x's sign, so x need not be kept.
-  vjp: ([dy], [x], [y], { slope }) => [where(greater(slope > 0 ? y : x, 0), dy!, mul(dy!, slope))],
+  vjp: ([dy], [x], [y], { slope }) => [where(greater(slope > 0 ? y : x, 0), dy!, mul(dy!, slope)), null],
 };
 /** x for x > 0, slope·x otherwise. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   needsFloat("leakyRelu", x);
-  return apply(leakyReluOp, [x], { slope });
+  return apply(leakyReluOp, [x, full(x.shape, slope)], { slope });
 }
 // Branches have gradients of their own: the derivative of the one not taken may be infinite, and 0 · ∞ is NaN.
 const preluRaw = binary(
@@ -77,6 +78,7 @@ export const softsign = (x: Tensor): Tensor => once(x, (x) => div(x, add(1, abs(
 /** x · Φ(x), Φ the normal distribution's; or with tanh in its place. Hendrycks & Gimpel, 2016. */
 export const gelu = (x: Tensor, { approximate = false }: { approximate?: boolean } = {}): Tensor =>
   once(x, (x) => {
+    needsFloat(approximate ? "tanh" : "erfc", x);
     if (!approximate) return mul(mul(x, 0.5), erfc(mul(x, -Math.SQRT1_2)));
     const inner = mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x)))));
     return mul(mul(0.5, x), add(1, tanh(inner)));

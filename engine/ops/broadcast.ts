@@ -1,5 +1,5 @@
 // Repeating elements and adding repeats up again: each is the gradient of the other.
-import { constantValue, full } from "../constant.ts";
+import { constantValue, full, unrounded } from "../constant.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp, MovementOp } from "../op.ts";
 import { type Shape, isShape, sameShape, show } from "../shape.ts";
@@ -30,7 +30,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
     );
   }
   const value = constantValue(x);
-  if (value !== undefined) return full(shape, value, x.dtype);
+  if (value !== undefined) return unrounded(shape, value, x.dtype);
   const aligned = reshape(x, [...new Array<number>(lead).fill(1), ...x.shape]);
   return sameShape(aligned.shape, shape) ? aligned : apply(expandOp, [aligned], { shape });
 }

@@ -8,30 +8,42 @@ import { keepZeroSum } from "./zero-sum.ts";
 interface CastAttrs {
   dtype: DType;
 }
-const castOp: ElementwiseOp<CastAttrs> = {
+const castAs = (rounds: boolean): ElementwiseOp<CastAttrs> => ({
   kind: "elementwise",
   name: "cast",
   flops: 1,
+  rounds,
   wgsl: ([x], { dtype }) =>
     ({ f32: `F(${x})`, f16: `F(${x})`, i32: `I(${x})`, u32: `U(${x})`, bool: `B(${x})` })[dtype],
   infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
-  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? cast(dy!, x.dtype) : null],
-};
+  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? carry(dy!, x.dtype) : null],
+});
+const castOp = castAs(true);
+const carryOp = castAs(false);
 
-/**
- * x as another dtype; floats to integers truncate, numbers to bool test for non-zero. f16 is a storage type: values
- * are rounded where they are stored, so an f32 tensor that is cast to f16 and back is itself.
- */
-export function cast(x: Tensor, dtype: DType): Tensor {
+/** x as another dtype; floats to integers truncate, to f16 round, numbers to bool test for non-zero. */
+export const cast = (x: Tensor, dtype: DType): Tensor => castBy(castOp, x, dtype);
+
+function castBy(op: ElementwiseOp<CastAttrs>, x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   if (isFloat(x.dtype) && isFloat(dtype)) {
     const value = constantValue(x);
     if (value !== undefined) return full(x.shape, value, dtype);
     const [from] = x.node.inputs;
-    if (x.node.op === castOp && from?.dtype === dtype) return from;
+    const nothingIsLost = x.node.op === carryOp || (x.node.op === castOp && dtype === "f16");
+    if (nothingIsLost && from?.dtype === dtype) return from;
   }
-  return keepZeroSum(x, apply(castOp, [x], { dtype }));
+  return keepZeroSum(x, apply(op, [x], { dtype }));
 }
 
-/** x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. */
-export const toF32 = (x: Tensor): Tensor => (x.dtype === "f16" ? cast(x, "f32") : x);
+/**
+ * A cast between f16 and f32 that rounds nothing by itself: gradients as their tensor's dtype, which through a cast to
+ * f16 reach an f32 parameter in f32, and what is summed.
+ */
+export const carry = (x: Tensor, dtype: DType): Tensor => castBy(carryOp, x, dtype);
+
+/**
+ * x in f32 where it is f16: what reductions, statistics, softmax and losses begin with. What was computed in f32 and is
+ * not stored comes as it is.
+ */
+export const toF32 = (x: Tensor): Tensor => (x.dtype === "f16" ? carry(x, "f32") : x);

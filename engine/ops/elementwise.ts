@@ -1,10 +1,10 @@
 // y[i] = f(x[i], …). Each op is one WGSL expression and one derivative line; chains of them fuse.
 import { constantValue, full, zerosLike } from "../constant.ts";
-import { isFloat } from "../dtype.ts";
+import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { broadcastShapes, show } from "../shape.ts";
-import { type Tensor, apply } from "../tensor.ts";
+import { Tensor, apply } from "../tensor.ts";
 import { expand } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { type None, type Operand, binary, broadcast, dtypeOf, functionsIn, unary } from "./expression.ts";
@@ -19,8 +19,8 @@ const divRaw = binary("div", "(a / b)", (dy, _, b, y) => [div(dy, b), neg(div(mu
 function simplified(
   name: string,
   raw: (a: Operand, b: Operand) => Tensor,
-  leftUnit: number | null,
-  rightUnit: number | null,
+  isLeftUnit: (a: number, dtype: DType) => boolean,
+  isRightUnit: (b: number, dtype: DType) => boolean,
   fold: (a: number, b: number) => number,
 ): (a: Operand, b: Operand) => Tensor {
   return (x, y) => {
@@ -28,23 +28,29 @@ function simplified(
     const p = constantValue(a);
     const q = constantValue(b);
     if (p !== undefined && q !== undefined && a.dtype === "f32") return full(a.shape, Math.fround(fold(p, q)), a.dtype);
-    if (p !== undefined && p === leftUnit) return cast(b, dtypeOf(name, [a, b]));
-    if (q !== undefined && q === rightUnit) return cast(a, dtypeOf(name, [a, b]));
+    if (p !== undefined && isLeftUnit(p, a.dtype)) return cast(b, dtypeOf(name, [a, b]));
+    if (q !== undefined && isRightUnit(q, b.dtype)) return cast(a, dtypeOf(name, [a, b]));
     return raw(a, b);
   };
 }
 
+const never = (): boolean => false;
+const isOne = (v: number): boolean => v === 1;
+/** x + 0 is 0 for x = −0; x + −0 is x. */
+const addsNothing = (v: number, dtype: DType): boolean => (isFloat(dtype) ? Object.is(v, -0) : v === 0);
+const isZero = (v: number): boolean => Object.is(v, 0);
+
 /** a + b, broadcasting. */
-export const add = simplified("add", addRaw, 0, 0, (a, b) => a + b);
+export const add = simplified("add", addRaw, addsNothing, addsNothing, (a, b) => a + b);
 const biasRaw = binary("add", "(a + b)", (dy) => [dy, dy], { out: "first" });
 /** y + bias, broadcasting, of y's dtype whatever the bias's is. */
 export const addBias = (y: Tensor, bias: Tensor): Tensor => (y.dtype === bias.dtype ? add(y, bias) : biasRaw(y, bias));
 /** a − b, broadcasting. */
-export const sub = simplified("sub", subRaw, null, 0, (a, b) => a - b);
+export const sub = simplified("sub", subRaw, never, isZero, (a, b) => a - b);
 /** a · b, broadcasting. */
-export const mul = simplified("mul", mulRaw, 1, 1, (a, b) => a * b);
+export const mul = simplified("mul", mulRaw, isOne, isOne, (a, b) => a * b);
 /** a / b, broadcasting; of integers the quotient towards 0. */
-export const div = simplified("div", divRaw, null, 1, (a, b) => a / b);
+export const div = simplified("div", divRaw, never, isOne, (a, b) => a / b);
 
 /** a's share of dy: none where it `loses` to b, half in a tie. */
 const share = (dy: Tensor, a: Tensor, b: Tensor, loses: (a: Operand, b: Operand) => Tensor): Tensor =>
@@ -64,8 +70,7 @@ export const minimum = binary(
   (dy, a, b) => [share(dy, a, b, greater), share(dy, b, a, greater)],
   { integers: "min(a, b)" },
 );
-/** a to the power b, real: NaN for a negative base and a fractional exponent. Of i32, whole: 1 / a^|b| rounds to 0. */
-export const pow = binary(
+const powRaw = binary(
   "pow",
   "pow_(a, b)",
   (dy, a, b, y) => [
@@ -79,11 +84,23 @@ export const pow = binary(
   { flops: 12, integers: "powWhole_(a, b)", signed: true },
 );
 
+/**
+ * a to the power b, real: NaN for a negative base and a fractional exponent. Of i32, whole: 1 / a^|b| rounds to 0. An
+ * integer tensor beside a float one is taken as that float, as in PyTorch.
+ */
+export function pow(a: Operand, b: Operand): Tensor {
+  const beside = (x: Operand, other: Operand): Operand => {
+    if (!(x instanceof Tensor && other instanceof Tensor) || !isFloat(other.dtype)) return x;
+    return x.dtype === "i32" || x.dtype === "u32" ? cast(x, other.dtype) : x;
+  };
+  return powRaw(beside(a, b), beside(b, a));
+}
+
 const compares = { out: "bool", integers: true } as const;
 /** a = b, a bool tensor; broadcasting, as all comparisons. */
 export const equal = binary("equal", "(a == b)", null, { ...compares, bools: true });
-/** a ≠ b, a bool tensor. */
-export const notEqual = binary("not-equal", "(a != b)", null, { ...compares, bools: true });
+/** a ≠ b, a bool tensor: true beside NaN, which WGSL's own ≠ need not be. */
+export const notEqual = binary("not-equal", "(!(a == b))", null, { ...compares, bools: true });
 /** a < b, a bool tensor. */
 export const less = binary("less", "(a < b)", null, compares);
 /** a ≤ b, a bool tensor. */
@@ -115,8 +132,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return apply(whereOp, [expand(condition, shape), expand(p, shape), expand(q, shape)], {});
 }
 
-/** x computed anew: a stored value of its own. */
-export const copy = unary("copy", "x", (dy) => dy, { flops: 0, integers: true, bools: true });
+/** x computed anew: a value of its own, and as f16 a rounded one. */
+export const copy = unary("copy", "x", (dy) => dy, { flops: 0, integers: true, bools: true, rounds: true });
 
 const flat = (_: Tensor, x: Tensor): Tensor => zerosLike(x);
 
@@ -133,7 +150,7 @@ export const sign = unary("sign", "sign_(x)", flat, { integers: "sign(x)", signe
 /** x². */
 export const square = unary("square", "square_(x)", (dy, x) => mul(dy, mul(2, x)), { integers: "(x * x)" });
 /** √x; NaN below 0. */
-export const sqrt = unary("sqrt", "sqrt(x)", (dy, _, y) => div(mul(dy, 0.5), y));
+export const sqrt = unary("sqrt", "sqrt_(x)", (dy, _, y) => div(mul(dy, 0.5), y));
 /** 1 / √x. */
 export const rsqrt = unary("rsqrt", "rsqrt_(x)", (dy, _, y) => mul(dy, mul(-0.5, mul(y, mul(y, y)))), { flops: 3 });
 /** 1 / x. */

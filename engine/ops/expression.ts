@@ -1,6 +1,6 @@
 // Declares ops that are one WGSL expression an element. In expressions F, I, U, B stand for f32, i32, u32, bool or
 // their vec4: an expression must hold for both.
-import { full } from "../constant.ts";
+import { unrounded } from "../constant.ts";
 import { type DType, isFloat, promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { AtLeastOne, ElementwiseOp } from "../op.ts";
@@ -8,6 +8,7 @@ import { type Shape, broadcastShapes, show } from "../shape.ts";
 import { Tensor, apply } from "../tensor.ts";
 import { functions } from "../wgsl/functions.ts";
 import { expand } from "./broadcast.ts";
+import { cast } from "./cast.ts";
 
 export type Operand = Tensor | number;
 export type None = Record<never, never>;
@@ -36,6 +37,8 @@ export interface ExpressionOptions {
   bools?: boolean;
   /** Has no meaning for u32. */
   signed?: boolean;
+  /** Whether an f16 result is rounded even where it is not stored. */
+  rounds?: boolean;
   /** Dtype of the result; "first": that of the first operand. Absent: what the operands' promote to. */
   out?: DType | "first";
 }
@@ -96,6 +99,7 @@ export function unary(
     name,
     flops: options.flops ?? 1,
     functions: texts.functions,
+    rounds: options.rounds,
     vjp: derivative ? ([dy], [x], [y]) => [derivative(dy!, x, y)] : undefined,
     wgsl: ([x]) => filled(text, { x }),
     infer: (xs) => [{ shape: xs[0].shape, dtype: dtypeOut(name, options, xs) }],
@@ -131,6 +135,7 @@ export function binary(
   const floats = opOf(texts.floats);
   const wholes = texts.wholes === texts.floats ? floats : opOf(texts.wholes);
   return (x, y) => {
+    if (options.integers === undefined && x instanceof Tensor) needsNumbers(name, x, options);
     const [a, b] = broadcast(name, x, y);
     needsNumbers(name, a, options);
     return apply(isFloat(a.dtype) ? floats : wholes, [a, b], {});
@@ -148,21 +153,18 @@ export const dtypeOf = (name: string, xs: readonly Tensor[]): DType =>
     });
 
 /**
- * Operands as tensors of one shape; numbers become constants of the dtype that the tensors' promote to. Throws
- * ShapeError.
+ * Operands as tensors of one shape; numbers become constants of the dtype that the tensors' promote to, and integers
+ * become f32 beside a number that is not whole, as in PyTorch. Throws ShapeError.
  */
 export function broadcast<T extends readonly Operand[]>(name: string, ...xs: T): { [K in keyof T]: Tensor } {
   const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
   const shape = tensors.reduce<Shape>((s, x) => broadcastShapes(name, s, x.shape), []);
-  const dtype = tensors.length ? dtypeOf(name, tensors) : "f32";
-  const spread = xs.map((x) => (x instanceof Tensor ? expand(x, shape) : full(shape, x, dtype)));
+  const common = tensors.length ? dtypeOf(name, tensors) : "f32";
+  const areIntegers = common === "i32" || common === "u32";
+  const toFloat = areIntegers && xs.some((x) => typeof x === "number" && !Number.isInteger(x));
+  const dtype = toFloat ? "f32" : common;
+  const spread = xs.map((x) =>
+    x instanceof Tensor ? expand(toFloat ? cast(x, dtype) : x, shape) : unrounded(shape, x, dtype),
+  );
   return spread as { [K in keyof T]: Tensor };
-}
-
-/** A JS number as a WGSL f32 literal. */
-export function float(v: number): string {
-  if (!Number.isFinite(Math.fround(v)))
-    throw new ShapeError("attribute", `${v} is no finite f32; give a finite number`);
-  const s = String(Math.fround(v));
-  return /[.e]/.test(s) ? s : `${s}.0`;
 }

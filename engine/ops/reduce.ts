@@ -18,6 +18,7 @@ import {
   countOf,
   fromFront,
   halves,
+  keptSizes,
   reduce,
   reduceOp,
   sizesWithout,
@@ -111,10 +112,15 @@ export const max = extreme(maxOp, integerMax);
 /** Smallest element over `axes`; NaN wins. */
 export const min = extreme(minOp, integerMin);
 
-/** Mean and biased variance over `axes`, sizes kept as 1, in one pass that survives a large mean. */
+/** Mean and biased variance over `axes`, sizes kept as 1, in one pass that survives a large mean; of nothing NaN. */
 export function moments(x: Tensor, axes: AxesArgument): { mean: Tensor; variance: Tensor } {
   needsFloats("moments", x);
-  const [m, v] = applyAll(momentsOp, [toF32(x)], { axes: normalizeAxes("moments", axes, x.rank) });
+  const list = normalizeAxes("moments", axes, x.rank);
+  if (countOf(x, list) === 0) {
+    const ofNothing = full(keptSizes(x, list), NaN);
+    return { mean: ofNothing, variance: ofNothing };
+  }
+  const [m, v] = applyAll(momentsOp, [toF32(x)], { axes: list });
   return { mean: m, variance: v! };
 }
 

@@ -1,4 +1,6 @@
 // How axes are reduced: floats by the kernels, in f32; integers exactly, by halves.
+import { full } from "../constant.ts";
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { ReduceOp } from "../op.ts";
 import { normalizeAxes, show, sizeOf } from "../shape.ts";
@@ -95,10 +97,15 @@ export function reduce(
   return keepDims ? y : reshape(y, sizesWithout(x, list));
 }
 
+/** What nothing sums up and multiplies to: a constant, so that a mean over nothing, 0 by 0, is NaN on every adapter. */
+const EMPTY: Partial<Record<ReduceOp["combine"], number>> = { sum: 0, prod: 1 };
+
 /** A dimension of size 1 is its own sum and its own largest element. */
 function reduceLong(op: ReduceOp<ReduceAttrs>, integers: IntegerStep, x: Tensor, axes: readonly number[]): Tensor {
   const long = axes.filter((d) => x.shape[d] !== 1);
   if (long.length === 0) return toF32(x);
+  const ofNothing = countOf(x, long) === 0 ? EMPTY[op.combine] : undefined;
+  if (ofNothing !== undefined) return full(keptSizes(x, long), ofNothing, isFloat(x.dtype) ? "f32" : x.dtype);
   if (x.dtype === "i32" || x.dtype === "u32") return reduceIntegers(integers, x, long);
   return apply(op, [toF32(x)], { axes: long });
 }

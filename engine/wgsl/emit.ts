@@ -1,10 +1,11 @@
 // WGSL for an expression, as the body of a kernel's hook.
-import { type DType, wgslType } from "../dtype.ts";
+import { type DType, isFloat, wgslType } from "../dtype.ts";
 import type { View } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type HookContext, registerType } from "./context.ts";
 import type { Expression, Step } from "./expression.ts";
+import { functions } from "./functions.ts";
 import { Indexer, type LoopVariable } from "./indexer.ts";
 
 /**
@@ -57,7 +58,7 @@ function emitSteps(
   context: HookContext,
   loop: readonly LoopVariable[],
   inner: number,
-  { raw, ahead }: EmitOptions,
+  { raw, ahead, store }: EmitOptions,
 ): { lines: string[]; value: string } {
   const indexer = new Indexer(context, e.domain, loop, inner, e.views);
   const running = indexer.lines.flat();
@@ -67,6 +68,11 @@ function emitSteps(
   const wanted = new Set([e.root, ...e.steps.flatMap((step, s) => (step.kind === "op" && !still[s] ? step.args : []))]);
   if (context.width === 4) bindFours(e, context, indexer);
   const names: string[] = [];
+  const apart = new ApartReads(context);
+  const half = (value: string): string => {
+    context.functions.half_ = functions.half_;
+    return `half_(${value})`;
+  };
   let view = 0;
   e.steps.forEach((step, s) => {
     const name = `v${s}`;
@@ -90,14 +96,55 @@ function emitSteps(
       case "op": {
         Object.assign(context.functions, step.op.functions);
         context.fused.push(step.op.name);
-        const args = step.args.map((a) => names[a]!);
-        lines.push(`let ${name} = ${step.op.wgsl(args, step.attrs)};`);
+        const args = step.args.map((a) => {
+          const arg = apart.read(a, e.steps[a]!, names[a]!, lines);
+          return leavesHalf(e.steps[a]!, step) ? half(arg) : arg;
+        });
+        const value = step.op.wgsl(args, step.attrs);
+        // What is stored is rounded as it is stored.
+        const rounds = roundsToHalf(step) && !(store && s === e.root);
+        lines.push(`let ${name} = ${rounds ? half(value) : value};`);
       }
     }
     names.push(still[s] && wanted.has(s) ? context.keep(once, name, step.dtype) : name);
   });
   if (once.some((line) => !line.startsWith("let c"))) ahead!.lines.push("{", ...once, "}");
   return { lines: running, value: names[e.root]! };
+}
+
+/** Whether a step gives numbers that f16 holds, whatever it computes in. */
+const roundsToHalf = (step: Step): boolean => step.kind === "op" && step.dtype === "f16" && step.op.rounds === true;
+
+/**
+ * Whether a cast, a copy or a comparison reads an f16 that was computed here, in f32, and not rounded yet. Arithmetic
+ * takes it as it is.
+ */
+const leavesHalf = (from: Step, to: Step & { kind: "op" }): boolean =>
+  from.dtype === "f16" &&
+  (to.op.rounds === true || to.dtype === "bool") &&
+  (from.kind === "op" || from.kind === "raw") &&
+  !roundsToHalf(from);
+
+/**
+ * What ops read, each time as if it were another value. Drivers' compilers know that x − x is 0, that (x + y) − y is x
+ * and that x = x: which is wrong of NaN and infinity, and of what a sum rounds away. So a float that was read before is
+ * read through bits that only the host knows to be 0.
+ */
+class ApartReads {
+  readonly #times = new Map<number, number>();
+
+  constructor(readonly context: HookContext) {}
+
+  /** The name under which an op reads the step whose value has `name`; the statement that makes it goes to `lines`. */
+  read(at: number, step: Step, name: string, lines: string[]): string {
+    if (!isFloat(step.dtype)) return name;
+    const times = this.#times.get(at) ?? 0;
+    this.#times.set(at, times + 1);
+    if (times === 0) return name;
+    const again = `v${at}r${times}`;
+    lines.push(`let ${again} = bitcast<F>(bitcast<U>(${name}) ^ U(${this.context.number(0)}));`);
+    return again;
+  }
 }
 
 function iotaText(name: string, indexer: Indexer, view: number, context: HookContext): string {
@@ -138,6 +185,10 @@ function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, 
   return [`let ${at} = ${indexer.index(view)};`, `let ${name} = ${converted(four, dtype, "vec4<u32>()")};`];
 }
 
+/**
+ * A constant, which the host supplies: of a literal drivers' compilers know too much. They take x · 0 and 0 / x for 0
+ * whatever x is, and (x + 1) − 1 for x.
+ */
 function constantText(value: number, dtype: DType, context: HookContext): string {
   switch (dtype) {
     case "bool":
@@ -147,13 +198,9 @@ function constantText(value: number, dtype: DType, context: HookContext): string
     case "i32":
       return `I(bitcast<i32>(${context.number(value)}))`;
     default:
-      return commonConstants.has(value) && !Object.is(value, -0)
-        ? `F(${value.toFixed(1)})`
-        : `F(${context.float(value)})`;
+      return `F(${context.float(value)})`;
   }
 }
-/** These stand in the WGSL as they are. */
-const commonConstants = new Set([0, 1, -1, 2, 0.5, -0.5]);
 
 /** A function of WGSL: its body a statement a line. */
 export const functionText = (signature: string, statements: readonly string[]): string =>

@@ -26,8 +26,8 @@ export type Step =
       readonly attrs: object;
       readonly args: readonly number[];
     }
-  | { readonly kind: "raw" }
-  | { readonly kind: "named"; readonly name: string };
+  | { readonly kind: "raw"; readonly dtype: DType }
+  | { readonly kind: "named"; readonly dtype: DType; readonly name: string };
 
 /** Tensors whose elements a hook is handed by name, where the loop walks them by these strides. */
 export interface NamedValues {
@@ -89,20 +89,31 @@ export class Expression {
     const key = `${t.node.id}.${t.index}|${JSON.stringify(access)}`;
     const known = this.#memo.get(key);
     if (known !== undefined) return known;
-    const at = this.steps.push(this.#step(t, access)) - 1;
+    const step = this.#step(t, access);
+    const at = this.#sameRead(step) ?? this.steps.push(step) - 1;
     this.#memo.set(key, at);
     return at;
   }
 
+  /** The step that reads the same elements of the same tensor, maybe as another shape. */
+  #sameRead(step: Step): number | undefined {
+    if (step.kind !== "leaf") return undefined;
+    const view = JSON.stringify(step.view);
+    const at = this.steps.findIndex(
+      (s) => s.kind === "leaf" && s.tensor === step.tensor && JSON.stringify(s.view) === view,
+    );
+    return at < 0 ? undefined : at;
+  }
+
   #step(t: Tensor, access: Access): Step {
-    if (t === this.chain[0]) return { kind: "raw" };
+    if (t === this.chain[0]) return { kind: "raw", dtype: t.dtype };
     const rank = this.domain.length;
     const { base, offset } = aliasOf(t, (x) => this.stored.has(x));
     const name = this.named.names.get(base);
     if (name) {
       const { offset: first, strides } = flatView(access, t.shape, rank);
       if (first + offset === 0 && strides.every((s, d) => this.domain[d] === 1 || s === this.named.strides[d]))
-        return { kind: "named", name };
+        return { kind: "named", dtype: t.dtype, name };
     }
     if (this.stored.has(base)) {
       const leaf = this.#leaf(t, access, base, offset);

@@ -32,9 +32,24 @@ export const functions = {
   let v = F(2.0) * fromSubnormal(x);
   return select(F(1.0) / sqrt(x), F(3.77789319e22) / sqrt(select(v, -v, bitcast<I>(x) < I(0))), subnormal(x));
 }`,
+  sqrt_: `fn sqrt_(x: F) -> F {
+  let v = F(2.0) * fromSubnormal(x);
+  return select(sqrt(x), sqrt(select(v, -v, bitcast<I>(x) < I(0))) * F(2.6469779601696886e-23), subnormal(x));
+}`,
   floor_: `fn floor_(x: F) -> F { return select(floor(x), F(-1.0), subnormal(x) & (bitcast<I>(x) < I(0))); }`,
   ceil_: `fn ceil_(x: F) -> F { return select(ceil(x), F(1.0), subnormal(x) & (bitcast<I>(x) > I(0))); }`,
   square_: `fn square_(x: F) -> F { return x * x; }`,
+  // The nearest number that f16 holds, ties to even: below 2^-14 in units of 2^-24, from 65,520 on infinite. In bits, for
+  // compilers take an f16 that is not stored for its f32.
+  half_: `fn half_(x: F) -> F {
+  let bits = bitcast<U>(x);
+  let magnitude = bits & U(0x7fffffffu);
+  let normal = (magnitude + U(0xfffu) + ((magnitude >> U(13u)) & U(1u))) & U(0xffffe000u);
+  let whole = select(normal, U(0x7f800000u), magnitude >= U(0x477ff000u));
+  let tiny = bitcast<U>(round(bitcast<F>(min(magnitude, U(0x38800000u))) * F(16777216.0)) * F(5.9604644775390625e-8));
+  let rounded = select(whole, tiny, magnitude < U(0x38800000u));
+  return bitcast<F>((bits & U(0x80000000u)) | select(rounded, magnitude, magnitude > U(0x7f800000u)));
+}`,
   // exp: Cody–Waite reduction to |r| ≤ ln2/2 and a degree-6 polynomial: 1 ulp, where built-ins lose 6 bits at |x| = 80.
   exp_: `fn exp_(x: F) -> F {
   let c = clamp(x, F(-104.0), F(89.0));

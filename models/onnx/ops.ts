@@ -105,7 +105,8 @@ export const emitters: Readonly<Record<string, Emit>> = {
   tanh: chain("Tanh"),
   sigmoid: chain("Sigmoid"),
   softplus: chain("Softplus"),
-  "leaky-relu": elementwise("LeakyRelu", (a) => ({ alpha: { float: (a as { slope: number }).slope } })),
+  "leaky-relu": (e, { inputs: [x], attrs }) =>
+    e.node("LeakyRelu", [e.value(x)], { alpha: { float: (attrs as { slope: number }).slope } }),
   elu: (e, { inputs: [x, alpha] }) => {
     if (alpha.node.op.name !== "constant")
       throw new OnnxError("elu with a computed alpha has no form in ONNX; give a number");

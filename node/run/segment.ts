@@ -5,7 +5,7 @@ import { type Range, rangeOf } from "../../data/intensity.ts";
 import { fromLps, toLps } from "../../data/orientation.ts";
 import { imageSlice, placeClasses, placePrediction } from "../../data/slices.ts";
 import type { Volume } from "../../data/volume.ts";
-import { setInferenceStatistics } from "../../models/blocks.ts";
+import { inferBy } from "../../train/inference-programs.ts";
 import { fromStateDict } from "../../models/pytorch.ts";
 import { type Checkpoint, stateDictOf } from "../../train/checkpoint.ts";
 import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
@@ -62,7 +62,7 @@ export class VolumeSegmenter {
     statistics = config.optimization.statistics,
   ): Promise<VolumeSegmenter> {
     const regime = makeRegime(config);
-    setInferenceStatistics(regime, statistics);
+    inferBy(regime, statistics);
     for (const [name, network] of Object.entries(regime.networks)) {
       // Where weights have a moving average, that is what was validated.
       const average = stateDictOf(tensors, `average.${name}`);

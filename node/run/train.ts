@@ -2,9 +2,9 @@
 import { changesIntensity } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import type { Device } from "../../engine/index.ts";
-import { setInferenceStatistics } from "../../models/blocks.ts";
+import { inferBy } from "../../train/inference-programs.ts";
 import type { Checkpoint } from "../../train/checkpoint.ts";
-import type { TrainConfig } from "../../train/config/config.ts";
+import { type TrainConfig, flipsLeftOut, sidesOf } from "../../train/config/config.ts";
 import { type EpochReport, type Outcome, Training, type TrainingOptions } from "../../train/loop.ts";
 import type { Regime } from "../../train/regime.ts";
 import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
@@ -54,6 +54,9 @@ export async function trainRun(
 ): Promise<RunResult> {
   const regime = await regimeOf(withPrior(config, sets));
   const batches = batchesOf(config, sets);
+  const why = flipsLeftOut(config);
+  if (why !== undefined)
+    narrator.say(`slices are not flipped: data.sides ${why}; give pairs of labels, or [] where none has a side`);
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${batches.size} × ${batches.size}, batch ${batches.batch}) …`);
   using training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
@@ -94,14 +97,19 @@ async function regimeOf(config: TrainConfig): Promise<Regime> {
   const { file } = config.networks.features;
   const vgg = featuresOf(regime);
   if (vgg && file !== null) await loadVgg(vgg, file);
-  setInferenceStatistics(regime, config.optimization.statistics);
+  inferBy(regime, config.optimization.statistics);
   return regime;
 }
 
-function batchesOf(
-  { seed, optimization: { batch, steps }, augmentation }: TrainConfig,
-  sets: RunSets,
-): UnpairedBatches {
+function batchesOf(config: TrainConfig, sets: RunSets): UnpairedBatches {
+  const {
+    seed,
+    optimization: { batch, steps },
+  } = config;
+  const augmentation = {
+    ...config.augmentation,
+    ...(flipsLeftOut(config) === undefined ? { sides: sidesOf(config) } : { flip: 0, sides: [] }),
+  };
   const { flip, degrees, scale, elastic } = augmentation;
   const augments = flip || degrees || scale || elastic || changesIntensity(augmentation);
   // A regime without a teacher looks at the student's half of a batch only.

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { defaultAugmentation } from "../../data/augment.ts";
-import { UnpairedBatches } from "../../data/batches.ts";
+import { type BatchBuffers, UnpairedBatches } from "../../data/batches.ts";
 import { keyOf, normal, permutation, uniform } from "../../data/random.ts";
 import type { SliceSet } from "../../data/slices.ts";
 
@@ -91,6 +91,33 @@ test("the transforms are those of role and place in the epoch, whatever the batc
   assert.equal(transforms(3), whole);
   assert.not.equal(whole.tC, whole.tM);
   assert.not.equal(whole.eC, whole.eM);
+});
+
+test("a flip exchanges the classes that have sides, in the slices that it flips and in no others", () => {
+  const size = 4;
+  const sided: SliceSet = { ...set(40, size), masks: Uint8Array.from({ length: 40 * 16 }, (_, i) => i % 5) };
+  const augment = { ...defaultAugmentation, sides: [[1, 3]] as const };
+  const buffers = (sides: typeof augment | typeof defaultAugmentation): BatchBuffers => {
+    const batches = new UnpairedBatches(sided, sided, { batch: 40, seed: 3, augment: sides });
+    const out = batches.buffers();
+    batches.fill(0, 0, out);
+    return out;
+  };
+  const plain = buffers(defaultAugmentation);
+  const paired = buffers(augment);
+  assert.equal(paired.tC, plain.tC);
+  let flipped = 0;
+  for (const [y, t, before] of [
+    [paired.yC, paired.tC!, plain.yC],
+    [paired.yM, paired.tM!, plain.yM],
+  ] as const)
+    for (let i = 0; i < 40; i++) {
+      const mirrored = t[6 * i]! * t[6 * i + 4]! - t[6 * i + 1]! * t[6 * i + 3]! < 0;
+      if (mirrored) flipped++;
+      const other = (v: number): number => (mirrored ? [0, 3, 2, 1, 4][v]! : v);
+      assert.equal([...y.slice(16 * i, 16 * i + 16)], [...before.slice(16 * i, 16 * i + 16)].map(other));
+    }
+  assert.ok(flipped > 20 && flipped < 60, `${flipped} of 80`);
 });
 
 test("an augmentation that cannot be is refused", () => {

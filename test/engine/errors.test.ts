@@ -88,7 +88,8 @@ for (const [name, op] of Object.entries(binary)) {
       () => f(t(2, 3), t(2, 4)),
       `${op}: shapes [2, 3] and [2, 4] do not broadcast: dimension -1 is 3 against 4; they must be equal or 1`,
     );
-    says(() => f(t(3), of("i32", 3)), `${op}: operands are f32 and i32; cast one of them`);
+    // A power of mixed types has a type: PyTorch's (edges.test.ts).
+    if (name !== "pow") says(() => f(t(3), of("i32", 3)), `${op}: operands are f32 and i32; cast one of them`);
   });
 }
 test("where wants a bool tensor and shapes that broadcast", () => {

@@ -91,6 +91,39 @@ const cases: Record<string, Differentiated> = {
   },
   div: { f: div, shapes: [[3, 4], [4]], at: positive },
   pow: { f: pow, shapes: [[12], [12]], at: positive },
+  "pow, both broadcast": {
+    f: pow,
+    shapes: [
+      [3, 1],
+      [2, 1, 4],
+    ],
+    at: positive,
+  },
+  "div, both broadcast": {
+    f: div,
+    shapes: [
+      [3, 1],
+      [2, 1, 4],
+    ],
+    at: positive,
+  },
+  "mul of a scalar": { f: mul, shapes: [[], [2, 3]] },
+  "maximum and minimum, both broadcast": {
+    f: (a, b) => add(maximum(a, b), mul(2, minimum(a, b))),
+    shapes: [
+      [3, 1],
+      [1, 4],
+    ],
+    at: awayFromKinks,
+  },
+  "where, both broadcast": {
+    f: (a, b) => where(greater(a, 0), mul(a, b), b),
+    shapes: [
+      [3, 1],
+      [1, 4],
+    ],
+    at: awayFromKinks,
+  },
   "maximum and minimum": {
     f: (a, b) => add(maximum(a, b), mul(2, minimum(a, b))),
     shapes: [[20], [20]],
@@ -121,6 +154,30 @@ const cases: Record<string, Differentiated> = {
     at: awayFromKinks,
   },
   prelu: { f: prelu, shapes: [[5, 4], [4]], at: awayFromKinks },
+  "prelu, a weight for each element": {
+    f: prelu,
+    shapes: [
+      [5, 4],
+      [5, 4],
+    ],
+    at: awayFromKinks,
+  },
+  "prelu, weights along another axis": {
+    f: prelu,
+    shapes: [
+      [5, 4],
+      [5, 1],
+    ],
+    at: awayFromKinks,
+  },
+  "prelu, more weights than elements": {
+    f: prelu,
+    shapes: [
+      [1, 4],
+      [5, 1],
+    ],
+    at: awayFromKinks,
+  },
   relu: { f: relu, shapes: [[20]], at: awayFromKinks },
   leakyRelu: { f: (x) => leakyRelu(x, 0.2), shapes: [[20]], at: awayFromKinks },
   clamp: { f: (x) => clamp(x, { min: -0.6, max: 0.5 }), shapes: [[20]], at: (v) => 1.4 * awayFromKinks(v) },

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Tensor, grad, mul, sigmoid } from "../../engine/index.ts";
+import { type Tensor, grad, logSoftmax, mul, sigmoid } from "../../engine/index.ts";
 import { adversarial, discrimination } from "../../losses/adversarial.ts";
+import { crossEntropyLoss, nllLoss } from "../../losses/classes.ts";
 import { contextual, contextualSimilarity } from "../../losses/contextual.ts";
 import { hint } from "../../losses/hint.ts";
 import { dice, oneHot, segmentation } from "../../losses/segmentation.ts";
@@ -193,6 +194,35 @@ test("segmentation by cross-entropy is the mean of −log P, and the sum of both
     await value(segmentation(tensor(several, [1, 4, 4, 3]), tensor(classes, [1, 4, 4, 1]), "cross-entropy")),
     minusLogPs / 16,
   );
+});
+
+test("a label that is no class gives NaN, whatever is made of the losses; an ignored one gives 0", async () => {
+  const d = await device();
+  const x = tensor(noise(4 * 3, 5), [4, 3]);
+  for (const stranger of [3, 7, -1, 2 ** 31 - 1]) {
+    const labels = tensor([0, stranger, 2, -100], [4], "i32");
+    for (const options of [{}, { smoothing: 0.1 }, { weight: tensor([1, 2, 3]) }]) {
+      const [dx] = grad(crossEntropyLoss(x, labels, options), [x]);
+      const got = await d.evaluate({
+        mean: crossEntropyLoss(x, labels, options),
+        sum: crossEntropyLoss(x, labels, { ...options, reduction: "sum" }),
+        nll: nllLoss(logSoftmax(x, 1), labels),
+        dx,
+      });
+      for (const [name, values] of Object.entries(got))
+        assert.ok(Number.isNaN(values[0]), `${name}, label ${stranger}`);
+      const each = await d.evaluate(crossEntropyLoss(x, labels, { ...options, reduction: "none" }));
+      assert.equal(Array.from(each, Number.isNaN), [false, true, false, false]);
+      assert.is(each[3], 0);
+    }
+  }
+  const logits = tensor(noise(12, 6), [1, 2, 2, 3]);
+  for (const kind of ["dice", "cross-entropy", "dice+cross-entropy"] as const)
+    for (const dtype of ["f32", "i32"] as const) {
+      const mask = (v: number): Tensor => tensor([0, 1, 2, v], [1, 2, 2, 1], dtype);
+      assert.ok(Number.isNaN(await value(segmentation(logits, mask(3), kind))), kind);
+      assert.ok(Number.isFinite(await value(segmentation(logits, mask(2), kind))), kind);
+    }
 });
 
 test.run();

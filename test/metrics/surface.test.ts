@@ -71,6 +71,97 @@ test("a cube's surface: one corner cut off, half of it, and the same seen from o
   assert.ok(areas.every((v) => Number.isFinite(v)));
 });
 
+/**
+ * The triangles of the neighbour codes 0 … 127 in the published table (DeepMind's surface-distance,
+ * lookup_tables.py); code 255 − c has those of c. Each by the size of its normal, in eighths: 1, 2, 3 for (n, n, n), x, y,
+ * z for (0, 2, 2), (2, 0, 2), (2, 2, 0), and X, Y, Z for (4, 0, 0), (0, 4, 0), (0, 0, 4).
+ */
+const PUBLISHED = [
+  "- 1 1 zz 1 yy 11 X21 1 11 yy X21 zz X21 X21 XX",
+  "1 xx 11 Y21 11 Z21 111 1221 11 xx1 yy1 13xy 1zz 3x1z X121 X12",
+  "1 11 xx Y12 11 1yy xx1 3x1y 11 111 Z21 2211 1zz X211 x31z X21",
+  "zz Y21 Y12 YY zz1 3y1z 1Y21 Y21 1zz Y211 3z1y Y21 zzzz zz1 1zz zz",
+  "1 11 11 1zz xx Z21 xx1 3x1z 11 111 1yy X211 Y21 2211 y3x1 X21",
+  "yy Z21 1yy y3z1 Z21 ZZ 112Z 12Z yy1 Z211 yyyy 1yy y3z1 Z21 1yy yy",
+  "11 111 1xx Y121 xx1 Z211 xxxx xx1 111 1111 Z211 111 Y211 111 xx1 11",
+  "X21 2121 3x1y Y21 3zx1 12Z 1xx xx X211 111 1yy 11 zz1 11 11 1",
+].flatMap((row) => row.split(" "));
+
+test("the areas of all 256 neighbour codes are those of the published table, whatever the spacing", () => {
+  for (const [a, b, c] of [
+    [1, 1, 1],
+    [0.7, 1.3, 5],
+    [3, 0.5, 0.5],
+  ] as const) {
+    const normals: Record<string, Three> = {
+      ...{ 1: [1, 1, 1], 2: [2, 2, 2], 3: [3, 3, 3] },
+      ...{ x: [0, 2, 2], y: [2, 0, 2], z: [2, 2, 0], X: [4, 0, 0], Y: [0, 4, 0], Z: [0, 0, 4], "-": [0, 0, 0] },
+    };
+    const areas = surfelAreas([a, b, c]);
+    for (let code = 0; code < 256; code++) {
+      const want = [...PUBLISHED[Math.min(code, 255 - code)]!].reduce((sum, triangle) => {
+        const [x, y, z] = normals[triangle]!;
+        return sum + Math.hypot(x * b * c, y * a * c, z * a * b) / 8;
+      }, 0);
+      // The table's bit 7 is the voxel at 0, 0, 0 and its bit 0 that at 1, 1, 1, the last axis fastest.
+      let own = 0;
+      for (let x = 0; x < 2; x++)
+        for (let y = 0; y < 2; y++)
+          for (let z = 0; z < 2; z++) own |= ((code >> (7 - 4 * x - 2 * y - z)) & 1) << (x + 2 * y + 4 * z);
+      close(areas[own]!, want, `code ${code}:`);
+    }
+  }
+});
+
+/** Voxels of small masks and what the published code, run in Python, says of them. */
+const SMALL = [
+  {
+    a: [118, 119, 121, 191, 192, 200, 201, 202, 210, 211, 291],
+    b: [60, 140, 141, 142, 193, 202, 211, 212, 213, 214, 221, 222, 283],
+    want: { hd95: 3.0990321069650117, hd100: 5.716922248902813, sdsc1: 0.6020339647925935, sdsc3: 0.9413433835840016 },
+  },
+  {
+    a: [112, 193, 194, 201, 202, 203, 211, 284],
+    b: [122, 202, 203, 211],
+    want: { hd95: 1.3859292911256331, hd100: 5, sdsc1: 0.952605781821673, sdsc3: 0.968403854547782 },
+  },
+];
+
+test("small lesions score as by the published code", () => {
+  const shape: Three = [9, 9, 5];
+  const mask = (voxels: readonly number[]): Uint8Array => {
+    const m = new Uint8Array(9 * 9 * 5);
+    for (const i of voxels) m[i] = 1;
+    return m;
+  };
+  for (const { a, b, want } of SMALL) {
+    const d = surfaceDistances({ a: mask(a), b: mask(b), shape, spacingMm: [0.98, 0.98, 5] });
+    close(hausdorff(d), want.hd95);
+    close(hausdorff(d, 100), want.hd100);
+    close(surfaceDice(d, 1), want.sdsc1);
+    close(surfaceDice(d, 3), want.sdsc3);
+  }
+});
+
+test("a tolerance that is a multiple of the spacing takes in what is that far away", () => {
+  for (const spacing of [0.1, 0.2, 0.3, 0.7, 0.9, 1.1].flatMap((s) => [s, Math.fround(s)]))
+    for (let n = 1; n < 16; n++) {
+      const shape: Three = [n + 3, 3, 3];
+      const at = (x: number): Uint8Array => box(shape, [x, 1, 1], [x, 1, 1]);
+      for (const [tolerance, want] of [
+        [n * Math.round(spacing * 10) * 0.1, 1],
+        [n * spacing * 0.999, undefined],
+      ] as const) {
+        const got = surfaceDice(
+          surfaceDistances({ a: at(1), b: at(1 + n), shape, spacingMm: [spacing, spacing, spacing] }),
+          tolerance,
+        );
+        if (want) assert.is(got, want, `${n} voxels of ${spacing} mm`);
+        else assert.ok(got < 1);
+      }
+    }
+});
+
 test("the surface of a box is its faces, bevelled at edges and corners", () => {
   const shape: Three = [12, 10, 9];
   const mm: Three = [0.9, 1.1, 4];

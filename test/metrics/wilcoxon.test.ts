@@ -50,6 +50,53 @@ for (const [name, a, b, statistic, p, exact] of [
   });
 }
 
+for (const [what, differences, p] of [
+  ["one way", [5, 4, 3, 2, 2], 0.0625],
+  ["a zero", [5, 4, 3, 2, 1, 0], 0.0625],
+  ["all tied, four", [1, 1, 1, 1], 0.125],
+  ["all tied, five", [1, 1, 1, 1, 1], 0.0625],
+  ["ten pairs", [-9, -5, -8, 7, -1, -9, -9, -10, -7, -6], 0.015625],
+  ["one against six", [-1, 1, 1, 1, 2, 2, 2], 0.078125],
+  ["the largest against nine", [-5, 1, 1, 2, 2, 3, 3, 4, 4, 5], 0.068359375],
+  ["thirteen", [1, 1, -2, 3, 3, 4, 4, -5, 6, 6, 7, 7, 8], undefined],
+  ["thirteen, a zero among them", [1, 1, -2, 3, 3, 4, 4, -5, 6, 6, 0, 7, 8], undefined],
+  ["five that differ of twenty", [3, 1, 2, 2, 1, ...new Array<number>(15).fill(0)], 0.0625],
+] as [string, number[], number | undefined][]) {
+  test(`ties and zeros, ${what}: p by all assignments of signs, the same for b − a`, () => {
+    const zeros = differences.map(() => 0);
+    const got = wilcoxon(differences, zeros);
+    // By definition: the share of all assignments whose smaller rank sum is no larger, two-sided.
+    const moved = differences.filter((d) => d !== 0);
+    const ranks = moved.map(
+      (d) =>
+        moved.filter((e) => Math.abs(e) < Math.abs(d)).length +
+        (moved.filter((e) => Math.abs(e) === Math.abs(d)).length + 1) / 2,
+    );
+    let uneven = 0;
+    for (let signs = 0; signs < 2 ** moved.length; signs++) {
+      const sum = ranks.reduce((s, r, i) => ((signs >> i) & 1 ? s + r : s), 0);
+      if (sum <= got.statistic) uneven++;
+    }
+    assert.is(got.p, Math.min(1, (2 * uneven) / 2 ** moved.length));
+    if (p !== undefined) assert.is(got.p, p);
+    assert.ok(got.exact);
+    assert.equal(wilcoxon(zeros, differences), got);
+  });
+}
+
+test("p is never smaller than any signs of the pairs that differ can give", () => {
+  for (let n = 1; n < 14; n++)
+    for (const zeros of [0, 3, 30]) {
+      const a = [...new Array<number>(n).fill(1), ...new Array<number>(zeros).fill(0)];
+      const { p } = wilcoxon(
+        a,
+        a.map(() => 0),
+      );
+      assert.ok(n > 12 || p >= Math.min(1, 2 / 2 ** n), `${n} of ${n + zeros}: ${p}`);
+      if (n < fewestPairs()) assert.ok(p >= 0.05);
+    }
+});
+
 test("no difference is no evidence; a NaN takes its pair away; equal infinities are equal", () => {
   assert.is(wilcoxon([1, 2], [1, 2]).p, 1);
   assert.is(wilcoxon([], []).p, 1);

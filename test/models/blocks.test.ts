@@ -14,7 +14,7 @@ const C = 3;
 const PIXELS = 2 * 4 * 5;
 const moments = (x: Float32Array): { mean: number[]; variance: number[] } => {
   const of = (f: (v: number, c: number) => number): number[] =>
-    Array.from({ length: C }, (_, c) => x.reduce((s, v, i) => s + (i % C === c ? f(v, c) : 0), 0) / PIXELS);
+    Array.from({ length: C }, (_, c) => x.reduce((s, v, i) => s + (i % C === c ? f(v, c) : 0), 0) / (x.length / C));
   const mean = of((v) => v);
   return { mean, variance: of((v, c) => (v - mean[c]!) ** 2) };
 };
@@ -58,6 +58,27 @@ test("batch norm at inference uses the running statistics, or the batch's where 
   const m = moments(x);
   assert.ok(worst(await infer(), normalized(x, m.mean, m.variance)) < 1e-6);
   assert.ok(worst(await d.read(bn.runningMean), mean) < 1e-6, "inference must not move the running statistics");
+});
+
+test("by each image's own statistics a slice comes out the same, whatever it is batched with", async () => {
+  const d = await device();
+  const { bn } = await trained();
+  setInferenceStatistics(bn, "image");
+  const each = 20 * C;
+  const slices = noise(3 * each, 9, 2);
+  const infer = (x: Float32Array): Promise<ArrayLike<number>> =>
+    d.evaluate(bn.forward(tensor(x, [x.length / each, 4, 5, C])));
+  const together = Array.from(await infer(slices));
+  const filled = new Float32Array(4 * each).fill(-1);
+  filled.set(slices.subarray(each, 2 * each));
+  for (let i = 0; i < 3; i++) {
+    const one = slices.subarray(i * each, (i + 1) * each);
+    const { mean, variance } = moments(one);
+    const alone = await infer(one);
+    assert.ok(worst(alone, normalized(one, mean, variance)) < 1e-6);
+    assert.ok(worst(together.slice(i * each, (i + 1) * each), alone) < 1e-6);
+    if (i === 1) assert.ok(worst(Array.from(await infer(filled)).slice(0, each), alone) < 1e-6);
+  }
 });
 
 test("batch norm called twice in a step moves its statistics twice, in order", async () => {

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { parseConfigFile, readWholeConfig, writeConfig } from "../../node/config-file.ts";
 import { presetList } from "../../cli/presets.ts";
 import { configFrom } from "../../cli/config-flags.ts";
-import { readConfig } from "../../train/config/check.ts";
-import { PAPER_CONFIG } from "../../train/config/config.ts";
+import { checkTogether, mergeConfig, readConfig } from "../../train/config/check.ts";
+import { PAPER_CONFIG, type TrainConfig, flipsLeftOut, sidesOf } from "../../train/config/config.ts";
 import { PRESETS, presetConfig } from "../../train/config/presets.ts";
 import { cmedl } from "../cli/command.ts";
 
@@ -151,6 +151,31 @@ test("the documentation has every field and every preset as they are", async () 
     "put the output of `cmedl presets paper` into docs/configuration.md",
   );
   assert.ok(text.includes(presetList()), "put the output of `cmedl presets` into docs/configuration.md");
+});
+
+test("several labels are flipped only where it is said which of them lie on a side", async () => {
+  const why = async (values: Record<string, string>): Promise<string | undefined> =>
+    flipsLeftOut(await configFrom(undefined, values));
+  assert.is(await why({ labels: "1" }), undefined);
+  assert.match((await why({ labels: "1, 2" }))!, /does not say which labels a flip makes of each other/);
+  const preset = mergeConfig(PRESETS["equal-teacher"].config, PAPER_CONFIG);
+  assert.is(flipsLeftOut(preset), undefined);
+  assert.equal(sidesOf(preset), [[2, 3]]);
+  const data = (over: object): TrainConfig => ({ ...preset, data: { ...preset.data, ...over } });
+  assert.match(flipsLeftOut(data({ labels: [1, 2, 3, 4] }))!, /names 126, which is none of data.labels/);
+  assert.is(flipsLeftOut(data({ labels: [1, 2], sides: [] })), undefined);
+  assert.throws(
+    () =>
+      checkTogether(
+        data({
+          sides: [
+            [63, 126],
+            [126, 189],
+          ],
+        }),
+      ),
+    /data.sides: names 126 twice; give each label one other side/,
+  );
 });
 
 test.run();

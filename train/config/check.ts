@@ -207,6 +207,9 @@ export function checkTogether(config: TrainConfig): void {
     `has ${Array.isArray(prior) ? prior.length : 1} shares`,
     `give one share, data, or one for each of the ${structures} labels`,
   );
+  const sides = data.sides?.flat() ?? [];
+  const again = sides.find((label, i) => sides.indexOf(label) !== i);
+  refuse(again !== undefined, "data.sides", `names ${again} twice`, "give each label one other side");
   const layers = Math.floor(Math.log2(data.size / 3));
   refuse(
     discriminator.layers > layers,

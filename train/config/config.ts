@@ -37,6 +37,22 @@ export const structuresOf = ({ data: { labels } }: TrainConfig): number => label
  */
 export const outputsOf = (config: TrainConfig): number => (structuresOf(config) === 1 ? 1 : structuresOf(config) + 1);
 
+/** Why slices of several structures are not flipped, for they may lie on a side; undefined where they may be. */
+export function flipsLeftOut(config: TrainConfig): string | undefined {
+  const {
+    data: { labels, sides },
+    augmentation: { flip },
+  } = config;
+  if (flip === 0 || structuresOf(config) === 1) return undefined;
+  if (sides === null) return "does not say which labels a flip makes of each other";
+  const stranger = sides.flat().find((label) => !labels?.includes(label));
+  return stranger === undefined ? undefined : `names ${stranger}, which is none of data.labels`;
+}
+
+/** Pairs of class numbers, counted from 1, that a flip makes of each other. */
+export const sidesOf = ({ data: { labels, sides } }: TrainConfig): [number, number][] =>
+  (sides ?? []).map(([a, b]) => [1 + (labels ?? []).indexOf(a), 1 + (labels ?? []).indexOf(b)]);
+
 /** Residual blocks that go with an image size: the paper's 9 at 256, fewer where the image is small. */
 export const blocksFor = (size: number): number => (size >= 256 ? 9 : size >= 128 ? 6 : 4);
 /** Discriminator layers: the 70×70 PatchGAN's 3, or 2 where an image is hardly larger than its field. */

@@ -17,7 +17,7 @@ const clipped = (high: number): IntensityRule => ({ kind: "window", low: 0, high
 /** CHAOS as the paper takes it: T1w and T2w clipped; liver, right kidney, left kidney, spleen. */
 const T1W = clipped(1136);
 const T2W = clipped(1814);
-const ORGANS = [63, 126, 189, 252];
+const ORGANS = { labels: [63, 126, 189, 252], sides: [[126, 189]] } as const;
 const mrrn = { segmentor: { kind: "mrrn" } } as const;
 const weakTeacher = { studentIntensity: mrPercentile, teacherIntensity: softTissueWindow };
 
@@ -57,19 +57,35 @@ export const PRESETS = {
   },
   "t1-only": {
     says: "the segmentor alone, on T1w MR, four organs: Table VII",
-    config: { regime: "ct-only", data: { studentIntensity: T1W, labels: ORGANS }, networks: mrrn },
+    config: {
+      regime: "ct-only",
+      data: { studentIntensity: T1W, ...ORGANS },
+      networks: mrrn,
+    },
   },
   "t2-only": {
     says: "the segmentor alone, on T2w MR, four organs: Table VII",
-    config: { regime: "ct-only", data: { studentIntensity: T2W, labels: ORGANS }, networks: mrrn },
+    config: {
+      regime: "ct-only",
+      data: { studentIntensity: T2W, ...ORGANS },
+      networks: mrrn,
+    },
   },
   "equal-teacher": {
     says: "T2w MR teaches T1w MR, four organs: Table VII",
-    config: { regime: "cmedl", data: { studentIntensity: T1W, teacherIntensity: T2W, labels: ORGANS }, networks: mrrn },
+    config: {
+      regime: "cmedl",
+      data: { studentIntensity: T1W, teacherIntensity: T2W, ...ORGANS },
+      networks: mrrn,
+    },
   },
   "equal-teacher-t2": {
     says: "T1w MR teaches T2w MR, four organs: Table VII",
-    config: { regime: "cmedl", data: { studentIntensity: T2W, teacherIntensity: T1W, labels: ORGANS }, networks: mrrn },
+    config: {
+      regime: "cmedl",
+      data: { studentIntensity: T2W, teacherIntensity: T1W, ...ORGANS },
+      networks: mrrn,
+    },
   },
   "no-expert-teacher": {
     says: "the teacher trained on pseudo MR only: Table VIII, 3; MR needs no masks",

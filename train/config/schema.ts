@@ -101,6 +101,14 @@ export const SCHEMA = {
         "Values in the masks that are the classes 1, 2, …; null: one structure, the only value besides 0",
       ),
     ),
+    sides: orNull(
+      listOf(
+        pair([1, 2], { from: 1, to: 32767 }, ""),
+        [],
+        { from: 0, to: 127 },
+        "Pairs [a, b] of labels, left and right, that a flip makes of each other; null: several labels are not flipped",
+      ),
+    ),
     negatives: number(
       0.25,
       { from: 0 },
@@ -228,7 +236,7 @@ export const SCHEMA = {
     statistics: choice(
       ["running", "batch"],
       "running",
-      "Statistics that batch norm uses at validation and prediction: running averages, or those of the images at hand",
+      "Statistics that batch norm uses at validation and prediction: running averages, or those of each image at hand",
     ),
   }),
   augmentation: group("Random changes of each slice; all 0: slices as they are", {
