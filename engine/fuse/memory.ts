@@ -20,7 +20,12 @@ export interface BoundMemory {
   readonly binding: number;
   readonly access: "read" | "read_write";
   readonly memory: Memory;
+  /** Whether it is read as a uniform, UNIFORM_BYTES from where it starts. */
+  readonly uniform?: boolean;
 }
+
+/** Bytes of a uniform binding: what every device binds at most at least. */
+export const UNIFORM_BYTES = 65536;
 
 export const isScratch = (content: Memory["content"]): content is Scratch => "scratch" in content;
 

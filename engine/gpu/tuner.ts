@@ -79,7 +79,7 @@ export async function tuneCase(
         buffers.push(gpu.createBuffer(bytes, usage, `tuning ${kernel.name}`));
         return { binding, resource: { buffer: buffers.at(-1)! } };
       };
-      const entries = memory.map((m) => entry(m.binding, m.bytes, GPUBufferUsage.STORAGE));
+      const entries = memory.map((m) => entry(m.binding, m.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM));
       for (const { binding, data } of uniforms) {
         entries.push(entry(binding, data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST));
         gpu.device.queue.writeBuffer(buffers.at(-1)!, 0, data);

@@ -167,12 +167,24 @@ export interface Group {
   readonly wide: number;
 }
 
+/** Workgroups that can hold whole columns, and the most elements of one of their threads; the first that fits. */
+const CPU_GROUPS = [
+  // A subgroup: the fewer lanes are joined, the better, for each joins them all.
+  { threads: 8, longest: 1024 },
+  { threads: 64, longest: 1024 },
+];
+const GPU_GROUPS = [{ threads: 256, longest: 16 }];
+/** Most neighbouring columns of a workgroup. */
+const WIDEST = 16;
+
 /** The workgroup that holds whole columns of `count` elements; undefined where they are too long for one. */
 export function groupOf(traits: Traits, columns: number, count: number): Group | undefined {
-  const { threads, longest } = traits.cpu ? { threads: 64, longest: 1024 } : { threads: 256, longest: 16 };
-  let wide = 1;
-  while (wide < 16 && wide * 16 <= columns) wide *= 2;
-  return count * wide <= threads * longest && Math.ceil(columns / wide) <= MOST_GROUPS ? { threads, wide } : undefined;
+  for (const { threads, longest } of traits.cpu ? CPU_GROUPS : GPU_GROUPS) {
+    let wide = 1;
+    while (wide < Math.min(WIDEST, threads) && wide * 16 <= columns) wide *= 2;
+    if (count * wide <= threads * longest && Math.ceil(columns / wide) <= MOST_GROUPS) return { threads, wide };
+  }
+  return undefined;
 }
 
 /** Workgroups that a stage is cut into where it is long enough. */

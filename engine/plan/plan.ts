@@ -40,9 +40,12 @@ export interface Plan {
   placeOf(t: Tensor): Place;
 }
 
-/** Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. */
-export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, longest: number): Plan {
-  return new Planner(inPlace, fusion, ends, longest).run();
+/**
+ * Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. What
+ * is read by fours and takes at most `uniformBytes` is bound as a uniform.
+ */
+export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, longest: number, uniformBytes: number): Plan {
+  return new Planner(inPlace, fusion, ends, longest, uniformBytes).run();
 }
 
 class Planner {
@@ -58,6 +61,7 @@ class Planner {
     readonly fusion: Fusion,
     readonly ends: Ends,
     readonly longest: number,
+    readonly uniformBytes: number,
   ) {
     this.#host = this.#add({ kind: "host", label: "host inputs", bytes: HOST_ALIGNMENT });
   }
@@ -75,8 +79,9 @@ class Planner {
     const lowerBoundBytes = largestLiveBytes(slots, end);
     const slotBytes = assignSlots(slots, this.#rivals(), lowerBoundBytes, this.longest);
     const placed = (memory: Memory): Place => inSlot(this.#place(memory));
+    const finished = this.#finished(stages.flatMap((s) => s.dispatches));
     return {
-      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => this.#finished(d)) })),
+      stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => finished.get(d)!) })),
       hostInputs: this.#hostInputs,
       copies: copies.map((c) => ({ ...c, from: inSlot(c.from) })),
       storages: this.#storages.filter((s) => s.kind !== "slot"),
@@ -136,18 +141,42 @@ class Planner {
     return { apart, never };
   }
 
+  /** Dispatches with their WGSL. */
+  #finished(dispatches: readonly Dispatch[]): Map<Dispatch, PlannedDispatch> {
+    const plain = dispatches.map((dispatch): Chosen => {
+      const writable = this.#writable(dispatch);
+      const code = dispatch.wgsl({ writable, uniform: new Set() });
+      return { dispatch, writable, code, uniform: this.#uniform(dispatch, writable) };
+    });
+    const choose = uniformsOf(plain);
+    return new Map(
+      plain.map((chosen) => {
+        const { dispatch, writable, code } = chosen;
+        const uniform = choose(chosen);
+        const memory = dispatch.memory.map((m): BoundMemory => {
+          if (writable.has(m.binding)) return { ...m, access: "read_write" };
+          return uniform.has(m.binding) ? { ...m, uniform: true } : m;
+        });
+        return [dispatch, { ...dispatch, memory, code: uniform.size ? dispatch.wgsl({ writable, uniform }) : code }];
+      }),
+    );
+  }
+
   /**
-   * A dispatch with its WGSL. WebGPU forbids it to bind a buffer once to be read and once to be written: such bindings
-   * of a slot are all writable.
+   * Bindings that are read and yet must be writable: WebGPU forbids a dispatch to bind a buffer once to be read and
+   * once to be written, so that such bindings of a slot are all writable.
    */
-  #finished(d: Dispatch): PlannedDispatch {
+  #writable(d: Dispatch): Set<number> {
     const slotOf = ({ memory }: BoundMemory): number | undefined => this.#place(memory).storage.slot;
     const written = new Set(d.memory.filter((m) => m.access === "read_write").map(slotOf));
     written.delete(undefined);
-    const mixed = d.memory.filter((m) => m.access === "read" && written.has(slotOf(m)));
-    const writable = new Set(mixed.map((m) => m.binding));
-    const memory = d.memory.map((m): BoundMemory => (writable.has(m.binding) ? { ...m, access: "read_write" } : m));
-    return { ...d, memory, code: d.wgsl(writable) };
+    return new Set(d.memory.filter((m) => m.access === "read" && written.has(slotOf(m))).map((m) => m.binding));
+  }
+
+  /** Bindings that can be uniforms. */
+  #uniform(d: Dispatch, writable: ReadonlySet<number>): Set<number> {
+    const fitting = d.memory.filter((m) => m.memory.bytes <= this.uniformBytes && !writable.has(m.binding));
+    return new Set(fitting.map((m) => m.binding).filter((binding) => d.byFours.has(binding)));
   }
 
   #memoryOf(t: Tensor): Memory {
@@ -225,6 +254,40 @@ class Planner {
     storage.first = Math.min(storage.first, stage);
     storage.last = Math.max(storage.last, stage);
   }
+}
+
+/** A dispatch, its WGSL without uniforms, and the bindings that must be writable or can be uniforms. */
+interface Chosen {
+  readonly dispatch: Dispatch;
+  readonly code: string;
+  readonly writable: ReadonlySet<number>;
+  readonly uniform: ReadonlySet<number>;
+}
+
+/** Operations for a byte from which a dispatch reads so often that its uniforms may be worth a pipeline. */
+const OFTEN = 4;
+/** Dispatches from which a pipeline of their own is worth its compilation. */
+const WORTH = 2;
+
+/**
+ * Which bindings of a dispatch become uniforms. Dispatches of one WGSL share a pipeline, with those that can be
+ * uniforms in all of them; several that read often, and can have the same ones, have a pipeline of their own.
+ */
+function uniformsOf(all: readonly Chosen[]): (chosen: Chosen) => ReadonlySet<number> {
+  const shared = new Map<string, ReadonlySet<number>>();
+  const alike = new Map<string, number>();
+  const keyOf = ({ code, uniform }: Chosen): string => `${[...uniform].join()} ${code}`;
+  for (const chosen of all) {
+    const { code, uniform } = chosen;
+    const known = shared.get(code);
+    shared.set(code, known ? new Set([...known].filter((binding) => uniform.has(binding))) : uniform);
+    alike.set(keyOf(chosen), (alike.get(keyOf(chosen)) ?? 0) + 1);
+  }
+  return (chosen) => {
+    const { cost } = chosen.dispatch;
+    const own = cost.flops > OFTEN * cost.bytes && alike.get(keyOf(chosen))! >= WORTH;
+    return own ? chosen.uniform : shared.get(chosen.code)!;
+  };
 }
 
 /** A place counted from the start of its slot, where it has one. */

@@ -1,16 +1,17 @@
 // How dispatches are bound: explicit layouts (an "auto" layout would drop unused bindings and defeat the pipeline
 // cache), one uniform buffer for all, and the closing dispatch that proves a run was executed.
 import { finish } from "../../kernels/map/finish.ts";
+import type { BoundMemory } from "../fuse/memory.ts";
 import type { PlannedDispatch } from "../plan/plan.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
 
 /** The layout a dispatch's bind group has. */
 export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
   [
-    ...d.memory.map(({ binding, access }) => ({
-      binding,
+    ...d.memory.map((m) => ({
+      binding: m.binding,
       visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: access === "read" ? ("read-only-storage" as const) : ("storage" as const) },
+      buffer: { type: bindingType(m) },
     })),
     ...d.uniforms.map(({ binding }) => ({
       binding,
@@ -18,6 +19,9 @@ export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
       buffer: { type: "uniform" as const },
     })),
   ].sort((a, b) => a.binding - b.binding);
+
+const bindingType = ({ access, uniform }: BoundMemory): GPUBufferBindingType =>
+  uniform ? "uniform" : access === "read" ? "read-only-storage" : "storage";
 
 /** Layout of the closing dispatch: the run's number, the status word. */
 export const finishLayout: GPUBindGroupLayoutEntry[] = [
@@ -29,6 +33,7 @@ export const finishDispatch: PlannedDispatch = {
   kernel: finish,
   params: {},
   consts: {},
+  byFours: new Set(),
   wgsl: () => finish.source,
   code: finish.source,
   memory: [],

@@ -9,7 +9,7 @@ import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
-import { type BoundMemory, isScratch } from "../fuse/memory.ts";
+import { type BoundMemory, UNIFORM_BYTES, isScratch } from "../fuse/memory.ts";
 import { StagingRing } from "./staging.ts";
 
 export interface ProgramParts {
@@ -93,6 +93,18 @@ function checkLimits({ gpu, name }: ProgramParts, d: PlannedDispatch): void {
 const UNIT = 16;
 const wholeUnits = (bytes: number): number => Math.ceil(bytes / UNIT) * UNIT;
 
+/** Bytes of each storage, or of each slot by its number, that uniform bindings reach. */
+function uniformReach(plan: Plan, dispatches: readonly PlannedDispatch[]): Map<Storage | number, number> {
+  const reach = new Map<Storage | number, number>();
+  for (const { memory, uniform } of dispatches.flatMap((d) => d.memory)) {
+    if (!uniform) continue;
+    const { storage, offset } = plan.place(memory);
+    const of = storage.slot ?? storage;
+    reach.set(of, Math.max(reach.get(of) ?? 0, offset + UNIFORM_BYTES));
+  }
+  return reach;
+}
+
 /** Makes buffers and bind groups; within the error scopes of its caller. */
 class Builder {
   readonly #owned: GPUBuffer[] = [];
@@ -108,10 +120,15 @@ class Builder {
     finishPipeline: GPUComputePipeline,
   ): Built {
     const { gpu, plan, name } = this.parts;
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytes, usage, `slot ${i}`));
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const reach = uniformReach(plan, dispatches);
+    const bytesOf = (bytes: number, of: Storage | number): number => Math.max(bytes, reach.get(of) ?? 0);
+    this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytesOf(bytes, i), usage, `slot ${i}`));
     for (const s of plan.storages)
-      this.#buffers.set(s, s.variable ? this.parts.variableBuffer(s.variable) : this.#own(s.bytes, usage, s.label));
+      this.#buffers.set(
+        s,
+        s.variable ? this.parts.variableBuffer(s.variable) : this.#own(bytesOf(s.bytes, s), usage, s.label),
+      );
     const host = this.#buffers.get(plan.storages.find((s) => s.kind === "host")!)!;
     const status = this.#own(STATUS_BYTES, usage, "status");
     for (const { memory } of dispatches.flatMap((d) => d.memory)) this.#bufferOf(plan.place(memory).storage);
@@ -164,9 +181,9 @@ class Builder {
     });
   }
 
-  #entryOf({ binding, memory }: BoundMemory): GPUBindGroupEntry {
+  #entryOf({ binding, memory, uniform }: BoundMemory): GPUBindGroupEntry {
     const { storage, offset } = this.parts.plan.place(memory);
-    const size = Math.max(UNIT, wholeUnits(memory.bytes));
+    const size = uniform ? UNIFORM_BYTES : Math.max(UNIT, wholeUnits(memory.bytes));
     return { binding, resource: { buffer: this.#bufferOf(storage), offset, size } };
   }
 

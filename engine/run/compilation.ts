@@ -13,6 +13,7 @@ import type { Variable } from "../variable.ts";
 import { aliasOf } from "../fuse/access.ts";
 import { fuse } from "../fuse/fuse.ts";
 import { type Graph, simplify } from "../fuse/simplify.ts";
+import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import type { Fusion } from "../fuse/stage.ts";
 import { type Ends, overwriteInPlace } from "../lower/in-place.ts";
 import { joinNorms } from "../lower/join-norms.ts";
@@ -107,7 +108,7 @@ function planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLim
   const lowered = lowerer.lower();
   const joined = joinNorms(lowered, lowerer);
   const inPlace = overwriteInPlace(joined, ends, lowerer);
-  const plan = place(inPlace, fusion, ends, limits.maxBindingBytes);
+  const plan = place(inPlace, fusion, ends, limits.maxBindingBytes, traits.cpu ? UNIFORM_BYTES : 0);
   return { graph, fusion, plan };
 }
 

@@ -1,6 +1,7 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
 import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
+import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
 import { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
@@ -120,9 +121,11 @@ export class Device implements Disposable {
     if (known) return known;
     if (variable.arena) throw new UsageError(`internal: ${variable.name} lives in ${variable.arena.variable.name}`);
     const data = encode(variable.dtype, variable.initialData());
+    // Any part of it may be bound as a uniform on a CPU adapter.
+    const beyond = this.gpu.traits.cpu ? UNIFORM_BYTES : 0;
     const buffer = this.gpu.createBuffer(
-      data.byteLength,
-      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      data.byteLength + beyond,
+      GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       `variable ${variable.name}`,
     );
     if (data.byteLength > 0) this.gpu.device.queue.writeBuffer(buffer, 0, data);

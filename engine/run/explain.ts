@@ -26,6 +26,8 @@ export interface ExplainedMemory {
   /** The tensor, or "scratch". */
   readonly content: string;
   readonly access: "read" | "read_write";
+  /** Whether it is bound as a uniform, not as storage: a CPU adapter reads that faster. */
+  readonly uniform: boolean;
   readonly bytes: number;
 }
 
@@ -88,9 +90,10 @@ export const explainDispatch = (
   flops: cost.flops,
   bytes: cost.bytes,
   fused,
-  memory: memory.map(({ memory: { content, bytes }, access }) => ({
+  memory: memory.map(({ memory: { content, bytes }, access, uniform = false }) => ({
     content: isScratch(content) ? "scratch" : `${content}`,
     access,
+    uniform,
     bytes,
   })),
   ...(timeUs === undefined ? {} : { timeUs }),

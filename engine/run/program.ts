@@ -1,6 +1,7 @@
 // A compiled program: a run writes inputs, replays the dispatches, submits once, and makes nothing.
 import type { Consts } from "../../kernels/kernel.ts";
 import { UsageError } from "../errors.ts";
+import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import type { Storage } from "../plan/memory.ts";
@@ -143,7 +144,10 @@ export class Program<O extends string = string> {
       const best = await tuneCase(gpu, {
         ...d,
         layout: layoutOf(d),
-        memory: d.memory.map(({ binding, memory }) => ({ binding, bytes: memory.bytes })),
+        memory: d.memory.map(({ binding, memory, uniform }) => ({
+          binding,
+          bytes: uniform ? UNIFORM_BYTES : memory.bytes,
+        })),
         workgroups: (choice) => workgroupsOf(d.kernel, d.params, { ...d.consts, ...choice }),
       });
       if (!best) continue;

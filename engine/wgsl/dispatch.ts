@@ -4,7 +4,7 @@ import { type DType, wgslType } from "../dtype.ts";
 import type { Shape } from "../shape.ts";
 import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
-import type { BoundMemory, Memory } from "../fuse/memory.ts";
+import { type BoundMemory, type Memory, UNIFORM_BYTES } from "../fuse/memory.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {
@@ -19,8 +19,16 @@ export interface Dispatch {
   readonly cost: Cost;
   /** Elementwise ops computed in its hooks. */
   readonly fused: readonly string[];
-  /** The module, in which these bindings are writable beside those that are written. */
-  wgsl(writable: ReadonlySet<number>): string;
+  /** Bindings that are read by vectors of four, as a uniform may be. */
+  readonly byFours: ReadonlySet<number>;
+  /** The module with these of the bindings that it reads declared as writable, and these as uniforms. */
+  wgsl(declared: Declared): string;
+}
+
+/** Bindings that a dispatch reads and that are declared otherwise than as read-only storage. */
+export interface Declared {
+  readonly writable: ReadonlySet<number>;
+  readonly uniform: ReadonlySet<number>;
 }
 
 /** Least work: floating-point operations and bytes moved. */
@@ -116,7 +124,8 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     workgroups: workgroupsOf(kernel, params, consts),
     cost,
     fused: context.fused,
-    wgsl: (writable) => writeModule(parts, writable),
+    byFours: readByFours(parts, added.memory),
+    wgsl: (declared) => writeModule(parts, declared),
   };
 }
 
@@ -133,10 +142,23 @@ function addedBindings(
   };
 }
 
+/** What it reads by vectors of 16 bytes, in its kernel or in its hooks. */
+function readByFours({ kernel, aliases = {}, context }: DispatchParts, added: readonly BoundMemory[]): Set<number> {
+  const elementOf = ({ type }: Binding): string => {
+    const name = /^array<(.+)>$/.exec(type)?.[1] ?? "";
+    return aliases[name] ?? new RegExp(`^alias ${name}\\s*=\\s*([^;]+);`, "m").exec(kernel.source)?.[1] ?? name;
+  };
+  const own = kernel.bindings.filter((b) => b.access === "read" && isFour(elementOf(b))).map((b) => b.index);
+  const hooks = added.filter(({ access }, i) => access === "read" && isFour(context.bindings[i]!.type));
+  return new Set([...own, ...hooks.map((m) => m.binding)]);
+}
+
+const isFour = (type: string): boolean => /^vec4<[fui]32>$/.test(type);
+
 /** The WGSL of a dispatch: seams and hooks filled, what the hooks need declared at the end. */
 function writeModule(
   { kernel, consts = {}, aliases = {}, context, hooks = {} }: DispatchParts,
-  writable: ReadonlySet<number>,
+  declared: Declared,
 ): string {
   const added = addedBindings(kernel, context);
   const append: string[] = [];
@@ -146,10 +168,10 @@ function writeModule(
   }
   added.memory.forEach(({ binding, access }, i) => {
     const { name, type } = context.bindings[i]!;
-    append.push(declaration(binding, writable.has(binding) ? "read_write" : access, `${name} : array<${type}>;`));
+    append.push(declaration(binding, access, { name, type: `array<${type}>` }, declared));
   });
   append.push(...Object.values(context.functions));
-  const text = specialize(sourceWith(kernel, writable), {
+  const text = specialize(sourceWith(kernel, declared), {
     consts,
     aliases,
     hooks,
@@ -160,23 +182,30 @@ function writeModule(
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
 }
 
-const declaration = (binding: number, access: "read" | "read_write", what: string): string =>
-  `@group(0) @binding(${binding}) var<storage, ${access}> ${what}`;
+function declaration(
+  binding: number,
+  access: "read" | "read_write",
+  { name, type }: Pick<Binding, "name" | "type">,
+  { writable, uniform }: Declared = { writable: new Set(), uniform: new Set() },
+): string {
+  const at = `@group(0) @binding(${binding})`;
+  if (uniform.has(binding)) return `${at} var<uniform> ${name} : ${type.replace(/>$/, `, ${UNIFORM_BYTES / 16}>`)};`;
+  return `${at} var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
+}
 
 const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";
 
 /** Whether the WGSL of a kernel for tensor cores is that of f16 factors. */
 const hasHalfFactors = ({ source }: Kernel): boolean => source.includes("\nalias T = f16;");
 
-/** A kernel's WGSL in which these of its bindings are declared as writable. */
-function sourceWith({ name, source, bindings }: Kernel, writable: ReadonlySet<number>): string {
+/** A kernel's WGSL in which what it reads is declared so. */
+function sourceWith({ name, source, bindings }: Kernel, declared: Declared): string {
   let text = source;
   for (const b of bindings) {
-    if (b.access !== "read" || !writable.has(b.index)) continue;
-    const what = `${b.name} : ${b.type};`;
-    const declared = declaration(b.index, "read", what);
-    if (!text.includes(declared)) throw new Error(`internal: kernel ${name} does not declare ${declared}`);
-    text = text.replace(declared, declaration(b.index, "read_write", what));
+    if (b.access !== "read" || !(declared.writable.has(b.index) || declared.uniform.has(b.index))) continue;
+    const line = declaration(b.index, "read", b);
+    if (!text.includes(line)) throw new Error(`internal: kernel ${name} does not declare ${line}`);
+    text = text.replace(line, declaration(b.index, "read", b, declared));
   }
   return text;
 }

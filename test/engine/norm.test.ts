@@ -314,6 +314,9 @@ const norms: [shape: number[], axes: number[]][] = [
   [[3, 9, 9, 3], [1, 2]],
   [[2, 24, 24, 64], [0, 1, 2]],
   [[200, 5], [0]],
+  [[2, 3, 3, 1024], [0, 1, 2]],
+  [[3, 64, 64, 4], [1, 2]],
+  [[1, 100, 100, 4], [0, 1, 2]],
 ];
 for (const [shape, axes] of norms) {
   test(`a norm of ${shape} over ${axes} and its gradient, statistics and all, in one dispatch each`, async () => {
