@@ -1,21 +1,23 @@
 // cmedl predict: the student of a run segments a CT image; the mask has the image's geometry.
 import type { Command } from "commander";
 import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
-import { voxelVolumeMm3 } from "../data/volume.ts";
-import { outputsOf } from "../train/config/config.ts";
+import type { Field } from "../data/resample.ts";
+import { type Volume, voxelVolumeMm3 } from "../data/volume.ts";
+import { type TrainConfig, outputsOf } from "../train/config/config.ts";
 import { readVolume } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
-import { VolumeSegmenter, maskOf, maskValues, prepareVolume } from "../node/run/segment.ts";
+import { VolumeSegmenter, fieldsOf, maskOf, maskValues, prepareVolume } from "../node/run/segment.ts";
 
 interface PredictFlags {
   output: string;
   force?: boolean;
   statistics?: "running" | "batch";
   threshold?: string;
+  crop?: boolean;
   device?: string;
   quiet?: boolean;
 }
@@ -27,6 +29,7 @@ export function register(command: Command): void {
     .requiredOption("-o, --output <mask>", "NIfTI mask to write (.nii or .nii.gz)")
     .option("--force", "overwrite the mask if it exists")
     .option("--threshold <p>", "probability above which a voxel belongs to the mask (0.5); of one structure only")
+    .option("--crop", "segment only the field of training round the centre of each slice; the rest is 0")
     .option(
       "--statistics <which>",
       'batch norm by the "running" averages of training, or of each "batch" of four slices (as the run is configured)',
@@ -36,7 +39,8 @@ export function register(command: Command): void {
     .addHelpText(
       "after",
       `
-The checkpoint with the lowest validation loss is used. Not for diagnostic use.
+The checkpoint with the lowest validation loss is used. A slice that is larger than the field of
+training is segmented whole, by fields that overlap and are blended. Not for diagnostic use.
 
 Example:
   cmedl predict runs/first scan.nii.gz -o mask.nii.gz`,
@@ -76,7 +80,8 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
 
   using device = await openDevice(narrator, flags.device);
   using segmenter = await VolumeSegmenter.open(device, config, checkpoint, flags.statistics);
-  const classes = await segmenter.segment(image, range, threshold);
+  narrator.say(coverage(config, image, flags));
+  const classes = await segmenter.segment(image, range, { threshold, crop: flags.crop });
 
   const mask = maskOf(classes, stored, config);
   await writeAtomic(output, format.write(mask, stored, output));
@@ -90,4 +95,24 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
     });
   narrator.say(`${file}: ${structures.join("; ")}`);
   process.stdout.write(`${output}\n`);
+}
+
+/** What of each slice is segmented, for the user. */
+function coverage(
+  config: TrainConfig,
+  image: Pick<Volume, "shape" | "spacingMm">,
+  { crop = false }: PredictFlags,
+): string {
+  const [nx, ny] = image.shape;
+  const { fieldMm } = config.data;
+  const fields = fieldsOf(image, config, { crop });
+  const field = `${fieldMm!.toFixed(0)} × ${fieldMm!.toFixed(0)} mm`;
+  if (fields.length > 1)
+    return `each slice of ${nx} × ${ny} is segmented whole, by ${fields.length} fields of ${field}`;
+  const [{ x, y, width, height }] = fields as [Field];
+  const along = (start: number, side: number, n: number): number => Math.min(n, start + side) - Math.max(0, start);
+  const share = (along(x, width, nx) * along(y, height, ny)) / (nx * ny);
+  return share < 1
+    ? `only the central ${field} of each slice are segmented, ${(100 * share).toFixed(0)} % of it (--crop)`
+    : `each slice lies within one field of ${field}`;
 }

@@ -155,7 +155,7 @@ export { toF32 } from "./ops/cast.ts";
 export { sumTo } from "./ops/broadcast.ts";
 export { pack } from "./ops/movement.ts";
 export { type AdamAttrs, adamStep } from "./ops/adam.ts";
-export { ARENA_BLOCK, arenaOf, substituted } from "./variable.ts";
+export { ARENA_BLOCK, arenaOf, arenasOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";
 export { requireTrace, withoutEffects } from "./trace.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";

@@ -1,5 +1,6 @@
 // An op is one declaration: its shapes, its gradient written in ops, and how it reaches the GPU.
 import type { Kernel, Params, Consts, Traits } from "../kernels/kernel.ts";
+import type { BindingRoom, Run } from "../kernels/windows.ts";
 import type { DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -119,6 +120,10 @@ export interface Lowering<I extends OpInputs = AtLeastOne<Tensor>> {
   output(i: number): MemoryHandle;
   /** Memory that lives from the dispatch that writes it to the last that reads it; f16 only where `dtype` is. */
   scratch(bytes: number, dtype?: DType): MemoryHandle;
+  /** What a binding holds of elements of this type: larger tensors are bound by runs. */
+  room(dtype: DType): BindingRoom;
+  /** A run of an input's, an output's or a scratch's elements, that starts where a binding can. */
+  part(memory: MemoryHandle, run: Run): MemoryHandle;
   /** First kernel of the list that fits (or the tuned one). */
   select(kernels: readonly Kernel[], params: Params): Kernel;
   /**
@@ -126,4 +131,14 @@ export interface Lowering<I extends OpInputs = AtLeastOne<Tensor>> {
    * epilogue: each of its dispatches writes a part of its own.
    */
   dispatch(kernel: Kernel, params: Params, buffers: Readonly<Record<string, MemoryHandle>>, consts?: Consts): void;
+  /**
+   * Dispatches for `params.n` items (images, or vec4s of a flat tensor) that the kernel does one by one and that follow
+   * each other in each of `items`: as many at a time as bindings hold. `whole` are bound as they are.
+   */
+  dispatchItems(
+    kernel: Kernel,
+    params: Params & { readonly n: number },
+    items: Readonly<Record<string, MemoryHandle>>,
+    whole?: Readonly<Record<string, MemoryHandle>>,
+  ): void;
 }

@@ -127,6 +127,25 @@ export function substituted<T>(variable: Variable, value: Tensor, f: () => T): T
   }
 }
 
+/**
+ * Gathers variables, in their order, into as few arenas as hold at most `most` bytes each; one that is larger has an
+ * arena of its own. Throws UsageError as `arenaOf` does.
+ */
+export function arenasOf(variables: readonly Variable[], name: string, most: number): readonly Variable[] {
+  const groups: Variable[][] = [[]];
+  let bytes = 0;
+  for (const v of variables) {
+    const own = 4 * ARENA_BLOCK * Math.ceil(v.size / ARENA_BLOCK);
+    if (bytes > 0 && bytes + own > most) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)!.push(v);
+    bytes += own;
+  }
+  return groups.map((group, i) => arenaOf(group, i === 0 ? name : `${name}.${i + 1}`));
+}
+
 /** Gathers variables into one flat variable that they become slices of, so that one dispatch can update all. */
 export function arenaOf(variables: readonly Variable[], name: string): Variable {
   for (const v of variables) {

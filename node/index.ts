@@ -47,7 +47,7 @@ export { type RunResult, type TrainRunOptions, trainRun } from "./run/train.ts";
 export { type Bar, Narrator } from "./narrator.ts";
 
 // Trained networks
-export { VolumeSegmenter, maskOf, maskValues, prepareVolume } from "./run/segment.ts";
+export { type SegmentOptions, VolumeSegmenter, maskOf, maskValues, prepareVolume } from "./run/segment.ts";
 export { type EvaluateOptions, type Evaluation, type TestCase, evaluateRun, testCases } from "./run/evaluate.ts";
 export { type Weights, type WeightsOptions, readWeights } from "./run/weights.ts";
 

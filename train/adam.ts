@@ -1,5 +1,5 @@
-// Adam as part of a traced step: parameters, gradients and moments stand in arenas, so one dispatch updates all. With
-// it what surrounds an update: the gradient's norm, clipping, accumulation, loss scaling, a moving average of the
+// Adam as part of a traced step: parameters, gradients and moments stand in arenas, each of which one dispatch updates.
+// With it what surrounds an update: the gradient's norm, clipping, accumulation, loss scaling, a moving average of the
 // weights. An update whose gradient is not finite does not happen: parameters and moments stay as they were.
 import {
   ARENA_BLOCK,
@@ -7,7 +7,7 @@ import {
   Variable,
   adamStep,
   add,
-  arenaOf,
+  arenasOf,
   div,
   equal,
   finite,
@@ -50,7 +50,29 @@ export interface AdamOptions {
   scaled?: boolean;
   /** For variable names in checkpoints. */
   name?: string;
+  /** Most bytes of an arena. Default 128 MiB, which every device can bind. */
+  arenaBytes?: number;
 }
+
+/** A run of the parameters, and what belongs to each of them, at the same offsets of flat variables. */
+export interface AdamArena {
+  /** Parameters, moments [p, m, v] and AMSGrad's w. */
+  readonly state: readonly Variable[];
+  /** Gradients that accumulate. */
+  readonly sum?: Variable;
+  /** The moving average of p. */
+  readonly average?: Variable;
+  /** How much of each block belongs to a parameter, [blocks, 1]: what lies between them is never written. */
+  readonly lengths: Variable;
+}
+
+/** What a checkpoint keeps under one name: flat, in parts that follow each other. */
+export interface AdamState {
+  readonly name: string;
+  readonly parts: readonly Variable[];
+}
+
+const ARENA_BYTES = 2 ** 27;
 
 /**
  * What `control` holds: 1 − β₁ᵗ, 1 − β₂ᵗ, the gradient's factor, whether to update, the loss's scale, updates since
@@ -70,12 +92,10 @@ export class Adam {
   /** Runs done. Part of a checkpoint. */
   steps = 0;
   readonly name: string;
-  /** Parameters, moments [p, m, v] and AMSGrad's w: flat arenas. */
-  readonly arenas: readonly Variable[];
-  /** The moving average of p, if there is one. */
-  readonly average?: Variable;
+  /** All parameters in their order. */
+  readonly arenas: readonly AdamArena[];
   /** What a checkpoint keeps beside the parameters and their average. */
-  readonly state: readonly Variable[];
+  readonly state: readonly AdamState[];
   /**
    * Of the latest trace: the norm of the whole gradient before clipping, summed over its updates; [1]. Not finite
    * where one did not happen.
@@ -84,11 +104,9 @@ export class Adam {
   #traced?: object;
   readonly #attrs: AdamAttrs;
   readonly #control: Variable;
-  readonly #sum?: Variable;
-  readonly #lengths: Variable;
 
   /**
-   * Adopts `parameters`: from now on they are slices of this optimizer's arena. Each parameter belongs to one
+   * Adopts `parameters`: from now on they are slices of this optimizer's arenas. Each parameter belongs to one
    * optimizer.
    */
   constructor(
@@ -101,37 +119,28 @@ export class Adam {
       eps = 1e-8,
       amsgrad = false,
       weightDecay = 0,
-      accumulate = 1,
-      ema,
       name = "adam",
+      arenaBytes = ARENA_BYTES,
     } = options;
     this.rate = rate;
     this.name = name;
     this.#attrs = { beta1: betas[0], beta2: betas[1], eps, decay: weightDecay };
-    const p = arenaOf(parameters, `${name}.p`);
-    const flat = (letter: string, initial: () => ArrayLike<number>): Variable =>
-      new Variable(p.shape, initial, { name: `${name}.${letter}`, trainable: false });
-    const zeros = (letter: string): Variable => flat(letter, () => new Float32Array(p.size));
-    this.arenas = [p, zeros("m"), zeros("v"), ...(amsgrad ? [zeros("w")] : [])];
+    this.arenas = arenasOf(parameters, `${name}.p`, arenaBytes).map((p) => arenaWith(p, name, { ...options, amsgrad }));
     this.#control = new Variable([6], [0, 0, 1, 1, options.scaled ? SCALE.initial : 1, 0], {
       name: `${name}.control`,
       trainable: false,
     });
-    if (accumulate > 1) this.#sum = zeros("sum");
-    if (ema !== undefined) this.average = flat("average", () => p.initialData());
-    // How much of each block of the arena belongs to a parameter: what lies between them is never written.
-    this.#lengths = new Variable(
-      [p.size / ARENA_BLOCK, 1],
-      () => {
-        const lengths = new Uint32Array(p.size / ARENA_BLOCK);
-        for (const { variable, offset } of p.members!)
-          for (let i = 0; i < variable.size; i += ARENA_BLOCK)
-            lengths[(offset + i) / ARENA_BLOCK] = Math.min(ARENA_BLOCK, variable.size - i);
-        return lengths;
-      },
-      { name: `${name}.lengths`, trainable: false, dtype: "u32" },
-    );
-    this.state = [...this.arenas.slice(1), this.#control, ...(this.#sum ? [this.#sum] : [])];
+    const kept = (letter: string, of: (arena: AdamArena) => Variable | undefined): AdamState[] => {
+      const parts = this.arenas.flatMap((arena) => of(arena) ?? []);
+      return parts.length > 0 ? [{ name: `${name}.${letter}`, parts }] : [];
+    };
+    this.state = [
+      ...kept("m", ({ state: [, m] }) => m),
+      ...kept("v", ({ state: [, , v] }) => v),
+      ...kept("w", ({ state: [, , , w] }) => w),
+      { name: this.#control.name, parts: [this.#control] },
+      ...kept("sum", ({ sum }) => sum),
+    ];
   }
 
   /**
@@ -156,26 +165,20 @@ export class Adam {
     const trace = requireTrace("an optimizer's update");
     const { clip, accumulate = 1, ema, scaled } = this.options;
     const { beta1, beta2 } = this.#attrs;
-    const p = this.arenas[0]!;
     // Learning rate; whether this run ends an accumulation, and whether it goes on with one.
     const host = hostInput(`${this.name}.host`, [3], () => [
       this.rate * this.decay,
       Number((this.steps + 1) % accumulate === 0),
       Number(this.steps % accumulate !== 0),
     ]);
-    let g = pack(
-      gradients,
-      p.members!.map((m) => m.offset),
-      p.size,
-    );
-    if (this.#sum) {
-      g = add(where(equal(at(host, 2), 0), 0, this.#sum.value), g);
-      this.#sum.assign(g);
-    }
+    const packed = this.#packed(gradients, equal(at(host, 2), 0));
     const control = this.#control.value;
     const scale = mul(at(control, CONTROL.scale), accumulate);
-    const within = less(iota([1, ARENA_BLOCK]), this.#lengths.value);
-    const length = sqrt(sum(where(within, square(reshape(g, [p.size / ARENA_BLOCK, ARENA_BLOCK])), 0)));
+    const squares = this.arenas.map(({ lengths }, a) => {
+      const within = less(iota([1, ARENA_BLOCK]), lengths.value);
+      return sum(where(within, square(reshape(packed[a]!, [lengths.size, ARENA_BLOCK])), 0));
+    });
+    const length = sqrt(squares.reduce(add));
     const norm = div(reshape(length, [1]), scale);
     this.norm = this.norm && this.#traced === trace ? add(this.norm, norm) : norm;
     this.#traced = trace;
@@ -205,17 +208,14 @@ export class Adam {
       ...(scaled ? [rescaled, calmed] : [now, calm]),
     ].reduceRight((rest, value, slot) => where(equal(i, slot), value, rest));
     this.#control.assign(next);
-    const stepped = adamStep(
-      g,
-      host,
-      this.#control.value,
-      this.arenas.map((v) => v.value),
-      this.#attrs,
-    );
-    stepped.forEach((t, k) => this.arenas[k]!.assign(t));
-    if (this.average && ema !== undefined) {
-      const e = this.average.value;
-      this.average.assign(add(e, mul(mul(update, 1 - ema), sub(p.value, e))));
+    const corrections = this.#control.value;
+    for (const [a, { state, average }] of this.arenas.entries()) {
+      const values = state.map((v) => v.value);
+      const stepped = adamStep(packed[a]!, host, corrections, values, this.#attrs);
+      stepped.forEach((t, k) => state[k]!.assign(t));
+      if (!average || ema === undefined) continue;
+      const e = average.value;
+      average.assign(add(e, mul(mul(update, 1 - ema), sub(state[0]!.value, e))));
     }
     trace.afterRun.push(() => void this.steps++);
   }
@@ -225,8 +225,48 @@ export class Adam {
    * average. Within a trace.
    */
   averaged<T>(f: () => T): T {
-    return this.average ? substituted(this.arenas[0]!, this.average.value, f) : f();
+    return this.arenas.reduce<() => T>(
+      (inner, { state: [p], average }) => (average ? () => substituted(p!, average.value, inner) : inner),
+      f,
+    )();
   }
+
+  /** The gradient of each arena, flat; with what is accumulated, which is forgotten where `starts` holds. */
+  #packed(gradients: readonly Tensor[], starts: Tensor): Tensor[] {
+    let first = 0;
+    return this.arenas.map(({ state: [p], sum }) => {
+      const members = p!.members!;
+      const own = gradients.slice(first, first + members.length);
+      first += members.length;
+      const offsets = members.map((m) => m.offset);
+      const g = pack(own, offsets, p!.size);
+      if (!sum) return g;
+      const all = add(where(starts, 0, sum.value), g);
+      sum.assign(all);
+      return all;
+    });
+  }
+}
+
+/** What belongs to the arena `p` of the optimizer `name`. */
+function arenaWith(p: Variable, name: string, { amsgrad, accumulate = 1, ema }: AdamOptions): AdamArena {
+  const flat = (letter: string, initial: () => ArrayLike<number>): Variable =>
+    new Variable(p.shape, initial, { name: p.name.replace(`${name}.p`, `${name}.${letter}`), trainable: false });
+  const zeros = (letter: string): Variable => flat(letter, () => new Float32Array(p.size));
+  const blocks = p.size / ARENA_BLOCK;
+  const lengths = (): Uint32Array => {
+    const found = new Uint32Array(blocks);
+    for (const { variable, offset } of p.members!)
+      for (let i = 0; i < variable.size; i += ARENA_BLOCK)
+        found[(offset + i) / ARENA_BLOCK] = Math.min(ARENA_BLOCK, variable.size - i);
+    return found;
+  };
+  return {
+    state: [p, zeros("m"), zeros("v"), ...(amsgrad ? [zeros("w")] : [])],
+    ...(accumulate > 1 && { sum: zeros("sum") }),
+    ...(ema !== undefined && { average: flat("average", () => p.initialData()) }),
+    lengths: new Variable([blocks, 1], lengths, { name: `${name}.lengths`, trainable: false, dtype: "u32" }),
+  };
 }
 
 /** One number of a vector, [1]. */

@@ -53,8 +53,8 @@ export async function saveCheckpoint(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const variables = new Set<Variable>();
   for (const network of Object.values(regime.networks)) for (const v of network.variables().values()) variables.add(v);
-  const rest = stateVariables(regime);
-  for (const v of rest.values()) variables.add(v);
+  const rest = stateOf(regime);
+  for (const v of rest.flatMap((s) => s.parts)) variables.add(v);
   const list = [...variables];
   const data = await device.readAll(list);
   const valueOf = new Map(list.map((v, i) => [v, data[i] as Float32Array]));
@@ -79,7 +79,7 @@ export async function saveCheckpoint(
     };
     for (const [key, t] of toStateDict(network, shown)) add(`average.${name}.${key}`, t.shape, t.data);
   }
-  for (const [name, v] of rest) add(name, v.shape, valueOf.get(v)!);
+  for (const { name, shape, parts } of rest) add(name, shape, joined(parts.map((v) => valueOf.get(v)!)));
   const counters: Counters = {
     optimizers: Object.fromEntries(regime.optimizers.map((o) => [o.name, o.steps])),
     pools: Object.fromEntries(Object.entries(regime.pools).map(([name, pool]) => [name, pool.seen])),
@@ -136,13 +136,18 @@ export function restoreCheckpoint(
   for (const [name, network] of Object.entries(regime.networks)) {
     writes.push(...fromStateDict(network, stateDictOf(tensors, name)));
   }
-  for (const [name, v] of stateVariables(regime)) {
+  for (const { name, shape, parts } of stateOf(regime)) {
     const t = tensors.get(name);
-    if (t?.data.length !== v.size) {
-      const problem = t ? `holds ${t.data.length} numbers, needed are ${v.size}` : "is missing";
+    const size = shape.reduce((n, d) => n * d, 1);
+    if (!t || t.data.length !== size) {
+      const problem = t ? `holds ${t.data.length} numbers, needed are ${size}` : "is missing";
       throw new CorruptFileError(`${file}: ${name}: ${problem}; the run was started with other settings`);
     }
-    writes.push([v, t.data]);
+    let first = 0;
+    for (const v of parts) {
+      writes.push([v, t.data.subarray(first, first + v.size)]);
+      first += v.size;
+    }
   }
   const averages = averagesOf(regime);
   const flat = new Map([...averages.keys()].map((v) => [v, new Float32Array(v.size)]));
@@ -163,7 +168,9 @@ export function restoreCheckpoint(
 
 /** Moving averages by the arena they are of, told apart by the average's variable. */
 const averagesOf = ({ optimizers }: Regime): Map<Variable, Variable> =>
-  new Map(optimizers.flatMap((o) => (o.average ? [[o.average, o.arenas[0]!]] : [])));
+  new Map(
+    optimizers.flatMap((o) => o.arenas.flatMap(({ state: [p], average }) => (average ? [[average, p!] as const] : []))),
+  );
 
 /** Where the moving average of a parameter is. */
 function averaged(
@@ -183,12 +190,37 @@ export const stateDictOf = (
 ): Map<string, { shape: readonly number[]; data: Float32Array }> =>
   new Map([...tensors].filter(([k]) => k.startsWith(`${network}.`)).map(([k, t]) => [k.slice(network.length + 1), t]));
 
+/** What the file keeps under one name: a variable, or several whose values follow each other. */
+interface StateTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly parts: readonly Variable[];
+}
+
 /** Moments and image histories, by their names in the file; the parameters themselves stand under the networks. */
-function stateVariables(regime: Regime): Map<string, Variable> {
-  const found = new Map<string, Variable>();
-  for (const o of regime.optimizers) for (const v of o.state) found.set(`optimizer.${v.name}`, v);
-  for (const [name, { store }] of Object.entries(regime.pools)) if (store) found.set(`pool.${name}`, store);
-  return found;
+function stateOf({ optimizers, pools }: Regime): StateTensor[] {
+  const moments = optimizers
+    .flatMap((o) => o.state)
+    .map(({ name, parts }) => ({
+      name: `optimizer.${name}`,
+      shape: [parts.reduce((n, v) => n + v.size, 0)],
+      parts,
+    }));
+  const histories = Object.entries(pools).flatMap(([name, { store }]) =>
+    store ? [{ name: `pool.${name}`, shape: store.shape, parts: [store] }] : [],
+  );
+  return [...moments, ...histories];
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let first = 0;
+  for (const part of parts) {
+    all.set(part, first);
+    first += part.length;
+  }
+  return all;
 }
 
 function finiteCount(values: ArrayLike<number>): number {

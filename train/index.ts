@@ -55,8 +55,8 @@ export {
   compileSegmenter,
   diceByCase,
   probabilities,
-  segmentSlices,
   validate,
 } from "./validation.ts";
+export { SliceProgram, type SliceProgramOptions } from "./slice-program.ts";
 export type { Sign, SignCode, Vitals } from "./collapse.ts";
 export { type Course, courseAt, linearDecay } from "./schedule.ts";

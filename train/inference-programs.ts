@@ -1,9 +1,10 @@
 // What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
-import type { Device, Program, Tensor } from "../engine/index.ts";
+import type { Device, Tensor } from "../engine/index.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
 import type { OptimizationConfig } from "./config/config.ts";
 import type { Regime } from "./regime.ts";
-import { type ValidationSet, compileSegmenter, probabilities, segmentSlices } from "./validation.ts";
+import { SliceProgram } from "./slice-program.ts";
+import { type ValidationSet, compileSegmenter, probabilities } from "./validation.ts";
 
 /** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {
@@ -30,16 +31,15 @@ export interface InferenceOptions {
   readonly validation?: ValidationSet;
   /** Slices of the validation set to make pictures of after each epoch. */
   readonly pictured?: readonly number[];
-  /** Slices per inference run. Default 8. */
+  /** Most slices per inference run; fewer where the device can't hold them. Default 8. */
   readonly inferenceBatch?: number;
 }
 
 export class InferencePrograms {
   private constructor(
-    readonly size: number,
     readonly options: InferenceOptions,
-    readonly segmenter: Program<"probability">,
-    readonly pictures: Program | undefined,
+    readonly segmenter: SliceProgram<"probability">,
+    readonly pictures: SliceProgram<string> | undefined,
   ) {}
 
   /** For images of `size` × `size`. Where weights have a moving average, it is the average that is judged. */
@@ -50,25 +50,25 @@ export class InferencePrograms {
     options: InferenceOptions,
   ): Promise<InferencePrograms> {
     const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
-    const count = options.pictured?.length ?? 0;
-    const pictures = count
-      ? await device.compile<"x", string>(
-          ({ x }) => {
+    const batch = options.pictured?.length ?? 0;
+    const pictures = batch
+      ? await SliceProgram.compile<string>(
+          device,
+          (x) => {
             const { teacher, ...images } = withAverages(regime, () => regime.pictures(x));
             const taught: Record<string, Tensor> = teacher ? { teacher: probabilities(teacher) } : {};
             return { probability: probabilities(segment(x)), ...images, ...taught };
           },
-          { x: [count, size, size, 1] },
-          { name: "pictures" },
+          { batch, size, name: "pictures" },
         )
       : undefined;
     const segmenter = await compileSegmenter(device, segment, options.inferenceBatch ?? 8, size);
-    return new InferencePrograms(size, options, segmenter, pictures);
+    return new InferencePrograms(options, segmenter, pictures);
   }
 
   /** Probabilities [count, size, size, K] of slices [count, size, size] in [−1, 1]. */
-  segment(images: Float32Array): Promise<Float32Array> {
-    return segmentSlices(this.segmenter, images, this.size, this.options.inferenceBatch ?? 8);
+  async segment(images: Float32Array): Promise<Float32Array> {
+    return (await this.segmenter.run(images)).probability;
   }
 
   /** Pictures of the slices that were asked for; undefined where none were. */
@@ -78,10 +78,9 @@ export class InferencePrograms {
     const n = validation.size ** 2;
     const x = new Float32Array(pictured.length * n);
     pictured.forEach((slice, i) => x.set(validation.images.subarray(slice * n, (slice + 1) * n), i * n));
-    this.pictures.run({ x });
-    const values: Readonly<Record<string, ArrayLike<number>>> = await this.pictures.read();
+    const values: Readonly<Record<string, Float32Array>> = await this.pictures.run(x);
     const row = (name: string, i: number): Float32Array | undefined => {
-      const all = values[name] as Float32Array | undefined;
+      const all = values[name];
       const each = all ? all.length / pictured.length : 0;
       return all?.slice(i * each, (i + 1) * each);
     };

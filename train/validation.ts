@@ -1,6 +1,7 @@
 // What a segmentor is worth: probabilities of slices, classes from them, Dice of each case and class.
-import { type Device, type Program, type Tensor, sigmoid, softmax } from "../engine/index.ts";
+import { type Device, type Tensor, sigmoid, softmax } from "../engine/index.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
+import { SliceProgram } from "./slice-program.ts";
 
 /** Slices of validation cases: images [count, size, size] in [−1, 1], masks of class numbers, and each slice's case. */
 export interface ValidationSet {
@@ -31,44 +32,14 @@ export interface Validation {
 /** Logits [N, H, W, K] as probabilities: of the one structure for K = 1, else of each class. */
 export const probabilities = (logits: Tensor): Tensor => (logits.shape[3] === 1 ? sigmoid(logits) : softmax(logits));
 
-/** A program of input x [n, size, size, 1] and output probability [n, size, size, K]. */
+/** Compiles `segment`, logits of x [n, size, size, 1], as a program that gives its probabilities [n, size, size, K]. */
 export const compileSegmenter = (
   device: Device,
   segment: (x: Tensor) => Tensor,
-  n: number,
+  batch: number,
   size: number,
-): Promise<Program<"probability">> =>
-  device.compile(
-    ({ x }) => ({ probability: probabilities(segment(x)) }),
-    { x: [n, size, size, 1] },
-    { name: "segment" },
-  );
-
-/**
- * Runs such a program, of input x [n, size, size, 1] and output probability [n, size, size, K] over any number of
- * slices: [count, size, size, K].
- */
-export async function segmentSlices(
-  program: Program<"probability">,
-  images: Float32Array,
-  size: number,
-  n: number,
-): Promise<Float32Array> {
-  const pixels = size * size;
-  const count = images.length / pixels;
-  let out = new Float32Array();
-  for (let first = 0; first < count; first += n) {
-    const many = Math.min(n, count - first);
-    const x = new Float32Array(n * pixels).fill(-1);
-    x.set(images.subarray(first * pixels, (first + many) * pixels));
-    program.run({ x });
-    const probability = (await program.read()).probability as Float32Array;
-    const each = probability.length / n;
-    if (first === 0) out = new Float32Array(count * each);
-    out.set(probability.subarray(0, many * each), first * each);
-  }
-  return out;
-}
+): Promise<SliceProgram<"probability">> =>
+  SliceProgram.compile(device, (x) => ({ probability: probabilities(segment(x)) }), { batch, size, name: "segment" });
 
 /** The class of each pixel: of probabilities [pixels], 1 above ½; of [pixels, K], the most probable. */
 export function classesOf(probability: Float32Array, pixels: number): Uint8Array {

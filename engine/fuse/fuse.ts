@@ -248,7 +248,7 @@ class Fuser {
       const others = [...new Set(node.inputs)].filter((t) => t !== x);
       const leaves = new Set(others.flatMap((t) => [...this.#cost(t).leaves]));
       const ops = others.reduce((n, t) => n + this.#cost(t).ops, 0);
-      if (leaves.size > room || ops > MAX_OPS / 2) continue;
+      if (leaves.size > room || ops > MAX_OPS / 2 || this.#readsTooMuch(leaves, y)) continue;
       this.#stored.delete(x);
       this.#open.delete(x);
       this.#ends.delete(x);
@@ -257,6 +257,12 @@ class Fuser {
       return true;
     }
     return false;
+  }
+
+  /** Whether windows of `y`, or all of it, would have to bind whole tensors that are too large for that. */
+  #readsTooMuch(leaves: ReadonlySet<Tensor>, y: Tensor): boolean {
+    const { maxBindingBytes } = this.limits;
+    return [...leaves].some((t) => t.bytes > maxBindingBytes && t.size >= y.size && y.bytes > maxBindingBytes);
   }
 
   /** The chain's loop once `y` is in it; undefined where no shape serves all. */

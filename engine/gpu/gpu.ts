@@ -18,6 +18,8 @@ export interface GpuOptions {
    * tensors.
    */
   maxBindingBytes?: number;
+  /** Largest buffer the engine makes, below the device's own limit. */
+  maxBufferBytes?: number;
   /** What to believe of the device instead of what its adapter says. */
   traits?: Partial<Traits>;
   /** Values of kernels' tunables that `Program.tune` found on this adapter; shipped values stand where it has none. */
@@ -40,6 +42,7 @@ export class Gpu {
   readonly traits: Traits;
   readonly counters: GpuCounters = { buffers: 0, bytes: 0, peakBytes: 0, pipelines: 0, bindGroups: 0, submits: 0 };
   readonly maxBindingBytes: number;
+  readonly maxBufferBytes: number;
   readonly adapterName: string;
   readonly #tuned: Tuned;
   #failure: EngineError | undefined;
@@ -65,6 +68,7 @@ export class Gpu {
       : "unknown";
     this.#tuned = options.tuned ?? {};
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
+    this.maxBufferBytes = Math.min(options.maxBufferBytes ?? Infinity, device.limits.maxBufferSize);
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {
       if (!this.#disposed)
@@ -107,6 +111,9 @@ export class Gpu {
   get maxStorageBuffers(): number {
     return this.device.limits.maxStorageBuffersPerShaderStage;
   }
+  get maxWorkgroups(): number {
+    return this.device.limits.maxComputeWorkgroupsPerDimension;
+  }
   get timestamps(): boolean {
     return this.device.features.has("timestamp-query");
   }
@@ -133,10 +140,10 @@ export class Gpu {
 
   createBuffer(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    if (size > this.device.limits.maxBufferSize) {
+    if (size > this.maxBufferBytes) {
       throw new LimitExceededError(
         `${label} needs ${size} bytes, this device's buffers hold at most ` +
-          `${this.device.limits.maxBufferSize}; make the batch or the image smaller`,
+          `${this.maxBufferBytes}; make the batch or the image smaller`,
       );
     }
     const buffer = this.device.createBuffer({ size, usage, label });

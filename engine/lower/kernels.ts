@@ -1,11 +1,12 @@
 // What the ops that have kernels of their own dispatch. It is known before anything is fused, for it decides what can
 // be fused: how much an epilogue may bind, and where a result may be written.
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
-import type { DType } from "../dtype.ts";
-import type { Attrs, KernelOp, MemoryHandle, OpInputs, View } from "../op.ts";
+import { type BindingRoom, type Run, rangesWithin, runOf } from "../../kernels/windows.ts";
+import { type DType, bytesPerElement } from "../dtype.ts";
+import type { Attrs, KernelOp, Lowering, MemoryHandle, OpInputs, View } from "../op.ts";
 import type { Node } from "../tensor.ts";
 import type { Graph } from "../fuse/simplify.ts";
-import type { BindingLimits, KernelSeams } from "../fuse/stage.ts";
+import { type BindingLimits, type KernelSeams, OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import { wholeLoop } from "../wgsl/dispatch.ts";
 import { vectorizes } from "../wgsl/indexer.ts";
 
@@ -25,6 +26,8 @@ export interface OpMemory extends MemoryHandle {
   readonly role: "input" | "output" | "scratch";
   readonly index: number;
   readonly dtype?: DType;
+  /** Where a run of it starts, in bytes. */
+  readonly offset: number;
 }
 
 /** The dispatches of every op of the graph that has kernels. */
@@ -74,7 +77,16 @@ export class OpKernels implements KernelSeams {
     const bound = (role: "input" | "output", index: number): OpMemory => {
       const t = (role === "input" ? node.inputs : node.outputs)[index];
       if (!t) throw new Error(`internal: ${op.name} has no ${role} ${index}`);
-      return { role, index, bytes: t.bytes, dtype: t.dtype };
+      return { role, index, bytes: t.bytes, dtype: t.dtype, offset: 0 };
+    };
+    const dispatch: Lowering["dispatch"] = (kernel, params, buffers, consts) => {
+      dispatches.push({
+        kernel,
+        params,
+        // An op has no other handles than those that it was given here.
+        buffers: buffers as Readonly<Record<string, OpMemory>>,
+        consts: { ...this.#constsOf(kernel, params), ...consts },
+      });
     };
     op.lower(
       {
@@ -83,25 +95,37 @@ export class OpKernels implements KernelSeams {
         outputs: node.outputs,
         input: (i) => bound("input", i),
         output: (i) => bound("output", i),
-        scratch: (bytes, dtype): OpMemory => ({ role: "scratch", index: scratches++, bytes, dtype }),
+        scratch: (bytes, dtype): OpMemory => ({ role: "scratch", index: scratches++, bytes, dtype, offset: 0 }),
+        room: (dtype) => this.#roomOf(dtype),
+        part: (memory, run) => partOf(memory as OpMemory, run),
         select: (kernels, params) => {
           const kernel = kernels.find((k) => !k.fits || k.fits(params, this.traits));
           if (!kernel) throw new Error(`internal: no kernel of ${op.name} fits ${JSON.stringify(params)}`);
           return kernel;
         },
-        dispatch: (kernel, params, buffers, consts) => {
-          dispatches.push({
-            kernel,
-            params,
-            // An op has no other handles than those it was given above.
-            buffers: buffers as Readonly<Record<string, OpMemory>>,
-            consts: { ...this.#constsOf(kernel, params), ...consts },
-          });
+        dispatch,
+        dispatchItems: (kernel, params, items, whole = {}) => {
+          const { n } = params;
+          const entries = Object.entries(items) as [string, OpMemory][];
+          const room = { most: this.limits.maxBindingBytes, align: OFFSET_ALIGNMENT };
+          const each = entries.map(([, { bytes }]) => bytes / Math.max(1, n));
+          for (const range of rangesWithin(n, each, room) ?? [{ from: 0, to: n }]) {
+            const parts = entries.map(([name, memory], i) => {
+              const { first, count } = runOf(range, each[i]!);
+              return [name, { ...memory, offset: memory.offset + first, bytes: count }] as const;
+            });
+            dispatch(kernel, { ...params, n: range.to - range.from }, { ...Object.fromEntries(parts), ...whole });
+          }
         },
       },
       node.attrs,
     );
     return dispatches;
+  }
+
+  #roomOf(dtype: DType): BindingRoom {
+    const each = bytesPerElement(dtype);
+    return { most: Math.floor(this.limits.maxBindingBytes / each), align: OFFSET_ALIGNMENT / each };
   }
 
   /** Tunables as they are shipped, what follows from the problem, and tunables as this adapter has them. */
@@ -110,6 +134,12 @@ export class OpKernels implements KernelSeams {
     for (const [name, [first]] of Object.entries(kernel.tunables ?? {})) if (first !== undefined) shipped[name] = first;
     return { ...shipped, ...kernel.consts?.(params, this.traits), ...this.limits.tuned?.(kernel, params) };
   }
+}
+
+/** A run of a memory's elements. */
+function partOf(memory: OpMemory, { first, count }: Run): OpMemory {
+  const each = bytesPerElement(memory.dtype ?? "f32");
+  return { ...memory, offset: memory.offset + first * each, bytes: count * each };
 }
 
 const writesFirstOutput = ({ kernel, buffers }: OpDispatch): boolean =>

@@ -1,17 +1,19 @@
 // How the loops of a reduction are cut: over outer axes (columns: neighbouring threads read neighbouring columns) or
 // inner axes (rows); into chunks where they are long; by workgroups where these hold whole columns.
 import type { Traits } from "../../kernels/kernel.ts";
+import { type Range, type Run, alignedStep, rangesOf } from "../../kernels/windows.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type StoredTensors, identityAccess } from "../fuse/access.ts";
-import type { Chain } from "../fuse/stage.ts";
+import { type Chain, OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type DispatchParts, type TypeAliases, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { type Ahead, emitFunction } from "../wgsl/emit.ts";
 import { Expression } from "../wgsl/expression.ts";
 import { type LoopVariable, innerSize, vectorizes } from "../wgsl/indexer.ts";
 import type { Memory } from "../fuse/memory.ts";
+import { type Box, bindRuns, boxOf } from "./runs.ts";
 
 export interface ReduceStage {
   readonly node: Node;
@@ -20,6 +22,7 @@ export interface ReduceStage {
   readonly tail: Expression | undefined;
   readonly traits: Traits;
   readonly stored: StoredTensors;
+  readonly maxBindingBytes: number;
   memoryOf(t: Tensor): Memory;
   newScratch(bytes: number): Memory;
 }
@@ -34,7 +37,7 @@ export interface Axes {
   readonly count: number;
   /** Whether the innermost dimension is kept: the reduced elements are columns. */
   readonly columns: boolean;
-  readonly loop: readonly LoopVariable[];
+  readonly loop: readonly [o: LoopVariable, r: LoopVariable];
 }
 
 export function axesOf(node: Node): Axes {
@@ -76,23 +79,33 @@ export interface Walk {
   readonly parts: Omit<DispatchParts, "kernel" | "buffers" | "params" | "aliases"> & { readonly aliases: TypeAliases };
   /** The hook that gives an element of the i-th input. */
   hook(name: string, i: number, ahead?: Ahead): string;
+  /** Whether what it reads of each tensor fits one binding. */
+  readonly fits: boolean;
 }
 
-/** Undefined where the reduction has no output. */
-export function walkOf(stage: ReduceStage): Walk | undefined {
-  const { node } = stage;
+/**
+ * The walk over all elements, or over those of a range of chunks. Undefined where the reduction has no output.
+ */
+export function walkOf(stage: ReduceStage, chunks?: Range): Walk | undefined {
+  const { node, maxBindingBytes } = stage;
   const axes = axesOf(node);
   if (axes.outs === 0) return undefined;
   const access = identityAccess(axes.domain);
   const expressions = node.inputs.map((t) => new Expression(t, t.shape, access, stage.stored));
-  const shape = cutLoops(stage, axes, expressions);
-  const context = new HookContext(shape.width);
+  const whole = cutLoops(stage, axes, expressions);
+  const shape = chunks ? within(whole, chunks) : whole;
+  // Elements, or fours of a row.
+  const first = chunks ? chunks.from * whole.chunk * (whole.columns ? 1 : whole.width) : 0;
+  const runs = bindRuns(expressions, boxOfReduced(axes, { first, count: shape.count }), maxBindingBytes);
+  const context = new HookContext(shape.width, runs);
+  const loop = first === 0 ? axes.loop : loopsFrom(axes.loop, first / (whole.columns ? 1 : whole.width), context);
   const x = firstInput(node);
   return {
     shape,
     context,
+    fits: [...runs.values()].every((run) => run.bytes <= maxBindingBytes),
     hook: (name, i, ahead) =>
-      emitFunction(`fn ${name}(o : u32, r : u32) -> F`, expressions[i]!, context, axes.loop, shape.columns ? 0 : 1, {
+      emitFunction(`fn ${name}(o : u32, r : u32) -> F`, expressions[i]!, context, loop, shape.columns ? 0 : 1, {
         ahead,
       }),
     parts: {
@@ -105,6 +118,59 @@ export function walkOf(stage: ReduceStage): Walk | undefined {
       },
     },
   };
+}
+
+export interface WalkOfChunks {
+  readonly walk: Walk;
+  readonly chunks: Range;
+}
+
+/** The shape of a walk over a range of the chunks of another. */
+function within(whole: LoopShape, { from, to }: Range): LoopShape {
+  const each = whole.chunk * (whole.columns ? 1 : whole.width);
+  return { ...whole, splits: to - from, count: Math.min(whole.count, to * each) - from * each };
+}
+
+/** The loops of a reduction, the reduced one from its element (or four) `first` on. */
+const loopsFrom = ([o, r]: Axes["loop"], first: number, context: HookContext): Axes["loop"] => [
+  o,
+  { name: `(r + ${context.number(first)})`, dims: r.dims },
+];
+
+/** The box of a reduction's domain that a run of the reduced elements lies in. */
+function boxOfReduced({ domain, reduced }: Axes, run: Run): Box {
+  const inner = boxOf(
+    reduced.map((d) => domain[d]!),
+    run,
+  );
+  const of = (d: number, values: readonly number[], otherwise: number): number => {
+    const at = reduced.indexOf(d);
+    return at < 0 ? otherwise : values[at]!;
+  };
+  return {
+    start: domain.map((_, d) => of(d, inner.start, 0)),
+    sizes: domain.map((n, d) => of(d, inner.sizes, n)),
+  };
+}
+
+/**
+ * The walks that a reduction takes: one, or where that would bind too much one for each of the fewest ranges of its
+ * chunks whose results, of `outs` floats a chunk, can be written apart. The one where there is no such cut.
+ */
+export function walksOf(stage: ReduceStage): readonly WalkOfChunks[] {
+  const walk = walkOf(stage);
+  if (!walk) return [];
+  const { splits, outs, columns } = walk.shape;
+  const whole = { walk, chunks: { from: 0, to: splits } };
+  // Moments of rows are joined by counts that belong to all of a row.
+  const joins = columns || (outs === 1 && (stage.node.op as ReduceOp).combine !== "moments");
+  if (walk.fits || !joins) return [whole];
+  const step = alignedStep(outs, { most: Infinity, align: OFFSET_ALIGNMENT / 4 });
+  for (let size = Math.floor(splits / 2 / step) * step; size > 0; size = Math.floor(size / 2 / step) * step) {
+    const cut = rangesOf(splits, size).map((chunks) => ({ walk: walkOf(stage, chunks)!, chunks }));
+    if (cut.every((w) => w.walk.fits)) return cut;
+  }
+  return [whole];
 }
 
 /** Threads that a reduction is cut for, and the most elements that one pass sums whatever its threads. */

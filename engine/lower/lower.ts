@@ -1,11 +1,13 @@
 // From stages to dispatches.
 import type { Traits } from "../../kernels/kernel.ts";
+import type { Run } from "../../kernels/windows.ts";
+import { bytesPerElement } from "../dtype.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type StoredTensors, isContiguous, reshapeAccess } from "../fuse/access.ts";
 import { type Chain, type Fusion, type Stage, endOf, rawOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
-import { type Dispatch, makeDispatch, storageAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { type Dispatch, makeDispatch, storageAliases } from "../wgsl/dispatch.ts";
 import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
 import { Expression } from "../wgsl/expression.ts";
 import { type Memory, memoryOf, wholeOf } from "../fuse/memory.ts";
@@ -14,6 +16,7 @@ import type { ReduceStage } from "./loops.ts";
 import { lowerMap } from "./map.ts";
 import { lowerNorm } from "./norm.ts";
 import { lowerParts, lowerReduce } from "./reduce.ts";
+import { bindRuns, boxOf, loopFrom } from "./runs.ts";
 import { type Parts, mergeParts, newParts } from "./statistics.ts";
 import { tallied, tallyHook } from "./tally.ts";
 
@@ -106,6 +109,7 @@ export class Lowerer {
       tail: this.#tail(chain),
       traits: this.traits,
       stored: this.#stored(),
+      maxBindingBytes: this.limits.maxBindingBytes,
       memoryOf: this.#memoryOf,
       newScratch: this.#newScratch,
     };
@@ -127,6 +131,7 @@ export class Lowerer {
       traits: this.traits,
       stored: this.#stored(result),
       maxStorageBuffers,
+      maxBindingBytes,
       memoryOf: this.#memoryOf,
       parts,
       cut: () => lowerParts(this.#reduceStage(statistics)),
@@ -136,7 +141,8 @@ export class Lowerer {
   /** A kernel's dispatches where they tally the moments that `statistics` takes of what they write; else undefined. */
   tally(stage: NodeStage, statistics: Node): TalliedStage | undefined {
     const pixels = this.kernels.writersOf(stage.node).at(-1)?.kernel.tally;
-    const tiles = pixels ? tallied(statistics, pixels) : undefined;
+    // Windows have tiles of their own.
+    const tiles = pixels && this.kernels.writersOf(stage.node).length === 1 ? tallied(statistics, pixels) : undefined;
     if (!pixels || !tiles) return undefined;
     const outs = tiles.images * tiles.channels;
     const parts = newParts(outs, tiles.splits, pixels, this.#newScratch);
@@ -165,21 +171,36 @@ export class Lowerer {
     const end = endOf(chain);
     const residence = this.fusion.residences.get(end);
     const strided = residence && !isContiguous(residence.view, end.shape) ? residence : undefined;
-    const memory = this.#memoryOfOp(node, strided ? wholeOf(strided.into) : this.#memoryOf(end));
+    const memory = this.#memoryOfOp(node, strided ? wholeOf(strided.into) : this.#memoryOf(end), strided !== undefined);
     const operands = node.inputs.slice(0, 2).map((t) => show(t.shape));
     const label = `${node.op.name} ${operands.join(" ")} → ${show(rawOf(chain).shape)}`;
-    const tail = this.#tail(chain);
+    const runWritten = (d: OpDispatch): Run => {
+      const { offset, bytes } = Object.values(d.buffers).find((m) => m.role === "output" && m.index === 0) ?? {
+        offset: 0,
+        bytes: 0,
+      };
+      const each = bytesPerElement(rawOf(chain).dtype);
+      return { first: offset / each, count: bytes / each };
+    };
     const emit = (d: OpDispatch): Dispatch => {
-      const context = new HookContext(d.kernel.width);
       const hooks: Record<string, string> = {};
       const writes = writers.includes(d);
-      if (tail && writes) {
+      const run = runWritten(d);
+      const tail = writes ? this.#tail(chain) : undefined;
+      const { maxBindingBytes } = this.limits;
+      const context = new HookContext(
+        d.kernel.width,
+        tail && bindRuns([tail], boxOf(chain.domain, run), maxBindingBytes),
+      );
+      if (tail) {
         const signature = "fn epilogue(v : F, i : u32) -> F";
-        hooks.epilogue = emitFunction(signature, tail, context, wholeLoop(chain.domain), 0, { raw: "v" });
+        const loop = loopFrom(chain.domain, run.first, context);
+        hooks.epilogue = emitFunction(signature, tail, context, loop, 0, { raw: "v" });
       }
       if (strided && writes) {
         const signature = "fn place(i : u32) -> u32";
-        hooks.place = emitIndexFunction(signature, end.shape, strided.view, context, wholeLoop(end.shape), 0);
+        const loop = loopFrom(end.shape, run.first, context);
+        hooks.place = emitIndexFunction(signature, end.shape, strided.view, context, loop, 0);
       }
       const tallies = d === writers.at(-1) && tally !== undefined;
       if (tallies) hooks.tally = tally(context);
@@ -198,17 +219,24 @@ export class Lowerer {
     return this.kernels.dispatchesOf(node).map(emit);
   }
 
-  /** The memory that an op's dispatches bind; `target` is that of its first output. */
-  #memoryOfOp({ inputs, outputs }: Node, target: Memory): (handle: OpMemory) => Memory {
+  /**
+   * The memory that an op's dispatches bind; `target` is that of its first output, which is `placed` where it stands at
+   * a view of a larger one.
+   */
+  #memoryOfOp({ inputs, outputs }: Node, target: Memory, placed: boolean): (handle: OpMemory) => Memory {
     const scratches = new Map<number, Memory>();
-    return ({ role, index, bytes }) => {
+    const wholeOfHandle = ({ role, index, bytes }: OpMemory): Memory => {
       if (role === "input") return this.#memoryOf(inputs[index]!);
       if (role === "output") return index === 0 ? target : this.#memoryOf(outputs[index]!);
-      const known = scratches.get(index);
-      if (known) return known;
-      const made = this.#newScratch(bytes);
-      scratches.set(index, made);
-      return made;
+      const known = scratches.get(index) ?? this.#newScratch(bytes);
+      scratches.set(index, known);
+      return known;
+    };
+    return (handle) => {
+      const whole = wholeOfHandle(handle);
+      // A result that stands among others is bound with them.
+      const among = handle.role === "output" && handle.index === 0 && placed;
+      return among ? whole : { ...whole, offset: whole.offset + handle.offset, bytes: handle.bytes };
     };
   }
 }

@@ -4,16 +4,16 @@ import { map, mapTwice } from "../../kernels/map/map.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { LimitExceededError } from "../errors.ts";
 import type { View } from "../op.ts";
-import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
+import { show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Residence, type StoredTensors, accessFrom } from "../fuse/access.ts";
-import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, makeDispatch, storageType, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
 import { Expression } from "../wgsl/expression.ts";
 import { vectorizes } from "../wgsl/indexer.ts";
 import { type Memory, wholeOf } from "../fuse/memory.ts";
+import { type Box, runWithin } from "./runs.ts";
 
 export interface MapStage {
   readonly value: Tensor;
@@ -28,15 +28,9 @@ export interface MapStage {
   readonly maxBindingBytes: number;
 }
 
-/** A box within the value's shape. */
-interface Window {
-  readonly start: readonly number[];
-  readonly sizes: Shape;
-}
-
 export function lowerMap(stage: MapStage): Dispatch[] {
   const { shape, bytes } = stage.value;
-  const whole: Window = { start: shape.map(() => 0), sizes: shape };
+  const whole: Box = { start: shape.map(() => 0), sizes: shape };
   if (bytes <= stage.maxBindingBytes) return lowerWindow(stage, whole);
   return writtenOnce(stage).flatMap((once) => lowerWindow(once, whole));
 }
@@ -46,7 +40,7 @@ function writtenOnce({ duplicate, ...stage }: MapStage): MapStage[] {
   return duplicate ? [stage, { ...stage, into: duplicate.into, view: duplicate.view }] : [stage];
 }
 
-function lowerWindow(stage: MapStage, window: Window): Dispatch[] {
+function lowerWindow(stage: MapStage, window: Box): Dispatch[] {
   const { value, into, duplicate, maxBindingBytes } = stage;
   const { start, sizes } = window;
   const e = new Expression(value, sizes, accessFrom(start), stage.stored);
@@ -79,7 +73,7 @@ interface Bound {
   readonly runs: ReadonlyMap<Tensor, Memory>;
 }
 
-function mapWindow(stage: MapStage, { start, sizes }: Window, e: Expression, { y, placed, runs }: Bound): Dispatch {
+function mapWindow(stage: MapStage, { start, sizes }: Box, e: Expression, { y, placed, runs }: Bound): Dispatch {
   const { value, duplicate } = stage;
   const whole = sizeOf(sizes) === value.size;
   const inOrder = !stage.view && whole;
@@ -111,32 +105,11 @@ function mapWindow(stage: MapStage, { start, sizes }: Window, e: Expression, { y
   });
 }
 
-/** A tensor as a whole, or the run of it that holds what these views reach; undefined where that is too long. */
-function runWithin(t: Tensor, views: readonly View[], domain: Shape, limit: number): Memory | undefined {
-  if (t.bytes <= limit) return wholeOf(t);
-  const run = runOf(t, views, domain);
-  return run.bytes <= limit ? run : undefined;
-}
-
-/** The aligned run of a tensor's memory that holds all elements these views reach over a domain. */
-function runOf(t: Tensor, views: readonly View[], domain: Shape): Memory {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const { offset, strides } of views) {
-    const ends = strides.map((s, d) => s * (domain[d]! - 1));
-    low = Math.min(low, offset + ends.reduce((o, e) => o + Math.min(0, e), 0));
-    high = Math.max(high, offset + ends.reduce((o, e) => o + Math.max(0, e), 0));
-  }
-  const size = bytesPerElement(t.dtype);
-  const offset = Math.floor((low * size) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT;
-  return { content: t, offset, bytes: Math.min(t.bytes, Math.ceil(((high + 1) * size) / 16) * 16) - offset };
-}
-
 /** Where that is possible, windows are cut after so many elements: vectors and bindings stay aligned. */
 const CUT = 64;
 
 /** The two halves of a window along its first dimension longer than 1. */
-function halves({ start, sizes }: Window, value: Tensor, limit: number): Window[] {
+function halves({ start, sizes }: Box, value: Tensor, limit: number): Box[] {
   const along = sizes.findIndex((n) => n > 1);
   const size = sizes[along];
   if (size === undefined)

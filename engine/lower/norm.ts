@@ -15,6 +15,7 @@ import { Expression, type NamedValues } from "../wgsl/expression.ts";
 import { vectorizes } from "../wgsl/indexer.ts";
 import { type Memory, isScratch, wholeOf } from "../fuse/memory.ts";
 import { type Axes, type Group, WORKGROUPS, axesOf, firstInput, groupOf, neighboursOf } from "./loops.ts";
+import { bindRuns } from "./runs.ts";
 import { type Parts, beforeHook, elementHooks, statisticsIn } from "./statistics.ts";
 
 export interface NormStage {
@@ -29,6 +30,7 @@ export interface NormStage {
   /** What is read, but for `result`. */
   readonly stored: StoredTensors;
   readonly maxStorageBuffers: number;
+  readonly maxBindingBytes: number;
   memoryOf(t: Tensor): Memory;
   /** Statistics of parts of the columns that are there already. */
   readonly parts: Parts | undefined;
@@ -41,6 +43,7 @@ export function lowerNorm(stage: NormStage): Dispatch[] | undefined {
   const axes = axesOf(stage.node);
   if (!axes.columns || axes.count < 2) return undefined;
   const norm = expressionsOf(stage, axes);
+  if ([...norm.runs.values()].some((run) => run.bytes > stage.maxBindingBytes)) return undefined;
   const group = stage.parts ? undefined : groupOf(stage.traits, axes.outs / norm.width, axes.count);
   if (group) {
     const whole = wholeColumns(stage, norm, group);
@@ -60,9 +63,11 @@ interface Norm {
   /** Where the result stands in what it is written to. */
   readonly target: View;
   readonly width: 1 | 4;
+  /** What is bound of tensors that are too large to be bound whole. */
+  readonly runs: ReadonlyMap<Tensor, Memory>;
 }
 
-function expressionsOf({ node, result, residence, duplicate, stored }: NormStage, axes: Axes): Norm {
+function expressionsOf({ node, result, residence, duplicate, stored, maxBindingBytes }: NormStage, axes: Axes): Norm {
   const { domain, kept, loop } = axes;
   const access = identityAccess(domain);
   const own = stridesOf(node.outputs[0].shape);
@@ -75,7 +80,9 @@ function expressionsOf({ node, result, residence, duplicate, stored }: NormStage
   const after = new Expression(result, domain, access, stored, [], statistics);
   const target = residence?.view ?? { offset: 0, strides: stridesOf(domain) };
   const views = [...reads.flatMap((e) => e.views), ...after.views, target, ...(duplicate ? [duplicate.view] : [])];
-  return { axes, reads, after, target, width: vectorizes(domain, loop, 0, views) ? 4 : 1 };
+  const width = vectorizes(domain, loop, 0, views) ? 4 : 1;
+  const whole = { start: domain.map(() => 0), sizes: domain };
+  return { axes, reads, after, target, width, runs: bindRuns([...reads, after], whole, maxBindingBytes) };
 }
 
 const isMoments = ({ node }: NormStage): boolean => (node.op as ReduceOp).combine === "moments";
@@ -83,7 +90,7 @@ const isMoments = ({ node }: NormStage): boolean => (node.op as ReduceOp).combin
 /** Both walks in one dispatch, by a workgroup that holds whole columns. */
 function wholeColumns(stage: NormStage, norm: Norm, { threads, wide }: Group): Dispatch | undefined {
   const { reads, axes, width } = norm;
-  const context = new HookContext(width);
+  const context = new HookContext(width, norm.runs);
   const ahead: Ahead = { moving: 1, lines: [] };
   const elements = elementHooks(
     stage.node,
@@ -112,7 +119,7 @@ function joinedParts(stage: NormStage, norm: Norm, parts: Parts): Dispatch | und
   const { axes, width } = norm;
   const { outs, count } = axes;
   const { memory: part, splits, chunk, plane } = parts;
-  const written = writtenBehind(stage, norm, new HookContext(width), {}, 4);
+  const written = writtenBehind(stage, norm, new HookContext(width, norm.runs), {}, 4);
   if (!written) return undefined;
   const { flops, bytesRead, bytesStored, ...own } = written;
   const { threads, wide, tiles } = neighboursOf(stage.traits, outs / width, width);

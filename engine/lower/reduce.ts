@@ -6,7 +6,7 @@ import { endOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, makeDispatch, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { emitFunction } from "../wgsl/emit.ts";
-import { type ReduceStage, type Walk, groupOf, walkOf, walkParams } from "./loops.ts";
+import { type ReduceStage, type Walk, type WalkOfChunks, groupOf, walkOf, walkParams, walksOf } from "./loops.ts";
 import { type Parts, lowerStatistics, statisticsOfParts } from "./statistics.ts";
 
 type Combine = "sum" | "max" | "min" | "prod";
@@ -15,26 +15,51 @@ type Combine = "sum" | "max" | "min" | "prod";
 const COMBINE = { sum: 0, max: 1, min: 2, prod: 3 };
 
 export function lowerReduce(stage: ReduceStage): Dispatch[] {
-  const walk = walkOf(stage);
-  if (!walk) return [];
+  const walks = walksOf(stage);
+  const [first] = walks;
+  if (!first) return [];
   const { combine } = stage.node.op as ReduceOp;
-  return combine === "moments" || combine === "sums" ? lowerStatistics(stage, walk) : lowerSingle(stage, walk, combine);
+  if (combine === "moments" || combine === "sums") return lowerStatistics(stage, walks);
+  return walks.length > 1 ? lowerWindows(stage, walks, combine) : lowerSingle(stage, first.walk, combine);
 }
 
 /** Two statistics by parts of each column, for a dispatch that joins them; undefined where columns are not cut. */
 export function lowerParts(stage: ReduceStage): { dispatch: Dispatch; parts: Parts } | undefined {
   const walk = walkOf(stage);
-  return walk?.shape.columns && walk.shape.splits > 1 ? statisticsOfParts(stage, walk) : undefined;
+  return walk?.fits && walk.shape.columns && walk.shape.splits > 1 ? statisticsOfParts(stage, walk) : undefined;
 }
+
+/** One result an output, of chunks that several dispatches make. */
+function lowerWindows(stage: ReduceStage, walks: readonly WalkOfChunks[], combine: Combine): Dispatch[] {
+  const whole = walkOf(stage)!;
+  const { outs, splits, columns } = whole.shape;
+  const part = stage.newScratch(outs * splits * 4);
+  const dispatches = walks.map(({ walk, chunks: { from, to } }) =>
+    makeDispatch({
+      ...walk.parts,
+      kernel: columns ? reduceColumns : reduceRows,
+      params: walkParams(walk.shape),
+      hooks: valueHooks(walk, combine),
+      consts: { COMBINE: COMBINE[combine] },
+      buffers: { y: { ...part, offset: 4 * outs * from, bytes: 4 * outs * (to - from) } },
+    }),
+  );
+  return [...dispatches, joinChunks(stage, whole, part, combine)];
+}
+
+/** The hooks that give an element, and join the lanes of a row. */
+const valueHooks = ({ shape, hook }: Walk, combine: Combine): Record<string, string> => ({
+  value: hook("value", 0),
+  ...(!shape.columns && shape.width === 4 && { lanes: lanesHook(combine) }),
+});
 
 /** One result an output: in one pass where nothing is cut or a workgroup takes whole outputs, else in two. */
 function lowerSingle(stage: ReduceStage, walk: Walk, combine: Combine): Dispatch[] {
   const { traits, chain, memoryOf } = stage;
-  const { shape, context, parts, hook } = walk;
+  const { shape, context, parts } = walk;
   const consts = { COMBINE: COMBINE[combine] };
   const kernel = shape.columns ? reduceColumns : reduceRows;
-  const hooks: Record<string, string> = { value: hook("value", 0) };
-  if (!shape.columns && shape.width === 4) hooks.lanes = lanesHook(combine);
+  const hooks = valueHooks(walk, combine);
   const y = memoryOf(endOf(chain));
   if (shape.splits === 1) {
     return [

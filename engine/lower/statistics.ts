@@ -15,7 +15,15 @@ import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, type DispatchParts, makeDispatch, typeAliases } from "../wgsl/dispatch.ts";
 import { type Ahead, functionText } from "../wgsl/emit.ts";
 import type { Memory } from "../fuse/memory.ts";
-import { type ReduceStage, WORKGROUPS, type Walk, neighboursOf, walkParams } from "./loops.ts";
+import {
+  type ReduceStage,
+  WORKGROUPS,
+  type Walk,
+  type WalkOfChunks,
+  neighboursOf,
+  walkOf,
+  walkParams,
+} from "./loops.ts";
 
 /**
  * Statistics of parts of columns in one buffer of floats: the first ones, part s of column o at s·outs + o, and
@@ -102,11 +110,30 @@ const planesOf = ({ memory, plane }: Parts): [first: Memory, second: Memory] => 
   { ...memory, offset: 4 * plane, bytes: 4 * plane },
 ];
 
-export function lowerStatistics(stage: ReduceStage, walk: Walk): Dispatch[] {
+export function lowerStatistics(stage: ReduceStage, walks: readonly WalkOfChunks[]): Dispatch[] {
+  const [{ walk }] = walks as [WalkOfChunks];
   const { shape, parts: walked } = walk;
+  if (walks.length > 1) return statisticsByWindows(stage, walks);
   if (shape.splits === 1) return [walkStatistics(stage.node, walk, ...statisticsIn(stage.node, stage.memoryOf))];
   const { dispatch, parts } = statisticsOfParts(stage, walk);
   return [dispatch, mergeParts(stage, parts, { ...shape, label: walked.label })];
+}
+
+/** Statistics of chunks that several dispatches make. */
+function statisticsByWindows(stage: ReduceStage, walks: readonly WalkOfChunks[]): Dispatch[] {
+  const { node, newScratch } = stage;
+  const { shape, parts: walked } = walkOf(stage)!;
+  const { outs, splits, chunk } = shape;
+  const parts = newParts(outs, splits, chunk, newScratch);
+  const dispatches = walks.map(({ walk, chunks: { from, to } }) => {
+    const [first, second] = planesOf(parts).map((plane) => ({
+      ...plane,
+      offset: plane.offset + 4 * outs * from,
+      bytes: 4 * outs * (to - from),
+    })) as [Memory, Memory];
+    return walkStatistics(node, walk, first, second);
+  });
+  return [...dispatches, mergeParts(stage, parts, { ...shape, label: walked.label })];
 }
 
 /** What is reduced, as a dispatch that joins its parts needs to know it. */

@@ -20,10 +20,11 @@ const adamOp = (amsgrad: boolean): KernelOp<AdamAttrs> => ({
   infer: (inputs) => inputs.slice(3).map(({ shape, dtype }) => ({ shape, dtype })),
   lower: (l, { beta1, beta2, eps, decay }) => {
     const state = { p: l.output(0), m: l.output(1), v: l.output(2), ...(amsgrad ? { w: l.output(3) } : {}) };
-    l.dispatch(
+    l.dispatchItems(
       amsgrad ? adamAmsgrad : adam,
       { n: sizeOf(l.outputs[0]!.shape) / 4, beta1, beta2, eps, decay },
-      { g: l.input(0), lr: l.input(1), control: l.input(2), ...state },
+      { g: l.input(0), ...state },
+      { lr: l.input(1), control: l.input(2) },
     );
   },
 });

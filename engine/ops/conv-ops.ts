@@ -4,10 +4,11 @@ import { conv2dKernels } from "../../kernels/conv2d/conv2d.ts";
 import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels/conv2d/conv2d-input-grad.ts";
 import { type ConvProblem, mirrors, turned } from "../../kernels/conv2d/conv2d-problem.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d/conv2d-weight-grad.ts";
+import { convWindows, inputGradWindows } from "../../kernels/conv2d/conv2d-windows.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
 import { ceilDiv, splitDepth } from "../../kernels/launch.ts";
-import { matmulKernels } from "../../kernels/matmul/matmul.ts";
 import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
+import { type Run, alignedStep, rangesOf, runOf } from "../../kernels/windows.ts";
 import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd/winograd.ts";
 import { alike } from "../autocast.ts";
 import { ShapeError } from "../errors.ts";
@@ -26,6 +27,7 @@ import {
   outputSize,
   sizesOf,
 } from "./conv-shapes.ts";
+import { matrixProduct } from "./matmul.ts";
 import { mirroredCopy, unmirror } from "./pad.ts";
 import { winograd, winogradWeightGrad } from "./winograd.ts";
 
@@ -93,24 +95,27 @@ function selectMirroring(
   return { kernel: l.select(kernels, padded), p: padded, x: mirroredCopy(l, l.input(0), l.inputs[0]!, grows(pad)) };
 }
 
+/** A window of a problem: the run of its output, and what else is bound. */
+interface Part {
+  readonly p: ConvProblem;
+  readonly out: Run;
+  buffers(out: MemoryHandle): Readonly<Record<string, MemoryHandle>>;
+}
+
 /**
- * Dispatches `kernel`, its sum of `depth` terms cut into chunks that a second dispatch joins where one does not fill
- * the device.
+ * Dispatches `kernel` for each window of the problem `whole`; its sum of `depth` terms is cut into chunks that a second
+ * dispatch joins where one does not fill the device.
  */
-function inChunks(
-  l: Lowering,
-  kernel: Kernel,
-  p: ConvProblem,
-  depth: number,
-  buffers: (out: MemoryHandle) => Readonly<Record<string, MemoryHandle>>,
-): void {
-  const { shape, dtype } = l.outputs[0]!;
-  const n = sizeOf(shape);
+function inChunks(l: Lowering, kernel: Kernel, whole: ConvProblem, depth: number, parts: readonly Part[]): void {
+  const { dtype } = l.outputs[0]!;
   const { chunk, chunks } =
-    dtype === "f32" ? splitDepth(kernel, p, depth, l.traits) : { chunk: ceilDiv(depth, 16), chunks: 1 };
-  const out = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * n);
-  l.dispatch(kernel, { ...p, chunk, chunks }, buffers(out));
-  if (chunks > 1) l.dispatch(sumPartials, { n, splits: chunks }, { x: out, y: l.output(0) });
+    dtype === "f32" ? splitDepth(kernel, whole, depth, l.traits) : { chunk: ceilDiv(depth, 16), chunks: 1 };
+  for (const { p, out, buffers } of parts) {
+    const y = l.part(l.output(0), out);
+    const sums = chunks === 1 ? y : l.scratch(4 * chunks * out.count);
+    l.dispatch(kernel, { ...p, chunk, chunks }, buffers(sums));
+    if (chunks > 1) l.dispatch(sumPartials, { n: out.count, splits: chunks }, { x: sums, y });
+  }
 }
 
 /** What a convolution takes: two of image, filter and output. */
@@ -139,12 +144,20 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
     conv2dWeightGrad(x, dy!, { ...a, filter: filterSize(w) }),
   ],
   lower(l, a) {
-    const [image, w, y] = specsOf(l);
+    const [image, filter, y] = specsOf(l);
     if (sizeOf(y.shape) === 0) return;
-    const whole = problemOf({ x: image, w, y }, image.dtype, a);
+    const whole = problemOf({ x: image, w: filter, y }, image.dtype, a);
     const { kernel, p, x } = selectMirroring(l, [winogradOutput, ...conv2dKernels], whole, a.pad);
-    if (kernel === winogradOutput) winograd(l, kernel, p, x, l.input(1));
-    else inChunks(l, kernel, p, p.r * p.s * p.c, (y) => ({ x, w: l.input(1), y }));
+    const w = l.input(1);
+    if (kernel === winogradOutput) return winograd(l, kernel, p, x, w);
+    const parts = convWindows(p, l.room(image.dtype)).map(
+      (window): Part => ({
+        p: window.p,
+        out: window.y,
+        buffers: (y) => ({ x: l.part(x, window.x), w, y }),
+      }),
+    );
+    inChunks(l, kernel, p, p.r * p.s * p.c, parts);
   },
 };
 
@@ -168,11 +181,23 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
     const [dy, w] = [l.input(0), l.input(1)];
     // A CPU is faster by the matrix product's kernels; on a GPU the implicit product is one.
     const product = l.traits.cpu ? productOf(p) : undefined;
-    if (product) return l.dispatch(l.select(matmulKernels, product), product, { a: dy, b: w, y: l.output(0) });
+    if (product) return matrixProduct(l, product, { a: dy, b: w }, y.dtype);
     const kernel = l.select([winogradInputGradOutput, ...conv2dInputGradKernels], p);
-    if (kernel === winogradInputGradOutput) winograd(l, kernel, turned(p), dy, w);
-    else if (turnsInputGrad(kernel)) l.dispatch(kernel, turned(p), { x: dy, w, y: l.output(0) });
-    else inChunks(l, kernel, p, ceilDiv(p.r, p.periodY) * ceilDiv(p.s, p.periodX) * p.k, (dx) => ({ dy, w, dx }));
+    if (kernel === winogradInputGradOutput) return winograd(l, kernel, turned(p), dy, w);
+    const room = l.room(y.dtype);
+    if (turnsInputGrad(kernel)) {
+      for (const window of convWindows(turned(p), room))
+        l.dispatch(kernel, window.p, { x: l.part(dy, window.x), w, y: l.part(l.output(0), window.y) });
+      return;
+    }
+    const parts = inputGradWindows(p, room).map(
+      (window): Part => ({
+        p: window.p,
+        out: window.x,
+        buffers: (dx) => ({ dy: l.part(dy, window.y), w, dx }),
+      }),
+    );
+    inChunks(l, kernel, p, ceilDiv(p.r, p.periodY) * ceilDiv(p.s, p.periodX) * p.k, parts);
   },
 };
 
@@ -188,20 +213,69 @@ export const conv2dWeightGradOp: KernelOp<ConvWeightGradAttrs> = {
   vjp: ([ddw], [x, dy]: Two, _, a) => [conv2dInputGrad(dy, ddw!, { ...a, size: imageSize(x) }), conv2dRaw(x, ddw!, a)],
   lower(l, a) {
     const [image, y, w] = specsOf(l);
-    const size = sizeOf(w.shape);
-    if (size === 0) return;
+    if (sizeOf(w.shape) === 0) return;
     const whole = problemOf({ x: image, w, y }, image.dtype, a);
     const { kernel, p, x } = selectMirroring(l, [winogradWeightGradOutput, ...conv2dWeightGradKernels], whole, a.pad);
     const dy = l.input(1);
     if (kernel === winogradWeightGradOutput) return winogradWeightGrad(l, p, x, dy);
     const turns = turnsWeightGrad(kernel);
-    const own = turns ? turned(p) : p;
-    const { chunk, chunks } = splitWeightGrad(kernel, own, l.traits);
-    const dw = chunks === 1 ? l.output(0) : l.scratch(4 * chunks * size);
-    l.dispatch(kernel, { ...own, chunk, chunks }, turns ? { x: dy, dy: x, dw } : { x, dy, dw });
-    if (chunks > 1) l.dispatch(sumPartials, { n: size, splits: chunks }, { x: dw, y: l.output(0) });
+    weightGradInChunks(l, kernel, turns ? turned(p) : p, turns ? { x: dy, dy: x } : { x, dy });
   },
 };
+
+/**
+ * Dispatches `kernel` for each window of the pixels that `p` sums over, each sum cut into chunks; one dispatch more
+ * joins them.
+ */
+function weightGradInChunks(
+  l: Lowering,
+  kernel: Kernel,
+  p: ConvProblem,
+  { x, dy }: Readonly<Record<"x" | "dy", MemoryHandle>>,
+): void {
+  const size = sizeOf(l.outputs[0].shape);
+  const windows = convWindows(p, l.room(l.inputs[0].dtype));
+  // The sums of a window follow those of the one before: a binding must be able to start there.
+  const sums = l.room("f32");
+  const step = windows.length === 1 ? 1 : alignedStep(size, sums);
+  const most = Math.max(1, Math.floor(sums.most / size / windows.length));
+  const cuts = windows.map((window) => {
+    const { chunk, chunks } = splitWeightGrad(kernel, window.p, l.traits);
+    const longer = ceilDiv(chunks, most);
+    return { chunk: longer * chunk, chunks: step * ceilDiv(ceilDiv(chunks, longer), step) };
+  });
+  const all = cuts.reduce((n, { chunks }) => n + chunks, 0);
+  const dw = all === 1 ? l.output(0) : l.scratch(4 * all * size);
+  let first = 0;
+  windows.forEach((window, i) => {
+    const { chunks } = cuts[i]!;
+    const own = l.part(dw, { first: first * size, count: chunks * size });
+    l.dispatch(kernel, { ...window.p, ...cuts[i] }, { x: l.part(x, window.x), dy: l.part(dy, window.y), dw: own });
+    first += chunks;
+  });
+  if (all > 1) joinParts(l, dw, all, size);
+}
+
+/** Dispatches the sum of `count` parts of `size` floats each → output 0: of groups first where a binding can't hold all. */
+function joinParts(l: Lowering, parts: MemoryHandle, count: number, size: number): void {
+  const room = l.room("f32");
+  const most = Math.floor(room.most / size);
+  if (count <= most || most < 2 || size % room.align !== 0) {
+    l.dispatch(sumPartials, { n: size, splits: count }, { x: parts, y: l.output(0) });
+    return;
+  }
+  const groups = rangesOf(count, most);
+  const joined = l.scratch(4 * groups.length * size);
+  groups.forEach((group, i) => {
+    const x = l.part(parts, runOf(group, size));
+    l.dispatch(
+      sumPartials,
+      { n: size, splits: group.to - group.from },
+      { x, y: l.part(joined, { first: i * size, count: size }) },
+    );
+  });
+  joinParts(l, joined, groups.length, size);
+}
 
 /** conv2d of tensors and attributes that were checked. */
 export const conv2dRaw = (

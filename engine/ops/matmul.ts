@@ -1,9 +1,15 @@
 // Matrix products. The op takes batches of matrices, each side as stored or with its last two dimensions exchanged,
 // so that gradients need no transposed copies.
-import { inUnitsOf, matmulKernels, matmulProblem } from "../../kernels/matmul/matmul.ts";
-import { isFloat } from "../dtype.ts";
+import {
+  type MatmulProblem,
+  inUnitsOf,
+  matmulKernels,
+  matmulProblem,
+  matmulWindows,
+} from "../../kernels/matmul/matmul.ts";
+import { type DType, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { KernelOp } from "../op.ts";
+import type { KernelOp, Lowering, MemoryHandle } from "../op.ts";
 import { type Shape, broadcastShapes, ofRank, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { alike, operands } from "../autocast.ts";
@@ -60,10 +66,23 @@ export const matmulOp: KernelOp<MatmulAttrs> = {
       oneB: batchB <= 1,
       half: a.dtype === "f16",
     });
-    const kernel = l.select(matmulKernels, p);
-    l.dispatch(kernel, inUnitsOf(kernel, p), { a: l.input(0), b: l.input(1), y: l.output(0) });
+    matrixProduct(l, p, { a: l.input(0), b: l.input(1) }, a.dtype);
   },
 };
+
+/** Dispatches output 0 = a·b, window by window where the matrices, of elements of `dtype`, are larger than a binding. */
+export function matrixProduct(
+  l: Lowering,
+  p: MatmulProblem,
+  { a, b }: Readonly<Record<"a" | "b", MemoryHandle>>,
+  dtype: DType,
+): void {
+  const kernel = l.select(matmulKernels, p);
+  for (const window of matmulWindows(p, l.room(dtype))) {
+    const buffers = { a: l.part(a, window.a), b: l.part(b, window.b), y: l.part(l.output(0), window.y) };
+    l.dispatch(kernel, inUnitsOf(kernel, window.p), buffers);
+  }
+}
 
 const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
   apply(matmulOp, alike(a, b), { transposeA, transposeB });

@@ -38,7 +38,7 @@ interface PadAttrs {
 function problemOf(shape: Shape, { h, w, y, x, mode, value }: PadAttrs): PadProblem {
   const [a, , , c] = ofRank(shape, 4);
   return {
-    a,
+    n: a,
     h,
     w,
     c,
@@ -55,8 +55,8 @@ const padOp: KernelOp<PadAttrs> = {
   kind: "kernel",
   name: "pad",
   infer: ([x]: readonly [Tensor], attrs) => {
-    const { a, p, q, c } = problemOf(x.shape, attrs);
-    return [{ shape: [a, p, q, c], dtype: x.dtype }];
+    const { n, p, q, c } = problemOf(x.shape, attrs);
+    return [{ shape: [n, p, q, c], dtype: x.dtype }];
   },
   vjp: ([dy], _, __, a) => [
     a.mode === "constant"
@@ -65,7 +65,7 @@ const padOp: KernelOp<PadAttrs> = {
   ],
   lower(l, attrs) {
     const p = problemOf(l.inputs[0]!.shape, attrs);
-    l.dispatch(l.select(padImage, p), p, { x: l.input(0), y: l.output(0) });
+    l.dispatchItems(l.select(padImage, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
@@ -73,13 +73,13 @@ const padGradOp: KernelOp<PadAttrs> = {
   kind: "kernel",
   name: "pad-grad",
   infer: ([dy]: readonly [Tensor], attrs) => {
-    const { a, h, w, c } = problemOf(dy.shape, attrs);
-    return [{ shape: [a, h, w, c], dtype: dy.dtype }];
+    const { n, h, w, c } = problemOf(dy.shape, attrs);
+    return [{ shape: [n, h, w, c], dtype: dy.dtype }];
   },
   vjp: ([du], _, __, a) => [apply(padOp, [du!], a)],
   lower(l, attrs) {
     const p = problemOf(l.inputs[0]!.shape, attrs);
-    l.dispatch(l.select(padImageGrad, p), p, { dy: l.input(0), dx: l.output(0) });
+    l.dispatchItems(l.select(padImageGrad, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 
@@ -98,8 +98,8 @@ const mirrored = ([h, w]: readonly [h: number, w: number], [top, left, bottom, r
 export function mirroredCopy(l: Lowering, from: MemoryHandle, { shape, dtype }: Spec, around: Around): MemoryHandle {
   const [, h, w] = ofRank(shape, 4);
   const p = problemOf(shape, mirrored([h, w], around));
-  const to = l.scratch(bytesPerElement(dtype) * p.a * p.p * p.q * p.c, dtype);
-  l.dispatch(l.select(padImage, p), p, { x: from, y: to });
+  const to = l.scratch(bytesPerElement(dtype) * p.n * p.p * p.q * p.c, dtype);
+  l.dispatchItems(l.select(padImage, p), p, { x: from, y: to });
   return to;
 }
 

@@ -151,7 +151,7 @@ const maxPoolOp: KernelOp<MaxPoolAttrs> = {
   vjp: ([dy], [x]: One, _, a) => [apply(maxPoolGradOp, [dy!, x], a)],
   lower(l, a) {
     const p = problemOf(l, a);
-    l.dispatch(l.select(maxPool, p), p, { x: l.input(0), y: l.output(0) });
+    l.dispatchItems(l.select(maxPool, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
@@ -161,14 +161,14 @@ const maxPoolIndicesOp: KernelOp<MaxPoolAttrs> = {
   infer: ([x]: One, a) => [{ shape: pooled(x.shape, a), dtype: "i32" }],
   lower(l, a) {
     const p = problemOf(l, a);
-    l.dispatch(l.select(maxPoolIndex, p), p, { x: l.input(0), index: l.output(0) });
+    l.dispatchItems(l.select(maxPoolIndex, p), p, { x: l.input(0), index: l.output(0) });
   },
 };
 
 /** Where input `x` is largest in each window, in memory that lives for this op only. */
 function indicesInScratch(l: Lowering, p: MaxPoolProblem, x: number): MemoryHandle {
   const index = l.scratch(4 * p.n * p.p * p.q * p.c);
-  l.dispatch(l.select(maxPoolIndex, p), p, { x: l.input(x), index });
+  l.dispatchItems(l.select(maxPoolIndex, p), p, { x: l.input(x), index });
   return index;
 }
 
@@ -182,8 +182,8 @@ const maxPoolGradOp: KernelOp<MaxPoolAttrs> = {
     const p = problemOf(l, a);
     const kernel = l.select([...maxPoolGradWindows, ...maxPoolGrad], p);
     const [dy, dx] = [l.input(0), l.output(0)];
-    if (maxPoolGradWindows.includes(kernel)) l.dispatch(kernel, p, { dy, x: l.input(1), dx });
-    else l.dispatch(kernel, p, { dy, index: indicesInScratch(l, p, 1), dx });
+    if (maxPoolGradWindows.includes(kernel)) l.dispatchItems(kernel, p, { dy, x: l.input(1), dx });
+    else l.dispatchItems(kernel, p, { dy, index: indicesInScratch(l, p, 1), dx });
   },
 };
 
@@ -196,7 +196,7 @@ const maxPoolGatherOp: KernelOp<MaxPoolAttrs> = {
   lower(l, a) {
     const p = problemOf(l, a);
     const index = indicesInScratch(l, p, 1);
-    l.dispatch(maxPoolGather, p, { x: l.input(0), index, y: l.output(0) });
+    l.dispatchItems(maxPoolGather, p, { x: l.input(0), index, y: l.output(0) });
   },
 };
 
@@ -221,7 +221,7 @@ const avgPoolOp: KernelOp<AvgPoolAttrs> = {
   vjp: ([dy], _, __, a) => [apply(avgPoolGradOp, [dy!], a)],
   lower(l, a) {
     const p = problemOf(l, a);
-    l.dispatch(l.select(avgPool, p), p, { x: l.input(0), y: l.output(0) });
+    l.dispatchItems(l.select(avgPool, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
@@ -232,7 +232,7 @@ const avgPoolGradOp: KernelOp<AvgPoolAttrs> = {
   vjp: ([du], _, __, a) => [apply(avgPoolOp, [du!], a)],
   lower(l, a) {
     const p = problemOf(l, a);
-    l.dispatch(l.select(avgPoolGrad, p), p, { dy: l.input(0), dx: l.output(0) });
+    l.dispatchItems(l.select(avgPoolGrad, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 

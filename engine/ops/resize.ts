@@ -46,7 +46,7 @@ const resizeOp: KernelOp<ResizeAttrs> = {
   lower(l, a) {
     const p = problemOf(l.inputs[0]!, a);
     const kernels = a.mode === "nearest" ? resizeNearest : resizeBilinear;
-    l.dispatch(l.select(kernels, p), p, { x: l.input(0), y: l.output(0) });
+    l.dispatchItems(l.select(kernels, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
@@ -61,7 +61,7 @@ const resizeGradOp: KernelOp<ResizeAttrs> = {
   lower(l, a) {
     const p = problemOf(l.inputs[0]!, a);
     const kernels = a.mode === "nearest" ? resizeNearestGrad : resizeBilinearGrad;
-    l.dispatch(l.select(kernels, p), p, { dy: l.input(0), dx: l.output(0) });
+    l.dispatchItems(l.select(kernels, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 

@@ -1,15 +1,13 @@
 // What a program is made of, before its first run: all pipelines at once, then buffers and bind groups in error scopes.
 import { finish } from "../../kernels/map/finish.ts";
-import { LimitExceededError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
-import { type BoundMemory, UNIFORM_BYTES, isScratch } from "../fuse/memory.ts";
+import { type BoundMemory, UNIFORM_BYTES } from "../fuse/memory.ts";
 import { StagingRing } from "./staging.ts";
 
 export interface ProgramParts {
@@ -52,11 +50,10 @@ export interface Built {
 export const SMALL_OUTPUT = 4096;
 export const STATUS_BYTES = 16;
 
-/** Throws LimitExceededError, OutOfMemoryError, ShaderCompileError. */
+/** Throws OutOfMemoryError, ShaderCompileError. */
 export async function build(parts: ProgramParts): Promise<Built> {
   const { gpu, plan, name } = parts;
   const dispatches = plan.stages.flatMap((s) => s.dispatches);
-  for (const d of dispatches) checkLimits(parts, d);
   const pipelines = Promise.all(dispatches.map((d) => gpu.pipeline(d.code, layoutOf(d), d.kernel.name)));
   const finishPipeline = gpu.pipeline(finish.source, finishLayout, "finish");
   const builder = new Builder(parts);
@@ -68,25 +65,6 @@ export async function build(parts: ProgramParts): Promise<Built> {
     builder.abandon();
     throw error;
   }
-}
-
-/** Throws LimitExceededError where a dispatch needs more than the device can do. */
-function checkLimits({ gpu, name }: ProgramParts, d: PlannedDispatch): void {
-  const large = d.memory.find(({ memory }) => memory.bytes > gpu.maxBindingBytes);
-  if (large) {
-    const { content, bytes } = large.memory;
-    const does = large.access === "read" ? "reads" : "writes";
-    const what = isScratch(content) ? "scratch memory" : `${content}`;
-    throw new LimitExceededError(
-      `${name}: ${d.label} ${does} ${what} of ${bytes} bytes at once, this device binds at most ` +
-        `${gpu.maxBindingBytes}; make the batch or the image smaller, or keep it as several tensors`,
-    );
-  }
-  const most = gpu.device.limits.maxComputeWorkgroupsPerDimension;
-  if (d.workgroups.some((n) => n > most))
-    throw new LimitExceededError(
-      `${name}: ${d.label} needs ${show(d.workgroups)} workgroups, a dimension holds at most ${most}`,
-    );
 }
 
 /** Sizes of bindings are multiples of this many bytes. */

@@ -19,6 +19,7 @@ import { type Ends, overwriteInPlace } from "../lower/in-place.ts";
 import { joinNorms } from "../lower/join-norms.ts";
 import { type DeviceLimits, kernelsOf } from "../lower/kernels.ts";
 import { Lowerer } from "../lower/lower.ts";
+import { type PlanLimits, checkLimits } from "../plan/limits.ts";
 import { type Plan, place } from "../plan/plan.ts";
 import { recompute } from "./recompute.ts";
 
@@ -76,7 +77,7 @@ export function compile(
   specs: Readonly<Record<string, InputSpec>>,
   options: CompileOptions,
   traits: Traits,
-  limits: DeviceLimits,
+  limits: DeviceLimits & PlanLimits,
 ): Compilation {
   const { mode = "infer", name = "program", memoryBudget = Infinity } = options;
   const traced = trace(f, specs, mode);
@@ -84,6 +85,7 @@ export function compile(
   needsStorable(name, graph, traits);
   const whole = planned(graph, traced, traits, limits);
   const fitting = budget(name, whole, memoryBudget, (g) => planned(g, traced, traits, limits));
+  checkLimits(name, fitting.plan, limits);
   return {
     plan: fitting.plan,
     inputs: traced.inputs,

@@ -2,6 +2,7 @@
 import { type Kernel, type KernelSpec, defineKernel } from "../kernel.ts";
 import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerThread } from "../launch.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
+import { type BindingRoom, type Run, rangesWithin, runOf } from "../windows.ts";
 import direct from "./matmul-direct.wgsl";
 import quad from "./matmul-quad.wgsl";
 import subgroupMatrix from "./matmul-subgroup-matrix.wgsl";
@@ -113,4 +114,33 @@ export const matmulKernels = [...matmulSubgroupMatrix, matmulQuad, matmulTiled, 
 export function inUnitsOf(kernel: Kernel, p: MatmulProblem): MatmulProblem {
   const unit = kernel.name === matmulDirect.name ? 1 : 4;
   return { ...p, aBatch: p.aBatch / unit, bBatch: p.bBatch / unit };
+}
+
+/** A part of a problem: some matrices of the batch, or some rows of one, and the elements of a, b and y that it has. */
+export interface MatmulWindow {
+  readonly p: MatmulProblem;
+  readonly a: Run;
+  readonly b: Run;
+  readonly y: Run;
+}
+
+/** Windows of a problem as `matmulProblem` gives it; the whole where it fits, or where no window does. */
+export function matmulWindows(p: MatmulProblem, room: BindingRoom): MatmulWindow[] {
+  const { batch, m, n, k, aBatch, bBatch, transposeA } = p;
+  const whole = { from: 0, to: 1 };
+  const matrices = rangesWithin(batch, batch === 1 ? [m * k, m * n] : [aBatch, bBatch, m * n], room);
+  if (matrices)
+    return matrices.map((range) => ({
+      p: { ...p, batch: range.to - range.from },
+      a: runOf(aBatch ? range : whole, m * k),
+      b: runOf(bBatch ? range : whole, k * n),
+      y: runOf(range, m * n),
+    }));
+  const rows = batch === 1 && !transposeA ? rangesWithin(m, [k, n], room) : undefined;
+  return (rows ?? [{ from: 0, to: m }]).map((range) => ({
+    p: { ...p, m: range.to - range.from },
+    a: rows ? runOf(range, k) : { first: 0, count: (aBatch ? batch : 1) * m * k },
+    b: { first: 0, count: (bBatch ? batch : 1) * k * n },
+    y: rows ? runOf(range, n) : { first: 0, count: batch * m * n },
+  }));
 }

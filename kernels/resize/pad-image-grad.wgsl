@@ -10,7 +10,7 @@ alias B = bool;              // seam
 alias Elem = f32;            // seam: storage of an F
 const LANES = 1u;            // seam: channels in an F
 const MODE = 1u;             // seam: 1 reflect, 2 replicate, 3 circular, 4 symmetric
-struct Params { a : u32, h : u32, w : u32, c : u32, p : u32, q : u32, top : u32, left : u32 }
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, top : u32, left : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> dy : array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dx : array<Elem>;
@@ -42,7 +42,7 @@ fn copy(c : Copies, k : i32) -> u32 {
 fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
   let t = gid.x + gid.y * groups.x * 64u;
   let depth = params.c / LANES;
-  if (t >= params.a * params.h * params.w * depth) { return; }
+  if (t >= params.n * params.h * params.w * depth) { return; }
   let column = t / depth;
   let c = t - column * depth;
   let row = column / params.w;

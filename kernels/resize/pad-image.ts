@@ -3,9 +3,9 @@ import { lanes } from "../lanes.ts";
 import forward from "./pad-image.wgsl";
 import gradient from "./pad-image-grad.wgsl";
 
-/** x [A, H, W, C] → y [A, P, Q, C] with `top` rows before and `left` columns before the image. */
+/** x [N, H, W, C] → y [N, P, Q, C] with `top` rows before and `left` columns before the image. */
 export type PadProblem = {
-  readonly a: number;
+  readonly n: number;
   readonly h: number;
   readonly w: number;
   readonly c: number;
@@ -19,8 +19,8 @@ export type PadProblem = {
   readonly value: number;
 };
 
-const inputs = (p: PadProblem): number => p.a * p.h * p.w * p.c;
-const outputs = (p: PadProblem): number => p.a * p.p * p.q * p.c;
+const inputs = (p: PadProblem): number => p.n * p.h * p.w * p.c;
+const outputs = (p: PadProblem): number => p.n * p.p * p.q * p.c;
 const consts = (p: PadProblem) => ({ MODE: p.mode });
 const bytes = (p: PadProblem): number => 4 * (inputs(p) + outputs(p));
 

@@ -9,7 +9,7 @@ alias B = bool;              // seam
 alias Elem = f32;            // seam: storage of an F
 const LANES = 1u;            // seam: channels in an F
 const MODE = 1u;             // seam: 0 constant, 1 reflect, 2 replicate, 3 circular, 4 symmetric
-struct Params { a : u32, h : u32, w : u32, c : u32, p : u32, q : u32, top : u32, left : u32, value : f32 }
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, top : u32, left : u32, value : f32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem>;
 @group(0) @binding(2) var<storage, read_write> y : array<Elem>;
@@ -31,7 +31,7 @@ fn source(t : i32, size : i32) -> i32 {
 fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
   let t = gid.x + gid.y * groups.x * 64u;
   let depth = params.c / LANES;
-  if (t >= params.a * params.p * params.q * depth) { return; }
+  if (t >= params.n * params.p * params.q * depth) { return; }
   let column = t / depth;
   let row = column / params.q;
   let image = row / params.p;

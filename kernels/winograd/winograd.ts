@@ -25,11 +25,15 @@ const STRIP_BYTES = 2 ** 25;
 /** Bytes that 36 matrices [C, K] may take: 512 × 512 fits. */
 const MATRIX_BYTES = 40 * 2 ** 20;
 
-/** Runs of tiles, whole 64s but for the last, of which transformed image and products are kept at a time. */
-export function winogradStrips(p: Sizes): Strip[] {
+/**
+ * Runs of tiles, whole 64s but for the last, of which transformed image and products are kept at a time; `most`:
+ * elements that a binding holds.
+ */
+export function winogradStrips(p: Sizes, most = Infinity): Strip[] {
   const all = tilesOf(p);
-  const most = 64 * Math.max(1, Math.floor(STRIP_BYTES / (4 * 36 * 64 * (p.c + p.k))));
-  const tiles = 64 * ceilDiv(all, 64 * ceilDiv(all, most));
+  const wanted = 64 * Math.max(1, Math.floor(STRIP_BYTES / (4 * 36 * 64 * (p.c + p.k))));
+  const room = 64 * Math.max(1, Math.floor(most / (36 * 64 * Math.max(p.c, p.k))));
+  const tiles = 64 * ceilDiv(all, 64 * ceilDiv(all, Math.min(wanted, room)));
   return Array.from({ length: ceilDiv(all, tiles) }, (_, i) => ({
     first: i * tiles,
     tiles: Math.min(tiles, all - i * tiles),

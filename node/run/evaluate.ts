@@ -67,7 +67,7 @@ export async function evaluateRun(
     case: { id, image, mask: expert },
     range,
   } of cases) {
-    const mask = await segmenter.segment(image, range);
+    const mask = await segmenter.segment(image, range, { crop: true });
     found[id] = { ...scores(mask, expert, image, called, toleranceMm), [SEGMENTED]: shareOf(mask) };
     onCase?.(id);
   }

@@ -1,9 +1,11 @@
-// A run's best networks on whole volumes: slice by slice, each laid back onto the volume's own grid. A file's way
-// through it: readVolume, prepareVolume, segment, maskOf, writeNifti.
-import type { Device, Program } from "../../engine/index.ts";
+// A run's best networks on whole volumes: slice by slice, each by as many fields as cover it, laid back onto the volume's
+// own grid. A file's way through it: readVolume, prepareVolume, segment, maskOf, writeNifti.
+import type { Device } from "../../engine/index.ts";
 import { type Range, rangeOf } from "../../data/intensity.ts";
 import { fromLps, toLps } from "../../data/orientation.ts";
-import { imageSlice, placeClasses, placePrediction } from "../../data/slices.ts";
+import type { Field } from "../../data/resample.ts";
+import { fieldOf, placeClasses, placePrediction } from "../../data/slices.ts";
+import { blendTiles, classesOfPlanes, sliceTiles, tilesOf } from "../../data/tiles.ts";
 import type { Volume } from "../../data/volume.ts";
 import { inferBy } from "../../train/inference-programs.ts";
 import { fromStateDict } from "../../models/pytorch.ts";
@@ -12,9 +14,18 @@ import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
 import { TranslatorRegime } from "../../train/regimes/translator-regime.ts";
-import { compileSegmenter, segmentSlices } from "../../train/validation.ts";
+import { SliceProgram } from "../../train/slice-program.ts";
+import { compileSegmenter } from "../../train/validation.ts";
 
+/** Most slices at a time. */
 const BATCH = 4;
+
+export interface SegmentOptions {
+  /** Probability above which a voxel belongs to the one structure. Default ½. */
+  readonly threshold?: number;
+  /** Whether only the field round the centre of each slice is segmented; the rest is then class 0. */
+  readonly crop?: boolean;
+}
 
 /**
  * A volume as `segment` takes it: in Left-Posterior-Superior order, with the range that the configuration scales its
@@ -46,10 +57,54 @@ export function maskOf(
     : fromLps(classes.map(valueOf), stored);
 }
 
+/** The fields of an axial slice that are segmented, each as large as those of training. */
+export function fieldsOf(
+  image: Pick<Volume, "shape" | "spacingMm">,
+  { data: { size, fieldMm } }: TrainConfig,
+  { crop = false }: SegmentOptions = {},
+): readonly Field[] {
+  return crop ? [fieldOf(image, { fieldMm: fieldMm!, size })] : tilesOf(image, fieldMm!);
+}
+
+/**
+ * Class numbers of the voxels of a volume, in its order. `probabilitiesOf` gives those of images [count, size, size] on
+ * the training grid as [count, size, size, K]; it is asked for so many `slices` at a time.
+ */
+export async function segmentVolume(
+  probabilitiesOf: (images: Float32Array) => Promise<Float32Array>,
+  image: Volume,
+  range: Range,
+  { config, slices, ...options }: SegmentOptions & { readonly config: TrainConfig; readonly slices: number },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { size, fieldMm } = config.data;
+  const { threshold = 0.5 } = options;
+  const [nx, ny, depth] = image.shape;
+  const classes = outputsOf(config);
+  const fields = fieldsOf(image, config, options);
+  const mask = new Uint8Array(image.data.length);
+  const n = fields.length * size ** 2;
+  const grid = { fieldMm: fieldMm!, size };
+  for (let first = 0; first < depth; first += slices) {
+    const many = Math.min(slices, depth - first);
+    const tiles = new Float32Array(many * n);
+    for (let i = 0; i < many; i++) sliceTiles(image, first + i, range, { fields, size }, tiles, i * n);
+    const probability = await probabilitiesOf(tiles);
+    for (let i = 0; i < many; i++) {
+      const z = first + i;
+      const here = probability.subarray(i * n * classes, (i + 1) * n * classes);
+      if (fields.length > 1)
+        classesOfPlanes(blendTiles(here, image, { fields, size, classes }), mask, z * nx * ny, threshold);
+      else if (classes === 1) placePrediction(here, image, z, grid, mask, threshold);
+      else placeClasses(here, classes, image, z, grid, mask);
+    }
+  }
+  return mask;
+}
+
 export class VolumeSegmenter {
   private constructor(
     readonly config: TrainConfig,
-    readonly program: Program<"probability">,
+    readonly program: SliceProgram<"probability">,
     readonly device: Device,
     readonly regime: Regime,
   ) {}
@@ -82,39 +137,30 @@ export class VolumeSegmenter {
     const { size } = this.config.data;
     const { regime } = this;
     if (!(regime instanceof TranslatorRegime)) return undefined;
-    using program = await this.device.compile(
-      ({ x }) => ({ probability: regime.translator.toM(x!) }),
-      { x: [BATCH, size, size, 1] },
-      { name: "translate" },
-    );
-    return await segmentSlices(program, images, size, BATCH);
+    using program = await SliceProgram.compile(this.device, (x) => ({ translated: regime.translator.toM(x) }), {
+      batch: BATCH,
+      size,
+      name: "translate",
+    });
+    return (await program.run(images)).translated;
   }
 
   /**
    * Class numbers of the voxels of a volume in Left-Posterior-Superior order, in its own order; 0 and 1 for one
-   * structure, told apart by `threshold`. `range` is what the volume's values are scaled by.
+   * structure. A slice larger than the field of training is segmented by fields that overlap, and their probabilities
+   * are blended. `range` is what the volume's values are scaled by.
    */
-  async segment(image: Volume, range: Range, threshold = 0.5): Promise<Uint8Array<ArrayBuffer>> {
-    const { size, fieldMm } = this.config.data;
-    const outputs = outputsOf(this.config);
-    const grid = { fieldMm: fieldMm!, size };
-    const depth = image.shape[2];
-    const n = size ** 2;
-    const slices = new Float32Array(depth * n);
-    const mask = new Uint8Array(image.data.length);
-    for (let z = 0; z < depth; z++) imageSlice(image, z, range, grid, slices, z * n);
-    const probability = await this.probabilities(slices);
-    for (let z = 0; z < depth; z++) {
-      const here = probability.subarray(z * n * outputs, (z + 1) * n * outputs);
-      if (outputs === 1) placePrediction(here, image, z, grid, mask, threshold);
-      else placeClasses(here, outputs, image, z, grid, mask);
-    }
-    return mask;
+  async segment(image: Volume, range: Range, options: SegmentOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return segmentVolume((tiles) => this.probabilities(tiles), image, range, {
+      ...options,
+      config: this.config,
+      slices: this.program.batch,
+    });
   }
 
   /** Probabilities [count, size, size, K] of slices [count, size, size] on the training grid, in [−1, 1]. */
-  probabilities(slices: Float32Array): Promise<Float32Array> {
-    return segmentSlices(this.program, slices, this.config.data.size, BATCH);
+  async probabilities(slices: Float32Array): Promise<Float32Array> {
+    return (await this.program.run(slices)).probability;
   }
 
   dispose(): void {

@@ -25,7 +25,11 @@ async function course(): Promise<number[]> {
     step.run({ ...buffers });
     for (const v of Object.values(await step.read())) found.push(v[0]!);
   }
-  for (const o of cmedl.optimizers) found.push(...(await device.read(o.arenas[0]!)));
+  for (const o of cmedl.optimizers)
+    for (const {
+      state: [p],
+    } of o.arenas)
+      found.push(...(await device.read(p!)));
   return found;
 }
 

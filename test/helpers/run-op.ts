@@ -1,7 +1,7 @@
 // Runs one kernel, or the kernels that one op lowers to, straight on a GPUDevice: no compiler in between.
 import { type Consts, type Kernel, type Params, type Traits, packParams, specialize } from "../../kernels/kernel.ts";
 import { type DType, type TypedArray, bytesPerElement, decode, encode } from "../../engine/dtype.ts";
-import type { Attrs, KernelOp, MemoryHandle, OpInputs, Spec } from "../../engine/op.ts";
+import type { Attrs, KernelOp, Lowering, MemoryHandle, OpInputs, Spec } from "../../engine/op.ts";
 import { storageAliases } from "../../engine/wgsl/dispatch.ts";
 import { sizeOf } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -124,6 +124,19 @@ export async function runOp<A extends Attrs>(
   const outs = outputs.map((o) => slot(sizeOf(o.shape) * bytesPerElement(o.dtype), o.dtype));
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
+  const dispatch: Lowering["dispatch"] = (kernel, params, slots, consts) => {
+    const given = slots as Readonly<Record<string, ReturnType<typeof slot>>>;
+    const buffers = Object.fromEntries(Object.entries(given).map(([n, s]) => [n, s.buffer]));
+    encodeKernel(
+      device,
+      pass,
+      kernel,
+      params,
+      defaultConsts(kernel, params, traits, consts),
+      buffers,
+      storageAliases(kernel, (n) => given[n].dtype),
+    );
+  };
   op.lower(
     {
       traits,
@@ -137,19 +150,11 @@ export async function runOp<A extends Attrs>(
         if (!found) throw new Error(`${op.name}: no kernel fits`);
         return found;
       },
-      dispatch: (kernel, params, slots, consts) => {
-        const given = slots as Readonly<Record<string, ReturnType<typeof slot>>>;
-        const buffers = Object.fromEntries(Object.entries(given).map(([n, s]) => [n, s.buffer]));
-        encodeKernel(
-          device,
-          pass,
-          kernel,
-          params,
-          defaultConsts(kernel, params, traits, consts),
-          buffers,
-          storageAliases(kernel, (n) => given[n].dtype),
-        );
-      },
+      // Everything fits one binding.
+      room: (dtype) => ({ most: Infinity, align: 256 / bytesPerElement(dtype) }),
+      part: (memory) => memory,
+      dispatch,
+      dispatchItems: (kernel, params, items, whole) => dispatch(kernel, params, { ...items, ...whole }),
     },
     attrs,
   );

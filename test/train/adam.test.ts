@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Tensor, Variable, mul, reshape, square, sum } from "../../engine/index.ts";
-import { Adam, type AdamOptions } from "../../train/adam.ts";
+import { type Tensor, Variable, add, concat, mul, reshape, square, sum } from "../../engine/index.ts";
+import { Adam, type AdamOptions, type AdamState } from "../../train/adam.ts";
 import { device, noise, worst } from "../helpers/device.ts";
 
 const test = suite("adam");
@@ -55,6 +55,42 @@ test("a parameter that is reshaped before use still gets its gradient", async ()
   using p = await d.compile(() => ({ g: adam.gradients(sum(square(reshape(w.value, [3, 2]))))[0]! }));
   p.run();
   assert.equal([...(await p.read()).g], [2, 4, 6, 8, 10, 12]);
+});
+
+test("arenas of a few parameters each give the updates of a single one", async () => {
+  const d = await device();
+  const trained = async (arenaBytes?: number) => {
+    const ws = [7, 100, 64, 3].map((n, i) => new Variable([n], noise(n, i + 1), { name: `w${i}` }));
+    const adam = new Adam(ws, { rate: 0.05, amsgrad: true, accumulate: 2, ema: 0.5, arenaBytes });
+    const step = () => {
+      const loss = ws.map((w) => sum(square(square(w.value)))).reduce(add);
+      adam.minimize(loss);
+      return { loss };
+    };
+    using p = await d.compile(step, {}, { mode: "train" });
+    for (let i = 0; i < 6; i++) p.run();
+    using shown = await d.compile(() => ({
+      w: adam.averaged(() =>
+        sum(
+          concat(
+            ws.map((w) => w.value),
+            0,
+          ),
+        ),
+      ),
+    }));
+    shown.run();
+    const values = await d.readAll(ws);
+    return { arenas: adam.arenas.length, values, average: (await shown.read()).w, sizes: adam.state.map(sizesOf) };
+  };
+  const sizesOf = ({ parts }: AdamState) => parts.reduce((n, v) => n + v.size, 0);
+  const one = await trained();
+  const cut = await trained(512);
+  assert.is(one.arenas, 1);
+  assert.is(cut.arenas, 3);
+  assert.equal(cut.sizes, one.sizes);
+  cut.values.forEach((w, i) => assert.equal(w, one.values[i]));
+  assert.equal(cut.average, one.average);
 });
 
 test("a parameter belongs to one optimizer", () => {
@@ -163,7 +199,7 @@ test("a scaled loss gives the same updates, and an overflow halves the scale", a
     if (g[0]! < 1e30) q.run({ g: Float32Array.from(g) });
   }
   assert.ok(worst(await d.read(scaled.w), [...(await d.read(plain.w))]) < 1e-6);
-  assert.is((await d.read(control))[4], 2 ** 15);
+  assert.is((await d.read(control.parts[0]!))[4], 2 ** 15);
 });
 
 test("the moving average follows the parameters, and stands for them where asked", async () => {

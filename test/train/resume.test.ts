@@ -70,6 +70,17 @@ test("twenty steps after a resume are those of the uninterrupted run, bit for bi
   assert.equal(second.dice, straight.dice.slice(1));
 });
 
+test("a run goes on in arenas that are cut otherwise, bit for bit", async () => {
+  const cut = () => tinyCmedl({ adam: { arenaBytes: 4096 } });
+  assert.ok(cut().optimizers.some((o) => o.arenas.length > 1));
+  const checkpoint = await readCheckpoint((await first()).checkpoint!, "memory");
+  const whole = await course(10, checkpoint);
+  const parts = await course(10, checkpoint, cut);
+  assert.equal(parts.losses, whole.losses);
+  const { tensors } = await readCheckpoint(parts.checkpoint!, "memory");
+  for (const [name, { shape }] of checkpoint.tensors) assert.equal(tensors.get(name)!.shape, shape, name);
+});
+
 const dropping: Readonly<Record<string, (dropout?: number) => Segmentor>> = {
   DenseFCN: (dropout) => new DenseFcn({ width: 4, growth: 4, layers: 2, depth: 2, dropout }),
   MRRN: (dropout) => new Mrrn({ width: 2, units: 1, dropout }),

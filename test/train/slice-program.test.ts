@@ -1,0 +1,57 @@
+// How many slices a device takes at a time is found, not given: as many as were asked for, or as few as it can hold.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Device, LimitExceededError, type Tensor, add, expand, mul } from "../../engine/index.ts";
+import { SliceProgram } from "../../train/slice-program.ts";
+import { environment } from "../helpers/environment.ts";
+import { noise } from "../helpers/device.ts";
+
+const test = suite("slice programs");
+const SIZE = 64;
+const WIDE = 16;
+/** Bytes of the wider output of one slice. */
+const EACH = 4 * WIDE * SIZE ** 2;
+const f = (x: Tensor) => ({ y: add(mul(x, 2), 1), wide: add(expand(x, [...x.shape.slice(0, 3), WIDE]), 1) });
+
+const opened = async (maxBufferBytes?: number): Promise<Device> =>
+  Device.open((await environment().gpu()).gpu, { maxBufferBytes });
+
+test("slices by ones, twos and eights give the same", async () => {
+  const slices = noise(11 * SIZE ** 2, 3);
+  const results: Record<string, Float32Array>[] = [];
+  for (const [most, batch] of [
+    [undefined, 8],
+    [2 * EACH + 1000, 2],
+    [EACH, 1],
+  ] as const) {
+    using device = await opened(most);
+    using program = await SliceProgram.compile(device, f, { batch: 8, size: SIZE, name: "doubled" });
+    assert.is(program.batch, batch);
+    results.push(await program.run(slices));
+  }
+  assert.is(results[0]!.y!.length, slices.length);
+  assert.is(results[0]!.wide!.length, WIDE * slices.length);
+  for (const other of results) assert.equal(other, results[0]);
+});
+
+test("where not one slice can be held, the size that can is named, and estimate says the same as compile", async () => {
+  using device = await opened(100_000);
+  let said = "";
+  try {
+    device.estimate((inputs) => f(inputs.x), { x: [1, SIZE, SIZE, 1] });
+  } catch (error) {
+    assert.instance(error, LimitExceededError);
+    said = (error as Error).message;
+  }
+  assert.match(said, /^program: .* needs 262144 bytes, this device's buffers hold at most 100000; make the batch/);
+  const { submits, buffers } = device.counters;
+  try {
+    await SliceProgram.compile(device, f, { batch: 4, size: SIZE, name: "doubled" });
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /^doubled: .* slices of 32 × 32 fit \(data\.size\)$/);
+  }
+  assert.equal({ submits: device.counters.submits, buffers: device.counters.buffers }, { submits, buffers });
+});
+
+test.run();

@@ -1,0 +1,81 @@
+// A program over any number of slices: as many at a time as were asked for, or as few of them as the device can hold.
+import { type Device, LimitExceededError, type Program, type Tensor } from "../engine/index.ts";
+
+export interface SliceProgramOptions {
+  /** Most slices at a time. */
+  readonly batch: number;
+  /** Slices are [size, size]. */
+  readonly size: number;
+  /** For messages. */
+  readonly name: string;
+}
+
+export class SliceProgram<O extends string> {
+  private constructor(
+    readonly program: Program<O>,
+    /** Slices at a time: `batch`, halved until the device can hold them. */
+    readonly batch: number,
+    readonly size: number,
+  ) {}
+
+  /**
+   * Compiles `f` of slices x [n, size, size, 1]; each of its outputs is [n, …]. Throws LimitExceededError where the
+   * device can't hold a single slice; it names the size that would fit.
+   */
+  static async compile<O extends string>(
+    device: Device,
+    f: (x: Tensor) => Readonly<Record<O, Tensor>>,
+    { batch, size, name }: SliceProgramOptions,
+  ): Promise<SliceProgram<O>> {
+    for (let n = batch; ; n = Math.floor(n / 2)) {
+      try {
+        const program = await device.compile<"x", O>(({ x }) => f(x), { x: [n, size, size, 1] }, { name });
+        return new SliceProgram(program, n, size);
+      } catch (error) {
+        if (!(error instanceof LimitExceededError)) throw error;
+        if (n === 1) throw new LimitExceededError(`${error.message}; ${sizeThatFits(device, f, size)}`);
+      }
+    }
+  }
+
+  /** The outputs for slices [count, size, size]: each [count, …]. */
+  async run(slices: Float32Array): Promise<Record<O, Float32Array<ArrayBuffer>>> {
+    const { program, batch, size } = this;
+    const pixels = size * size;
+    const count = slices.length / pixels;
+    const all = {} as Record<O, Float32Array<ArrayBuffer>>;
+    for (let first = 0; first < count; first += batch) {
+      const many = Math.min(batch, count - first);
+      const x = new Float32Array(batch * pixels).fill(-1);
+      x.set(slices.subarray(first * pixels, (first + many) * pixels));
+      program.run({ x });
+      const values = Object.entries(await program.read()) as [O, Float32Array][];
+      for (const [name, value] of values) {
+        const each = value.length / batch;
+        all[name] ??= new Float32Array(count * each);
+        all[name].set(value.subarray(0, many * each), first * each);
+      }
+    }
+    return all;
+  }
+
+  dispose(): void {
+    this.program.dispose();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** "slices of 512 × 512 fit (data.size)": the first half of the size that does, in words. */
+function sizeThatFits(device: Device, f: (x: Tensor) => Readonly<Record<string, Tensor>>, size: number): string {
+  for (let side = size / 2; Number.isInteger(side) && side >= 16; side /= 2) {
+    try {
+      device.estimate(({ x }) => f(x!), { x: [1, side, side, 1] });
+      return `slices of ${side} × ${side} fit (data.size)`;
+    } catch (error) {
+      if (!(error instanceof LimitExceededError)) throw error;
+    }
+  }
+  return "no smaller slice fits either: make the network narrower (networks.segmentor.width)";
+}
