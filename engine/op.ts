@@ -1,6 +1,5 @@
 // An op is one declaration: its shapes, its gradient written in ops, and how it reaches the GPU.
-import type { Kernel, Params, Consts, Traits } from "../kernels/kernel.ts";
-import type { BindingRoom, Run } from "../kernels/windows.ts";
+import type { BindingRoom, Consts, Kernel, Params, Run, Traits } from "../kernels/kernel.ts";
 import type { DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";

@@ -26,6 +26,19 @@ export interface MatrixSize {
   readonly k: number;
 }
 
+/** `count` elements of a tensor from `first` on. */
+export interface Run {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What one binding holds, in elements. */
+export interface BindingRoom {
+  readonly most: number;
+  /** A binding starts at a multiple of this power of two. */
+  readonly align: number;
+}
+
 /**
  * A problem by names, as the engine carries it from an op to a kernel; each family types its own (`ConvProblem`).
  * Those names that a kernel's WGSL struct `Params` has fill its uniform, a switch as 0 or 1.

@@ -1,17 +1,5 @@
 // How a problem whose tensors are larger than one binding may be is cut: into windows, each of which binds runs of them.
-
-/** `count` elements of a tensor from `first` on. */
-export interface Run {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** What one binding holds, in elements. */
-export interface BindingRoom {
-  readonly most: number;
-  /** A binding starts at a multiple of this power of two. */
-  readonly align: number;
-}
+import type { BindingRoom, Run } from "./kernel.ts";
 
 /** Items from `from` up to, not including, `to`. */
 export interface Range {

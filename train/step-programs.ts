@@ -1,7 +1,9 @@
 // The steps of a regime as programs: which one's turn it is, what a run of it gave, and whether all of that is finite.
 import {
   type Device,
+  LimitExceededError,
   type Program,
+  type Tensor,
   type Watch,
   autocast,
   firstNotFinite,
@@ -130,22 +132,40 @@ export class StepPrograms {
     const mixed: Step = (batch) => autocast("f16", () => step(batch));
     const augmented = augmentedStep(this.options.precision === "mixed" ? mixed : step);
     const before = rememberSites(watches !== undefined);
+    const traced = (inputs: Readonly<Record<string, Tensor>>): Losses => {
+      for (const optimizer of regime.optimizers) optimizer.norm = undefined;
+      const given: Losses = { ...augmented(inputs) };
+      for (const { name, norm } of regime.optimizers) if (norm) given[NORM + name] = norm;
+      if (!watches) return given;
+      const watch = watchFinite(Object.values(given));
+      watches.set(step, watch);
+      return { ...given, [COUNTS]: watch.counts };
+    };
     try {
-      return await device.compile(
-        (inputs): Losses => {
-          for (const optimizer of regime.optimizers) optimizer.norm = undefined;
-          const given: Losses = { ...augmented(inputs) };
-          for (const { name, norm } of regime.optimizers) if (norm) given[NORM + name] = norm;
-          if (!watches) return given;
-          const watch = watchFinite(Object.values(given));
-          watches.set(step, watch);
-          return { ...given, [COUNTS]: watch.counts };
-        },
-        batches.shapes,
-        { mode: "train", name: `${regime.kind} step` },
-      );
+      return await device.compile(traced, batches.shapes, { mode: "train", name: `${regime.kind} step` });
+    } catch (error) {
+      if (!(error instanceof LimitExceededError)) throw error;
+      throw new LimitExceededError(`${error.message}; ${batchThatFits(device, augmented, batches)}`);
     } finally {
       rememberSites(before);
     }
   }
+}
+
+/** "a batch of 4 fits (optimization.batch)": the first half of a batch of which the device can hold a step, in words. */
+function batchThatFits(
+  device: Device,
+  step: (inputs: Readonly<Record<string, Tensor>>) => Losses,
+  { shapes, batch }: UnpairedBatches,
+): string {
+  for (let n = Math.floor(batch / 2); n >= 1; n = Math.floor(n / 2)) {
+    const fewer = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, shape.with(0, n)]));
+    try {
+      device.estimate(step, fewer, { mode: "train" });
+      return `a batch of ${n} fits (optimization.batch)`;
+    } catch (error) {
+      if (!(error instanceof LimitExceededError)) throw error;
+    }
+  }
+  return "no smaller batch fits: make the images smaller (data.size) or the networks narrower (networks.segmentor.width)";
 }

@@ -1,7 +1,7 @@
 // What the ops that have kernels of their own dispatch. It is known before anything is fused, for it decides what can
 // be fused: how much an epilogue may bind, and where a result may be written.
-import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
-import { type BindingRoom, type Run, rangesWithin, runOf } from "../../kernels/windows.ts";
+import type { BindingRoom, Consts, Kernel, Params, Run, Traits } from "../../kernels/kernel.ts";
+import { rangesWithin, runOf } from "../../kernels/windows.ts";
 import { type DType, bytesPerElement } from "../dtype.ts";
 import type { Attrs, KernelOp, Lowering, MemoryHandle, OpInputs, View } from "../op.ts";
 import type { Node } from "../tensor.ts";

@@ -1,7 +1,7 @@
 // How the loops of a reduction are cut: over outer axes (columns: neighbouring threads read neighbouring columns) or
 // inner axes (rows); into chunks where they are long; by workgroups where these hold whole columns.
-import type { Traits } from "../../kernels/kernel.ts";
-import { type Range, type Run, alignedStep, rangesOf } from "../../kernels/windows.ts";
+import type { Run, Traits } from "../../kernels/kernel.ts";
+import { type Range, alignedStep, rangesOf } from "../../kernels/windows.ts";
 import type { ReduceOp } from "../op.ts";
 import { show, sizeOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";

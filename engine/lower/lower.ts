@@ -1,6 +1,5 @@
 // From stages to dispatches.
-import type { Traits } from "../../kernels/kernel.ts";
-import type { Run } from "../../kernels/windows.ts";
+import type { Run, Traits } from "../../kernels/kernel.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";

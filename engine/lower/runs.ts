@@ -1,5 +1,5 @@
 // Tensors larger than one binding are bound by runs: as much of them as a part of a loop reaches.
-import type { Run } from "../../kernels/windows.ts";
+import type { Run } from "../../kernels/kernel.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { type Memory, wholeOf } from "../fuse/memory.ts";
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";

@@ -5,10 +5,10 @@ import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels
 import { type ConvProblem, mirrors, turned } from "../../kernels/conv2d/conv2d-problem.ts";
 import { conv2dWeightGradKernels, splitWeightGrad, turnsWeightGrad } from "../../kernels/conv2d/conv2d-weight-grad.ts";
 import { convWindows, inputGradWindows } from "../../kernels/conv2d/conv2d-windows.ts";
-import type { Kernel } from "../../kernels/kernel.ts";
+import type { Kernel, Run } from "../../kernels/kernel.ts";
 import { ceilDiv, splitDepth } from "../../kernels/launch.ts";
 import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
-import { type Run, alignedStep, rangesOf, runOf } from "../../kernels/windows.ts";
+import { alignedStep, rangesOf, runOf } from "../../kernels/windows.ts";
 import { winogradInputGradOutput, winogradOutput, winogradWeightGradOutput } from "../../kernels/winograd/winograd.ts";
 import { alike } from "../autocast.ts";
 import { ShapeError } from "../errors.ts";

@@ -1,8 +1,8 @@
 // y = a·b for a batch of matrices, either one stored with rows and columns exchanged.
-import { type Kernel, type KernelSpec, defineKernel } from "../kernel.ts";
+import { type BindingRoom, type Kernel, type KernelSpec, type Run, defineKernel } from "../kernel.ts";
 import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerThread } from "../launch.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
-import { type BindingRoom, type Run, rangesWithin, runOf } from "../windows.ts";
+import { rangesWithin, runOf } from "../windows.ts";
 import direct from "./matmul-direct.wgsl";
 import quad from "./matmul-quad.wgsl";
 import subgroupMatrix from "./matmul-subgroup-matrix.wgsl";

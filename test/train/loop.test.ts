@@ -2,7 +2,7 @@
 // for bad numbers.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Device, NumericalError, Variable, div, mul } from "../../engine/index.ts";
+import { Device, LimitExceededError, NumericalError, Variable, div, mul } from "../../engine/index.ts";
 import { UNet } from "../../models/unet.ts";
 import type { AdamOptions } from "../../train/adam.ts";
 import { readCheckpoint, stateDictOf } from "../../train/checkpoint.ts";
@@ -56,6 +56,23 @@ async function course(
   });
   return found;
 }
+
+test("a step that the device can't hold names the batch that fits, or that none does", async () => {
+  for (const [maxBufferBytes, said] of [
+    [60_000, /^ct-only step: .* needs 65536 bytes, .* at most 60000; .*; a batch of 1 fits \(optimization\.batch\)$/],
+    [20_000, /^ct-only step: .*; no smaller batch fits: make the images smaller \(data\.size\)/],
+  ] as const) {
+    using device = await Device.open((await environment().gpu()).gpu, { maxBufferBytes });
+    try {
+      await Training.create(device, small(), tinyBatches(1), { epochs: 1 });
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, LimitExceededError);
+      assert.match((error as Error).message, said);
+    }
+    assert.is(device.counters.submits, 0);
+  }
+});
 
 test("training stops once validation got no better for the epochs of its patience, and again on a resume", async () => {
   const options = { epochs: 9, validation: discs(4, 9, 0.3), patience: 2 };
