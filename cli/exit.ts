@@ -16,6 +16,7 @@ export const exitCodes: Readonly<Record<string, number>> = {
   numerical: 6,
   file: 7,
   corrupt: 7,
+  locked: 7,
   interrupted: 130,
 };
 

@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { link, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { FileError, fileError } from "../files.ts";
+import { printable } from "../../data/errors.ts";
+import { fileError } from "../files.ts";
 
 export const LOCK = "LOCK";
 /** How often a holder shows that it lives, and after how long without it the holder on another host is given up. */
@@ -13,8 +14,18 @@ const GONE_MS = 10 * 60_000;
 /** After how long a guard was left behind by a process that was killed. */
 const GUARD_MS = 60_000;
 
-/** Another process trains the run. */
-export class RunLockedError extends FileError {}
+/** Another process trains the run in the folder `file`. */
+export class RunLockedError extends Error {
+  readonly code = "locked";
+  constructor(
+    readonly file: string,
+    holder: string,
+    readonly mend: string,
+  ) {
+    super(`${printable(file)}: is being trained by ${holder}; ${mend}`);
+    this.name = new.target.name;
+  }
+}
 
 interface Holder {
   readonly host: string;
@@ -103,7 +114,7 @@ async function removeIfGone(path: string, folder: string): Promise<void> {
     const who = holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : "another process";
     throw new RunLockedError(
       folder,
-      `is being trained by ${who}`,
+      who,
       `wait for it, stop it, or train into another folder; if it is gone for good, remove ${path}`,
     );
   }
