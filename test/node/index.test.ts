@@ -89,7 +89,7 @@ test("two folders of scans train a run, which segments a volume and is evaluated
   const cases = testCases(source, stored.cases.studentVal, stored);
   const found = await evaluateRun(device, stored, run, cases, { toleranceMm: 3 });
   assert.equal(Object.keys(found), [id]);
-  assert.equal(Object.keys(found[id] ?? {}), ["DSC", "SDSC", "HD95"]);
+  assert.equal(Object.keys(found[id] ?? {}), ["DSC", "SDSC", "HD95", "segmented"]);
 });
 
 test("scans and phantoms are read the same way, and a case that is gone is named", async () => {
