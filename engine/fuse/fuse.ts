@@ -8,6 +8,7 @@ import type { ElementwiseOp, MovementOp } from "../op.ts";
 import type { Shape } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { bytesPerElement } from "../dtype.ts";
+import { variableOf } from "../variable.ts";
 import { type Alias, aliasOf, mergesOnly } from "./access.ts";
 import { cutIntoStages, isExternal } from "./cut.ts";
 import { type InlineCost, LeafCounter, NOTHING } from "./leaves.ts";
@@ -248,7 +249,7 @@ class Fuser {
       const others = [...new Set(node.inputs)].filter((t) => t !== x);
       const leaves = new Set(others.flatMap((t) => [...this.#cost(t).leaves]));
       const ops = others.reduce((n, t) => n + this.#cost(t).ops, 0);
-      if (leaves.size > room || ops > MAX_OPS / 2 || this.#readsTooMuch(leaves, y)) continue;
+      if (leaves.size > room || ops > MAX_OPS / 2 || [...leaves].some((t) => this.#isBeyondBinding(t))) continue;
       this.#stored.delete(x);
       this.#open.delete(x);
       this.#ends.delete(x);
@@ -259,10 +260,12 @@ class Fuser {
     return false;
   }
 
-  /** Whether windows of `y`, or all of it, would have to bind whole tensors that are too large for that. */
-  #readsTooMuch(leaves: ReadonlySet<Tensor>, y: Tensor): boolean {
-    const { maxBindingBytes } = this.limits;
-    return [...leaves].some((t) => t.bytes > maxBindingBytes && t.size >= y.size && y.bytes > maxBindingBytes);
+  /**
+   * Whether a tensor is larger than a binding, and is no variable or new value of one, of which a stage reads parts: a
+   * kernel's windows may reach too much of it, those of a stage of its own do not.
+   */
+  #isBeyondBinding(t: Tensor): boolean {
+    return t.bytes > this.limits.maxBindingBytes && !variableOf(t) && !t.node.op.inPlace;
   }
 
   /** The chain's loop once `y` is in it; undefined where no shape serves all. */

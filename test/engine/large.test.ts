@@ -152,6 +152,17 @@ test("one bias of a long arena is bound alone", async () => {
   assert.is(more, 0);
 });
 
+test("a skip connection, whose joined tensor alone is beyond a binding, goes by windows", async () => {
+  await sameBits(() => {
+    const x = image(2, 32, 32, 16);
+    const y = relu(conv2d(x, filter(3, 16, 16), { pad: 1 }));
+    const up = resize(maxPool2d(y, { kernel: 2 }), [32, 32], { mode: "nearest" });
+    const z = conv2d(concat([y, up], 3), filter(3, 32, 16), { pad: 1 });
+    const [dx] = grad(sum(mul(z, image(2, 32, 32, 16, 6))), [x]);
+    return { z, dx: dx! };
+  }, 131_072);
+});
+
 test("a filter's gradient sums over windows", async () => {
   for (const n of [1, 3]) {
     const { got, want, more } = await both(() => {
