@@ -100,6 +100,7 @@ export async function runOp<A extends Attrs>(
   override: Partial<Traits> = {},
 ): Promise<TypedArray[]> {
   const { device } = await rawDevice();
+  const bindingBytes = device.limits.maxStorageBufferBindingSize;
   const traits: Traits = { cpu: true, f16: false, subgroups: false, ...override };
   const tensors: Tensor[] = inputs.map((x, i) => input(`x${i}`, x.shape, x.dtype ?? "f32"));
   const outputs = op.infer(tensors, attrs) as [Spec, ...Spec[]];
@@ -150,8 +151,8 @@ export async function runOp<A extends Attrs>(
         if (!found) throw new Error(`${op.name}: no kernel fits`);
         return found;
       },
+      room: (dtype) => ({ most: bindingBytes / bytesPerElement(dtype), align: 256 / bytesPerElement(dtype) }),
       // Everything fits one binding.
-      room: (dtype) => ({ most: Infinity, align: 256 / bytesPerElement(dtype) }),
       part: (memory) => memory,
       dispatch,
       dispatchItems: (kernel, params, items, whole) => dispatch(kernel, params, { ...items, ...whole }),

@@ -56,6 +56,10 @@ function byUntried(op: KernelOp, traits: Traits, tried: ReadonlySet<string>, ran
             ran.add(kernel.name);
             l.dispatch(kernel, ...rest);
           },
+          dispatchItems: (kernel, ...rest) => {
+            ran.add(kernel.name);
+            l.dispatchItems(kernel, ...rest);
+          },
         },
         a,
       ),
