@@ -23,6 +23,8 @@ export interface ReduceStage {
   readonly traits: Traits;
   readonly stored: StoredTensors;
   readonly maxBindingBytes: number;
+  /** How many times as many chunks a sum is cut into as the device has use for. Default 1. */
+  readonly finer?: number;
   memoryOf(t: Tensor): Memory;
   newScratch(bytes: number): Memory;
 }
@@ -153,24 +155,37 @@ function boxOfReduced({ domain, reduced }: Axes, run: Run): Box {
   };
 }
 
+/** How many times finer sums are cut where their chunks do not fall into ranges that can be bound. */
+const FINER = [1, 4, 16, 64];
+
 /**
- * The walks that a reduction takes: one, or where that would bind too much one for each of the fewest ranges of its
- * chunks whose results, of `outs` floats a chunk, can be written apart. The one where there is no such cut.
+ * The walk that a reduction takes, and where that would bind too much one for each of some ranges of its chunks.
+ * Undefined where the reduction has no output.
  */
-export function walksOf(stage: ReduceStage): readonly WalkOfChunks[] {
+export function windowedWalk(stage: ReduceStage): { whole: Walk; windows: readonly WalkOfChunks[] } | undefined {
   const walk = walkOf(stage);
-  if (!walk) return [];
-  const { splits, outs, columns } = walk.shape;
-  const whole = { walk, chunks: { from: 0, to: splits } };
+  if (!walk) return undefined;
+  const { columns, outs } = walk.shape;
   // Moments of rows are joined by counts that belong to all of a row.
   const joins = columns || (outs === 1 && (stage.node.op as ReduceOp).combine !== "moments");
-  if (walk.fits || !joins) return [whole];
+  if (walk.fits || !joins) return { whole: walk, windows: [] };
+  for (const finer of FINER) {
+    const own = { ...stage, finer };
+    const whole = walkOf(own)!;
+    const windows = windowsOf(own, whole.shape);
+    if (windows) return { whole, windows };
+  }
+  return { whole: walk, windows: [] };
+}
+
+/** Walks over ranges of chunks whose results, `outs` floats each, can be bound apart; undefined where none fit. */
+function windowsOf(stage: ReduceStage, { splits, outs }: LoopShape): WalkOfChunks[] | undefined {
   const step = alignedStep(outs, { most: Infinity, align: OFFSET_ALIGNMENT / 4 });
-  for (let size = Math.floor(splits / 2 / step) * step; size > 0; size = Math.floor(size / 2 / step) * step) {
-    const cut = rangesOf(splits, size).map((chunks) => ({ walk: walkOf(stage, chunks)!, chunks }));
+  for (let steps = Math.floor((splits - 1) / step); steps > 0; steps >>= 1) {
+    const cut = rangesOf(splits, steps * step).map((chunks) => ({ walk: walkOf(stage, chunks)!, chunks }));
     if (cut.every((w) => w.walk.fits)) return cut;
   }
-  return [whole];
+  return undefined;
 }
 
 /** Threads that a reduction is cut for, and the most elements that one pass sums whatever its threads. */
@@ -181,7 +196,7 @@ const LONGEST_ALONE = 1024;
 const SHORTEST_CHUNK = 64;
 
 function cutLoops(
-  { node, traits, chain, tail }: ReduceStage,
+  { node, traits, chain, tail, finer = 1 }: ReduceStage,
   { domain, outs, count, columns, loop }: Axes,
   expressions: readonly Expression[],
 ): LoopShape {
@@ -191,7 +206,7 @@ function cutLoops(
   const splitsOf = (lanes: number, length: number): number =>
     outs * count <= alone && length <= LONGEST_ALONE
       ? 1
-      : Math.max(1, Math.min(Math.ceil(threads / lanes), Math.ceil(length / SHORTEST_CHUNK)));
+      : Math.max(1, Math.min(finer * Math.ceil(threads / lanes), Math.ceil(length / SHORTEST_CHUNK)));
   const cutAt = (width: 1 | 4): LoopShape => {
     const lanes = columns ? outs / width : outs;
     const length = columns ? count : count / width;

@@ -6,7 +6,7 @@ import { endOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, makeDispatch, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { emitFunction } from "../wgsl/emit.ts";
-import { type ReduceStage, type Walk, type WalkOfChunks, groupOf, walkOf, walkParams, walksOf } from "./loops.ts";
+import { type ReduceStage, type Walk, type WalkOfChunks, groupOf, walkOf, walkParams, windowedWalk } from "./loops.ts";
 import { type Parts, lowerStatistics, statisticsOfParts } from "./statistics.ts";
 
 type Combine = "sum" | "max" | "min" | "prod";
@@ -15,12 +15,12 @@ type Combine = "sum" | "max" | "min" | "prod";
 const COMBINE = { sum: 0, max: 1, min: 2, prod: 3 };
 
 export function lowerReduce(stage: ReduceStage): Dispatch[] {
-  const walks = walksOf(stage);
-  const [first] = walks;
-  if (!first) return [];
+  const walked = windowedWalk(stage);
+  if (!walked) return [];
+  const { whole, windows } = walked;
   const { combine } = stage.node.op as ReduceOp;
-  if (combine === "moments" || combine === "sums") return lowerStatistics(stage, walks);
-  return walks.length > 1 ? lowerWindows(stage, walks, combine) : lowerSingle(stage, first.walk, combine);
+  if (combine === "moments" || combine === "sums") return lowerStatistics(stage, whole, windows);
+  return windows.length > 0 ? lowerWindows(stage, whole, windows, combine) : lowerSingle(stage, whole, combine);
 }
 
 /** Two statistics by parts of each column, for a dispatch that joins them; undefined where columns are not cut. */
@@ -30,11 +30,10 @@ export function lowerParts(stage: ReduceStage): { dispatch: Dispatch; parts: Par
 }
 
 /** One result an output, of chunks that several dispatches make. */
-function lowerWindows(stage: ReduceStage, walks: readonly WalkOfChunks[], combine: Combine): Dispatch[] {
-  const whole = walkOf(stage)!;
+function lowerWindows(stage: ReduceStage, whole: Walk, windows: readonly WalkOfChunks[], combine: Combine): Dispatch[] {
   const { outs, splits, columns } = whole.shape;
   const part = stage.newScratch(outs * splits * 4);
-  const dispatches = walks.map(({ walk, chunks: { from, to } }) =>
+  const dispatches = windows.map(({ walk, chunks: { from, to } }) =>
     makeDispatch({
       ...walk.parts,
       kernel: columns ? reduceColumns : reduceRows,

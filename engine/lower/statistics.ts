@@ -15,15 +15,7 @@ import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, type DispatchParts, makeDispatch, typeAliases } from "../wgsl/dispatch.ts";
 import { type Ahead, functionText } from "../wgsl/emit.ts";
 import type { Memory } from "../fuse/memory.ts";
-import {
-  type ReduceStage,
-  WORKGROUPS,
-  type Walk,
-  type WalkOfChunks,
-  neighboursOf,
-  walkOf,
-  walkParams,
-} from "./loops.ts";
+import { type ReduceStage, WORKGROUPS, type Walk, type WalkOfChunks, neighboursOf, walkParams } from "./loops.ts";
 
 /**
  * Statistics of parts of columns in one buffer of floats: the first ones, part s of column o at s·outs + o, and
@@ -110,22 +102,24 @@ const planesOf = ({ memory, plane }: Parts): [first: Memory, second: Memory] => 
   { ...memory, offset: 4 * plane, bytes: 4 * plane },
 ];
 
-export function lowerStatistics(stage: ReduceStage, walks: readonly WalkOfChunks[]): Dispatch[] {
-  const [{ walk }] = walks as [WalkOfChunks];
+export function lowerStatistics(stage: ReduceStage, walk: Walk, windows: readonly WalkOfChunks[]): Dispatch[] {
   const { shape, parts: walked } = walk;
-  if (walks.length > 1) return statisticsByWindows(stage, walks);
+  if (windows.length > 0) return statisticsByWindows(stage, walk, windows);
   if (shape.splits === 1) return [walkStatistics(stage.node, walk, ...statisticsIn(stage.node, stage.memoryOf))];
   const { dispatch, parts } = statisticsOfParts(stage, walk);
   return [dispatch, mergeParts(stage, parts, { ...shape, label: walked.label })];
 }
 
 /** Statistics of chunks that several dispatches make. */
-function statisticsByWindows(stage: ReduceStage, walks: readonly WalkOfChunks[]): Dispatch[] {
+function statisticsByWindows(
+  stage: ReduceStage,
+  { shape, parts: walked }: Walk,
+  windows: readonly WalkOfChunks[],
+): Dispatch[] {
   const { node, newScratch } = stage;
-  const { shape, parts: walked } = walkOf(stage)!;
   const { outs, splits, chunk } = shape;
   const parts = newParts(outs, splits, chunk, newScratch);
-  const dispatches = walks.map(({ walk, chunks: { from, to } }) => {
+  const dispatches = windows.map(({ walk, chunks: { from, to } }) => {
     const [first, second] = planesOf(parts).map((plane) => ({
       ...plane,
       offset: plane.offset + 4 * outs * from,
