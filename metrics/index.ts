@@ -1,7 +1,16 @@
-// How well a segmentation agrees with the expert's.
+// How well a segmentation agrees with the expert's, and images with each other.
 export { type EmptyRule, type Overlap, addOverlap, dice, diceOf, meanDice, overlap } from "./dice.ts";
 export { squaredDistances } from "./distance-transform.ts";
 export { type Interval, meanInterval } from "./interval.ts";
+export { type RocCurve, rocCurve, truePositiveAt } from "./roc.ts";
+export {
+  type ImagePair,
+  coefficientOfVariation,
+  histogram,
+  klDivergence,
+  psnr,
+  ssim,
+} from "./similarity.ts";
 export { type Summary, summarize } from "./summary.ts";
 export {
   type DirectedDistances,
