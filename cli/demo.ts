@@ -87,7 +87,7 @@ ${resultText("CMEDL+pMRI", cmedl)}
 ${verdict(baseline, cmedl)}
 
 picture      ${picture}
-courses      ${join(out, "ct-only", "curves.png")}, ${join(out, "cmedl", "curves.png")}
+reports      ${join(out, "ct-only", "report.html")}, ${join(out, "cmedl", "report.html")}
 checkpoints  ${join(out, "ct-only", "checkpoints")}, ${join(out, "cmedl", "checkpoints")}
 took         ${clock((performance.now() - started) / 1000)}
 `);

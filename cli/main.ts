@@ -26,6 +26,17 @@ const commands: readonly Entry[] = [
     load: () => import("./presets.ts"),
   },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
+  {
+    name: "evaluate",
+    summary: "score a run on cases, or any masks against others",
+    load: () => import("./evaluate.ts"),
+  },
+  { name: "report", summary: "make the page of a run: report.html", load: () => import("./report.ts") },
+  {
+    name: "compare",
+    summary: "compare runs on the cases that they were tested on, by paired tests",
+    load: () => import("./compare.ts"),
+  },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
   {
     name: "experiment",

@@ -31,8 +31,6 @@ export {
   type SliceSet,
   defaultFieldMm,
   imageSlice,
-  placeClasses,
-  placePrediction,
 } from "./slices.ts";
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";
 export { type Modality, type PhantomOptions, phantomCase, phantomSet } from "./synthetic.ts";

@@ -3,7 +3,7 @@
 import { DataError } from "./errors.ts";
 import { type Range, scaleInto } from "./intensity.ts";
 import { keyOf, permutation } from "./random.ts";
-import { type Field, centreField, covers, cropLabels, cropValues, uncropValues } from "./resample.ts";
+import { type Field, centreField, covers, cropLabels, cropValues } from "./resample.ts";
 import { type Volume, type VoxelArray, storedSlice } from "./volume.ts";
 
 /** What is cut out of an axial slice: `fieldMm` × `fieldMm` round its centre, as `size` × `size` pixels. */
@@ -83,53 +83,6 @@ export function maskSlice(
     target,
     at,
   );
-}
-
-/**
- * Lays a probability map [size, size] of slice z back onto the volume's slice and thresholds it: `mask`, of the whole
- * volume, gets 0 and 1.
- */
-export function placePrediction(
-  probability: ArrayLike<number>,
-  image: Pick<Volume, "shape" | "spacingMm">,
-  z: number,
-  grid: SliceGrid,
-  mask: Uint8Array,
-  threshold = 0.5,
-): void {
-  const [nx, ny] = image.shape;
-  const onSlice = new Float32Array(nx * ny);
-  uncropValues(probability, grid.size, fieldOf(image, grid), nx, ny, 0, onSlice);
-  for (let i = 0; i < onSlice.length; i++) mask[z * nx * ny + i] = onSlice[i]! > threshold ? 1 : 0;
-}
-
-/**
- * Lays class probabilities [size, size, classes] of slice z back onto the volume's slice: `mask`, of the whole volume,
- * gets the most probable class.
- */
-export function placeClasses(
-  probability: ArrayLike<number>,
-  classes: number,
-  image: Pick<Volume, "shape" | "spacingMm">,
-  z: number,
-  grid: SliceGrid,
-  mask: Uint8Array,
-): void {
-  const [nx, ny] = image.shape;
-  const field = fieldOf(image, grid);
-  const n = grid.size ** 2;
-  const plane = new Float32Array(n);
-  const onSlice = new Float32Array(nx * ny);
-  const most = new Float32Array(nx * ny);
-  for (let c = 0; c < classes; c++) {
-    for (let i = 0; i < n; i++) plane[i] = probability[i * classes + c]!;
-    uncropValues(plane, grid.size, field, nx, ny, c === 0 ? 1 : 0, onSlice);
-    for (let i = 0, o = z * nx * ny; i < onSlice.length; i++, o++) {
-      if (c > 0 && !(onSlice[i]! > most[i]!)) continue;
-      most[i] = onSlice[i]!;
-      mask[o] = c;
-    }
-  }
 }
 
 /** Foreground voxels of each axial slice. */

@@ -84,6 +84,25 @@ export function blendTiles(
   return planes;
 }
 
+/**
+ * Probabilities [fields, size, size, classes] of the fields of a slice laid onto the slice's own grid: a plane [ny, nx]
+ * for each class. Where no field reaches, nothing of the structure is: one class is 0 there, of several class 0 is 1.
+ */
+export function slicePlanes(
+  probabilities: Float32Array,
+  geometry: Pick<Volume, "shape">,
+  { fields, size, classes }: { readonly fields: readonly Field[]; readonly size: number; readonly classes: number },
+): Float32Array[] {
+  if (fields.length > 1) return blendTiles(probabilities, geometry, { fields, size, classes });
+  const [nx, ny] = geometry.shape;
+  return Array.from({ length: classes }, (_, c) => {
+    const onField = Float32Array.from({ length: size * size }, (_, i) => probabilities[i * classes + c]!);
+    const onSlice = new Float32Array(nx * ny);
+    uncropValues(onField, size, fields[0]!, nx, ny, classes > 1 && c === 0 ? 1 : 0, onSlice);
+    return onSlice;
+  });
+}
+
 /** Class numbers of a slice from planes of probabilities: of one, 1 above `threshold`; of several, the most probable. */
 export function classesOfPlanes(
   planes: readonly Float32Array[],

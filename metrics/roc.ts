@@ -45,12 +45,15 @@ export function rocCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): 
   };
 }
 
-/** Scores of the voxels inside and outside, each rising. */
-function sortedBySide(scores: ArrayLike<number>, labels: ArrayLike<number>): [Float64Array, Float64Array] {
+type Scores = Float32Array | Float64Array;
+
+/** Scores of the voxels inside and outside, each rising; as wide as they were. */
+function sortedBySide(scores: ArrayLike<number>, labels: ArrayLike<number>): [Scores, Scores] {
+  const Side = scores instanceof Float32Array ? Float32Array : Float64Array;
   let count = 0;
   for (let i = 0; i < labels.length; i++) if (labels[i] !== 0) count++;
-  const inside = new Float64Array(count);
-  const outside = new Float64Array(labels.length - count);
+  const inside = new Side(count);
+  const outside = new Side(labels.length - count);
   for (let i = 0, a = 0, b = 0; i < labels.length; i++) {
     const score = scores[i]!;
     if (Number.isNaN(score)) throw new RangeError(`rocCurve: score ${i} is NaN`);

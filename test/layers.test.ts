@@ -27,7 +27,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "losses/", may: ["losses/", "engine/index.ts"] },
   { from: "data/", may: ["data/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
   { from: "metrics/", may: ["metrics/", "data/"] },
-  { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["fast-png", "fflate"] },
+  { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["@observablehq/plot", "fast-png", "fflate"] },
   { from: "train/", may: ["train/", "engine/index.ts", "models/", "losses/", "data/", "metrics/"] },
 ];
 const edges = ["node/", "cli/", "web/", "test/", "bench/", "tools/", "examples/"];

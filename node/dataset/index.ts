@@ -15,6 +15,7 @@ export {
   loadSlicesBy,
   readVolume,
 } from "./load.ts";
+export { type MaskPair, loadMaskPair, pairMasks } from "./masks.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
 export { type CaseSurvey, surveyCases } from "./survey.ts";

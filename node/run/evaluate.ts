@@ -1,14 +1,12 @@
 // What a trained run is worth on cases it has not seen: each case as a whole volume on its own grid, in millimetres.
 import { type Range, rangeOf } from "../../data/intensity.ts";
-import { DataError } from "../../data/errors.ts";
 import type { LoadedCase } from "../../data/slices.ts";
-import { isSheared } from "../../data/volume.ts";
 import type { Device } from "../../engine/index.ts";
-import { overlap, diceOf } from "../../metrics/dice.ts";
-import { hausdorff, surfaceDice, surfaceDistances } from "../../metrics/surface.ts";
+import { type RocCurve, rocCurve } from "../../metrics/roc.ts";
 import type { CaseValues } from "../../report/comparison.ts";
-import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
+import { type TrainConfig, outputsOf, structuresOf } from "../../train/config/config.ts";
 import type { RunFolder } from "./folder.ts";
+import { scoresOf } from "./scores.ts";
 import { VolumeSegmenter } from "./segment.ts";
 import type { Source } from "./source.ts";
 
@@ -41,22 +39,24 @@ export interface EvaluateOptions {
   readonly toleranceMm: number;
   /** Names of the structures, in the order of the classes; numbers where there are more or fewer. */
   readonly names?: readonly string[];
+  /** Whether each case's ROC curve is made too; of one structure only. */
+  readonly roc?: boolean;
   /** Hears of each case once it is done. */
-  onCase?(id: string): void;
+  onCase?(id: string, values: CaseValues, roc: RocCurve | undefined): void;
 }
 
 /**
- * DSC, SDSC and HD95 of each case by the run's best checkpoint, and the part of its voxels that was segmented: "DSC", or "DSC LV", "DSC RK", … and "DSC Avg." of
- * several structures, by `names` or their numbers. A structure that neither mask has is undefined (NaN); one that
- * only one mask has scores 0, 0, and for HD95 the diagonal of the volume. Throws DataError where a case's grid is
- * sheared.
+ * DSC, SDSC and HD95 of each case by the run's best checkpoint, and the part of its voxels that was segmented: "DSC",
+ * or "DSC LV", "DSC RK", … and "DSC Avg." of several structures, by `names` or their numbers; "AUC" where ROC curves
+ * are asked for. Each slice is segmented whole, as `predict` does. Undefined values and misses as `scoresOf`. Throws
+ * DataError where a case's grid is sheared.
  */
 export async function evaluateRun(
   device: Device,
   config: TrainConfig,
   run: RunFolder,
   cases: AsyncIterable<TestCase>,
-  { toleranceMm, names, onCase }: EvaluateOptions,
+  { toleranceMm, names, roc = false, onCase }: EvaluateOptions,
 ): Promise<Evaluation> {
   const { checkpoint } = await run.bestOrLatest();
   using segmenter = await VolumeSegmenter.open(device, config, checkpoint);
@@ -67,9 +67,18 @@ export async function evaluateRun(
     case: { id, image, mask: expert },
     range,
   } of cases) {
-    const mask = await segmenter.segment(image, range, { crop: true });
-    found[id] = { ...scores(mask, expert, image, called, toleranceMm), [SEGMENTED]: shareOf(mask) };
-    onCase?.(id);
+    const map = roc && outputsOf(config) === 1 ? new Float32Array(image.data.length) : undefined;
+    const [nx, ny] = image.shape;
+    const onSlice = (z: number, [plane]: readonly Float32Array[]): void => map?.set(plane!, z * nx * ny);
+    const mask = await segmenter.segment(image, range, { onSlice });
+    const curve = map && rocCurve(map, expert);
+    const values = {
+      ...scoresOf(mask, expert, image, { names: called, toleranceMm }),
+      ...(curve ? { AUC: curve.auc } : {}),
+      [SEGMENTED]: shareOf(mask),
+    };
+    found[id] = values;
+    onCase?.(id, values, curve);
   }
   return found;
 }
@@ -85,56 +94,4 @@ export function didLearn(cases: Evaluation): boolean {
   const isConstant = values.every(({ [SEGMENTED]: share }) => share === 0 || share === 1);
   const isRight = values.some((scored) => (scored.DSC ?? scored["DSC Avg."] ?? 0) > 0);
   return isRight && !isConstant;
-}
-
-const METRICS = ["DSC", "SDSC", "HD95"] as const;
-type Scores = Record<(typeof METRICS)[number], number>;
-
-/** Scores of one structure, or of each of several and their mean over those that are defined. */
-function scores(
-  mask: Uint8Array,
-  expert: Uint8Array,
-  image: LoadedCase["image"],
-  names: readonly string[],
-  toleranceMm: number,
-): CaseValues {
-  if (names.length === 1) return scoresOf(mask, expert, image, toleranceMm);
-  const only = (classes: Uint8Array, k: number): Uint8Array => classes.map((v) => Number(v === k));
-  const structures = names.map((name, i) => ({
-    name,
-    scores: scoresOf(only(mask, i + 1), only(expert, i + 1), image, toleranceMm),
-  }));
-  return Object.fromEntries(
-    METRICS.flatMap((metric) => [
-      ...structures.map((s) => [`${metric} ${s.name}`, s.scores[metric]]),
-      [`${metric} Avg.`, meanOfDefined(structures.map((s) => s.scores[metric]))],
-    ]),
-  );
-}
-
-/** Scores of one structure, whose voxels are those that are not 0. */
-function scoresOf(
-  a: Uint8Array,
-  b: Uint8Array,
-  { name, shape, spacingMm, affine }: LoadedCase["image"],
-  toleranceMm: number,
-): Scores {
-  if (isSheared(affine)) {
-    const problem = "the grid is sheared, as by a tilted gantry: SDSC and HD95 can't be measured in millimetres";
-    throw new DataError(name, "affine", problem, "resample the case to a grid of right angles, or do not test on it");
-  }
-  const distances = surfaceDistances({ a, b, shape, spacingMm });
-  const [x, y, z] = shape;
-  const diagonal = Math.hypot(x * spacingMm[0], y * spacingMm[1], z * spacingMm[2]);
-  const hd = hausdorff(distances, 95);
-  return {
-    DSC: diceOf(overlap(a, b), "undefined"),
-    SDSC: surfaceDice(distances, toleranceMm),
-    HD95: hd === Infinity ? diagonal : hd,
-  };
-}
-
-function meanOfDefined(values: readonly number[]): number {
-  const defined = values.filter((v) => !Number.isNaN(v));
-  return defined.length ? defined.reduce((sum, v) => sum + v, 0) / defined.length : NaN;
 }

@@ -6,8 +6,9 @@
 //   STATUS          running, finished, stopped (early), interrupted, failed; below it signs of a collapse
 //   log.jsonl       one event a line: steps, epochs
 //   results.csv     one row an epoch
-//   curves.png      losses and Dice so far
+//   report.html     the run's page: at the end, and now and then before
 //   pictures/       epoch-001.png …
+//   tests/          NAME.json, NAME.csv: what it scored on cases
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

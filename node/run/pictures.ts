@@ -1,7 +1,6 @@
-// A run's pictures: a few validation slices after each epoch, and the curves of Dice and losses.
+// A run's pictures: a few validation slices after each epoch, and the demo's of unseen patients.
 import type { SliceSet } from "../../data/slices.ts";
 import { diceOf, overlap } from "../../metrics/dice.ts";
-import { type Series, curvesPicture } from "../../report/curves.ts";
 import { type Tile, epochPicture, montage } from "../../report/montage.ts";
 import { colours } from "../../report/picture.ts";
 import type { EpochPictures } from "../../train/loop.ts";
@@ -66,37 +65,6 @@ function diceText(prediction: Uint8Array, expert: ArrayLike<number>): string {
   const any = (mask: ArrayLike<number>): Uint8Array => Uint8Array.from(mask, (v) => (v > 0 ? 1 : 0));
   const dice = diceOf(overlap(any(prediction), any(expert)), "undefined");
   return Number.isNaN(dice) ? "" : `DICE ${dice.toFixed(2)}`;
-}
-
-/** What curves are drawn of. */
-export interface CurvePoint {
-  readonly dice: number | null;
-  readonly validationLoss: number | null;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly scheduled?: Readonly<Record<string, number>>;
-}
-
-/**
- * Dice, losses and the weights of scheduled terms (as parts of their full weights) by epoch as a PNG; a curve without
- * any value is left out.
- */
-export function curvesPng(history: readonly CurvePoint[]): Uint8Array {
-  const curve = (name: string, pick: (epoch: CurvePoint) => number | null | undefined): Series => ({
-    name,
-    values: history.map((epoch) => pick(epoch) ?? NaN),
-  });
-  const series = [
-    curve("validation Dice", (e) => e.dice),
-    curve("validation loss", (e) => e.validationLoss),
-    curve("Dice loss, student", (e) => e.losses.diceCT),
-    curve("hint", (e) => e.losses.hintS),
-    curve("weight of hint", (e) => e.scheduled?.hint),
-    curve("weight of pseudo CT", (e) => e.scheduled?.segPC),
-  ];
-  return curvesPicture(
-    series.filter((s) => s.values.some(Number.isFinite)),
-    { title: "Dice, losses, scheduled weights", width: 760 },
-  ).png();
 }
 
 /**

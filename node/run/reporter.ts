@@ -1,13 +1,13 @@
-// What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, pictures, checkpoints, bars and lines on
+// What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, report.html, pictures, checkpoints, bars and lines
 // the terminal.
-import { join } from "node:path";
 import type { SliceSet } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
-import { curvesPng, epochPng } from "./pictures.ts";
+import { epochPng } from "./pictures.ts";
+import { writeReport } from "./report.ts";
 
 /** An epoch's line of log.jsonl. */
 export interface EpochEvent {
@@ -27,6 +27,8 @@ export interface EpochEvent {
   readonly best: boolean;
 }
 
+const REPORT_EVERY_MS = 60_000;
+
 export interface ReporterOptions {
   readonly config: TrainConfig;
   readonly validation: SliceSet;
@@ -45,6 +47,7 @@ export class Reporter {
   readonly #history: EpochEvent[] = [];
   readonly #epochBar: Bar;
   #stepBar: Bar;
+  #reported = performance.now();
 
   constructor(
     readonly run: RunFolder,
@@ -56,7 +59,7 @@ export class Reporter {
     this.#stepBar = narrator.bar(`step of ${at.epoch + 1}`, stepsPerEpoch, at.step);
   }
 
-  /** Takes the epochs of log.jsonl as the ones before: results.csv and curves.png hold them too. */
+  /** Takes the epochs of log.jsonl as the ones before: results.csv holds them too. */
   async readHistory(): Promise<void> {
     const events = await this.run.events();
     this.#history.push(...(events.filter((e) => e.event === "epoch") as unknown as EpochEvent[]));
@@ -72,6 +75,19 @@ export class Reporter {
       save: (bytes, progress, isBest) => run.saveCheckpoint(bytes, progress.steps, isBest),
       latest: () => run.latestCheckpoint().catch(() => undefined),
     };
+  }
+
+  /** Writes report.html as the run stands; says why where it can't. */
+  async writeReport(): Promise<void> {
+    this.#reported = performance.now();
+    await writeReport(this.run).catch((error: Error) =>
+      this.narrator.say(`the report could not be written: ${error.message}`),
+    );
+  }
+
+  /** At the end of an epoch, unless the last report is fresh: drawing takes as long as some epochs do. */
+  async #writeReportNowAndThen(): Promise<void> {
+    if (performance.now() - this.#reported > REPORT_EVERY_MS) await this.writeReport();
   }
 
   async #onStep({ epoch, step, steps, ms, losses, norms }: StepReport): Promise<void> {
@@ -105,7 +121,7 @@ export class Reporter {
         run.picturePath(report.epoch),
         epochPng(pictures, validation, teacher, `epoch ${number}`, labels),
       );
-    await run.writePicture(join(run.path, "curves.png"), curvesPng(this.#history));
+    await this.#writeReportNowAndThen();
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
     this.signs.push(...report.signs);
     if (report.signs.length > 0) await run.setStatus("running", this.signs);

@@ -4,8 +4,8 @@ import type { Device } from "../../engine/index.ts";
 import { type Range, rangeOf } from "../../data/intensity.ts";
 import { fromLps, toLps } from "../../data/orientation.ts";
 import type { Field } from "../../data/resample.ts";
-import { fieldOf, placeClasses, placePrediction } from "../../data/slices.ts";
-import { blendTiles, classesOfPlanes, sliceTiles, tilesOf } from "../../data/tiles.ts";
+import { fieldOf } from "../../data/slices.ts";
+import { classesOfPlanes, slicePlanes, sliceTiles, tilesOf } from "../../data/tiles.ts";
 import type { Volume } from "../../data/volume.ts";
 import { inferBy } from "../../train/inference-programs.ts";
 import { fromStateDict } from "../../models/pytorch.ts";
@@ -25,6 +25,11 @@ export interface SegmentOptions {
   readonly threshold?: number;
   /** Whether only the field round the centre of each slice is segmented; the rest is then class 0. */
   readonly crop?: boolean;
+  /**
+   * Hears of each axial slice z, in order: of one structure its probability [ny, nx], of several that of each class,
+   * class 0 first.
+   */
+  onSlice?(z: number, planes: readonly Float32Array[]): void;
 }
 
 /**
@@ -76,14 +81,13 @@ export async function segmentVolume(
   range: Range,
   { config, slices, ...options }: SegmentOptions & { readonly config: TrainConfig; readonly slices: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { size, fieldMm } = config.data;
-  const { threshold = 0.5 } = options;
+  const { size } = config.data;
+  const { threshold = 0.5, onSlice } = options;
   const [nx, ny, depth] = image.shape;
   const classes = outputsOf(config);
   const fields = fieldsOf(image, config, options);
   const mask = new Uint8Array(image.data.length);
   const n = fields.length * size ** 2;
-  const grid = { fieldMm: fieldMm!, size };
   for (let first = 0; first < depth; first += slices) {
     const many = Math.min(slices, depth - first);
     const tiles = new Float32Array(many * n);
@@ -92,10 +96,9 @@ export async function segmentVolume(
     for (let i = 0; i < many; i++) {
       const z = first + i;
       const here = probability.subarray(i * n * classes, (i + 1) * n * classes);
-      if (fields.length > 1)
-        classesOfPlanes(blendTiles(here, image, { fields, size, classes }), mask, z * nx * ny, threshold);
-      else if (classes === 1) placePrediction(here, image, z, grid, mask, threshold);
-      else placeClasses(here, classes, image, z, grid, mask);
+      const planes = slicePlanes(here, image, { fields, size, classes });
+      onSlice?.(z, planes);
+      classesOfPlanes(planes, mask, z * nx * ny, threshold);
     }
   }
   return mask;

@@ -80,9 +80,13 @@ export async function trainRun(
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
     await run.setStatus(outcome, reporter.signs);
+    await reporter.writeReport();
     sayOutcome(outcome, training, config, run, narrator);
   } catch (error) {
-    if (!(error instanceof CommandError)) await run.setStatus("failed", reporter.signs).catch(() => {});
+    if (!(error instanceof CommandError)) {
+      await run.setStatus("failed", reporter.signs).catch(() => {});
+      await reporter.writeReport();
+    }
     throw error;
   } finally {
     interrupt.stop();

@@ -53,7 +53,7 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
   for (const name of [
     "config.yaml",
     "results.csv",
-    "curves.png",
+    "report.html",
     "pictures/epoch-001.png",
     "pictures/epoch-002.png",
     "checkpoints/best.safetensors",

@@ -4,15 +4,15 @@ import { dice } from "../../metrics/dice.ts";
 import {
   type LoadedCase,
   SliceCollector,
+  type SliceGrid,
   chooseSlices,
   defaultFieldMm,
   fieldOf,
   foregroundPerSlice,
   maskSlice,
-  placeClasses,
-  placePrediction,
 } from "../../data/slices.ts";
-import { makeVolume } from "../../data/volume.ts";
+import { classesOfPlanes, slicePlanes } from "../../data/tiles.ts";
+import { type Volume, makeVolume } from "../../data/volume.ts";
 
 const test = suite("slices");
 
@@ -80,6 +80,20 @@ test("slices beyond the body are left out, unless all are asked for", () => {
   assert.is(new SliceCollector({ grid: { size: 16, fieldMm: 32 }, negatives: "all" }).add(blank, range), 20);
 });
 
+/** Probabilities [size, size, classes] of slice z as class numbers of the volume. */
+function layBack(
+  probabilities: Float32Array,
+  image: Volume,
+  z: number,
+  grid: SliceGrid,
+  out: Uint8Array,
+  classes: number,
+): void {
+  const [nx, ny] = image.shape;
+  const planes = slicePlanes(probabilities, image, { fields: [fieldOf(image, grid)], size: grid.size, classes });
+  classesOfPlanes(planes, out, z * nx * ny, 0.5);
+}
+
 test("masks laid back as predictions cover the original (3-D Dice above 0.9 at half the resolution)", () => {
   const c = ball();
   const grid = { size: 20, fieldMm: 40 };
@@ -87,7 +101,7 @@ test("masks laid back as predictions cover the original (3-D Dice above 0.9 at h
   const out = new Uint8Array(c.mask.length);
   for (let z = 0; z < 20; z++) {
     maskSlice(c, z, grid, small);
-    placePrediction(small, c.image, z, grid, out);
+    layBack(Float32Array.from(small), c.image, z, grid, out, 1);
   }
   assert.ok(dice(out, c.mask) > 0.9, `${dice(out, c.mask)}`);
 });
@@ -98,7 +112,7 @@ test("class probabilities laid back give the most probable class, background out
   const out = new Uint8Array(mask.length);
   const p = new Float32Array(900 * 3);
   for (let i = 0; i < 900; i++) p.set(i < 450 ? [0.2, 0.7, 0.1] : [0.2, 0.1, 0.7], 3 * i);
-  placeClasses(p, 3, image, 2, grid, out);
+  layBack(p, image, 2, grid, out, 3);
   const at = (x: number, y: number): number => out[2 * 1200 + y * 40 + x]!;
   assert.equal([at(20, 3), at(20, 26), at(1, 3), at(38, 26)], [1, 2, 0, 0]);
   assert.not(out.subarray(0, 2400).some((v) => v !== 0));

@@ -1,7 +1,6 @@
 import { decode } from "fast-png";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { curvesPicture, ticks } from "../../report/curves.ts";
 import { drawText, knownCharacters, textWidth } from "../../report/font.ts";
 import { epochPicture, montage } from "../../report/montage.ts";
 import { type Colour, Picture, colours } from "../../report/picture.ts";
@@ -118,28 +117,6 @@ test("the picture of an epoch has four columns and both contours in the last", (
   const more = epochPicture(taught, size, "epoch 3");
   assert.is(more.width, 5 * (192 + 1) + 1, "a column of real MR");
   assert.ok(count(more, colours.algorithm) > 1.5 * count(p, colours.algorithm), "the teacher's mask on the pseudo MR");
-});
-
-test("ticks are round", () => {
-  assert.equal(ticks(0, 1), [0, 0.2, 0.4, 0.6, 0.8, 1]);
-  assert.equal(ticks(-3, 12), [0, 5, 10]);
-  assert.equal(ticks(1, 1), [1]);
-});
-
-test("curves are drawn in their colour, gaps and single values included", () => {
-  const p = curvesPicture(
-    [
-      { name: "dice", values: [0.1, NaN, 0.5, 0.7] },
-      { name: "one", values: [0.3] },
-      { name: "none", values: [] },
-    ],
-    { title: "Dice", range: [0, 1] },
-  );
-  assert.ok(count(p, colours.blue) > 100);
-  assert.ok(count(p, colours.orange) > 30);
-  assert.is(p.width, 640);
-  curvesPicture([], { title: "empty" });
-  curvesPicture([{ name: "flat", values: [2, 2] }], { title: "flat" });
 });
 
 test.run();

@@ -1,0 +1,68 @@
+// report.html of a run, from what its folder holds.
+import { readFile, readdir } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import type { PlotDocument } from "../../report/page/charts.ts";
+import { type EpochRecord, type RunRecord, type StepRecord, runPage } from "../../report/page/run-page.ts";
+import { writeAtomic } from "../files.ts";
+import type { RunFolder } from "./folder.ts";
+import { readTests } from "./tests.ts";
+
+/** A document without a page, which charts are drawn in. */
+async function plotDocument(): Promise<PlotDocument> {
+  const { parseHTML } = await import("linkedom");
+  return parseHTML("<!doctype html><html><body></body></html>").document as unknown as PlotDocument;
+}
+
+/** The text of the run's report. Throws FileError where the run cannot be read. */
+async function runReport(run: RunFolder): Promise<string> {
+  return runPage(await recordOf(run), await plotDocument());
+}
+
+/** Writes the run's report; its path. Throws FileError. */
+export async function writeReport(run: RunFolder, file = join(run.path, "report.html")): Promise<string> {
+  await writeAtomic(file, await runReport(run));
+  return file;
+}
+
+async function recordOf(run: RunFolder): Promise<RunRecord> {
+  const events = await run.events();
+  const of = <T>(event: string): T[] => events.filter((e) => e.event === event) as unknown as T[];
+  const epochs = of<EpochRecord>("epoch");
+  const text = (file: string): Promise<string> => readFile(join(run.path, file), "utf8").catch(() => "");
+  return {
+    name: basename(resolve(run.path)),
+    status: (await text("STATUS")).split("\n")[0] || "of an unknown status",
+    signs: of("sign"),
+    epochs,
+    steps: of<StepRecord>("step"),
+    pictures: await picturesOf(run, epochs),
+    tests: await readTests(run),
+    config: await text("config.yaml"),
+    starts: startsOf(await text("environment.json")),
+  };
+}
+
+/** The pictures of the epoch that is kept and of the last one. */
+async function picturesOf(run: RunFolder, epochs: readonly EpochRecord[]): Promise<RunRecord["pictures"]> {
+  const files = (await readdir(join(run.path, "pictures")).catch(() => [] as string[])).sort();
+  const nameOf = (epoch: number): string => basename(run.picturePath(epoch - 1));
+  const best = epochs.filter((e) => e.best).at(-1);
+  const chosen = [
+    { file: best && nameOf(best.epoch), title: `The epoch that is kept: ${best?.epoch}` },
+    { file: files.at(-1), title: "The last epoch" },
+  ];
+  const found: { title: string; png: Uint8Array }[] = [];
+  for (const { file, title } of chosen.filter((c, i) => i === chosen.findIndex((d) => d.file === c.file)))
+    if (file !== undefined && files.includes(file))
+      found.push({ title, png: await readFile(join(run.path, "pictures", file)) });
+  return found;
+}
+
+function startsOf(text: string): RunRecord["starts"] {
+  try {
+    const starts: unknown = JSON.parse(text);
+    return Array.isArray(starts) ? starts : [];
+  } catch {
+    return [];
+  }
+}

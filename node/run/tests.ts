@@ -1,0 +1,56 @@
+// What a run scored on cases, in its folder: tests/NAME.json with all that the report shows, and tests/NAME.csv.
+import { mkdir, readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { csv } from "../../report/table.ts";
+import type { TestRecord } from "../../report/page/run-page.ts";
+import { writeAtomic } from "../files.ts";
+import type { RunFolder } from "./folder.ts";
+
+const TESTS = "tests";
+
+/** The paths that a test's files have. */
+export const testPaths = (run: RunFolder, name: string): { json: string; csv: string } => ({
+  json: join(run.path, TESTS, `${name}.json`),
+  csv: join(run.path, TESTS, `${name}.csv`),
+});
+
+/** Writes a test; its two files. Throws FileError where that fails. */
+export async function writeTest(
+  run: RunFolder,
+  name: string,
+  test: TestRecord,
+): Promise<{ json: string; csv: string }> {
+  const paths = testPaths(run, name);
+  await mkdir(join(run.path, TESTS), { recursive: true });
+  await writeAtomic(paths.json, `${JSON.stringify(test, null, 2)}\n`);
+  await writeAtomic(paths.csv, casesCsv(test.cases));
+  return paths;
+}
+
+/** A line a case. */
+export function casesCsv(cases: TestRecord["cases"]): string {
+  const metrics = [...new Set(Object.values(cases).flatMap((values) => Object.keys(values)))];
+  return csv([
+    ["case", ...metrics],
+    ...Object.entries(cases).map(([id, values]) => [id, ...metrics.map((metric) => values[metric] ?? null)]),
+  ]);
+}
+
+/** The tests of a run, in the order of their names; files that are none are left out. */
+export async function readTests(run: RunFolder): Promise<TestRecord[]> {
+  const files = await readdir(join(run.path, TESTS)).catch(() => [] as string[]);
+  const names = files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length));
+  const tests = await Promise.all(names.sort().map((name) => readTest(run, name)));
+  return tests.filter((test) => test !== undefined);
+}
+
+/** The run's test of that name; undefined where there is none. */
+export async function readTest(run: RunFolder, name: string): Promise<TestRecord | undefined> {
+  const text = await readFile(testPaths(run, name).json, "utf8").catch(() => "");
+  try {
+    const test = JSON.parse(text) as Partial<TestRecord> | null;
+    return typeof test?.title === "string" && typeof test.cases === "object" ? (test as TestRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,245 @@
+// The page of a training run: what it learned, how it got there, what it was made of.
+import type { CaseValues } from "../comparison.ts";
+import { summarize } from "../../metrics/summary.ts";
+import { type Line, type PlotDocument, boxChart, lineChart } from "./charts.ts";
+import { type Content, type Markup, html, pngMarkup, tableMarkup } from "./markup.ts";
+import { NOT_FOR_DIAGNOSIS, type Section, pageText } from "./page.ts";
+
+/** An epoch as log.jsonl has it. */
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly scheduled?: Readonly<Record<string, number>>;
+  readonly validationLoss: number | null;
+  readonly dice: number | null;
+  /** Dice by label, where there are several. */
+  readonly classes?: Readonly<Record<string, number | null>>;
+  readonly best: boolean;
+}
+
+export interface StepRecord {
+  readonly steps: number;
+  readonly ms: number;
+  readonly norms?: Readonly<Record<string, number>>;
+}
+
+/** Each case of a test, by metric. */
+export interface TestRecord {
+  readonly title: string;
+  readonly cases: Readonly<Record<string, CaseValues>>;
+  /** The mean over cases of their ROC curves, and of their areas. */
+  readonly roc?: { readonly falsePositive: readonly number[]; readonly truePositive: readonly number[]; auc: number };
+}
+
+export interface RunRecord {
+  readonly name: string;
+  /** The status, and signs of a collapse. */
+  readonly status: string;
+  readonly signs: readonly { readonly message: string; readonly mend: string; readonly epoch?: number }[];
+  readonly epochs: readonly EpochRecord[];
+  readonly steps: readonly StepRecord[];
+  readonly pictures: readonly { readonly title: string; readonly png: Uint8Array }[];
+  readonly tests: readonly TestRecord[];
+  /** The text of config.yaml. */
+  readonly config: string;
+  /** Each start of the run: versions, adapter, command line. */
+  readonly starts: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The page as the text of one HTML file; nothing in it is fetched. */
+export function runPage(run: RunRecord, document: PlotDocument): string {
+  return pageText({
+    title: run.name,
+    lead: lead(run),
+    sections: [
+      ...(run.signs.length ? [signs(run)] : []),
+      ...(run.epochs.length ? [progress(run, document), losses(run, document)] : []),
+      ...(run.pictures.length ? [pictures(run)] : []),
+      ...run.tests.flatMap((test) => [testSection(test, document)]),
+      ...(run.steps.length ? [speed(run, document)] : []),
+      { title: "Configuration", body: html`<details><summary>config.yaml</summary><pre>${run.config}</pre></details>` },
+      ...(run.starts.length ? [environment(run)] : []),
+    ],
+  });
+}
+
+function lead({ status, epochs }: RunRecord): Markup {
+  const best = epochs.filter((e) => e.best).at(-1);
+  const kept = best
+    ? html` The epoch that is kept is ${best.epoch}, with the lowest validation loss of ${number(best.validationLoss)} and a
+ validation Dice of ${number(best.dice)}.`
+    : undefined;
+  return html`<p>The run is ${status}, after ${epochs.length} epoch${epochs.length === 1 ? "" : "s"}.${kept}
+ <strong>${NOT_FOR_DIAGNOSIS}</strong></p>`;
+}
+
+const signs = ({ signs: seen }: RunRecord): Section => ({
+  title: "Signs of a collapse",
+  body: seen.map(
+    ({ epoch, message, mend }) => html`
+<div class="sign" role="note"><p><strong>${epoch === undefined ? "" : `Epoch ${epoch}: `}${message}.</strong> What helps: ${mend}.</p></div>`,
+  ),
+});
+
+/** A line over epochs. */
+const overEpochs = (
+  epochs: readonly EpochRecord[],
+  name: string,
+  pick: (epoch: EpochRecord) => number | null | undefined,
+): Line => ({ name, points: epochs.map((e) => ({ x: e.epoch, y: pick(e) ?? null })) });
+
+const isDrawn = ({ points }: Line): boolean => points.some(({ y }) => y !== null && Number.isFinite(y));
+
+function progress({ epochs }: RunRecord, document: PlotDocument): Section {
+  const labels = [...new Set(epochs.flatMap((e) => Object.keys(e.classes ?? {})))];
+  const dice = [
+    overEpochs(epochs, "mean Dice", (e) => e.dice),
+    ...labels.map((label) => overEpochs(epochs, `label ${label}`, (e) => e.classes?.[label])),
+  ].filter(isDrawn);
+  const validation = [overEpochs(epochs, "validation loss", (e) => e.validationLoss)].filter(isDrawn);
+  const scheduled = [...new Set(epochs.flatMap((e) => Object.keys(e.scheduled ?? {})))].map((name) =>
+    overEpochs(epochs, name, (e) => e.scheduled?.[name]),
+  );
+  const chart = (lines: readonly Line[], yLabel: string, yRange?: readonly [number, number]): Content =>
+    lines.length ? lineChart(lines, { document, xLabel: "epoch", yLabel, ...(yRange ? { yRange } : {}) }) : undefined;
+  return {
+    title: "Validation",
+    body: html`<div class="charts">${chart(dice, "Dice of the validation cases", [0, 1])}${chart(validation, "validation loss")}${chart(
+      scheduled,
+      "scheduled weights, as parts of the full ones",
+      [0, 1],
+    )}</div>`,
+  };
+}
+
+/** Losses that are looked at together, by their names in the log: the first row whose pattern fits. */
+const LOSSES: readonly (readonly [title: string, pattern: RegExp])[] = [
+  ["adversarial: translators", /^adv/],
+  ["adversarial: discriminators", /^lossD/],
+  ["cycle", /^(cyc|ident|rec)/],
+  ["contextual", /^cx/],
+  ["hint and distillation", /^(hint|dist|mutual)/],
+  ["segmentation", /^(dice|ce|seg)/],
+  ["weighted totals", /^loss/],
+  ["others", /./],
+];
+
+function losses({ epochs }: RunRecord, document: PlotDocument): Section {
+  const names = [...new Set(epochs.flatMap((e) => Object.keys(e.losses)))];
+  const titleOf = (name: string): string => LOSSES.find(([, pattern]) => pattern.test(name))![0];
+  const charts = LOSSES.flatMap(([title]) => {
+    const lines = names
+      .filter((name) => titleOf(name) === title)
+      .map((name) => overEpochs(epochs, name, (e) => e.losses[name]));
+    return lines.length ? [lineChart(lines, { document, xLabel: "epoch", yLabel: title })] : [];
+  });
+  return { title: "Losses in training, unweighted", body: html`<div class="charts">${charts}</div>` };
+}
+
+const pictures = ({ pictures: shown }: RunRecord): Section => ({
+  title: "Pictures",
+  body: shown.map(
+    ({ title, png }) => html`<figure>${pngMarkup(png, title)}<figcaption>${title}</figcaption></figure>\n`,
+  ),
+});
+
+const WORST = 10;
+
+function testSection({ title, cases, roc }: TestRecord, document: PlotDocument): Section {
+  const ids = Object.keys(cases);
+  const metrics = [...new Set(ids.flatMap((id) => Object.keys(cases[id]!)))].filter((name) => name !== "segmented");
+  const valuesOf = (metric: string): number[] => ids.map((id) => cases[id]![metric] ?? NaN);
+  const kindOf = (metric: string): string => metric.split(" ")[0]!;
+  const boxes = [...new Set(metrics.map(kindOf))].map((kind) =>
+    boxChart(
+      metrics
+        .filter((metric) => kindOf(metric) === kind)
+        .map((metric) => ({ name: metric === kind ? kind : metric.slice(kind.length + 1), values: valuesOf(metric) })),
+      {
+        document,
+        xLabel: "",
+        yLabel: kind === "HD95" ? "HD95 in mm" : kind,
+        ...(kind === "HD95" ? {} : { yRange: [0, 1] }),
+      },
+    ),
+  );
+  const ranked = ids.toSorted((a, b) => orderOf(cases[a]!) - orderOf(cases[b]!)).slice(0, WORST);
+  const summaries = metrics.map((metric) => {
+    const { mean, std, n } = summarize(valuesOf(metric));
+    return [metric, number(mean), number(std), n];
+  });
+  return {
+    title,
+    body: html`${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
+<div class="charts">${boxes}${roc ? rocChart(roc, document) : undefined}</div>
+<h3>The worst ${ranked.length} of ${ids.length} cases</h3>
+${tableMarkup(
+  ["Case", ...metrics],
+  ranked.map((id) => [id, ...metrics.map((metric) => number(cases[id]![metric]))]),
+)}`,
+  };
+}
+
+/** What cases are ranked by: Dice, or the mean Dice of several structures. Undefined goes last. */
+const orderOf = (values: CaseValues): number => values.DSC ?? values["DSC Avg."] ?? Infinity;
+
+const rocChart = (
+  { falsePositive, truePositive, auc }: NonNullable<TestRecord["roc"]>,
+  document: PlotDocument,
+): Markup =>
+  lineChart([{ name: "ROC", points: falsePositive.map((x, i) => ({ x, y: truePositive[i]! })) }], {
+    document,
+    xLabel: "part of the voxels outside that is above the threshold",
+    yLabel: `part of the structure that is above it (mean of the cases; AUC ${auc.toFixed(3)})`,
+    yRange: [0, 1],
+  });
+
+function speed({ steps }: RunRecord, document: PlotDocument): Section {
+  const norms = [...new Set(steps.flatMap((s) => Object.keys(s.norms ?? {})))];
+  const thinned = thin(steps);
+  const line = (name: string, pick: (step: StepRecord) => number | undefined): Line => ({
+    name,
+    points: thinned.map((s) => ({ x: s.steps, y: pick(s) ?? null })),
+  });
+  const sorted = steps.map((s) => s.ms).sort((a, b) => a - b);
+  return {
+    title: "Steps",
+    body: html`<p>A step took ${number(sorted[sorted.length >> 1]!)} ms at the median.</p><div class="charts">${lineChart(
+      [line("time", (s) => s.ms)],
+      { document, xLabel: "step", yLabel: "ms a step" },
+    )}${
+      norms.length
+        ? lineChart(
+            norms.map((name) => line(name, (s) => s.norms?.[name])),
+            { document, xLabel: "step", yLabel: "norm of the gradients" },
+          )
+        : undefined
+    }</div>`,
+  };
+}
+
+const MOST_POINTS = 400;
+/** Every k-th, so that a chart has at most 400 points. */
+const thin = <T>(all: readonly T[]): T[] => {
+  const stride = Math.ceil(all.length / MOST_POINTS);
+  return all.filter((_, i) => i % stride === 0);
+};
+
+function environment({ starts }: RunRecord): Section {
+  const fields = [...new Set(starts.flatMap((start) => Object.keys(start)))];
+  const text = (value: unknown): string => (Array.isArray(value) ? value.join(" ") : String(value ?? ""));
+  return {
+    title: "Environment",
+    body: tableMarkup(
+      ["", ...starts.map((_, i) => (starts.length === 1 ? "" : `start ${i + 1}`))],
+      fields.map((field) => [field, ...starts.map((start) => text(start[field]))]),
+    ),
+  };
+}
+
+/** A number as a table has it: three digits that matter; "–" where there is none. */
+function number(value: number | null | undefined): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value === 0 || Math.abs(value) >= 100) return value.toFixed(0);
+  return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(3);
+}
