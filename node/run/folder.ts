@@ -5,6 +5,7 @@
 //   environment.json  versions, adapter and command line of each start
 //   STATUS          running, finished, stopped (early), interrupted, failed; below it signs of a collapse
 //   log.jsonl       one event a line: steps, epochs
+//   events.out.tfevents.cmedl  the same numbers for TensorBoard
 //   results.csv     one row an epoch
 //   report.html     the run's page: at the end, and now and then before
 //   pictures/       epoch-001.png …
@@ -26,6 +27,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 const KEPT = 2;
 const CONFIG = "config.yaml";
 const ENVIRONMENT = "environment.json";
+const EVENTS = "events.out.tfevents.cmedl";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
 export class RunFolder {
@@ -116,6 +118,19 @@ export class RunFolder {
   async log(...events: object[]): Promise<void> {
     const path = join(this.path, "log.jsonl");
     await appendFile(path, events.map((e) => `${JSON.stringify(e)}\n`).join("")).catch((cause) => {
+      throw fileError(path, cause);
+    });
+  }
+
+  /** Begins TensorBoard's file anew with these records. */
+  async writeEvents(records: readonly Uint8Array[]): Promise<void> {
+    await writeAtomic(join(this.path, EVENTS), Buffer.concat(records));
+  }
+
+  /** Adds a record to TensorBoard's file. */
+  async appendEvent(record: Uint8Array): Promise<void> {
+    const path = join(this.path, EVENTS);
+    await appendFile(path, record).catch((cause) => {
       throw fileError(path, cause);
     });
   }

@@ -4,10 +4,19 @@ import type { SliceSet } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
+import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../report/tensorboard.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
 import { epochPng } from "./pictures.ts";
 import { writeReport } from "./report.ts";
+
+/** A step's line of log.jsonl. */
+interface StepEvent extends Pick<StepReport, "losses" | "norms" | "steps" | "ms"> {
+  readonly event: "step";
+  /** From 1. */
+  readonly epoch: number;
+  readonly step: number;
+}
 
 /** An epoch's line of log.jsonl. */
 export interface EpochEvent {
@@ -59,11 +68,17 @@ export class Reporter {
     this.#stepBar = narrator.bar(`step of ${at.epoch + 1}`, stepsPerEpoch, at.step);
   }
 
-  /** Takes the epochs of log.jsonl as the ones before: results.csv holds them too. */
+  /** Takes what log.jsonl holds as what was before: results.csv, signs and TensorBoard's file hold it too. */
   async readHistory(): Promise<void> {
     const events = await this.run.events();
-    this.#history.push(...(events.filter((e) => e.event === "epoch") as unknown as EpochEvent[]));
-    this.signs.push(...(events.filter((e) => e.event === "sign") as unknown as Sign[]));
+    const of = <T>(event: string): T[] => events.filter((e) => e.event === event) as unknown as T[];
+    this.#history.push(...of<EpochEvent>("epoch"));
+    this.signs.push(...of<Sign>("sign"));
+    await this.run.writeEvents([
+      tensorBoardHeader(now()),
+      ...of<StepEvent>("step").map((e) => tensorBoardRecord(stepScalars(e))),
+      ...this.#history.map((e) => tensorBoardRecord(epochScalars(e))),
+    ]);
   }
 
   /** What the training loop calls. */
@@ -91,7 +106,7 @@ export class Reporter {
   }
 
   async #onStep({ epoch, step, steps, ms, losses, norms }: StepReport): Promise<void> {
-    await this.run.log({
+    const event: StepEvent = {
       event: "step",
       epoch: epoch + 1,
       step: step + 1,
@@ -99,7 +114,9 @@ export class Reporter {
       ms: Math.round(ms),
       losses,
       norms,
-    });
+    };
+    await this.run.log(event);
+    await this.run.appendEvent(tensorBoardRecord(stepScalars(event)));
     this.#stepBar.advance(`${shortLosses(losses)}  ${(ms / 1000).toFixed(2)} s/step`);
   }
 
@@ -114,6 +131,7 @@ export class Reporter {
     const event = epochEvent(report, labels);
     this.#history.push(event);
     await run.log(event);
+    await run.appendEvent(tensorBoardRecord(epochScalars(event)));
     for (const sign of report.signs) await run.log({ event: "sign", epoch: number, steps: report.steps, ...sign });
     await run.writeResults(this.#history.map(resultRow));
     if (pictures)
@@ -130,6 +148,28 @@ export class Reporter {
     if (number < epochs) this.#stepBar = narrator.bar(`step of ${number + 1}`, stepsPerEpoch);
   }
 }
+
+const now = (): number => Date.now() / 1000;
+
+const named = (group: string, values: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${group}/${name}`, value]));
+
+const stepScalars = ({ steps, ms, losses, norms }: StepEvent): ScalarEvent => ({
+  wallTime: now(),
+  step: steps,
+  scalars: { ...named("step", losses), ...named("gradient norm", norms ?? {}), "time/ms a step": ms },
+});
+
+const epochScalars = ({ steps, losses, scheduled, validationLoss, dice, cases }: EpochEvent): ScalarEvent => ({
+  wallTime: now(),
+  step: steps,
+  scalars: {
+    ...named("epoch", losses),
+    ...named("scheduled weight", scheduled ?? {}),
+    ...named("validation Dice", { mean: dice ?? NaN, ...cases }),
+    "validation/loss": validationLoss ?? NaN,
+  },
+});
 
 function epochEvent(
   { epoch, steps, losses, scheduled, validation, isBest }: EpochReport,

@@ -71,7 +71,7 @@ export async function trainRun(
     at: { epoch: training.progress.epoch, step: training.progress.step },
   });
   await run.truncateLog(training.progress.steps);
-  if (from) await reporter.readHistory();
+  await reporter.readHistory();
 
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];

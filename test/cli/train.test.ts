@@ -54,6 +54,7 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
     "config.yaml",
     "results.csv",
     "report.html",
+    "events.out.tfevents.cmedl",
     "pictures/epoch-001.png",
     "pictures/epoch-002.png",
     "checkpoints/best.safetensors",

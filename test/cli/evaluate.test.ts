@@ -1,0 +1,102 @@
+// What a run or a rater is worth, as a user asks for it: evaluate, report, compare.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeNifti } from "../../data/formats/nifti.ts";
+import { phantomSet } from "../../data/synthetic.ts";
+import { cmedl } from "./command.ts";
+
+const test = suite("evaluate, report, compare");
+let folder = "";
+const at = (...parts: string[]): string => join(folder, ...parts);
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cmedl-evaluate-"));
+  for (const name of ["ct", "expert", "rater"]) await mkdir(at(name));
+  for (const [i, c] of phantomSet({ modality: "CT", seed: 1, size: 32, slices: 4 }, 4).entries()) {
+    await writeFile(at("ct", `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
+    await writeFile(at("ct", `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
+    await writeFile(at("expert", `${c.id}.nii.gz`), writeNifti(c.mask, c.image));
+    // The other rater leaves out every second slice, and one case.
+    const half = c.mask.map((v, n) => (Math.floor(n / 32 ** 2) % 2 ? 0 : v));
+    if (i < 3) await writeFile(at("rater", `${c.id}_seg.nii.gz`), writeNifti(half, c.image));
+  }
+  const ids = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 4 }, 4).map((c) => c.id);
+  const splits = { train: ids.slice(0, 2), val: ids.slice(2, 3), test: ids.slice(3) };
+  await writeFile(at("ct", "splits.json"), JSON.stringify(splits));
+  for (const seed of [0, 1]) {
+    const flags = ["--size", "32", "--width", "2", "--batch", "2", "--steps", "2", "--epochs", "1"];
+    const out = ["--out", at(`run-${seed}`), "--seed", String(seed)];
+    const trained = await cmedl(["train", "--preset", "ct-only", "--student", at("ct"), ...out, ...flags]);
+    assert.is(trained.exitCode, 0, trained.stderr);
+  }
+});
+test.after(() => rm(folder, { recursive: true, force: true }));
+
+test("a run is tested on the cases that its splits name, and its report shows the test", async () => {
+  const { exitCode, stdout, stderr } = await cmedl(["evaluate", at("run-0")]);
+  assert.is(exitCode, 0, stderr);
+  assert.match(stdout, /Test on test cases of .*ct/);
+  assert.match(stdout, /HD95 +\d+\.\d\d +– +1/);
+  const test = JSON.parse(await readFile(at("run-0", "tests", "test.json"), "utf8")) as {
+    cases: Record<string, Record<string, number | null>>;
+    roc: { auc: number };
+  };
+  const [values] = Object.values(test.cases);
+  assert.equal(Object.keys(values!), ["DSC", "SDSC", "HD95", "AUC", "segmented"]);
+  assert.ok(test.roc.auc >= 0 && test.roc.auc <= 1);
+  assert.match(await readFile(at("run-0", "tests", "test.csv"), "utf8"), /^case,DSC,SDSC,HD95,AUC,segmented\n/);
+  assert.match(await readFile(at("run-0", "report.html"), "utf8"), /The worst 1 of 1 cases/);
+  const again = await cmedl(["evaluate", at("run-0")]);
+  assert.is(again.exitCode, 7);
+  assert.match(again.stderr, /test\.json: exists already; give another --name, or --force/);
+});
+
+test("runs are compared on what both were tested on", async () => {
+  for (const run of ["run-0", "run-1"])
+    assert.is((await cmedl(["evaluate", at(run), "--data", at("ct"), "--name", "all"])).exitCode, 0);
+  const { stdout, exitCode, stderr } = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
+  assert.is(exitCode, 0, stderr);
+  assert.match(stdout, /run-1/);
+  assert.match(stdout, /p against run-0/);
+  assert.match(stdout, /with 4 cases no p can fall below 0\.05/);
+  const unknown = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "other"]);
+  assert.is(unknown.exitCode, 2);
+  assert.match(unknown.stderr, /has no test called other; make it by `cmedl evaluate/);
+});
+
+test("any masks are scored against others of the same cases", async () => {
+  const masks = ["--masks", at("rater"), "--experts", at("expert")];
+  const { stdout, stderr, exitCode } = await cmedl(["evaluate", ...masks, "-o", at("rater.csv"), "--json"]);
+  assert.is(exitCode, 0, stderr);
+  assert.match(stderr, /rater holds no mask of .*: not scored/);
+  const { cases } = JSON.parse(stdout) as { cases: Record<string, { DSC: number }> };
+  assert.is(Object.keys(cases).length, 3);
+  for (const { DSC } of Object.values(cases)) assert.ok(DSC > 0.3 && DSC < 1, `${DSC}`);
+  assert.is((await readFile(at("rater.csv"), "utf8")).split("\n").length, 5);
+  const same = await cmedl(["evaluate", "--masks", at("expert"), "--experts", at("expert"), "--json"]);
+  const perfect = Object.values((JSON.parse(same.stdout) as { cases: Record<string, { DSC: number }> }).cases);
+  assert.equal(
+    perfect.map((values) => values.DSC),
+    [1, 1, 1, 1],
+  );
+});
+
+test("what can't be is refused", async () => {
+  for (const [args, code, pattern] of [
+    [["evaluate"], 2, /give the folder of a run, or --masks/],
+    [["evaluate", at("run-0"), "--cases", "odd"], 2, /--cases odd is none of test, val, train, all/],
+    [["evaluate", at("run-0"), "--name", "../x"], 2, /--name \.\.\/x: letters/],
+    [["evaluate", "--masks", at("ct"), "--experts", at("none")], 3, /none: folder: cannot be read/],
+    [["report", at("ct")], 7, /holds no run/],
+    [["compare", at("run-0")], 2, /two runs or more/],
+  ] as const) {
+    const { exitCode, stderr } = await cmedl(args);
+    assert.is(exitCode, code, stderr);
+    assert.match(stderr, pattern);
+  }
+});
+
+test.run();
