@@ -51,7 +51,8 @@ the masks at their share of the data, and the hints late (\`cmedl presets cmedl\
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
-epoch, log.jsonl (and TensorBoard's file), results.csv, report.html, environment.json (versions, adapter, command line).
+epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, and environment.json
+(versions, adapter, command line).
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:

@@ -1,7 +1,7 @@
 // An experiment's folder: what was decided, each job's run, and the tables. Running the command again goes on in it.
 //
 //   experiment.json                      experiment, settings, how long each row trains
-//   table.md, table.csv, results.json    what was found so far
+//   report.html, table.md, table.csv, results.json    what was found so far
 //   runs/<job>/                          one training run each, with evaluation-<row>.json once it was tested
 import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,11 +1,13 @@
-// The findings of `experiment pays` as files and text: table.md, table.csv, learning-curve.csv, results.json, and the
-// tables for the terminal.
+// The findings of `experiment pays` as files and text: table.md, table.csv, learning-curve.csv, results.json,
+// report.html, and the tables for the terminal.
 import { fewestPairs } from "../../metrics/wilcoxon.ts";
 import { LEVEL } from "../../report/comparison.ts";
-import { type SeedRun, type SeedSummary, compareSeeds, summarizeSeeds } from "../../report/seeds.ts";
+import { type Boxes, experimentPage } from "../../report/page/experiment-page.ts";
+import { type SeedRun, type SeedSummary, compareSeeds, meanOf, summarizeSeeds } from "../../report/seeds.ts";
 import { type Table, csv, tableMarkdown, tableText } from "../../report/table.ts";
 import type { Length } from "../../train/experiments.ts";
 import { PAYS_BASELINE, PAYS_COMPARISONS, type PaysRow } from "../../train/pays.ts";
+import { plotDocument } from "../plot-document.ts";
 import type { ExperimentFolder } from "./folder.ts";
 import { type PaysComparison, conclusions, differenceText, pText } from "./pays-conclusion.ts";
 import type { PaysResult, PaysResults, PlannedPaysJob } from "./pays-run.ts";
@@ -52,6 +54,8 @@ export async function writePays(
   const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join("\n");
   const markdown = [...tables.map(tableMarkdown), `**By the last epoch**\n\n${list(says)}`, list(notes)];
   await folder.write("table.md", `${markdown.join("\n\n")}\n`);
+  const page = { title: TITLE, findings: says, tables, boxes: found.map(boxesOf), notes };
+  await folder.write("report.html", experimentPage(page, await plotDocument()));
   await folder.write("table.csv", tableCsv(found));
   await folder.write("learning-curve.csv", curveCsv(found));
   await folder.write("results.json", `${JSON.stringify(resultsOf(found, jobs, results, about, says), null, 2)}\n`);
@@ -87,6 +91,14 @@ function summaryText({ mean, std, n, failed }: SeedSummary): string {
   if (n === 0) return "–";
   return `${mean.toFixed(3)}${Number.isNaN(std) ? "" : ` ± ${std.toFixed(3)}`}${failed > 0 ? "†" : ""}`;
 }
+
+/** The seeds' Dice at the last epoch, row by row. */
+const boxesOf = (found: Found): Boxes => ({
+  title: `${patientsText(found)} of the student's, last epoch: a dot a seed`,
+  metric: "mean Dice of a seed's patients",
+  groups: found.rows.map(({ word, runs }) => ({ name: word, values: runs.last.map(meanOf) })),
+  range: [0, 1],
+});
 
 /** Each row's Dice at both epochs. */
 const scores = (found: readonly Found[], { size }: PaysAbout): Table => ({

@@ -1,4 +1,4 @@
-// An experiment's findings as files and text: table.md, table.csv, results.json, and the table for the terminal.
+// An experiment's findings as files and text: table.md, table.csv, results.json, report.html, and the table for the terminal.
 import {
   type Compared,
   type Method,
@@ -9,9 +9,11 @@ import {
   comparisonTables,
   meanOfRuns,
 } from "../../report/comparison.ts";
+import { type Boxes, experimentPage } from "../../report/page/experiment-page.ts";
 import { tableMarkdown, tableText } from "../../report/table.ts";
 import { type Experiment, type Job, type Length, NETWORK_NAMES, type PaperNumbers } from "../../train/experiments.ts";
 import { type Evaluation, didLearn } from "../run/evaluate.ts";
+import { plotDocument } from "../plot-document.ts";
 import type { ExperimentFolder } from "./folder.ts";
 
 export interface About {
@@ -59,6 +61,9 @@ export async function writeTables(
     `${[...tables.map(tableMarkdown), notes.map((n) => `- ${n}`).join("\n")].join("\n\n")}\n`,
   );
   await folder.write("table.csv", comparisonCsv(compared, metrics));
+  const boxes = metrics.flatMap((metric) => boxesOf(methods, metric));
+  const page = { title, findings: [], tables, boxes, notes };
+  await folder.write("report.html", experimentPage(page, await plotDocument()));
   await folder.write(
     "results.json",
     `${JSON.stringify(
@@ -85,6 +90,18 @@ export async function writeTables(
     )}\n`,
   );
   return [...tables.map(tableText), notes.join("\n")].join("\n\n");
+}
+
+/** The values of each method's cases, network by network. */
+function boxesOf(methods: readonly Method[], { name, unit }: Metric): Boxes[] {
+  return [...new Set(methods.map((m) => m.group))].map((group) => ({
+    title: group,
+    metric: unit === undefined ? name : `${name} in ${unit}`,
+    groups: methods
+      .filter((m) => m.group === group)
+      .map((m) => ({ name: m.name, values: Object.values(m.cases).map((values) => values[name] ?? NaN) })),
+    ...(unit === undefined ? { range: [0, 1] as const } : {}),
+  }));
 }
 
 /** The experiment's metrics, structure by structure where there are several. */

@@ -1,17 +1,11 @@
 // report.html of a run, from what its folder holds.
 import { readFile, readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import type { PlotDocument } from "../../report/page/charts.ts";
 import { type EpochRecord, type RunRecord, type StepRecord, runPage } from "../../report/page/run-page.ts";
 import { writeAtomic } from "../files.ts";
+import { plotDocument } from "../plot-document.ts";
 import type { RunFolder } from "./folder.ts";
 import { readTests } from "./tests.ts";
-
-/** A document without a page, which charts are drawn in. */
-async function plotDocument(): Promise<PlotDocument> {
-  const { parseHTML } = await import("linkedom");
-  return parseHTML("<!doctype html><html><body></body></html>").document as unknown as PlotDocument;
-}
 
 /** The text of the run's report. Throws FileError where the run cannot be read. */
 async function runReport(run: RunFolder): Promise<string> {

@@ -3,6 +3,7 @@ import { parseHTML } from "linkedom";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Group, type PlotDocument, boxChart, lineChart } from "../../report/page/charts.ts";
+import { experimentPage } from "../../report/page/experiment-page.ts";
 import { html, pngMarkup } from "../../report/page/markup.ts";
 import { type RunRecord, runPage } from "../../report/page/run-page.ts";
 
@@ -114,6 +115,47 @@ test("charts leave gaps for what is not defined, and draw one value as a dot", (
   const boxes = boxChart(groups, { ...options, yRange: [0, 1] }).text;
   assert.not.match(boxes, "NaN");
   assert.is(boxes.split("<circle").length - 1, 3);
+});
+
+test("an experiment's page has its tables, values and notes; charts of nothing are left out", () => {
+  const text = experimentPage(
+    {
+      title: "Table I",
+      findings: ["CMEDL against CT only: no gain is shown"],
+      tables: [
+        {
+          title: "Dice",
+          head: ["", "Row", "DSC"],
+          groups: [
+            {
+              name: "Unet",
+              rows: [
+                ["A <x>", "0.5"],
+                ["B", "0.6"],
+              ],
+            },
+          ],
+        },
+      ],
+      boxes: [
+        { title: "Unet", metric: "DSC", groups: [{ name: "A", values: [0.4, 0.6] }], range: [0, 1] },
+        { title: "Unet", metric: "HD95 in mm", groups: [{ name: "A", values: [] }] },
+      ],
+      notes: ["mean ± deviation"],
+    },
+    document,
+  );
+  const shown = parseHTML(text).document;
+  assert.equal(
+    [...shown.querySelectorAll("h2")].map((h) => h.textContent),
+    ["Dice", "Values", "Notes"],
+  );
+  assert.equal(
+    [...shown.querySelectorAll("tbody tr")].map((r) => r.textContent),
+    ["UnetA <x>0.5", "B0.6"],
+  );
+  assert.is(shown.querySelectorAll("figure").length, 1);
+  assert.match(text, "no gain is shown.");
 });
 
 test("pictures keep every byte", () => {
