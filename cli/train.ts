@@ -17,9 +17,11 @@ import { featuresOf, makeRegime } from "../train/regimes/make.ts";
 import {
   type ConfigFlags,
   addConfigFlags,
+  addForceFlag,
   addPresetFlag,
   configFrom,
   flagLayers,
+  oddness,
   refuseOnResume,
 } from "./config-flags.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
@@ -29,6 +31,7 @@ interface TrainFlags extends ConfigFlags {
   resume?: string;
   device?: string;
   debugNans?: boolean;
+  force?: boolean;
   quiet?: boolean;
 }
 
@@ -40,6 +43,7 @@ export function register(command: Command): void {
   addPresetFlag(command);
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
+  addForceFlag(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -51,7 +55,10 @@ the masks at their share of the data, and the hints late (\`cmedl presets cmedl\
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
-epoch, log.jsonl, results.csv, curves.png, and environment.json (versions, adapter, command line).
+epoch, log.jsonl, results.csv, curves.png, environment.json (versions, adapter, command line), and
+statistics.json (what the values of its images are like, which predict compares others with).
+Images that are plainly not in the unit that they are scaled by (folders swapped, CT that is not in
+HU) are refused, unless --force.
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
@@ -60,6 +67,7 @@ Examples:
   cmedl train --preset ct-only --student data/ct --out runs/ct --segmentor mrrn
   cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
+  cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
   cmedl train --resume runs/first --epochs 120
   cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )
@@ -79,7 +87,7 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs);
   const { config, sources } = plan;
-  const sets = await loadRunSets(config, sources, narrator);
+  const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags) });
   const device = await openDevice(narrator, flags.device);
   // Nothing was written so far: bad input leaves no trace.
   const run = await RunFolder.create(out);
@@ -112,14 +120,13 @@ function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags
 }
 
 /** What a new run trains on, for the user: one line each for the student, the teacher, and the contextual loss. */
-function planText({ config, sources, splits }: RunPlan, sets: RunSets, regime: Regime): string[] {
+function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: Regime): string[] {
   const { cases, seed } = config;
   const count = (ids: readonly string[], set: RunSets["student"]): string =>
     `${ids.length} cases (${set.count} slices)`;
   const lines = [
     `student: ${sources.student.layout}, ${count(cases.studentTrain, sets.student)} train, ` +
-      `${count(cases.studentVal, sets.validation)} validate; ` +
-      (splits === undefined ? `split by patient from seed ${seed}` : `split by ${splits}`),
+      `${count(cases.studentVal, sets.validation)} validate; ${splitBy}`,
   ];
   if (sources.teacher && sets.teacher) {
     const masks = regime.inputs.includes("yM") ? "" : "; no masks are read";
@@ -148,7 +155,9 @@ async function resume(path: string, flags: TrainFlags): Promise<void> {
   const { epochs } = config.optimization;
   if (progress.epoch >= epochs)
     throw new CommandError("usage", `${run.path} has finished its ${epochs} epochs; give more with --epochs`);
-  const sets = await loadRunSets(config, await openSources(config), narrator);
+  const before = await run.readStatistics();
+  const odd = before === undefined ? "ignore" : oddness(flags);
+  const sets = await loadRunSets(config, await openSources(config), narrator, { odd, before });
   const device = await openDevice(narrator, flags.device);
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);

@@ -75,6 +75,7 @@ export async function trainRun(
 
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
+  if (!from) await run.writeStatistics(sets.statistics);
   await run.recordStart(environmentOf(device), training.progress.steps);
   await run.setStatus("running", reporter.signs);
   try {
