@@ -87,7 +87,10 @@ export async function loadRunSets(
 }
 
 /** With the shares of the structures in the training set, where the masks are to start at those. */
-export function withPrior(config: TrainConfig, { student, teacher }: RunSets): TrainConfig {
+export function withPrior(
+  config: TrainConfig,
+  { student, teacher }: Pick<RunSets, "student" | "teacher">,
+): TrainConfig {
   const { networks } = config;
   if (networks.segmentor.prior !== "data") return config;
   const structures = structuresOf(config);

@@ -19,7 +19,7 @@ const measured = (data: VoxelArray, rule: IntensityRule): ValueStatistics =>
   statisticsOf(data, rangeOf(rule, data, "x"));
 const raised = (data: VoxelArray, by: number): VoxelArray => Int16Array.from(data, (v) => v + by);
 const scaledOnce = (data: VoxelArray): VoxelArray => {
-  const mean = data.reduce((a: number, b: number) => a + b, 0) / data.length;
+  const mean = Float64Array.from(data).reduce((a, b) => a + b, 0) / data.length;
   return Float32Array.from(data, (v) => (v - mean) / 200);
 };
 
