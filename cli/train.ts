@@ -8,7 +8,7 @@ import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { type TrainRunOptions, trainRun } from "../node/run/train.ts";
+import { type TrainRunOptions, dryRun, trainRun } from "../node/run/train.ts";
 import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { layeredConfig } from "../train/config/presets.ts";
@@ -32,6 +32,7 @@ interface TrainFlags extends ConfigFlags {
   device?: string;
   debugNans?: boolean;
   force?: boolean;
+  dryRun?: boolean;
   quiet?: boolean;
 }
 
@@ -44,6 +45,7 @@ export function register(command: Command): void {
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
   addForceFlag(command);
+  command.option("--dry-run", "read the data, compile, say what a step takes, and stop: nothing is trained or written");
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -64,6 +66,7 @@ A resume keeps the configuration; where the data moved, name its folders again.
 Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/first
   cmedl train --student data/ct --teacher data/mr --out runs/small --size 64 --width 8 --epochs 5
+  cmedl train --student data/ct --teacher data/mr --dry-run
   cmedl train --preset ct-only --student data/ct --out runs/ct --segmentor mrrn
   cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
@@ -84,12 +87,16 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   const regime = makeRegime(asked);
   const out = requireFolders(asked, regime, flags);
   const narrator = new Narrator({ quiet: flags.quiet });
-  await RunFolder.check(out);
+  if (out !== undefined) await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs);
   const { config, sources } = plan;
   const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags) });
   const device = await openDevice(narrator, flags.device);
   // Nothing was written so far: bad input leaves no trace.
+  if (flags.dryRun || out === undefined) {
+    for (const line of planText(plan, sets, regime)) narrator.say(line);
+    return dryRun(device, config, sets, narrator);
+  }
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();
   await run.writeConfig(config);
@@ -98,8 +105,11 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   await train(device, config, sets, run, narrator, { debugNans: flags.debugNans });
 }
 
-/** The run's folder. Throws CommandError where one of the folders that are needed is missing. */
-function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags: TrainFlags): string {
+/**
+ * The run's folder, which a dry run need not have. Throws CommandError where one of the folders that are needed is
+ * missing.
+ */
+function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags: TrainFlags): string | undefined {
   const student = { flag: "--student", value: data.student, why: "" };
   const teacher = {
     flag: "--teacher",
@@ -107,16 +117,16 @@ function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags
     why: ` (${flags.preset ?? flags.regime ?? regime} learns from a teacher's modality)`,
   };
   const out = { flag: "--out", value: flags.out, why: "" };
-  const needed = inputs.includes("xM") ? [student, teacher, out] : [student, out];
+  const needed = [student, ...(inputs.includes("xM") ? [teacher] : []), ...(flags.dryRun ? [] : [out])];
   const missing = needed.find(({ value }) => !value);
   if (missing) {
-    const others = needed.slice(0, -1).map(({ flag }) => flag);
+    const others = needed.filter((folder) => folder !== out).map(({ flag }) => flag);
     throw new CommandError(
       "usage",
       `${missing.flag} is missing${missing.why}: give ${others.join(", ")} and ${out.flag}, or --resume RUN`,
     );
   }
-  return flags.out!;
+  return flags.out;
 }
 
 /** What a new run trains on, for the user: one line each for the student, the teacher, and the contextual loss. */
@@ -145,6 +155,7 @@ function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: 
 
 async function resume(path: string, flags: TrainFlags): Promise<void> {
   refuseOnResume(flags);
+  if (flags.dryRun) throw new CommandError("usage", "--dry-run does not go with --resume: it tries a new run");
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(path);
   await using _lock = await run.lock();

@@ -1,7 +1,7 @@
 // Folders that are swapped, and images that are not like those of training, are refused in one sentence, unless --force.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeNifti } from "../../data/formats/nifti.ts";
@@ -55,6 +55,18 @@ test("train and experiment refuse folders that are swapped, and CT that is not i
     ...tiny.slice(0, 2),
   ]);
   assert.is(table.exitCode, 3, table.stderr);
+});
+
+test("a dry run reads and compiles, and writes nothing", async () => {
+  const before = await readdir(folder);
+  const dry = await cmedl(["train", "--student", at("ct"), "--preset", "ct-only", ...tiny, "--dry-run"]);
+  assert.is(dry.exitCode, 0, dry.stderr);
+  assert.match(
+    dry.stderr,
+    /student: .*\ncompiling .*\ncompiled in .* dispatches a step, .* MiB\na run is at most 1 epochs of 1 steps/,
+  );
+  assert.is(dry.stdout, "");
+  assert.equal(await readdir(folder), before);
 });
 
 test("a run keeps what its images are like; predict refuses others, unless --force; old runs go on", async () => {
