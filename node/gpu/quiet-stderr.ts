@@ -26,7 +26,7 @@ export interface Overheard<T> {
 /**
  * Runs `work` and, where `quiet`, keeps off stderr what drivers say for as long as the call is synchronous. In a pipe, a
  * terminal or a file that is appended to, descriptor 2 is led into an unlinked file meanwhile. Any other plain file
- * keeps it, for others may be writing by the same descriptor: there warnings are made blank afterwards, in place. A
+ * keeps it, for others may be writing by the same descriptor: there drivers' notes are made blank afterwards, in place. A
  * socket is left alone.
  */
 export function overhear<T>(quiet: boolean, work: () => T): Overheard<T> {
@@ -55,9 +55,13 @@ export function linesOf(text: string): string[] {
 const isWarning = (line: string): boolean =>
   /^(warning|mesa[^:]*: (warning|info))\b/i.test(line) || /^\s+at /.test(line);
 
+/** Whether a line is a driver's and no one else's: others may write warnings to the same file. */
+const isDriverNote = (line: string): boolean =>
+  /^warning: \w+ artificially reduced from \d+ to \d+/i.test(line) || /^mesa[^:]*: (warning|info)\b/i.test(line);
+
 /**
- * For a plain file on descriptor 2 that can't be reopened without harm: marks where it ends, and then makes warnings that
- * came after that blank. They come back; all other lines stand where they are.
+ * For a plain file on descriptor 2 that can't be reopened without harm: marks where it ends, and then makes drivers'
+ * notes that came after that blank. They come back; all other lines stand where they are.
  */
 function markPlainFile(): (() => string) | undefined {
   try {
@@ -69,7 +73,7 @@ function markPlainFile(): (() => string) | undefined {
   }
 }
 
-/** Overwrites each warning from the byte `from` of the file on descriptor 2 on with blanks; the warnings. */
+/** Overwrites each note of a driver from the byte `from` of the file on descriptor 2 on with blanks; the notes. */
 function blankWarnings(from: number): string {
   const warnings: string[] = [];
   let file = -1;
@@ -81,7 +85,7 @@ function blankWarnings(from: number): string {
       const newline = bytes.indexOf("\n", start);
       const end = newline < 0 ? bytes.length : newline;
       const line = bytes.toString("utf8", start, end);
-      if (isWarning(line)) {
+      if (isDriverNote(line)) {
         writeSync(file, Buffer.alloc(end - start, " "), 0, end - start, from + start);
         warnings.push(line);
       }
