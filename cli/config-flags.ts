@@ -9,6 +9,7 @@ import { SEGMENTORS, type TrainConfig } from "../train/config/config.ts";
 import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/config/presets.ts";
 import { parseValue, readConfigFile } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
+import type { Oddness } from "../node/run/statistics.ts";
 
 interface FieldFlag {
   readonly flags: string;
@@ -108,6 +109,12 @@ const FLAGS: readonly FieldFlag[] = [
       "(splits.json in or beside the student's folder, else by patient from the seed)",
   },
   {
+    flags: "--fold <i/k>",
+    fields: ["data.fold"],
+    read: (text) => (text.includes("/") ? text.split("/").map((part) => parseValue(part)) : parseValue(text)),
+    says: "validate by fold i of k drawn by patient, whatever splits there are; i alone: by that of the file of splits",
+  },
+  {
     flags: "--vgg <file>",
     fields: ["networks.features.file"],
     read: path,
@@ -139,6 +146,13 @@ export function addPresetFlag(command: Command): void {
     .option("--preset <word>", `what to train: ${Object.keys(PRESETS).join(", ")} (cmedl)`)
     .addOption(new Option("--regime <word>").hideHelp());
 }
+
+/** Adds --force to a command that reads images to train on. */
+export const addForceFlag = (command: Command): Command =>
+  command.option("--force", "train on images though they are plainly not in the unit that they are scaled by");
+
+/** What is done with images that are plainly odd, by --force. */
+export const oddness = ({ force }: { readonly force?: boolean }): Oddness => (force ? "say" : "refuse");
 
 /** Adds the flags to a command, but for those that the command has of its own kind. */
 export function addConfigFlags(command: Command, { without = [] }: { without?: readonly string[] } = {}): void {

@@ -10,7 +10,7 @@ import { planPays, runPays } from "../node/experiment/pays-run.ts";
 import { lengthText } from "../node/experiment/report.ts";
 import { Narrator, clock } from "../node/narrator.ts";
 import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLength, paysSteps } from "../train/pays.ts";
-import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
+import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 
 interface PaysFlags extends FlagValues {
@@ -25,11 +25,23 @@ interface PaysFlags extends FlagValues {
   steps?: string;
   generator: string;
   device?: string;
+  force?: boolean;
   quiet?: boolean;
 }
 
 /** Flags whose fields the recipe decides, or which mean something else here. */
-const OWN = ["--size", "--segmentor", "--width", "--blocks", "--layers", "--batch", "--epochs", "--steps", "--seed"];
+const OWN = [
+  "--size",
+  "--segmentor",
+  "--width",
+  "--blocks",
+  "--layers",
+  "--batch",
+  "--epochs",
+  "--steps",
+  "--seed",
+  "--fold",
+];
 
 /** Adds the command to `cmedl experiment`. */
 export function registerPays(experiment: Command): void {
@@ -52,6 +64,7 @@ export function registerPays(experiment: Command): void {
     .option("--steps <n>", "steps of a run, a multiple of 20 (500 at 32, else 1000)")
     .option("--generator <channels>", "channels of the translators", `${generator}`);
   addConfigFlags(command, { without: OWN });
+  addForceFlag(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -85,7 +98,7 @@ async function pays(flags: PaysFlags): Promise<void> {
   const data =
     flags.data === "phantom"
       ? PaysData.phantoms(size, narrator)
-      : await PaysData.folders(flags, asked.data?.splits ?? undefined, narrator);
+      : await PaysData.folders(flags, asked.data?.splits ?? undefined, narrator, oddness(flags));
   const jobs = await planPays(paysJobs(rows, patients, seeds), data, { size, generator, steps, given });
   const settings = { data: data.name, steps, generator, ...asked };
   const folder = await ExperimentFolder.open(flags.out, "pays", settings);

@@ -12,7 +12,7 @@ import { type Surroundings, runJobs } from "../node/experiment/run.ts";
 import { Narrator, clock } from "../node/narrator.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, structuresOf } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
-import { type FlagValues, addConfigFlags, flagLayers } from "./config-flags.ts";
+import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
 import { registerPays } from "./experiment-pays.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 
@@ -27,6 +27,7 @@ interface ExperimentFlags extends FlagValues {
   budget?: string;
   tolerance: string;
   device?: string;
+  force?: boolean;
   quiet?: boolean;
 }
 
@@ -40,7 +41,8 @@ export function register(command: Command): void {
     .option("--folds <n>", "cross-validation by patients: each case is tested in one fold")
     .option("--budget <time>", "wall time for all, such as 90s, 20m or 2h: decides how long every row trains")
     .option("--tolerance <mm>", "tolerance of surface Dice", "3");
-  addConfigFlags(command, { without: ["--segmentor", "--seed"] });
+  addConfigFlags(command, { without: ["--segmentor", "--seed", "--fold"] });
+  addForceFlag(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -163,7 +165,7 @@ async function openData(
   narrator: Narrator,
 ): Promise<ExperimentData> {
   if (flags.data !== "phantom")
-    return ExperimentData.ofFolders(flags, plan.folders, asked?.splits ?? undefined, narrator);
+    return ExperimentData.ofFolders(flags, plan.folders, asked?.splits ?? undefined, narrator, oddness(flags));
   const isMrTheStudent = plan.folders[0] === "mr";
   return ExperimentData.ofPhantoms(isMrTheStudent ? ["MR", "CT"] : ["CT", "MR"], asked?.size ?? PHANTOM_SIZE, narrator);
 }

@@ -25,6 +25,7 @@ const commands: readonly Entry[] = [
     summary: "list the rows of the paper that train takes by one word",
     load: () => import("./presets.ts"),
   },
+  { name: "split", summary: "write a splits.json of a folder, by patient", load: () => import("./split.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   {
     name: "evaluate",

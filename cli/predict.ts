@@ -11,6 +11,7 @@ import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { VolumeSegmenter, fieldsOf, maskOf, maskValues, prepareVolume } from "../node/run/segment.ts";
+import { oddImage, tell } from "../node/run/statistics.ts";
 
 interface PredictFlags {
   output: string;
@@ -27,7 +28,7 @@ export function register(command: Command): void {
     .argument("<run>", "folder of a training run")
     .argument("<image>", "NIfTI image of the student's modality")
     .requiredOption("-o, --output <mask>", "NIfTI mask to write (.nii or .nii.gz)")
-    .option("--force", "overwrite the mask if it exists")
+    .option("--force", "overwrite the mask if it exists, and segment an image unlike those of training")
     .option("--threshold <p>", "probability above which a voxel belongs to the mask (0.5); of one structure only")
     .option("--crop", "segment only the field of training round the centre of each slice; the rest is 0")
     .option(
@@ -40,7 +41,9 @@ export function register(command: Command): void {
       "after",
       `
 The checkpoint with the lowest validation loss is used. A slice that is larger than the field of
-training is segmented whole, by fields that overlap and are blended. Not for diagnostic use.
+training is segmented whole, by fields that overlap and are blended. An image whose values are not
+like those of the training images (MR for CT, HU + 1024) is refused, unless --force.
+Not for diagnostic use.
 
 Example:
   cmedl predict runs/first scan.nii.gz -o mask.nii.gz`,
@@ -72,6 +75,8 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const stored = await readVolume(imagePath);
   stored.warnings.forEach((w) => narrator.say(w));
   const { image, range } = prepareVolume(stored, config, imagePath);
+  const statistics = await run.readStatistics();
+  if (statistics) tell(oddImage(image, range, imagePath, statistics), force ? "say" : "refuse", narrator);
   if (config.data.fieldMm === null)
     throw new CommandError(
       "config",

@@ -8,7 +8,7 @@ import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { type TrainRunOptions, trainRun } from "../node/run/train.ts";
+import { type TrainRunOptions, dryRun, trainRun } from "../node/run/train.ts";
 import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { layeredConfig } from "../train/config/presets.ts";
@@ -17,9 +17,11 @@ import { featuresOf, makeRegime } from "../train/regimes/make.ts";
 import {
   type ConfigFlags,
   addConfigFlags,
+  addForceFlag,
   addPresetFlag,
   configFrom,
   flagLayers,
+  oddness,
   refuseOnResume,
 } from "./config-flags.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
@@ -29,6 +31,8 @@ interface TrainFlags extends ConfigFlags {
   resume?: string;
   device?: string;
   debugNans?: boolean;
+  force?: boolean;
+  dryRun?: boolean;
   quiet?: boolean;
 }
 
@@ -40,6 +44,8 @@ export function register(command: Command): void {
   addPresetFlag(command);
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
+  addForceFlag(command);
+  command.option("--dry-run", "read the data, compile, say what a step takes, and stop: nothing is trained or written");
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -51,16 +57,20 @@ the masks at their share of the data, and the hints late (\`cmedl presets cmedl\
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
-epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, and environment.json
-(versions, adapter, command line).
+epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, environment.json
+(versions, adapter, command line), and statistics.json (what the values of its images are like, which
+predict compares others with). Images that are plainly not in the unit that they are scaled by
+(folders swapped, CT that is not in HU) are refused, unless --force.
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/first
   cmedl train --student data/ct --teacher data/mr --out runs/small --size 64 --width 8 --epochs 5
+  cmedl train --student data/ct --teacher data/mr --dry-run
   cmedl train --preset ct-only --student data/ct --out runs/ct --segmentor mrrn
   cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
+  cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
   cmedl train --resume runs/first --epochs 120
   cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )
@@ -77,12 +87,16 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   const regime = makeRegime(asked);
   const out = requireFolders(asked, regime, flags);
   const narrator = new Narrator({ quiet: flags.quiet });
-  await RunFolder.check(out);
+  if (out !== undefined) await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs);
   const { config, sources } = plan;
-  const sets = await loadRunSets(config, sources, narrator);
+  const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags) });
   const device = await openDevice(narrator, flags.device);
   // Nothing was written so far: bad input leaves no trace.
+  if (flags.dryRun || out === undefined) {
+    for (const line of planText(plan, sets, regime)) narrator.say(line);
+    return dryRun(device, config, sets, narrator);
+  }
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();
   await run.writeConfig(config);
@@ -91,8 +105,11 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   await train(device, config, sets, run, narrator, { debugNans: flags.debugNans });
 }
 
-/** The run's folder. Throws CommandError where one of the folders that are needed is missing. */
-function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags: TrainFlags): string {
+/**
+ * The run's folder, which a dry run need not have. Throws CommandError where one of the folders that are needed is
+ * missing.
+ */
+function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags: TrainFlags): string | undefined {
   const student = { flag: "--student", value: data.student, why: "" };
   const teacher = {
     flag: "--teacher",
@@ -100,27 +117,26 @@ function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags
     why: ` (${flags.preset ?? flags.regime ?? regime} learns from a teacher's modality)`,
   };
   const out = { flag: "--out", value: flags.out, why: "" };
-  const needed = inputs.includes("xM") ? [student, teacher, out] : [student, out];
+  const needed = [student, ...(inputs.includes("xM") ? [teacher] : []), ...(flags.dryRun ? [] : [out])];
   const missing = needed.find(({ value }) => !value);
   if (missing) {
-    const others = needed.slice(0, -1).map(({ flag }) => flag);
+    const others = needed.filter((folder) => folder !== out).map(({ flag }) => flag);
     throw new CommandError(
       "usage",
       `${missing.flag} is missing${missing.why}: give ${others.join(", ")} and ${out.flag}, or --resume RUN`,
     );
   }
-  return flags.out!;
+  return flags.out;
 }
 
 /** What a new run trains on, for the user: one line each for the student, the teacher, and the contextual loss. */
-function planText({ config, sources, splits }: RunPlan, sets: RunSets, regime: Regime): string[] {
+function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: Regime): string[] {
   const { cases, seed } = config;
   const count = (ids: readonly string[], set: RunSets["student"]): string =>
     `${ids.length} cases (${set.count} slices)`;
   const lines = [
     `student: ${sources.student.layout}, ${count(cases.studentTrain, sets.student)} train, ` +
-      `${count(cases.studentVal, sets.validation)} validate; ` +
-      (splits === undefined ? `split by patient from seed ${seed}` : `split by ${splits}`),
+      `${count(cases.studentVal, sets.validation)} validate; ${splitBy}`,
   ];
   if (sources.teacher && sets.teacher) {
     const masks = regime.inputs.includes("yM") ? "" : "; no masks are read";
@@ -139,6 +155,7 @@ function planText({ config, sources, splits }: RunPlan, sets: RunSets, regime: R
 
 async function resume(path: string, flags: TrainFlags): Promise<void> {
   refuseOnResume(flags);
+  if (flags.dryRun) throw new CommandError("usage", "--dry-run does not go with --resume: it tries a new run");
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(path);
   await using _lock = await run.lock();
@@ -149,7 +166,9 @@ async function resume(path: string, flags: TrainFlags): Promise<void> {
   const { epochs } = config.optimization;
   if (progress.epoch >= epochs)
     throw new CommandError("usage", `${run.path} has finished its ${epochs} epochs; give more with --epochs`);
-  const sets = await loadRunSets(config, await openSources(config), narrator);
+  const before = await run.readStatistics();
+  const odd = before === undefined ? "ignore" : oddness(flags);
+  const sets = await loadRunSets(config, await openSources(config), narrator, { odd, before });
   const device = await openDevice(narrator, flags.device);
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);

@@ -32,20 +32,24 @@ type Fail = (field: string, problem: string, mend: string) => never;
 const FORM = 'write {"train": […], "val": […]}';
 
 /**
- * Reads a splits file's text. Three forms: a list of {train, val} (nnU-Net; `fold` picks one), one {train, val}, or
+ * Reads a splits file's text. Three forms: a list of {train, val} (nnU-Net; `fold`, counted from 0, picks one; the first where it is undefined), one {train, val}, or
  * {train_ct, train_mr, val_paired} with one training list a modality (any train_… and one val or val_…). A list
  * "test" may go with any. Throws DataError.
  */
-export function parseSplits(text: string, name: string, fold = 0): SplitLists {
+export function parseSplits(text: string, name: string, fold?: number): SplitLists {
   const fail: Fail = (field, problem, mend) => {
     throw new DataError(name, field, problem, mend);
   };
   const json = parseJson(text, name);
-  if (!Array.isArray(json)) return splitListsOf(json, "", fail);
+  if (!Array.isArray(json)) {
+    if (fold !== undefined) fail("folds", "is one split, not a list of folds", "give no fold, or a file of several");
+    return splitListsOf(json, "", fail);
+  }
   if (json.length === 0) fail("folds", "the list is empty", "give at least one {train, val}");
-  if (!(Number.isInteger(fold) && fold >= 0 && fold < json.length))
-    fail("fold", `${fold} is none of 0 … ${json.length - 1}`, "choose a fold of the file");
-  return splitListsOf(json[fold], `[${fold}].`, fail);
+  const chosen = fold ?? 0;
+  if (!(Number.isInteger(chosen) && chosen >= 0 && chosen < json.length))
+    fail("fold", `there is none after fold ${json.length}, the last`, "choose a fold of the file");
+  return splitListsOf(json[chosen], `[${chosen}].`, fail);
 }
 
 function parseJson(text: string, name: string): unknown {

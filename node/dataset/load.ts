@@ -1,7 +1,7 @@
 // Cases from disk into memory, one volume at a time, and on to the slices that networks see.
 import { DataError, printable } from "../../data/errors.ts";
 import { readImage } from "../../data/formats/index.ts";
-import { type IntensityRule, rangeOf, wrappedNegatives } from "../../data/intensity.ts";
+import { type IntensityRule, type Range, rangeOf, wrappedNegatives } from "../../data/intensity.ts";
 import { inOrder, toLps } from "../../data/orientation.ts";
 import { type CollectOptions, type LoadedCase, SliceCollector, type SliceSet } from "../../data/slices.ts";
 import type { CaseName } from "../../data/split.ts";
@@ -167,6 +167,8 @@ export interface Progress {
 export interface SliceLoadOptions extends LoadOptions, CollectOptions {
   readonly rule: IntensityRule;
   readonly onProgress?: (progress: Progress) => void;
+  /** Hears of each volume, with the range that its values are scaled by. */
+  readonly onVolume?: (loaded: LoadedCase, range: Range) => void;
 }
 
 /**
@@ -218,7 +220,9 @@ async function collect<C extends Loadable>(
   const collector = new SliceCollector(options);
   for (const [i, named] of cases.entries()) {
     const loaded = await load(named, options);
-    collector.add(loaded, rangeOf(options.rule, loaded.image.data, named.imagePath ?? named.id));
+    const range = rangeOf(options.rule, loaded.image.data, named.imagePath ?? named.id);
+    options.onVolume?.(loaded, range);
+    collector.add(loaded, range);
     options.onProgress?.({ done: i + 1, total: cases.length, id: named.id });
   }
   return collector;

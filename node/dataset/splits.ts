@@ -13,12 +13,12 @@ const names = ["splits.json", "splits_final.json"];
 
 /**
  * The splits that go with a set: `path` if given, else splits.json or splits_final.json in the folder, else beside it
- * where they name cases of the set; `fold` is which of several. Undefined where there are none. Throws DataError where
+ * where they name cases of the set; `fold`, from 0, is which of several. Undefined where there are none. Throws DataError where
  * the file is no splits file.
  */
 export async function findSplits(
   { folder, cases }: { readonly folder: string; readonly cases: readonly CaseName[] },
-  { path, fold }: { path?: string; fold?: number } = {},
+  { path, fold }: { path?: string | undefined; fold?: number | undefined } = {},
 ): Promise<FoundSplits | undefined> {
   if (path) return readSplits(path, fold);
   for (const name of names) if (await exists(join(folder, name))) return readSplits(join(folder, name), fold);

@@ -1,17 +1,18 @@
 // What an experiment trains and tests on: two folders of scans, or phantoms made on the spot. Splits are by patient
 // and the same for every row and seed.
 import { join, resolve } from "node:path";
-import { keyOf, permutation } from "../../data/random.ts";
+import { drawFold } from "../../data/folds.ts";
 import { defaultFieldMm } from "../../data/slices.ts";
-import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
+import { splitUnpaired } from "../../data/split.ts";
 import type { Modality } from "../../data/synthetic.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { Narrator } from "../narrator.ts";
 import { type TestCase, testCases } from "../run/evaluate.ts";
-import { idsOf } from "../run/plan.ts";
+import { idsOf, listsOfFold } from "../run/plan.ts";
 import { type RunSets, loadRunSets } from "../run/sets.ts";
+import type { Oddness } from "../run/statistics.ts";
 import { PHANTOM_COUNTS, PHANTOM_FIELD_MM, type Source, phantomSource, scanSource } from "../run/source.ts";
 
 /** Ids that train, choose the best epoch, and are tested on. */
@@ -57,6 +58,7 @@ export class ExperimentData {
     /** The file of splits that was named for it. */
     readonly splits: string | undefined,
     readonly narrator: Narrator,
+    readonly odd: Oddness,
   ) {}
 
   /**
@@ -68,6 +70,7 @@ export class ExperimentData {
     below: readonly [string, string],
     splits: string | undefined,
     narrator: Narrator,
+    odd: Oddness = "refuse",
   ): Promise<ExperimentData> {
     const [studentPath, teacherPath] = await foldersOf(named, below);
     const student = await scanSource(studentPath);
@@ -80,6 +83,7 @@ export class ExperimentData {
       { student, teacher },
       splits,
       narrator,
+      odd,
     );
   }
 
@@ -100,6 +104,7 @@ export class ExperimentData {
       { student: phantomSource(student, size, seed), teacher: phantomSource(teacher, size, seed) },
       undefined,
       narrator,
+      "refuse",
     );
   }
 
@@ -132,7 +137,7 @@ export class ExperimentData {
     const lists =
       fold === null || folds === null
         ? { student: (await student.splits(this.splits))?.lists, teacher: (await teacher.splits(this.splits))?.lists }
-        : { student: foldOf(student.cases, fold, folds) };
+        : { student: listsOfFold(drawFold(student.cases, { fold: fold + 1, of: folds }, student.name)) };
     const split = splitUnpaired(student.cases, teacher.cases, { seed: 0, lists });
     const val = idsOf(split.student.val);
     const test = idsOf(split.student.test ?? []);
@@ -152,7 +157,7 @@ export class ExperimentData {
     const { data, cases, seed } = config;
     const key = JSON.stringify([data, cases, seed, swapped]);
     if (this.#kept?.key === key) return this.#kept.sets;
-    const sets = await loadRunSets(config, this.#roles(swapped), this.narrator);
+    const sets = await loadRunSets(config, this.#roles(swapped), this.narrator, { odd: this.odd });
     this.#kept = { key, sets };
     return sets;
   }
@@ -186,19 +191,4 @@ export async function foldersOf(
       "no data was named; give --student and --teacher, --data FOLDER, or --data phantom",
     );
   return [resolve(student), resolve(teacher)];
-}
-
-/** Every `folds`-th patient of an order drawn once validates; the others train. */
-function foldOf(cases: readonly CaseName[], fold: number, folds: number): SplitLists {
-  const patients = [...new Set(cases.map((c) => c.patient))].sort();
-  if (patients.length < folds)
-    throw new CommandError(
-      "usage",
-      `--folds ${folds}: there are ${patients.length} patients; give at most that many folds`,
-    );
-  const order = Array.from(permutation(patients.length, keyOf(0, "folds")), (i) => patients[i]!);
-  return {
-    train: { train: order.filter((_, i) => i % folds !== fold) },
-    val: order.filter((_, i) => i % folds === fold),
-  };
 }

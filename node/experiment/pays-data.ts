@@ -8,6 +8,7 @@ import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
 import { idsOf } from "../run/plan.ts";
 import { type RunSets, loadRunSets } from "../run/sets.ts";
+import type { Oddness } from "../run/statistics.ts";
 import { PHANTOM_FIELD_MM, type PhantomCounts, type Source, phantomSource, scanSource } from "../run/source.ts";
 import { type Cases, type NamedFolders, foldersOf } from "./data.ts";
 
@@ -40,6 +41,7 @@ export class PaysData {
     readonly rolesOf: (seed: number) => Roles,
     readonly split: (roles: Roles) => Promise<Cases>,
     readonly narrator: Narrator,
+    readonly odd: Oddness = "refuse",
   ) {}
 
   /** CT and MR phantoms of `size` × `size` pixels, of other patients for each seed. */
@@ -72,7 +74,12 @@ export class PaysData {
    * if it names test cases, else by patients drawn once. Throws DataError where they hold no cases, CommandError where
    * none is named.
    */
-  static async folders(named: NamedFolders, splits: string | undefined, narrator: Narrator): Promise<PaysData> {
+  static async folders(
+    named: NamedFolders,
+    splits: string | undefined,
+    narrator: Narrator,
+    odd: Oddness = "refuse",
+  ): Promise<PaysData> {
     const [studentPath, teacherPath] = await foldersOf(named, ["ct", "mr"]);
     const roles: Roles = { student: await scanSource(studentPath), teacher: await scanSource(teacherPath) };
     const { student, teacher } = roles;
@@ -90,6 +97,7 @@ export class PaysData {
       () => roles,
       async () => splitBy(lists, roles),
       narrator,
+      odd,
     );
   }
 
@@ -119,7 +127,7 @@ export class PaysData {
     const key = JSON.stringify([data, cases, seed, test]);
     if (this.#kept?.key === key) return this.#kept.sets;
     const roles = this.rolesOf(seed);
-    const sets = await loadRunSets(config, roles, this.narrator);
+    const sets = await loadRunSets(config, roles, this.narrator, { odd: this.odd });
     const tested = await roles.student.loadSlices(test, {
       grid: { fieldMm: data.fieldMm!, size: data.size },
       rule: data.studentIntensity,

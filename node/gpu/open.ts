@@ -19,7 +19,7 @@ export interface NodeGpuOptions {
   device?: string;
   /** Dawn toggles to switch on beside `tensorCoreFeatures`; with a leading "-", off. See `knownDawnFeatures`. */
   dawnFeatures?: readonly string[];
-  /** Keep what Dawn says while it looks for drivers off stderr (Linux; for a process that does nothing else yet). */
+  /** Keep what Dawn warns of while it looks for drivers off stderr (Linux; for a process that does nothing else yet). */
   quiet?: boolean;
 }
 
@@ -109,6 +109,7 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
       return undefined;
     }
     tried.push({ how, result: found.adapter.info.description || found.adapter.info.device });
+    for (const line of found.errors) process.stderr.write(`${line}\n`);
     return { gpu: found.gpu!, adapter: found.adapter, choice: choiceOf(found as Found, how, reason, tried) };
   };
 
@@ -194,12 +195,14 @@ async function findAdapter(
   flags: string[],
   wish: string,
   quiet: boolean,
-): Promise<Partial<Found> & { adapters: ListedAdapter[]; said: string[] }> {
+): Promise<Partial<Found> & { adapters: ListedAdapter[]; said: string[]; errors: string[] }> {
   const said = new Set<string>();
+  const errors = new Set<string>();
   const open = async (extra: string[]): Promise<Partial<Found>> => {
     const {
       value: [gpu, request],
       lines,
+      errors: heard,
     } = overhear(quiet, () => {
       const gpu = webgpu.create([...flags, ...extra]);
       keptForever.push(gpu);
@@ -209,6 +212,7 @@ async function findAdapter(
       return [gpu, preferFast()] as const;
     });
     for (const line of lines) said.add(line);
+    for (const line of heard) errors.add(line);
     return { gpu, adapter: (await request) ?? undefined };
   };
   const list = async (): Promise<ListedAdapter[]> => {
@@ -219,7 +223,12 @@ async function findAdapter(
       return parseAdapterList(String(error));
     }
   };
-  const answer = (found: Partial<Found>, adapters: ListedAdapter[]) => ({ ...found, adapters, said: [...said] });
+  const answer = (found: Partial<Found>, adapters: ListedAdapter[]) => ({
+    ...found,
+    adapters,
+    said: [...said],
+    errors: [...errors],
+  });
 
   const first = wish === "" ? await open([]) : {};
   if (first.adapter && !isSoftwareAdapter(first.adapter.info)) return answer(first, [listed(first.adapter)]);

@@ -1,25 +1,46 @@
 // Dawn writes warnings to file descriptor 2 while it looks for drivers; nothing in its API stops or hands them over.
 
-import { closeSync, constants, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 
+export interface Overheard<T> {
+  readonly value: T;
+  /** What was kept off stderr, as `linesOf` tells it. */
+  readonly lines: string[];
+  /** Those of what was kept off stderr that are no warnings: a user must see them. */
+  readonly errors: string[];
+}
+
 /**
- * Runs `work` with descriptor 2 led into an unlinked file for as long as the call is synchronous, and hands over the
- * lines that came. Where a descriptor can't be reopened without harm (a plain file, a socket, busy threads), only
- * runs `work`.
+ * Runs `work` and, where `quiet`, keeps off stderr what drivers say for as long as the call is synchronous. In a pipe, a
+ * terminal or a file that is appended to, descriptor 2 is led into an unlinked file meanwhile. Any other plain file
+ * keeps it, for others may be writing by the same descriptor: there drivers' notes are made blank afterwards, in place. A
+ * socket is left alone.
  */
-export function overhear<T>(quiet: boolean, work: () => T): { value: T; lines: string[] } {
-  const caught = quiet ? divertStderr() : undefined;
+export function overhear<T>(quiet: boolean, work: () => T): Overheard<T> {
+  const heard = quiet && process.platform === "linux" && isMainThread ? (divertStderr() ?? markPlainFile()) : undefined;
   let value: T;
   try {
     value = work();
   } catch (error) {
-    caught?.();
+    heard?.();
     throw error;
   }
-  return { value, lines: linesOf(caught?.() ?? "") };
+  const text = heard?.() ?? "";
+  const errors = text.split("\n").filter((line) => line.trim() !== "" && !isWarning(line));
+  return { value, lines: linesOf(text), errors };
 }
 
 /** Without "Warning: ", stack lines, and the note on dynamic offsets that every software driver causes. */
@@ -30,8 +51,56 @@ export function linesOf(text: string): string[] {
     .map((line) => line.replace(/^(Warning|Error): /, "").trim());
 }
 
+/** Whether a line is a warning of Dawn's or Mesa's, or of a stack: where there is an adapter, it tells nothing to do. */
+const isWarning = (line: string): boolean =>
+  /^(warning|mesa[^:]*: (warning|info))\b/i.test(line) || /^\s+at /.test(line);
+
+/** Whether a line is a driver's and no one else's: others may write warnings to the same file. */
+const isDriverNote = (line: string): boolean =>
+  /^warning: \w+ artificially reduced from \d+ to \d+/i.test(line) || /^mesa[^:]*: (warning|info)\b/i.test(line);
+
+/**
+ * For a plain file on descriptor 2 that can't be reopened without harm: marks where it ends, and then makes drivers'
+ * notes that came after that blank. They come back; all other lines stand where they are.
+ */
+function markPlainFile(): (() => string) | undefined {
+  try {
+    if (!fstatSync(2).isFile()) return undefined;
+    const from = fstatSync(2).size;
+    return () => blankWarnings(from);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Overwrites each note of a driver from the byte `from` of the file on descriptor 2 on with blanks; the notes. */
+function blankWarnings(from: number): string {
+  const warnings: string[] = [];
+  let file = -1;
+  try {
+    file = openSync("/proc/self/fd/2", constants.O_RDWR);
+    const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - from));
+    readSync(file, bytes, 0, bytes.length, from);
+    for (let start = 0; start < bytes.length; ) {
+      const newline = bytes.indexOf("\n", start);
+      const end = newline < 0 ? bytes.length : newline;
+      const line = bytes.toString("utf8", start, end);
+      if (isDriverNote(line)) {
+        writeSync(file, Buffer.alloc(end - start, " "), 0, end - start, from + start);
+        warnings.push(line);
+      }
+      start = end + 1;
+    }
+  } catch {
+    // A file that may not be read keeps what came.
+  } finally {
+    if (file >= 0) closeSync(file);
+  }
+  return warnings.join("\n");
+}
+
 function divertStderr(): (() => string) | undefined {
-  if (process.platform !== "linux" || !isMainThread || !canReopen()) return undefined;
+  if (!canReopen()) return undefined;
   let saved = -1;
   let file = -1;
   try {

@@ -3,6 +3,7 @@
 //   LOCK            who trains it now
 //   config.yaml     what the run was started with, all defaults filled in
 //   environment.json  versions, adapter and command line of each start
+//   statistics.json what the values of its training images are like
 //   STATUS          running, finished, stopped (early), interrupted, failed; below it signs of a collapse
 //   log.jsonl       one event a line: steps, epochs
 //   events.out.tfevents.cmedl  the same numbers for TensorBoard
@@ -20,6 +21,7 @@ import type { TrainConfig } from "../../train/config/config.ts";
 import { readWholeConfig, writeConfig } from "../config-file.ts";
 import type { Environment } from "./environment.ts";
 import { LOCK, RunLock } from "./lock.ts";
+import { type RunStatistics, parseStatistics } from "./statistics.ts";
 import { FileError, exists, fileError, readBytes, requireWritable, syncFolder, writeAtomic } from "../files.ts";
 
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
@@ -28,6 +30,7 @@ const KEPT = 2;
 const CONFIG = "config.yaml";
 const ENVIRONMENT = "environment.json";
 const EVENTS = "events.out.tfevents.cmedl";
+const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
 export class RunFolder {
@@ -106,6 +109,16 @@ export class RunFolder {
       { at: new Date().toISOString(), steps, ...environment },
     ];
     await writeAtomic(path, `${JSON.stringify(starts, null, 2)}\n`);
+  }
+
+  async writeStatistics(statistics: RunStatistics): Promise<void> {
+    await writeAtomic(join(this.path, STATISTICS), `${JSON.stringify(statistics, null, 2)}\n`);
+  }
+
+  /** What the run's training images are like; undefined in runs of versions that did not measure. Throws DataError. */
+  async readStatistics(): Promise<RunStatistics | undefined> {
+    const path = join(this.path, STATISTICS);
+    return (await exists(path)) ? parseStatistics(await readFile(path, "utf8"), path) : undefined;
   }
 
   /** Writes the status, and below it the signs of a collapse that were seen. */
@@ -228,7 +241,7 @@ const entriesOf = (path: string): Promise<string[]> =>
   });
 
 /** What a run holds before its first step. */
-const BEFORE_THE_FIRST_STEP = new Set([CONFIG, ENVIRONMENT, "STATUS", "checkpoints", "pictures"]);
+const BEFORE_THE_FIRST_STEP = new Set([CONFIG, ENVIRONMENT, STATISTICS, "STATUS", "checkpoints", "pictures"]);
 
 /** Whether a folder is that of a run that ended before anything of it was worth keeping. */
 async function neverBegan(path: string, entries: readonly string[]): Promise<boolean> {

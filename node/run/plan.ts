@@ -1,9 +1,12 @@
 // From a configuration as it was asked for to a whole one: what the folders of data and the file of VGG weights decide.
 import { defaultFieldMm } from "../../data/slices.ts";
-import { type CaseName, splitUnpaired } from "../../data/split.ts";
+import { DataError } from "../../data/errors.ts";
+import { type DrawnFold, drawFold } from "../../data/folds.ts";
+import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
+import type { FoundSplits } from "../dataset/index.ts";
 import type { RunSources } from "./sets.ts";
 import { type Source, imageSource, scanSource } from "./source.ts";
 import { examineVgg } from "./vgg.ts";
@@ -12,8 +15,8 @@ export interface RunPlan {
   /** The whole configuration: with the cases, the field and the features' taps. */
   readonly config: TrainConfig;
   readonly sources: RunSources;
-  /** The file that split the student's cases; undefined where they were split by patient from the seed. */
-  readonly splits: string | undefined;
+  /** What split the student's cases, in words: "split by FILE", "split by patient from seed 0", "fold 1 of 5, …". */
+  readonly splitBy: string;
 }
 
 /**
@@ -25,13 +28,8 @@ export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inp
   const { data, seed } = asked;
   const student = await scanSource(data.student);
   const teacher = data.teacher === "" ? undefined : await teacherSource(data.teacher, inputs);
-  const splitsFile = data.splits ?? undefined;
-  const studentSplits = await student.splits(splitsFile);
-  const teacherSplits = await teacher?.splits(splitsFile);
-  const split = splitUnpaired(student.cases, teacher?.cases ?? [], {
-    seed,
-    lists: { student: studentSplits?.lists, teacher: teacherSplits?.lists },
-  });
+  const { lists, splitBy } = await listsOf(asked, student, teacher);
+  const split = splitUnpaired(student.cases, teacher?.cases ?? [], { seed, lists });
   const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
   const config = await withFeaturesOfFile({
     ...asked,
@@ -43,8 +41,41 @@ export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inp
     },
   });
   const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
-  return { config, sources, splits: studentSplits?.path };
+  return { config, sources, splitBy };
 }
+
+/** The lists that split the sets: of the fold that is asked for, else of a file; none where the seed splits. */
+async function listsOf(
+  { data: { fold, splits }, seed }: TrainConfig,
+  student: Source,
+  teacher: Source | undefined,
+): Promise<{ lists: { student?: SplitLists; teacher?: SplitLists }; splitBy: string }> {
+  if (fold !== null && typeof fold !== "number") {
+    const [number, of] = fold;
+    const drawn = drawFold(student.cases, { fold: number, of }, student.name);
+    return { lists: { student: listsOfFold(drawn) }, splitBy: `fold ${number} of ${of}, drawn by patient` };
+  }
+  const ofFile = (source: Source): Promise<FoundSplits | undefined> =>
+    source.splits(splits ?? undefined, fold === null ? undefined : fold - 1);
+  const found = await ofFile(student);
+  if (!found && fold !== null)
+    throw new DataError(
+      student.name,
+      "splits",
+      `there is no file of splits that fold ${fold} could be of`,
+      `name one with --splits, or draw the fold by patient: --fold ${fold}/5`,
+    );
+  return {
+    lists: { student: found?.lists, teacher: teacher && (await ofFile(teacher))?.lists },
+    splitBy: `split by ${found ? `${found.path}${fold === null ? "" : `, fold ${fold}`}` : `patient from seed ${seed}`}`,
+  };
+}
+
+/** A drawn fold as lists of ids. */
+export const listsOfFold = ({ train, val }: DrawnFold<CaseName>): SplitLists => ({
+  train: { train: idsOf(train) },
+  val: idsOf(val),
+});
 
 /** The sources of a whole configuration, as a resume reads them. Throws DataError where a folder is wrong. */
 export async function openSources(config: TrainConfig, inputs = makeRegime(config).inputs): Promise<RunSources> {

@@ -1,9 +1,12 @@
 // The slices of a run, by the ids of its configuration: what its regime reads, and nothing else.
 import type { IntensityRule } from "../../data/intensity.ts";
 import type { SliceSet } from "../../data/slices.ts";
+import type { SetStatistics } from "../../data/value-statistics.ts";
 import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
+import { makeRegime } from "../../train/regimes/make.ts";
 import type { Narrator } from "../narrator.ts";
 import type { Source } from "./source.ts";
+import { MeasuredImages, type Oddness, type RunStatistics, tell } from "./statistics.ts";
 
 /** What a run trains on and is validated by. */
 export interface RunSets {
@@ -11,6 +14,8 @@ export interface RunSets {
   /** Absent where the regime reads no teacher. */
   readonly teacher: SliceSet | undefined;
   readonly validation: SliceSet;
+  /** What the values of the images that train are like. */
+  readonly statistics: RunStatistics;
 }
 
 export interface RunSources {
@@ -19,25 +24,36 @@ export interface RunSources {
   readonly teacher?: Source | undefined;
 }
 
+export interface RunSetsOptions {
+  /** What is done with images that are plainly not what they are taken for. Default "refuse". */
+  readonly odd?: Oddness;
+  /** What the run's images were like when it began, which is then what they are compared with. */
+  readonly before?: RunStatistics | undefined;
+}
+
 /**
  * Reads the cases that `config.cases` names, one volume in memory at a time. Throws CommandError where a case is gone,
- * DataError where a file is wrong or every mask is empty.
+ * DataError where a file is wrong, every mask is empty, or images are plainly not in the unit that they are taken for.
  */
 export async function loadRunSets(
-  { data, cases, seed }: TrainConfig,
+  config: TrainConfig,
   { student, teacher }: RunSources,
   narrator: Narrator,
+  { odd = "refuse", before }: RunSetsOptions = {},
 ): Promise<RunSets> {
+  const { data, cases, seed } = config;
+  const readsTeacher = makeRegime(config).inputs.includes("xM");
   const load = async (
-    what: string,
+    what: "student" | "teacher" | "validation",
     source: Source,
     ids: readonly string[],
     rule: IntensityRule,
     negatives: number | "all" = data.negatives,
-  ): Promise<SliceSet> => {
+  ): Promise<{ slices: SliceSet; statistics: SetStatistics }> => {
+    const measured = new MeasuredImages(rule);
     const bar = narrator.bar(`reading ${what}`, ids.length);
     try {
-      return await source.loadSlices(ids, {
+      const slices = await source.loadSlices(ids, {
         grid: { fieldMm: data.fieldMm!, size: data.size },
         rule,
         seed,
@@ -45,20 +61,36 @@ export async function loadRunSets(
         negatives,
         onProgress: ({ id }) => bar.advance(id),
         onWarning: (message) => narrator.say(message),
+        onVolume: (loaded, range) => measured.add(loaded, range),
       });
+      const earlier = what === "teacher" ? before?.teacher : before?.student;
+      // A teacher that is read for other runs' sake is scaled by a rule that is not for it.
+      if (what !== "teacher" || readsTeacher) tell(measured.oddest(source.name, earlier), odd, narrator);
+      return { slices, statistics: measured.summary() };
     } finally {
       bar.done();
     }
   };
+  const ofStudent = await load("student", student, cases.studentTrain, data.studentIntensity);
+  const ofTeacher = teacher && (await load("teacher", teacher, cases.teacherTrain, data.teacherIntensity));
+  const validation = await load("validation", student, cases.studentVal, data.studentIntensity, "all");
   return {
-    student: await load("student", student, cases.studentTrain, data.studentIntensity),
-    teacher: teacher && (await load("teacher", teacher, cases.teacherTrain, data.teacherIntensity)),
-    validation: await load("validation", student, cases.studentVal, data.studentIntensity, "all"),
+    student: ofStudent.slices,
+    teacher: ofTeacher?.slices,
+    validation: validation.slices,
+    statistics: {
+      version: 1,
+      student: ofStudent.statistics,
+      ...(ofTeacher && { teacher: ofTeacher.statistics }),
+    },
   };
 }
 
 /** With the shares of the structures in the training set, where the masks are to start at those. */
-export function withPrior(config: TrainConfig, { student, teacher }: RunSets): TrainConfig {
+export function withPrior(
+  config: TrainConfig,
+  { student, teacher }: Pick<RunSets, "student" | "teacher">,
+): TrainConfig {
   const { networks } = config;
   if (networks.segmentor.prior !== "data") return config;
   const structures = structuresOf(config);

@@ -37,8 +37,8 @@ export interface Source {
   readonly intensity?: IntensityRule;
   /** The short sides of its cases' axial slices in mm. Throws DataError where a header is wrong. */
   shortSidesMm(): Promise<number[]>;
-  /** The splits of `file`, else those that go with the source. Throws DataError. */
-  splits(file?: string): Promise<FoundSplits | undefined>;
+  /** The splits of `file`, else those that go with the source; of several folds the `fold`-th, from 0. Throws DataError. */
+  splits(file?: string, fold?: number): Promise<FoundSplits | undefined>;
   /** One whole case in Left-Posterior-Superior order. Throws CommandError where it is gone, DataError as loadCase. */
   load(id: string, options?: LoadOptions): Promise<LoadedCase>;
   /**
@@ -78,7 +78,7 @@ function folderSource(set: Dataset<CaseImage | Case>): Omit<Source, "load" | "lo
     layout: set.layout.description,
     cases: set.cases,
     shortSidesMm: async () => (await surveyCases(set.cases)).map((survey) => survey.shortSideMm),
-    splits: (file) => findSplits(set, file === undefined ? {} : { path: file }),
+    splits: (path, fold) => findSplits(set, { path, fold }),
   };
 }
 

@@ -52,17 +52,15 @@ export async function trainRun(
   narrator: Narrator,
   { from, signal, debugNans = false }: TrainRunOptions = {},
 ): Promise<RunResult> {
-  const regime = await regimeOf(withPrior(config, sets));
-  const batches = batchesOf(config, sets);
-  const why = flipsLeftOut(config);
-  if (why !== undefined)
-    narrator.say(`slices are not flipped: data.sides ${why}; give pairs of labels, or [] where none has a side`);
-  const started = performance.now();
-  narrator.say(`compiling ${regime.kind} (${batches.size} × ${batches.size}, batch ${batches.batch}) …`);
-  using training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
-  const startSeconds = (performance.now() - started) / 1000;
-  narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
-
+  const {
+    training: compiled,
+    batches,
+    startSeconds,
+  } = await compile(device, config, sets, narrator, {
+    from,
+    debugNans,
+  });
+  using training = compiled;
   const reporter = new Reporter(run, narrator, {
     config,
     validation: sets.validation,
@@ -75,6 +73,7 @@ export async function trainRun(
 
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
+  if (!from) await run.writeStatistics(sets.statistics);
   await run.recordStart(environmentOf(device), training.progress.steps);
   await run.setStatus("running", reporter.signs);
   try {
@@ -93,6 +92,40 @@ export async function trainRun(
     narrator.end();
   }
   return { best: training.progress.best, epochs: reporter.reports, startSeconds };
+}
+
+/** Compiles a run's step as `trainRun` does, tells what it takes, and trains nothing. Throws as `trainRun`. */
+export async function dryRun(device: Device, config: TrainConfig, sets: RunSets, narrator: Narrator): Promise<void> {
+  const { training, batches } = await compile(device, config, sets, narrator, {});
+  training.dispose();
+  const { epochs } = config.optimization;
+  narrator.say(`a run is at most ${epochs} epochs of ${batches.stepsPerEpoch} steps; nothing was trained or written`);
+}
+
+interface Compiled {
+  readonly training: Training;
+  readonly batches: UnpairedBatches;
+  readonly startSeconds: number;
+}
+
+async function compile(
+  device: Device,
+  config: TrainConfig,
+  sets: RunSets,
+  narrator: Narrator,
+  { from, debugNans = false }: Pick<TrainRunOptions, "from" | "debugNans">,
+): Promise<Compiled> {
+  const regime = await regimeOf(withPrior(config, sets));
+  const batches = batchesOf(config, sets);
+  const why = flipsLeftOut(config);
+  if (why !== undefined)
+    narrator.say(`slices are not flipped: data.sides ${why}; give pairs of labels, or [] where none has a side`);
+  const started = performance.now();
+  narrator.say(`compiling ${regime.kind} (${batches.size} × ${batches.size}, batch ${batches.batch}) …`);
+  const training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
+  const startSeconds = (performance.now() - started) / 1000;
+  narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
+  return { training, batches, startSeconds };
 }
 
 /** The configuration's regime, its frozen features read from their file. */

@@ -40,7 +40,9 @@ test("a fold of nnU-Net's list is taken by its number", () => {
     { train: ["b"], val: ["a"] },
   ]);
   assert.equal(parseSplits(text, "s", 1), { train: { train: ["b"] }, val: ["a"] });
-  assert.throws(() => parseSplits(text, "s", 2), /fold: 2 is none of 0 … 1/);
+  assert.equal(parseSplits(text, "s").val, ["b"]);
+  assert.throws(() => parseSplits(text, "s", 2), /fold: there is none after fold 2, the last/);
+  assert.throws(() => parseSplits('{"train":["a"],"val":["b"]}', "s", 1), /folds: is one split, not a list of folds/);
 });
 
 test("a test list is kept apart: its patients neither train nor validate, on either modality", () => {

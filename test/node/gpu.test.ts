@@ -92,10 +92,47 @@ test("what Dawn says of no use is dropped, the rest kept without its prefix", ()
   );
 });
 
+test("drivers' warnings never come into a plain file, a file that is appended to, or a pipe; all else does", () => {
+  if (process.platform !== "linux") return;
+  const folder = mkdtempSync(join(tmpdir(), "cmedl-test-"));
+  try {
+    const script = join(folder, "say.ts");
+    const module = join(process.cwd(), "node/gpu/quiet-stderr.ts");
+    writeFileSync(
+      script,
+      `import { writeSync } from "node:fs";
+      import { overhear } from ${JSON.stringify(module)};
+      writeSync(2, "Warning: of one before\\n");
+      const { lines, errors } = overhear(true, () => {
+        writeSync(2, "Warning: maxA artificially reduced from 10 to 9 to fit\\n");
+        writeSync(2, "Error: a real one\\nWarning: vkX failed\\n");
+      });
+      for (const line of errors) writeSync(2, line + "\\n");
+      writeSync(2, lines.join("|") + "\\nafter\\n");`,
+    );
+    const log = join(folder, "log");
+    const run = `${process.execPath} tools/run.mjs ${script}`;
+    for (const [how, kept] of [
+      [`(echo shell; ${run}; echo end) > ${log} 2>&1`, "vkX failed"],
+      [`(echo shell; ${run}; echo end) >> ${log} 2>&1`, "a real one|vkX failed"],
+      [`(echo shell; ${run}; echo end) 2>&1 | cat > ${log}`, "a real one|vkX failed"],
+    ] as const) {
+      rmSync(log, { force: true });
+      execFileSync("sh", ["-c", how]);
+      const lines = readFileSync(log, "utf8")
+        .split("\n")
+        .filter((line) => line.trim() !== "");
+      assert.equal(lines, ["shell", "Warning: of one before", "Error: a real one", kept, "after", "end"], how);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("without quiet nothing is overheard, and an error passes through", () => {
   assert.equal(
     overhear(false, () => 3),
-    { value: 3, lines: [] },
+    { value: 3, lines: [], errors: [] },
   );
   assert.throws(
     () =>

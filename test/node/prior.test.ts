@@ -16,8 +16,7 @@ function slices(...classes: readonly number[]): SliceSet {
 }
 
 const priorOf = (labels: readonly number[] | null, student: SliceSet, teacher?: SliceSet): unknown =>
-  withPrior(presetConfig("cmedl", { data: { labels, size: 32 } }), { student, teacher, validation: student }).networks
-    .segmentor.prior;
+  withPrior(presetConfig("cmedl", { data: { labels, size: 32 } }), { student, teacher }).networks.segmentor.prior;
 
 test("one structure's share is that of student's and teacher's slices together", () => {
   assert.is(priorOf(null, slices(1, 1, 1, 1), slices(1, 1)), 6 / 2048);

@@ -45,6 +45,14 @@ const share = (value: Prior, says: string): Field<Prior> => ({
     isShare(v) ||
     (Array.isArray(v) && v.length > 1 && v.every(isShare) && v.reduce((a, b) => a + b, 0) < 1),
 });
+const fold = (says: string): Field<FoldChoice> => ({
+  says,
+  default: 1,
+  expects: "a number of at least 1, or two numbers [i, k] of which k is at least 2 and i from 1 to k",
+  accepts: (v) =>
+    (Number.isSafeInteger(v) && (v as number) >= 1) ||
+    (isPair(v) && v.every(Number.isSafeInteger) && v[0] >= 1 && v[1] >= 2 && v[0] <= v[1]),
+});
 const ids = (says: string) => listOf(text, [], {}, says);
 const intensity = (value: IntensityRule, says: string) =>
   variants<IntensityRule>(
@@ -65,6 +73,9 @@ const intensity = (value: IntensityRule, says: string) =>
     says,
   );
 
+/** A fold of the file of splits, or one of so many that are drawn; from 1. */
+export type FoldChoice = number | readonly [fold: number, of: number];
+
 /** Shares of the structures that masks start at. */
 export type Prior = number | readonly number[] | "data" | null;
 
@@ -78,6 +89,12 @@ export const SCHEMA = {
     splits: orNull(
       path(
         "JSON file that splits the cases; null: the one beside the data, else a random split of patients by the seed",
+      ),
+    ),
+    fold: orNull(
+      fold(
+        "Fold that validates, from 1: [i, k], the i-th of k drawn by patient, as `cmedl experiment --folds k` draws them; " +
+          "a number alone, that of the file of splits; null: no fold",
       ),
     ),
     size: whole(256, { from: 32, to: 4096 }, "Height and width of the training images, in pixels"),
