@@ -134,9 +134,10 @@ export { type Mode, mode } from "./trace.ts";
 
 // What is thrown
 export {
+  CmedlError,
   CorruptFileError,
   DeviceLostError,
-  EngineError,
+  type ErrorData,
   GpuValidationError,
   LimitExceededError,
   MemoryBudgetError,

@@ -1,7 +1,7 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
 import {
+  type CmedlError,
   DeviceLostError,
-  type EngineError,
   GpuValidationError,
   LimitExceededError,
   OutOfMemoryError,
@@ -45,7 +45,7 @@ export class Gpu {
   readonly maxBufferBytes: number;
   readonly adapterName: string;
   readonly #tuned: Tuned;
-  #failure: EngineError | undefined;
+  #failure: CmedlError | undefined;
   #disposed = false;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #onError = (event: Event): void =>
@@ -124,7 +124,7 @@ export class Gpu {
   }
 
   /** The first error wins; it is thrown at every later `check`. */
-  #fail(error: EngineError): void {
+  #fail(error: CmedlError): void {
     this.#failure ??= error;
   }
 
