@@ -149,6 +149,7 @@ export {
 } from "./errors.ts";
 
 // For models/, losses/ and train/ alone: what the parts of this project need of each other. Not for other users.
+export { ASYNC_DISPOSE, DISPOSE } from "./dispose.ts";
 export { rememberSites } from "./tensor.ts";
 export { isFloat } from "./dtype.ts";
 export { normalizeAxis, sameShape, show as showShape, sizeOf } from "./shape.ts";

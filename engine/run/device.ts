@@ -1,4 +1,5 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
+import { DISPOSE } from "../dispose.ts";
 import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../fuse/memory.ts";
@@ -104,7 +105,7 @@ export class Device implements Disposable {
     this.#variables.clear();
     this.gpu.dispose();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -1,5 +1,6 @@
 // A compiled program: a run writes inputs, replays the dispatches, submits once, and makes nothing.
 import type { Consts } from "../../kernels/kernel.ts";
+import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
@@ -194,7 +195,7 @@ export class Program<O extends string = string> {
     for (const buffer of this.#owned) this.#parts.gpu.destroyBuffer(buffer);
     this.#results.dispose();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -5,6 +5,7 @@ import { link, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { printable } from "../../data/errors.ts";
+import { ASYNC_DISPOSE } from "../../engine/index.ts";
 import { CmedlError } from "../../errors/cmedl-error.ts";
 import { fileError } from "../files.ts";
 
@@ -75,7 +76,7 @@ export class RunLock implements AsyncDisposable {
     clearInterval(this.#beat);
     if ((await textOf(this.path)) === this.text) await rm(this.path, { force: true });
   }
-  [Symbol.asyncDispose](): Promise<void> {
+  [ASYNC_DISPOSE](): Promise<void> {
     return this.release();
   }
 }
