@@ -38,8 +38,8 @@ export interface ProgramStats {
 export interface TuneOptions {
   /** What was found before: its classes are not timed again. */
   readonly known?: Tuned;
-  /** Hears of each kernel that was timed. */
-  readonly onKernel?: (found: TunedKernel) => void;
+  /** Hears of each kernel that was timed, by its key in `Tuned`, and is waited for: what it keeps outlives an interrupt. */
+  readonly onKernel?: (found: TunedKernel, key: string) => void | Promise<void>;
 }
 
 export class Program<O extends string = string> {
@@ -152,13 +152,13 @@ export class Program<O extends string = string> {
 
   /**
    * The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what
-   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query.
+   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query, and what `onKernel` throws.
    */
   async tune({ known = {}, onKernel }: TuneOptions = {}): Promise<Tuned> {
     const { gpu } = this.#parts;
     const found: Record<string, Consts> = { ...known };
     for (const { dispatch: d } of this.#replays) {
-      const key = tuningKey(gpu.adapterName, d.kernel, d.params);
+      const key = tuningKey(gpu, d.kernel, d.params, d.aliases);
       if (key in found) continue;
       const best = await tuneCase(gpu, {
         ...d,
@@ -171,7 +171,7 @@ export class Program<O extends string = string> {
       });
       if (!best) continue;
       found[key] = best.consts;
-      onKernel?.(best);
+      await onKernel?.(best, key);
     }
     return found;
   }
