@@ -118,9 +118,9 @@ export class Gpu {
     return this.device.features.has("timestamp-query");
   }
 
-  /** What was found fastest for this kernel and problem here, if anything was. */
-  tuned(kernel: Kernel, params: Params): Consts | undefined {
-    return this.#tuned[tuningKey(this.adapterName, kernel, params)];
+  /** What was found fastest for this kernel, problem and storage here, if anything was. */
+  tuned(kernel: Kernel, params: Params, aliases: Readonly<Record<string, string>>): Consts | undefined {
+    return kernel.tunables && this.#tuned[tuningKey(this, kernel, params, aliases)];
   }
 
   /** The first error wins; it is thrown at every later `check`. */

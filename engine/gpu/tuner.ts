@@ -1,5 +1,5 @@
 // Finds the values of a kernel's tunables that are fastest on one adapter, and keeps them as plain JSON.
-import { type Consts, type Kernel, type Params, specialize } from "../../kernels/kernel.ts";
+import { type Consts, type Kernel, type Params, type Traits, specialize } from "../../kernels/kernel.ts";
 import type { Gpu } from "./gpu.ts";
 import { timeDispatches } from "./profiler.ts";
 
@@ -9,15 +9,48 @@ import { timeDispatches } from "./profiler.ts";
  */
 export type Tuned = Readonly<Record<string, Consts>>;
 
-/** Names one case: an adapter, a kernel, and its Params each rounded up to a power of two. */
-export function tuningKey(adapter: string, kernel: Kernel, params: Params): string {
+/** Where a kernel is tuned. */
+export interface TuningPlace {
+  /** With the driver's version, where the browser or Dawn tells it. */
+  readonly adapterName: string;
+  readonly traits: Traits;
+}
+
+/** Sizes up to this many stand as they are in a shape class: filters, strides and few channels decide. */
+const EXACT = 16;
+
+/**
+ * Names one case: the adapter and its driver, the kernel and its text's hash, what it stores, the seams that its
+ * problem sets (such as mirrored borders), and its Params, those above EXACT each rounded up to a power of two.
+ */
+export function tuningKey(
+  { adapterName, traits }: TuningPlace,
+  kernel: Kernel,
+  params: Params,
+  aliases: Readonly<Record<string, string>>,
+): string {
+  const classOf = (value: number): number => (value > EXACT ? 2 ** Math.ceil(Math.log2(value)) : value);
   const shape = kernel.params
     .filter((f) => f.type === "u32" && !f.name.startsWith("chunk"))
-    .map(({ name }) => {
-      const value = Number(params[name]);
-      return `${name}${value > 0 ? 2 ** Math.ceil(Math.log2(value)) : 0}`;
-    });
-  return [adapter, kernel.name, shape.join(" ")].join(" | ");
+    .map(({ name }) => `${name}${classOf(Number(params[name]))}`);
+  const seams = Object.entries(kernel.consts?.(params, traits) ?? {})
+    .filter(([name]) => !(name in (kernel.tunables ?? {})))
+    .map(([name, value]) => `${name}=${value}`);
+  const storage = Object.entries(aliases).map(([name, type]) => `${name}=${type}`);
+  const of = [...(storage.length ? storage : ["f32"]), ...seams];
+  return [adapterName, `${kernel.name} ${textHash(kernel.source)}`, of.join(" "), shape.join(" ")].join(" | ");
+}
+
+const hashes = new Map<string, string>();
+/** FNV-1a of 32 bits: another text of a kernel is another kernel to time. */
+function textHash(text: string): string {
+  const known = hashes.get(text);
+  if (known) return known;
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  const hash = (h >>> 0).toString(16).padStart(8, "0");
+  hashes.set(text, hash);
+  return hash;
 }
 
 /**

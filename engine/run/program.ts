@@ -3,7 +3,7 @@ import type { Consts } from "../../kernels/kernel.ts";
 import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../fuse/memory.ts";
-import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
+import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import type { Storage } from "../plan/memory.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";
@@ -12,6 +12,7 @@ import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
 import { type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { Results, type Values } from "./results.ts";
+import { Snapshot } from "./snapshot.ts";
 
 export type { Feeds } from "./inputs.ts";
 export type { Values } from "./results.ts";
@@ -38,8 +39,8 @@ export interface ProgramStats {
 export interface TuneOptions {
   /** What was found before: its classes are not timed again. */
   readonly known?: Tuned;
-  /** Hears of each kernel that was timed. */
-  readonly onKernel?: (found: TunedKernel) => void;
+  /** Hears of each kernel that was timed, by its key in `Tuned`, and is waited for: what it keeps outlives an interrupt. */
+  readonly onKernel?: (found: TunedKernel, key: string) => void | Promise<void>;
 }
 
 export class Program<O extends string = string> {
@@ -76,14 +77,11 @@ export class Program<O extends string = string> {
    */
   run(feeds: Feeds = {}): void {
     const { gpu, afterRun, name } = this.#parts;
-    if (this.#disposed) throw new UsageError(`program ${name} was disposed`);
-    gpu.check();
+    this.#checkUsable();
     writeInputs(this.#parts, this.#buffers, feeds);
     this.#host.write(this.#runs);
     const encoder = gpu.device.createCommandEncoder({ label: name });
-    const pass = encoder.beginComputePass({ label: name });
-    this.#encode(pass);
-    pass.end();
+    this.#encode(encoder);
     this.#encodeCopies(encoder);
     const staging = this.#results.encode(encoder, this.#runs);
     gpu.submit(encoder.finish());
@@ -114,33 +112,54 @@ export class Program<O extends string = string> {
     return this.#results.readEarlier(this.#runs - 1 - back, back, names);
   }
 
-  /** One run with each dispatch timed by the GPU. Needs the device feature timestamp-query. */
+  /**
+   * What the GPU takes for each dispatch of a run with these feeds. It is no run: variables, random streams, counters
+   * and what `read` gives stay as they were; meanwhile a copy of the variables that a run writes is kept on the GPU.
+   * The dispatches go twice, and the second time counts: drivers compile in a first run. Throws UsageError without
+   * timestamp-query, OutOfMemoryError, and as `run` does.
+   */
   async profile(feeds: Feeds = {}): Promise<KernelTime[]> {
-    this.run(feeds);
-    await this.read();
-    this.#times = await timeDispatches(
-      this.#parts.gpu,
-      this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
-        label: dispatch.label,
-        kernel: dispatch.kernel.name,
-        cost: dispatch.cost,
-        pipeline,
-        bindGroup,
-        workgroups: dispatch.workgroups,
-      })),
-    );
+    const { gpu, name } = this.#parts;
+    this.#checkUsable();
+    requireTimestamps(gpu);
+    const snapshot = await Snapshot.of(this.#parts, this.#buffers, this.#replays);
+    try {
+      // Everything is submitted before anything is awaited: no run of another program can come between.
+      writeInputs(this.#parts, this.#buffers, feeds);
+      this.#host.write(this.#runs);
+      snapshot.take();
+      const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
+      this.#encode(encoder);
+      gpu.submit(encoder.finish());
+      snapshot.restore();
+      const times = timeDispatches(
+        gpu,
+        this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
+          label: dispatch.label,
+          kernel: dispatch.kernel.name,
+          cost: dispatch.cost,
+          pipeline,
+          bindGroup,
+          workgroups: dispatch.workgroups,
+        })),
+      );
+      snapshot.restore();
+      this.#times = await times;
+    } finally {
+      snapshot.dispose();
+    }
     return [...this.#times];
   }
 
   /**
    * The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what
-   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query.
+   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query, and what `onKernel` throws.
    */
   async tune({ known = {}, onKernel }: TuneOptions = {}): Promise<Tuned> {
     const { gpu } = this.#parts;
     const found: Record<string, Consts> = { ...known };
     for (const { dispatch: d } of this.#replays) {
-      const key = tuningKey(gpu.adapterName, d.kernel, d.params);
+      const key = tuningKey(gpu, d.kernel, d.params, d.aliases);
       if (key in found) continue;
       const best = await tuneCase(gpu, {
         ...d,
@@ -153,7 +172,7 @@ export class Program<O extends string = string> {
       });
       if (!best) continue;
       found[key] = best.consts;
-      onKernel?.(best);
+      await onKernel?.(best, key);
     }
     return found;
   }
@@ -199,7 +218,13 @@ export class Program<O extends string = string> {
     this.dispose();
   }
 
-  #encode(pass: GPUComputePassEncoder): void {
+  #checkUsable(): void {
+    if (this.#disposed) throw new UsageError(`program ${this.name} was disposed`);
+    this.#parts.gpu.check();
+  }
+
+  #encode(encoder: GPUCommandEncoder): void {
+    const pass = encoder.beginComputePass({ label: this.name });
     let current: GPUComputePipeline | undefined;
     for (const { dispatch, pipeline, bindGroup } of this.#replays) {
       if (pipeline !== current) {
@@ -210,6 +235,7 @@ export class Program<O extends string = string> {
       const [x, y, z] = dispatch.workgroups;
       pass.dispatchWorkgroups(x, y, z);
     }
+    pass.end();
   }
 
   #encodeCopies(encoder: GPUCommandEncoder): void {

@@ -12,6 +12,8 @@ export interface Dispatch {
   readonly kernel: Kernel;
   readonly params: Params;
   readonly consts: Consts;
+  /** The kernel's aliases that are not as its WGSL has them. */
+  readonly aliases: Readonly<Record<string, string>>;
   readonly memory: readonly BoundMemory[];
   /** Contents of the uniform bindings. */
   readonly uniforms: readonly { readonly binding: number; readonly data: ArrayBuffer }[];
@@ -100,7 +102,7 @@ export interface DispatchParts {
 }
 
 export function makeDispatch(parts: DispatchParts): Dispatch {
-  const { label, kernel, params, buffers, consts = {}, context, cost } = parts;
+  const { label, kernel, params, buffers, consts = {}, aliases = {}, context, cost } = parts;
   const memory: BoundMemory[] = [];
   const uniforms: { binding: number; data: ArrayBuffer }[] = [];
   for (const b of kernel.bindings) {
@@ -119,6 +121,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     kernel,
     params,
     consts,
+    aliases,
     memory,
     uniforms,
     workgroups: workgroupsOf(kernel, params, consts),
