@@ -66,6 +66,19 @@ export class DeviceLostError extends CmedlError {
   }
 }
 
+/** The values of a variable went with the device that changed them last. */
+export class ValuesLostError extends CmedlError {
+  override readonly name = "ValuesLostError";
+  constructor(variable: string, options?: ErrorOptions) {
+    super(
+      "values-lost",
+      `the values of ${variable} were changed on a device that is gone; read them before it goes (device.read) and ` +
+        "give them to the new one (device.write), or start anew by setInitial() or initialize()",
+      options,
+    );
+  }
+}
+
 /** A WGSL module did not compile; the message holds the kernel, line and text. */
 export class ShaderCompileError extends CmedlError {
   override readonly name = "ShaderCompileError";

@@ -146,6 +146,7 @@ export {
   ShaderCompileError,
   ShapeError,
   UsageError,
+  ValuesLostError,
 } from "./errors.ts";
 
 // For models/, losses/ and train/ alone: what the parts of this project need of each other. Not for other users.
@@ -156,6 +157,8 @@ export { normalizeAxis, sameShape, show as showShape, sizeOf } from "./shape.ts"
 export { toF32 } from "./ops/cast.ts";
 export { sumTo } from "./ops/broadcast.ts";
 export { pack } from "./ops/movement.ts";
+export { oneOf } from "./choice.ts";
+export { areProbabilities } from "./ops/probability.ts";
 export { type AdamAttrs, adamStep } from "./ops/adam.ts";
 export { ARENA_BLOCK, arenaOf, arenasOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";

@@ -35,8 +35,10 @@ export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatc
   requireTimestamps(gpu);
   const parts: TimedPart[] = [];
   try {
-    for (let first = 0; first < dispatches.length; first += MAX_QUERIES / 2)
-      parts.push(submitTimed(gpu, dispatches.slice(first, first + MAX_QUERIES / 2)));
+    await gpu.scoped("timing", () => {
+      for (let first = 0; first < dispatches.length; first += MAX_QUERIES / 2)
+        parts.push(submitTimed(gpu, dispatches.slice(first, first + MAX_QUERIES / 2)));
+    });
     const rows: KernelTime[] = [];
     for (const part of parts) rows.push(...(await timesOf(gpu, part)));
     return rows;

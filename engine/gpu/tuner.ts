@@ -107,44 +107,42 @@ export async function tuneCase(
   if (choices.length < 2 || memory.reduce((n, m) => n + m.bytes, 0) > MOST_BYTES) return undefined;
   const buffers: GPUBuffer[] = [];
   try {
-    return await gpu.scoped(`tuning ${kernel.name}`, async () => {
-      const entry = (binding: number, bytes: number, usage: GPUBufferUsageFlags): GPUBindGroupEntry => {
-        buffers.push(gpu.createBuffer(bytes, usage, `tuning ${kernel.name}`));
-        return { binding, resource: { buffer: buffers.at(-1)! } };
-      };
-      const entries = memory.map((m) => entry(m.binding, m.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM));
-      for (const { binding, data } of uniforms) {
-        entries.push(entry(binding, data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST));
+    const entry = (binding: number, bytes: number, usage: GPUBufferUsageFlags): GPUBindGroupEntry => {
+      buffers.push(gpu.createBuffer(bytes, usage, `tuning ${kernel.name}`));
+      return { binding, resource: { buffer: buffers.at(-1)! } };
+    };
+    const entries = await gpu.scoped(`tuning ${kernel.name}`, () => [
+      ...memory.map((m) => entry(m.binding, m.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM)),
+      ...uniforms.map(({ binding, data }) => {
+        const bound = entry(binding, data.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
         gpu.device.queue.writeBuffer(buffers.at(-1)!, 0, data);
-      }
-      const fitting = choices
-        .map((choice) => ({ choice, groups: workgroups(choice) }))
-        .filter(({ groups }) => groups.every((n) => n <= gpu.device.limits.maxComputeWorkgroupsPerDimension));
-      const dispatches = await Promise.all(
-        fitting.map(async ({ choice, groups }) => {
-          const pipeline = await gpu.pipeline(specialize(code, { consts: choice }), layout, kernel.name);
-          return {
-            label,
-            kernel: kernel.name,
-            cost,
-            pipeline,
-            bindGroup: gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
-            workgroups: groups,
-          };
-        }),
-      );
-      // In turns, so that what slows the device for a while slows all of them. The first round is not counted:
-      // drivers compile in it.
-      const times = await timeDispatches(gpu, Array.from({ length: REPEATS + 1 }, () => dispatches).flat());
-      const timed = fitting.map(({ choice }, c) => {
-        const counted = Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c]!.timeUs);
-        return { consts: choice, timeUs: medianOf(counted) };
-      });
-      const before = timed.find((t) => Object.entries(t.consts).every(([name, value]) => consts[name] === value));
-      const fastest = timed.reduce((x, y) => (y.timeUs < x.timeUs ? y : x));
-      const best = before && fastest.timeUs > WORTH * before.timeUs ? before : fastest;
-      return { label, kernel: kernel.name, ...best, beforeUs: before?.timeUs ?? NaN };
+        return bound;
+      }),
+    ]);
+    const fitting = choices
+      .map((choice) => ({ choice, groups: workgroups(choice) }))
+      .filter(({ groups }) => groups.every((n) => n <= gpu.device.limits.maxComputeWorkgroupsPerDimension));
+    const pipelines = await Promise.all(
+      fitting.map(({ choice }) => gpu.pipeline(specialize(code, { consts: choice }), layout, kernel.name)),
+    );
+    const dispatches = await gpu.scoped(`tuning ${kernel.name}`, () =>
+      fitting.map(({ groups }, i) => {
+        const pipeline = pipelines[i]!;
+        const bindGroup = gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+        return { label, kernel: kernel.name, cost, pipeline, bindGroup, workgroups: groups };
+      }),
+    );
+    // In turns, so that what slows the device for a while slows all of them. The first round is not counted: drivers
+    // compile in it.
+    const times = await timeDispatches(gpu, Array.from({ length: REPEATS + 1 }, () => dispatches).flat());
+    const timed = fitting.map(({ choice }, c) => {
+      const counted = Array.from({ length: REPEATS }, (_, r) => times[(r + 1) * dispatches.length + c]!.timeUs);
+      return { consts: choice, timeUs: medianOf(counted) };
     });
+    const before = timed.find((t) => Object.entries(t.consts).every(([name, value]) => consts[name] === value));
+    const fastest = timed.reduce((x, y) => (y.timeUs < x.timeUs ? y : x));
+    const best = before && fastest.timeUs > WORTH * before.timeUs ? before : fastest;
+    return { label, kernel: kernel.name, ...best, beforeUs: before?.timeUs ?? NaN };
   } finally {
     for (const buffer of buffers) gpu.destroyBuffer(buffer);
   }

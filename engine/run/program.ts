@@ -5,10 +5,10 @@ import { UsageError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
-import type { Storage } from "../plan/memory.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";
 import { layoutOf } from "./bindings.ts";
-import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
+import { type Built, type ProgramParts, type Replay, build, writtenBy } from "./build.ts";
+import type { Variable } from "../variable.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
 import { type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { Results, type Values } from "./results.ts";
@@ -46,9 +46,11 @@ export interface TuneOptions {
 export class Program<O extends string = string> {
   readonly name: string;
   readonly #parts: ProgramParts;
-  readonly #buffers: ReadonlyMap<Storage, GPUBuffer>;
-  readonly #owned: readonly GPUBuffer[];
-  readonly #replays: readonly Replay[];
+  readonly #made: Built;
+  readonly #changes: readonly Variable[];
+  #replays: readonly Replay[];
+  /** How often the device had moved variables when the replays were bound. */
+  #moves: number;
   readonly #host: HostBuffer;
   readonly #results: Results<O>;
   #runs = 0;
@@ -59,9 +61,10 @@ export class Program<O extends string = string> {
   private constructor(parts: ProgramParts, made: Built) {
     this.name = parts.name;
     this.#parts = parts;
-    this.#buffers = made.buffers;
-    this.#owned = made.owned;
+    this.#made = made;
+    this.#changes = [...writtenBy(parts.plan)].flatMap((s) => s.variable ?? []);
     this.#replays = made.replays;
+    this.#moves = parts.variables.moves;
     this.#host = new HostBuffer(parts, made.host);
     this.#results = new Results(parts, made);
   }
@@ -76,9 +79,10 @@ export class Program<O extends string = string> {
    * the GPU reported.
    */
   run(feeds: Feeds = {}): void {
-    const { gpu, afterRun, name } = this.#parts;
+    const { gpu, afterRun, name, variables } = this.#parts;
     this.#checkUsable();
-    writeInputs(this.#parts, this.#buffers, feeds);
+    this.#followVariables();
+    writeInputs(this.#parts, this.#made.places, feeds);
     this.#host.write(this.#runs);
     const encoder = gpu.device.createCommandEncoder({ label: name });
     this.#encode(encoder);
@@ -88,6 +92,7 @@ export class Program<O extends string = string> {
     this.#submits++;
     this.#runs++;
     this.#results.submitted(staging);
+    for (const v of this.#changes) variables.changed(v);
     for (const f of afterRun) f();
   }
 
@@ -122,10 +127,11 @@ export class Program<O extends string = string> {
     const { gpu, name } = this.#parts;
     this.#checkUsable();
     requireTimestamps(gpu);
-    const snapshot = await Snapshot.of(this.#parts, this.#buffers, this.#replays);
+    this.#followVariables();
+    const snapshot = await Snapshot.of(this.#parts, this.#made.places);
     try {
       // Everything is submitted before anything is awaited: no run of another program can come between.
-      writeInputs(this.#parts, this.#buffers, feeds);
+      writeInputs(this.#parts, this.#made.places, feeds);
       this.#host.write(this.#runs);
       snapshot.take();
       const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
@@ -157,6 +163,7 @@ export class Program<O extends string = string> {
    */
   async tune({ known = {}, onKernel }: TuneOptions = {}): Promise<Tuned> {
     const { gpu } = this.#parts;
+    this.#checkUsable();
     const found: Record<string, Consts> = { ...known };
     for (const { dispatch: d } of this.#replays) {
       const key = tuningKey(gpu, d.kernel, d.params, d.aliases);
@@ -185,10 +192,10 @@ export class Program<O extends string = string> {
       dispatches: this.#replays.length,
       pipelines: new Set(this.#replays.map((r) => r.pipeline)).size,
       bindGroups: this.#replays.length,
-      buffers: this.#owned.length + stagingCount,
+      buffers: this.#made.owned.length + stagingCount,
       variableBytes,
       activationBytes: plan.slotBytes.reduce((n, b) => n + b, 0),
-      bytes: variableBytes + this.#owned.reduce((n, b) => n + b.size, 0) + stagingBytes,
+      bytes: variableBytes + this.#made.owned.reduce((n, b) => n + b.size, 0) + stagingBytes,
       lowerBoundBytes: plan.lowerBoundBytes,
       runs: this.#runs,
       submits: this.#submits,
@@ -211,11 +218,22 @@ export class Program<O extends string = string> {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of this.#owned) this.#parts.gpu.destroyBuffer(buffer);
+    const { gpu, onDispose } = this.#parts;
+    for (const buffer of this.#made.owned) gpu.destroyBuffer(buffer);
+    gpu.counters.bindGroups -= this.#replays.length;
     this.#results.dispose();
+    onDispose?.();
   }
   [DISPOSE](): void {
     this.dispose();
+  }
+
+  /** Binds variables where they are, if some were moved since. Throws UsageError where this program changes them. */
+  #followVariables(): void {
+    const { moves } = this.#parts.variables;
+    if (this.#moves === moves) return;
+    this.#replays = this.#made.rebind();
+    this.#moves = moves;
   }
 
   #checkUsable(): void {
@@ -241,8 +259,11 @@ export class Program<O extends string = string> {
   #encodeCopies(encoder: GPUCommandEncoder): void {
     for (const { from, to, bytes } of this.#parts.plan.copies) {
       if (bytes === 0) continue;
-      const source = this.#buffers.get(from.storage)!;
-      encoder.copyBufferToBuffer(source, from.offset, this.#buffers.get(to.storage)!, to.offset, bytes);
+      const { places } = this.#made;
+      const source = places.get(from.storage)!;
+      const target = places.get(to.storage)!;
+      const at = target.offset + to.offset;
+      encoder.copyBufferToBuffer(source.buffer, source.offset + from.offset, target.buffer, at, bytes);
     }
   }
 }

@@ -1,7 +1,6 @@
 // What a program's owner can see of it, kept aside: its variables and the large outputs of its latest run.
 import type { Gpu } from "../gpu/gpu.ts";
-import type { Storage } from "../plan/memory.ts";
-import { type ProgramParts, type Replay, SMALL_OUTPUT } from "./build.ts";
+import { type Places, type ProgramParts, SMALL_OUTPUT, writtenBy } from "./build.ts";
 
 /** A run of bytes of a buffer. */
 interface Kept {
@@ -18,22 +17,16 @@ export class Snapshot {
   ) {}
 
   /** Room for what a run of these dispatches would overwrite. Throws OutOfMemoryError. */
-  static async of(
-    { gpu, plan, outputs, name }: ProgramParts,
-    buffers: ReadonlyMap<Storage, GPUBuffer>,
-    replays: readonly Replay[],
-  ): Promise<Snapshot> {
-    const written = new Set<Storage>(plan.copies.map((c) => c.to.storage));
-    for (const { memory, access } of replays.flatMap((r) => r.dispatch.memory))
-      if (access === "read_write") written.add(plan.place(memory).storage);
-    const variables = [...written]
+  static async of({ gpu, plan, outputs, name }: ProgramParts, places: Places): Promise<Snapshot> {
+    const variables = [...writtenBy(plan)]
       .filter((s) => s.kind === "variable")
-      .map((s): Kept => ({ buffer: buffers.get(s)!, offset: 0, bytes: wholeWords(s.bytes) }));
+      .map((s): Kept => ({ ...places.get(s)!, bytes: wholeWords(s.bytes) }));
     const large = [...outputs.values()]
       .filter((t) => t.bytes > SMALL_OUTPUT)
       .map((t): Kept => {
         const { storage, offset } = plan.placeOf(t);
-        return { buffer: buffers.get(storage)!, offset, bytes: wholeWords(t.bytes) };
+        const place = places.get(storage)!;
+        return { buffer: place.buffer, offset: place.offset + offset, bytes: wholeWords(t.bytes) };
       });
     const kept = [...variables, ...large].filter((k) => k.bytes > 0);
     const copies: GPUBuffer[] = [];
@@ -68,9 +61,11 @@ export class Snapshot {
   }
 
   #submit(encode: (encoder: GPUCommandEncoder, kept: Kept, copy: GPUBuffer) => void): void {
-    const encoder = this.gpu.device.createCommandEncoder();
-    this.kept.forEach((k, i) => encode(encoder, k, this.copies[i]!));
-    this.gpu.submit(encoder.finish());
+    this.gpu.guarded("a copy", () => {
+      const encoder = this.gpu.device.createCommandEncoder();
+      this.kept.forEach((k, i) => encode(encoder, k, this.copies[i]!));
+      this.gpu.submit(encoder.finish());
+    });
   }
 }
 
