@@ -1,4 +1,4 @@
-// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
+// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/, errors/.
 // What is listed here is public; the rest of engine/ may change at any time.
 
 // Tensors and what a graph starts from

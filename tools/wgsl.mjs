@@ -6,11 +6,14 @@ const SIGNS = /\s*([{}()[\],;:=?])\s*/g;
 /** Operators between two operands: `a - -b` keeps what tells the two signs apart. */
 const BETWEEN = /(?<=[\w)\]])\s+([-+*/%<>&|^!]+|[<>]?=)\s+(?=[\w(])/g;
 
+/** Lines that the host reads and rewrites: seams and bindings. They lose comments alone. */
+const READ = /^(\/\/ hook$|@group|alias|const|struct)/;
+
 export const minifyWgsl = (text) =>
   text
     .split("\n")
     .map((line) => (/^\/\/ hook\b/.test(line) ? "// hook" : line.replace(/\/\/.*$/, "").trim()))
     .filter((line) => line !== "")
-    .map((line) => (line === "// hook" ? line : line.replace(BETWEEN, "$1").replace(SIGNS, "$1")))
+    .map((line) => (READ.test(line) ? line : line.replace(BETWEEN, "$1").replace(SIGNS, "$1")))
     .join("\n")
     .concat("\n");
