@@ -8,7 +8,7 @@ import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./c
 import { profilingFeatures } from "../node/gpu/open.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
-import { readTuning, tuningFile, writeTuning } from "../node/gpu/tuning-file.ts";
+import { keepTuning, readTuning, tuningFile } from "../node/gpu/tuning-file.ts";
 
 interface TuneFlags extends ConfigFlags {
   again?: boolean;
@@ -27,7 +27,8 @@ export function register(command: Command): void {
       "after",
       `
 Every combination of a kernel's tile sizes is timed on this GPU, at each class of shapes (rounded
-up to powers of two) that the training step and prediction have. The fastest is kept, by adapter, in
+up to powers of two) that the training step and prediction have. The fastest is kept, by adapter and
+driver, as soon as it is found (a run that was interrupted goes on where it was), in
 ${tuningFile()}
 and every later command uses it. It needs GPU timestamps.
 A run that is resumed after tuning sums in another order: it goes on, but not bit for bit.
@@ -52,10 +53,11 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
   using device = await openDevice(narrator, flags.device, profilingFeatures);
   const image = [batch, size, size, 1];
   const shapes = { xC: image, yC: image, xM: image, yM: image };
-  let tuned: Tuned = kept.tuned;
   let known: Tuned = flags.again ? {} : kept.tuned;
+  let keptCount = Object.keys(kept.tuned).length;
   const found: TunedKernel[] = [];
-  const onKernel = (k: TunedKernel): void => {
+  const onKernel = async (k: TunedKernel, key: string): Promise<void> => {
+    keptCount = await keepTuning({ [key]: k.consts });
     found.push(k);
     process.stdout.write(`${line(k)}\n`);
   };
@@ -63,9 +65,6 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
     narrator.say(`compiling ${name} …`);
     using program = await compile();
     known = await program.tune({ known, onKernel });
-    // Kept at once: what an interrupt leaves is not timed again.
-    tuned = { ...tuned, ...known };
-    await writeTuning(tuned);
   };
   for (const step of new Set(regime.steps)) {
     await timeAll(`${regime.kind} step (${size} × ${size}, batch ${batch})`, () =>
@@ -82,7 +81,7 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
   const gained = found.filter((k) => k.timeUs < k.beforeUs);
   process.stdout.write(
     `${found.length} kernels timed, ${gained.length} of them faster than as they ship; ` +
-      `${Object.keys(tuned).length} kept in ${tuningFile()}\n`,
+      `${keptCount} kept in ${tuningFile()}\n`,
   );
 }
 

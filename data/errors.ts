@@ -1,8 +1,9 @@
 // Errors about a user's data: which file, which field, what is wrong with it, and the mend.
+import { CmedlError } from "../errors/cmedl-error.ts";
 
-/** One clear sentence: "FILE: FIELD: problem; mend". `code` is stable ("data"). */
-export class DataError extends Error {
-  readonly code = "data";
+/** One clear sentence: "FILE: FIELD: problem; mend". */
+export class DataError extends CmedlError {
+  override readonly name = "DataError";
   constructor(
     readonly file: string,
     readonly field: string,
@@ -10,8 +11,7 @@ export class DataError extends Error {
     readonly mend: string,
     options?: ErrorOptions,
   ) {
-    super(`${printable(file)}: ${field}: ${printable(problem)}; ${mend}`, options);
-    this.name = new.target.name;
+    super("data", `${printable(file)}: ${field}: ${printable(problem)}; ${mend}`, options);
   }
 }
 

@@ -1,6 +1,7 @@
 // Files and volumes to batches: typed arrays in, typed arrays out.
 export { type AugmentationConfig, type Transforms, affineOf, defaultAugmentation, drawTransforms } from "./augment.ts";
 export { type BatchBuffers, type BatchOptions, UnpairedBatches } from "./batches.ts";
+export { CmedlError, type ErrorData } from "../errors/cmedl-error.ts";
 export { DataError } from "./errors.ts";
 export { type IntensityRule, type Range, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "./intensity.ts";
 export {

@@ -1,4 +1,5 @@
 // Which dtype products are computed from: what a network's f32 parameters and inputs become inside autocast.
+import { oneOf } from "./choice.ts";
 import { type DType, isFloat, promote } from "./dtype.ts";
 import type { Tensor } from "./tensor.ts";
 import { cast } from "./ops/cast.ts";
@@ -14,7 +15,7 @@ let product: "f16" | "f32" | undefined;
  */
 export function autocast<T>(dtype: "f16" | "f32", f: () => T): T {
   const outer = product;
-  product = dtype;
+  product = oneOf("autocast", "dtype", dtype, ["f16", "f32"]);
   try {
     return f();
   } finally {

@@ -2,6 +2,7 @@
 // arithmetic is f32 (docs/numerics.md, "Half precision", has the rules).
 
 export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
+export const DTYPES: readonly DType[] = ["f32", "f16", "i32", "u32", "bool"];
 export type TypedArray = Float32Array | Int32Array | Uint32Array;
 
 export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 4);

@@ -1,4 +1,4 @@
-// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/.
+// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/, errors/.
 // What is listed here is public; the rest of engine/ may change at any time.
 
 // Tensors and what a graph starts from
@@ -134,9 +134,10 @@ export { type Mode, mode } from "./trace.ts";
 
 // What is thrown
 export {
+  CmedlError,
   CorruptFileError,
   DeviceLostError,
-  EngineError,
+  type ErrorData,
   GpuValidationError,
   LimitExceededError,
   MemoryBudgetError,
@@ -145,15 +146,19 @@ export {
   ShaderCompileError,
   ShapeError,
   UsageError,
+  ValuesLostError,
 } from "./errors.ts";
 
 // For models/, losses/ and train/ alone: what the parts of this project need of each other. Not for other users.
+export { ASYNC_DISPOSE, DISPOSE } from "./dispose.ts";
 export { rememberSites } from "./tensor.ts";
 export { isFloat } from "./dtype.ts";
 export { normalizeAxis, sameShape, show as showShape, sizeOf } from "./shape.ts";
 export { toF32 } from "./ops/cast.ts";
 export { sumTo } from "./ops/broadcast.ts";
 export { pack } from "./ops/movement.ts";
+export { oneOf } from "./choice.ts";
+export { areProbabilities } from "./ops/probability.ts";
 export { type AdamAttrs, adamStep } from "./ops/adam.ts";
 export { ARENA_BLOCK, arenaOf, arenasOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";

@@ -1,13 +1,21 @@
 // A module is a class whose fields are parameters and other modules; names are the paths of the fields.
 import type { Initializer } from "./init.ts";
-import type { RandomStreams } from "./random.ts";
+import { RandomStreams } from "./random.ts";
 import { RandomStream } from "./random-stream.ts";
 import type { Shape } from "./shape.ts";
 import { Variable } from "./variable.ts";
 
-/** A trainable variable whose initial values come from `init` and the key that `initialize` gives its module. */
+/** What a parameter draws from until `initialize` names it: its place among all that the process has made. */
+const unnamed = new RandomStreams(0);
+let parametersMade = 0;
+
+/**
+ * A trainable variable whose initial values come from `init` and the key that `initialize` gives its module. Without
+ * `initialize` the key is that of seed 0 and of how many parameters were made before: no two are alike, neither within
+ * a network nor in two, and a program that makes its networks in the same order starts with the same weights.
+ */
 export class Parameter extends Variable {
-  #key = 0;
+  #key = unnamed.key("init", parametersMade++);
   #data?: Float32Array;
   constructor(
     shape: Shape,
@@ -19,6 +27,7 @@ export class Parameter extends Variable {
   set key(k: number) {
     this.#key = k;
     this.#data = undefined;
+    this.holder = undefined;
   }
 }
 

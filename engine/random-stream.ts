@@ -1,21 +1,26 @@
 // Random numbers that a module draws while it trains: dropout masks and noise. New at each run and each call, the
 // same for one seed and step whatever else runs.
 import { cos, log, mul, sqrt, sub } from "./ops/elementwise.ts";
-import { randomUniform, stepKey } from "./random.ts";
+import { RandomStreams, randomUniform, stepKey } from "./random.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 import { requireTrace } from "./trace.ts";
 
+/** What a stream draws from until its module's `initialize` names it, as parameters do. */
+const unnamed = new RandomStreams(0);
+let streamsMade = 0;
+
 /**
  * One stream of numbers, a field of the module that draws. `key` comes from the seed; `step` counts the runs that
- * drew, and belongs in a checkpoint.
+ * drew, and belongs in a checkpoint. Without `initialize` the key is that of seed 0 and of how many streams were made
+ * before.
  */
 export class RandomStream {
   key: number;
   step = 0;
   /** Of the traces in progress: the key of the run, and how many calls have drawn. */
   readonly #drawn = new WeakMap<object, { key: Tensor; calls: number }>();
-  constructor(key = 0) {
+  constructor(key = unnamed.key("dropout", streamsMade++)) {
     this.key = key;
   }
 

@@ -1,9 +1,10 @@
 // A Tensor is a value in a graph: shape, dtype and the node that makes it. It owns no memory.
-import type { DType } from "./dtype.ts";
-import { bytesPerElement } from "./dtype.ts";
+import { oneOf } from "./choice.ts";
+import { DTYPES, type DType, bytesPerElement } from "./dtype.ts";
 import type { AtLeastOne, Attrs, Op, OpInputs } from "./op.ts";
 import { type Shape, isShape, show, sizeOf } from "./shape.ts";
-import { ShapeError } from "./errors.ts";
+import { ShapeError, UsageError } from "./errors.ts";
+import { currentTrace } from "./trace.ts";
 
 let nodeCount = 0;
 let sites = false;
@@ -39,6 +40,8 @@ export class Node {
   readonly id = nodeCount++;
   /** Who made it, where sites are remembered. */
   readonly site = sites ? callers() : undefined;
+  /** The trace that it was made in; undefined outside. */
+  readonly trace = currentTrace()?.id;
   readonly outputs: AtLeastOne<Tensor>;
 
   constructor(
@@ -46,6 +49,9 @@ export class Node {
     readonly inputs: OpInputs,
     readonly attrs: Attrs,
   ) {
+    inputs.forEach((x, i) => {
+      if (!(x instanceof Tensor)) throw new UsageError(`${op.name}: input ${i} is ${whatIs(x)}`);
+    });
     const [first, ...others] = op.infer(inputs, attrs).map((spec, i) => new Tensor(this, i, spec.shape, spec.dtype));
     if (!first) throw new Error(`internal: ${op.name} has no output`);
     this.outputs = [first, ...others];
@@ -59,7 +65,12 @@ export class Tensor {
     readonly shape: Shape,
     readonly dtype: DType,
   ) {
-    if (!isShape(shape)) throw new ShapeError(node.op.name, `${show(shape)} is no shape: sizes are whole numbers ≥ 0`);
+    if (!Array.isArray(shape) || !isShape(shape))
+      throw new ShapeError(
+        node.op.name,
+        `${Array.isArray(shape) ? show(shape) : String(shape)} is no shape: sizes are whole numbers ≥ 0`,
+      );
+    oneOf(node.op.name, "dtype", dtype, DTYPES);
   }
   get rank(): number {
     return this.shape.length;
@@ -73,6 +84,17 @@ export class Tensor {
   toString(): string {
     return `${this.node.op.name} ${this.dtype}${show(this.shape)}`;
   }
+}
+
+/** What something is that is no tensor, and what would be one. */
+export function whatIs(value: unknown): string {
+  if (value instanceof Tensor) return `a tensor, ${value}`;
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}, not a tensor`;
+  if ("value" in value && value.value instanceof Tensor) return "a variable, not a tensor; take its value (v.value)";
+  if (value instanceof Promise) return "a promise, not a tensor; await what it promises before";
+  const numbers = Array.isArray(value) || ArrayBuffer.isView(value);
+  return numbers ? "numbers, not a tensor; make them an input or a Variable" : "an object, not a tensor";
 }
 
 /** Applies an op that has one output. */

@@ -15,6 +15,8 @@ export interface RunningAverage {
   settle(): void;
 }
 
+let traces = 0;
+
 /** One trace in progress: the current symbolic value of each variable it touched. */
 export class Trace {
   readonly values = new Map<Variable, Tensor>();
@@ -23,7 +25,11 @@ export class Trace {
   averages: RunningAverage[] = [];
   /** Called after each run of the traced program, in order: host counters of optimizers. */
   readonly afterRun: (() => void)[] = [];
-  constructor(readonly mode: Mode) {}
+  constructor(
+    readonly mode: Mode,
+    /** Of this trace and of those that are a part of it. */
+    readonly id = traces++,
+  ) {}
 }
 
 let current: Trace | undefined;
@@ -46,7 +52,8 @@ export const mode = (): Mode => current?.mode ?? "infer";
  * trace.
  */
 export function withoutEffects<T>(f: () => T): T {
-  return withTrace(new Trace(requireTrace("withoutEffects").mode), f);
+  const { mode, id } = requireTrace("withoutEffects");
+  return withTrace(new Trace(mode, id), f);
 }
 
 export function withTrace<T>(trace: Trace, f: () => T): T {

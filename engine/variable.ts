@@ -1,5 +1,6 @@
 // Variables: named values that outlive a run. Their memory belongs to the device that first runs them.
-import type { DType, TypedArray } from "./dtype.ts";
+import { oneOf } from "./choice.ts";
+import { DTYPES, type DType, type TypedArray } from "./dtype.ts";
 import { ShapeError, UsageError } from "./errors.ts";
 import type { SourceOp } from "./op.ts";
 import { type Shape, sameShape, show, sizeOf } from "./shape.ts";
@@ -24,32 +25,62 @@ export interface VariableOptions {
   name?: string;
 }
 
+/** A variable of an arena, and the element that it begins at. */
+export interface Member {
+  readonly variable: Variable;
+  readonly offset: number;
+}
+
 /** Elements each member of an arena is aligned to: 256 bytes, the offset alignment every device takes. */
 export const ARENA_BLOCK = 64;
 
-/** A value of fixed shape that programs read and assign. `initial` is called when a device first needs it. */
+/** Where the newest values of a variable are once a device changed them. */
+export interface Holder {
+  /** The values. Throws where the device is gone. */
+  valuesOf(variable: Variable): Promise<TypedArray>;
+}
+
+/**
+ * A value of fixed shape that programs read and assign. `initial` is called when a device first needs it; where it is
+ * a variable, this one starts with the values that variable has by then.
+ */
 export class Variable {
   readonly dtype: DType;
   readonly trainable: boolean;
   name: string;
-  /** The arena this variable is a slice of, once an optimizer has adopted it. */
-  arena?: { readonly variable: Variable; readonly offset: number };
-  /** Members, where this variable is an arena. */
-  members?: readonly { readonly variable: Variable; readonly offset: number }[];
-  /** True once a device holds it: it can then no longer move into an arena. */
+  /** Members, where this variable is an arena; a later optimizer may have taken some over. */
+  members?: readonly Member[];
+  /** True once a device holds it. */
   bound = false;
+  /** The device that changed its values last, if one did. */
+  holder?: Holder;
+  /** The variable whose values this one starts with. */
+  readonly origin?: Variable;
+  #arena?: { readonly variable: Variable; readonly offset: number };
   #initial: () => ArrayLike<number>;
   #unbound?: Tensor;
 
   constructor(
     readonly shape: Shape,
-    initial: ArrayLike<number> | (() => ArrayLike<number>),
+    initial: ArrayLike<number> | (() => ArrayLike<number>) | Variable,
     { dtype = "f32", trainable = true, name = "" }: VariableOptions = {},
   ) {
-    this.dtype = dtype;
+    this.dtype = oneOf("Variable", "dtype", dtype, DTYPES);
     this.trainable = trainable;
     this.name = name;
-    this.#initial = typeof initial === "function" ? initial : () => initial;
+    if (initial instanceof Variable) this.origin = initial;
+    this.#initial = initialOf(initial);
+  }
+
+  /** The arena this variable is a slice of, once an optimizer has adopted it. */
+  get arena(): { readonly variable: Variable; readonly offset: number } | undefined {
+    return this.#arena;
+  }
+
+  /** Makes this variable a slice of `variable`, from element `offset` on. */
+  moveInto(variable: Variable, offset: number): void {
+    this.#arena = { variable, offset };
+    this.#unbound = undefined;
   }
 
   get size(): number {
@@ -67,9 +98,10 @@ export class Variable {
     return data;
   }
 
-  /** Replaces the values that a device not yet holding this variable will start from. */
+  /** Replaces the values that a device not yet holding this variable will start from, whatever others made of them. */
   setInitial(data: TypedArray): void {
     this.#initial = () => data;
+    this.holder = undefined;
     this.initialData();
   }
 
@@ -95,6 +127,12 @@ export class Variable {
   assign(t: Tensor): void {
     const trace = requireTrace(`assigning ${this.name || "a variable"}`);
     if (this.arena) throw new UsageError(`assign: ${this.name} belongs to an optimizer, which alone assigns it`);
+    const lost = this.members?.find((m) => m.variable.arena?.variable !== this)?.variable;
+    if (lost)
+      throw new UsageError(
+        `assign: ${lost.name || "a variable"} belongs to an optimizer that was made later (${lost.arena?.variable.name}); ` +
+          "use that one, or make a new one",
+      );
     if (!sameShape(t.shape, this.shape) || t.dtype !== this.dtype) {
       throw new ShapeError(
         "assign",
@@ -107,6 +145,11 @@ export class Variable {
     for (const { variable } of this.members ?? []) trace.values.delete(variable);
   }
 }
+
+const initialOf = (initial: ArrayLike<number> | (() => ArrayLike<number>) | Variable): (() => ArrayLike<number>) => {
+  if (initial instanceof Variable) return () => initial.initialData();
+  return typeof initial === "function" ? initial : () => initial;
+};
 
 /**
  * What `f` gives where `value` stands for `variable`, and for what it is an arena of. Within a trace; nothing is
@@ -146,22 +189,19 @@ export function arenasOf(variables: readonly Variable[], name: string, most: num
   return groups.map((group, i) => arenaOf(group, i === 0 ? name : `${name}.${i + 1}`));
 }
 
-/** Gathers variables into one flat variable that they become slices of, so that one dispatch can update all. */
+/**
+ * Gathers variables into one flat variable that they become slices of, so that one dispatch can update all. Those of
+ * another arena leave it; devices move the values that they hold.
+ */
 export function arenaOf(variables: readonly Variable[], name: string): Variable {
+  const seen = new Set<Variable>();
   for (const v of variables) {
-    if (v.arena)
-      throw new UsageError(
-        `${v.name || "a variable"} already belongs to an optimizer; give each parameter to one only`,
-      );
+    if (seen.has(v)) throw new UsageError(`${v.name || "a variable"} is given to one optimizer twice; give it once`);
+    seen.add(v);
     if (v.dtype !== "f32")
       throw new UsageError(
         `${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, ` +
           "which autocast() or cast() gives to ops as f16",
-      );
-    if (v.bound)
-      throw new UsageError(
-        `${v.name || "a variable"} is on a device already; ` +
-          "make the optimizer before the first program that uses its parameters",
       );
   }
   let length = 0;
@@ -180,6 +220,6 @@ export function arenaOf(variables: readonly Variable[], name: string): Variable 
     { name },
   );
   arena.members = members;
-  for (const { variable, offset } of members) variable.arena = { variable: arena, offset };
+  for (const { variable, offset } of members) variable.moveInto(arena, offset);
   return arena;
 }

@@ -6,11 +6,11 @@ import { Adam } from "cmedl/train";
 const x = Float32Array.from({ length: 100 }, (_, i) => i / 50 - 1);
 const t = x.map((value) => 2 * value + 1);
 
-using device = await Device.open((await openNodeGpu()).gpu); // in a page: Device.open(navigator.gpu)
+const device = await Device.open((await openNodeGpu()).gpu); // in a page: Device.open(navigator.gpu)
 const slope = new Variable([1], [0]);
 const height = new Variable([1], [0]);
 const adam = new Adam([slope, height], { rate: 0.05 });
-using step = await device.compile(
+const step = await device.compile(
   ({ x, t }) => {
     const line = add(mul(x, slope.value), height.value);
     const loss = mean(square(sub(line, t)));
@@ -23,3 +23,4 @@ using step = await device.compile(
 for (let i = 0; i < 200; i++) step.run({ x, t }); // one submit each; nothing is allocated
 const { loss } = await step.read(); // the only wait
 console.log(`loss ${loss[0]}, slope ${(await device.read(slope))[0]}, height ${(await device.read(height))[0]}`);
+device.dispose(); // its programs too

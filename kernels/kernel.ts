@@ -104,7 +104,7 @@ export function defineKernel<P = Params, D = P>(name: string, spec: KernelSpec<P
     if (!reflection.constNames.includes(t)) throw new Error(`kernel ${name}: tunable ${t} is no const of its WGSL`);
   }
   if (!spec.threads === !spec.workgroups) throw new Error(`kernel ${name}: give either threads or workgroups`);
-  const width = /^alias F = vec4<f32>;/m.test(spec.source) ? 4 : 1;
+  const width = /^alias F\s*=\s*vec4<f32>;/m.test(spec.source) ? 4 : 1;
   return { name, width, ...spec, ...reflection };
 }
 

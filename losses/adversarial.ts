@@ -1,5 +1,5 @@
 // Adversarial losses. Maps d of a discriminator are [N, P, Q, 1] without a final sigmoid: one judgement a patch.
-import { type Tensor, mean, mul, square, stopGradient, sub, total, toF32 } from "../engine/index.ts";
+import { type Tensor, mean, mul, oneOf, square, stopGradient, sub, total, toF32 } from "../engine/index.ts";
 import { binaryCrossEntropy } from "./latent.ts";
 
 /** What judges images: a discriminator, or a function of the same form. */
@@ -14,7 +14,9 @@ export type GanLoss = "least-squares" | "log";
 export const leastSquares = (d: Tensor, target: 0 | 1): Tensor => mean(square(sub(toF32(d), target)));
 
 const judge = (d: Tensor, target: 0 | 1, kind: GanLoss): Tensor =>
-  kind === "log" ? binaryCrossEntropy(d, target) : leastSquares(d, target);
+  oneOf("a GAN loss", "kind", kind, ["least-squares", "log"]) === "log"
+    ? binaryCrossEntropy(d, target)
+    : leastSquares(d, target);
 
 /**
  * Eq. (5), the generator's part of one direction: D should take the fake for real. Scalar.

@@ -83,7 +83,8 @@ export function nllLoss(logs: Tensor, labels: Tensor, options: ClassOptions = {}
   const x = toF32(logs);
   const { chosen, weights } = classes("nllLoss", x, labels, options);
   const loss = neg(chosen(weights ? mul(x, weights) : x));
-  if (options.reduction === "none" || options.reduction === "sum") return reduced(loss, options.reduction);
+  const { reduction = "mean" } = options;
+  if (reduction !== "mean") return reduced(loss, reduction);
   return div(sum(loss), sum(chosen(weights ?? full(x.shape, 1))));
 }
 

@@ -1,7 +1,6 @@
 // Contextual loss (Mechrez et al. 2018): two images are alike where each feature of one finds its like anywhere in
 // the other. No matrix of all pairs is ever stored, in either direction: contextualMatch() walks it tile by tile.
 import {
-  type Tensor,
   add,
   concat,
   contextualMatch,
@@ -13,12 +12,14 @@ import {
   mul,
   neg,
   norm2,
+  oneOf,
   reshape,
   square,
   sub,
   sum,
-  total,
+  type Tensor,
   toF32,
+  total,
 } from "../engine/index.ts";
 
 export interface ContextualOptions {
@@ -62,6 +63,7 @@ export function contextualSimilarity(
   y: Tensor,
   { bandWidth = 0.5, distance = "cosine", best = "source" }: ContextualOptions = {},
 ): Tensor {
+  oneOf("contextual", "distance", distance, ["cosine", "half-cosine", "squared-l2"]);
   const a = points(x);
   const b = points(y);
   if (distance === "squared-l2") {

@@ -1,8 +1,6 @@
 // Losses of the field that judge element by element, as PyTorch defines them, in f32 and to f32: compositions, so they
 // fuse with what they judge.
 import {
-  ShapeError,
-  type Tensor,
   abs,
   add,
   clamp,
@@ -16,8 +14,10 @@ import {
   mean,
   mul,
   neg,
+  oneOf,
   relu,
   sameShape,
+  ShapeError,
   showShape,
   sigmoid,
   softplus,
@@ -25,8 +25,9 @@ import {
   sub,
   sum,
   sumTo,
-  where,
+  type Tensor,
   toF32,
+  where,
   withGradient,
 } from "../engine/index.ts";
 
@@ -37,6 +38,7 @@ export interface LossOptions {
 }
 
 export function reduced(loss: Tensor, reduction: Reduction = "mean"): Tensor {
+  oneOf("a loss", "reduction", reduction, ["none", "mean", "sum"]);
   if (reduction === "none") return loss;
   return reduction === "sum" ? sum(loss) : mean(loss);
 }

@@ -1,5 +1,5 @@
 // Distillation by hints: the student's features follow the teacher's.
-import { type Tensor, total } from "../engine/index.ts";
+import { type Tensor, oneOf, total } from "../engine/index.ts";
 import { mseLoss } from "./elementwise.ts";
 
 /**
@@ -13,6 +13,7 @@ export type HintNorm = "mean" | "frobenius";
  * Lists of features of equal shapes → scalar. "mean" divides each layer by its number of elements. Throws ShapeError.
  */
 export function hint(student: readonly Tensor[], teacher: readonly Tensor[], norm: HintNorm = "mean"): Tensor {
+  oneOf("hint", "norm", norm, ["mean", "frobenius"]);
   return total(
     ...student.map((feature, i) => mseLoss(feature, teacher[i]!, { reduction: norm === "mean" ? "mean" : "sum" })),
   );

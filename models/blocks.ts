@@ -1,10 +1,6 @@
 // The layers that networks are built from. Images are NHWC, weights RSCK; initial values as the CycleGAN code draws
 // them.
 import {
-  Module,
-  Parameter,
-  type Tensor,
-  Variable,
   batchNorm,
   constantInit,
   conv2d,
@@ -13,10 +9,15 @@ import {
   instanceNorm,
   linear,
   mode,
+  Module,
   normalInit,
   normalize,
+  oneOf,
+  Parameter,
   relu,
+  type Tensor,
   uniformInit,
+  Variable,
 } from "../engine/index.ts";
 
 export interface ConvOptions {
@@ -132,6 +133,7 @@ export class BatchNorm2d extends Module {
 
 /** Makes every batch norm within `module` use these statistics at inference. */
 export function setInferenceStatistics(module: Module, statistics: InferenceStatistics): void {
+  oneOf("setInferenceStatistics", "statistics", statistics, ["running", "batch", "image"]);
   for (const layer of modulesOf(module).values()) if (layer instanceof BatchNorm2d) layer.inference = statistics;
 }
 

@@ -1,9 +1,9 @@
 // DenseFCN (FC-DenseNet57, Jégou et al. 2017) as Fig. 2 (b) of the paper has it: few parameters, features joined and
 // never summed.
-import { Module, RandomStream, type Tensor, concat, maxPool2d, relu, slice } from "../engine/index.ts";
+import { Module, RandomStream, type Tensor, concat, maxPool2d, oneOf, relu, slice } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, ConvTranspose2d } from "./blocks.ts";
 import { Dropout2d } from "./dropout.ts";
-import { type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
+import { HINT_LEVELS, type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
 
 export interface DenseFcnOptions {
   /** Channels of the image, 1. */
@@ -102,7 +102,7 @@ export class DenseFcn extends Module implements Segmentor {
     prior,
   }: DenseFcnOptions = {}) {
     super();
-    this.hints = hints;
+    this.hints = oneOf("DenseFcn", "hints", hints, HINT_LEVELS);
     const count = typeof layers === "number" ? { encoder: layers, bottleneck: layers, decoder: layers } : layers;
     const { random } = this;
     const block = (channels: number, n: number): DenseBlock => new DenseBlock(channels, growth, n, dropout, random);

@@ -1,9 +1,9 @@
 // MRRN, the multiple resolution residual network (Jiang et al. 2019) as Fig. 2 (c) of the paper has it: every block
 // reads a residual stream of some finer resolution and writes back to it.
-import { Module, RandomStream, type Tensor, add, concat, maxPool2d, relu, resize } from "../engine/index.ts";
+import { Module, RandomStream, type Tensor, add, concat, maxPool2d, oneOf, relu, resize } from "../engine/index.ts";
 import { BatchNorm2d, Conv2d, DoubleConv } from "./blocks.ts";
 import { Dropout2d } from "./dropout.ts";
-import { type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
+import { HINT_LEVELS, type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
 
 export interface MrrnOptions {
   /** Channels of the image, 1. */
@@ -123,7 +123,7 @@ export class Mrrn extends Module implements Segmentor {
   }: MrrnOptions = {}) {
     super();
     this.alignCorners = alignCorners;
-    this.hints = hints;
+    this.hints = oneOf("Mrrn", "hints", hints, HINT_LEVELS);
     const channels = (level: number): number => width * 2 ** (level - 1);
     this.stem = new ConvNorm(inputs, width);
     this.before = Array.from({ length: units }, () => new ConvNorm(width, width));

@@ -4,7 +4,7 @@
 //   transposed convolution  [C, K, R, S]  ↔  [R, S, K, C]
 //   linear                  [K, C]        ↔  [C, K]
 //   all else                as it is
-import type { Module, Variable } from "../engine/index.ts";
+import { CmedlError, type Module, type Variable } from "../engine/index.ts";
 
 /** A network that knows the names of its variables in the reference implementation's state dict. */
 export interface NamedForPyTorch extends Module {
@@ -22,11 +22,10 @@ export interface ForeignTensor {
  * A file of weights that is not this network's. The message names what is missing, surplus, of wrong shape or not
  * finite.
  */
-export class StateDictError extends Error {
-  readonly code = "state-dict";
+export class StateDictError extends CmedlError {
+  override readonly name = "StateDictError";
   constructor(message: string) {
-    super(message);
-    this.name = "StateDictError";
+    super("state-dict", message);
   }
 }
 

@@ -1,7 +1,7 @@
 // U-Net (Ronneberger et al. 2015) as Fig. 2 (a) of the paper has it: the default segmentor, student and teacher alike.
-import { Module, type Tensor, concat, maxPool2d, resize } from "../engine/index.ts";
+import { Module, type Tensor, concat, maxPool2d, oneOf, resize } from "../engine/index.ts";
 import { Conv2d, DoubleConv } from "./blocks.ts";
-import { type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
+import { HINT_LEVELS, type HintLevel, type Segmentation, type Segmentor, priorBias } from "./segmentor.ts";
 
 export interface UNetOptions {
   /** Channels of the image, 1. */
@@ -38,7 +38,7 @@ export class UNet extends Module implements Segmentor {
   readonly hints: HintLevel;
   constructor({ inputs = 1, outputs = 1, width = 64, depth = 4, hints = "high", prior }: UNetOptions = {}) {
     super();
-    this.hints = hints;
+    this.hints = oneOf("UNet", "hints", hints, HINT_LEVELS);
     const level = Array.from({ length: depth + 1 }, (_, i) => width * 2 ** Math.min(i, depth - 1));
     this.inc = new DoubleConv(inputs, level[0]!);
     this.down = level.slice(1).map((channels, i) => new DoubleConv(level[i]!, channels));

@@ -4,18 +4,18 @@ import { randomBytes } from "node:crypto";
 import { access, constants, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { printable } from "../data/errors.ts";
+import { CmedlError } from "../errors/cmedl-error.ts";
 
 /** A file that could not be read or written, with the mend. */
-export class FileError extends Error {
-  readonly code = "file";
+export class FileError extends CmedlError {
+  override readonly name = "FileError";
   constructor(
     readonly file: string,
     problem: string,
     readonly mend: string,
     options?: ErrorOptions,
   ) {
-    super(`${printable(file)}: ${problem}; ${mend}`, options);
-    this.name = new.target.name;
+    super("file", `${printable(file)}: ${problem}; ${mend}`, options);
   }
 }
 

@@ -52,5 +52,7 @@ export { type EvaluateOptions, type Evaluation, type TestCase, evaluateRun, test
 export { type Weights, type WeightsOptions, readWeights } from "./run/weights.ts";
 
 // Errors
+export { CmedlError, type ErrorData } from "../errors/cmedl-error.ts";
 export { CommandError } from "./errors.ts";
 export { FileError, writeAtomic } from "./files.ts";
+export { RunLockedError } from "./run/lock.ts";

@@ -73,7 +73,7 @@ test("each example is tested here and named in examples/README.md", () => {
 });
 
 test("README's library example is examples/fit-a-line.ts", () => {
-  const block = /```ts\n([\s\S]*?)```/.exec(readFileSync("README.md", "utf8"))?.[1];
+  const block = /```js\n([\s\S]*?)```/.exec(readFileSync("README.md", "utf8"))?.[1];
   assert.is(block, readFileSync("examples/fit-a-line.ts", "utf8"));
 });
 

@@ -12,6 +12,7 @@ const test = suite("layers");
  * a folder.
  */
 const table: { from: string; may: string[]; packages?: string[] }[] = [
+  { from: "errors/", may: ["errors/"] },
   { from: "kernels/", may: ["kernels/"] },
   { from: "engine/index.ts", may: ["engine/"] },
   { from: "engine/gpu/", may: ["engine/gpu/", "engine/errors.ts", "engine/dtype.ts", "kernels/kernel.ts"] },
@@ -22,10 +23,10 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/lower/", may: ["engine/lower/", "engine/wgsl/", "engine/fuse/", "engine/*", "kernels/"] },
   { from: "engine/plan/", may: ["engine/plan/", "engine/lower/", "engine/fuse/", "engine/*"] },
   { from: "engine/run/", may: ["engine/", "kernels/"] },
-  { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts"] },
+  { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts", "errors/"] },
   { from: "models/", may: ["models/", "engine/index.ts"] },
   { from: "losses/", may: ["losses/", "engine/index.ts"] },
-  { from: "data/", may: ["data/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
+  { from: "data/", may: ["data/", "errors/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
   { from: "metrics/", may: ["metrics/", "data/"] },
   { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["@observablehq/plot", "fast-png", "fflate"] },
   { from: "train/", may: ["train/", "engine/index.ts", "models/", "losses/", "data/", "metrics/"] },
@@ -42,6 +43,7 @@ interface Import {
 }
 
 const sources = [
+  "errors",
   "kernels",
   "engine",
   "models",

@@ -1,49 +1,79 @@
-// node tools/build.mjs [--types]: builds dist/, the command and the library of package.json's "exports", from one
-// esbuild run so that they share chunks; with --types the declarations too.
+// node tools/build.mjs [--types] [--out FOLDER]: builds dist/, the library and the command, a module for each file, so
+// that a bundler takes what is used; with --types the declarations too, each beside its module.
 import { build } from "esbuild";
-import { chmod, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { root } from "./bundle.mjs";
 import { entries } from "./exports.mjs";
+import { minifyWgsl } from "./wgsl.mjs";
 
-const dist = join(root, "dist");
-const sources = entries();
+/** Whose files are packed. */
+const FOLDERS = [
+  "errors",
+  "kernels",
+  "engine",
+  "models",
+  "losses",
+  "data",
+  "metrics",
+  "report",
+  "train",
+  "node",
+  "cli",
+];
+const COMMAND = "cli/main";
+
+const args = process.argv.slice(2);
+const withTypes = args.includes("--types");
+const dist = args.includes("--out") ? args[args.indexOf("--out") + 1] : join(root, "dist");
 const started = performance.now();
-const types = join(dist, "types");
-for (const old of existsSync(dist) ? await readdir(dist) : []) {
+
+const filesBelow = async (folder) =>
+  (await readdir(join(root, folder), { recursive: true })).map((f) => `${folder}/${f.replaceAll("\\", "/")}`);
+const files = (await Promise.all(FOLDERS.map(filesBelow))).flat();
+const modules = files.filter((f) => /\.(ts|wgsl)$/.test(f) && !f.endsWith(".d.ts"));
+/** Path of a module below dist/, without its ending. */
+const built = (file) => file.replace(/\.ts$/, "");
+
+for (const old of existsSync(dist) ? await readdir(dist, { recursive: true }) : []) {
   // `npm pack` runs prepare after prepack: a build without --types keeps the declarations.
-  if (old !== "types" || process.argv.includes("--types")) await rm(join(dist, old), { recursive: true });
+  if (withTypes || !old.endsWith(".d.ts")) await rm(join(dist, old), { force: true }).catch(() => {});
 }
 const { metafile } = await build({
-  entryPoints: Object.fromEntries([["cmedl", "cli/main.ts"], ...sources.map(({ name, source }) => [name, source])]),
+  entryPoints: modules.map((file) => ({ in: file, out: built(file) })),
   absWorkingDir: root,
   outdir: dist,
-  outExtension: { ".js": ".mjs" },
-  chunkNames: "chunks/[name]-[hash]",
   bundle: true,
-  splitting: true,
   format: "esm",
   platform: "neutral",
   target: "es2022",
   packages: "external",
   external: ["node:*"],
-  loader: { ".wgsl": "text" },
-  sourcemap: "linked",
-  sourcesContent: false,
+  plugins: [{ name: "modules", setup: apart }],
   metafile: true,
   logLevel: "warning",
 });
-await chmod(join(dist, "cmedl.mjs"), 0o755);
-if (process.argv.includes("--types")) await declarations(sources.map(({ source }) => join(root, source)));
+await chmod(join(dist, `${COMMAND}.js`), 0o755);
+if (withTypes) await declarations(entries().map(({ source }) => join(root, source)));
 const bytes = Object.entries(metafile.outputs)
-  .filter(([file]) => file.endsWith(".mjs"))
+  .filter(([file]) => file.endsWith(".js"))
   .reduce((n, [, o]) => n + o.bytes, 0);
-const kilobytes = (bytes / 1000).toFixed(0);
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
-console.log(`dist: ${sources.length} entries and the command, ${kilobytes} kB, in ${seconds} s`);
+console.log(`dist: ${modules.length} modules, ${(bytes / 1000).toFixed(0)} kB, in ${seconds} s`);
 
-async function declarations(files) {
+/** Each of our files stays a module of its own, which others import as it is called in dist/. */
+function apart({ onResolve, onLoad }) {
+  onResolve({ filter: /^\.{1,2}\/.*\.(ts|wgsl)$/ }, ({ path, kind }) =>
+    kind === "entry-point" ? undefined : { path: `${built(path)}.js`, external: true },
+  );
+  onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
+    contents: minifyWgsl(await readFile(path, "utf8")),
+    loader: "text",
+  }));
+}
+
+async function declarations(sources) {
   const { default: ts } = await import("typescript");
   const path = join(root, "tsconfig.json");
   const { options, errors } = ts.parseJsonConfigFileContent(
@@ -51,15 +81,17 @@ async function declarations(files) {
     ts.sys,
     root,
   );
-  const program = ts.createProgram([...files, join(root, "kernels/wgsl.d.ts")], {
+  const program = ts.createProgram([...sources, join(root, "kernels/wgsl.d.ts")], {
     ...options,
     noEmit: false,
     declaration: true,
     emitDeclarationOnly: true,
     rootDir: root,
-    outDir: types,
+    outDir: dist,
   });
-  const found = [...errors, ...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
+  const written = new Map();
+  const emitted = program.emit(undefined, (file, text) => void written.set(file, text));
+  const found = [...errors, ...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
   if (found.length > 0) {
     console.error(
       ts.formatDiagnostics(found, {
@@ -70,9 +102,20 @@ async function declarations(files) {
     );
     process.exit(1);
   }
-  // TypeScript's own library has no WebGPU yet: the consumer's compiler is led to the types that come with webgpu.
-  for (const { source } of sources) {
-    const file = join(types, source.replace(/\.ts$/, ".d.ts"));
-    await writeFile(file, `/// <reference types="@webgpu/types" />\n${await readFile(file, "utf8")}`);
+  const entryFiles = new Set(entries().map(({ source }) => built(source)));
+  for (const [file, text] of written) {
+    const name = relative(dist, file)
+      .replaceAll("\\", "/")
+      .replace(/\.d\.ts$/, "");
+    await mkdir(dirname(file), { recursive: true });
+    // A consumer's library may have no Disposable. WebGPU came to TypeScript's own with 6.0: before, the types that
+    // package.json names lead the compiler to those of a package, which later ones would find twice.
+    if (entryFiles.has(name))
+      await writeFile(
+        join(dist, `${name}.with-webgpu.d.ts`),
+        '/// <reference types="@webgpu/types" />\nexport * from "./index.js";\n',
+      );
+    const head = entryFiles.has(name) ? '/// <reference lib="esnext.disposable" />\n' : "";
+    await writeFile(file, head + text.replaceAll(/(from |import\()"(\.{1,2}\/[^"]+)\.ts"/g, '$1"$2.js"'));
   }
 }

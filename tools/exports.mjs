@@ -3,15 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./bundle.mjs";
 
-/**
- * Name below dist/ of each entry ("engine", "models", …), and its TypeScript source, which the path of its types tells.
- */
+/** Name of each entry ("engine", "models", …), and its TypeScript source, which the path of its types tells. */
 export function entries() {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return Object.values(exports)
     .filter((entry) => entry.types)
     .map((entry) => ({
-      name: /dist\/(.+)\.mjs$/.exec(entry.default)[1],
-      source: entry.types.replace("./dist/types/", "").replace(/\.d\.ts$/, ".ts"),
+      name: /dist\/(.+)\/index\.js$/.exec(entry.default)[1],
+      source: entry.types.replace("./dist/", "").replace(/\.d\.ts$/, ".ts"),
     }));
 }

@@ -106,8 +106,9 @@ export class Adam {
   readonly #control: Variable;
 
   /**
-   * Adopts `parameters`: from now on they are slices of this optimizer's arenas. Each parameter belongs to one
-   * optimizer.
+   * Adopts `parameters`: from now on they are slices of this optimizer's arenas, with the values that they have.
+   * Each parameter belongs to one optimizer: one made earlier can no longer update those that it lost, and programs
+   * that assign them must be compiled again. Throws UsageError for a parameter that is given twice or is not f32.
    */
   constructor(
     readonly parameters: readonly Variable[],
@@ -250,7 +251,7 @@ export class Adam {
 
 /** What belongs to the arena `p` of the optimizer `name`. */
 function arenaWith(p: Variable, name: string, { amsgrad, accumulate = 1, ema }: AdamOptions): AdamArena {
-  const flat = (letter: string, initial: () => ArrayLike<number>): Variable =>
+  const flat = (letter: string, initial: (() => ArrayLike<number>) | Variable): Variable =>
     new Variable(p.shape, initial, { name: p.name.replace(`${name}.p`, `${name}.${letter}`), trainable: false });
   const zeros = (letter: string): Variable => flat(letter, () => new Float32Array(p.size));
   const blocks = p.size / ARENA_BLOCK;
@@ -264,7 +265,7 @@ function arenaWith(p: Variable, name: string, { amsgrad, accumulate = 1, ema }: 
   return {
     state: [p, zeros("m"), zeros("v"), ...(amsgrad ? [zeros("w")] : [])],
     ...(accumulate > 1 && { sum: zeros("sum") }),
-    ...(ema !== undefined && { average: flat("average", () => p.initialData()) }),
+    ...(ema !== undefined && { average: flat("average", p) }),
     lengths: new Variable([blocks, 1], lengths, { name: `${name}.lengths`, trainable: false, dtype: "u32" }),
   };
 }

@@ -1,5 +1,5 @@
 // The training loop: steps, epochs, validation, checkpoints. Where files go and how progress is shown is the caller's.
-import { type Device, NumericalError, type Program } from "../engine/index.ts";
+import { DISPOSE, type Device, NumericalError, type Program } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
 import { type Sign, judgeEpoch, startOfWatch, withVitals } from "./collapse.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
@@ -148,7 +148,7 @@ export class Training {
     this.inference.dispose();
     this.vitals?.dispose();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

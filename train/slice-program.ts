@@ -1,5 +1,5 @@
 // A program over any number of slices: as many at a time as were asked for, or as few of them as the device can hold.
-import { type Device, LimitExceededError, type Program, type Tensor } from "../engine/index.ts";
+import { DISPOSE, type Device, LimitExceededError, type Program, type Tensor } from "../engine/index.ts";
 
 export interface SliceProgramOptions {
   /** Most slices at a time. */
@@ -62,7 +62,7 @@ export class SliceProgram<O extends string> {
   dispose(): void {
     this.program.dispose();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 }

@@ -7,6 +7,7 @@ import {
   type Watch,
   autocast,
   firstNotFinite,
+  oneOf,
   rememberSites,
   watchFinite,
 } from "../engine/index.ts";
@@ -130,7 +131,10 @@ export class StepPrograms {
   async #compile(step: Step, watches: Map<Step, Watch> | undefined): Promise<Program> {
     const { device, regime, batches } = this;
     const mixed: Step = (batch) => autocast("f16", () => step(batch));
-    const augmented = augmentedStep(this.options.precision === "mixed" ? mixed : step);
+    const { precision = "f32" } = this.options;
+    const augmented = augmentedStep(
+      oneOf("training", "precision", precision, ["f32", "mixed"]) === "mixed" ? mixed : step,
+    );
     const before = rememberSites(watches !== undefined);
     const traced = (inputs: Readonly<Record<string, Tensor>>): Losses => {
       for (const optimizer of regime.optimizers) optimizer.norm = undefined;

@@ -1,5 +1,5 @@
 // What a segmentor is worth: probabilities of slices, classes from them, Dice of each case and class.
-import { type Device, type Tensor, sigmoid, softmax } from "../engine/index.ts";
+import { type Device, type Tensor, areProbabilities, sigmoid, softmax } from "../engine/index.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
 import { SliceProgram } from "./slice-program.ts";
 
@@ -29,10 +29,19 @@ export interface Validation {
   readonly foreground: { readonly predicted: number; readonly expected: number };
 }
 
-/** Logits [N, H, W, K] as probabilities: of the one structure for K = 1, else of each class. */
-export const probabilities = (logits: Tensor): Tensor => (logits.shape[3] === 1 ? sigmoid(logits) : softmax(logits));
+/**
+ * Logits [N, H, W, K] as probabilities: of the one structure for K = 1, else of each class. What `sigmoid` or `softmax`
+ * gave is taken as it is.
+ */
+export function probabilities(logits: Tensor): Tensor {
+  if (areProbabilities(logits)) return logits;
+  return logits.shape[3] === 1 ? sigmoid(logits) : softmax(logits);
+}
 
-/** Compiles `segment`, logits of x [n, size, size, 1], as a program that gives its probabilities [n, size, size, K]. */
+/**
+ * Compiles `segment`, logits (or probabilities, by `sigmoid` or `softmax`) of x [n, size, size, 1], as a program that
+ * gives its probabilities [n, size, size, K].
+ */
 export const compileSegmenter = (
   device: Device,
   segment: (x: Tensor) => Tensor,

@@ -1,7 +1,7 @@
 // A GPUDevice with what WebGPU leaves to its user: errors that reach the caller, counted memory, cached pipelines.
 import {
+  type CmedlError,
   DeviceLostError,
-  type EngineError,
   GpuValidationError,
   LimitExceededError,
   OutOfMemoryError,
@@ -26,26 +26,32 @@ export interface GpuOptions {
   tuned?: Tuned;
 }
 
+/** What a device holds now; `peakBytes` and `totalSubmits` are since it was opened. */
 export interface GpuCounters {
   buffers: number;
   bytes: number;
   peakBytes: number;
+  /** Kept for later programs until the device is disposed. */
   pipelines: number;
+  /** Of programs that are not disposed. */
   bindGroups: number;
-  submits: number;
+  totalSubmits: number;
 }
 
 /** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
 
+/** Methods that tell a device, an adapter and navigator.gpu. */
+const SOURCES = ["createBuffer", "requestDevice", "requestAdapter"];
+
 export class Gpu {
   readonly traits: Traits;
-  readonly counters: GpuCounters = { buffers: 0, bytes: 0, peakBytes: 0, pipelines: 0, bindGroups: 0, submits: 0 };
+  readonly counters: GpuCounters = { buffers: 0, bytes: 0, peakBytes: 0, pipelines: 0, bindGroups: 0, totalSubmits: 0 };
   readonly maxBindingBytes: number;
   readonly maxBufferBytes: number;
   readonly adapterName: string;
   readonly #tuned: Tuned;
-  #failure: EngineError | undefined;
+  #failure: CmedlError | undefined;
   #disposed = false;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #onError = (event: Event): void =>
@@ -87,6 +93,12 @@ export class Gpu {
         ...options,
         traits: { matrix: await deviceMatrix(device, info), ...options.traits },
       });
+    if (typeof source !== "object" || source === null || !SOURCES.some((method) => method in source))
+      throw new UsageError(
+        `Device.open takes navigator.gpu, a GPUAdapter or a GPUDevice, got ${source === null ? "null" : typeof source}; ` +
+          "in a page, navigator.gpu is missing where WebGPU is off or the page is not secure (https or localhost); " +
+          "in Node, use (await openNodeGpu()).gpu of cmedl/node",
+      );
     if ("createBuffer" in source) return made(source, source.adapterInfo, true);
     const adapter =
       "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
@@ -118,13 +130,13 @@ export class Gpu {
     return this.device.features.has("timestamp-query");
   }
 
-  /** What was found fastest for this kernel and problem here, if anything was. */
-  tuned(kernel: Kernel, params: Params): Consts | undefined {
-    return this.#tuned[tuningKey(this.adapterName, kernel, params)];
+  /** What was found fastest for this kernel, problem and storage here, if anything was. */
+  tuned(kernel: Kernel, params: Params, aliases: Readonly<Record<string, string>>): Consts | undefined {
+    return kernel.tunables && this.#tuned[tuningKey(this, kernel, params, aliases)];
   }
 
   /** The first error wins; it is thrown at every later `check`. */
-  #fail(error: EngineError): void {
+  #fail(error: CmedlError): void {
     this.#failure ??= error;
   }
 
@@ -159,28 +171,48 @@ export class Gpu {
     buffer.destroy();
   }
 
-  /** Runs `allocate` inside error scopes: what the GPU refuses is thrown here, typed. */
-  async scoped<T>(what: string, allocate: () => T | Promise<T>): Promise<T> {
+  /**
+   * Gives what `make` makes, once the GPU took it; what the GPU refuses is thrown here, typed. The error scopes are of
+   * this call alone: `make` is not async, so that calls under way at once do not hear each other's errors.
+   */
+  async scoped<T>(what: string, make: () => T): Promise<T> {
     this.check();
-    this.device.pushErrorScope("validation");
-    this.device.pushErrorScope("out-of-memory");
-    let result: T | undefined;
-    let thrown: unknown;
+    const { made, refused } = this.#inScopes(what, make);
+    const error = await refused;
+    if (error) throw error;
+    this.check();
+    return made;
+  }
+
+  /** As `scoped`, at once: what the GPU refuses is thrown by the next check. */
+  guarded<T>(what: string, make: () => T): T {
+    const { made, refused } = this.#inScopes(what, make);
+    void refused.then((error) => error && this.#fail(error));
+    return made;
+  }
+
+  #inScopes<T>(what: string, make: () => T): { made: T; refused: Promise<CmedlError | undefined> } {
+    const { device } = this;
+    device.pushErrorScope("validation");
+    device.pushErrorScope("out-of-memory");
+    // A lost device may pop no scope; that it is lost is told by check().
+    const pop = (): Promise<GPUError | null> => device.popErrorScope().catch(() => null);
+    let made: T;
     try {
-      result = await allocate();
+      made = make();
     } catch (error) {
-      thrown = error;
+      void pop();
+      void pop();
+      throw error;
     }
-    const memory = await this.device.popErrorScope();
-    const validation = await this.device.popErrorScope();
-    if (thrown) throw thrown;
-    if (memory)
-      throw new OutOfMemoryError(
-        `${what}: the GPU has no memory left (${memory.message}); ${this.counters.bytes} bytes were in use`,
-      );
-    if (validation) throw new GpuValidationError(`${what}: ${validation.message}`);
-    this.check();
-    return result as T;
+    const refused = Promise.all([pop(), pop()]).then(([memory, validation]) => {
+      if (memory)
+        return new OutOfMemoryError(
+          `${what}: the GPU has no memory left (${memory.message}); ${this.counters.bytes} bytes were in use`,
+        );
+      return validation ? new GpuValidationError(`${what}: ${validation.message}`) : undefined;
+    });
+    return { made, refused };
   }
 
   /**
@@ -193,7 +225,9 @@ export class Gpu {
     const made = this.#compile(code, entries, label);
     this.#pipelines.set(code, made);
     this.counters.pipelines++;
-    made.catch(() => this.#pipelines.delete(code));
+    made.catch(() => {
+      if (this.#pipelines.delete(code)) this.counters.pipelines--;
+    });
     return made;
   }
 
@@ -202,14 +236,21 @@ export class Gpu {
     entries: readonly GPUBindGroupLayoutEntry[],
     label: string,
   ): Promise<GPUComputePipeline> {
-    const module = this.device.createShaderModule({ code, label });
-    const layout = this.device.createPipelineLayout({
-      bindGroupLayouts: [this.device.createBindGroupLayout({ entries: [...entries] })],
+    const { made, refused } = this.#inScopes(`kernel ${label}`, () => {
+      const module = this.device.createShaderModule({ code, label });
+      const layout = this.device.createPipelineLayout({
+        bindGroupLayouts: [this.device.createBindGroupLayout({ entries: [...entries] })],
+      });
+      const pipeline = this.device.createComputePipelineAsync({ layout, compute: { module }, label });
+      return { module, pipeline };
     });
     try {
-      return await this.device.createComputePipelineAsync({ layout, compute: { module }, label });
+      return await made.pipeline;
     } catch (cause) {
-      const { messages } = await module.getCompilationInfo();
+      const error = await refused;
+      if (error instanceof OutOfMemoryError) throw error;
+      this.check();
+      const { messages } = await made.module.getCompilationInfo();
       const first = messages.find((m) => m.type === "error");
       const where = first
         ? ` at line ${first.lineNum}: ${first.message}\n${code.split("\n")[first.lineNum - 1] ?? ""}`
@@ -220,29 +261,35 @@ export class Gpu {
 
   submit(commands: GPUCommandBuffer): void {
     this.device.queue.submit([commands]);
-    this.counters.submits++;
+    this.counters.totalSubmits++;
   }
 
   /** Copies of bytes of a buffer; throws what the GPU reported. */
   async readBuffer(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
     const size = Math.ceil(bytes / 4) * 4;
-    const staging = this.createBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, "readback");
-    try {
+    if (size === 0) return new ArrayBuffer(0);
+    const { made: staging, refused } = this.#inScopes("reading back", () => {
+      const made = this.createBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, "readback");
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      encoder.copyBufferToBuffer(buffer, offset, made, 0, size);
       this.submit(encoder.finish());
-      await this.map(staging);
+      return made;
+    });
+    try {
+      await this.map(staging, refused);
       return staging.getMappedRange(0, size).slice(0, bytes);
     } finally {
       this.destroyBuffer(staging);
     }
   }
 
-  /** Maps a staging buffer; a rejection becomes the reason for it. */
-  async map(staging: GPUBuffer): Promise<void> {
+  /** Maps a staging buffer; a rejection becomes the reason for it, `refused` before others. */
+  async map(staging: GPUBuffer, refused?: Promise<CmedlError | undefined>): Promise<void> {
     try {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (cause) {
+      const error = await refused;
+      if (error) throw error;
       this.check();
       throw new DeviceLostError(
         `nothing can be read back from the GPU: ${cause instanceof Error ? cause.message : String(cause)}`,
@@ -256,6 +303,7 @@ export class Gpu {
     this.#disposed = true;
     this.device.removeEventListener("uncapturederror", this.#onError);
     this.#pipelines.clear();
+    this.counters.pipelines = 0;
     if (!this.borrowed) this.device.destroy();
   }
 }

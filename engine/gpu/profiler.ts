@@ -22,33 +22,70 @@ export interface TimedDispatch {
 /** Most queries one set may hold. */
 const MAX_QUERIES = 4096;
 
-/** Runs the dispatches once, each in its own pass. Some browsers and Dawn by default round to 65.536 or 100 µs. */
-export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatch[]): Promise<KernelTime[]> {
+/** Throws UsageError where the GPU tells no times. */
+export function requireTimestamps(gpu: Gpu): void {
   if (!gpu.timestamps) throw new UsageError("profiling needs the feature timestamp-query, which this adapter lacks");
-  const rows: KernelTime[] = [];
-  for (let first = 0; first < dispatches.length; first += MAX_QUERIES / 2) {
-    const part = dispatches.slice(first, first + MAX_QUERIES / 2);
-    const count = part.length * 2;
-    const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
-    const resolved = gpu.createBuffer(count * 8, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC, "timestamps");
-    const encoder = gpu.device.createCommandEncoder();
-    part.forEach(({ pipeline, bindGroup, workgroups }, i) => {
-      const pass = encoder.beginComputePass({
-        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
-      });
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
-      pass.end();
+}
+
+/**
+ * Runs the dispatches once, each in its own pass, all of them submitted before this returns. Some browsers and Dawn by
+ * default round to 65.536 or 100 µs. Throws UsageError without timestamp-query.
+ */
+export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatch[]): Promise<KernelTime[]> {
+  requireTimestamps(gpu);
+  const parts: TimedPart[] = [];
+  try {
+    await gpu.scoped("timing", () => {
+      for (let first = 0; first < dispatches.length; first += MAX_QUERIES / 2)
+        parts.push(submitTimed(gpu, dispatches.slice(first, first + MAX_QUERIES / 2)));
     });
-    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    gpu.submit(encoder.finish());
-    const times = new BigUint64Array(await gpu.readBuffer(resolved, 0, count * 8));
-    part.forEach(({ label, kernel, cost }, i) =>
-      rows.push({ label, kernel, timeUs: Number(times[2 * i + 1]! - times[2 * i]!) / 1000, ...cost }),
-    );
-    gpu.destroyBuffer(resolved);
-    querySet.destroy();
+    const rows: KernelTime[] = [];
+    for (const part of parts) rows.push(...(await timesOf(gpu, part)));
+    return rows;
+  } finally {
+    for (const { querySet, resolved } of parts) {
+      gpu.destroyBuffer(resolved);
+      querySet.destroy();
+    }
   }
-  return rows;
+}
+
+/** Dispatches of one submit, and the buffer that their timestamps come to. */
+interface TimedPart {
+  readonly dispatches: readonly TimedDispatch[];
+  readonly querySet: GPUQuerySet;
+  readonly resolved: GPUBuffer;
+}
+
+/** Bytes of a timestamp. */
+const STAMP_BYTES = 8;
+
+function submitTimed(gpu: Gpu, dispatches: readonly TimedDispatch[]): TimedPart {
+  const count = dispatches.length * 2;
+  const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
+  const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+  const resolved = gpu.createBuffer(count * STAMP_BYTES, usage, "timestamps");
+  const encoder = gpu.device.createCommandEncoder();
+  dispatches.forEach(({ pipeline, bindGroup, workgroups }, i) => {
+    const pass = encoder.beginComputePass({
+      timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+    });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(...workgroups);
+    pass.end();
+  });
+  encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+  gpu.submit(encoder.finish());
+  return { dispatches, querySet, resolved };
+}
+
+async function timesOf(gpu: Gpu, { dispatches, resolved }: TimedPart): Promise<KernelTime[]> {
+  const stamps = new BigUint64Array(await gpu.readBuffer(resolved, 0, 2 * dispatches.length * STAMP_BYTES));
+  return dispatches.map(({ label, kernel, cost }, i) => ({
+    label,
+    kernel,
+    timeUs: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1000,
+    ...cost,
+  }));
 }

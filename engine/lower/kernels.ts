@@ -7,12 +7,12 @@ import type { Attrs, KernelOp, Lowering, MemoryHandle, OpInputs, View } from "..
 import type { Node } from "../tensor.ts";
 import type { Graph } from "../fuse/simplify.ts";
 import { type BindingLimits, type KernelSeams, OFFSET_ALIGNMENT } from "../fuse/stage.ts";
-import { wholeLoop } from "../wgsl/dispatch.ts";
+import { storageAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { vectorizes } from "../wgsl/indexer.ts";
 
 export interface DeviceLimits extends BindingLimits {
-  /** Values of tunables that were found fastest for this kernel and problem. */
-  tuned?(kernel: Kernel, params: Params): Consts | undefined;
+  /** Values of tunables that were found fastest for this kernel, problem and types of storage. */
+  tuned?(kernel: Kernel, params: Params, aliases: Readonly<Record<string, string>>): Consts | undefined;
 }
 
 /** A dispatch of an op: it binds the op's inputs, outputs and scratches, each by its number. */
@@ -20,6 +20,8 @@ export interface OpDispatch {
   readonly kernel: Kernel;
   readonly params: Params;
   readonly buffers: Readonly<Record<string, OpMemory>>;
+  /** Types of the storage that is not f32. */
+  readonly aliases: Readonly<Record<string, string>>;
   readonly consts: Consts;
 }
 export interface OpMemory extends MemoryHandle {
@@ -79,13 +81,20 @@ export class OpKernels implements KernelSeams {
       if (!t) throw new Error(`internal: ${op.name} has no ${role} ${index}`);
       return { role, index, bytes: t.bytes, dtype: t.dtype, offset: 0 };
     };
-    const dispatch: Lowering["dispatch"] = (kernel, params, buffers, consts) => {
+    const dispatch: Lowering["dispatch"] = (kernel, params, handles, consts) => {
+      // An op has no other handles than those that it was given here.
+      const buffers = handles as Readonly<Record<string, OpMemory>>;
+      const aliases = storageAliases(kernel, (name) => buffers[name]?.dtype);
       dispatches.push({
         kernel,
         params,
-        // An op has no other handles than those that it was given here.
-        buffers: buffers as Readonly<Record<string, OpMemory>>,
-        consts: { ...this.#constsOf(kernel, params), ...consts },
+        buffers,
+        aliases,
+        consts: {
+          ...constsOf(kernel, params, this.traits),
+          ...this.limits.tuned?.(kernel, params, aliases),
+          ...consts,
+        },
       });
     };
     op.lower(
@@ -127,13 +136,13 @@ export class OpKernels implements KernelSeams {
     const each = bytesPerElement(dtype);
     return { most: Math.floor(this.limits.maxBindingBytes / each), align: OFFSET_ALIGNMENT / each };
   }
+}
 
-  /** Tunables as they are shipped, what follows from the problem, and tunables as this adapter has them. */
-  #constsOf(kernel: Kernel, params: Params): Consts {
-    const shipped: Record<string, number> = {};
-    for (const [name, [first]] of Object.entries(kernel.tunables ?? {})) if (first !== undefined) shipped[name] = first;
-    return { ...shipped, ...kernel.consts?.(params, this.traits), ...this.limits.tuned?.(kernel, params) };
-  }
+/** Tunables as they are shipped, and what follows from the problem. */
+function constsOf(kernel: Kernel, params: Params, traits: Traits): Consts {
+  const shipped: Record<string, number> = {};
+  for (const [name, [first]] of Object.entries(kernel.tunables ?? {})) if (first !== undefined) shipped[name] = first;
+  return { ...shipped, ...kernel.consts?.(params, traits) };
 }
 
 /** A run of a memory's elements. */

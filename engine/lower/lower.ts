@@ -6,7 +6,7 @@ import type { Node, Tensor } from "../tensor.ts";
 import { type StoredTensors, isContiguous, reshapeAccess } from "../fuse/access.ts";
 import { type Chain, type Fusion, type Stage, endOf, rawOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
-import { type Dispatch, makeDispatch, storageAliases } from "../wgsl/dispatch.ts";
+import { type Dispatch, makeDispatch } from "../wgsl/dispatch.ts";
 import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
 import { Expression } from "../wgsl/expression.ts";
 import { type Memory, memoryOf, wholeOf } from "../fuse/memory.ts";
@@ -209,7 +209,7 @@ export class Lowerer {
         params: d.params,
         buffers: Object.fromEntries(Object.entries(d.buffers).map(([name, m]) => [name, memory(m)])),
         consts: tallies ? { ...d.consts, TALLY: true } : d.consts,
-        aliases: storageAliases(d.kernel, (name) => d.buffers[name]?.dtype),
+        aliases: d.aliases,
         context,
         hooks,
         cost: d.kernel.cost?.(d.params) ?? { flops: 0, bytes: 0 },

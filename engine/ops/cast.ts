@@ -1,6 +1,7 @@
 // One dtype as another.
 import { constantValue, full } from "../constant.ts";
-import { type DType, isFloat } from "../dtype.ts";
+import { oneOf } from "../choice.ts";
+import { DTYPES, type DType, isFloat } from "../dtype.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { keepZeroSum } from "./zero-sum.ts";
@@ -25,6 +26,7 @@ const carryOp = castAs(false);
 export const cast = (x: Tensor, dtype: DType): Tensor => castBy(castOp, x, dtype);
 
 function castBy(op: ElementwiseOp<CastAttrs>, x: Tensor, dtype: DType): Tensor {
+  oneOf("cast", "dtype", dtype, DTYPES);
   if (x.dtype === dtype) return x;
   if (isFloat(x.dtype) && isFloat(dtype)) {
     const value = constantValue(x);

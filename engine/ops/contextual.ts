@@ -1,6 +1,7 @@
 // Contextual similarity without the matrix of all pairs: every pass computes distances anew, tile by tile, and keeps
 // a few numbers a point; on a CPU the passes of the forward share their products where these are few. Each similarity
 // that counts is chosen by an extreme, so the gradient carries one chosen pair a point, plus the sums.
+import { oneOf } from "../choice.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
 import {
   type ContextualPart,
@@ -232,6 +233,7 @@ export function contextualMatch(
   { bandWidth = 0.5, best = "source", bias = 1, scale = 1, least = -3e38 }: ContextualMatchOptions = {},
 ): Tensor {
   const op = "contextualMatch";
+  oneOf(op, "best", best, ["source", "target"]);
   for (const [name, t] of Object.entries({ x, y })) {
     if (t.rank !== 3) throw new ShapeError(op, `${name} is ${show(t.shape)}; it must be points [N, S, C]`);
     if (!isFloat(t.dtype)) throw new ShapeError(op, `${name} is ${t.dtype}${show(t.shape)}; cast it to f32`);

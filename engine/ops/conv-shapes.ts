@@ -1,5 +1,6 @@
 // What a convolution is asked for, checked: options to attributes, shapes to sizes. Each check throws a ShapeError.
 import { isFloat } from "../dtype.ts";
+import { oneOf } from "../choice.ts";
 import { ShapeError } from "../errors.ts";
 import { type Shape, ofRank, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -162,7 +163,7 @@ export const grown = (h: number, w: number, [top, left, bottom, right]: Pads): [
 
 /** A mirror image is smaller than the image [N, H, W, C]. */
 export function checkMirror(shape: Shape, [top, left, bottom, right]: Pads, padMode: ConvAttrs["padMode"]): void {
-  if (padMode !== "reflect") return;
+  if (oneOf("conv2d", "padMode", padMode ?? "zero", ["zero", "reflect"]) !== "reflect") return;
   const none = [0, 0] as const;
   checkPads({ shape, rank: 4 }, [none, [top, bottom], [left, right], none], "reflect");
 }

@@ -2,10 +2,10 @@
 // their vec4: an expression must hold for both.
 import { unrounded } from "../constant.ts";
 import { type DType, isFloat, promote } from "../dtype.ts";
-import { ShapeError } from "../errors.ts";
+import { ShapeError, UsageError } from "../errors.ts";
 import type { AtLeastOne, ElementwiseOp } from "../op.ts";
 import { type Shape, broadcastShapes, show } from "../shape.ts";
-import { Tensor, apply } from "../tensor.ts";
+import { Tensor, apply, whatIs } from "../tensor.ts";
 import { functions } from "../wgsl/functions.ts";
 import { expand } from "./broadcast.ts";
 import { cast } from "./cast.ts";
@@ -45,6 +45,7 @@ export interface ExpressionOptions {
 
 /** Throws a ShapeError where an op can't take the dtype of x. */
 function needsNumbers(name: string, x: Tensor, options: ExpressionOptions): void {
+  if (!(x instanceof Tensor)) throw new UsageError(`${name}: x is ${whatIs(x)}`);
   if (takes(x.dtype, options)) return;
   const to = x.dtype === "bool" && options.integers ? "f32 or i32" : "f32";
   throw new ShapeError(name, `x is ${x.dtype}${show(x.shape)}; cast it to ${to}`);
@@ -157,6 +158,8 @@ export const dtypeOf = (name: string, xs: readonly Tensor[]): DType =>
  * become f32 beside a number that is not whole, as in PyTorch. Throws ShapeError.
  */
 export function broadcast<T extends readonly Operand[]>(name: string, ...xs: T): { [K in keyof T]: Tensor } {
+  for (const x of xs)
+    if (typeof x !== "number" && !(x instanceof Tensor)) throw new UsageError(`${name}: an operand is ${whatIs(x)}`);
   const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
   const shape = tensors.reduce<Shape>((s, x) => broadcastShapes(name, s, x.shape), []);
   const common = tensors.length ? dtypeOf(name, tensors) : "f32";

@@ -1,5 +1,6 @@
 // Sampling an image at given points, by PyTorch's rules. Positions and weights are elementwise, so that their
 // gradients follow; the mixing of pixels is one op with kernels.
+import { oneOf } from "../choice.ts";
 import { full, iota } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
@@ -100,8 +101,8 @@ export function gridSample(
     );
   for (const [name, t] of Object.entries({ x, grid }))
     if (!isFloat(t.dtype)) fail(`${name} is ${t.dtype}${show(t.shape)}; it must be f32: cast(${name}, "f32") first`);
-  if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
-  if (!paddings.includes(padding)) fail(`padding is ${String(padding)}; use one of ${paddings.join(", ")}`);
+  oneOf("gridSample", "mode", mode, modes);
+  oneOf("gridSample", "padding", padding, paddings);
   const [n, h, w, c] = ofRank(x.shape, 4);
   const [, p, q] = ofRank(grid.shape, 4);
   if (h === 0 || w === 0) fail(`x is ${show(x.shape)}; H and W must be ≥ 1, for an empty image has no pixel to take`);

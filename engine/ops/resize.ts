@@ -1,5 +1,6 @@
 // Resizing H and W of [N, H, W, C] as PyTorch's interpolate does. Source coordinates are ratios of whole numbers, so
 // no rounding moves a pixel, and the transpose has the forward pass's weights.
+import { oneOf } from "../choice.ts";
 import { resizeBilinear, resizeBilinearGrad } from "../../kernels/resize/resize-bilinear.ts";
 import { resizeNearest, resizeNearestGrad } from "../../kernels/resize/resize-nearest.ts";
 import { type ResizeProblem, ratio } from "../../kernels/resize/resize-ratio.ts";
@@ -80,7 +81,7 @@ export function resize(
   };
   const [, h, w] = ofRank(x.shape, 4, () => wrong(`x is ${show(x.shape)}; it must be an image batch [N, H, W, C]`));
   if (!isFloat(x.dtype)) fail(`x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
-  if (mode !== "nearest" && mode !== "bilinear") fail(`mode is ${String(mode)}; use "nearest" or "bilinear"`);
+  oneOf("resize", "mode", mode, ["nearest", "bilinear"]);
   if (mode === "nearest" && alignCorners)
     fail(`alignCorners has no meaning with mode "nearest"; use mode "bilinear" or leave it out`);
   if (size.length !== 2 || !size.every((n) => Number.isInteger(n) && n >= 1))

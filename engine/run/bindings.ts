@@ -33,6 +33,7 @@ export const finishDispatch: PlannedDispatch = {
   kernel: finish,
   params: {},
   consts: {},
+  aliases: {},
   byFours: new Set(),
   wgsl: () => finish.source,
   code: finish.source,

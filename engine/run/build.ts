@@ -2,13 +2,13 @@
 import { finish } from "../../kernels/map/finish.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
 import { type BoundMemory, UNIFORM_BYTES } from "../fuse/memory.ts";
 import { StagingRing } from "./staging.ts";
+import type { BufferPlace, VariableMemory } from "./variables.ts";
 
 export interface ProgramParts {
   readonly name: string;
@@ -18,8 +18,14 @@ export interface ProgramParts {
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
   readonly estimate: Estimate;
-  variableBuffer(variable: Variable): GPUBuffer;
+  /** The device's, to which those of the plan were brought. */
+  readonly variables: VariableMemory;
+  /** Hears that the program was disposed. */
+  readonly onDispose?: () => void;
 }
+
+/** Where each storage of a plan begins. */
+export type Places = ReadonlyMap<Storage, BufferPlace>;
 
 export interface Replay {
   readonly dispatch: PlannedDispatch;
@@ -36,10 +42,12 @@ export interface SmallOutput {
 }
 
 export interface Built {
-  readonly buffers: Map<Storage, GPUBuffer>;
+  readonly places: Places;
   /** Buffers of this program alone. */
   readonly owned: readonly GPUBuffer[];
   readonly replays: readonly Replay[];
+  /** The replays anew, with every variable where it is now; they stand in `places` too. Throws UsageError. */
+  rebind(): readonly Replay[];
   readonly host: GPUBuffer;
   readonly status: GPUBuffer;
   readonly small: readonly SmallOutput[];
@@ -83,14 +91,25 @@ function uniformReach(plan: Plan, dispatches: readonly PlannedDispatch[]): Map<S
   return reach;
 }
 
+/** What a run of a plan changes. */
+export function writtenBy(plan: Plan): ReadonlySet<Storage> {
+  const written = new Set<Storage>(plan.copies.map((c) => c.to.storage));
+  for (const { memory, access } of plan.stages.flatMap((s) => s.dispatches).flatMap((d) => d.memory))
+    if (access === "read_write") written.add(plan.place(memory).storage);
+  return written;
+}
+
 /** Makes buffers and bind groups; within the error scopes of its caller. */
 class Builder {
   readonly #owned: GPUBuffer[] = [];
-  readonly #buffers = new Map<Storage, GPUBuffer>();
+  readonly #places = new Map<Storage, BufferPlace>();
+  readonly #written: ReadonlySet<Storage>;
   #slots: readonly GPUBuffer[] = [];
   #ring: StagingRing | undefined;
 
-  constructor(readonly parts: ProgramParts) {}
+  constructor(readonly parts: ProgramParts) {
+    this.#written = writtenBy(parts.plan);
+  }
 
   build(
     dispatches: readonly PlannedDispatch[],
@@ -103,19 +122,30 @@ class Builder {
     const bytesOf = (bytes: number, of: Storage | number): number => Math.max(bytes, reach.get(of) ?? 0);
     this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytesOf(bytes, i), usage, `slot ${i}`));
     for (const s of plan.storages)
-      this.#buffers.set(
-        s,
-        s.variable ? this.parts.variableBuffer(s.variable) : this.#own(bytesOf(s.bytes, s), usage, s.label),
-      );
-    const host = this.#buffers.get(plan.storages.find((s) => s.kind === "host")!)!;
+      if (!s.variable) this.#places.set(s, { buffer: this.#own(bytesOf(s.bytes, s), usage, s.label), offset: 0 });
+    this.#placeVariables();
+    const host = this.#places.get(plan.storages.find((s) => s.kind === "host")!)!.buffer;
     const status = this.#own(STATUS_BYTES, usage, "status");
-    for (const { memory } of dispatches.flatMap((d) => d.memory)) this.#bufferOf(plan.place(memory).storage);
-    const replays = this.#replays(dispatches, pipelines);
-    replays.push(this.#finish(finishPipeline, host, status));
-    gpu.counters.bindGroups += replays.length;
+    for (const { memory } of dispatches.flatMap((d) => d.memory)) this.#placeOf(plan.place(memory).storage);
+    const uniforms = this.#uniforms(dispatches);
+    const finish = this.#finish(finishPipeline, host, status);
+    const bind = (): Replay[] => [...this.#replays(dispatches, pipelines, uniforms), finish];
+    const replays = bind();
     const { small, end } = this.#smallOutputs();
     this.#ring = new StagingRing(gpu, end, `${name}: staging`);
-    return { buffers: this.#buffers, owned: this.#owned, replays, host, status, small, stagings: this.#ring };
+    gpu.counters.bindGroups += replays.length;
+    const rebind = (): Replay[] => {
+      this.#placeVariables();
+      return gpu.guarded(name, bind);
+    };
+    return { places: this.#places, owned: this.#owned, replays, rebind, host, status, small, stagings: this.#ring };
+  }
+
+  #placeVariables(): void {
+    const { plan, variables } = this.parts;
+    for (const s of plan.storages)
+      if (s.variable)
+        this.#places.set(s, this.#written.has(s) ? variables.ownPlaceOf(s.variable) : variables.placeOf(s.variable));
   }
 
   /** Frees what was made so far. */
@@ -131,27 +161,34 @@ class Builder {
     return buffer;
   }
 
-  #bufferOf(storage: Storage): GPUBuffer {
-    const known = this.#buffers.get(storage);
+  #placeOf(storage: Storage): BufferPlace {
+    const known = this.#places.get(storage);
     if (known) return known;
-    const buffer = this.#slots[storage.slot!]!;
-    this.#buffers.set(storage, buffer);
-    return buffer;
+    const place = { buffer: this.#slots[storage.slot!]!, offset: 0 };
+    this.#places.set(storage, place);
+    return place;
   }
 
-  #replays(dispatches: readonly PlannedDispatch[], pipelines: readonly GPUComputePipeline[]): Replay[] {
+  #uniforms(dispatches: readonly PlannedDispatch[]): { arena: UniformArena; buffer: GPUBuffer } {
+    const arena = new UniformArena(dispatches);
+    const buffer = this.#own(arena.bytes.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, "uniforms");
+    this.parts.gpu.device.queue.writeBuffer(buffer, 0, arena.bytes);
+    return { arena, buffer };
+  }
+
+  #replays(
+    dispatches: readonly PlannedDispatch[],
+    pipelines: readonly GPUComputePipeline[],
+    { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
+  ): Replay[] {
     const { gpu } = this.parts;
-    const uniforms = new UniformArena(dispatches);
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const uniformBuffer = this.#own(uniforms.bytes.byteLength, usage, "uniforms");
-    gpu.device.queue.writeBuffer(uniformBuffer, 0, uniforms.bytes);
     return dispatches.map((dispatch, i) => {
       const pipeline = pipelines[i]!;
       const entries = [
         ...dispatch.memory.map((m) => this.#entryOf(m)),
         ...dispatch.uniforms.map(({ binding, data }) => ({
           binding,
-          resource: { buffer: uniformBuffer, offset: uniforms.offsetOf(data), size: data.byteLength },
+          resource: { buffer, offset: arena.offsetOf(data), size: data.byteLength },
         })),
       ];
       const layout = pipeline.getBindGroupLayout(0);
@@ -162,7 +199,8 @@ class Builder {
   #entryOf({ binding, memory, uniform }: BoundMemory): GPUBindGroupEntry {
     const { storage, offset } = this.parts.plan.place(memory);
     const size = uniform ? UNIFORM_BYTES : Math.max(UNIT, wholeUnits(memory.bytes));
-    return { binding, resource: { buffer: this.#bufferOf(storage), offset, size } };
+    const place = this.#placeOf(storage);
+    return { binding, resource: { buffer: place.buffer, offset: place.offset + offset, size } };
   }
 
   /** The closing dispatch copies the run's number from the host buffer to the status word. */
@@ -184,7 +222,7 @@ class Builder {
     for (const [name, tensor] of this.parts.outputs) {
       if (tensor.bytes > SMALL_OUTPUT) continue;
       const place = this.parts.plan.placeOf(tensor);
-      this.#bufferOf(place.storage);
+      this.#placeOf(place.storage);
       small.push({ name, tensor, place, at: end });
       end += wholeUnits(tensor.bytes);
     }

@@ -1,13 +1,15 @@
 // From a function of tensors to a plan of its stages and memory. Needs no GPU, only what one can do: a step is judged
 // before it is made.
 import type { Traits } from "../../kernels/kernel.ts";
-import { input } from "../constant.ts";
+import { oneOf } from "../choice.ts";
+import { input, inputOf } from "../constant.ts";
 import type { DType } from "../dtype.ts";
-import { LimitExceededError, MemoryBudgetError } from "../errors.ts";
+import { LimitExceededError, MemoryBudgetError, UsageError } from "../errors.ts";
+import { ancestors } from "../grad.ts";
 import { copy } from "../ops/elementwise.ts";
 import { settleAverages } from "../running-average.ts";
-import type { Shape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { type Shape, show } from "../shape.ts";
+import { Tensor, whatIs } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
 import type { Variable } from "../variable.ts";
 import { aliasOf } from "../fuse/access.ts";
@@ -71,7 +73,7 @@ export interface Estimate {
 /** Plans tried for a budget: each takes out what the last one had too much at its peak. */
 const ROUNDS = 24;
 
-/** Traces `f`, and plans it. Throws what `f` throws, LimitExceededError and MemoryBudgetError. */
+/** Traces `f`, and plans it. Throws what `f` throws, UsageError, LimitExceededError and MemoryBudgetError. */
 export function compile(
   f: (inputs: Inputs<string>) => Outputs<string>,
   specs: Readonly<Record<string, InputSpec>>,
@@ -80,7 +82,7 @@ export function compile(
   limits: DeviceLimits & PlanLimits,
 ): Compilation {
   const { mode = "infer", name = "program", memoryBudget = Infinity } = options;
-  const traced = trace(f, specs, mode);
+  const traced = trace(name, f, specs, oneOf(name, "mode", mode, ["infer", "train"]));
   const graph = simplify(traced.roots);
   needsStorable(name, graph, traits);
   const whole = planned(graph, traced, traits, limits);
@@ -126,19 +128,25 @@ interface Traced {
 }
 
 function trace(
+  name: string,
   f: (inputs: Inputs<string>) => Outputs<string>,
   specs: Readonly<Record<string, InputSpec>>,
   mode: Mode,
 ): Traced {
-  const inputs = new Map(Object.entries(specs).map(([name, spec]) => [name, symbolOf(name, spec)]));
+  if (typeof f !== "function")
+    throw new UsageError(
+      `${name}: compile takes a function of the inputs that gives tensors by name, got ${whatIs(f)}`,
+    );
   const effects = new Trace(mode);
-  const outputs = withTrace(effects, () => {
-    const found = f(Object.fromEntries(inputs));
+  const [inputs, outputs] = withTrace(effects, () => {
+    const symbols = new Map(Object.entries(specs).map(([key, spec]) => [key, symbolOf(name, key, spec)]));
+    const found = outputsOf(name, f(Object.fromEntries(symbols)));
     settleAverages(effects);
-    return found;
+    return [symbols, found];
   });
   const assigned = [...effects.assigned];
   const values = assigned.map((variable) => apart(effects.values.get(variable)!));
+  needsOwn(name, [...Object.values(outputs), ...values], effects, new Set(inputs.values()));
   return {
     inputs,
     names: Object.keys(outputs),
@@ -148,9 +156,42 @@ function trace(
   };
 }
 
-function symbolOf(name: string, spec: InputSpec): Tensor {
-  const { shape, dtype } = "shape" in spec ? spec : { shape: spec, dtype: "f32" as const };
+function symbolOf(program: string, name: string, spec: InputSpec): Tensor {
+  if (typeof spec !== "object" || spec === null)
+    throw new UsageError(`${program}: input "${name}" is ${String(spec)}; give its shape, or { shape, dtype }`);
+  const { shape, dtype = "f32" } = "shape" in spec ? spec : { shape: spec };
   return input(name, shape, dtype);
+}
+
+/** What a function gave, where that is tensors by name. Throws UsageError. */
+function outputsOf(name: string, given: Outputs<string>): Outputs<string> {
+  if (given instanceof Promise) {
+    given.catch(() => {}); // What it throws later has nobody to hear it.
+    throw new UsageError(
+      `${name}: the function is async; a trace is one call that awaits nothing: await before compile`,
+    );
+  }
+  const hint = "; return them by name: { y }, or {} for effects alone";
+  if (typeof given !== "object" || given === null || given instanceof Tensor)
+    throw new UsageError(`${name}: the function gave ${whatIs(given)} where tensors by name are expected${hint}`);
+  for (const [key, t] of Object.entries(given))
+    if (!(t instanceof Tensor)) throw new UsageError(`${name}: output "${key}" is ${whatIs(t)}`);
+  return given;
+}
+
+/** Throws UsageError where something was made while another function was traced, or is no input of this one. */
+function needsOwn(name: string, roots: readonly Tensor[], { id }: Trace, inputs: ReadonlySet<Tensor>): void {
+  for (const node of ancestors(roots)) {
+    const [t] = node.outputs;
+    if (node.trace !== undefined && node.trace !== id)
+      throw new UsageError(
+        `${name}: ${t} was made in the function of another program, and lives there alone; ` +
+          "return it as an output there and give its values as an input here, or make it again here",
+      );
+    const symbol = inputOf(t);
+    if (symbol && !symbol.feed && !inputs.has(t))
+      throw new UsageError(`${name}: input "${symbol.name}" ${show(t.shape)} is none of this program's`);
+  }
 }
 
 /** One variable's old value may be another's new one: it is set aside before anything is overwritten. */

@@ -1,10 +1,10 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
-import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
-import { ShapeError, UsageError } from "../errors.ts";
-import { UNIFORM_BYTES } from "../fuse/memory.ts";
+import { DISPOSE } from "../dispose.ts";
+import type { TypedArray } from "../dtype.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
-import { Tensor } from "../tensor.ts";
-import type { Variable } from "../variable.ts";
+import { UsageError } from "../errors.ts";
+import { Tensor, whatIs } from "../tensor.ts";
+import { Variable } from "../variable.ts";
 import {
   type CompileOptions,
   type Estimate,
@@ -14,13 +14,17 @@ import {
   compile,
 } from "./compilation.ts";
 import { Program, type Values } from "./program.ts";
+import { VariableMemory } from "./variables.ts";
 
 export type { CompileOptions, Estimate, InputSpec } from "./compilation.ts";
 
 export class Device implements Disposable {
-  readonly #variables = new Map<Variable, GPUBuffer>();
+  readonly #variables: VariableMemory;
+  readonly #programs = new Set<Program>();
 
-  private constructor(readonly gpu: Gpu) {}
+  private constructor(readonly gpu: Gpu) {
+    this.#variables = new VariableMemory(gpu);
+  }
 
   /** Opens a device on `navigator.gpu` (in Node: what `cmedl/node` gives), an adapter, or your own GPUDevice. */
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Device> {
@@ -34,7 +38,9 @@ export class Device implements Disposable {
 
   /**
    * Traces `f` once on symbolic inputs and makes a program of it: outputs by name, and effects on variables.
-   * Throws what `f` throws, LimitExceededError, MemoryBudgetError, OutOfMemoryError, ShaderCompileError.
+   * Variables come with the values that they have: where another device changed them last, with those that it holds.
+   * Throws what `f` throws, UsageError where `f` is no such function, LimitExceededError, MemoryBudgetError,
+   * OutOfMemoryError, ShaderCompileError, ValuesLostError.
    */
   async compile<I extends string, O extends string>(
     f: (inputs: Inputs<I>) => Outputs<O>,
@@ -43,12 +49,16 @@ export class Device implements Disposable {
   ): Promise<Program<O>> {
     this.gpu.check();
     const compilation = compile(f, inputs, options, this.gpu.traits, this.gpu);
-    return Program.create<O>({
+    await this.#variables.bring(compilation.plan.storages.flatMap((storage) => storage.variable ?? []));
+    const program: Program<O> = await Program.create<O>({
       ...compilation,
       name: options.name ?? "program",
       gpu: this.gpu,
-      variableBuffer: (variable) => this.#bufferOf(variable),
+      variables: this.#variables,
+      onDispose: () => void this.#programs.delete(program),
     });
+    this.#programs.add(program);
+    return program;
   }
 
   /** What a program of `f` would take on this device: plans it, makes nothing. Throws as `compile` does. */
@@ -65,20 +75,26 @@ export class Device implements Disposable {
   async evaluate<O extends string>(ts: Outputs<O>): Promise<Values<O>>;
   async evaluate<O extends string>(t: Tensor | Outputs<O>): Promise<TypedArray | Values<O>> {
     if (t instanceof Tensor) return (await this.#evaluate({ value: t })).value;
+    if (typeof t !== "object" || t === null || t instanceof Variable)
+      throw new UsageError(`evaluate takes a tensor, or tensors by name, got ${whatIs(t)}`);
     return this.#evaluate(t);
   }
 
   async #evaluate<O extends string>(wanted: Outputs<O>): Promise<Values<O>> {
-    using program = await this.compile(() => wanted, {}, { name: "evaluate" });
-    program.run();
-    return await program.read();
+    const program = await this.compile(() => wanted, {}, { name: "evaluate" });
+    try {
+      program.run();
+      return await program.read();
+    } finally {
+      program.dispose();
+    }
   }
 
   /** The variable's current value on this device. */
   async read(variable: Variable): Promise<TypedArray> {
-    const { buffer, offset } = this.#place(variable);
-    const bytes = await this.gpu.readBuffer(buffer, offset, variable.size * bytesPerElement(variable.dtype));
-    return decode(variable.dtype, bytes, variable.size);
+    this.gpu.check();
+    await this.#variables.bring([variable]);
+    return this.#variables.valuesOf(variable);
   }
 
   /** Current values of many variables with one wait. */
@@ -88,49 +104,19 @@ export class Device implements Disposable {
 
   /** Replaces the variable's value on this device. */
   write(variable: Variable, data: ArrayLike<number>): void {
-    if (data.length !== variable.size)
-      throw new ShapeError(
-        "write",
-        `${variable.name || "a variable"} holds ${variable.size} numbers, got ${data.length}`,
-      );
-    const { buffer, offset } = this.#place(variable);
-    if (variable.size === 0) return;
-    this.gpu.device.queue.writeBuffer(buffer, offset, encode(variable.dtype, data));
+    this.gpu.check();
+    this.#variables.write(variable, data);
   }
 
-  /** Frees all variables; programs of this device must not run afterwards. A device that was lent is not destroyed. */
+  /**
+   * Frees all variables and disposes the programs that are not yet. A device that was lent is not destroyed.
+   */
   dispose(): void {
-    for (const buffer of this.#variables.values()) this.gpu.destroyBuffer(buffer);
-    this.#variables.clear();
+    for (const program of this.#programs) program.dispose();
+    this.#variables.dispose();
     this.gpu.dispose();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
-  }
-
-  #place(variable: Variable): { buffer: GPUBuffer; offset: number } {
-    if (!variable.arena) return { buffer: this.#bufferOf(variable), offset: 0 };
-    return {
-      buffer: this.#bufferOf(variable.arena.variable),
-      offset: variable.arena.offset * bytesPerElement(variable.dtype),
-    };
-  }
-
-  #bufferOf(variable: Variable): GPUBuffer {
-    const known = this.#variables.get(variable);
-    if (known) return known;
-    if (variable.arena) throw new UsageError(`internal: ${variable.name} lives in ${variable.arena.variable.name}`);
-    const data = encode(variable.dtype, variable.initialData());
-    // Any part of it may be bound as a uniform on a CPU adapter.
-    const beyond = this.gpu.traits.cpu ? UNIFORM_BYTES : 0;
-    const buffer = this.gpu.createBuffer(
-      data.byteLength + beyond,
-      GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      `variable ${variable.name}`,
-    );
-    if (data.byteLength > 0) this.gpu.device.queue.writeBuffer(buffer, 0, data);
-    this.#variables.set(variable, buffer);
-    variable.bound = true;
-    return buffer;
   }
 }

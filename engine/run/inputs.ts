@@ -2,18 +2,13 @@
 import { encode } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { show } from "../shape.ts";
-import type { Storage } from "../plan/memory.ts";
-import type { ProgramParts } from "./build.ts";
+import type { Places, ProgramParts } from "./build.ts";
 
 /** Values for a program's inputs, by name. */
 export type Feeds = Readonly<Record<string, ArrayLike<number>>>;
 
 /** Writes the program's inputs. Throws UsageError on a name that is missing or none, ShapeError on a wrong length. */
-export function writeInputs(
-  { gpu, plan, inputs, name }: ProgramParts,
-  buffers: ReadonlyMap<Storage, GPUBuffer>,
-  feeds: Feeds,
-): void {
+export function writeInputs({ gpu, plan, inputs, name }: ProgramParts, places: Places, feeds: Feeds): void {
   for (const key of Object.keys(feeds)) {
     if (!inputs.has(key))
       throw new UsageError(
@@ -28,7 +23,7 @@ export function writeInputs(
     if (!data) throw new UsageError(`program ${name}: input "${key}" ${show(shape)} is missing`);
     if (data.length !== size)
       throw new ShapeError(name, `input "${key}" is ${show(shape)} = ${size} numbers, got ${data.length}`);
-    if (size > 0) gpu.device.queue.writeBuffer(buffers.get(storage)!, 0, encode(dtype, data));
+    if (size > 0) gpu.device.queue.writeBuffer(places.get(storage)!.buffer, 0, encode(dtype, data));
   }
 }
 

@@ -1,16 +1,18 @@
 // A compiled program: a run writes inputs, replays the dispatches, submits once, and makes nothing.
 import type { Consts } from "../../kernels/kernel.ts";
+import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../fuse/memory.ts";
-import { type KernelTime, timeDispatches } from "../gpu/profiler.ts";
+import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
-import type { Storage } from "../plan/memory.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";
 import { layoutOf } from "./bindings.ts";
-import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
+import { type Built, type ProgramParts, type Replay, build, writtenBy } from "./build.ts";
+import type { Variable } from "../variable.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
 import { type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { Results, type Values } from "./results.ts";
+import { Snapshot } from "./snapshot.ts";
 
 export type { Feeds } from "./inputs.ts";
 export type { Values } from "./results.ts";
@@ -37,16 +39,18 @@ export interface ProgramStats {
 export interface TuneOptions {
   /** What was found before: its classes are not timed again. */
   readonly known?: Tuned;
-  /** Hears of each kernel that was timed. */
-  readonly onKernel?: (found: TunedKernel) => void;
+  /** Hears of each kernel that was timed, by its key in `Tuned`, and is waited for: what it keeps outlives an interrupt. */
+  readonly onKernel?: (found: TunedKernel, key: string) => void | Promise<void>;
 }
 
 export class Program<O extends string = string> {
   readonly name: string;
   readonly #parts: ProgramParts;
-  readonly #buffers: ReadonlyMap<Storage, GPUBuffer>;
-  readonly #owned: readonly GPUBuffer[];
-  readonly #replays: readonly Replay[];
+  readonly #made: Built;
+  readonly #changes: readonly Variable[];
+  #replays: readonly Replay[];
+  /** How often the device had moved variables when the replays were bound. */
+  #moves: number;
   readonly #host: HostBuffer;
   readonly #results: Results<O>;
   #runs = 0;
@@ -57,9 +61,10 @@ export class Program<O extends string = string> {
   private constructor(parts: ProgramParts, made: Built) {
     this.name = parts.name;
     this.#parts = parts;
-    this.#buffers = made.buffers;
-    this.#owned = made.owned;
+    this.#made = made;
+    this.#changes = [...writtenBy(parts.plan)].flatMap((s) => s.variable ?? []);
     this.#replays = made.replays;
+    this.#moves = parts.variables.moves;
     this.#host = new HostBuffer(parts, made.host);
     this.#results = new Results(parts, made);
   }
@@ -74,21 +79,20 @@ export class Program<O extends string = string> {
    * the GPU reported.
    */
   run(feeds: Feeds = {}): void {
-    const { gpu, afterRun, name } = this.#parts;
-    if (this.#disposed) throw new UsageError(`program ${name} was disposed`);
-    gpu.check();
-    writeInputs(this.#parts, this.#buffers, feeds);
+    const { gpu, afterRun, name, variables } = this.#parts;
+    this.#checkUsable();
+    this.#followVariables();
+    writeInputs(this.#parts, this.#made.places, feeds);
     this.#host.write(this.#runs);
     const encoder = gpu.device.createCommandEncoder({ label: name });
-    const pass = encoder.beginComputePass({ label: name });
-    this.#encode(pass);
-    pass.end();
+    this.#encode(encoder);
     this.#encodeCopies(encoder);
     const staging = this.#results.encode(encoder, this.#runs);
     gpu.submit(encoder.finish());
     this.#submits++;
     this.#runs++;
     this.#results.submitted(staging);
+    for (const v of this.#changes) variables.changed(v);
     for (const f of afterRun) f();
   }
 
@@ -113,33 +117,56 @@ export class Program<O extends string = string> {
     return this.#results.readEarlier(this.#runs - 1 - back, back, names);
   }
 
-  /** One run with each dispatch timed by the GPU. Needs the device feature timestamp-query. */
+  /**
+   * What the GPU takes for each dispatch of a run with these feeds. It is no run: variables, random streams, counters
+   * and what `read` gives stay as they were; meanwhile a copy of the variables that a run writes is kept on the GPU.
+   * The dispatches go twice, and the second time counts: drivers compile in a first run. Throws UsageError without
+   * timestamp-query, OutOfMemoryError, and as `run` does.
+   */
   async profile(feeds: Feeds = {}): Promise<KernelTime[]> {
-    this.run(feeds);
-    await this.read();
-    this.#times = await timeDispatches(
-      this.#parts.gpu,
-      this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
-        label: dispatch.label,
-        kernel: dispatch.kernel.name,
-        cost: dispatch.cost,
-        pipeline,
-        bindGroup,
-        workgroups: dispatch.workgroups,
-      })),
-    );
+    const { gpu, name } = this.#parts;
+    this.#checkUsable();
+    requireTimestamps(gpu);
+    this.#followVariables();
+    const snapshot = await Snapshot.of(this.#parts, this.#made.places);
+    try {
+      // Everything is submitted before anything is awaited: no run of another program can come between.
+      writeInputs(this.#parts, this.#made.places, feeds);
+      this.#host.write(this.#runs);
+      snapshot.take();
+      const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
+      this.#encode(encoder);
+      gpu.submit(encoder.finish());
+      snapshot.restore();
+      const times = timeDispatches(
+        gpu,
+        this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
+          label: dispatch.label,
+          kernel: dispatch.kernel.name,
+          cost: dispatch.cost,
+          pipeline,
+          bindGroup,
+          workgroups: dispatch.workgroups,
+        })),
+      );
+      snapshot.restore();
+      this.#times = await times;
+    } finally {
+      snapshot.dispose();
+    }
     return [...this.#times];
   }
 
   /**
    * The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what
-   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query.
+   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query, and what `onKernel` throws.
    */
   async tune({ known = {}, onKernel }: TuneOptions = {}): Promise<Tuned> {
     const { gpu } = this.#parts;
+    this.#checkUsable();
     const found: Record<string, Consts> = { ...known };
     for (const { dispatch: d } of this.#replays) {
-      const key = tuningKey(gpu.adapterName, d.kernel, d.params);
+      const key = tuningKey(gpu, d.kernel, d.params, d.aliases);
       if (key in found) continue;
       const best = await tuneCase(gpu, {
         ...d,
@@ -152,7 +179,7 @@ export class Program<O extends string = string> {
       });
       if (!best) continue;
       found[key] = best.consts;
-      onKernel?.(best);
+      await onKernel?.(best, key);
     }
     return found;
   }
@@ -165,10 +192,10 @@ export class Program<O extends string = string> {
       dispatches: this.#replays.length,
       pipelines: new Set(this.#replays.map((r) => r.pipeline)).size,
       bindGroups: this.#replays.length,
-      buffers: this.#owned.length + stagingCount,
+      buffers: this.#made.owned.length + stagingCount,
       variableBytes,
       activationBytes: plan.slotBytes.reduce((n, b) => n + b, 0),
-      bytes: variableBytes + this.#owned.reduce((n, b) => n + b.size, 0) + stagingBytes,
+      bytes: variableBytes + this.#made.owned.reduce((n, b) => n + b.size, 0) + stagingBytes,
       lowerBoundBytes: plan.lowerBoundBytes,
       runs: this.#runs,
       submits: this.#submits,
@@ -191,14 +218,31 @@ export class Program<O extends string = string> {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of this.#owned) this.#parts.gpu.destroyBuffer(buffer);
+    const { gpu, onDispose } = this.#parts;
+    for (const buffer of this.#made.owned) gpu.destroyBuffer(buffer);
+    gpu.counters.bindGroups -= this.#replays.length;
     this.#results.dispose();
+    onDispose?.();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 
-  #encode(pass: GPUComputePassEncoder): void {
+  /** Binds variables where they are, if some were moved since. Throws UsageError where this program changes them. */
+  #followVariables(): void {
+    const { moves } = this.#parts.variables;
+    if (this.#moves === moves) return;
+    this.#replays = this.#made.rebind();
+    this.#moves = moves;
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new UsageError(`program ${this.name} was disposed`);
+    this.#parts.gpu.check();
+  }
+
+  #encode(encoder: GPUCommandEncoder): void {
+    const pass = encoder.beginComputePass({ label: this.name });
     let current: GPUComputePipeline | undefined;
     for (const { dispatch, pipeline, bindGroup } of this.#replays) {
       if (pipeline !== current) {
@@ -209,13 +253,17 @@ export class Program<O extends string = string> {
       const [x, y, z] = dispatch.workgroups;
       pass.dispatchWorkgroups(x, y, z);
     }
+    pass.end();
   }
 
   #encodeCopies(encoder: GPUCommandEncoder): void {
     for (const { from, to, bytes } of this.#parts.plan.copies) {
       if (bytes === 0) continue;
-      const source = this.#buffers.get(from.storage)!;
-      encoder.copyBufferToBuffer(source, from.offset, this.#buffers.get(to.storage)!, to.offset, bytes);
+      const { places } = this.#made;
+      const source = places.get(from.storage)!;
+      const target = places.get(to.storage)!;
+      const at = target.offset + to.offset;
+      encoder.copyBufferToBuffer(source.buffer, source.offset + from.offset, target.buffer, at, bytes);
     }
   }
 }

@@ -2,8 +2,7 @@
 // them. A run counts only once it has been read back.
 import { type TypedArray, decode } from "../dtype.ts";
 import { GpuValidationError, UsageError } from "../errors.ts";
-import type { Storage } from "../plan/memory.ts";
-import { type Built, type ProgramParts, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput } from "./build.ts";
+import { type Built, type Places, type ProgramParts, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput } from "./build.ts";
 import { RUNS_AHEAD, type Staging, type StagingRing } from "./staging.ts";
 
 /** Values of a program's outputs, row-major. */
@@ -20,7 +19,7 @@ const LOWERED = 0.85;
 
 export class Results<O extends string> {
   readonly #parts: ProgramParts;
-  readonly #buffers: ReadonlyMap<Storage, GPUBuffer>;
+  readonly #places: Places;
   readonly #status: GPUBuffer;
   readonly #small: ReadonlyMap<string, SmallOutput>;
   readonly #stagings: StagingRing;
@@ -30,10 +29,11 @@ export class Results<O extends string> {
   /** How long a run takes, as the last reads found: a software adapter is better left alone for that long. */
   #expectedMs = 0;
   #startedMs = 0;
+  #disposed = false;
 
-  constructor(parts: ProgramParts, { buffers, status, small, stagings }: Built) {
+  constructor(parts: ProgramParts, { places, status, small, stagings }: Built) {
     this.#parts = parts;
-    this.#buffers = buffers;
+    this.#places = places;
     this.#status = status;
     this.#small = new Map(small.map((s) => [s.name, s]));
     this.#stagings = stagings;
@@ -53,8 +53,8 @@ export class Results<O extends string> {
     encoder.copyBufferToBuffer(this.#status, 0, staging.buffer, 0, STATUS_BYTES);
     for (const { tensor, place, at } of this.#small.values()) {
       if (tensor.size === 0) continue;
-      const buffer = this.#buffers.get(place.storage)!;
-      encoder.copyBufferToBuffer(buffer, place.offset, staging.buffer, at, wholeWords(tensor.bytes));
+      const { buffer, offset } = this.#places.get(place.storage)!;
+      encoder.copyBufferToBuffer(buffer, offset + place.offset, staging.buffer, at, wholeWords(tensor.bytes));
     }
     return staging;
   }
@@ -67,6 +67,7 @@ export class Results<O extends string> {
 
   /** Resolves once at most RUNS_AHEAD − 1 of `runs` runs are under way. */
   async ready(runs: number): Promise<void> {
+    this.#checkUsable();
     const oldest = runs - RUNS_AHEAD;
     if (oldest < this.#done) return;
     const staging = this.#stagings.find(oldest);
@@ -82,6 +83,7 @@ export class Results<O extends string> {
   /** As read(), of run number `run`, which is `back` runs before the latest. */
   readEarlier<K extends O>(run: number, back: number, names: readonly K[]): Promise<Values<K>> {
     const { name, outputs } = this.#parts;
+    this.#checkUsable();
     const staging = this.#stagings.find(run);
     if (this.#latest && !staging)
       throw new UsageError(
@@ -100,6 +102,7 @@ export class Results<O extends string> {
 
   async #read<K extends O>(staging: Staging | undefined, names: readonly K[]): Promise<Values<K>> {
     const { outputs, name } = this.#parts;
+    this.#checkUsable();
     if (!staging) throw new UsageError(`program ${name} has not run yet; call run() before read()`);
     if (staging.reading) throw new UsageError(`the latest run of program ${name} is being read already`);
     const wanted = names.length ? names : ([...outputs.keys()] as K[]);
@@ -123,7 +126,9 @@ export class Results<O extends string> {
     const small = this.#small.get(name);
     if (small) return copy.slice(small.at, small.at + wholeWords(tensor.bytes));
     const { storage, offset } = plan.placeOf(tensor);
-    return gpu.readBuffer(this.#buffers.get(storage)!, offset, tensor.bytes);
+    const place = this.#places.get(storage)!;
+    this.#checkUsable();
+    return gpu.readBuffer(place.buffer, place.offset + offset, tensor.bytes);
   }
 
   /** What a run left in its staging buffer, once it has; throws if the GPU did not execute it. */
@@ -137,6 +142,7 @@ export class Results<O extends string> {
       await gpu.map(staging.buffer);
       // A first run tells nothing: drivers compile in it.
       if (staging.run > 0) this.#learn(performance.now() - asked);
+      this.#checkUsable();
       const copy = staging.buffer.getMappedRange().slice(0);
       staging.buffer.unmap();
       const finished = new DataView(copy).getUint32(0, true);
@@ -144,6 +150,9 @@ export class Results<O extends string> {
         throw new GpuValidationError(`run ${staging.run} of program ${name} did not execute on the GPU`);
       this.#done = Math.max(this.#done, run + 1);
       return copy;
+    } catch (error) {
+      this.#checkUsable();
+      throw error;
     } finally {
       staging.reading = false;
     }
@@ -160,7 +169,12 @@ export class Results<O extends string> {
     this.#expectedMs = atOnce ? LOWERED * this.#expectedMs : performance.now() - this.#startedMs;
   }
 
+  #checkUsable(): void {
+    if (this.#disposed) throw new UsageError(`program ${this.#parts.name} was disposed; read its results before`);
+  }
+
   dispose(): void {
+    this.#disposed = true;
     this.#stagings.dispose();
   }
 }

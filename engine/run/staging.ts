@@ -29,7 +29,9 @@ export class StagingRing {
 
   /** Room for a run: that of the oldest run which nobody is reading. */
   take(run: number): Staging {
-    const free = this.#stagings.filter((s) => !s.reading).sort((a, b) => a.run - b.run)[0] ?? this.#add();
+    const free =
+      this.#stagings.filter((s) => !s.reading).sort((a, b) => a.run - b.run)[0] ??
+      this.gpu.guarded(this.label, () => this.#add());
     free.run = run;
     return free;
   }
@@ -44,7 +46,8 @@ export class StagingRing {
   }
 
   #add(): Staging {
-    const buffer = this.gpu.createBuffer(this.bytes, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, this.label);
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+    const buffer = this.gpu.createBuffer(this.bytes, usage, this.label);
     const staging = { buffer, run: -1, reading: false };
     this.#stagings.push(staging);
     return staging;

@@ -12,6 +12,8 @@ export interface Dispatch {
   readonly kernel: Kernel;
   readonly params: Params;
   readonly consts: Consts;
+  /** The kernel's aliases that are not as its WGSL has them. */
+  readonly aliases: Readonly<Record<string, string>>;
   readonly memory: readonly BoundMemory[];
   /** Contents of the uniform bindings. */
   readonly uniforms: readonly { readonly binding: number; readonly data: ArrayBuffer }[];
@@ -62,7 +64,7 @@ const storageAliasOf = ({ type }: Binding): StorageAlias | undefined =>
 
 /** A storage alias in half precision: a scalar, or a vector where the kernel's own is one. */
 const halfAlias = ({ source }: Kernel, alias: StorageAlias): string =>
-  source.includes(`\nalias ${alias} = vec4<f32>;`) ? "vec4<f16>" : "f16";
+  new RegExp(`^alias ${alias}\\s*=\\s*vec4<f32>;`, "m").test(source) ? "vec4<f16>" : "f16";
 
 /**
  * The storage aliases of a kernel as f16 where the buffers that they type hold half precision. `dtypeOf` tells a
@@ -100,7 +102,7 @@ export interface DispatchParts {
 }
 
 export function makeDispatch(parts: DispatchParts): Dispatch {
-  const { label, kernel, params, buffers, consts = {}, context, cost } = parts;
+  const { label, kernel, params, buffers, consts = {}, aliases = {}, context, cost } = parts;
   const memory: BoundMemory[] = [];
   const uniforms: { binding: number; data: ArrayBuffer }[] = [];
   for (const b of kernel.bindings) {
@@ -119,6 +121,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     kernel,
     params,
     consts,
+    aliases,
     memory,
     uniforms,
     workgroups: workgroupsOf(kernel, params, consts),
@@ -196,7 +199,7 @@ function declaration(
 const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";
 
 /** Whether the WGSL of a kernel for tensor cores is that of f16 factors. */
-const hasHalfFactors = ({ source }: Kernel): boolean => source.includes("\nalias T = f16;");
+const hasHalfFactors = ({ source }: Kernel): boolean => /^alias T\s*=\s*f16;/m.test(source);
 
 /** A kernel's WGSL in which what it reads is declared so. */
 function sourceWith({ name, source, bindings }: Kernel, declared: Declared): string {

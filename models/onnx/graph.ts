@@ -1,5 +1,5 @@
 // Our graph as the ONNX export reads it: where axes go, what a tensor is before it is expanded, values of views.
-import { EngineError, type Shape, type Tensor, type Variable } from "../../engine/index.ts";
+import { CmedlError, type Shape, type Tensor, type Variable } from "../../engine/index.ts";
 
 export type Node = Tensor["node"];
 
@@ -16,7 +16,8 @@ export const asOpNode = ({ node }: Tensor): OpNode => node as unknown as OpNode;
 const firstInput = ({ node }: Tensor): Tensor => node.inputs[0]!;
 
 /** A graph that has no form in ONNX. */
-export class OnnxError extends EngineError {
+export class OnnxError extends CmedlError {
+  override readonly name = "OnnxError";
   constructor(message: string) {
     super("onnx", message);
   }

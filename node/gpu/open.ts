@@ -8,7 +8,7 @@
 // A VK_DRIVER_FILES or VK_ICD_FILENAMES that the user set is never overridden.
 
 import { isMainThread } from "node:worker_threads";
-import { EngineError, UsageError } from "../../engine/errors.ts";
+import { CmedlError, UsageError } from "../../engine/errors.ts";
 import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/gpu.ts";
 import { describeMend } from "./install-hint.ts";
 import { overhear } from "./quiet-stderr.ts";
@@ -49,7 +49,8 @@ export interface NodeGpu {
 }
 
 /** No adapter at all; the message holds the command that mends it. */
-export class GpuUnavailableError extends EngineError {
+export class GpuUnavailableError extends CmedlError {
+  override readonly name = "GpuUnavailableError";
   constructor(
     message: string,
     readonly tried: GpuChoice["tried"],

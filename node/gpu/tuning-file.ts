@@ -48,9 +48,14 @@ export async function readTuning(): Promise<{ tuned: Tuned; problem?: string }> 
   return { tuned: kept.version === version ? kept.tuned : {} };
 }
 
-/** Throws FileError. */
-export async function writeTuning(tuned: Tuned): Promise<void> {
+/**
+ * Adds sizes to those that are kept, whole or not at all: another command may have added some meanwhile. How many are
+ * kept now. Throws FileError.
+ */
+export async function keepTuning(found: Tuned): Promise<number> {
   const file = tuningFile();
   await mkdir(dirname(file), { recursive: true });
+  const tuned = { ...(await readTuning()).tuned, ...found };
   await writeAtomic(file, `${JSON.stringify({ version, tuned } satisfies Kept, null, 1)}\n`);
+  return Object.keys(tuned).length;
 }

@@ -5,6 +5,8 @@ import { link, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { printable } from "../../data/errors.ts";
+import { ASYNC_DISPOSE } from "../../engine/index.ts";
+import { CmedlError } from "../../errors/cmedl-error.ts";
 import { fileError } from "../files.ts";
 
 export const LOCK = "LOCK";
@@ -15,15 +17,14 @@ const GONE_MS = 10 * 60_000;
 const GUARD_MS = 60_000;
 
 /** Another process trains the run in the folder `file`. */
-export class RunLockedError extends Error {
-  readonly code = "locked";
+export class RunLockedError extends CmedlError {
+  override readonly name = "RunLockedError";
   constructor(
     readonly file: string,
     holder: string,
     readonly mend: string,
   ) {
-    super(`${printable(file)}: is being trained by ${holder}; ${mend}`);
-    this.name = new.target.name;
+    super("locked", `${printable(file)}: is being trained by ${holder}; ${mend}`);
   }
 }
 
@@ -75,7 +76,7 @@ export class RunLock implements AsyncDisposable {
     clearInterval(this.#beat);
     if ((await textOf(this.path)) === this.text) await rm(this.path, { force: true });
   }
-  [Symbol.asyncDispose](): Promise<void> {
+  [ASYNC_DISPOSE](): Promise<void> {
     return this.release();
   }
 }

@@ -1,6 +1,6 @@
 // A run's best networks on whole volumes: slice by slice, each by as many fields as cover it, laid back onto the volume's
 // own grid. A file's way through it: readVolume, prepareVolume, segment, maskOf, writeNifti.
-import type { Device } from "../../engine/index.ts";
+import { DISPOSE, type Device } from "../../engine/index.ts";
 import { type Range, rangeOf } from "../../data/intensity.ts";
 import { fromLps, toLps } from "../../data/orientation.ts";
 import type { Field } from "../../data/resample.ts";
@@ -169,7 +169,7 @@ export class VolumeSegmenter {
   dispose(): void {
     this.program.dispose();
   }
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 }

@@ -1,11 +1,12 @@
 // `cmedl tune`: what it keeps, and what later commands make of it.
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Report } from "../../cli/doctor.ts";
-import { readTuning, tuningFile, writeTuning } from "../../node/gpu/tuning-file.ts";
+import { keepTuning, readTuning, tuningFile } from "../../node/gpu/tuning-file.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("cmedl tune");
@@ -24,11 +25,25 @@ async function inCache<T>(f: (cache: string) => Promise<T>): Promise<T> {
   }
 }
 
-test("times each kernel of a step once, keeps what it found, and does not time it again", () =>
+/** Runs `cmedl …args` until it says that it timed a kernel, and ends it there. */
+const interrupted = (args: readonly string[], cache: string): Promise<void> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["tools/run.mjs", "cli/main.ts", ...args], {
+      env: { ...process.env, CMEDL_DEVICE: "", XDG_CACHE_HOME: cache },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    child.stdout.once("data", () => child.kill("SIGKILL"));
+    child.once("exit", () => resolve());
+  });
+
+test("times each kernel of a step once, keeps what it found at once, and goes on after an interrupt", () =>
   inCache(async (cache) => {
     const { gpu } = JSON.parse((await cmedl(["doctor", "--json"])).stdout) as Report;
     if (!gpu!.timestamps) return;
     const args = ["tune", "--regime", "ct-only", "--size", "32", "--width", "4", "--quiet"];
+    await interrupted(args, cache);
+    const left = Object.keys((await readTuning()).tuned).length;
+    assert.ok(left >= 1, "what was found before the interrupt is kept");
     const first = await cmedl(args, { XDG_CACHE_HOME: cache });
     assert.is(first.exitCode, 0, first.stderr);
     assert.not.match(first.stderr, /compiling/);
@@ -36,10 +51,10 @@ test("times each kernel of a step once, keeps what it found, and does not time i
     const count = lines.length - 1;
     assert.match(
       lines.at(-1)!,
-      new RegExp(`^${count} kernels timed, \\d+ of them faster than as they ship; ${count} kept in ${cache}`),
+      new RegExp(`^${count} kernels timed, \\d+ of them faster than as they ship; ${left + count} kept in ${cache}`),
     );
     const { tuned } = await readTuning();
-    assert.is(Object.keys(tuned).length, lines.length - 1);
+    assert.is(Object.keys(tuned).length, left + count);
     assert.is(new Set(Object.keys(tuned).map((key) => key.split(" | ")[0])).size, 1, "all of one adapter");
     const second = await cmedl(args, { XDG_CACHE_HOME: cache });
     assert.match(second.stdout, /^0 kernels timed/);
@@ -48,8 +63,10 @@ test("times each kernel of a step once, keeps what it found, and does not time i
 test("another version's sizes do not count; a broken file is named, not fatal", () =>
   inCache(async () => {
     assert.equal(await readTuning(), { tuned: {} });
-    await writeTuning({ "a | conv2d | n1": { KV: 2 } });
-    assert.equal((await readTuning()).tuned, { "a | conv2d | n1": { KV: 2 } });
+    assert.is(await keepTuning({ "a | conv2d | n1": { KV: 2 } }), 1);
+    assert.is(await keepTuning({ "a | conv2d | n2": { KV: 1 } }), 2);
+    const both = { "a | conv2d | n1": { KV: 2 }, "a | conv2d | n2": { KV: 1 } };
+    assert.equal((await readTuning()).tuned, both, "what is kept is added to");
     await writeFile(
       tuningFile(),
       (await readFile(tuningFile(), "utf8")).replace(/"version": "[^"]*"/, '"version": "0.0.0"'),

@@ -2,7 +2,7 @@
 import {
   type DType,
   type Device,
-  EngineError,
+  CmedlError,
   type InputSpec,
   type Tensor,
   grad,
@@ -146,7 +146,7 @@ export async function runSuite(
     } catch (error) {
       report.worst = Infinity;
       messages.push(
-        error instanceof EngineError
+        error instanceof CmedlError
           ? `${error.name}: ${error.message}`
           : error instanceof Error
             ? (error.stack ?? error.message)

@@ -11,9 +11,21 @@ interface Row {
   readonly class: string;
 }
 
-const folders = ["engine", "kernels", "models", "losses", "train", "data", "metrics", "report", "node", "cli"];
+const folders = [
+  "errors",
+  "engine",
+  "kernels",
+  "models",
+  "losses",
+  "train",
+  "data",
+  "metrics",
+  "report",
+  "node",
+  "cli",
+];
 
-/** Every code in the sources with its class: the first argument of `super`, or a field `code`. */
+/** Every code in the sources with its class: the first argument of `super`, or what the constructor takes as `code`. */
 function codesOfSources(): Row[] {
   return folders.flatMap((folder) =>
     readdirSync(folder, { recursive: true })
@@ -29,12 +41,10 @@ function codesOf(text: string): Row[] {
     .slice(1)
     .flatMap((declared) => {
       const [, name = "", parent = ""] = /^class (\w+) extends (\w*Error)\b/.exec(declared) ?? [];
-      if (name === "" || name === "EngineError") return [];
+      if (name === "" || name === "CmedlError") return [];
+      if (parent !== "CmedlError") throw new Error(`${name} is no CmedlError`);
       const body = declared.slice(0, declared.indexOf("\n}\n"));
-      const given =
-        parent === "EngineError"
-          ? /super\(\s*("[\w-]+")/.exec(body)?.[1]
-          : /readonly code(?: =|:) ([^;,]+)/.exec(body)?.[1];
+      const given = (/super\(\s*("[\w-]+")/.exec(body) ?? /\bcode: ([^;,]+)/.exec(body))?.[1];
       if (given === undefined) throw new Error(`${name} has no code that this test can read`);
       return [...given.matchAll(/"([\w-]+)"/g)].map(([, code = ""]) => ({ code, class: name }));
     });

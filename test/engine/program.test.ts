@@ -100,8 +100,8 @@ test("no buffer, pipeline or bind group is made after the first run", async () =
     p.run({ x });
     await p.read();
   }
-  assert.equal({ ...d.counters, submits: 0 }, { ...before, submits: 0 });
-  assert.is(d.counters.submits - before.submits, 20);
+  assert.equal({ ...d.counters, totalSubmits: 0 }, { ...before, totalSubmits: 0 });
+  assert.is(d.counters.totalSubmits - before.totalSubmits, 20);
 });
 
 test.run();

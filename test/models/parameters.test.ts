@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Module, type Parameter, RandomStreams } from "../../engine/index.ts";
+import { type Module, type Parameter, RandomStream, RandomStreams } from "../../engine/index.ts";
 import { BatchNorm2d, Conv2d, ConvTranspose2d } from "../../models/blocks.ts";
 import { DenseFcn } from "../../models/dense-fcn.ts";
 import { ContentDiscriminator, MultiScaleDiscriminator } from "../../models/drit-discriminators.ts";
@@ -131,6 +131,21 @@ test("initial values depend on seed and name, not on what else was drawn", () =>
   assert.equal(values(1, "SC"), values(1, "SC"));
   assert.not.equal(values(1, "SC"), values(2, "SC"));
   assert.not.equal(values(1, "SC"), values(1, "SM"));
+});
+
+test("without initialize no two layers of one shape, and no two networks, start alike", () => {
+  const weights = [new UNet({ width: 2, depth: 2 }), new UNet({ width: 2, depth: 2 })].flatMap((net) =>
+    net
+      .parameters()
+      .map((p) => Array.from(p.initialData()))
+      .filter((data) => data.some((v) => v !== 0)),
+  );
+  assert.is(new Set(weights.map((data) => data.join())).size, weights.length);
+  const [a, b] = [new RandomStream(), new RandomStream()];
+  assert.is.not(a.key, b.key);
+  const named = new UNet({ width: 2, depth: 1 }).initialize(new RandomStreams(1), "SC");
+  const again = new UNet({ width: 2, depth: 1 }).initialize(new RandomStreams(1), "SC");
+  assert.equal(named.head.weight.initialData(), again.head.weight.initialData());
 });
 
 test.run();

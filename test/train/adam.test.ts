@@ -93,10 +93,13 @@ test("arenas of a few parameters each give the updates of a single one", async (
   assert.equal(cut.average, one.average);
 });
 
-test("a parameter belongs to one optimizer", () => {
+test("a parameter belongs to the optimizer that took it last", () => {
   const a = new Variable([3], [1, 2, 3], { name: "a" });
-  void new Adam([a], { rate: 1 });
-  assert.throws(() => new Adam([a], { rate: 1 }), /already belongs to an optimizer/);
+  const old = new Adam([a], { rate: 1, name: "old" });
+  const now = new Adam([a], { rate: 1, name: "now" });
+  const stateOf = (adam: Adam) => adam.arenas[0]!.state[0];
+  assert.is(a.arena?.variable, stateOf(now));
+  assert.is.not(a.arena?.variable, stateOf(old));
 });
 
 /** One parameter of three numbers whose gradient is what is fed. */

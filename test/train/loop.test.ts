@@ -70,7 +70,7 @@ test("a step that the device can't hold names the batch that fits, or that none 
       assert.instance(error, LimitExceededError);
       assert.match((error as Error).message, said);
     }
-    assert.is(device.counters.submits, 0);
+    assert.is(device.counters.totalSubmits, 0);
   }
 });
 

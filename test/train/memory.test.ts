@@ -25,10 +25,10 @@ test(`${STEPS} steps of CMEDL: the counters stand still, one submit each, and di
     await step.read();
   };
   await next(0);
-  const { submits, ...first } = { ...device.counters };
+  const { totalSubmits: submits, ...first } = { ...device.counters };
   const stats = step.stats();
   for (let s = 1; s < STEPS; s++) await next(s);
-  const { submits: after, ...last } = { ...device.counters };
+  const { totalSubmits: after, ...last } = { ...device.counters };
   assert.equal(last, first);
   assert.is(after - submits, STEPS - 1);
   assert.equal({ ...step.stats(), runs: 0, submits: 0 }, { ...stats, runs: 0, submits: 0 });

@@ -1,21 +1,21 @@
 // Strict reading of a configuration: what is given is laid over a whole one; whatever the schema does not know is
 // refused.
 import { type Fields, type Node, isGroup, isVariants } from "./fields.ts";
+import { CmedlError } from "../../engine/index.ts";
 import { segmentorRow } from "../../models/zoo.ts";
 import { SCHEMA, type TrainConfig, structuresOf } from "./config.ts";
 
 export type Path = readonly (string | number)[];
 
-/** What is wrong with a configuration: where, what was found, what would be right. `code` is stable ("config"). */
-export class ConfigError extends Error {
-  readonly code = "config";
+/** What is wrong with a configuration: where, what was found, what would be right. */
+export class ConfigError extends CmedlError {
+  override readonly name = "ConfigError";
   constructor(
     readonly path: Path,
     readonly problem: string,
     readonly mend: string,
   ) {
-    super(`${path.length ? `${path.join(".")}: ` : ""}${problem}; ${mend}`);
-    this.name = "ConfigError";
+    super("config", `${path.length ? `${path.join(".")}: ` : ""}${problem}; ${mend}`);
   }
 }
 

@@ -4,7 +4,7 @@
 //   xC yC    CT images and experts' masks      xM yM   MR images of other patients and their masks
 //   pM pC    pseudo MR, pseudo CT
 //   SC       student on CT, all that is needed afterwards      SM  teacher on MR and pseudo MR
-import { RandomStreams, type Tensor, mul, stopGradient } from "../../engine/index.ts";
+import { RandomStreams, type Tensor, mul, oneOf, stopGradient } from "../../engine/index.ts";
 import { softCrossEntropy } from "../../losses/distillation.ts";
 import { type HintNorm, hint } from "../../losses/hint.ts";
 import { segmentation } from "../../losses/segmentation.ts";
@@ -109,7 +109,7 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
     const { λ } = this;
     const { by = "hints", norm, temperature } = this.options.distillation ?? {};
     const ramp = this.ramp("hint");
-    return by === "hints"
+    return oneOf("Cmedl", "distillation.by", by, ["hints", "outputs"]) === "hints"
       ? { hint: [λ.hint, () => hint(student.features, teacher().features, norm), ramp] }
       : { outputs: [λ.hint, () => softCrossEntropy(student.logits, teacher().logits, { temperature }), ramp] };
   }
@@ -137,7 +137,8 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
   }
 
   segment(xC: Tensor): Tensor {
-    return this.options.test === "teacher"
+    const { test = "student" } = this.options;
+    return oneOf("Cmedl", "test", test, ["student", "teacher"]) === "teacher"
       ? this.SM.forward(this.translator.toM(xC)).logits
       : this.SC.forward(xC).logits;
   }

@@ -1,0 +1,236 @@
+// Where variables live: they move into an optimizer's memory at any time, and from device to device, with their values.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  Device,
+  type Tensor,
+  UsageError,
+  ValuesLostError,
+  Variable,
+  add,
+  matmul,
+  mean,
+  mul,
+  square,
+  sub,
+  sum,
+} from "../../engine/index.ts";
+import { Adam } from "../../train/adam.ts";
+import { device } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
+
+const test = suite("variables");
+
+const another = async (): Promise<Device> => {
+  const { traits } = environment();
+  return Device.open((await environment().gpu()).gpu, { traits });
+};
+
+/** A line, its prediction and its training step. */
+function line() {
+  const w = new Variable([1], [1], { name: "w" });
+  const b = new Variable([1], [0.5], { name: "b" });
+  const y = (x: Tensor): Tensor => add(mul(x, w.value), b.value);
+  const stepOf =
+    (adam: Adam) =>
+    ({ x, t }: { x: Tensor; t: Tensor }) => {
+      const loss = mean(square(sub(y(x), t)));
+      adam.minimize(loss);
+      return { loss };
+    };
+  return { w, b, y, stepOf };
+}
+const x = [1, 2, 3, 4];
+const t = [3, 5, 7, 9];
+const shapes = { x: [4], t: [4] };
+
+/** The line after `steps` steps, without anything before them. */
+async function trained(d: Device, steps: number) {
+  const { w, b, stepOf } = line();
+  using step = await d.compile(stepOf(new Adam([w, b], { rate: 0.1 })), shapes, { mode: "train" });
+  for (let i = 0; i < steps; i++) step.run({ x, t });
+  return [...(await d.read(w)), ...(await d.read(b))];
+}
+
+test("infer first, fine-tune later: the weights go on, and the old program follows them", async () => {
+  const d = await device();
+  const { w, b, y, stepOf } = line();
+  using predict = await d.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
+  predict.run({ x });
+  assert.equal(Array.from((await predict.read()).y), [1.5, 2.5, 3.5, 4.5]);
+  using step = await d.compile(stepOf(new Adam([w, b], { rate: 0.1 })), shapes, { mode: "train" });
+  predict.run({ x });
+  assert.equal(Array.from((await predict.read()).y), [1.5, 2.5, 3.5, 4.5]);
+  for (let i = 0; i < 3; i++) step.run({ x, t });
+  const [slope, height] = await trained(d, 3);
+  assert.equal([...(await d.read(w)), ...(await d.read(b))], [slope, height]);
+  predict.run({ x });
+  const found = Array.from((await predict.read()).y);
+  found.forEach((v, i) => assert.ok(Math.abs(v - (x[i]! * slope! + height!)) < 1e-6, `${found}`));
+});
+
+test("weights that were written before an optimizer was made are those that it starts with", async () => {
+  const d = await device();
+  const { w, b, stepOf } = line();
+  d.write(w, [2]);
+  assert.equal(Array.from(await d.read(w)), [2]);
+  const adam = new Adam([w, b], { rate: 0, ema: 0.5 });
+  using step = await d.compile(stepOf(adam), shapes, { mode: "train" });
+  using shown = await d.compile(() => adam.averaged(() => ({ w: add(w.value, 0), b: add(b.value, 0) })));
+  step.run({ x, t });
+  shown.run();
+  const { w: average } = await shown.read();
+  assert.equal(Array.from(average), [2]);
+  assert.equal(Array.from(await d.read(w)), [2]);
+});
+
+test("a new optimizer takes over the parameters of an old one, with their values", async () => {
+  const d = await device();
+  for (const swapped of [false, true]) {
+    const { w, b, y, stepOf } = line();
+    using first = await d.compile(stepOf(new Adam([w, b], { rate: 0.1 })), shapes, { mode: "train" });
+    first.run({ x, t });
+    using predict = await d.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
+    const before = [...(await d.read(w)), ...(await d.read(b))];
+    const other = new Variable([2], [5, 6], { name: "other" });
+    const second = new Adam(swapped ? [b, w] : [other, w, b], { rate: 0.2 });
+    using step = await d.compile(stepOf(second), shapes, { mode: "train" });
+    assert.equal([...(await d.read(w)), ...(await d.read(b))], before);
+    step.run({ x, t });
+    const after = [...(await d.read(w)), ...(await d.read(b))];
+    assert.ok(after.every((v, i) => v > before[i]!));
+    const mustCompileAgain = (use: () => void): void =>
+      assert.throws(use, (e: Error) => e instanceof UsageError && /compile the programs again/.test(e.message));
+    mustCompileAgain(() => first.run({ x, t }));
+    if (swapped) {
+      // It was compiled for parameters that stand in the other order.
+      mustCompileAgain(() => predict.run({ x }));
+      continue;
+    }
+    predict.run({ x });
+    const found = Array.from((await predict.read()).y);
+    found.forEach((v, i) => assert.ok(Math.abs(v - (x[i]! * after[0]! + after[1]!)) < 1e-5, `${found}`));
+    assert.equal(Array.from(await d.read(other)), [5, 6]);
+  }
+});
+
+test("an optimizer that lost a parameter says so", async () => {
+  const d = await device();
+  const { w, b, stepOf } = line();
+  const old = new Adam([w, b], { rate: 0.1, name: "old" });
+  void new Adam([w], { rate: 0.1, name: "new" });
+  try {
+    await d.compile(stepOf(old), shapes);
+    assert.unreachable("an optimizer moved a parameter of another");
+  } catch (error) {
+    assert.instance(error, UsageError);
+    assert.match((error as Error).message, /w belongs to an optimizer that was made later \(new\.p\)/);
+  }
+});
+
+test("a parameter that is given twice is refused", () => {
+  const { w } = line();
+  assert.throws(() => new Adam([w, w], { rate: 1 }), /w is given to one optimizer twice/);
+});
+
+test("another device starts with the values that the last one holds", async () => {
+  const { w, b, y, stepOf } = line();
+  const adam = new Adam([w, b], { rate: 0.1 });
+  const first = await another();
+  const step = await first.compile(stepOf(adam), shapes, { mode: "train" });
+  for (let i = 0; i < 2; i++) step.run({ x, t });
+  const held = [...(await first.read(w)), ...(await first.read(b))];
+  const second = await another();
+  const predict = await second.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
+  predict.run({ x });
+  await predict.read();
+  assert.equal([...(await second.read(w)), ...(await second.read(b))], held);
+  const again = await second.compile(stepOf(adam), shapes, { mode: "train" });
+  first.dispose();
+  for (let i = 0; i < 2; i++) again.run({ x, t });
+  assert.equal([...(await second.read(w)), ...(await second.read(b))], await trained(await device(), 4));
+  second.dispose();
+});
+
+test("values that went with their device are missed, until others are given", async () => {
+  const { w, b, y, stepOf } = line();
+  const first = await another();
+  const step = await first.compile(stepOf(new Adam([w, b], { rate: 0.1 })), shapes, { mode: "train" });
+  step.run({ x, t });
+  const held = [await first.read(w), await first.read(b)];
+  first.dispose();
+  const second = await another();
+  const compiled = () => second.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
+  for (const use of [compiled, () => second.read(w)]) {
+    try {
+      await use();
+      assert.unreachable("values that are gone were replaced by the initial ones");
+    } catch (error) {
+      assert.instance(error, ValuesLostError);
+      assert.match((error as Error).message, /^the values of w were changed on a device that is gone; /);
+    }
+  }
+  second.write(w, held[0]!);
+  second.write(b, held[1]!);
+  using predict = await compiled();
+  predict.run({ x });
+  await predict.read();
+  assert.equal([await second.read(w), await second.read(b)], held);
+  second.dispose();
+  w.setInitial(new Float32Array([7]));
+  b.setInitial(new Float32Array([8]));
+  const third = await another();
+  assert.equal([await third.read(w), await third.read(b)], [new Float32Array([7]), new Float32Array([8])]);
+  third.dispose();
+});
+
+test("values that no device changed outlive every device", async () => {
+  const { w, y } = line();
+  for (let i = 0; i < 2; i++) {
+    const d = await another();
+    const predict = await d.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
+    predict.run({ x });
+    assert.equal(Array.from((await predict.read()).y), [1.5, 2.5, 3.5, 4.5]);
+    assert.equal(Array.from(await d.read(w)), [1]);
+    d.dispose();
+  }
+});
+
+test("a tensor that was made before its variable moved is still that variable's value", async () => {
+  const d = await device();
+  const { w, b, stepOf } = line();
+  const doubled = mul(w.value, 2);
+  assert.equal(Array.from(await d.evaluate(doubled)), [2]);
+  using step = await d.compile(stepOf(new Adam([w, b], { rate: 0.1 })), shapes, { mode: "train" });
+  step.run({ x, t });
+  const [now] = await d.read(w);
+  assert.equal(Array.from(await d.evaluate(doubled)), [2 * now!]);
+});
+
+test("large matrices move too, and a program that reads but one of them goes on", async () => {
+  const d = await device();
+  const m = new Variable(
+    [40, 40],
+    Float32Array.from({ length: 1600 }, (_, i) => (i % 41 === 0 ? 1 : 0)),
+    { name: "m" },
+  );
+  const other = new Variable([3], [1, 2, 3], { name: "other" });
+  using product = await d.compile(({ v }) => ({ y: matmul(v!, m.value) }), { v: [1, 40] });
+  const v = Float32Array.from({ length: 40 }, (_, i) => i);
+  product.run({ v });
+  assert.equal((await product.read()).y, v);
+  const adam = new Adam([other, m], { rate: 0 });
+  using step = await d.compile(
+    () => {
+      adam.minimize(add(sum(m.value), sum(other.value)));
+      return {};
+    },
+    {},
+    { mode: "train" },
+  );
+  step.run();
+  product.run({ v });
+  assert.equal((await product.read()).y, v);
+});
+
+test.run();

@@ -1,0 +1,49 @@
+// Kernels as they are packed: the same seams and bindings, and every one compiles.
+import { readFileSync, readdirSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { create, globals } from "webgpu";
+import { MATRIX_FEATURE } from "../../engine/gpu/matrix.ts";
+import { reflect, specialize } from "../../kernels/kernel.ts";
+import { minifyWgsl } from "../../tools/wgsl.mjs";
+
+const test = suite("packed WGSL");
+Object.assign(globalThis, globals);
+const nullGpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
+
+const kernels = readdirSync("kernels", { encoding: "utf8", recursive: true })
+  .filter((f) => f.endsWith(".wgsl"))
+  .map((file) => ({ file, text: readFileSync(`kernels/${file}`, "utf8") }));
+
+test("every kernel says of itself what its file says", () => {
+  const plain = (value: unknown): string => JSON.stringify(value).replaceAll(/\s/g, "");
+  for (const { file, text } of kernels) assert.is(plain(reflect(minifyWgsl(text))), plain(reflect(text)), file);
+});
+
+test("every kernel compiles, with every hook replaced by itself", async () => {
+  const adapter = (await nullGpu.requestAdapter())!;
+  const device = await adapter.requestDevice({
+    requiredFeatures: ["shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[],
+  });
+  for (const { file, text } of kernels) {
+    const small = minifyWgsl(text);
+    const hooks = Object.fromEntries(
+      reflect(small).hooks.map((name) => [name, new RegExp(`^fn ${name}\\([^\\n]*$`, "m").exec(small)![0]]),
+    );
+    const half = /\bf16\b/.test(small) ? "enable f16;\n" : "";
+    const module = device.createShaderModule({ code: half + specialize(small, { hooks }) });
+    const errors = (await module.getCompilationInfo()).messages.filter((m) => m.type === "error");
+    assert.equal(
+      errors.map((m) => `${file}:${m.lineNum} ${m.message}`),
+      [],
+    );
+  }
+  device.destroy();
+});
+
+test("signs that would run into one another stay apart, and hooks keep their lines", () => {
+  assert.is(minifyWgsl("  let a = b - -c; // why\n"), "let a=b - -c;\n");
+  assert.is(minifyWgsl("// hook: what\nfn f(x : F) -> F { return x; }\n"), "// hook\nfn f(x:F)->F{return x;}\n");
+});
+
+test.run();

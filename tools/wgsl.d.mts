@@ -1,0 +1,2 @@
+/** WGSL without what only readers need. */
+export function minifyWgsl(text: string): string;
