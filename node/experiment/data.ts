@@ -134,6 +134,7 @@ export class ExperimentData {
    */
   async cases(swapped: boolean, fold: number | null, folds: number | null): Promise<Cases> {
     const { student, teacher } = this.#roles(swapped);
+    if (folds !== null) requirePatients(student, folds);
     const lists =
       fold === null || folds === null
         ? { student: (await student.splits(this.splits))?.lists, teacher: (await teacher.splits(this.splits))?.lists }
@@ -166,6 +167,13 @@ export class ExperimentData {
   test(config: TrainConfig, swapped: boolean, ids: readonly string[]): AsyncIterable<TestCase> {
     return testCases(this.#roles(swapped).student, ids, config);
   }
+}
+
+/** Throws CommandError where there are more folds than patients. */
+function requirePatients({ cases }: Source, folds: number): void {
+  const patients = new Set(cases.map((c) => c.patient)).size;
+  if (patients < folds)
+    throw new CommandError("usage", `--folds ${folds}: there are ${patients} patients; give at most that many folds`);
 }
 
 /** The folders that are named, made absolute. Throws CommandError where one is not there or none is named. */
