@@ -1,6 +1,6 @@
 // cmedl predict: the student of a run segments a CT image; the mask has the image's geometry.
 import type { Command } from "commander";
-import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
+import { writableFormat, writableNames, writableSuffixes } from "../data/formats/index.ts";
 import type { Field } from "../data/resample.ts";
 import { type Volume, voxelVolumeMm3 } from "../data/volume.ts";
 import { type TrainConfig, outputsOf } from "../train/config/config.ts";
@@ -52,7 +52,8 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const { output, force } = flags;
   const threshold = Number(flags.threshold ?? 0.5);
   const format = writableFormat(output);
-  if (!format) throw new CommandError("usage", `-o ${output} is no ${formatNames} name; end it in ${formatSuffixes}`);
+  if (!format)
+    throw new CommandError("usage", `-o ${output} is no ${writableNames} name; end it in ${writableSuffixes}`);
   if (![undefined, "running", "batch"].includes(flags.statistics))
     throw new CommandError("usage", `--statistics ${String(flags.statistics)} is neither "running" nor "batch"`);
   if (!(threshold > 0 && threshold < 1))

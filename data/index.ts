@@ -4,10 +4,15 @@ export { type BatchBuffers, type BatchOptions, UnpairedBatches } from "./batches
 export { DataError } from "./errors.ts";
 export { type IntensityRule, type Range, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "./intensity.ts";
 export {
+  type ImageFile,
   type ImageFormat,
   type ImageHeader,
+  type StructureSet,
   type WritableVoxels,
+  fileOfBytes,
   imageFormats,
+  openStructures,
+  readFolder,
   readImage,
   readImageHeader,
   writableFormat,

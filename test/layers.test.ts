@@ -25,6 +25,17 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts"] },
   { from: "models/", may: ["models/", "engine/index.ts"] },
   { from: "losses/", may: ["losses/", "engine/index.ts"] },
+  {
+    from: "data/formats/dicom/",
+    may: ["data/"],
+    packages: [
+      "@cornerstonejs/codec-charls/decodewasmjs",
+      "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs",
+      "@cornerstonejs/codec-openjpeg/decodewasmjs",
+      "dicom-parser",
+      "jpeg-lossless-decoder-js",
+    ],
+  },
   { from: "data/", may: ["data/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
   { from: "metrics/", may: ["metrics/", "data/"] },
   { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["fast-png", "fflate"] },

@@ -13,8 +13,8 @@ export {
   loadImageSlices,
   loadSlices,
   loadSlicesBy,
-  readVolume,
 } from "./load.ts";
+export { diskFile, filesBelow, filesOfDirectory, readHeader, readStructureSet, readVolume } from "./open.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
 export { type CaseSurvey, surveyCases } from "./survey.ts";

@@ -1,0 +1,168 @@
+// Compressed frames to values, by the codec of their transfer syntax. Codecs are loaded when a frame needs them.
+/// <reference path="./cornerstone.d.ts" />
+import { DataError } from "../../errors.ts";
+import type { PixelFormat } from "./pixel-format.ts";
+import { decodeRle } from "./rle.ts";
+
+/** A frame's samples, one a pixel. `complete`: values already, with their sign, that no bits are cut from. */
+export interface Decoded {
+  readonly samples: Uint8Array | Int8Array | Uint16Array | Int16Array;
+  readonly complete: boolean;
+}
+
+interface Codec {
+  readonly name: string;
+  decode(encoded: Uint8Array, format: PixelFormat, file: string): Promise<Decoded>;
+}
+
+type Open = () => Promise<new () => CornerstoneDecoder>;
+// Codecs talk on stdout else.
+const quiet = { print: (): void => {}, printErr: (): void => {} };
+const openJpeg2000: Open = once(
+  async () => (await (await import("@cornerstonejs/codec-openjpeg/decodewasmjs")).default(quiet)).J2KDecoder,
+);
+const openJpegLs: Open = once(
+  async () => (await (await import("@cornerstonejs/codec-charls/decodewasmjs")).default(quiet)).JpegLSDecoder,
+);
+const openJpeg: Open = once(
+  async () => (await (await import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs")).default(quiet)).JPEGDecoder,
+);
+
+function once(open: Open): Open {
+  let opened: ReturnType<Open> | undefined;
+  return () => (opened ??= open());
+}
+
+const cornerstone = (name: string, open: Open): Codec => ({
+  name,
+  decode: async (encoded, format, file) => decodeBy(await open(), name, encoded, format, file),
+});
+const jpeg2000 = cornerstone("JPEG 2000", openJpeg2000);
+const jpegLs = cornerstone("JPEG-LS", openJpegLs);
+const jpeg = cornerstone("JPEG", openJpeg);
+const jpegLossless: Codec = { name: "JPEG lossless", decode: decodeLossless };
+const rle: Codec = {
+  name: "RLE",
+  decode: async (encoded, { rows, columns, allocated }, file) => {
+    const width = allocated / 8;
+    if (width > 2) throw pixelError(file, "RLE", `${allocated} bits a pixel are not read`);
+    const bytes = decodeRle(encoded, { pixels: rows * columns, width }, file);
+    return { samples: width === 1 ? bytes : new Uint16Array(bytes.buffer), complete: false };
+  },
+};
+
+/** Transfer syntaxes of compressed pixels (PS3.5 A.4). */
+const codecs: ReadonlyMap<string, Codec> = new Map([
+  ["1.2.840.10008.1.2.5", rle],
+  ["1.2.840.10008.1.2.4.50", jpeg],
+  ["1.2.840.10008.1.2.4.51", jpeg],
+  ["1.2.840.10008.1.2.4.57", jpegLossless],
+  ["1.2.840.10008.1.2.4.70", jpegLossless],
+  ["1.2.840.10008.1.2.4.80", jpegLs],
+  ["1.2.840.10008.1.2.4.81", jpegLs],
+  ["1.2.840.10008.1.2.4.90", jpeg2000],
+  ["1.2.840.10008.1.2.4.91", jpeg2000],
+]);
+
+const pixelError = (file: string, codec: string, problem: string, cause?: unknown): DataError =>
+  new DataError(file, "PixelData (7fe0,0010)", `${codec}: ${problem}`, "copy or export the DICOM again", { cause });
+
+/** How frames of a file are decoded. Throws DataError where its transfer syntax has no codec here. */
+export function decoderFor(format: PixelFormat, file: string): (encoded: Uint8Array) => Promise<Decoded> {
+  const codec = codecs.get(format.syntax);
+  if (!codec) {
+    const problem = `${format.syntax} is not read here`;
+    throw new DataError(file, "TransferSyntaxUID (0002,0010)", problem, "convert it to explicit VR little endian");
+  }
+  return (encoded) => {
+    if (codec !== rle) checkStream(encoded, codec.name, format, file);
+    return codec.decode(encoded, format, file);
+  };
+}
+
+/** Judges a JPEG stream of any kind before a codec makes memory for it: its sizes, and that it has an end. */
+function checkStream(encoded: Uint8Array, name: string, { rows, columns }: PixelFormat, file: string): void {
+  const size = name === "JPEG 2000" ? sizeOfJpeg2000(encoded) : sizeOfJpeg(encoded);
+  if (!size) throw pixelError(file, name, "the frame is no stream of this kind");
+  if (size.width !== columns || size.height !== rows)
+    throw pixelError(file, name, `the frame is ${size.width} × ${size.height}, not ${columns} × ${rows}`);
+  if (size.bits > 8 && name === "JPEG") throw pixelError(file, name, `${size.bits} bits a value are not read, only 8`);
+  // Codecs fill what a cut stream lacks, and say nothing.
+  const end = encoded.subarray(Math.max(0, encoded.length - 64));
+  if (!end.some((b, i) => b === 0xff && end[i + 1] === 0xd9)) throw pixelError(file, name, "the frame is cut");
+}
+
+interface StreamSize {
+  readonly width: number;
+  readonly height: number;
+  readonly bits: number;
+}
+
+const short = (bytes: Uint8Array, at: number): number => 256 * (bytes[at] ?? 0) + (bytes[at + 1] ?? 0);
+const long = (bytes: Uint8Array, at: number): number => 65536 * short(bytes, at) + short(bytes, at + 2);
+
+/** The image's size by the frame header (SOF, or SOF55 of JPEG-LS); undefined where none is there. */
+function sizeOfJpeg(bytes: Uint8Array): StreamSize | undefined {
+  if (short(bytes, 0) !== 0xffd8) return undefined;
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + short(bytes, at + 2)) {
+    const marker = bytes[at + 1]!;
+    const isFrame = (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
+    if (isFrame) return { bits: bytes[at + 4]!, height: short(bytes, at + 5), width: short(bytes, at + 7) };
+  }
+  return undefined;
+}
+
+/** The image's size by the codestream's SIZ, within a JP2 file or not; undefined where none is there. */
+function sizeOfJpeg2000(bytes: Uint8Array): StreamSize | undefined {
+  const last = Math.min(bytes.length, 4096) - 42;
+  for (let at = 0; at <= last; at++)
+    if (long(bytes, at) === 0xff4fff51)
+      return {
+        width: long(bytes, at + 8) - long(bytes, at + 16),
+        height: long(bytes, at + 12) - long(bytes, at + 20),
+        bits: (bytes[at + 42]! & 0x7f) + 1,
+      };
+  return undefined;
+}
+
+function decodeBy(
+  Decoder: new () => CornerstoneDecoder,
+  name: string,
+  encoded: Uint8Array,
+  { rows, columns }: PixelFormat,
+  file: string,
+): Decoded {
+  const decoder = new Decoder();
+  try {
+    decoder.getEncodedBuffer(encoded.length).set(encoded);
+    decoder.decode();
+    const info = decoder.getFrameInfo();
+    // A copy: the codec's memory is used again.
+    const bytes = decoder.getDecodedBuffer().slice();
+    const wide = info.bitsPerSample > 8;
+    if (info.componentCount !== 1 || bytes.length !== rows * columns * (wide ? 2 : 1))
+      throw pixelError(file, name, `${bytes.length} bytes came out for ${columns} × ${rows} pixels`);
+    const signed = info.isSigned === true;
+    if (signed) return { samples: new (wide ? Int16Array : Int8Array)(bytes.buffer), complete: true };
+    return { samples: wide ? new Uint16Array(bytes.buffer) : bytes, complete: false };
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw pixelError(file, name, "the frame can't be decoded", cause);
+  } finally {
+    decoder.delete();
+  }
+}
+
+async function decodeLossless(encoded: Uint8Array, format: PixelFormat, file: string): Promise<Decoded> {
+  const { Decoder } = await import("jpeg-lossless-decoder-js");
+  const pixels = format.rows * format.columns;
+  try {
+    const copy = encoded.slice().buffer;
+    const samples = new Decoder().decode(copy, 0, copy.byteLength, format.allocated > 8 ? 2 : 1);
+    if (samples.length === pixels) return { samples, complete: false };
+    throw pixelError(file, "JPEG lossless", `${samples.length} values came out for ${pixels} pixels`);
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw pixelError(file, "JPEG lossless", "the frame can't be decoded", cause);
+  }
+}
