@@ -32,6 +32,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "@cornerstonejs/codec-charls/decodewasmjs",
       "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs",
       "@cornerstonejs/codec-openjpeg/decodewasmjs",
+      "dcmjs",
       "dicom-parser",
       "jpeg-lossless-decoder-js",
     ],

@@ -14,7 +14,15 @@ export {
   loadSlices,
   loadSlicesBy,
 } from "./load.ts";
-export { diskFile, filesBelow, filesOfDirectory, readHeader, readStructureSet, readVolume } from "./open.ts";
+export {
+  diskFile,
+  filesBelow,
+  filesOfDirectory,
+  readHeader,
+  readSeries,
+  readStructureSet,
+  readVolume,
+} from "./open.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
 export { type CaseSurvey, surveyCases } from "./survey.ts";

@@ -12,6 +12,8 @@ import {
   readImage,
   readImageHeader,
 } from "../../data/formats/index.ts";
+import { seriesOf } from "../../data/formats/dicom-out.ts";
+import { looksLikeDicom as isDicom } from "../../data/formats/dicom.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { exists, fileError, pathInside, readBytes } from "../files.ts";
@@ -102,6 +104,18 @@ export async function readVolume(path: string): Promise<Volume> {
 export async function readHeader(path: string): Promise<ImageHeader> {
   const slices = await slicesAt(path);
   return slices ? readFolderHeader(slices, path) : readImageHeader(diskFile(path));
+}
+
+/** The DICOM series of an image on disk, which masks refer to. Throws DataError where it is no DICOM. */
+export async function readSeries(path: string): ReturnType<typeof seriesOf> {
+  return seriesOf(await dicomAmong((await slicesAt(path)) ?? [diskFile(path)], path), path);
+}
+
+async function dicomAmong(files: readonly ImageFile[], path: string): Promise<ImageFile[]> {
+  const found: ImageFile[] = [];
+  for (const file of files) if (isDicom(await file.beginning())) found.push(file);
+  if (found.length > 0) return found;
+  throw new DataError(path, "file", "is no DICOM", "give a DICOM series, or write the mask as NIfTI");
 }
 
 /** The structures of a file of contours or segments; undefined of an image, or of a folder. Throws DataError. */
