@@ -14,15 +14,8 @@ export {
   loadSlices,
   loadSlicesBy,
 } from "./load.ts";
-export {
-  diskFile,
-  filesBelow,
-  filesOfDirectory,
-  readHeader,
-  readSeries,
-  readStructureSet,
-  readVolume,
-} from "./open.ts";
+export { type DicomTree, describe, scanDicom } from "./dicom-tree.ts";
+export { filesOfDirectory, isDirectoryFile, readHeader, readSeries, readStructureSet, readVolume } from "./open.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
 export { type CaseSurvey, surveyCases } from "./survey.ts";

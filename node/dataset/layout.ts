@@ -5,7 +5,7 @@ import { DataError, printable } from "../../data/errors.ts";
 import type { Case, Found, Layout, Listing } from "./case.ts";
 import { IMAGE_FOLDERS, MASK_FOLDERS, withoutImageWord, withoutMaskWord } from "./names.ts";
 import { type Files, complete, likeliest, pairNames } from "./pairing.ts";
-import { patientReadings } from "./patients.ts";
+import { dicomReadings, patientReadings } from "./patients.ts";
 import { type Reading, byId, flatReadings, noImages, readingOf, twoReadings } from "./readings.ts";
 
 const patterns =
@@ -19,6 +19,9 @@ export async function pairFiles(listing: Listing): Promise<Found<Case>> {
   const readings = [...(await folderReadings(listing)), ...flatReadings({ folder, names: files })];
   // Hundreds of folders are only opened where nothing above them is a set.
   if (complete(readings).length === 0) readings.push(...(await patientReadings(listing)));
+  // Files are opened only where no name tells of an image.
+  if (readings.every(({ pairs, faults }) => pairs.length + faults.length === 0) && files.length === 0)
+    readings.push(...(await dicomReadings(listing)));
   const [reading, other] = complete(readings);
   if (reading && other) throw twoReadings(folder, reading, other);
   if (reading) return { layout: reading.layout, cases: [...reading.cases].sort(byId) };

@@ -54,16 +54,16 @@ export async function filesBelow(folder: string): Promise<string[]> {
   return found.sort();
 }
 
-/** Whether a file lists the others of a medium. */
-const isDirectoryName = (path: string): boolean => /^dicomdir\b/i.test(basename(path));
+/** Whether a file lists the others of a medium (DICOMDIR), by its name. */
+export const isDirectoryFile = (path: string): boolean => /^dicomdir\b/i.test(basename(path));
 
 /** The files of an image that is a folder, or that a DICOMDIR lists; undefined where `path` is a plain file. */
 async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
   const found = await stat(path).catch((cause: unknown) => {
     throw fileError(path, cause);
   });
-  if (found.isDirectory()) return (await filesBelow(path)).filter((file) => !isDirectoryName(file)).map(diskFile);
-  if (!isDirectoryName(path)) return undefined;
+  if (found.isDirectory()) return (await filesBelow(path)).filter((file) => !isDirectoryFile(file)).map(diskFile);
+  if (!isDirectoryFile(path)) return undefined;
   return (await filesOfDirectory(path)).map(diskFile);
 }
 

@@ -54,7 +54,10 @@ export async function openSeries(
   sources: readonly ImageFile[],
   name: string,
 ): Promise<{ readonly stack: Stack; readonly series: Series }> {
-  const { series, others } = await sortFiles(sources);
+  const { series: all, others } = await sortFiles(sources);
+  // Scouts are none of the images that they come with.
+  const images = all.filter(({ planes }) => !planes.every(({ instance }) => instance.isLocalizer));
+  const series = images.length > 0 ? images : all;
   const [only, second] = series;
   if (!only) {
     const found = others.map(({ what }) => what);
