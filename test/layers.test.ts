@@ -35,6 +35,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "dcmjs",
       "dicom-parser",
       "jpeg-lossless-decoder-js",
+      "wgpu-matrix",
     ],
   },
   { from: "data/", may: ["data/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },

@@ -97,7 +97,7 @@ export async function dicomCases(folder: string, subfolders: readonly string[]):
   return casesOf(folder, subfolders, (image, { structures }) => {
     const [set, other] = structures;
     const fault = (problem: string): DataError =>
-      new DataError(image.imagePath, "structures", problem, "use `cmedl import`, which takes them by name");
+      new DataError(image.imagePath, "structures", problem, "use `cmedl import FOLDER`, which takes them by name");
     if (!set) return [undefined, fault("no RTSTRUCT or SEG is on its series")];
     if (other)
       return [
@@ -131,7 +131,7 @@ async function casesOf<C extends CaseImage>(
         ? `holds ${images.length} series: ${shown.join("; ")}`
         : "holds contours of another series";
       faults.push(
-        new DataError(path, "SeriesInstanceUID (0020,000e)", problem, "use `cmedl import`, or keep one there"),
+        new DataError(path, "SeriesInstanceUID (0020,000e)", problem, "use `cmedl import FOLDER`, or keep one there"),
       );
       continue;
     }

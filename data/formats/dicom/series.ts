@@ -71,7 +71,12 @@ export async function openSeries(
 function severalSeries(series: readonly Series[], name: string): DataError {
   const shown = series.slice(0, 4).map(describeSeries).join("; ");
   const problem = `holds ${series.length} series: ${shown}${series.length > 4 ? "; …" : ""}`;
-  return new DataError(name, "SeriesInstanceUID (0020,000e)", problem, "give a folder with one, or use `cmedl import`");
+  return new DataError(
+    name,
+    "SeriesInstanceUID (0020,000e)",
+    problem,
+    "give a folder with one, or use `cmedl import FOLDER`",
+  );
 }
 
 /** "CT "thorax" of 60 slices (IM1)", for the user. */

@@ -11,7 +11,7 @@ export interface Stack {
 }
 
 /** A grid off from the planes by more of a voxel is told of, and by more than the second number refused. */
-const PLACE_TOLERANCE = [0.01, 0.25] as const;
+const PLACE_TOLERANCE = [0.01, 0.05] as const;
 /** Planes nearer to one another than this part of their spacing are in one place. */
 const SAME_PLACE = 0.05;
 
@@ -115,7 +115,7 @@ function inOrder(planes: readonly Plane[], name: string): { planes: Plane[] } {
 }
 
 function medianOf(values: readonly number[]): number | undefined {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
 }
 
 /** The error of two planes in one place, with what tells them apart, where one attribute does. */
@@ -150,17 +150,23 @@ function placedGrid(
     n > 1
       ? [whole[0] / (n - 1), whole[1] / (n - 1), whole[2] / (n - 1)]
       : scaled(cross(column, row), sliceMmOf(first, name, warnings));
-  const off = planes.map((p, i) => Math.hypot(...minus(minus(p.position!, first.position!), scaled(step, i))));
-  const worst = off.indexOf(Math.max(...off));
-  const share = off[worst]! / Math.min(dx, dy, Math.hypot(...step));
+  const off = planes.map((p, i) => minus(minus(p.position!, first.position!), scaled(step, i)));
+  // In voxels: a slice that slid within its plane, or along the others.
+  const shares = off.map((d) =>
+    Math.max(
+      Math.abs(dot(d, column)) / dx,
+      Math.abs(dot(d, row)) / dy,
+      Math.abs(dot(d, cross(column, row))) / Math.hypot(...step),
+    ),
+  );
+  const worst = shares.indexOf(Math.max(...shares));
+  const [share, mm] = [shares[worst]!, Math.hypot(...off[worst]!).toFixed(3)];
   if (share > PLACE_TOLERANCE[1]) {
-    const problem = `are unevenly placed: ${fileOf(planes[worst]!)} is ${off[worst]!.toFixed(3)} mm off an even grid`;
+    const problem = `are unevenly placed: ${fileOf(planes[worst]!)} is ${mm} mm off an even grid`;
     throw new DataError(name, "slices", problem, "resample the series, or export it again");
   }
   if (share > PLACE_TOLERANCE[0])
-    warnings.push(
-      `${printable(name)}: slices are up to ${off[worst]!.toFixed(3)} mm off the even grid they are read on.`,
-    );
+    warnings.push(`${printable(name)}: slices are up to ${mm} mm off the even grid they are read on.`);
   // LPS to NIfTI's RAS: the first two rows are negated.
   const line = (i: 0 | 1 | 2, sign: number): number[] =>
     [column[i] * dx, row[i] * dy, step[i], first.position![i]].map((v) => (v === 0 ? 0 : sign * v));
