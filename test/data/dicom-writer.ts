@@ -2,6 +2,7 @@
 import { deflateSync } from "fflate";
 import { fileOfBytes } from "../../data/formats/index.ts";
 import type { ImageFile } from "../../data/formats/format.ts";
+import type { Volume } from "../../data/volume.ts";
 
 /** [tag, VR, value]: text, numbers of the VR's width, bytes, or items of a sequence. */
 export type Attribute = readonly [
@@ -160,3 +161,22 @@ export function sliceBytes(o: SliceOptions = {}): Uint8Array<ArrayBuffer> {
 
 export const sliceFile = (options: SliceOptions = {}, name = `z${options.z ?? 0}.dcm`): ImageFile =>
   fileOfBytes(sliceBytes(options), name);
+
+/** The files of a series that holds a volume in Left-Posterior-Superior order, whole numbers, from its first slice on. */
+export function seriesBytes(
+  { data, shape: [columns, rows, slices], spacingMm: [sx, sy, sz] }: Pick<Volume, "data" | "shape" | "spacingMm">,
+  options: SliceOptions = {},
+): Uint8Array<ArrayBuffer>[] {
+  return Array.from({ length: slices }, (_, z) =>
+    sliceBytes({
+      rows,
+      columns,
+      signed: true,
+      spacing: `${sy}\\${sx}`,
+      position: `0\\0\\${z * sz}`,
+      sop: `${options.series ?? "1.2.3"}.${z + 1}`,
+      pixels: Array.from(data.subarray(z * rows * columns, (z + 1) * rows * columns)),
+      ...options,
+    }),
+  );
+}
