@@ -30,6 +30,8 @@ export const beginningBytes = Math.max(...imageFormats.map((f) => f.beginningByt
 export const formatNames = listed(imageFormats.map((f) => f.name));
 /** Formats whose files are images each. */
 const singleFormats = imageFormats.filter((f) => !f.folder);
+/** Formats of which a folder's files are one image. */
+const folderFormats = imageFormats.filter((f) => f.folder);
 /** The suffixes of files that are images each, in words, such as ".nii or .nii.gz". */
 export const formatSuffixes = listed(singleFormats.flatMap((f) => f.suffixes));
 const writableFormats = imageFormats.filter(isWritable);
@@ -50,6 +52,9 @@ function suffixOf(file: string, formats: readonly ImageFormat[]): string | undef
 
 /** Whether a file is a whole image by its name; a slice of a folder's is not. */
 export const isImageName = (file: string): boolean => suffixOf(file, singleFormats) !== undefined;
+
+/** Whether a file is a slice of its folder's image by its name. */
+export const isSliceName = (file: string): boolean => suffixOf(file, folderFormats) !== undefined;
 
 /** A file's name without the suffix of its format. */
 export const withoutSuffix = (file: string): string =>
@@ -118,7 +123,7 @@ async function slicesOf(
     else byFormat.set(format, [file]);
   }
   const [found, other] = byFormat;
-  const names = listed(imageFormats.filter((f) => f.folder).map((f) => f.name));
+  const names = listed(folderFormats.map((f) => f.name));
   if (!found) throw new DataError(folder, "folder", `holds no ${names} slices`, "name the folder of an image's slices");
   if (other) {
     const shown = [...byFormat].map(([{ name }, { length }]) => `${length} of ${name}`).join(", ");

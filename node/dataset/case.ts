@@ -54,4 +54,8 @@ export interface Listing {
   images(path: string): Promise<string[]>;
   /** The names of the folders in a folder, sorted; none where there is no such folder. */
   folders(path: string): Promise<string[]>;
+  /** Of them, those that hold the slices of an image, by the names of their files. */
+  stacks(path: string): Promise<string[]>;
+  /** The text of a file; undefined where there is none. */
+  text(path: string): Promise<string | undefined>;
 }
