@@ -174,6 +174,10 @@ function typeOf(h: Fields, fail: Fail): ElementType {
 function scalingOf(h: Fields, name: string, warnings: string[], fail: Fail): { slope: number; inter: number } {
   const { scl_slope: slope, scl_inter: inter } = h;
   if (Number.isNaN(slope)) warnings.push(`${name}: scl_slope is NaN: values are taken unscaled.`);
+  if (slope === 0 && inter !== 0 && !Number.isNaN(inter))
+    warnings.push(
+      `${name}: scl_slope is 0, so scl_inter ${inter} is not added, as the standard says; some readers do.`,
+    );
   if (Number.isNaN(slope) || slope === 0) return { slope: 1, inter: 0 };
   if (!Number.isFinite(slope)) fail("scl_slope", `${slope} is not finite`);
   if (!Number.isFinite(inter)) fail("scl_inter", `${inter} is not finite`);

@@ -13,7 +13,7 @@ import {
   readImageHeader,
 } from "../../data/formats/index.ts";
 import { seriesOf } from "../../data/formats/dicom-out.ts";
-import { looksLikeDicom as isDicom } from "../../data/formats/dicom.ts";
+import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { exists, fileError, pathInside, readBytes } from "../files.ts";

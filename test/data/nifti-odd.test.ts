@@ -102,6 +102,20 @@ test("a voxel size that is none is the s-form's, with a warning; without an s-fo
   }
 });
 
+test("a slope of 0 scales nothing, and an intercept beside it is not added but told of", () => {
+  const read = (inter: number) =>
+    parseNifti(
+      bytesWith((v) => {
+        v.setFloat32(112, 0, true);
+        v.setFloat32(116, inter, true);
+      }),
+      "x.nii",
+    );
+  assert.equal(read(0).warnings, []);
+  assert.match(read(-1024).warnings.join(), /scl_slope is 0, so scl_inter -1024 is not added, as the standard says/);
+  assert.equal(read(-1024).data, read(0).data);
+});
+
 test("a unit matrix beside no voxel size at all tells none", () => {
   const blank = bytesWith((v) => {
     for (let i = 1; i <= 3; i++) v.setFloat32(PIXDIM + 4 * i, 0, true);

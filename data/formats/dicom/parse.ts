@@ -5,6 +5,7 @@ import { DataError } from "../../errors.ts";
 import { maxDeflateRatio } from "../../gunzip.ts";
 import { inflateBounded, inflateUpTo } from "../../inflate.ts";
 import { DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, tagOf } from "./dictionary.ts";
+import { PREFIX_END, hasPrefix, syntaxOfAttributes } from "./syntax.ts";
 import { Tags, decoderOf } from "./tags.ts";
 
 /** A file's attributes, and how its pixels are stored. */
@@ -16,27 +17,7 @@ export interface DicomFile {
   readonly fileBytes: number;
 }
 
-const PREFIX_END = 132;
 const MEND = "copy or export the DICOM again";
-
-const hasPrefix = (bytes: Uint8Array): boolean =>
-  bytes.length >= PREFIX_END && [0x44, 0x49, 0x43, 0x4d].every((b, i) => bytes[128 + i] === b);
-
-/** How the attribute at the beginning of `bytes` is written; undefined where none of group 0002 or 0008 is there. */
-function syntaxOfAttributes(bytes: Uint8Array): string | undefined {
-  if (bytes.length < 8) return undefined;
-  const [a, b, c, d] = bytes as unknown as [number, number, number, number];
-  const isExplicit = /^(AE|AS|AT|CS|DA|DS|DT|FL|FD|IS|LO|LT|OB|OD|OF|OL|OW|PN|SH|SL|SQ|SS|ST|TM|UI|UL|UN|US|UT)$/.test(
-    String.fromCharCode(bytes[4]!, bytes[5]!),
-  );
-  const isGroup = (group: number, high: number): boolean => (group === 2 || group === 8) && high === 0;
-  if (isExplicit && isGroup(b, a)) return EXPLICIT_BIG;
-  if (!isGroup(a, b)) return undefined;
-  if (isExplicit) return EXPLICIT_LITTLE;
-  // Implicit: the first attributes of a data set are few and short.
-  const length = bytes[4]! + 256 * bytes[5]! + 65536 * bytes[6]! + 16777216 * bytes[7]!;
-  return c < 0x40 && d === 0 && length <= 1024 && length % 2 === 0 ? IMPLICIT_LITTLE : undefined;
-}
 
 /**
  * The attributes of a file; with `headOnly`, up to its pixels, which may then be missing from `bytes`. Throws

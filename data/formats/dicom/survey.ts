@@ -1,12 +1,13 @@
 // The files of a tree by series and by structure set; one that can't be read is told of, and stops nothing.
 import { DataError } from "../../errors.ts";
 import type { DicomSurvey, FoundSeries, FoundStructures } from "../dicom-survey.ts";
-import { inDicom, looksLikeDicom } from "../dicom.ts";
+import { inDicom } from "../dicom.ts";
 import type { ImageFile } from "../format.ts";
 import { openStructures } from "../structure-set.ts";
 import type { DicomFile } from "./parse.ts";
 import { instanceOf, otherObjectOf } from "./planes.ts";
 import { parseHead } from "./series.ts";
+import { looksLikeDicom } from "./syntax.ts";
 import type { Tags } from "./tags.ts";
 
 type Growing = Omit<FoundSeries, "files" | "slices" | "isLocalizer"> & {
