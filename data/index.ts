@@ -17,6 +17,7 @@ export {
   readImageHeader,
   writableFormat,
 } from "./formats/index.ts";
+export { type FrameDecoder, provideCodecs } from "./formats/dicom/codecs.ts";
 export { parseNifti, writeNifti } from "./formats/nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
 export { type Pth, readPth } from "./weights/pth.ts";

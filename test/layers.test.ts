@@ -28,15 +28,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   {
     from: "data/formats/dicom/",
     may: ["data/"],
-    packages: [
-      "@cornerstonejs/codec-charls/decodewasmjs",
-      "@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs",
-      "@cornerstonejs/codec-openjpeg/decodewasmjs",
-      "dcmjs",
-      "dicom-parser",
-      "jpeg-lossless-decoder-js",
-      "wgpu-matrix",
-    ],
+    packages: ["dcmjs", "dicom-parser", "jpeg-lossless-decoder-js", "wgpu-matrix"],
   },
   { from: "data/", may: ["data/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
   { from: "metrics/", may: ["metrics/", "data/"] },

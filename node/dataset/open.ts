@@ -17,6 +17,7 @@ import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { exists, fileError, pathInside, readBytes } from "../files.ts";
+import "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
 
 /** More files than this are no image's slices. */

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import "../../node/dataset/dicom-codecs.ts";
 import { DataError } from "../../data/errors.ts";
 import { seriesOf, writeMaskObject } from "../../data/formats/dicom-out.ts";
 import { fileOfBytes, openStructures, readFolder, readImage } from "../../data/formats/index.ts";

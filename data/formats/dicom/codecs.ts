@@ -1,5 +1,5 @@
-// Compressed frames to values, by the codec of their transfer syntax. Codecs are loaded when a frame needs them.
-/// <reference path="./cornerstone.d.ts" />
+// Compressed frames to values, by the codec of their transfer syntax. Codecs are opened when a frame needs them.
+/// <reference path="./jpeg-lossless.d.ts" />
 import { DataError } from "../../errors.ts";
 import type { PixelFormat } from "./pixel-format.ts";
 import { decodeRle } from "./rle.ts";
@@ -15,31 +15,49 @@ interface Codec {
   decode(encoded: Uint8Array, format: PixelFormat, file: string): Promise<Decoded>;
 }
 
-type Open = () => Promise<new () => CornerstoneDecoder>;
-// Codecs talk on stdout else.
-const quiet = { print: (): void => {}, printErr: (): void => {} };
-const openJpeg2000: Open = once(
-  async () => (await (await import("@cornerstonejs/codec-openjpeg/decodewasmjs")).default(quiet)).J2KDecoder,
-);
-const openJpegLs: Open = once(
-  async () => (await (await import("@cornerstonejs/codec-charls/decodewasmjs")).default(quiet)).JpegLSDecoder,
-);
-const openJpeg: Open = once(
-  async () => (await (await import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs")).default(quiet)).JPEGDecoder,
-);
-
-function once(open: Open): Open {
-  let opened: ReturnType<Open> | undefined;
-  return () => (opened ??= open());
+/** A decoder as Cornerstone's codecs have it: encoded bytes in, one frame out; made and deleted for each frame. */
+export interface FrameDecoder {
+  /** Room for so many encoded bytes, in the codec's memory. */
+  getEncodedBuffer(length: number): Uint8Array;
+  decode(): void;
+  /** The samples, little-endian, in the codec's memory. */
+  getDecodedBuffer(): Uint8Array;
+  getFrameInfo(): {
+    readonly width: number;
+    readonly height: number;
+    readonly bitsPerSample: number;
+    readonly componentCount: number;
+    readonly isSigned?: boolean;
+  };
+  delete(): void;
 }
 
-const cornerstone = (name: string, open: Open): Codec => ({
+export type ProvidedCodec = "JPEG 2000" | "JPEG-LS" | "JPEG";
+type OpenDecoder = () => Promise<new () => FrameDecoder>;
+const provided = new Map<ProvidedCodec, OpenDecoder>();
+
+/**
+ * Says how decoders are opened, once each, when a frame first needs one. They are WebAssembly that bundlers for pages
+ * don't resolve by themselves: cmedl/node provides all three, a page those that it has.
+ */
+export function provideCodecs(decoders: Readonly<Partial<Record<ProvidedCodec, OpenDecoder>>>): void {
+  for (const [name, open] of Object.entries(decoders) as [ProvidedCodec, OpenDecoder][]) {
+    let opened: ReturnType<OpenDecoder> | undefined;
+    provided.set(name, () => (opened ??= open()));
+  }
+}
+
+const providedCodec = (name: ProvidedCodec): Codec => ({
   name,
-  decode: async (encoded, format, file) => decodeBy(await open(), name, encoded, format, file),
+  decode: async (encoded, format, file) => {
+    const open = provided.get(name);
+    if (!open) throw pixelError(file, name, "no decoder is provided here");
+    return decodeBy(await open(), name, encoded, format, file);
+  },
 });
-const jpeg2000 = cornerstone("JPEG 2000", openJpeg2000);
-const jpegLs = cornerstone("JPEG-LS", openJpegLs);
-const jpeg = cornerstone("JPEG", openJpeg);
+const jpeg2000 = providedCodec("JPEG 2000");
+const jpegLs = providedCodec("JPEG-LS");
+const jpeg = providedCodec("JPEG");
 const jpegLossless: Codec = { name: "JPEG lossless", decode: decodeLossless };
 const rle: Codec = {
   name: "RLE",
@@ -126,7 +144,7 @@ function sizeOfJpeg2000(bytes: Uint8Array): StreamSize | undefined {
 }
 
 function decodeBy(
-  Decoder: new () => CornerstoneDecoder,
+  Decoder: new () => FrameDecoder,
   name: string,
   encoded: Uint8Array,
   { rows, columns }: PixelFormat,
