@@ -105,7 +105,7 @@ function checkStream(encoded: Uint8Array, name: string, { rows, columns }: Pixel
   if (size.width !== columns || size.height !== rows)
     throw pixelError(file, name, `the frame is ${size.width} × ${size.height}, not ${columns} × ${rows}`);
   if (size.bits > 8 && name === "JPEG") throw pixelError(file, name, `${size.bits} bits a value are not read, only 8`);
-  // Codecs fill what a cut stream lacks, and say nothing.
+  // Codecs return from a cut stream without an error.
   const end = encoded.subarray(Math.max(0, encoded.length - 64));
   if (!end.some((b, i) => b === 0xff && end[i + 1] === 0xd9)) throw pixelError(file, name, "the frame is cut");
 }
