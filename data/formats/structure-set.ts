@@ -1,5 +1,6 @@
 // Files that hold structures rather than a grid of voxels: contours, or segments of a sparse grid. They become masks on
 // an image's grid.
+import { DataError } from "../errors.ts";
 import type { Volume } from "../volume.ts";
 import { dicom, inDicom } from "./dicom.ts";
 import type { ImageFile } from "./format.ts";
@@ -28,7 +29,17 @@ export async function openStructures(file: ImageFile): Promise<StructureSet | un
     if (modality !== "RTSTRUCT" && modality !== "SEG") return undefined;
     const { parseDicom } = await import("./dicom/parse.ts");
     const whole = parseDicom(await file.bytes(), file.name);
-    if (modality === "RTSTRUCT") return (await import("./dicom/structures.ts")).openStructureSet(whole);
-    return (await import("./dicom/segmentation.ts")).openSegmentation(whole);
+    const set =
+      modality === "RTSTRUCT"
+        ? (await import("./dicom/structures.ts")).openStructureSet(whole)
+        : (await import("./dicom/segmentation.ts")).openSegmentation(whole);
+    return {
+      ...set,
+      draw: (names, grid) => {
+        if (grid.oriented) return set.draw(names, grid);
+        const problem = "are in millimetres, and nothing tells where the image's slices are";
+        throw new DataError(file.name, "structures", problem, "give the image with its positions");
+      },
+    };
   });
 }

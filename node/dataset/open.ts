@@ -36,8 +36,8 @@ export function diskFile(path: string): ImageFile {
   };
 }
 
-/** All files below a folder, sorted, but hidden ones. Throws FileError, and DataError where there are very many. */
-export async function filesBelow(folder: string): Promise<string[]> {
+/** All files below a folder, sorted, but hidden ones. Throws FileError, and DataError where they are more than `most`. */
+export async function filesBelow(folder: string, most = Infinity): Promise<string[]> {
   const found: string[] = [];
   const folders = [folder];
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
@@ -49,8 +49,8 @@ export async function filesBelow(folder: string): Promise<string[]> {
       if (entry.isDirectory()) folders.push(join(path, entry.name));
       else if (entry.isFile() || entry.isSymbolicLink()) found.push(join(path, entry.name));
     }
-    if (found.length > MOST_FILES)
-      throw new DataError(folder, "folder", `holds more than ${MOST_FILES} files`, "name the folder of one series");
+    if (found.length > most)
+      throw new DataError(folder, "folder", `holds more than ${most} files`, "name the folder of one series");
   }
   return found.sort();
 }
@@ -63,7 +63,8 @@ async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
   const found = await stat(path).catch((cause: unknown) => {
     throw fileError(path, cause);
   });
-  if (found.isDirectory()) return (await filesBelow(path)).filter((file) => !isDirectoryFile(file)).map(diskFile);
+  if (found.isDirectory())
+    return (await filesBelow(path, MOST_FILES)).filter((file) => !isDirectoryFile(file)).map(diskFile);
   if (!isDirectoryFile(path)) return undefined;
   return (await filesOfDirectory(path)).map(diskFile);
 }

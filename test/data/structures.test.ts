@@ -150,6 +150,61 @@ test("contours of unknown VR, and of implicit files, are read; of two structures
   }
 });
 
+test("an image without a place takes no contours", async () => {
+  const set = (await structureSet({ s: [{ points: square(0.5, 0.5, 3.5, 3.5), z: 0 }] }))!;
+  assert.throws(
+    () => set.draw(["s"], { ...grid, oriented: false }),
+    /rs\.dcm: structures: are in millimetres, and nothing/,
+  );
+});
+
+test("sequences of unknown VR are read as implicit ones", async () => {
+  const contours = dicomBytes(
+    [
+      [
+        0x30060040,
+        "SQ",
+        [
+          [
+            [0x30060042, "CS", "CLOSED_PLANAR"],
+            [0x30060050, "DS", "0.5\\0.5\\0\\3.5\\0.5\\0\\3.5\\3.5\\0"],
+          ],
+        ],
+      ],
+    ],
+    { syntax: IMPLICIT, preamble: false },
+  );
+  const inner = contours.slice(8);
+  const bytes = dicomBytes([
+    [0x00080060, "CS", "RTSTRUCT"],
+    [
+      0x30060020,
+      "SQ",
+      [
+        [
+          [0x30060022, "IS", "1"],
+          [0x30060026, "LO", "s"],
+        ],
+      ],
+    ],
+    [
+      0x30060039,
+      "SQ",
+      [
+        [
+          [0x30060040, "UN", inner],
+          [0x30060084, "IS", "1"],
+        ],
+      ],
+    ],
+  ]);
+  const set = (await openStructures(fileOfBytes(bytes, "rs.dcm")))!;
+  assert.is(
+    set.draw(["s"], grid).data.reduce((n, v) => n + v, 0),
+    6,
+  );
+});
+
 test("wrong points are refused", async () => {
   const set = structureSet({
     s: [

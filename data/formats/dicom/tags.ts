@@ -1,5 +1,5 @@
 // The attributes of a DICOM file or of a sequence's item, each read by its keyword.
-import type { DataSet, Element } from "dicom-parser";
+import dicomParser, { type DataSet, type Element } from "dicom-parser";
 import { DataError, printable } from "../../errors.ts";
 import { type Keyword, tagName, tagOf } from "./dictionary.ts";
 
@@ -60,9 +60,17 @@ export class Tags {
     return signed ? this.set.int16(tagOf[keyword]) : this.set.uint16(tagOf[keyword]);
   }
 
-  /** The items of a sequence; none where it is absent. */
+  /** The items of a sequence; none where it is absent. Of VR UN, it is one in implicit VR (PS3.5 6.2.2). */
   items(keyword: Keyword): Tags[] {
-    const items = this.set.elements[tagOf[keyword]]?.items ?? [];
+    const element = this.set.elements[tagOf[keyword]];
+    if (element?.vr === "UN" && !element.items && element.length >= 8) {
+      const bytes = this.bytesOf(element);
+      const stream = new dicomParser.ByteStream(dicomParser.littleEndianByteArrayParser, bytes, 0);
+      const inside: Element = { tag: element.tag, length: element.length, dataOffset: 0 };
+      dicomParser.readSequenceItemsImplicit(stream, inside);
+      element.items = inside.items ?? [];
+    }
+    const items = element?.items ?? [];
     return items.flatMap(({ dataSet }) => (dataSet ? new Tags(this.file, dataSet, this.characters) : []));
   }
 
