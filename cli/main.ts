@@ -21,6 +21,11 @@ const commands: readonly Entry[] = [
     load: () => import("./train.ts"),
   },
   {
+    name: "import",
+    summary: "make a folder to train on from DICOM: images as NIfTI, contours and segments as masks",
+    load: () => import("./import.ts"),
+  },
+  {
     name: "presets",
     summary: "list the rows of the paper that train takes by one word",
     load: () => import("./presets.ts"),

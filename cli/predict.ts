@@ -1,10 +1,13 @@
-// cmedl predict: the student of a run segments a CT image; the mask has the image's geometry.
+// cmedl predict: the student of a run segments a CT image; the mask has the image's geometry, as NIfTI or DICOM.
+import { basename } from "node:path";
 import type { Command } from "commander";
-import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
+import { type Segment, maskObjects, writeMaskObject } from "../data/formats/dicom-out.ts";
+import { writableFormat, writableNames, writableSuffixes } from "../data/formats/index.ts";
 import type { Field } from "../data/resample.ts";
 import { type Volume, voxelVolumeMm3 } from "../data/volume.ts";
 import { type TrainConfig, outputsOf } from "../train/config/config.ts";
-import { readVolume } from "../node/dataset/index.ts";
+import { version } from "../package.json";
+import { readSeries, readVolume } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
@@ -15,6 +18,7 @@ import { oddImage, tell } from "../node/run/statistics.ts";
 
 interface PredictFlags {
   output: string;
+  format?: string;
   force?: boolean;
   statistics?: "running" | "batch";
   threshold?: string;
@@ -26,8 +30,9 @@ interface PredictFlags {
 export function register(command: Command): void {
   command
     .argument("<run>", "folder of a training run")
-    .argument("<image>", "NIfTI image of the student's modality")
-    .requiredOption("-o, --output <mask>", "NIfTI mask to write (.nii or .nii.gz)")
+    .argument("<image>", "image of the student's modality: a file, or the folder of a DICOM series")
+    .requiredOption("-o, --output <mask>", `mask to write (${writableSuffixes}, or .dcm with --format)`)
+    .option("--format <kind>", `nifti, rtstruct or seg (default: nifti); the last two of a DICOM series alone`)
     .option("--force", "overwrite the mask if it exists, and segment an image unlike those of training")
     .option("--threshold <p>", "probability above which a voxel belongs to the mask (0.5); of one structure only")
     .option("--crop", "segment only the field of training round the centre of each slice; the rest is 0")
@@ -46,7 +51,8 @@ like those of the training images (MR for CT, HU + 1024) is refused, unless --fo
 Not for diagnostic use.
 
 Example:
-  cmedl predict runs/first scan.nii.gz -o mask.nii.gz`,
+  cmedl predict runs/first scan.nii.gz -o mask.nii.gz
+  cmedl predict runs/first CT-FOLDER -o tumour.dcm --format rtstruct`,
     )
     .action(predict);
 }
@@ -54,8 +60,7 @@ Example:
 async function predict(runPath: string, imagePath: string, flags: PredictFlags): Promise<void> {
   const { output, force } = flags;
   const threshold = Number(flags.threshold ?? 0.5);
-  const format = writableFormat(output);
-  if (!format) throw new CommandError("usage", `-o ${output} is no ${formatNames} name; end it in ${formatSuffixes}`);
+  const write = maskWriter(output, flags.format ?? "nifti", imagePath);
   if (![undefined, "running", "batch"].includes(flags.statistics))
     throw new CommandError("usage", `--statistics ${String(flags.statistics)} is neither "running" nor "batch"`);
   if (!(threshold > 0 && threshold < 1))
@@ -89,7 +94,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const classes = await segmenter.segment(image, range, { threshold, crop: flags.crop });
 
   const mask = maskOf(classes, stored, config);
-  await writeAtomic(output, format.write(mask, stored, output));
+  await writeAtomic(output, await write(mask, stored, config, `cmedl ${basename(run.path)}`));
   const voxelMl = voxelVolumeMm3(image.affine) / 1000;
   const structures = maskValues(config)
     .slice(1)
@@ -101,6 +106,51 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   narrator.say(`${file}: ${structures.join("; ")}`);
   process.stdout.write(`${output}\n`);
 }
+
+/** A mask in the order of `stored` as the bytes of a file; `description` names what made it. */
+type MaskWriter = (
+  mask: ReturnType<typeof maskOf>,
+  stored: Volume,
+  config: TrainConfig,
+  description: string,
+) => Promise<Uint8Array>;
+
+/** How a mask is written as `kind` to a file of that name. Throws CommandError where the two do not go together. */
+function maskWriter(output: string, kind: string, imagePath: string): MaskWriter {
+  if (kind === "nifti") {
+    const format = writableFormat(output);
+    if (format) return async (mask, stored) => format.write(mask, stored, output);
+    const mend = /\.dcm$/i.test(output) ? "give --format rtstruct or seg, or end" : "end";
+    throw new CommandError("usage", `-o ${output} is no ${writableNames} name; ${mend} it in ${writableSuffixes}`);
+  }
+  const object = maskObjects.find((o) => o === kind);
+  if (!object) throw new CommandError("usage", `--format ${kind} is none of nifti, ${maskObjects.join(", ")}`);
+  if (!/\.dcm$/i.test(output)) throw new CommandError("usage", `-o ${output} is no DICOM name; end it in .dcm`);
+  // What the series lacks is found before the work is done.
+  const series = readSeries(imagePath);
+  series.catch(() => {});
+  return async (mask, _, config, description) =>
+    writeMaskObject(object, mask, await series, segmentsOf(config), { version, description, date: new Date() });
+}
+
+const colours = [
+  [230, 25, 75],
+  [60, 180, 75],
+  [0, 130, 200],
+  [255, 225, 25],
+  [145, 30, 180],
+  [70, 240, 240],
+] as const;
+
+/** The structures of a configuration's masks. */
+const segmentsOf = (config: TrainConfig): Segment[] =>
+  maskValues(config)
+    .slice(1)
+    .map((value, i) => ({
+      name: outputsOf(config) > 1 ? `label ${value}` : "tumour",
+      value,
+      rgb: colours[i % colours.length]!,
+    }));
 
 /** What of each slice is segmented, for the user. */
 function coverage(

@@ -5,14 +5,20 @@ export { CmedlError, type ErrorData } from "../errors/cmedl-error.ts";
 export { DataError } from "./errors.ts";
 export { type IntensityRule, type Range, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "./intensity.ts";
 export {
+  type ImageFile,
   type ImageFormat,
   type ImageHeader,
+  type StructureSet,
   type WritableVoxels,
+  fileOfBytes,
   imageFormats,
+  openStructures,
+  readFolder,
   readImage,
   readImageHeader,
   writableFormat,
 } from "./formats/index.ts";
+export { type FrameDecoder, provideCodecs } from "./formats/dicom/codecs.ts";
 export { parseNifti, writeNifti } from "./formats/nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
 export { type Pth, readPth } from "./weights/pth.ts";

@@ -26,6 +26,11 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts", "errors/"] },
   { from: "models/", may: ["models/", "engine/index.ts"] },
   { from: "losses/", may: ["losses/", "engine/index.ts"] },
+  {
+    from: "data/formats/dicom/",
+    may: ["data/", "errors/"],
+    packages: ["dcmjs", "dicom-parser", "jpeg-lossless-decoder-js", "wgpu-matrix"],
+  },
   { from: "data/", may: ["data/", "errors/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
   { from: "metrics/", may: ["metrics/", "data/"] },
   { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["@observablehq/plot", "fast-png", "fflate"] },

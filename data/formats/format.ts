@@ -15,6 +15,27 @@ export interface Placement {
   readonly geometry: Geometry;
 }
 
+/** A file that is read as far as is needed. */
+export interface ImageFile {
+  /** Its path, for messages. */
+  readonly name: string;
+  /** Its first bytes, at least `beginningBytes` of its format where it has as many. */
+  beginning(): Promise<Uint8Array>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The bytes of a file that this one names, in the same folder; undefined where there is none. */
+  beside(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+}
+
+type Awaitable<T> = T | Promise<T>;
+
+/** How files of a folder are one image, a slice or more each. */
+export interface FolderFormat {
+  /** What the files tell before any voxel is read. `folder` is what a DataError calls them. Throws DataError. */
+  header(files: readonly ImageFile[], folder: string): Awaitable<ImageHeader>;
+  /** The whole volume. Throws DataError before it makes memory that a lie asks for. */
+  read(files: readonly ImageFile[], folder: string): Awaitable<Volume>;
+}
+
 export interface ImageFormat {
   /** As users know it, such as "NIfTI". */
   readonly name: string;
@@ -24,10 +45,12 @@ export interface ImageFormat {
   readonly beginningBytes: number;
   /** Whether a file that begins so is of this format; never throws. */
   matches(beginning: Uint8Array): boolean;
-  /** The header, from a file's beginning alone. `file` names it in errors. Throws DataError. */
-  header(beginning: Uint8Array, file: string): ImageHeader;
+  /** The header, from a file's beginning alone where that tells it. Throws DataError. */
+  header(file: ImageFile): Awaitable<ImageHeader>;
   /** The whole volume, its voxels in stored order. Throws DataError before it makes memory that a lie asks for. */
-  read(bytes: Uint8Array, file: string): Volume;
+  read(file: ImageFile): Awaitable<Volume>;
+  /** Where a folder of its files is one image; its files are then no images by their names alone. */
+  readonly folder?: FolderFormat;
   /**
    * The bytes of a file named `file` that holds `data` where `like` holds its own voxels, in the same order. Absent
    * where the format is only read.

@@ -3,26 +3,22 @@
 import { NIFTI1, NIFTI2 } from "nifti-reader-js";
 import { DataError } from "../errors.ts";
 import type { Shape3 } from "../volume.ts";
+import { type ElementName, type ElementType, elementTypes } from "./elements.ts";
 import type { ImageHeader } from "./format.ts";
 import { columnLength, place } from "./nifti-geometry.ts";
 
-export interface VoxelType {
-  readonly name: string;
-  readonly bytes: number;
-}
-
 /** NIfTI datatype codes that hold one number a voxel. */
-export const voxelTypes: ReadonlyMap<number, VoxelType> = new Map([
-  [2, { name: "uint8", bytes: 1 }],
-  [256, { name: "int8", bytes: 1 }],
-  [4, { name: "int16", bytes: 2 }],
-  [512, { name: "uint16", bytes: 2 }],
-  [8, { name: "int32", bytes: 4 }],
-  [768, { name: "uint32", bytes: 4 }],
-  [16, { name: "float32", bytes: 4 }],
-  [64, { name: "float64", bytes: 8 }],
-  [1024, { name: "int64", bytes: 8 }],
-  [1280, { name: "uint64", bytes: 8 }],
+const voxelTypes: ReadonlyMap<number, ElementName> = new Map([
+  [2, "uint8"],
+  [256, "int8"],
+  [4, "int16"],
+  [512, "uint16"],
+  [8, "int32"],
+  [768, "uint32"],
+  [16, "float32"],
+  [64, "float64"],
+  [1024, "int64"],
+  [1280, "uint64"],
 ]);
 const otherTypes: Readonly<Record<number, string>> = {
   0: "unknown",
@@ -37,7 +33,7 @@ const otherTypes: Readonly<Record<number, string>> = {
 
 export interface NiftiHeader extends ImageHeader {
   readonly littleEndian: boolean;
-  readonly type: VoxelType;
+  readonly type: ElementType;
   /** Where the voxels start, and how many bytes they fill. */
   readonly dataOffset: number;
   readonly dataBytes: number;
@@ -166,9 +162,9 @@ function shapeOf(h: Fields, rank: number, name: string, warnings: string[], fail
   return [nx, ny, nz];
 }
 
-function typeOf(h: Fields, fail: Fail): VoxelType {
+function typeOf(h: Fields, fail: Fail): ElementType {
   const type = voxelTypes.get(h.datatypeCode);
-  if (type) return type;
+  if (type) return elementTypes[type];
   const name = otherTypes[h.datatypeCode] ?? "not in the standard";
   const problem = `${h.datatypeCode} (${name}) is not one plain number a voxel`;
   return fail("datatype", problem, "convert to int16 or float32");
@@ -178,6 +174,10 @@ function typeOf(h: Fields, fail: Fail): VoxelType {
 function scalingOf(h: Fields, name: string, warnings: string[], fail: Fail): { slope: number; inter: number } {
   const { scl_slope: slope, scl_inter: inter } = h;
   if (Number.isNaN(slope)) warnings.push(`${name}: scl_slope is NaN: values are taken unscaled.`);
+  if (slope === 0 && inter !== 0 && !Number.isNaN(inter))
+    warnings.push(
+      `${name}: scl_slope is 0, so scl_inter ${inter} is not added, as the standard says; some readers do.`,
+    );
   if (Number.isNaN(slope) || slope === 0) return { slope: 1, inter: 0 };
   if (!Number.isFinite(slope)) fail("scl_slope", `${slope} is not finite`);
   if (!Number.isFinite(inter)) fail("scl_inter", `${inter} is not finite`);

@@ -6,6 +6,7 @@ import { gunzipBounded, gunzipHead, isGzip, maxDeflateRatio } from "../gunzip.ts
 import { nonFiniteCount } from "../intensity.ts";
 import { type NiftiHeader, headBytes, headerSize, readNiftiHeader } from "./nifti-header.ts";
 import { type Volume, type VoxelArray, voxelCount } from "../volume.ts";
+import { elementsOf } from "./elements.ts";
 import type { ImageFormat, Placement, WritableVoxels } from "./format.ts";
 
 /** The row of the table of formats. */
@@ -15,8 +16,8 @@ export const nifti: ImageFormat = {
   // Enough for a header, gzipped or not.
   beginningBytes: 4096,
   matches: (beginning) => headerSize(contentHead(beginning)) !== undefined,
-  header: peekNifti,
-  read: parseNifti,
+  header: async (file) => peekNifti(await file.beginning(), file.name),
+  read: async (file) => parseNifti(await file.bytes(), file.name),
   write: (data, like, file) => writeNifti(data, like, { gzip: /\.gz$/i.test(file) }),
 };
 
@@ -66,7 +67,7 @@ export function parseNifti(bytes: Uint8Array, name: string): Volume {
   const raw = new Uint8Array(content.subarray(dataOffset, dataOffset + dataBytes));
   const warnings = [...header.warnings];
   if (surplus > 0) warnings.push(`${name}: ${surplus} bytes that follow the gzip stream are not read.`);
-  const data = scaled(voxels(raw, header), header);
+  const data = scaled(elementsOf(raw, header.type.name, header.littleEndian), header);
   const count = nonFiniteCount(data);
   if (count === data.length) throw new DataError(name, "data", "no voxel is finite", "export the image again");
   if (count > 0) warnings.push(`${name}: ${count} voxels are NaN or infinite: they are taken for background.`);
@@ -104,41 +105,6 @@ function open(bytes: Uint8Array, name: string): Opened {
     return total;
   });
   return { content, header: header ?? readNiftiHeader(content, name), surplus };
-}
-
-/** `raw` (which is turned to this machine's byte order in place) as numbers. */
-function voxels(raw: Uint8Array<ArrayBuffer>, { type, littleEndian }: NiftiHeader): VoxelArray {
-  if (!littleEndian) swapBytes(raw, type.bytes);
-  const b = raw.buffer;
-  switch (type.name) {
-    case "uint8":
-      return raw;
-    case "int8":
-      return new Int8Array(b);
-    case "int16":
-      return new Int16Array(b);
-    case "uint16":
-      return new Uint16Array(b);
-    case "int32":
-      return new Int32Array(b);
-    case "uint32":
-      return new Uint32Array(b);
-    case "float32":
-      return new Float32Array(b);
-    case "float64":
-      return new Float64Array(b);
-    default: // 64-bit integers
-      return Float64Array.from(type.name === "int64" ? new BigInt64Array(b) : new BigUint64Array(b), Number);
-  }
-}
-
-function swapBytes(raw: Uint8Array, width: number): void {
-  for (let i = 0; i + width <= raw.length; i += width)
-    for (let a = i, b = i + width - 1; a < b; a++, b--) {
-      const low = raw[a]!;
-      raw[a] = raw[b]!;
-      raw[b] = low;
-    }
 }
 
 function scaled(data: VoxelArray, { slope, inter }: NiftiHeader): VoxelArray {

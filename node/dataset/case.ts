@@ -7,12 +7,14 @@ export interface CaseImage {
   readonly imagePath: string;
 }
 
-/** One structure's mask in a file of its own. */
+/** One structure's mask in a file of its own, or one of several in a file. */
 export interface Structure {
   /** The label that it has among those of the set, from 1. */
   readonly label: number;
   readonly name: string;
   readonly path: string;
+  /** Its name among those of the file, where that holds several. */
+  readonly within?: string;
 }
 
 /** A patient's image and its mask on disk. */
@@ -52,4 +54,8 @@ export interface Listing {
   images(path: string): Promise<string[]>;
   /** The names of the folders in a folder, sorted; none where there is no such folder. */
   folders(path: string): Promise<string[]>;
+  /** Of them, those that hold the slices of an image, by the names of their files. */
+  stacks(path: string): Promise<string[]>;
+  /** The text of a file; undefined where there is none. */
+  text(path: string): Promise<string | undefined>;
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import type { CaseImage, Found, Listing } from "./case.ts";
+import { dicomImages } from "./dicom-tree.ts";
 import { idInFolder, pairFiles } from "./layout.ts";
 import { IMAGE_FOLDERS, channelOf, isMaskName, withoutImageWord } from "./names.ts";
 import { type Files, index, nameOf } from "./pairing.ts";
@@ -47,7 +48,12 @@ async function patientImages({ folder, subfolders, images }: Listing, place: str
     }
     imageOf.set(name.normalize("NFC"), join(inside, image));
   }
-  if (imageOf.size === 0) throw noImages(place, "image", "put the images there");
+  if (imageOf.size === 0) {
+    const { cases, faults } = await dicomImages(folder, subfolders);
+    if (faults[0]) throw faults[0];
+    if (cases.length === 0) throw noImages(place, "image", "put the images there");
+    return { layout: { kind: "images", description: "images, a folder of DICOM a patient" }, cases };
+  }
   return found("images, a folder a patient", imageOf);
 }
 

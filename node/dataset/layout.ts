@@ -3,9 +3,10 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import type { Case, Found, Layout, Listing } from "./case.ts";
+import { labelNames, parseDatasetJson } from "./dataset-json.ts";
 import { IMAGE_FOLDERS, MASK_FOLDERS, withoutImageWord, withoutMaskWord } from "./names.ts";
 import { type Files, complete, likeliest, pairNames } from "./pairing.ts";
-import { patientReadings } from "./patients.ts";
+import { dicomReadings, patientReadings } from "./patients.ts";
 import { type Reading, byId, flatReadings, noImages, readingOf, twoReadings } from "./readings.ts";
 
 const patterns =
@@ -19,6 +20,9 @@ export async function pairFiles(listing: Listing): Promise<Found<Case>> {
   const readings = [...(await folderReadings(listing)), ...flatReadings({ folder, names: files })];
   // Hundreds of folders are only opened where nothing above them is a set.
   if (complete(readings).length === 0) readings.push(...(await patientReadings(listing)));
+  // Files are opened only where no name tells of an image.
+  if (readings.every(({ pairs, faults }) => pairs.length + faults.length === 0) && files.length === 0)
+    readings.push(...(await dicomReadings(listing)));
   const [reading, other] = complete(readings);
   if (reading && other) throw twoReadings(folder, reading, other);
   if (reading) return { layout: reading.layout, cases: [...reading.cases].sort(byId) };
@@ -43,7 +47,7 @@ async function folderReadings(listing: Listing): Promise<Reading[]> {
   }
   const readings: Reading[] = [];
   if (imagesTr && labelsTr) {
-    const layout: Layout = { kind: "nnunet", description: "nnU-Net (imagesTr, labelsTr)" };
+    const layout: Layout = { kind: "nnunet", description: await describeTrained(listing) };
     readings.push(...(await pairFolders(listing, layout, imagesTr, labelsTr)));
   }
   const images = all(IMAGE_FOLDERS);
@@ -61,16 +65,25 @@ async function folderReadings(listing: Listing): Promise<Reading[]> {
   return readings;
 }
 
+/** What a folder of imagesTr and labelsTr is, with the names of its labels where dataset.json tells them. */
+async function describeTrained({ folder, text }: Listing): Promise<string> {
+  const path = join(folder, "dataset.json");
+  const json = await text(path);
+  if (json === undefined) return "nnU-Net (imagesTr, labelsTr)";
+  const told = parseDatasetJson(json, path);
+  return `${told.form} (imagesTr, labelsTr; labels ${labelNames(told)})`;
+}
+
 /** Readings of two folders: by equal names, else without words and nnU-Net's _0000. */
 async function pairFolders(
-  { folder, images: list }: Listing,
+  { folder, images: list, stacks }: Listing,
   layout: Layout,
   imageFolder: string,
   maskFolder: string,
 ): Promise<Reading[]> {
   const files = async (name: string): Promise<Files> => ({
     folder: join(folder, name),
-    names: await list(join(folder, name)),
+    names: [...(await list(join(folder, name))), ...(await stacks(join(folder, name)))],
   });
   const images = await files(imageFolder);
   const masks = await files(maskFolder);

@@ -1,38 +1,27 @@
 // Cases from disk into memory, one volume at a time, and on to the slices that networks see.
 import { DataError, printable } from "../../data/errors.ts";
-import { readImage } from "../../data/formats/index.ts";
-import { type IntensityRule, type Range, rangeOf, wrappedNegatives } from "../../data/intensity.ts";
+import { type IntensityRule, type Range, rangeOf } from "../../data/intensity.ts";
 import { inOrder, toLps } from "../../data/orientation.ts";
 import { type CollectOptions, type LoadedCase, SliceCollector, type SliceSet } from "../../data/slices.ts";
 import type { CaseName } from "../../data/split.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
-import { readBytes } from "../files.ts";
 import type { Case, CaseImage, Structure } from "./case.ts";
-import { checkImageGrid, pairGrids } from "./geometry.ts";
+import { pairGrids } from "./geometry.ts";
+import { readStructureSet, readVolume, readVoxels } from "./open.ts";
 
 /**
- * The volume of an image file, in its stored order, as every command reads it. Its warnings tell of a sheared grid and
- * of negative values that wrapped round. Throws DataError (axial slices that are no rectangles too) or FileError.
+ * A mask's voxels in the order of its image's as stored, with what was odd; of contours or segments, those of one
+ * `structure`, else of all. Throws DataError where it lies elsewhere.
  */
-export async function readVolume(path: string): Promise<Volume> {
-  const volume = readImage(await readBytes(path), path);
-  const warnings = [...volume.warnings, ...checkImageGrid(volume, path)];
-  const wrapped = wrappedNegatives(volume.data);
-  if (wrapped > 0)
-    warnings.push(
-      `${printable(path)}: ${wrapped} of ${volume.data.length} voxels are above 57,343, as where negative values were ` +
-        "read without their sign (−100 as 65,436): convert the DICOM again, or subtract 65,536 from them.",
-    );
-  return { ...volume, warnings };
-}
-
-/** A mask's voxels in the order of its image's as stored, with what was odd. Throws DataError where it lies elsewhere. */
 async function readMask(
   imagePath: string,
   maskPath: string,
   image: Volume,
+  structure?: string,
 ): Promise<{ data: VoxelArray; warnings: string[] }> {
-  const mask = readImage(await readBytes(maskPath), maskPath);
+  const structures = await readStructureSet(maskPath);
+  if (structures) return structures.draw(structure === undefined ? structures.names : [structure], image);
+  const mask = await readVoxels(maskPath);
   const { orientation, warnings } = pairGrids({ imagePath, maskPath }, image, mask);
   return { data: inOrder(mask, orientation).data, warnings: [...mask.warnings, ...warnings] };
 }
@@ -83,8 +72,8 @@ async function readStructures(
   const data = new Uint16Array(image.data.length);
   const warnings: string[] = [];
   let overlapping = 0;
-  for (const { label, path } of wanted) {
-    const mask = await readMask(imagePath, path, image);
+  for (const { label, path, within } of wanted) {
+    const mask = await readMask(imagePath, path, image, within);
     warnings.push(...mask.warnings);
     mask.data.forEach((v, i) => {
       if (v === 0 || !Number.isFinite(v)) return;

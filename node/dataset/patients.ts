@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import type { Case, Layout, Listing, Structure } from "./case.ts";
+import { dicomCases } from "./dicom-tree.ts";
 import { complete, likeliest, nameOf } from "./pairing.ts";
 import { type Reading, flatReadings, noImages, twoReadings } from "./readings.ts";
 
@@ -20,6 +21,21 @@ export async function patientReadings(listing: Listing): Promise<Reading[]> {
   if (found.length + faults.length === 0) return [];
   const { cases, layout } = numbered(found);
   return [{ layout, cases, pairs: cases, faults }];
+}
+
+/** The reading of subfolders as patients' DICOM, if any holds a series with contours or segments. */
+export async function dicomReadings({ folder, subfolders }: Listing): Promise<Reading[]> {
+  const found = await dicomCases(folder, subfolders);
+  if (found.cases.length + found.faults.length === 0) return [];
+  const { cases, layout } = numbered(found.cases);
+  return [
+    {
+      layout: { ...layout, description: `${layout.description}, as DICOM` },
+      cases,
+      pairs: cases,
+      faults: found.faults,
+    },
+  ];
 }
 
 async function patientFolder(listing: Listing, name: string): Promise<PatientFolder> {

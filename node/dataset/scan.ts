@@ -2,7 +2,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
-import { isImageName } from "../../data/formats/index.ts";
+import { isImageName, isSliceName } from "../../data/formats/index.ts";
+import { exists, readBytes } from "../files.ts";
 import type { Case, CaseImage, Found, Listing } from "./case.ts";
 import { findImages } from "./images.ts";
 import { pairFiles } from "./layout.ts";
@@ -38,6 +39,8 @@ async function listingOf(folder: string): Promise<Listing> {
     subfolders: await foldersIn(folder),
     images: async (path) => (await readdir(path)).filter((f) => isImageName(f) && !f.startsWith(".")).sort(),
     folders: (path) => foldersIn(path).catch(() => []),
+    stacks: stacksIn,
+    text: async (path) => ((await exists(path)) ? new TextDecoder().decode(await readBytes(path)) : undefined),
   };
 }
 
@@ -48,6 +51,14 @@ async function foldersIn(path: string): Promise<string[]> {
   return (await Promise.all(folders.map(async (name) => ((await isFolder(join(path, name))) ? [name] : []))))
     .flat()
     .sort();
+}
+
+/** The folders in a folder of which each holds slices. */
+async function stacksIn(path: string): Promise<string[]> {
+  const stacks: string[] = [];
+  for (const name of await foldersIn(path))
+    if ((await readdir(join(path, name))).some((file) => !file.startsWith(".") && isSliceName(file))) stacks.push(name);
+  return stacks;
 }
 
 const isFolder = async (path: string): Promise<boolean> =>

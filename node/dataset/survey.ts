@@ -1,11 +1,10 @@
 // What the headers of a set's files tell: types, shapes and places are checked before any voxel is read.
-import { DataError } from "../../data/errors.ts";
-import { type ImageHeader, beginningBytes, readImageHeader } from "../../data/formats/index.ts";
+import type { ImageHeader } from "../../data/formats/index.ts";
 import { orientationOf } from "../../data/orientation.ts";
 import { shortSideMm } from "../../data/slices.ts";
-import { readBytes } from "../files.ts";
 import type { Case, CaseImage } from "./case.ts";
 import { checkImageGrid, pairGrids } from "./geometry.ts";
+import { readHeader, readStructureSet } from "./open.ts";
 
 /** What the headers of a case tell, before its voxels are read. */
 export interface CaseSurvey {
@@ -30,24 +29,11 @@ export async function surveyCases(cases: readonly PerhapsMasked[]): Promise<Case
     const { imagePath } = c;
     // One structure's file stands for the others of its case: they are checked when they are read.
     const maskPath = c.structures ? c.structures[0]?.path : c.maskPath;
-    if (maskPath !== undefined) pairGrids({ imagePath, maskPath }, image, await readHeader(maskPath));
+    if (maskPath !== undefined && !(await readStructureSet(maskPath)))
+      pairGrids({ imagePath, maskPath }, image, await readHeader(maskPath));
     surveys.push({ case: c, image, shortSideMm: axialShortSideMm(image) });
   }
   return surveys;
-}
-
-/**
- * A file's header, from its beginning where that is enough: what the beginning does not tell is asked of the whole
- * file, so that the verdict is that of reading it.
- */
-async function readHeader(path: string): Promise<ImageHeader> {
-  const beginning = await readBytes(path, beginningBytes);
-  try {
-    return readImageHeader(beginning, path);
-  } catch (error) {
-    if (!(error instanceof DataError) || beginning.length < beginningBytes) throw error;
-    return readImageHeader(await readBytes(path), path);
-  }
 }
 
 /** The short side of the slices once they are turned to Left-Posterior-Superior, from the header as it is stored. */

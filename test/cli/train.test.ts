@@ -7,7 +7,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
-import { readVolume } from "../../node/dataset/index.ts";
+import { readStructureSet, readVolume } from "../../node/dataset/index.ts";
+import { seriesBytes } from "../data/dicom-writer.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("train and predict");
@@ -95,6 +96,15 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
   const again = await cmedl(["predict", run, at("ct", image), "-o", at("mask.nii.gz")]);
   assert.is(again.exitCode, 7);
   assert.match(again.stderr, /mask\.nii\.gz: exists already; .*--force/);
+
+  // The same image as a DICOM series: the same mask, as segments beside it.
+  await mkdir(at("series"));
+  for (const [z, bytes] of seriesBytes(x).entries()) await writeFile(at("series", `${z}`), bytes);
+  const asSeg = await cmedl(["predict", run, at("series"), "-o", at("mask.dcm"), "--format", "seg"]);
+  assert.is(asSeg.exitCode, 0, asSeg.stderr);
+  const segments = (await readStructureSet(at("mask.dcm")))!;
+  assert.equal(segments.names, ["tumour"]);
+  assert.equal([...segments.draw(segments.names, await readVolume(at("series"))).data], [...mask.data]);
 });
 
 test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the same numbers", async () => {

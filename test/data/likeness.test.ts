@@ -3,7 +3,7 @@
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readImage } from "../../data/formats/index.ts";
+import { fileOfBytes, readImage } from "../../data/formats/index.ts";
 import { type IntensityRule, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "../../data/intensity.ts";
 import { unlikeRule, unlikeSet } from "../../data/likeness.ts";
 import { phantomSet } from "../../data/synthetic.ts";
@@ -94,14 +94,14 @@ const REAL = {
 } as const;
 const folders = Object.values(REAL).flatMap((names) => names.map((name) => `data/${name}`));
 
-testWith(test, folders, "no real CT or MR is refused for itself, all are for the other, and for HU + 1024", () => {
+testWith(test, folders, "no real CT or MR is refused for itself, all are for the other, and for HU + 1024", async () => {
   const files = (folder: string): string[] =>
     readdirSync(sharedPath(`data/${folder}`))
       .filter((f) => /(image|base|sclslope|float64|image_\d+).*\.nii\.gz$/.test(f))
       .slice(0, 2) // seconds, not minutes
       .map((f) => `data/${folder}/${f}`);
   for (const path of REAL.CT.flatMap(files)) {
-    const { data } = readImage(readShared(path), path);
+    const { data } = await readImage(fileOfBytes(readShared(path), path));
     for (const window of [softTissueWindow, lungWindow]) {
       assert.is(unlikeRule(measured(data, window), window), undefined, path);
       assert.ok(unlikeRule(measured(raised(data, 1024), window), window), path);
@@ -109,7 +109,7 @@ testWith(test, folders, "no real CT or MR is refused for itself, all are for the
     assert.ok(unlikeRule(measured(data, mrPercentile), mrPercentile), path);
   }
   for (const path of REAL.MR.flatMap(files)) {
-    const { data } = readImage(readShared(path), path);
+    const { data } = await readImage(fileOfBytes(readShared(path), path));
     assert.is(unlikeRule(measured(data, mrPercentile), mrPercentile), undefined, path);
     assert.ok(unlikeRule(measured(data, softTissueWindow), softTissueWindow), path);
   }

@@ -82,6 +82,13 @@ testWith(
         f,
       );
     }
+    for (const folder of ["nibabel", "ibsi2", "variants-of-chaos21"])
+      for (const f of readdirSync(sharedPath(`${odds}/${folder}`)).filter((name) => !name.endsWith(".md")))
+        try {
+          parseNifti(readShared(`${odds}/${folder}/${f}`), f);
+        } catch (error) {
+          assert.instance(error, DataError, f);
+        }
     assert.throws(() => parseNifti(readShared(`${odds}/nibabel/example4d.nii.gz`), "4d"), /2 frames/);
     const anatomical = parseNifti(readShared(`${odds}/nibabel/anatomical.nii`), "a");
     assert.equal(anatomical.shape, [33, 41, 25]);

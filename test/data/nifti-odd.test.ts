@@ -1,7 +1,7 @@
 // NIfTI files that are odd but tell enough: they are read, and a warning says what was odd.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readImage, readImageHeader } from "../../data/formats/index.ts";
+import { fileOfBytes, readImage, readImageHeader } from "../../data/formats/index.ts";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { percentiles, rangeOf, scaleInto, softTissueWindow, wrappedNegatives } from "../../data/intensity.ts";
 import { makeVolume, voxelVolumeMm3 } from "../../data/volume.ts";
@@ -42,20 +42,21 @@ test("other bytes behind the gzip stream are told, and not read", () => {
   );
 });
 
-test("a tiny padded file's header is read from its beginning too", () => {
+test("a tiny padded file's header is read from its beginning too", async () => {
   const small = writeNifti(new Uint8Array(8), makeVolume("s", new Uint8Array(8), [2, 2, 2], [1, 1, 1]));
   const padded = joined(small, new Uint8Array(4096));
-  assert.equal(readImageHeader(padded.subarray(0, 4096), "s.nii.gz").shape, [2, 2, 2]);
-  assert.equal(readImage(padded, "s.nii.gz").shape, [2, 2, 2]);
+  assert.equal((await readImageHeader(fileOfBytes(padded.subarray(0, 4096), "s.nii.gz"))).shape, [2, 2, 2]);
+  assert.equal((await readImage(fileOfBytes(padded, "s.nii.gz"))).shape, [2, 2, 2]);
 });
 
-test("a plain file that is named .gz is read as what its bytes say", () => {
+test("a plain file that is named .gz is read as what its bytes say", async () => {
   const plain = writeNifti(voxels, volume, { gzip: false });
+  const file = fileOfBytes(plain, "x.nii.gz");
   const warning = ["x.nii.gz: the file is named .gz but is not gzip: it is read as it is."];
-  assert.equal(readImage(plain, "x.nii.gz").data, voxels);
-  assert.equal(readImage(plain, "x.nii.gz").warnings, warning);
-  assert.equal(readImageHeader(plain, "x.nii.gz").warnings, warning);
-  assert.throws(() => readImage(new Uint8Array(500).fill(7), "x.nii.gz"), /named \.gz but is not gzip/);
+  assert.equal((await readImage(file)).data, voxels);
+  assert.equal((await readImage(file)).warnings, warning);
+  assert.equal((await readImageHeader(file)).warnings, warning);
+  assert.throws(() => parseNifti(new Uint8Array(500).fill(7), "x.nii.gz"), /named \.gz but is not gzip/);
 });
 
 test("a size of 0 or less beyond the third dimension is taken for 1", () => {
@@ -101,6 +102,20 @@ test("a voxel size that is none is the s-form's, with a warning; without an s-fo
   }
 });
 
+test("a slope of 0 scales nothing, and an intercept beside it is not added but told of", () => {
+  const read = (inter: number) =>
+    parseNifti(
+      bytesWith((v) => {
+        v.setFloat32(112, 0, true);
+        v.setFloat32(116, inter, true);
+      }),
+      "x.nii",
+    );
+  assert.equal(read(0).warnings, []);
+  assert.match(read(-1024).warnings.join(), /scl_slope is 0, so scl_inter -1024 is not added, as the standard says/);
+  assert.equal(read(-1024).data, read(0).data);
+});
+
 test("a unit matrix beside no voxel size at all tells none", () => {
   const blank = bytesWith((v) => {
     for (let i = 1; i <= 3; i++) v.setFloat32(PIXDIM + 4 * i, 0, true);
@@ -130,15 +145,15 @@ test("forms that differ are told with the distance; what rounding does to a half
   assert.match(parseNifti(none, "x.nii").warnings[0]!, /the q-form \(2, 0, 1\) is no rotation: the s-form is used/);
 });
 
-test("header and whole file give one verdict, in the same words, on 1,500 seeded changes of a header", () => {
+test("header and whole file give one verdict, in the same words, on 1,500 seeded changes of a header", async () => {
   let state = 11;
   const next = (below: number): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
-  const said = (read: () => { readonly warnings: readonly string[] }): string => {
+  const said = async (read: () => Promise<{ readonly warnings: readonly string[] }>): Promise<string> => {
     try {
-      return read().warnings.join();
+      return (await read()).warnings.join();
     } catch (error) {
       return (error as Error).message;
     }
@@ -150,8 +165,8 @@ test("header and whole file give one verdict, in the same words, on 1,500 seeded
       for (let k = next(3); k >= 0; k--) v.setUint8(next(348), next(256));
     });
     const [header, whole] = [
-      said(() => readImageHeader(bytes.subarray(0, 4096), "x.nii")),
-      said(() => readImage(bytes, "x.nii")),
+      await said(() => readImageHeader(fileOfBytes(bytes.subarray(0, 4096), "x.nii"))),
+      await said(() => readImage(fileOfBytes(bytes, "x.nii"))),
     ];
     if (ofHeader.test(header) || ofHeader.test(whole)) assert.is(whole, header, `change ${i}`);
     if (ofHeader.test(header)) refused++;

@@ -113,7 +113,7 @@ for (const [kind, files] of layouts) {
 test("folders that hold no set are told apart", async () => {
   await fails(() => scanDataset(join(root, "nowhere")), /nowhere: folder: does not exist; check the path/);
   await fails(() => scanDataset(join(folder({ "a.txt": "" }), "a.txt")), /is a file/);
-  await fails(() => scanDataset(folder({ "notes.txt": "" })), /holds no \.nii or \.nii\.gz file/);
+  await fails(() => scanDataset(folder({ "notes.txt": "" })), /holds no \.nii, \.nii\.gz, .* or \.npy file/);
   await fails(
     () => scanDataset(folder({ "scan.nii.gz": image, "other.nii.gz": mask })),
     /names: 2 files such as other\.nii\.gz show no image/,

@@ -1,0 +1,42 @@
+// What DICOM files hold, told from their attributes: series of images, and the contours and segments that go with them.
+import type { DataError } from "../errors.ts";
+import { inDicom } from "./dicom.ts";
+import type { ImageFile } from "./format.ts";
+
+/** A series of images. */
+export interface FoundSeries {
+  readonly uid: string;
+  readonly modality: string;
+  readonly description: string;
+  readonly patient: string;
+  readonly frameOfReferenceUid: string | undefined;
+  readonly files: readonly ImageFile[];
+  readonly slices: number;
+  /** Scouts only. */
+  readonly isLocalizer: boolean;
+}
+
+/** A file of contours or segments. */
+export interface FoundStructures {
+  readonly file: ImageFile;
+  readonly patient: string;
+  readonly names: readonly string[];
+  /** Series and frames of reference that it names; they may exist nowhere. */
+  readonly uids: ReadonlySet<string>;
+}
+
+export interface DicomSurvey {
+  readonly series: readonly FoundSeries[];
+  readonly structures: readonly FoundStructures[];
+  /** Files that begin like DICOM and can't be read. */
+  readonly faults: readonly DataError[];
+}
+
+/** Looks through files; those that are no DICOM are passed over. `onFile` is told how many were looked at. */
+export async function surveyDicom(
+  files: readonly ImageFile[],
+  onFile: (done: number) => void = () => {},
+): Promise<DicomSurvey> {
+  const { surveyFiles } = await import("./dicom/survey.ts");
+  return inDicom("DICOM", () => surveyFiles(files, onFile));
+}

@@ -1,0 +1,186 @@
+// Compressed frames to values, by the codec of their transfer syntax. Codecs are opened when a frame needs them.
+/// <reference path="./jpeg-lossless.d.ts" />
+import { DataError } from "../../errors.ts";
+import type { PixelFormat } from "./pixel-format.ts";
+import { decodeRle } from "./rle.ts";
+
+/** A frame's samples, one a pixel. `complete`: values already, with their sign, that no bits are cut from. */
+export interface Decoded {
+  readonly samples: Uint8Array | Int8Array | Uint16Array | Int16Array;
+  readonly complete: boolean;
+}
+
+interface Codec {
+  readonly name: string;
+  decode(encoded: Uint8Array, format: PixelFormat, file: string): Promise<Decoded>;
+}
+
+/** A decoder as Cornerstone's codecs have it: encoded bytes in, one frame out; made and deleted for each frame. */
+export interface FrameDecoder {
+  /** Room for so many encoded bytes, in the codec's memory. */
+  getEncodedBuffer(length: number): Uint8Array;
+  decode(): void;
+  /** The samples, little-endian, in the codec's memory. */
+  getDecodedBuffer(): Uint8Array;
+  getFrameInfo(): {
+    readonly width: number;
+    readonly height: number;
+    readonly bitsPerSample: number;
+    readonly componentCount: number;
+    readonly isSigned?: boolean;
+  };
+  delete(): void;
+}
+
+export type ProvidedCodec = "JPEG 2000" | "JPEG-LS" | "JPEG";
+type OpenDecoder = () => Promise<new () => FrameDecoder>;
+const provided = new Map<ProvidedCodec, OpenDecoder>();
+
+/**
+ * Says how decoders are opened, once each, when a frame first needs one. They are WebAssembly that bundlers for pages
+ * don't resolve by themselves: cmedl/node provides all three, a page those that it has.
+ */
+export function provideCodecs(decoders: Readonly<Partial<Record<ProvidedCodec, OpenDecoder>>>): void {
+  for (const [name, open] of Object.entries(decoders) as [ProvidedCodec, OpenDecoder][]) {
+    let opened: ReturnType<OpenDecoder> | undefined;
+    provided.set(name, () => (opened ??= open()));
+  }
+}
+
+const providedCodec = (name: ProvidedCodec): Codec => ({
+  name,
+  decode: async (encoded, format, file) => {
+    const open = provided.get(name);
+    if (!open) throw pixelError(file, name, "no decoder is provided here");
+    return decodeBy(await open(), name, encoded, format, file);
+  },
+});
+const jpeg2000 = providedCodec("JPEG 2000");
+const jpegLs = providedCodec("JPEG-LS");
+const jpeg = providedCodec("JPEG");
+const jpegLossless: Codec = { name: "JPEG lossless", decode: decodeLossless };
+const rle: Codec = {
+  name: "RLE",
+  decode: async (encoded, { rows, columns, allocated }, file) => {
+    const width = allocated / 8;
+    if (width > 2) throw pixelError(file, "RLE", `${allocated} bits a pixel are not read`);
+    const bytes = decodeRle(encoded, { pixels: rows * columns, width }, file);
+    return { samples: width === 1 ? bytes : new Uint16Array(bytes.buffer), complete: false };
+  },
+};
+
+/** Transfer syntaxes of compressed pixels (PS3.5 A.4). */
+const codecs: ReadonlyMap<string, Codec> = new Map([
+  ["1.2.840.10008.1.2.5", rle],
+  ["1.2.840.10008.1.2.4.50", jpeg],
+  ["1.2.840.10008.1.2.4.51", jpeg],
+  ["1.2.840.10008.1.2.4.57", jpegLossless],
+  ["1.2.840.10008.1.2.4.70", jpegLossless],
+  ["1.2.840.10008.1.2.4.80", jpegLs],
+  ["1.2.840.10008.1.2.4.81", jpegLs],
+  ["1.2.840.10008.1.2.4.90", jpeg2000],
+  ["1.2.840.10008.1.2.4.91", jpeg2000],
+]);
+
+const pixelError = (file: string, codec: string, problem: string, cause?: unknown): DataError =>
+  new DataError(file, "PixelData (7fe0,0010)", `${codec}: ${problem}`, "copy or export the DICOM again", { cause });
+
+/** How frames of a file are decoded. Throws DataError where its transfer syntax has no codec here. */
+export function decoderFor(format: PixelFormat, file: string): (encoded: Uint8Array) => Promise<Decoded> {
+  const codec = codecs.get(format.syntax);
+  if (!codec) {
+    const problem = `${format.syntax} is not read here`;
+    throw new DataError(file, "TransferSyntaxUID (0002,0010)", problem, "convert it to explicit VR little endian");
+  }
+  return (encoded) => {
+    if (codec !== rle) checkStream(encoded, codec.name, format, file);
+    return codec.decode(encoded, format, file);
+  };
+}
+
+/** Judges a JPEG stream of any kind before a codec makes memory for it: its sizes, and that it has an end. */
+function checkStream(encoded: Uint8Array, name: string, { rows, columns }: PixelFormat, file: string): void {
+  const size = name === "JPEG 2000" ? sizeOfJpeg2000(encoded) : sizeOfJpeg(encoded);
+  if (!size) throw pixelError(file, name, "the frame is no stream of this kind");
+  if (size.width !== columns || size.height !== rows)
+    throw pixelError(file, name, `the frame is ${size.width} × ${size.height}, not ${columns} × ${rows}`);
+  if (size.bits > 8 && name === "JPEG") throw pixelError(file, name, `${size.bits} bits a value are not read, only 8`);
+  // Codecs return from a cut stream without an error.
+  const end = encoded.subarray(Math.max(0, encoded.length - 64));
+  if (!end.some((b, i) => b === 0xff && end[i + 1] === 0xd9)) throw pixelError(file, name, "the frame is cut");
+}
+
+interface StreamSize {
+  readonly width: number;
+  readonly height: number;
+  readonly bits: number;
+}
+
+const short = (bytes: Uint8Array, at: number): number => 256 * (bytes[at] ?? 0) + (bytes[at + 1] ?? 0);
+const long = (bytes: Uint8Array, at: number): number => 65536 * short(bytes, at) + short(bytes, at + 2);
+
+/** The image's size by the frame header (SOF, or SOF55 of JPEG-LS); undefined where none is there. */
+function sizeOfJpeg(bytes: Uint8Array): StreamSize | undefined {
+  if (short(bytes, 0) !== 0xffd8) return undefined;
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + short(bytes, at + 2)) {
+    const marker = bytes[at + 1]!;
+    const isFrame = (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
+    if (isFrame) return { bits: bytes[at + 4]!, height: short(bytes, at + 5), width: short(bytes, at + 7) };
+  }
+  return undefined;
+}
+
+/** The image's size by the codestream's SIZ, within a JP2 file or not; undefined where none is there. */
+function sizeOfJpeg2000(bytes: Uint8Array): StreamSize | undefined {
+  const last = Math.min(bytes.length, 4096) - 42;
+  for (let at = 0; at <= last; at++)
+    if (long(bytes, at) === 0xff4fff51)
+      return {
+        width: long(bytes, at + 8) - long(bytes, at + 16),
+        height: long(bytes, at + 12) - long(bytes, at + 20),
+        bits: (bytes[at + 42]! & 0x7f) + 1,
+      };
+  return undefined;
+}
+
+function decodeBy(
+  Decoder: new () => FrameDecoder,
+  name: string,
+  encoded: Uint8Array,
+  { rows, columns }: PixelFormat,
+  file: string,
+): Decoded {
+  const decoder = new Decoder();
+  try {
+    decoder.getEncodedBuffer(encoded.length).set(encoded);
+    decoder.decode();
+    const info = decoder.getFrameInfo();
+    // A copy: the codec's memory is used again.
+    const bytes = decoder.getDecodedBuffer().slice();
+    const wide = info.bitsPerSample > 8;
+    if (info.componentCount !== 1 || bytes.length !== rows * columns * (wide ? 2 : 1))
+      throw pixelError(file, name, `${bytes.length} bytes came out for ${columns} × ${rows} pixels`);
+    const signed = info.isSigned === true;
+    if (signed) return { samples: new (wide ? Int16Array : Int8Array)(bytes.buffer), complete: true };
+    return { samples: wide ? new Uint16Array(bytes.buffer) : bytes, complete: false };
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw pixelError(file, name, "the frame can't be decoded", cause);
+  } finally {
+    decoder.delete();
+  }
+}
+
+async function decodeLossless(encoded: Uint8Array, format: PixelFormat, file: string): Promise<Decoded> {
+  const { Decoder } = await import("jpeg-lossless-decoder-js");
+  const pixels = format.rows * format.columns;
+  try {
+    const copy = encoded.slice().buffer;
+    const samples = new Decoder().decode(copy, 0, copy.byteLength, format.allocated > 8 ? 2 : 1);
+    if (samples.length === pixels) return { samples, complete: false };
+    throw pixelError(file, "JPEG lossless", `${samples.length} values came out for ${pixels} pixels`);
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw pixelError(file, "JPEG lossless", "the frame can't be decoded", cause);
+  }
+}

@@ -1,0 +1,104 @@
+/// <reference path="./dcmjs.d.ts" />
+// DICOM out: attributes by keyword to the bytes of a file, by dcmjs, and what every file made here says of itself.
+import type { Affine } from "../../volume.ts";
+import { EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./dictionary.ts";
+import type { Plane, Vector } from "./planes.ts";
+
+/** Attributes by keyword: text, numbers, or items of a sequence. */
+export type Attributes = { readonly [keyword: string]: unknown };
+
+/** A structure that is written: its name, its value in the mask, and its colour. */
+export interface Segment {
+  readonly name: string;
+  readonly value: number;
+  readonly rgb: readonly [number, number, number];
+}
+
+/** Who made a file. */
+export interface Maker {
+  readonly version: string;
+  /** What the series is called, such as "cmedl runs/first". */
+  readonly description: string;
+  readonly date: Date;
+}
+
+/** A new UID from a random UUID (PS3.5 B.2). */
+export const newUid = (): string => `2.25.${BigInt(`0x${crypto.randomUUID().replaceAll("-", "")}`)}`;
+
+/** A number in the 16 characters of a decimal string; `digits` behind the point, fewer where it is whole. */
+export const decimal = (value: number, digits = 6): string => {
+  const text = value.toFixed(digits).replace(/\.?0+$/, "");
+  return text === "-0" ? "0" : text;
+};
+
+const two = (n: number): string => String(n).padStart(2, "0");
+
+/** Patient and study of the images, and a series of its own that says who made it. */
+export function newSeries(
+  { instance }: Plane,
+  { version, description, date }: Maker,
+  seriesNumber: string,
+): Attributes {
+  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
+  const time = `${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`;
+  const { study } = instance;
+  return {
+    SpecificCharacterSet: "ISO_IR 192",
+    InstanceCreationDate: day,
+    InstanceCreationTime: time,
+    // Required ones may be empty.
+    StudyDate: "",
+    StudyTime: "",
+    StudyID: "",
+    AccessionNumber: "",
+    ReferringPhysicianName: "",
+    PatientName: "",
+    PatientID: "",
+    PatientBirthDate: "",
+    PatientSex: "",
+    ...study,
+    StudyInstanceUID: study.StudyInstanceUID ?? newUid(),
+    SeriesInstanceUID: newUid(),
+    SeriesNumber: seriesNumber,
+    InstanceNumber: "1",
+    SeriesDescription: description.slice(0, 64),
+    Manufacturer: "cmedl",
+    ManufacturerModelName: "cmedl",
+    DeviceSerialNumber: "none",
+    SoftwareVersions: version,
+    ContentDate: day,
+    ContentTime: time,
+  };
+}
+
+/** The bytes of a file. Long values need implicit VR: an explicit one has no more than 64 KiB for decimal strings. */
+export async function encodeDicom(
+  attributes: Attributes & { readonly SOPClassUID: string; readonly SOPInstanceUID: string },
+  { explicit }: { readonly explicit: boolean },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { default: dcmjs } = await import("dcmjs");
+  const { DicomDict, DicomMetaDictionary } = dcmjs.data;
+  dcmjs.log.setLevel("error");
+  const syntax = explicit ? EXPLICIT_LITTLE : IMPLICIT_LITTLE;
+  const file = new DicomDict(
+    DicomMetaDictionary.denaturalizeDataset({
+      FileMetaInformationVersion: Uint8Array.of(0, 1).buffer,
+      MediaStorageSOPClassUID: attributes.SOPClassUID,
+      MediaStorageSOPInstanceUID: attributes.SOPInstanceUID,
+      TransferSyntaxUID: syntax,
+      ImplementationClassUID: IMPLEMENTATION,
+      ImplementationVersionName: "CMEDL",
+    }),
+  );
+  file.dict = DicomMetaDictionary.denaturalizeDataset({ ...attributes });
+  return new Uint8Array(file.write({ TransferSyntaxUID: syntax }));
+}
+
+/** This program, as files name their writer: a UUID of its own. */
+const IMPLEMENTATION = "2.25.241847021853129087604170955462531174";
+
+/** A voxel's place in mm (LPS) by an affine in NIfTI's directions. */
+export function placeOf(a: Affine, x: number, y: number, z: number): Vector {
+  const row = (i: number): number => a[i]! * x + a[i + 1]! * y + a[i + 2]! * z + a[i + 3]!;
+  return [-row(0), -row(4), row(8)];
+}

@@ -1,0 +1,12 @@
+// What is used of jpeg-lossless-decoder-js, whose package lacks the types that it names.
+
+declare module "jpeg-lossless-decoder-js" {
+  export class Decoder {
+    constructor(buffer?: ArrayBuffer, bytesPerValue?: number);
+    /** The samples, of 1 or 2 bytes each. */
+    decode(buffer: ArrayBuffer, offset?: number, length?: number, bytesPerValue?: number): Uint8Array | Uint16Array;
+    readonly xDim: number;
+    readonly yDim: number;
+    readonly numComp: number;
+  }
+}

@@ -1,0 +1,45 @@
+// Files that hold structures rather than a grid of voxels: contours, or segments of a sparse grid. They become masks on
+// an image's grid.
+import { DataError } from "../errors.ts";
+import type { Volume } from "../volume.ts";
+import { dicom, inDicom } from "./dicom.ts";
+import type { ImageFile } from "./format.ts";
+
+/** The grid that masks are drawn on. */
+export type LabelGrid = Pick<Volume, "shape" | "affine" | "oriented">;
+
+export interface StructureSet {
+  readonly kind: "RTSTRUCT" | "SEG";
+  /** Of its structures, in its order; no two are equal. */
+  readonly names: readonly string[];
+  /**
+   * Labels from 1, in the order of `names`, for each voxel of a grid; where two structures overlap, a voxel has the
+   * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, or
+   * lies on no slices of the grid.
+   */
+  draw(names: readonly string[], grid: LabelGrid): { data: Uint16Array<ArrayBuffer>; warnings: string[] };
+}
+
+/** The structures of a file; undefined where it holds none (an image). Throws DataError. */
+export async function openStructures(file: ImageFile): Promise<StructureSet | undefined> {
+  if (!dicom.matches(await file.beginning())) return undefined;
+  return inDicom(file.name, async () => {
+    const { parseHead } = await import("./dicom/series.ts");
+    const modality = (await parseHead(file)).tags.text("Modality");
+    if (modality !== "RTSTRUCT" && modality !== "SEG") return undefined;
+    const { parseDicom } = await import("./dicom/parse.ts");
+    const whole = parseDicom(await file.bytes(), file.name);
+    const set =
+      modality === "RTSTRUCT"
+        ? (await import("./dicom/structures.ts")).openStructureSet(whole)
+        : (await import("./dicom/segmentation.ts")).openSegmentation(whole);
+    return {
+      ...set,
+      draw: (names, grid) => {
+        if (grid.oriented) return set.draw(names, grid);
+        const problem = "are in millimetres, and nothing tells where the image's slices are";
+        throw new DataError(file.name, "structures", problem, "give the image with its positions");
+      },
+    };
+  });
+}

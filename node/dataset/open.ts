@@ -1,0 +1,126 @@
+// Images on disk: a file, or a folder whose files are the slices of one.
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { DataError, printable } from "../../data/errors.ts";
+import {
+  type ImageFile,
+  type ImageHeader,
+  beginningBytes,
+  openStructures,
+  readFolder,
+  readFolderHeader,
+  readImage,
+  readImageHeader,
+} from "../../data/formats/index.ts";
+import { seriesOf } from "../../data/formats/dicom-out.ts";
+import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
+import { wrappedNegatives } from "../../data/intensity.ts";
+import type { Volume } from "../../data/volume.ts";
+import { exists, fileError, pathInside, readBytes } from "../files.ts";
+import "./dicom-codecs.ts";
+import { checkImageGrid } from "./geometry.ts";
+
+/** More files than this are no image's slices. */
+const MOST_FILES = 20_000;
+
+/** A file on disk as formats read it. Throws FileError once it is read and can't be. */
+export function diskFile(path: string): ImageFile {
+  return {
+    name: path,
+    beginning: () => readBytes(path, beginningBytes),
+    bytes: () => readBytes(path),
+    beside: async (name) => {
+      const other = pathInside(dirname(path), name);
+      return (await exists(other)) ? readBytes(other) : undefined;
+    },
+  };
+}
+
+/** All files below a folder, sorted, but hidden ones. Throws FileError, and DataError where they are more than `most`. */
+export async function filesBelow(folder: string, most = Infinity): Promise<string[]> {
+  const found: string[] = [];
+  const folders = [folder];
+  for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
+    const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
+      throw fileError(folder, cause);
+    });
+    for (const entry of entries) {
+      if (entry.name.startsWith(".")) continue;
+      if (entry.isDirectory()) folders.push(join(path, entry.name));
+      else if (entry.isFile() || entry.isSymbolicLink()) found.push(join(path, entry.name));
+    }
+    if (found.length > most)
+      throw new DataError(folder, "folder", `holds more than ${most} files`, "name the folder of one series");
+  }
+  return found.sort();
+}
+
+/** Whether a file lists the others of a medium (DICOMDIR), by its name. */
+export const isDirectoryFile = (path: string): boolean => /^dicomdir\b/i.test(basename(path));
+
+/** The files of an image that is a folder, or that a DICOMDIR lists; undefined where `path` is a plain file. */
+async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw fileError(path, cause);
+  });
+  if (found.isDirectory())
+    return (await filesBelow(path, MOST_FILES)).filter((file) => !isDirectoryFile(file)).map(diskFile);
+  if (!isDirectoryFile(path)) return undefined;
+  return (await filesOfDirectory(path)).map(diskFile);
+}
+
+/** The files that a DICOMDIR lists. Throws DataError where it is none, or one of them is not there. */
+export async function filesOfDirectory(path: string): Promise<string[]> {
+  const { referencedFiles } = await import("../../data/formats/dicom/directory.ts");
+  const files = referencedFiles(await readBytes(path), path).map((name) => pathInside(dirname(path), name));
+  for (const file of files)
+    if (!(await exists(file)))
+      throw new DataError(path, "ReferencedFileID (0004,1500)", `${printable(file)} is not there`, "copy all files");
+  return files;
+}
+
+/** The voxels of a file, or of a folder of slices, in stored order: an image's or a mask's. Throws DataError. */
+export async function readVoxels(path: string): Promise<Volume> {
+  const slices = await slicesAt(path);
+  return slices ? readFolder(slices, path) : readImage(diskFile(path));
+}
+
+/**
+ * The volume of an image, a file or a folder of slices, in its stored order, as every command reads it. Its warnings
+ * tell of a sheared grid and of negative values that wrapped round. Throws DataError (axial slices that are no
+ * rectangles too) or FileError.
+ */
+export async function readVolume(path: string): Promise<Volume> {
+  const volume = await readVoxels(path);
+  const warnings = [...volume.warnings, ...checkImageGrid(volume, path)];
+  const wrapped = wrappedNegatives(volume.data);
+  if (wrapped > 0)
+    warnings.push(
+      `${printable(path)}: ${wrapped} of ${volume.data.length} voxels are above 57,343, as where negative values were ` +
+        "read without their sign (−100 as 65,436): convert the DICOM again, or subtract 65,536 from them.",
+    );
+  return { ...volume, warnings };
+}
+
+/** What an image's header tells, as its file or the files of its slices begin. Throws DataError or FileError. */
+export async function readHeader(path: string): Promise<ImageHeader> {
+  const slices = await slicesAt(path);
+  return slices ? readFolderHeader(slices, path) : readImageHeader(diskFile(path));
+}
+
+/** The DICOM series of an image on disk, which masks refer to. Throws DataError where it is no DICOM. */
+export async function readSeries(path: string): ReturnType<typeof seriesOf> {
+  return seriesOf(await dicomAmong((await slicesAt(path)) ?? [diskFile(path)], path), path);
+}
+
+async function dicomAmong(files: readonly ImageFile[], path: string): Promise<ImageFile[]> {
+  const found: ImageFile[] = [];
+  for (const file of files) if (isDicom(await file.beginning())) found.push(file);
+  if (found.length > 0) return found;
+  throw new DataError(path, "file", "is no DICOM", "give a DICOM series, or write the mask as NIfTI");
+}
+
+/** The structures of a file of contours or segments; undefined of an image, or of a folder. Throws DataError. */
+export async function readStructureSet(path: string): ReturnType<typeof openStructures> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ? undefined : openStructures(diskFile(path));
+}

@@ -1,0 +1,284 @@
+// NRRD, MetaImage, NumPy and PNG: types, orders, encodings, places, and what is refused.
+import { encode } from "fast-png";
+import { gzipSync, zlibSync } from "fflate";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DataError } from "../../data/errors.ts";
+import type { ImageFile } from "../../data/formats/format.ts";
+import { fileOfBytes, readFolder, readImage, readImageHeader } from "../../data/formats/index.ts";
+
+const test = suite("plain formats");
+const text = (s: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(s);
+const joined = (...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(parts.flatMap((p) => [...p]));
+
+/** A file with others beside it. */
+const file = (
+  bytes: Uint8Array<ArrayBuffer>,
+  name: string,
+  others: Record<string, Uint8Array<ArrayBuffer>> = {},
+): ImageFile => ({
+  ...fileOfBytes(bytes, name),
+  beside: async (n) => others[n],
+});
+async function refused(run: Promise<unknown>, message: RegExp): Promise<void> {
+  const error = await run.then(
+    () => assert.unreachable(`accepted, where ${message} is due`),
+    (e: unknown) => e,
+  );
+  assert.instance(error, DataError);
+  assert.match((error as Error).message, message);
+}
+const counted = Int16Array.from({ length: 24 }, (_, i) => 100 * i - 700);
+const little = new Uint8Array(counted.buffer);
+const big = Uint8Array.from(little, (_, i) => little[i ^ 1]!);
+
+const nrrdHead = (more: string, encoding = "raw"): string =>
+  `NRRD0004\n# made by a test\ntype: short\ndimension: 3\nsizes: 2 3 4\nencoding: ${encoding}\n${more}\n`;
+const placed =
+  "endian: little\nspace: left-posterior-superior\nspace directions: (0.5,0,0) (0,0.75,0) (0,0,2)\nspace origin: (-10,-20,30)\nkey:=value\n";
+
+test("NRRD: raw, gzip and text, either byte order, in one file or two, hold the same voxels", async () => {
+  const ascii = text([...counted].join(" "));
+  const bigPlaced = placed.replace("little", "big");
+  const files = [
+    file(joined(text(nrrdHead(placed)), little), "a.nrrd"),
+    file(joined(text(nrrdHead(bigPlaced)), big), "b.nrrd"),
+    file(joined(text(nrrdHead(placed, "gzip")), gzipSync(little)), "c.nrrd"),
+    file(joined(text(nrrdHead(placed, "ascii")), ascii), "d.nrrd"),
+    file(text(nrrdHead(`${placed}data file: e.raw\n`)), "e.nhdr", { "e.raw": little }),
+    file(text(nrrdHead(`${placed}data file: e.gz\nbyte skip: 4\n`, "gz")), "f.nhdr", {
+      "e.gz": gzipSync(joined(text("abcd"), little)),
+    }),
+    file(text(nrrdHead(`${placed}data file: e.raw\nline skip: 1\nbyte skip: 2\n`)), "g.nhdr", {
+      "e.raw": joined(text("x\nab"), little),
+    }),
+    file(text(nrrdHead(`${placed}data file: e.raw\nbyte skip: -1\n`)), "h.nhdr", {
+      "e.raw": joined(text("head"), little),
+    }),
+  ];
+  for (const one of files) {
+    const { data, affine, shape, spacingMm, warnings, oriented } = await readImage(one);
+    assert.equal(data, counted, one.name);
+    assert.equal(shape, [2, 3, 4]);
+    assert.equal(spacingMm, [0.5, 0.75, 2]);
+    assert.equal(affine, [-0.5, 0, 0, 10, 0, -0.75, 0, 20, 0, 0, 2, 30, 0, 0, 0, 1]);
+    assert.equal([warnings, oriented], [[], true]);
+    assert.equal((await readImageHeader(one)).affine, affine);
+  }
+});
+
+test("NRRD: RAS stays, LAS is turned, spacings alone have no place; other spaces are refused", async () => {
+  const affineOf = async (more: string): Promise<readonly number[]> =>
+    (await readImage(file(joined(text(nrrdHead(more)), little), "x.nrrd"))).affine;
+  const directions = "endian: little\nspace directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (1,2,3)\n";
+  assert.equal((await affineOf(`${directions}space: RAS\n`)).slice(0, 12), [1, 0, 0, 1, 0, 1, 0, 2, 0, 0, 1, 3]);
+  assert.equal((await affineOf(`${directions}space: left-anterior-superior\n`)).slice(0, 4), [-1, 0, 0, -1]);
+  const plain = await readImage(file(joined(text(nrrdHead("endian: little\nspacings: 1 2 3\n")), little), "x.nrrd"));
+  assert.equal([plain.oriented, plain.spacingMm], [false, [1, 2, 3]]);
+  await refused(affineOf(`${directions}space: scanner-xyz\n`), /space: scanner-xyz: not one of RAS, LAS, LPS/);
+  await refused(affineOf("endian: little\n"), /space directions: is missing, and spacings too/);
+});
+
+test("NRRD: headers that lie are refused with their field, before memory is made", async () => {
+  const bad = (head: string, message: RegExp, data = little): Promise<void> =>
+    refused(readImage(file(joined(text(head), data), "x.nrrd")), message);
+  const good = nrrdHead(placed);
+  await bad(good.replace("2 3 4", "2000 3000 40"), /x\.nrrd: data: expected 480000000 bytes, the file has 48/);
+  await bad(good.replace("2 3 4", "100000 100000 4"), /sizes: .* would fill 80000000000 bytes/);
+  await bad(
+    nrrdHead(placed, "gzip").replace("2 3 4", "2000 3000 40"),
+    /sizes: 480000000 bytes are more than \d+ of gzip/,
+    gzipSync(little),
+  );
+  await bad(
+    nrrdHead(placed, "ascii").replace("2 3 4", "2000 3000 40"),
+    /data: 48 characters hold no 240000000 numbers/,
+    new Uint8Array(48).fill(49),
+  );
+  await bad(good.replace("dimension: 3", "dimension: 4"), /sizes: 2 3 4 are not the 4 of dimension/);
+  await bad(good.replace("short", "block"), /type: block is not one plain number/);
+  await bad(good.replace("raw", "bzip2"), /encoding: bzip2 is not read/);
+  await bad(good.replace("endian: little\n", ""), /endian: is missing/);
+  await bad(good.replace("(0,0,2)", "(0,0.75,0)"), /directions: are no three directions/);
+  await bad(good.replace("type: short", "type: short\ntype: float"), /type: is there twice/);
+  await bad(nrrdHead(`${placed}data file: ../x.raw\n`), /data file: .* is not there/);
+});
+
+const metaHead = (more = "", dataFile = "LOCAL", spacing = "0.5 0.75 2"): string =>
+  `ObjectType = Image\nNDims = 3\nBinaryData = True\nTransformMatrix = 0 1 0 1 0 0 0 0 1\nOffset = -10 -20 30\nElementSpacing = ${spacing}\nDimSize = 2 3 4\nElementType = MET_SHORT\n${more}ElementDataFile = ${dataFile}\n`;
+
+test("MetaImage: raw, zlib and text, either byte order, in one file or two; a direction is a row of the matrix", async () => {
+  const files = [
+    file(joined(text(metaHead()), little), "a.mha"),
+    file(joined(text(metaHead("BinaryDataByteOrderMSB = True\n")), big), "b.mha"),
+    file(joined(text(metaHead("CompressedData = True\n")), zlibSync(little)), "c.mha"),
+    file(
+      joined(text(metaHead().replace("BinaryData = True", "BinaryData = False")), text([...counted].join("\n"))),
+      "d.mha",
+    ),
+    file(text(metaHead("", "e.raw")), "e.mhd", { "e.raw": little }),
+    file(text(metaHead("CompressedData = True\n", "e.zraw")), "f.mhd", { "e.zraw": zlibSync(little) }),
+    file(text(metaHead("HeaderSize = -1\n", "e.raw")), "g.mhd", { "e.raw": joined(text("head"), little) }),
+  ];
+  for (const one of files) {
+    const { data, affine, spacingMm } = await readImage(one);
+    assert.equal(data, counted, one.name);
+    assert.equal(affine, [0, -0.75, 0, 10, -0.5, 0, 0, 20, 0, 0, 2, 30, 0, 0, 0, 1]);
+    assert.equal(spacingMm, [0.5, 0.75, 2]);
+  }
+});
+
+test("MetaImage: headers that lie are refused with their field", async () => {
+  const bad = (head: string, message: RegExp, data = little): Promise<void> =>
+    refused(readImage(file(joined(text(head), data), "x.mha")), message);
+  await bad(metaHead().replace("2 3 4", "2000 3000 40"), /x\.mha: data: expected 480000000 bytes, the file has 48/);
+  await bad(
+    metaHead("CompressedData = True\n").replace("2 3 4", "20 30 40"),
+    /expected 48000 bytes, the deflate stream holds 48/,
+    zlibSync(little),
+  );
+  await bad(metaHead("ElementNumberOfChannels = 3\n"), /ElementNumberOfChannels: 3: one value a voxel/);
+  await bad(metaHead().replace("MET_SHORT", "MET_OTHER"), /ElementType: MET_OTHER is not one plain number/);
+  await bad(metaHead("", "slice%03d.raw"), /ElementDataFile: slice%03d\.raw names several files/);
+  await bad(metaHead("", "gone.raw"), /ElementDataFile: gone\.raw is not there/);
+  await bad(metaHead("", "LOCAL", "0 1 1"), /spacing: 0 is no voxel size of axis 1/);
+  await bad(metaHead().replace("ElementDataFile = LOCAL\n", ""), /ElementDataFile: is missing/);
+});
+
+const sidecar = { "image.json": text('{ "spacingMm": [0.5, 0.75, 2] }') };
+function npyBytes(descr: string, shape: string, data: Uint8Array, fortran = false): Uint8Array<ArrayBuffer> {
+  const head =
+    `{'descr': '${descr}', 'fortran_order': ${fortran ? "True" : "False"}, 'shape': ${shape}, }`.padEnd(117, " ") +
+    "\n";
+  return joined(
+    Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, head.length & 255, head.length >> 8),
+    text(head),
+    data,
+  );
+}
+
+test("NumPy: C and Fortran order, either byte order, axes of one left out, every plain type", async () => {
+  const read = (bytes: Uint8Array<ArrayBuffer>) => readImage(file(bytes, "x.npy", sidecar));
+  const c = await read(npyBytes("<i2", "(4, 3, 2)", little));
+  assert.equal([c.data, c.shape, c.spacingMm, c.oriented], [counted, [2, 3, 4], [0.5, 0.75, 2], false]);
+  assert.equal((await read(npyBytes(">i2", "(4, 1, 3, 2)", big))).data, counted);
+  const fortran = new Int16Array(24);
+  for (let z = 0; z < 4; z++)
+    for (let y = 0; y < 3; y++)
+      for (let x = 0; x < 2; x++) fortran[z + 4 * (y + 3 * x)] = counted[x + 2 * (y + 3 * z)]!;
+  assert.equal((await read(npyBytes("<i2", "(4, 3, 2)", new Uint8Array(fortran.buffer), true))).data, counted);
+  const types = {
+    "|u1": Uint8Array,
+    "|b1": Uint8Array,
+    "<u2": Uint16Array,
+    "<i4": Int32Array,
+    "<f4": Float32Array,
+    "<f8": Float64Array,
+  };
+  for (const [descr, Type] of Object.entries(types)) {
+    const data = Type.from([1, 0, 1, 1]);
+    const read1 = await read(npyBytes(descr, "(2, 2)", new Uint8Array(data.buffer)));
+    assert.equal([...read1.data], [1, 0, 1, 1], descr);
+    assert.equal(read1.shape, [2, 2, 1]);
+  }
+  const wide = await read(npyBytes("<i8", "(2, 1)", new Uint8Array(BigInt64Array.of(-3n, 7n).buffer)));
+  assert.equal([...wide.data], [-3, 7]);
+});
+
+test("NumPy: what tells no voxel size asks for it; headers that lie are refused", async () => {
+  const good = npyBytes("<i2", "(4, 3, 2)", little);
+  await refused(
+    readImage(file(good, "x.npy")),
+    /x\.npy: spacing: the format tells no voxel size; write it in mm .* to image\.json/,
+  );
+  const bad = (bytes: Uint8Array<ArrayBuffer>, message: RegExp): Promise<void> =>
+    refused(readImage(file(bytes, "x.npy", sidecar)), message);
+  await bad(npyBytes("<i2", "(4000, 3000, 20)", little), /data: expected 480000000 bytes, the file has 48/);
+  await bad(npyBytes("<i2", "(400000, 300000, 2)", little), /shape: .* would fill/);
+  await bad(npyBytes("<i2", "(2, 2, 3, 2)", little), /shape: \(2, 2, 3, 2\) is not slices, rows, columns/);
+  await bad(npyBytes("<c8", "(4, 3, 2)", little), /descr: <c8 is not one plain number/);
+  await bad(npyBytes("|O", "(4, 3, 2)", little), /descr: \|O is not one plain number/);
+  const scaled = await readImage(
+    file(good, "x.npy", { "image.json": text('{"spacingMm":[1,1,1],"slope":2,"intercept":-1}') }),
+  );
+  assert.equal([scaled.data[0], scaled.data[1]], [-1401, -1201]);
+  for (const [json, message] of [
+    ["{", /image\.json beside x\.npy: file: is no JSON/],
+    ["{}", /spacingMm: missing is not three sizes/],
+    ['{"spacingMm":[1,0,1]}', /spacingMm: \[1,0,1\] is not three sizes/],
+    ['{"spacingMm":[1,1,1],"slope":"2"}', /slope: is no number/],
+  ] as const)
+    await refused(readImage(file(good, "x.npy", { "image.json": text(json) })), message);
+});
+
+const pngFile = (name: string, data: Uint8Array | Uint16Array, width = 2, height = 2): ImageFile =>
+  file(
+    new Uint8Array(encode({ width, height, data, depth: data instanceof Uint16Array ? 16 : 8, channels: 1 })),
+    name,
+    sidecar,
+  );
+
+test("PNG: a folder is one image, its slices in natural order, of 8 or 16 bits", async () => {
+  const eight = await readFolder(
+    [10, 2, 1].map((n) => pngFile(`s${n}.png`, new Uint8Array(4).fill(n))),
+    "stack",
+  );
+  assert.equal(
+    [...eight.data].filter((_, i) => i % 4 === 0),
+    [1, 2, 10],
+  );
+  assert.equal([eight.shape, eight.spacingMm, eight.oriented], [[2, 2, 3], [0.5, 0.75, 2], false]);
+  const sixteen = await readImage(pngFile("s.png", Uint16Array.of(1, 256, 65535, 4096)));
+  assert.equal([...sixteen.data], [1, 256, 65535, 4096]);
+});
+
+test("PNG: mixed slices, colour and damaged files are refused; bombs are not inflated", async () => {
+  await refused(
+    readFolder([pngFile("a.png", new Uint8Array(4)), pngFile("b.png", new Uint8Array(6), 3)], "stack"),
+    /b\.png: IHDR: 3 × 2 pixels, not the 2 × 2 of a\.png/,
+  );
+  await refused(
+    readFolder([pngFile("a.png", new Uint8Array(4)), pngFile("b.png", new Uint16Array(4))], "stack"),
+    /b\.png: IHDR: has other bits/,
+  );
+  const rgb = new Uint8Array(encode({ width: 1, height: 1, data: new Uint8Array(3), channels: 3 }));
+  await refused(readImage(file(rgb, "c.png", sidecar)), /c\.png: IHDR: colour or transparency/);
+  const good = new Uint8Array(await pngFile("d.png", Uint8Array.of(1, 2, 3, 4)).bytes());
+  await refused(readImage(file(good.slice(0, -12), "d.png", sidecar)), /IEND: is missing: the file is cut/);
+  const wide = new Uint8Array(good);
+  wide.set([0, 0, 200], 17);
+  await refused(readImage(file(wide, "d.png", sidecar)), /IDAT: 200 × 2 pixels need 402 bytes, there are 6/);
+});
+
+test("a folder of nothing, and of two formats, is refused", async () => {
+  await refused(readFolder([file(text("x"), "notes.txt")], "f"), /f: folder: holds no PNG or DICOM slices/);
+});
+
+test("2,000 seeded changes of small files end in a volume or a DataError", async () => {
+  let state = 9;
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  const originals: [string, Uint8Array][] = [
+    ["x.nrrd", joined(text(nrrdHead(placed)), little)],
+    ["x.nrrd", joined(text(nrrdHead(placed, "gzip")), gzipSync(little))],
+    ["x.mha", joined(text(metaHead("CompressedData = True\n")), zlibSync(little))],
+    ["x.npy", npyBytes("<i2", "(4, 3, 2)", little)],
+    ["x.png", await pngFile("x.png", new Uint8Array(4)).bytes()],
+  ];
+  for (let i = 0; i < 2000; i++) {
+    const [name, original] = originals[i % originals.length]!;
+    const bytes = new Uint8Array(original);
+    for (let k = next(3); k >= 0; k--) bytes[next(bytes.length)] = next(256);
+    const cut = next(10) === 0 ? bytes.slice(0, next(bytes.length)) : bytes;
+    try {
+      await readImage(file(cut, name, sidecar));
+    } catch (error) {
+      assert.instance(error, DataError, `change ${i} of ${name}: ${String(error)}`);
+    }
+  }
+});
+
+test.run();

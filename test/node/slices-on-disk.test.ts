@@ -1,0 +1,127 @@
+// Sets whose images are not NIfTI: stacks of PNG slices, NumPy arrays, DICOMDIR; and what dataset.json tells.
+import { encode } from "fast-png";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadCase, readHeader, readVolume, scanDataset, surveyCases } from "../../node/dataset/index.ts";
+import { dicomBytes, sliceBytes } from "../data/dicom-writer.ts";
+
+const test = suite("slices on disk");
+const root = mkdtempSync(join(tmpdir(), "cmedl-slices-"));
+test.after(() => rmSync(root, { recursive: true, force: true }));
+
+let made = 0;
+function folder(files: Readonly<Record<string, Uint8Array | string>>): string {
+  const path = join(root, `set${made++}`);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    writeFileSync(join(path, name), content);
+  }
+  return path;
+}
+const refused = async (run: Promise<unknown>, message: RegExp): Promise<void> => {
+  const error = await run.then(
+    () => assert.unreachable(`accepted, where ${message} is due`),
+    (e: unknown) => e,
+  );
+  assert.is((error as { code?: string }).code, "data", String(error));
+  assert.match((error as Error).message, message);
+};
+const png = (value: number): Uint8Array =>
+  encode({ width: 2, height: 2, data: new Uint8Array(4).fill(value), channels: 1 });
+const spacing = '{ "spacingMm": [1, 1, 3] }';
+
+test("folders of PNG slices in images/ and labels/ are cases", async () => {
+  const stack = (path: string, ...slices: number[]): Record<string, Uint8Array | string> =>
+    Object.fromEntries([[`${path}/image.json`, spacing], ...slices.map((v, i) => [`${path}/${i + 1}.png`, png(v)])]);
+  const set = folder({ ...stack("images/p1", 10, 20, 30), ...stack("labels/p1", 0, 1, 0) });
+  const { cases } = await scanDataset(set);
+  assert.equal(
+    cases.map((c) => c.id),
+    ["p1"],
+  );
+  const [survey] = await surveyCases(cases);
+  assert.equal(
+    [survey!.image.shape, survey!.image.spacingMm],
+    [
+      [2, 2, 3],
+      [1, 1, 3],
+    ],
+  );
+  const { image, mask } = await loadCase(cases[0]!);
+  assert.equal([...image.data], [10, 10, 10, 10, 20, 20, 20, 20, 30, 30, 30, 30]);
+  assert.equal([...mask], [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
+  const unsized = folder({ "images/p1/1.png": png(1), "labels/p1/1.png": png(1) });
+  await refused(surveyCases((await scanDataset(unsized)).cases), /1\.png: spacing: the format tells no voxel size/);
+});
+
+test("the reference code's arrays, [slices, 1, rows, columns] beside their labels, are a case", async () => {
+  const npy = (descr: string, data: Uint8Array): Uint8Array => {
+    const head = `{'descr': '${descr}', 'fortran_order': False, 'shape': (3, 1, 2, 2), }\n`;
+    const magic = [0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, head.length, 0];
+    return Uint8Array.from([...magic, ...new TextEncoder().encode(head), ...data]);
+  };
+  const values = Float32Array.from({ length: 12 }, (_, i) => i / 2);
+  const set = folder({
+    "ct_image.npy": npy("<f4", new Uint8Array(values.buffer)),
+    "ct_label.npy": npy(
+      "|u1",
+      Uint8Array.from({ length: 12 }, (_, i) => +(i > 5)),
+    ),
+    "image.json": spacing,
+  });
+  const { cases } = await scanDataset(set);
+  const { image, mask } = await loadCase(cases[0]!);
+  assert.equal([image.data, image.shape], [values, [2, 2, 3]]);
+  assert.is(
+    mask.reduce((n, v) => n + v, 0),
+    6,
+  );
+});
+
+test("a DICOMDIR is the image of the files that it lists; one that is gone is told of", async () => {
+  const record = (name: string): readonly (readonly [number, string, string])[] => [[0x00041500, "CS", `IMG\\${name}`]];
+  const directory = dicomBytes([[0x00041220, "SQ", [record("B"), record("A"), []]]]);
+  const set = folder({
+    DICOMDIR: directory,
+    "IMG/A": sliceBytes({ z: 3 }),
+    "IMG/B": sliceBytes({ z: 0 }),
+    "other.txt": "x",
+  });
+  const volume = await readVolume(join(set, "DICOMDIR"));
+  assert.equal(volume.shape, [3, 2, 2]);
+  assert.equal((await readHeader(set)).affine, volume.affine);
+  rmSync(join(set, "IMG/A"));
+  await refused(readVolume(join(set, "DICOMDIR")), /DICOMDIR: ReferencedFileID \(0004,1500\): .*A is not there/);
+  const outside = folder({ DICOMDIR: dicomBytes([[0x00041220, "SQ", [[[0x00041500, "CS", "..\\SECRET"]]]]]) });
+  const error = await readVolume(join(outside, "DICOMDIR")).then(
+    () => undefined,
+    (e: Error) => e,
+  );
+  assert.match(error!.message, /leads out of/);
+});
+
+const trained = (json: string): string =>
+  folder({ "imagesTr/a_0000.nii.gz": "", "labelsTr/a.nii.gz": "", "dataset.json": json });
+const described = async (json: string): Promise<string> => (await scanDataset(trained(json))).layout.description;
+
+test("dataset.json tells which form a set has, and its labels' names; one that is damaged is refused", async () => {
+  assert.is(
+    await described('{"channel_names":{"0":"CT"},"labels":{"background":0,"liver":1,"tumour":2,"both":[1,2]}}'),
+    "nnU-Net v2 (imagesTr, labelsTr; labels 1 liver, 2 tumour)",
+  );
+  assert.is(
+    await described('{"modality":{"0":"MRI"},"labels":{"0":"background","1":"left atrium"},"tensorImageSize":"3D"}'),
+    "Medical Decathlon or nnU-Net v1 (imagesTr, labelsTr; labels 1 left atrium)",
+  );
+  await refused(described('{\n"labels": {},\n}'), /dataset\.json: file: line 2: a comma before a bracket/);
+  await refused(described("{}"), /dataset\.json: modality: neither it nor channel_names is there/);
+  await refused(
+    described('{"modality":{},"labels":{"x":"liver"}}'),
+    /labels: x: "liver" is no label; give whole numbers/,
+  );
+});
+
+test.run();
