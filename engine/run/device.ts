@@ -1,7 +1,7 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
+import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
-import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
 import { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
