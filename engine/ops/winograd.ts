@@ -90,7 +90,7 @@ function product(
   { m, n, k, ...transposes }: Omit<MatmulSizes, "batch">,
   { a, b, y }: Readonly<Record<"a" | "b" | "y", MemoryHandle>>,
 ): void {
-  const batch = quads(l.traits) ? uniformBatch(k * n) : MATRICES;
+  const batch = quads(l.traits) ? uniformBatch(k * n, [m * k, k * n, m * n], l.room("f32").align) : MATRICES;
   const p = matmulProblem({ m, n, k, ...transposes, batch });
   const kernel = l.select(matmulKernels, p);
   for (const range of rangesOf(MATRICES, batch)) {
@@ -103,8 +103,12 @@ function product(
   }
 }
 
-/** The largest share of the matrices, of `size` elements each, that fits a uniform; all where not even one does. */
-function uniformBatch(size: number): number {
+/**
+ * The largest share of the matrices, b of `size` elements, that fits a uniform and of which a binding can start at every
+ * one, of matrices of `each` elements; all where there is none.
+ */
+function uniformBatch(size: number, each: readonly number[], align: number): number {
   const shares = [36, 18, 12, 9, 6, 4, 3, 2, 1];
-  return shares.find((batch) => fitsUniform(batch * size, false)) ?? MATRICES;
+  const starts = (batch: number): boolean => batch === MATRICES || each.every((n) => (batch * n) % align === 0);
+  return shares.find((batch) => fitsUniform(batch * size, false) && starts(batch)) ?? MATRICES;
 }
