@@ -15,7 +15,7 @@ import {
   sizeOf,
 } from "../engine/index.ts";
 import { conv2dInputGrad } from "../engine/ops/conv.ts";
-import { type Case, LARGEST_ERROR, type Prepared } from "./case.ts";
+import type { Case, Prepared } from "./case.ts";
 import {
   type ConvLayer,
   type Found,
@@ -32,10 +32,9 @@ import {
   outputShape,
   shrunk,
 } from "./layers.ts";
-import { convSpots, normSpots, poolSpots, resizeSpots, spotsOf, worstSpot } from "./spots.ts";
+import { type Spot, checkPass } from "./check.ts";
+import { convSpots, normSpots, poolSpots, resizeSpots } from "./spots.ts";
 import { uniform } from "./statistics.ts";
-
-type Spot = (i: number) => number;
 
 /** A pass of a layer: named results as tensors, and what each element should be. */
 interface Pass {
@@ -176,15 +175,8 @@ async function prepare(device: Device, name: string, pass: Pass): Promise<Prepar
     program,
     async check() {
       program.run();
-      const got = await program.read();
-      let worst = 0;
-      for (const [result, want] of Object.entries(pass.spots(data)))
-        worst = Math.max(
-          worst,
-          worstSpot(got[result], spotsOf(got[result].length, pass.name.includes("bwd") ? 48 : 192), want),
-        );
-      const checked = `off by ${worst.toExponential(1)} of the largest, spots in f64`;
-      return worst <= LARGEST_ERROR ? { checked } : { checked, wrong: checked };
+      const by = { device, build: () => pass.build(tensor), flops: pass.flops };
+      return checkPass(program, await program.read(), pass.spots(data), by);
     },
   };
 }

@@ -31,8 +31,9 @@ Software adapters get less: kernels on one image, halved until a run is 0.65 GFL
 0.3 s; networks a quarter as wide at 64 × 64. Names say what was run. --quick takes the heaviest of each kind of layer, and fewer samples.
 
 How
-  Checked first: spots of every result (ends, edges, a spread) against plain f64 loops; inference of a batch against its first image
-  alone; losses of a step against the forward pass alone, and that training lowers them. A wrong result prints WRONG and has no time.
+  Checked first: every element of a layer's results against plain f64 loops, above 0.4 GFLOP against kernels of another algorithm
+  (and spots in f64); inference of a batch against its first image alone; losses of a step against the
+  forward pass alone, and that training lowers them. A wrong result prints WRONG, with the first wrong element, and has no time.
   Two runs to warm up, then many short samples: median, p10–p90. Kernels by GPU timestamps where the adapter is a GPU and has
   them; else, and for whole networks, wall time from run() until the queue is idle. On software adapters the process first sleeps for
   90 % of the time expected: in Node a pending promise polls and takes a core from the adapter. Peers are timed by the same code.

@@ -1,5 +1,4 @@
-// Single elements of a layer's results in f64, by the plain definition: any result is checked where it stands,
-// whatever its size.
+// Elements of a layer's results in f64, each by the plain definition, and how results are compared with them.
 import { type Image, type Windows, count } from "../test/reference/pool.ts";
 import { source } from "../test/reference/pad.ts";
 import { taps } from "../test/reference/resize.ts";
@@ -263,15 +262,32 @@ export function spotsOf(size: number, wanted = 192): number[] {
   return [...spots];
 }
 
-/** Largest |got − want| over the spots, relative to the largest |want|. */
-export function worstSpot(got: Values, spots: readonly number[], want: (i: number) => number): number {
-  let worst = 0;
-  let scale = 0;
-  for (const i of spots) {
-    const expected = want(i);
-    const off = Math.abs(got[i] - expected);
-    worst = Math.max(worst, Number.isNaN(off) ? Infinity : off);
-    scale = Math.max(scale, Math.abs(expected));
-  }
-  return worst === 0 ? 0 : worst / scale;
+/** How far results are from what they should be, and the first element that is too far. */
+export interface Comparison {
+  /** Largest |got − want|, relative to the largest |want|; Infinity where one is NaN. */
+  readonly off: number;
+  readonly wrong?: { readonly index: number; readonly got: number; readonly want: number };
+}
+
+/**
+ * Compares the elements `at` (all, if absent) with what they should be: wrong is the first that is off by more than
+ * `allowed` of the largest expected one.
+ */
+export function compareElements(
+  got: Values,
+  want: (i: number) => number,
+  allowed: number,
+  at: readonly number[] = Array.from(got, (_, i) => i),
+): Comparison {
+  const expected = Float64Array.from(at, want);
+  const scale = expected.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  const offs = expected.map((v, j) => {
+    const off = Math.abs(got[at[j]!]! - v);
+    return Number.isNaN(off) ? Infinity : off === 0 ? 0 : off / scale;
+  });
+  const off = offs.reduce((most, v) => Math.max(most, v), 0);
+  const first = offs.findIndex((v) => v > allowed);
+  if (first < 0) return { off };
+  const index = at[first]!;
+  return { off, wrong: { index, got: got[index]!, want: expected[first]! } };
 }

@@ -17,6 +17,19 @@ export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
  * more.
  */
 export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
+/** Bytes of a uniform binding: what every device binds at most at least. */
+export const UNIFORM_BYTES = 65536;
+/** Whether a CPU adapter reads so many elements, by vec4s, as a uniform. */
+export const fitsUniform = (elements: number, half: boolean): boolean => !half && 4 * elements <= UNIFORM_BYTES;
+/**
+ * As `vectorsPerThread`, of a kernel for CPU adapters whose invocations share one factor (filters, the right matrix):
+ * where that is a uniform up to four are faster, spilled or not, for the other factor's loads are most of the time.
+ */
+export function vectorsPerQuadThread(size: number, uniform: boolean): number {
+  if (!uniform) return vectorsPerThread(size);
+  const vectors = Math.max(1, ceilDiv(size, 4));
+  return ceilDiv(vectors, ceilDiv(vectors, 4));
+}
 /** Channels per invocation of a scalar kernel. */
 export const scalarTile = (size: number): number => (size === 1 ? 1 : 4);
 

@@ -24,9 +24,6 @@ export interface BoundMemory {
   readonly uniform?: boolean;
 }
 
-/** Bytes of a uniform binding: what every device binds at most at least. */
-export const UNIFORM_BYTES = 65536;
-
 export const isScratch = (content: Memory["content"]): content is Scratch => "scratch" in content;
 
 export const wholeOf = (t: Tensor): Memory => ({ content: t, offset: 0, bytes: t.bytes });

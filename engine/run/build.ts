@@ -1,12 +1,13 @@
 // What a program is made of, before its first run: all pipelines at once, then buffers and bind groups in error scopes.
 import { finish } from "../../kernels/map/finish.ts";
+import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Tensor } from "../tensor.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
-import { type BoundMemory, UNIFORM_BYTES } from "../fuse/memory.ts";
+import type { BoundMemory } from "../fuse/memory.ts";
 import { StagingRing } from "./staging.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
 

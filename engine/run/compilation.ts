@@ -1,6 +1,7 @@
 // From a function of tensors to a plan of its stages and memory. Needs no GPU, only what one can do: a step is judged
 // before it is made.
 import type { Traits } from "../../kernels/kernel.ts";
+import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { oneOf } from "../choice.ts";
 import { input, inputOf } from "../constant.ts";
 import type { DType } from "../dtype.ts";
@@ -15,7 +16,6 @@ import type { Variable } from "../variable.ts";
 import { aliasOf } from "../fuse/access.ts";
 import { fuse } from "../fuse/fuse.ts";
 import { type Graph, simplify } from "../fuse/simplify.ts";
-import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import type { Fusion } from "../fuse/stage.ts";
 import { type Ends, overwriteInPlace } from "../lower/in-place.ts";
 import { joinNorms } from "../lower/join-norms.ts";

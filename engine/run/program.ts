@@ -1,8 +1,8 @@
 // A compiled program: a run writes inputs, replays the dispatches, submits once, and makes nothing.
 import type { Consts } from "../../kernels/kernel.ts";
+import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
-import { UNIFORM_BYTES } from "../fuse/memory.ts";
 import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";

@@ -2,7 +2,7 @@
 // comes from another device.
 import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
 import { ShapeError, UsageError, ValuesLostError } from "../errors.ts";
-import { UNIFORM_BYTES } from "../fuse/memory.ts";
+import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Holder, Member, Variable } from "../variable.ts";
 

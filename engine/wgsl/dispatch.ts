@@ -1,10 +1,11 @@
 // A dispatch: a kernel, its WGSL with the fused expressions in its hooks, its numbers, and what it binds.
 import { type Binding, type Consts, type Kernel, type Params, packParams, specialize } from "../../kernels/kernel.ts";
+import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { type DType, wgslType } from "../dtype.ts";
 import type { Shape } from "../shape.ts";
 import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
-import { type BoundMemory, type Memory, UNIFORM_BYTES } from "../fuse/memory.ts";
+import type { BoundMemory, Memory } from "../fuse/memory.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {

@@ -22,7 +22,9 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let vi = params.beta2 * v[i] + (1.0 - params.beta2) * gi * gi;
   m[i] = mi;
   v[i] = vi;
-  let wi = max(w[i], vi);
+  // max would drop NaN.
+  let nan = (bitcast<vec4<u32>>(vi) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
+  let wi = select(max(w[i], vi), vi, nan);
   w[i] = wi;
   p[i] -= lr[0] / control[0] * mi / (sqrt(wi / control[1]) + params.eps);
 }

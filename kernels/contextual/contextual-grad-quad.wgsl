@@ -78,7 +78,7 @@ fn weights(dots : M, ok : B, q : u32, i : u32, p : U, first : u32) -> M {
       v = rho * exp(-t) + select(F(), mu, nearest);
       if (SOURCE) { v -= select(F(), r * minePull[o].x, ids == U(mine[o].x)); }
     }
-    result[l] = select(F(), -params.scale * v, ok & (free >= F(params.least)));
+    result[l] = select(-params.scale * v, F(), !ok | (free < F(params.least)));  // NaN is not below
   }
   return result;
 }

@@ -62,7 +62,7 @@ fn weights(dots : F, q : u32, batch : u32, p : u32, stop : u32, list : u32) -> F
       let columnAt = batch * select(params.own, params.other, ROWS) + j;
       if (best[columnAt] == i) { v -= r * gain[columnAt]; }
     }
-    result[l] = select(0.0, -params.scale * v, free >= params.least);
+    result[l] = select(-params.scale * v, 0.0, free < params.least);  // NaN is not below
   }
   return result;
 }

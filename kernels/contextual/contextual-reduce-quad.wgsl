@@ -110,7 +110,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let at4 = ids4 * cRow;
   for (var o = 0u; o < 8u; o += 1u) {
     best[o] = F(select(select(3.4e38, 0.0, KIND == 1u), -3.4e38, KIND == 2u));
-    at[o] = U(0xffffffffu);
+    at[o] = U(split * params.span);      // where all are NaN, the first takes the gradient
     second[o] = F();
     if (KIND == 1u) { mine[o] = rows[select(ids[o & 3u], ids4[o & 3u], o > 3u)]; }
   }

@@ -68,7 +68,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let tn = local % 8u;
   for (var o = 0u; o < 8u; o += 1u) {
     best[o] = select(select(3.4e38, 0.0, KIND == 1u), -3.4e38, KIND == 2u);
-    at[o] = 0xffffffffu;
+    at[o] = split * params.span;         // where all are NaN, the first takes the gradient
     second[o] = 0.0;
     if (KIND == 1u) { mine[o] = rows[batch * params.own + min(p0 + tm + 8u * o, params.own - 1u)]; }
   }

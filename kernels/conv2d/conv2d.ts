@@ -1,6 +1,6 @@
 // y = conv2d(x, w): NHWC · RSCK → NPQK.
 import { type KernelSpec, defineKernel } from "../kernel.ts";
-import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerThread } from "../launch.ts";
+import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerQuadThread, vectorsPerThread } from "../launch.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
 import {
   type ConvChunks,
@@ -10,6 +10,7 @@ import {
   hasRuns,
   suitsTiles,
   tilesOf,
+  uniformFilter,
 } from "./conv2d-problem.ts";
 import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
@@ -47,7 +48,7 @@ export const conv2dThinOutQuad = defineKernel<ConvProblem>("conv2d-thin-out-quad
 export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", {
   source: directQuad,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: vectorsPerThread(p.k / p.groups), REFLECT: p.reflect }),
+  consts: (p) => ({ KV: vectorsPerQuadThread(p.k / p.groups, uniformFilter(p)), REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * Number(c.KV))),
   cost: convCost,

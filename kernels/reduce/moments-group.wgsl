@@ -26,6 +26,9 @@ fn joined(p : Part, q : Part) -> Part {
   return Part(n, p.mean + d * w, p.spread + q.spread + d * d * p.n * w);
 }
 
+// A sum of squares that rounding made negative is zero; max would drop NaN, which must stay.
+fn kept(v : F) -> F { return select(max(v, F()), v, (bitcast<U>(v) & U(0x7fffffffu)) > U(0x7f800000u)); }
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   let wide = params.wide;
@@ -49,7 +52,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       q += d * d;
     }
     let n = f32((length - lane + lanes - 1u) / lanes);
-    parts[t] = Part(n, x0 + s / n, max(q - s * (s / n), F()));
+    parts[t] = Part(n, x0 + s / n, kept(q - s * (s / n)));
   }
   for (var half = lanes / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();

@@ -12,6 +12,9 @@ struct Params { outs : u32, count : u32, splits : u32 }
 // hook: the r-th of the elements that make output o
 fn value(o : u32, r : u32) -> F { return F(); }
 
+// A sum of squares that rounding made negative is zero; max would drop NaN, which must stay.
+fn kept(v : f32) -> f32 { return select(max(v, 0.0), v, (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u); }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
   let t = gid.x + gid.y * groups.x * 64u;
@@ -29,7 +32,7 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
     n += 1.0;
   }
   let m = s / n;
-  let m2 = max(q - s * m, 0.0);
+  let m2 = kept(q - s * m);
   mean[t] = x0 + m;
   spread[t] = select(m2, m2 / n, params.splits == 1u);
 }

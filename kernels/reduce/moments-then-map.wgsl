@@ -29,6 +29,9 @@ fn also(o : u32, r : u32, v : Y) {}
 var<workgroup> partMean : array<F, THREADS>;
 var<workgroup> partSpread : array<F, THREADS>;
 
+// A sum of squares that rounding made negative is zero; max would drop NaN, which must stay.
+fn kept(v : F) -> F { return select(max(v, F()), v, (bitcast<U>(v) & U(0x7fffffffu)) > U(0x7f800000u)); }
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   let wide = params.wide;
@@ -48,7 +51,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     }
     let m = s / f32((params.count - lane + step - 1u) / step);
     partMean[t] = x0 + m;
-    partSpread[t] = max(q - s * m, F());
+    partSpread[t] = kept(q - s * m);
   }
   workgroupBarrier();
   if (!live) { return; }

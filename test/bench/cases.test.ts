@@ -16,8 +16,12 @@ import {
 import { networkCases } from "../../bench/network-cases.ts";
 import { paperLayers } from "../../bench/networks.ts";
 import { PEER_CASES, unetParameters } from "../../bench/peer-cases.ts";
-import { convSpots, spotsOf, worstSpot } from "../../bench/spots.ts";
+import { compareElements, convSpots, spotsOf } from "../../bench/spots.ts";
 import { uniform } from "../../bench/statistics.ts";
+import { checkPass } from "../../bench/check.ts";
+import { Device, conv2d as conv } from "../../engine/index.ts";
+import { tensor } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from "../reference/conv.ts";
 
 const test = suite("bench cases");
@@ -163,23 +167,59 @@ for (const [stride, dilation, padMode] of [
     const dPadded = conv2dInputGrad(dy, f, o);
     const dx = new Float64Array(x.length);
     from.forEach((i, at) => (dx[i] += dPadded[at]));
-    const all = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
-    assert.ok(worstSpot(conv2d(padded, f, o), all(dy.length), (i) => spots.out(x, f, i)) < 1e-12);
-    assert.ok(worstSpot(dx, all(x.length), (i) => spots.image(dy, f, i)) < 1e-12);
-    assert.ok(worstSpot(conv2dWeightGrad(padded, dy, o), all(f.length), (i) => spots.filter(x, dy, i)) < 1e-12);
+    for (const { off, wrong } of [
+      compareElements(conv2d(padded, f, o), (i) => spots.out(x, f, i), 1e-12),
+      compareElements(dx, (i) => spots.image(dy, f, i), 1e-12),
+      compareElements(conv2dWeightGrad(padded, dy, o), (i) => spots.filter(x, dy, i), 1e-12),
+    ])
+      assert.is(wrong, undefined, `off by ${off}`);
   });
 }
 
-test("spots hold both ends and are distinct; one wrong value among them is seen", () => {
+test("spots hold both ends and are distinct", () => {
   const spots = spotsOf(100000);
   assert.ok(spots.length > 150 && spots.includes(0) && spots.includes(99999));
   assert.is(new Set(spots).size, spots.length);
   assert.equal(spotsOf(3).sort(), [0, 1, 2]);
-  const got = Float64Array.from({ length: 10 }, (_, i) => (i === 9 ? NaN : i));
-  assert.is(
-    worstSpot(got, [1, 9], (i) => i),
-    Infinity,
-  );
+});
+
+test("one wrong element anywhere is found, by its index", () => {
+  const values = uniform(1000, 4);
+  const want = (i: number): number => values[i]!;
+  assert.equal(compareElements(values, want, 1e-3), { off: 0 });
+  for (const at of [0, 7, 640, 999]) {
+    const got = values.slice();
+    got[at] = values[at]! + 0.5;
+    assert.is(compareElements(got, want, 1e-3).wrong?.index, at);
+    got[at] = NaN;
+    const { off, wrong } = compareElements(got, want, 1e-3);
+    assert.equal([off, wrong?.index, wrong?.want], [Infinity, at, values[at]]);
+  }
+});
+
+test("a kernel that is wrong on 64 elements does not pass, by f64 loops or by other kernels", async () => {
+  const { gpu } = await environment().gpu();
+  using device = await Device.open(gpu, { traits: environment().traits });
+  const layer: ConvLayer = {
+    ...{ op: "conv", x: [1, 12, 13, 8], w: [3, 3, 8, 12] },
+    ...{ stride: [1, 1], pad: [1, 1, 1, 1], dilation: [1, 1], groups: 1, padMode: "zero" },
+  };
+  const [x, w] = [uniform(12 * 13 * 8, 1), uniform(9 * 8 * 12, 2)];
+  const build = () => ({ y: conv(tensor(x, layer.x), tensor(w, layer.w), { pad: 1 }) });
+  using program = await device.compile(build, {}, { mode: "train", name: "conv" });
+  program.run();
+  const got = await program.read();
+  const spots = convSpots(layer, layer.x, outputShape(layer));
+  const wants = { y: (i: number): number => spots.out(x, w, i) };
+  for (const flops of [0, 1e12]) {
+    const right = await checkPass(program, got, wants, { device, build, flops });
+    assert.is(right.wrong, undefined);
+    assert.match(right.checked, flops ? /every element against other kernels, spots in f64$/ : /every element in f64$/);
+    const y = got.y.slice();
+    y.fill(0, 900, 964);
+    const { wrong } = await checkPass(program, { y }, wants, { device, build, flops });
+    assert.match(wrong!, /^y\[900\] of 1872 is 0, it should be -?\d/);
+  }
 });
 
 test.run();

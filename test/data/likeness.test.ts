@@ -94,25 +94,30 @@ const REAL = {
 } as const;
 const folders = Object.values(REAL).flatMap((names) => names.map((name) => `data/${name}`));
 
-testWith(test, folders, "no real CT or MR is refused for itself, all are for the other, and for HU + 1024", async () => {
-  const files = (folder: string): string[] =>
-    readdirSync(sharedPath(`data/${folder}`))
-      .filter((f) => /(image|base|sclslope|float64|image_\d+).*\.nii\.gz$/.test(f))
-      .slice(0, 2) // seconds, not minutes
-      .map((f) => `data/${folder}/${f}`);
-  for (const path of REAL.CT.flatMap(files)) {
-    const { data } = await readImage(fileOfBytes(readShared(path), path));
-    for (const window of [softTissueWindow, lungWindow]) {
-      assert.is(unlikeRule(measured(data, window), window), undefined, path);
-      assert.ok(unlikeRule(measured(raised(data, 1024), window), window), path);
+testWith(
+  test,
+  folders,
+  "no real CT or MR is refused for itself, all are for the other, and for HU + 1024",
+  async () => {
+    const files = (folder: string): string[] =>
+      readdirSync(sharedPath(`data/${folder}`))
+        .filter((f) => /(image|base|sclslope|float64|image_\d+).*\.nii\.gz$/.test(f))
+        .slice(0, 2) // seconds, not minutes
+        .map((f) => `data/${folder}/${f}`);
+    for (const path of REAL.CT.flatMap(files)) {
+      const { data } = await readImage(fileOfBytes(readShared(path), path));
+      for (const window of [softTissueWindow, lungWindow]) {
+        assert.is(unlikeRule(measured(data, window), window), undefined, path);
+        assert.ok(unlikeRule(measured(raised(data, 1024), window), window), path);
+      }
+      assert.ok(unlikeRule(measured(data, mrPercentile), mrPercentile), path);
     }
-    assert.ok(unlikeRule(measured(data, mrPercentile), mrPercentile), path);
-  }
-  for (const path of REAL.MR.flatMap(files)) {
-    const { data } = await readImage(fileOfBytes(readShared(path), path));
-    assert.is(unlikeRule(measured(data, mrPercentile), mrPercentile), undefined, path);
-    assert.ok(unlikeRule(measured(data, softTissueWindow), softTissueWindow), path);
-  }
-});
+    for (const path of REAL.MR.flatMap(files)) {
+      const { data } = await readImage(fileOfBytes(readShared(path), path));
+      assert.is(unlikeRule(measured(data, mrPercentile), mrPercentile), undefined, path);
+      assert.ok(unlikeRule(measured(data, softTissueWindow), softTissueWindow), path);
+    }
+  },
+);
 
 test.run();

@@ -52,7 +52,7 @@ export function encodeKernel(
   kernel: Kernel,
   params: Params,
   consts: Consts,
-  buffers: Readonly<Record<string, GPUBuffer>>,
+  buffers: Readonly<Record<string, GPUBufferBinding>>,
   aliases: Readonly<Record<string, string>> = {},
 ): void {
   const text = specialize(kernel.source, { consts, aliases });
@@ -80,13 +80,20 @@ export function encodeKernel(
     device.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
       entries: kernel.bindings.map((b) => {
-        const buffer = b.access === "uniform" ? uniform : buffers[b.name];
-        if (!buffer) throw new Error(`kernel ${kernel.name}: no buffer is given for binding ${b.name}`);
-        return { binding: b.index, resource: { buffer } };
+        const resource = b.access === "uniform" ? { buffer: uniform } : buffers[b.name];
+        if (!resource) throw new Error(`kernel ${kernel.name}: no buffer is given for binding ${b.name}`);
+        return { binding: b.index, resource };
       }),
     }),
   );
   pass.dispatchWorkgroups(...workgroupsOf(kernel, params, consts));
+}
+
+/** A run of bytes of a buffer. */
+interface Slot extends MemoryHandle {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly dtype?: DType;
 }
 
 /**
@@ -110,12 +117,12 @@ export async function runOp<A extends Attrs>(
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
     });
   const made: GPUBuffer[] = [];
-  const slot = (bytes: number, dtype?: DType): MemoryHandle & { buffer: GPUBuffer; dtype?: DType } => {
+  const slot = (bytes: number, dtype?: DType): Slot => {
     const b = buffer(bytes);
     // Poison: a kernel that reads what it did not write is found out.
     device.queue.writeBuffer(b, 0, new Uint32Array(b.size / 4).fill(0x7fc12345));
     made.push(b);
-    return { bytes, buffer: b, dtype };
+    return { bytes, buffer: b, dtype, offset: 0 };
   };
   const ins = tensors.map((t, i) => {
     const s = slot(t.bytes, t.dtype);
@@ -126,8 +133,13 @@ export async function runOp<A extends Attrs>(
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   const dispatch: Lowering["dispatch"] = (kernel, params, slots, consts) => {
-    const given = slots as Readonly<Record<string, ReturnType<typeof slot>>>;
-    const buffers = Object.fromEntries(Object.entries(given).map(([n, s]) => [n, s.buffer]));
+    const given = slots as Readonly<Record<string, Slot>>;
+    const buffers = Object.fromEntries(
+      Object.entries(given).map(([n, { buffer, offset, bytes }]) => [
+        n,
+        { buffer, offset, size: Math.max(16, Math.ceil(bytes / 16) * 16) },
+      ]),
+    );
     encodeKernel(
       device,
       pass,
@@ -152,8 +164,11 @@ export async function runOp<A extends Attrs>(
         return found;
       },
       room: (dtype) => ({ most: bindingBytes / bytesPerElement(dtype), align: 256 / bytesPerElement(dtype) }),
-      // Everything fits one binding.
-      part: (memory) => memory,
+      part: (memory, { first, count }): Slot => {
+        const whole = memory as Slot;
+        const each = bytesPerElement(whole.dtype ?? "f32");
+        return { ...whole, offset: whole.offset + first * each, bytes: count * each };
+      },
       dispatch,
       dispatchItems: (kernel, params, items, whole) => dispatch(kernel, params, { ...items, ...whole }),
     },

@@ -60,8 +60,27 @@ const cases: Readonly<Record<string, reference.Conv>> = {
   "3×3, 4 to 64 channels": problem([1, 10, 15, 4], [3, 3, 64], { pad: [1, 1, 1, 1] }),
   "3×3, 64 to 4 channels": problem([1, 15, 10, 64], [3, 3, 4], { pad: [2, 2, 2, 2] }),
   "3×3, pads wider than the filter": problem([1, 3, 5, 8], [3, 3, 4], { pad: [4, 3, 5, 6] }),
+  ...edges(),
   depthwise: problem([1, 6, 7, 6], [3, 3, 6], { pad: [1, 1, 1, 1], groups: 6 }),
 };
+
+/**
+ * More than one tile and a last one in part, along every axis that any kernel tiles at any of its tunables: pixels by
+ * up to 64, rows of Winograd tiles by 64, filters, channels and rows of the filter's matrix by up to 64.
+ */
+function edges(): Record<string, reference.Conv> {
+  const pad = [1, 1, 1, 1] as const;
+  return {
+    "edges, 20 to 68 channels": problem([2, 13, 11, 20], [3, 3, 68], { pad }),
+    "edges, 68 to 20 channels": problem([2, 13, 11, 68], [3, 3, 20], { pad }),
+    "edges, 4×4 stride 2": problem([1, 19, 21, 20], [4, 4, 68], { stride: [2, 2], pad }),
+    "edges, first layer": problem([2, 13, 11, 1], [7, 7, 20], { pad: [3, 3, 3, 3] }),
+    "edges, first layer of 3 channels": problem([2, 13, 11, 3], [3, 3, 20], { pad }),
+    "edges, head": problem([2, 13, 11, 20], [7, 7, 1], { pad: [3, 3, 3, 3] }),
+    "edges, 9 to 11 channels": problem([2, 13, 11, 9], [3, 3, 11], { pad }),
+    "edges, tiles of Winograd": problem([1, 34, 35, 8], [3, 3, 12], { pad }),
+  };
+}
 
 for (const [name, o] of Object.entries(cases)) {
   test(`${name}: forward and both gradients agree with f64 loops`, async () => {
@@ -105,6 +124,7 @@ for (const turn of [1, 2, 3]) {
       "7×7 first layer, 1 to 8 channels",
       "7×7 head, 8 to 1 channels",
       "3×3 stride 2, 3 to 5 channels",
+      ...Object.keys(edges()),
     ]) {
       const o = cases[name];
       const x = image(o);
