@@ -27,8 +27,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   }
   const contents = `
     import { writeFileSync } from "node:fs";
-    import { records } from "./test/helpers/node.ts";
+    import { records, testInNode } from "./test/helpers/node.ts";
     import { runFiles } from "./test/run.ts";
+    testInNode();
     const passed = await runFiles(${fileList(files)});
     const file = ${JSON.stringify(recordsFile ?? null)};
     if (file) writeFileSync(file, JSON.stringify(records));

@@ -2,8 +2,6 @@
 import type { ConvProblem } from "../../kernels/conv2d/conv2d-problem.ts";
 import { type ConvWindow, convWindows } from "../../kernels/conv2d/conv2d-windows.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
-import { fitsUniform, quads } from "../../kernels/launch.ts";
-import { rangesOf, runOf } from "../../kernels/windows.ts";
 import { type MatmulSizes, inUnitsOf, matmulKernels, matmulProblem } from "../../kernels/matmul/matmul.ts";
 import { sumPartials } from "../../kernels/reduce/sum-partials.ts";
 import {
@@ -81,34 +79,13 @@ export function winogradWeightGrad(l: Lowering, p: ConvProblem, x: MemoryHandle,
 
 const ceil4 = (n: number): number => 4 * Math.ceil(n / 4);
 
-/**
- * Dispatches the 36 matrix products y = a·b: at once, or on a CPU adapter as many at a time as have their matrices b in
- * a uniform.
- */
+/** Dispatches the 36 matrix products y = a·b. */
 function product(
   l: Lowering,
-  { m, n, k, ...transposes }: Omit<MatmulSizes, "batch">,
-  { a, b, y }: Readonly<Record<"a" | "b" | "y", MemoryHandle>>,
+  sizes: Omit<MatmulSizes, "batch">,
+  buffers: Readonly<Record<"a" | "b" | "y", MemoryHandle>>,
 ): void {
-  const batch = quads(l.traits) ? uniformBatch(k * n, [m * k, k * n, m * n], l.room("f32").align) : MATRICES;
-  const p = matmulProblem({ m, n, k, ...transposes, batch });
+  const p = matmulProblem({ ...sizes, batch: MATRICES });
   const kernel = l.select(matmulKernels, p);
-  for (const range of rangesOf(MATRICES, batch)) {
-    const buffers = {
-      a: l.part(a, runOf(range, m * k)),
-      b: l.part(b, runOf(range, k * n)),
-      y: l.part(y, runOf(range, m * n)),
-    };
-    l.dispatch(kernel, inUnitsOf(kernel, p), buffers);
-  }
-}
-
-/**
- * The largest share of the matrices, b of `size` elements, that fits a uniform and of which a binding can start at every
- * one, of matrices of `each` elements; all where there is none.
- */
-function uniformBatch(size: number, each: readonly number[], align: number): number {
-  const shares = [36, 18, 12, 9, 6, 4, 3, 2, 1];
-  const starts = (batch: number): boolean => batch === MATRICES || each.every((n) => (batch * n) % align === 0);
-  return shares.find((batch) => fitsUniform(batch * size, false) && starts(batch)) ?? MATRICES;
+  l.dispatch(kernel, inUnitsOf(kernel, p), buffers);
 }

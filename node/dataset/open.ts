@@ -17,8 +17,10 @@ import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { exists, fileError, pathInside, readBytes } from "../files.ts";
-import "./dicom-codecs.ts";
+import { provideNodeCodecs } from "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
+
+provideNodeCodecs();
 
 /** More files than this are no image's slices. */
 const MOST_FILES = 20_000;

@@ -4,11 +4,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Device } from "../../engine/index.ts";
 import { environment } from "../helpers/environment.ts";
-import "../helpers/node.ts";
+import { testInNode } from "../helpers/node.ts";
 import { closing, runSuite } from "./run.ts";
 import { Suite } from "./suite.ts";
 import { markdownTable, table } from "./table.ts";
 
+testInNode();
 const args = process.argv.slice(2);
 const flag = (name: string): boolean => args.includes(name) && args.splice(args.indexOf(name), 1).length > 0;
 const option = (name: string): string | undefined =>

@@ -1,7 +1,7 @@
 // DICOM images: every syntax, how pixels become values, and how slices become a volume.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import "../../node/dataset/dicom-codecs.ts";
+import { provideNodeCodecs } from "../../node/dataset/dicom-codecs.ts";
 import { DataError } from "../../data/errors.ts";
 import { fileOfBytes, readFolder, readImage, readImageHeader } from "../../data/formats/index.ts";
 import { isSheared } from "../../data/volume.ts";
@@ -18,6 +18,7 @@ import {
   withUndefinedLength,
 } from "./dicom-writer.ts";
 
+provideNodeCodecs();
 const test = suite("dicom");
 const slice = (options: SliceOptions = {}) => readImage(sliceFile(options));
 const series = (...slices: SliceOptions[]) =>

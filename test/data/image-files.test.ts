@@ -3,7 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import "../../node/dataset/dicom-codecs.ts";
+import { provideNodeCodecs } from "../../node/dataset/dicom-codecs.ts";
 import { DataError } from "../../data/errors.ts";
 import { seriesOf, writeMaskObject } from "../../data/formats/dicom-out.ts";
 import { fileOfBytes, openStructures, readFolder, readImage } from "../../data/formats/index.ts";
@@ -11,6 +11,7 @@ import type { Volume } from "../../data/volume.ts";
 import { parseNifti } from "../../data/formats/nifti.ts";
 import { readShared, sharedPath, testWith } from "./shared-data.ts";
 
+provideNodeCodecs();
 const test = suite("image files");
 const bad = "conformance/bad";
 const odds = "data/dicom-odds";

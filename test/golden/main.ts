@@ -1,11 +1,12 @@
 // node tools/run.mjs test/golden/main.ts DIR [name …]: checks every golden file of a folder that a check knows.
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import "../helpers/node.ts";
+import { testInNode } from "../helpers/node.ts";
 import { parseGolden, show } from "./comparison.ts";
 import { checkFor, checkGolden } from "./run.ts";
 import { type Schedules, checkSchedules } from "./schedules.ts";
 
+testInNode();
 const [folder, ...names] = process.argv.slice(2);
 const verbose = process.env.GOLDEN_ERRORS !== undefined;
 if (!folder) {

@@ -9,10 +9,12 @@ import { type RecordedBits, recordOf } from "./records.ts";
 export const records: RecordedBits[] = [];
 
 let opened: ReturnType<typeof openNodeGpu> | undefined;
-setEnvironment({
-  where: "node",
-  traits: process.env.CMEDL_TRAITS ? { cpu: process.env.CMEDL_TRAITS === "cpu" } : {},
-  gpu: () => (opened ??= openNodeGpu({ quiet: true })),
-  readFile: async (path) => new Uint8Array(await readFile(path)),
-  record: (name, data) => void records.push(recordOf(name, data)),
-});
+/** Makes Node the environment of the tests; called where this module is imported for nothing else. */
+export const testInNode = (): void =>
+  setEnvironment({
+    where: "node",
+    traits: process.env.CMEDL_TRAITS ? { cpu: process.env.CMEDL_TRAITS === "cpu" } : {},
+    gpu: () => (opened ??= openNodeGpu({ quiet: true })),
+    readFile: async (path) => new Uint8Array(await readFile(path)),
+    record: (name, data) => void records.push(recordOf(name, data)),
+  });

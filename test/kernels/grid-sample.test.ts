@@ -131,11 +131,11 @@ test("errors say what is wrong and what would be right", () => {
   says(() => gridSample(input("x", [2, 0, 4, 3]), grid), /x is \[2, 0, 4, 3\]; H and W must be ≥ 1/);
   says(
     () => gridSample(x, grid, { mode: "linear" as "nearest" }),
-    /mode is linear; use one of bilinear, nearest, bicubic/,
+    /mode is "linear"; it must be "bilinear", "nearest" or "bicubic"/,
   );
   says(
     () => gridSample(x, grid, { padding: "circular" as "zeros" }),
-    /padding is circular; use one of zeros, border, reflection/,
+    /padding is "circular"; it must be "zeros", "border" or "reflection"/,
   );
 });
 

@@ -179,7 +179,10 @@ test("errors say what is wrong and what would be right", () => {
     () => resize(x, [0, 2], { mode: "nearest" }),
     /size is \[0, 2\]; give two whole numbers ≥ 1 as \[H, W\]/,
   );
-  assert.throws(() => resize(x, [2, 2], { mode: "cubic" as "nearest" }), /mode is cubic; use "nearest" or "bilinear"/);
+  assert.throws(
+    () => resize(x, [2, 2], { mode: "cubic" as "nearest" }),
+    /mode is "cubic"; it must be "nearest" or "bilinear"/,
+  );
   assert.throws(
     () => resize(x, [2, 2], { mode: "nearest", alignCorners: true }),
     /alignCorners has no meaning with mode "nearest"/,

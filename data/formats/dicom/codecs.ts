@@ -41,10 +41,15 @@ const provided = new Map<ProvidedCodec, OpenDecoder>();
  * don't resolve by themselves: cmedl/node provides all three, a page those that it has.
  */
 export function provideCodecs(decoders: Readonly<Partial<Record<ProvidedCodec, OpenDecoder>>>): void {
-  for (const [name, open] of Object.entries(decoders) as [ProvidedCodec, OpenDecoder][]) {
-    let opened: ReturnType<OpenDecoder> | undefined;
-    provided.set(name, () => (opened ??= open()));
-  }
+  for (const [name, open] of Object.entries(decoders) as [ProvidedCodec, OpenDecoder][]) provided.set(name, open);
+}
+
+/** A module of WebAssembly may not register its classes twice: what was opened is kept, whoever provides it again. */
+const opened = new WeakMap<OpenDecoder, ReturnType<OpenDecoder>>();
+function openOnce(open: OpenDecoder): ReturnType<OpenDecoder> {
+  const known = opened.get(open) ?? open();
+  opened.set(open, known);
+  return known;
 }
 
 const providedCodec = (name: ProvidedCodec): Codec => ({
@@ -52,7 +57,7 @@ const providedCodec = (name: ProvidedCodec): Codec => ({
   decode: async (encoded, format, file) => {
     const open = provided.get(name);
     if (!open) throw pixelError(file, name, "no decoder is provided here");
-    return decodeBy(await open(), name, encoded, format, file);
+    return decodeBy(await openOnce(open), name, encoded, format, file);
   },
 });
 const jpeg2000 = providedCodec("JPEG 2000");
