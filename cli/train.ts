@@ -45,7 +45,10 @@ export function register(command: Command): void {
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
   addForceFlag(command);
-  command.option("--dry-run", "read the data, compile, say what a step takes, and stop: nothing is trained or written");
+  command.option(
+    "--dry-run",
+    "read the data, compile, say what a step takes in memory and time, and stop: nothing is kept",
+  );
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -95,7 +98,8 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
     for (const line of planText(plan, sets, regime)) narrator.say(line);
-    return dryRun(device, config, sets, narrator);
+    await dryRun(device, config, sets, narrator);
+    return;
   }
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();

@@ -2,7 +2,7 @@
 import { defaultFieldMm } from "../../data/slices.ts";
 import { DataError } from "../../data/errors.ts";
 import { type DrawnFold, drawFold } from "../../data/folds.ts";
-import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
+import { type CaseName, type SplitLists, type UnpairedSplit, splitUnpaired } from "../../data/split.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
@@ -25,11 +25,10 @@ export interface RunPlan {
  * DataError where a folder, a header, the splits or the file of VGG weights is wrong.
  */
 export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inputs): Promise<RunPlan> {
-  const { data, seed } = asked;
+  const { data } = asked;
   const student = await scanSource(data.student);
   const teacher = data.teacher === "" ? undefined : await teacherSource(data.teacher, inputs);
-  const { lists, splitBy } = await listsOf(asked, student, teacher);
-  const split = splitUnpaired(student.cases, teacher?.cases ?? [], { seed, lists });
+  const { split, splitBy } = await splitOf(asked, student, teacher);
   const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
   const config = await withFeaturesOfFile({
     ...asked,
@@ -44,18 +43,34 @@ export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inp
   return { config, sources, splitBy };
 }
 
+/** What is split: cases, and the splits that go with them. */
+type Splittable = Pick<Source, "cases" | "name" | "splits">;
+
+/**
+ * Which cases train, validate and are tested on, and what split them, in words. Throws DataError where the splits name
+ * no case, or a patient stands in two lists.
+ */
+export async function splitOf(
+  asked: TrainConfig,
+  student: Splittable,
+  teacher: Splittable | undefined,
+): Promise<{ split: UnpairedSplit; splitBy: string }> {
+  const { lists, splitBy } = await listsOf(asked, student, teacher);
+  return { split: splitUnpaired(student.cases, teacher?.cases ?? [], { seed: asked.seed, lists }), splitBy };
+}
+
 /** The lists that split the sets: of the fold that is asked for, else of a file; none where the seed splits. */
 async function listsOf(
   { data: { fold, splits }, seed }: TrainConfig,
-  student: Source,
-  teacher: Source | undefined,
+  student: Splittable,
+  teacher: Splittable | undefined,
 ): Promise<{ lists: { student?: SplitLists; teacher?: SplitLists }; splitBy: string }> {
   if (fold !== null && typeof fold !== "number") {
     const [number, of] = fold;
     const drawn = drawFold(student.cases, { fold: number, of }, student.name);
     return { lists: { student: listsOfFold(drawn) }, splitBy: `fold ${number} of ${of}, drawn by patient` };
   }
-  const ofFile = (source: Source): Promise<FoundSplits | undefined> =>
+  const ofFile = (source: Splittable): Promise<FoundSplits | undefined> =>
     source.splits(splits ?? undefined, fold === null ? undefined : fold - 1);
   const found = await ofFile(student);
   if (!found && fold !== null)

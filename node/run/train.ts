@@ -9,7 +9,7 @@ import { type EpochReport, type Outcome, Training, type TrainingOptions } from "
 import type { Regime } from "../../train/regime.ts";
 import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
 import { CommandError } from "../errors.ts";
-import type { Narrator } from "../narrator.ts";
+import { type Narrator, clock } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
 import type { RunFolder } from "./folder.ts";
 import { listenForInterrupt } from "./interrupt.ts";
@@ -94,12 +94,52 @@ export async function trainRun(
   return { best: training.progress.best, epochs: reporter.reports, startSeconds };
 }
 
-/** Compiles a run's step as `trainRun` does, tells what it takes, and trains nothing. Throws as `trainRun`. */
-export async function dryRun(device: Device, config: TrainConfig, sets: RunSets, narrator: Narrator): Promise<void> {
-  const { training, batches } = await compile(device, config, sets, narrator, {});
-  training.dispose();
+/** What a run would take. */
+export interface RunEstimate {
+  /** Of the GPU's memory. */
+  readonly bytes: number;
+  readonly secondsPerStep: number;
+  readonly stepsPerEpoch: number;
+  /** At most. */
+  readonly epochs: number;
+}
+
+/** Steps that an estimate times; the first ones wait for the driver. */
+const TIMED = 3;
+
+/**
+ * Compiles a run's step as `trainRun` does, does it a few times, and tells what it takes; nothing is kept. Throws as
+ * `trainRun`.
+ */
+export async function dryRun(
+  device: Device,
+  config: TrainConfig,
+  sets: RunSets,
+  narrator: Narrator,
+): Promise<RunEstimate> {
+  const { training: compiled, batches } = await compile(device, config, sets, narrator, {});
+  using training = compiled;
+  const { stepsPerEpoch } = batches;
+  const enough = new AbortController();
+  const times: number[] = [];
+  await training.run(
+    {
+      onStep: ({ ms }) => {
+        times.push(ms);
+        if (times.length >= Math.min(TIMED, stepsPerEpoch)) enough.abort();
+      },
+    },
+    enough.signal,
+  );
   const { epochs } = config.optimization;
-  narrator.say(`a run is at most ${epochs} epochs of ${batches.stepsPerEpoch} steps; nothing was trained or written`);
+  const secondsPerStep = Math.min(...times) / 1000;
+  narrator.say(`a run is at most ${epochs} epochs of ${stepsPerEpoch} steps; nothing was trained or written`);
+  const epoch = secondsPerStep * stepsPerEpoch;
+  narrator.say(
+    `a step takes ${secondsPerStep.toPrecision(2)} s here: an epoch ${clock(epoch)}, all of them ${clock(epoch * epochs)}, ` +
+      "and validation beside",
+  );
+  return { bytes: training.stats.bytes, secondsPerStep, stepsPerEpoch, epochs };
 }
 
 interface Compiled {
