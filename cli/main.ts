@@ -33,6 +33,11 @@ const commands: readonly Entry[] = [
   { name: "split", summary: "write a splits.json of a folder, by patient", load: () => import("./split.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   {
+    name: "translate",
+    summary: "show an image in the look of the teacher's modality, by a trained run",
+    load: () => import("./translate.ts"),
+  },
+  {
     name: "evaluate",
     summary: "score a run on cases, or any masks against others",
     load: () => import("./evaluate.ts"),
