@@ -64,6 +64,9 @@ epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, en
 (versions, adapter, command line), and statistics.json (what the values of its images are like, which
 predict compares others with). Images that are plainly not in the unit that they are scaled by
 (folders swapped, CT that is not in HU) are refused, unless --force.
+With --init the student starts from the student of a run (its kept epoch), and every other network from
+the one of its name, where the run has it; of a file the student alone does. Names and shapes must fit.
+The optimizers start anew. config.yaml and environment.json keep where the weights came from.
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
@@ -74,6 +77,7 @@ Examples:
   cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
+  cmedl train --student data/ct --teacher data/mr --init runs/first --out runs/second
   cmedl train --resume runs/first --epochs 120
   cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )

@@ -9,6 +9,7 @@ import { makeRegime } from "../../train/regimes/make.ts";
 import type { FoundSplits } from "../dataset/index.ts";
 import type { RunSources } from "./sets.ts";
 import { type Source, imageSource, scanSource } from "./source.ts";
+import { examineInit } from "./init.ts";
 import { examineVgg } from "./vgg.ts";
 
 export interface RunPlan {
@@ -22,7 +23,7 @@ export interface RunPlan {
 /**
  * Scans the folders that `asked.data` names, splits their cases and fills in what is not given. A teacher that is named
  * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Throws
- * DataError where a folder, a header, the splits or the file of VGG weights is wrong.
+ * DataError where a folder, a header, the splits, the file of VGG weights or that of initial ones is wrong.
  */
 export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inputs): Promise<RunPlan> {
   const { data } = asked;
@@ -39,6 +40,7 @@ export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inp
       teacherTrain: idsOf(split.teacher.train),
     },
   });
+  await examineInit(config);
   const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
   return { config, sources, splitBy };
 }

@@ -12,6 +12,7 @@ import { CommandError } from "../errors.ts";
 import { type Narrator, clock } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
 import type { RunFolder } from "./folder.ts";
+import { type InitialWeights, startFrom } from "./init.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { slicesToPicture } from "./pictures.ts";
 import { Reporter } from "./reporter.ts";
@@ -42,7 +43,7 @@ const PICTURED = 3;
 /**
  * Trains a run to its end, an early stop, or Ctrl-C (SIGINT, SIGTERM), and keeps all in its folder. Throws CommandError
  * "interrupted" after Ctrl-C once a checkpoint is safe, NumericalError where numbers are not finite, DataError and
- * FileError for the file of VGG weights.
+ * FileError for the files of VGG weights and of initial ones.
  */
 export async function trainRun(
   device: Device,
@@ -56,6 +57,7 @@ export async function trainRun(
     training: compiled,
     batches,
     startSeconds,
+    init,
   } = await compile(device, config, sets, narrator, {
     from,
     debugNans,
@@ -74,7 +76,7 @@ export async function trainRun(
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
   if (!from) await run.writeStatistics(sets.statistics);
-  await run.recordStart(environmentOf(device), training.progress.steps);
+  await run.recordStart(environmentOf(device, init), training.progress.steps);
   await run.setStatus("running", reporter.signs);
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
@@ -146,6 +148,7 @@ interface Compiled {
   readonly training: Training;
   readonly batches: UnpairedBatches;
   readonly startSeconds: number;
+  readonly init: InitialWeights | undefined;
 }
 
 async function compile(
@@ -156,6 +159,8 @@ async function compile(
   { from, debugNans = false }: Pick<TrainRunOptions, "from" | "debugNans">,
 ): Promise<Compiled> {
   const regime = await regimeOf(withPrior(config, sets));
+  // A run that goes on has weights of its own.
+  const init = from ? undefined : await startFrom(regime, config, (line) => narrator.say(line));
   const batches = batchesOf(config, sets);
   const why = flipsLeftOut(config);
   if (why !== undefined)
@@ -165,7 +170,7 @@ async function compile(
   const training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
   const startSeconds = (performance.now() - started) / 1000;
   narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
-  return { training, batches, startSeconds };
+  return { training, batches, startSeconds, init };
 }
 
 /** The configuration's regime, its frozen features read from their file. */
