@@ -74,7 +74,7 @@ export function oddHu(image: ValueStatistics, rule: IntensityRule): Unlikeness |
   const [low, high] = [image.percentiles[0]!, image.percentiles.at(-1)!];
   if (low < LEAST_HU)
     return {
-      problem: `over ${KEPT_PERCENTILES[0]} % of the voxels lie below ${LEAST_HU} HU, which is less than air (${valuesOf(image)})`,
+      problem: `over ${KEPT_PERCENTILES[0]} % of the voxels lie below −${-LEAST_HU} HU, which is less than air (${valuesOf(image)})`,
       mend: "this seems to be padding outside the field of view: a window takes it for air, so leave it or set it to −1000",
     };
   if (high > GREATEST_HU)

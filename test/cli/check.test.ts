@@ -121,12 +121,30 @@ test("padding, values that are not finite, empty masks and several labels are no
   });
   const { exitCode, notes, problems } = await check(data);
   assert.is(exitCode, 0, problems);
-  assert.match(notes, /ct-001_image.nii.gz: values: over 0.5 % of the voxels lie below -1100 HU/);
+  assert.match(notes, /ct-001_image.nii.gz: values: over 0.5 % of the voxels lie below −1100 HU/);
   assert.match(notes, /ct-002_image.nii.gz: 1 voxels are NaN or infinite/);
   assert.match(notes, /ct-003_mask.nii.gz: labels: the mask is empty/);
   assert.match(notes, /noted: labels: the masks hold 2 labels: 1, 2; choose one with --label N/);
   const wanted = await check(data, "--labels", "1,5");
   assert.match(wanted.problems, /labels: no mask holds 5, only 1, 2/);
+});
+
+test("structures that are named for a side are told of, until data.sides says which they are", async () => {
+  for (const c of phantomSet({ modality: "CT", seed: 1, size: 48, slices: 6 }, 2)) {
+    await mkdir(at("organs", c.id, "segmentations"), { recursive: true });
+    await writeFile(at("organs", c.id, "ct.nii.gz"), writeNifti(Int16Array.from(c.image.data), c.image));
+    for (const name of ["kidney_left", "kidney_right", "rib_left_1"])
+      await writeFile(at("organs", c.id, "segmentations", `${name}.nii.gz`), writeNifti(c.mask, c.image));
+  }
+  const { notes, exitCode } = await check(at("organs"));
+  assert.is(exitCode, 0);
+  assert.match(
+    notes,
+    /1 kidney_left and 2 kidney_right are left and right of one another; .*--set data.sides=\[\[1,2\]\]/,
+  );
+  assert.match(notes, /3 rib_left_1 is of one side, .*--set augmentation.flip=0/);
+  const told = await check(at("organs"), "--labels", "1,2", "--set", "data.sides=[[1,2]]");
+  assert.not.match(told.notes, /left and right/);
 });
 
 test("with --estimate what training takes is found by a few steps, and nothing is written", async () => {
