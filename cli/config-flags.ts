@@ -120,6 +120,12 @@ const FLAGS: readonly FieldFlag[] = [
     read: path,
     says: "ImageNet weights of VGG19, .safetensors or .pth, with torchvision's names (random weights from the seed)",
   },
+  {
+    flags: "--init <run|file>",
+    fields: ["init"],
+    read: path,
+    says: "start from a run's weights (all networks of equal names), or a file's, .safetensors or .pth (the student)",
+  },
 ];
 const PLAIN = [
   "flip",

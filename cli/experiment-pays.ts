@@ -31,6 +31,7 @@ interface PaysFlags extends FlagValues {
 
 /** Flags whose fields the recipe decides, or which mean something else here. */
 const OWN = [
+  "--init",
   "--size",
   "--segmentor",
   "--width",

@@ -41,7 +41,7 @@ export function register(command: Command): void {
     .option("--folds <n>", "cross-validation by patients: each case is tested in one fold")
     .option("--budget <time>", "wall time for all, such as 90s, 20m or 2h: decides how long every row trains")
     .option("--tolerance <mm>", "tolerance of surface Dice", "3");
-  addConfigFlags(command, { without: ["--segmentor", "--seed", "--fold"] });
+  addConfigFlags(command, { without: ["--segmentor", "--seed", "--fold", "--init"] });
   addForceFlag(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")

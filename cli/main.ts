@@ -16,6 +16,11 @@ interface Entry {
 
 const commands: readonly Entry[] = [
   {
+    name: "check",
+    summary: "look at folders of cases before training: geometry, values, labels, copies, splits",
+    load: () => import("./check.ts"),
+  },
+  {
     name: "train",
     summary: "train a segmentor with the help of another modality's unpaired images",
     load: () => import("./train.ts"),
@@ -32,6 +37,11 @@ const commands: readonly Entry[] = [
   },
   { name: "split", summary: "write a splits.json of a folder, by patient", load: () => import("./split.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
+  {
+    name: "translate",
+    summary: "show an image in the look of the teacher's modality, by a trained run",
+    load: () => import("./translate.ts"),
+  },
   {
     name: "evaluate",
     summary: "score a run on cases, or any masks against others",
@@ -76,6 +86,7 @@ const examples = `
 Examples:
   cmedl doctor                                           what will it run on?
   cmedl demo                                             see it work, on phantoms
+  cmedl check --student CT --teacher MR                  are the data what they should be?
   cmedl train --student CT --teacher MR --out RUN        folders of NIfTI images and masks
   cmedl predict RUN IMAGE.nii.gz -o MASK.nii.gz
 

@@ -45,7 +45,10 @@ export function register(command: Command): void {
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
   addForceFlag(command);
-  command.option("--dry-run", "read the data, compile, say what a step takes, and stop: nothing is trained or written");
+  command.option(
+    "--dry-run",
+    "read the data, compile, say what a step takes in memory and time, and stop: nothing is kept",
+  );
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -61,6 +64,9 @@ epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, en
 (versions, adapter, command line), and statistics.json (what the values of its images are like, which
 predict compares others with). Images that are plainly not in the unit that they are scaled by
 (folders swapped, CT that is not in HU) are refused, unless --force.
+With --init the student starts from the student of a run (its kept epoch), and every other network from
+the one of its name, where the run has it; of a file the student alone does. Names and shapes must fit.
+The optimizers start anew. config.yaml and environment.json keep where the weights came from.
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
@@ -71,6 +77,7 @@ Examples:
   cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
+  cmedl train --student data/ct --teacher data/mr --init runs/first --out runs/second
   cmedl train --resume runs/first --epochs 120
   cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )
@@ -95,7 +102,8 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
     for (const line of planText(plan, sets, regime)) narrator.say(line);
-    return dryRun(device, config, sets, narrator);
+    await dryRun(device, config, sets, narrator);
+    return;
   }
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();

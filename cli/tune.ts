@@ -19,7 +19,7 @@ interface TuneFlags extends ConfigFlags {
 export function register(command: Command): void {
   command.argument("[config]", "YAML of a run, as train takes it");
   addPresetFlag(command);
-  addConfigFlags(command);
+  addConfigFlags(command, { without: ["--init"] });
   command.option("--again", "time again what was timed before");
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")

@@ -21,6 +21,11 @@ const LEAST_AIR_OF_CT = 0.01;
  */
 const FAR = 0.65;
 
+/** Air is −1000 HU and noise is seldom below; what lies lower was put where nothing was measured. */
+const LEAST_HU = -1100;
+/** Twelve bits of DICOM end here: above are metal, and values that are no HU. */
+const GREATEST_HU = 3071;
+
 /** What is wrong with an image's values, for a DataError. */
 export interface Unlikeness {
   readonly problem: string;
@@ -56,6 +61,26 @@ export function unlikeRule(image: ValueStatistics, rule: IntensityRule): Unliken
         `${percent(image.soft)} of the voxels lie between −200 and 200, where soft tissue of every CT does ` +
         `(${valuesOf(image)}); they are scaled by the window ${shown}`,
       mend: "export the image again in HU, or give a window of its unit",
+    };
+  return undefined;
+}
+
+/**
+ * What is odd among the values of an image that a window in HU is for, though it seems to be CT: padding below all air,
+ * values above those of bone. Undefined where nothing is.
+ */
+export function oddHu(image: ValueStatistics, rule: IntensityRule): Unlikeness | undefined {
+  if (rule.kind !== "window" || rule.low >= -50) return undefined;
+  const [low, high] = [image.percentiles[0]!, image.percentiles.at(-1)!];
+  if (low < LEAST_HU)
+    return {
+      problem: `over ${KEPT_PERCENTILES[0]} % of the voxels lie below −${-LEAST_HU} HU, which is less than air (${valuesOf(image)})`,
+      mend: "this seems to be padding outside the field of view: a window takes it for air, so leave it or set it to −1000",
+    };
+  if (high > GREATEST_HU)
+    return {
+      problem: `over ${(100 - KEPT_PERCENTILES.at(-1)!).toFixed(1)} % of the voxels lie above ${GREATEST_HU} HU, as bone does not (${valuesOf(image)})`,
+      mend: "look for metal, or for a rescale slope that was not applied",
     };
   return undefined;
 }

@@ -48,6 +48,8 @@ export { type Bar, Narrator } from "./narrator.ts";
 
 // Trained networks
 export { type SegmentOptions, VolumeSegmenter, maskOf, maskValues, prepareVolume } from "./run/segment.ts";
+export { type Prediction, type PredictionOptions, predictVolume } from "./run/predict.ts";
+export { VolumeTranslator } from "./run/translate.ts";
 export { type EvaluateOptions, type Evaluation, type TestCase, evaluateRun, testCases } from "./run/evaluate.ts";
 export { type Weights, type WeightsOptions, readWeights } from "./run/weights.ts";
 

@@ -8,9 +8,13 @@ export {
   type Labels,
   type Progress,
   type SliceLoadOptions,
+  type LabelledCase,
+  labelOf,
+  labelsOf,
   loadCase,
   loadImage,
   loadImageSlices,
+  loadLabels,
   loadSlices,
   loadSlicesBy,
 } from "./load.ts";

@@ -43,13 +43,32 @@ export interface LoadOptions {
  * or of another geometry.
  */
 export async function loadCase(c: Case, { labels = null, onWarning }: LoadOptions = {}): Promise<LoadedCase> {
-  const image = await readVolume(c.imagePath);
+  const { image, labels: values, warnings } = await loadLabels(c, labels);
+  for (const warning of warnings) onWarning?.(warning);
+  return { id: c.id, patient: c.patient, image, mask: classesOf(values, labels, c.maskPath, onWarning) };
+}
+
+/** A case's image and the values of its mask's file, which are not classes yet, both in Left-Posterior-Superior order. */
+export interface LabelledCase {
+  readonly image: Volume;
+  /** The image in its stored order. */
+  readonly stored: Volume;
+  readonly labels: VoxelArray;
+  /** What was odd; whole sentences. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Image and mask of one case as they are; of structures in files of their own, those that are `wanted`. Throws
+ * DataError where the mask is of another geometry.
+ */
+export async function loadLabels(c: Case, wanted: Labels = "any"): Promise<LabelledCase> {
+  const stored = await readVolume(c.imagePath);
   const mask = c.structures
-    ? await readStructures(c, c.structures, labels, image)
-    : await readMask(c.imagePath, c.maskPath, image);
-  for (const warning of [...image.warnings, ...mask.warnings]) onWarning?.(warning);
-  const { data } = toLps({ ...image, data: mask.data });
-  return { id: c.id, patient: c.patient, image: toLps(image), mask: classesOf(data, labels, c.maskPath, onWarning) };
+    ? await readStructures(c, c.structures, wanted, stored)
+    : await readMask(c.imagePath, c.maskPath, stored);
+  const { data: labels } = toLps({ ...stored, data: mask.data });
+  return { image: toLps(stored), stored, labels, warnings: [...stored.warnings, ...mask.warnings] };
 }
 
 /**
@@ -126,10 +145,10 @@ function classesOf(
 }
 
 /** A mask's value as a label: the whole number that it was before it was scaled or resampled; 0 for NaN and infinity. */
-const labelOf = (v: number): number => (Number.isFinite(v) ? Math.round(v) : 0);
+export const labelOf = (v: number): number => (Number.isFinite(v) ? Math.round(v) : 0);
 
 /** The labels besides 0, rising. Throws DataError where a value is none. */
-function labelsOf(mask: VoxelArray, path: string): number[] {
+export function labelsOf(mask: VoxelArray, path: string): number[] {
   const found = new Set<number>();
   for (let i = 0, last = 0; i < mask.length; i++) {
     const v = mask[i]!;

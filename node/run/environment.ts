@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { arch, platform, release } from "node:os";
 import type { Device } from "../../engine/index.ts";
 import { version } from "../../package.json";
+import type { InitialWeights } from "./init.ts";
 
 export interface Environment {
   readonly cmedl: string;
@@ -13,16 +14,19 @@ export interface Environment {
   readonly system: string;
   /** Vendor, architecture, name and driver. */
   readonly adapter: string;
+  /** Where the networks started; absent where at random, or where the run went on. */
+  readonly init?: InitialWeights;
   /** What was typed, an argument each. */
   readonly command: readonly string[];
 }
 
-export const environmentOf = (device: Device): Environment => ({
+export const environmentOf = (device: Device, init?: InitialWeights): Environment => ({
   cmedl: version,
   webgpu: webgpuVersion(),
   node: process.versions.node,
   system: `${platform()} ${release()} ${arch()}`,
   adapter: device.gpu.adapterName,
+  ...(init && { init }),
   command: process.argv.slice(1),
 });
 

@@ -2,13 +2,14 @@
 import { defaultFieldMm } from "../../data/slices.ts";
 import { DataError } from "../../data/errors.ts";
 import { type DrawnFold, drawFold } from "../../data/folds.ts";
-import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
+import { type CaseName, type SplitLists, type UnpairedSplit, splitUnpaired } from "../../data/split.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
 import type { FoundSplits } from "../dataset/index.ts";
 import type { RunSources } from "./sets.ts";
 import { type Source, imageSource, scanSource } from "./source.ts";
+import { examineInit } from "./init.ts";
 import { examineVgg } from "./vgg.ts";
 
 export interface RunPlan {
@@ -22,14 +23,13 @@ export interface RunPlan {
 /**
  * Scans the folders that `asked.data` names, splits their cases and fills in what is not given. A teacher that is named
  * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Throws
- * DataError where a folder, a header, the splits or the file of VGG weights is wrong.
+ * DataError where a folder, a header, the splits, the file of VGG weights or that of initial ones is wrong.
  */
 export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inputs): Promise<RunPlan> {
-  const { data, seed } = asked;
+  const { data } = asked;
   const student = await scanSource(data.student);
   const teacher = data.teacher === "" ? undefined : await teacherSource(data.teacher, inputs);
-  const { lists, splitBy } = await listsOf(asked, student, teacher);
-  const split = splitUnpaired(student.cases, teacher?.cases ?? [], { seed, lists });
+  const { split, splitBy } = await splitOf(asked, student, teacher);
   const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
   const config = await withFeaturesOfFile({
     ...asked,
@@ -40,22 +40,39 @@ export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inp
       teacherTrain: idsOf(split.teacher.train),
     },
   });
+  await examineInit(config);
   const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
   return { config, sources, splitBy };
+}
+
+/** What is split: cases, and the splits that go with them. */
+type Splittable = Pick<Source, "cases" | "name" | "splits">;
+
+/**
+ * Which cases train, validate and are tested on, and what split them, in words. Throws DataError where the splits name
+ * no case, or a patient stands in two lists.
+ */
+export async function splitOf(
+  asked: TrainConfig,
+  student: Splittable,
+  teacher: Splittable | undefined,
+): Promise<{ split: UnpairedSplit; splitBy: string }> {
+  const { lists, splitBy } = await listsOf(asked, student, teacher);
+  return { split: splitUnpaired(student.cases, teacher?.cases ?? [], { seed: asked.seed, lists }), splitBy };
 }
 
 /** The lists that split the sets: of the fold that is asked for, else of a file; none where the seed splits. */
 async function listsOf(
   { data: { fold, splits }, seed }: TrainConfig,
-  student: Source,
-  teacher: Source | undefined,
+  student: Splittable,
+  teacher: Splittable | undefined,
 ): Promise<{ lists: { student?: SplitLists; teacher?: SplitLists }; splitBy: string }> {
   if (fold !== null && typeof fold !== "number") {
     const [number, of] = fold;
     const drawn = drawFold(student.cases, { fold: number, of }, student.name);
     return { lists: { student: listsOfFold(drawn) }, splitBy: `fold ${number} of ${of}, drawn by patient` };
   }
-  const ofFile = (source: Source): Promise<FoundSplits | undefined> =>
+  const ofFile = (source: Splittable): Promise<FoundSplits | undefined> =>
     source.splits(splits ?? undefined, fold === null ? undefined : fold - 1);
   const found = await ofFile(student);
   if (!found && fold !== null)

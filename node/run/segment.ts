@@ -8,7 +8,7 @@ import { fieldOf } from "../../data/slices.ts";
 import { classesOfPlanes, slicePlanes, sliceTiles, tilesOf } from "../../data/tiles.ts";
 import type { Volume } from "../../data/volume.ts";
 import { inferBy } from "../../train/inference-programs.ts";
-import { fromStateDict } from "../../models/pytorch.ts";
+import { loadStateDict } from "../../models/pytorch.ts";
 import { type Checkpoint, stateDictOf } from "../../train/checkpoint.ts";
 import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
@@ -81,27 +81,69 @@ export async function segmentVolume(
   range: Range,
   { config, slices, ...options }: SegmentOptions & { readonly config: TrainConfig; readonly slices: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { size } = config.data;
   const { threshold = 0.5, onSlice } = options;
-  const [nx, ny, depth] = image.shape;
+  const [nx, ny] = image.shape;
   const classes = outputsOf(config);
   const fields = fieldsOf(image, config, options);
   const mask = new Uint8Array(image.data.length);
+  const grid = { fields, size: config.data.size, classes, slices };
+  await eachSlice(probabilitiesOf, image, range, grid, (z, planes) => {
+    onSlice?.(z, planes);
+    classesOfPlanes(planes, mask, z * nx * ny, threshold);
+  });
+  return mask;
+}
+
+/** How slices are given to a network: by which fields of [size, size], so many slices at a time; `classes` channels come back. */
+interface SliceFields {
+  readonly fields: readonly Field[];
+  readonly size: number;
+  readonly classes: number;
+  readonly slices: number;
+}
+
+/**
+ * What a network makes of each axial slice of a volume, in order: a plane [ny, nx] for each of its channels, the fields
+ * blended. `outputOf` gives [count, size, size, classes] of images [count, size, size] in [−1, 1].
+ */
+export async function eachSlice(
+  outputOf: (images: Float32Array) => Promise<Float32Array>,
+  image: Volume,
+  range: Range,
+  { fields, size, classes, slices }: SliceFields,
+  onSlice: (z: number, planes: readonly Float32Array[]) => void,
+): Promise<void> {
+  const [, , depth] = image.shape;
   const n = fields.length * size ** 2;
   for (let first = 0; first < depth; first += slices) {
     const many = Math.min(slices, depth - first);
     const tiles = new Float32Array(many * n);
     for (let i = 0; i < many; i++) sliceTiles(image, first + i, range, { fields, size }, tiles, i * n);
-    const probability = await probabilitiesOf(tiles);
+    const output = await outputOf(tiles);
     for (let i = 0; i < many; i++) {
-      const z = first + i;
-      const here = probability.subarray(i * n * classes, (i + 1) * n * classes);
-      const planes = slicePlanes(here, image, { fields, size, classes });
-      onSlice?.(z, planes);
-      classesOfPlanes(planes, mask, z * nx * ny, threshold);
+      const here = output.subarray(i * n * classes, (i + 1) * n * classes);
+      onSlice(first + i, slicePlanes(here, image, { fields, size, classes }));
     }
   }
-  return mask;
+}
+
+/**
+ * A configuration's regime with a checkpoint's weights, or their moving average where they have one. Throws
+ * StateDictError where they are not the configuration's.
+ */
+export function trainedRegime(
+  config: TrainConfig,
+  { tensors }: Pick<Checkpoint, "tensors">,
+  statistics = config.optimization.statistics,
+): Regime {
+  const regime = makeRegime(config);
+  inferBy(regime, statistics);
+  for (const [name, network] of Object.entries(regime.networks)) {
+    // Where weights have a moving average, that is what was validated.
+    const average = stateDictOf(tensors, `average.${name}`);
+    loadStateDict(network, average.size > 0 ? average : stateDictOf(tensors, name));
+  }
+  return regime;
 }
 
 export class VolumeSegmenter {
@@ -116,17 +158,10 @@ export class VolumeSegmenter {
   static async open(
     device: Device,
     config: TrainConfig,
-    { tensors }: Pick<Checkpoint, "tensors">,
+    checkpoint: Pick<Checkpoint, "tensors">,
     statistics = config.optimization.statistics,
   ): Promise<VolumeSegmenter> {
-    const regime = makeRegime(config);
-    inferBy(regime, statistics);
-    for (const [name, network] of Object.entries(regime.networks)) {
-      // Where weights have a moving average, that is what was validated.
-      const average = stateDictOf(tensors, `average.${name}`);
-      for (const [variable, data] of fromStateDict(network, average.size > 0 ? average : stateDictOf(tensors, name)))
-        variable.setInitial(data);
-    }
+    const regime = trainedRegime(config, checkpoint, statistics);
     return new VolumeSegmenter(
       config,
       await compileSegmenter(device, (x) => regime.segment(x), BATCH, config.data.size),

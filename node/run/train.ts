@@ -9,9 +9,10 @@ import { type EpochReport, type Outcome, Training, type TrainingOptions } from "
 import type { Regime } from "../../train/regime.ts";
 import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
 import { CommandError } from "../errors.ts";
-import type { Narrator } from "../narrator.ts";
+import { type Narrator, clock } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
 import type { RunFolder } from "./folder.ts";
+import { type InitialWeights, startFrom } from "./init.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { slicesToPicture } from "./pictures.ts";
 import { Reporter } from "./reporter.ts";
@@ -42,7 +43,7 @@ const PICTURED = 3;
 /**
  * Trains a run to its end, an early stop, or Ctrl-C (SIGINT, SIGTERM), and keeps all in its folder. Throws CommandError
  * "interrupted" after Ctrl-C once a checkpoint is safe, NumericalError where numbers are not finite, DataError and
- * FileError for the file of VGG weights.
+ * FileError for the files of VGG weights and of initial ones.
  */
 export async function trainRun(
   device: Device,
@@ -56,6 +57,7 @@ export async function trainRun(
     training: compiled,
     batches,
     startSeconds,
+    init,
   } = await compile(device, config, sets, narrator, {
     from,
     debugNans,
@@ -74,7 +76,7 @@ export async function trainRun(
   const interrupt = listenForInterrupt((line) => narrator.say(line));
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
   if (!from) await run.writeStatistics(sets.statistics);
-  await run.recordStart(environmentOf(device), training.progress.steps);
+  await run.recordStart(environmentOf(device, init), training.progress.steps);
   await run.setStatus("running", reporter.signs);
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
@@ -94,18 +96,59 @@ export async function trainRun(
   return { best: training.progress.best, epochs: reporter.reports, startSeconds };
 }
 
-/** Compiles a run's step as `trainRun` does, tells what it takes, and trains nothing. Throws as `trainRun`. */
-export async function dryRun(device: Device, config: TrainConfig, sets: RunSets, narrator: Narrator): Promise<void> {
-  const { training, batches } = await compile(device, config, sets, narrator, {});
-  training.dispose();
+/** What a run would take. */
+export interface RunEstimate {
+  /** Of the GPU's memory. */
+  readonly bytes: number;
+  readonly secondsPerStep: number;
+  readonly stepsPerEpoch: number;
+  /** At most. */
+  readonly epochs: number;
+}
+
+/** Steps that an estimate times; the first ones wait for the driver. */
+const TIMED = 3;
+
+/**
+ * Compiles a run's step as `trainRun` does, does it a few times, and tells what it takes; nothing is kept. Throws as
+ * `trainRun`.
+ */
+export async function dryRun(
+  device: Device,
+  config: TrainConfig,
+  sets: RunSets,
+  narrator: Narrator,
+): Promise<RunEstimate> {
+  const { training: compiled, batches } = await compile(device, config, sets, narrator, {});
+  using training = compiled;
+  const { stepsPerEpoch } = batches;
+  const enough = new AbortController();
+  const times: number[] = [];
+  await training.run(
+    {
+      onStep: ({ ms }) => {
+        times.push(ms);
+        if (times.length >= Math.min(TIMED, stepsPerEpoch)) enough.abort();
+      },
+    },
+    enough.signal,
+  );
   const { epochs } = config.optimization;
-  narrator.say(`a run is at most ${epochs} epochs of ${batches.stepsPerEpoch} steps; nothing was trained or written`);
+  const secondsPerStep = Math.min(...times) / 1000;
+  narrator.say(`a run is at most ${epochs} epochs of ${stepsPerEpoch} steps; nothing was trained or written`);
+  const epoch = secondsPerStep * stepsPerEpoch;
+  narrator.say(
+    `a step takes ${secondsPerStep.toPrecision(2)} s here: an epoch ${clock(epoch)}, all of them ${clock(epoch * epochs)}, ` +
+      "and validation beside",
+  );
+  return { bytes: training.stats.bytes, secondsPerStep, stepsPerEpoch, epochs };
 }
 
 interface Compiled {
   readonly training: Training;
   readonly batches: UnpairedBatches;
   readonly startSeconds: number;
+  readonly init: InitialWeights | undefined;
 }
 
 async function compile(
@@ -116,6 +159,8 @@ async function compile(
   { from, debugNans = false }: Pick<TrainRunOptions, "from" | "debugNans">,
 ): Promise<Compiled> {
   const regime = await regimeOf(withPrior(config, sets));
+  // A run that goes on has weights of its own.
+  const init = from ? undefined : await startFrom(regime, config, (line) => narrator.say(line));
   const batches = batchesOf(config, sets);
   const why = flipsLeftOut(config);
   if (why !== undefined)
@@ -125,7 +170,7 @@ async function compile(
   const training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
   const startSeconds = (performance.now() - started) / 1000;
   narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
-  return { training, batches, startSeconds };
+  return { training, batches, startSeconds, init };
 }
 
 /** The configuration's regime, its frozen features read from their file. */

@@ -83,6 +83,11 @@ export const SCHEMA = {
   version: choice([2], 2, "Version of this file format"),
   regime: choice(REGIMES, "cmedl", "What to train; `cmedl presets` describes each"),
   seed: whole(0, { from: 0 }, "Seed of every random choice"),
+  init: orNull(
+    path(
+      "Run, or file of weights, that the student and other networks of equal names start from; null: random weights of the seed",
+    ),
+  ),
   data: group("Images and masks; the student's modality is segmented in the end, the teacher's only helps to train", {
     student: path("Folder of images and masks of the student's modality"),
     teacher: path("Folder of images and masks of the teacher's modality, of other patients"),

@@ -1,0 +1,79 @@
+// cmedl translate: an image of the student's modality as the teacher's would show it, as a whole volume.
+import type { Command } from "commander";
+import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
+import { fromLps } from "../data/orientation.ts";
+import { readVolume } from "../node/dataset/index.ts";
+import { CommandError } from "../node/errors.ts";
+import { refuseOverwrite, writeAtomic } from "../node/files.ts";
+import { Narrator } from "../node/narrator.ts";
+import { RunFolder } from "../node/run/folder.ts";
+import { prepareVolume } from "../node/run/segment.ts";
+import { oddImage, tell } from "../node/run/statistics.ts";
+import { VolumeTranslator, requireTranslator, unitOf } from "../node/run/translate.ts";
+import { addDeviceFlag, openDevice } from "./open-device.ts";
+
+interface TranslateFlags {
+  output: string;
+  force?: boolean;
+  device?: string;
+  quiet?: boolean;
+}
+
+export function register(command: Command): void {
+  command
+    .argument("<run>", "folder of a training run whose regime translates, such as cmedl")
+    .argument("<image>", "NIfTI image of the student's modality")
+    .requiredOption("-o, --output <image>", "NIfTI image to write (.nii or .nii.gz), of 32-bit floats")
+    .option("--force", "overwrite the image if it exists, and translate an image unlike those of training");
+  addDeviceFlag(command)
+    .option("-q, --quiet", "say nothing but errors")
+    .addHelpText(
+      "after",
+      `
+The pseudo image lies where the image does, voxel for voxel. Its values are in the teacher's unit where
+its images were scaled by a window (HU); where they were scaled by a percentile of each volume, as MR
+is, they are from 0 to 1: from the bottom of that range to the percentile. A slice that is larger than
+the field of training is translated whole, by fields that overlap and are blended. The checkpoint with
+the lowest validation loss is used. DRIT translates in the mean style of the teacher's modality.
+Not for diagnostic use.
+
+Example:
+  cmedl translate runs/first ct.nii.gz -o pseudo-mr.nii.gz`,
+    )
+    .action(translate);
+}
+
+async function translate(runPath: string, imagePath: string, flags: TranslateFlags): Promise<void> {
+  const { output, force } = flags;
+  const format = writableFormat(output);
+  if (!format) throw new CommandError("usage", `-o ${output} is no ${formatNames} name; end it in ${formatSuffixes}`);
+  if (!force) await refuseOverwrite(output, "choose another name, or give --force");
+  const narrator = new Narrator({ quiet: flags.quiet });
+  const run = await RunFolder.open(runPath);
+  const config = await run.readConfig();
+  requireTranslator(config, run.path);
+  if (config.data.fieldMm === null)
+    throw new CommandError(
+      "config",
+      `${run.path}/config.yaml: data.fieldMm: is null; put back the file that \`cmedl train\` wrote`,
+    );
+  const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
+  const stored = await readVolume(imagePath);
+  for (const warning of stored.warnings) narrator.say(warning);
+  const { image, range } = prepareVolume(stored, config, imagePath);
+  const statistics = await run.readStatistics();
+  if (statistics) tell(oddImage(image, range, imagePath, statistics), force ? "say" : "refuse", narrator);
+
+  using device = await openDevice(narrator, flags.device);
+  using translator = await VolumeTranslator.open(device, config, checkpoint);
+  const pseudo = fromLps(await translator.translate(image, range), stored);
+  await writeAtomic(output, format.write(pseudo, stored, output));
+  const { teacherIntensity } = config.data;
+  const { low, high } = unitOf(teacherIntensity);
+  const unit =
+    teacherIntensity.kind === "window"
+      ? "the teacher's unit"
+      : `parts of its ${teacherIntensity.percentile} percentile`;
+  narrator.say(`${file}: values are from ${low} to ${high}, in ${unit}`);
+  process.stdout.write(`${output}\n`);
+}

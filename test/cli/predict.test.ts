@@ -1,0 +1,152 @@
+// What is made with a trained run: masks of a folder of images, their probabilities, tidied masks, pseudo images.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fillHoles, keepLargest } from "../../data/components.ts";
+import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
+import { percentiles } from "../../data/intensity.ts";
+import { toLps } from "../../data/orientation.ts";
+import { phantomSet } from "../../data/synthetic.ts";
+import type { Volume } from "../../data/volume.ts";
+import { readVolume } from "../../node/dataset/index.ts";
+import { cmedl } from "./command.ts";
+
+const test = suite("predict and translate");
+let folder = "";
+const at = (...parts: string[]): string => join(folder, ...parts);
+const tiny = ["--size", "32", "--width", "2", "--blocks", "1", "--batch", "2", "--steps", "3", "--epochs", "1"];
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cmedl-predict-"));
+  for (const [modality, name] of [
+    ["CT", "ct"],
+    ["MR", "mr"],
+  ] as const) {
+    await mkdir(at(name));
+    for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3)) {
+      await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
+      await writeFile(at(name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
+    }
+  }
+  const data = ["--student", at("ct"), "--teacher", at("mr")];
+  for (const args of [
+    [...data, "--out", at("run")],
+    [
+      ...data,
+      "--teacher",
+      at("ct"),
+      "--out",
+      at("hu"),
+      "--set",
+      "data.teacherIntensity={kind: window, low: -160, high: 240}",
+    ],
+    ["--student", at("ct"), "--preset", "ct-only", "--out", at("alone")],
+  ]) {
+    const { exitCode, stderr } = await cmedl(["train", ...args, ...tiny]);
+    assert.is(exitCode, 0, stderr);
+  }
+});
+test.after(() => rm(folder, { recursive: true, force: true }));
+
+const read = async (path: string): Promise<Volume> => parseNifti(new Uint8Array(await readFile(path)), path);
+
+test("a folder's images get a mask each, under the names of their cases; one that fails does not stop the others", async () => {
+  await mkdir(at("scans"));
+  for (const id of ["001", "002", "003"])
+    await writeFile(at("scans", `p${id}.nii.gz`), await readFile(at("ct", `ct-${id}_image.nii.gz`)));
+  await writeFile(at("scans", "p002.nii.gz"), new Uint8Array(50));
+  const many = await cmedl(["predict", at("run"), at("scans"), "-o", at("masks")]);
+  assert.is(many.exitCode, 3, many.stderr);
+  assert.equal(many.stdout.trim().split("\n"), [at("masks", "p001.nii.gz"), at("masks", "p003.nii.gz")]);
+  assert.match(many.stderr, /failed: .*p002.nii.gz: .*\n/);
+  assert.match(many.stderr, /cmedl: 1 of 3 images failed: .*p002.nii.gz\n$/);
+  assert.equal((await readdir(at("masks"))).sort(), ["p001.nii.gz", "p003.nii.gz"]);
+  const alone = await cmedl(["predict", at("run"), at("scans", "p003.nii.gz"), "-o", at("one.nii.gz")]);
+  assert.is(alone.exitCode, 0, alone.stderr);
+  assert.equal((await read(at("one.nii.gz"))).data, (await read(at("masks", "p003.nii.gz"))).data);
+
+  const again = await cmedl(["predict", at("run"), at("scans"), "-o", at("masks")]);
+  assert.is(again.exitCode, 7);
+  assert.match(again.stderr, /p001.nii.gz: exists already; .*--force/);
+  const own = await cmedl(["predict", at("run"), at("scans"), "-o", at("scans"), "--force"]);
+  assert.is(own.exitCode, 2, "images are not overwritten, even by --force");
+  assert.match(own.stderr, /p001.nii.gz is an image to segment/);
+});
+
+test("probabilities are those that the mask is of; parts and holes are tidied after", async () => {
+  const image = at("ct", "ct-001_image.nii.gz");
+  const plain = await cmedl(["predict", at("run"), image, "-o", at("plain.nii.gz"), "--probabilities"]);
+  assert.is(plain.exitCode, 0, plain.stderr);
+  const map = await read(at("plain_probability.nii.gz"));
+  assert.ok(map.data instanceof Float32Array);
+  // Three steps teach little: what is above a tenth of the voxels is taken for the structure.
+  const [high] = percentiles(map.data, [90]);
+  const threshold = ["--threshold", String(high)];
+  const cut = await cmedl(["predict", at("run"), image, "-o", at("cut.nii.gz"), ...threshold]);
+  assert.is(cut.exitCode, 0, cut.stderr);
+  const mask = await read(at("cut.nii.gz"));
+  assert.equal(map.affine, mask.affine);
+  const above = Uint8Array.from(map.data, (p) => Number(p > high));
+  assert.equal(mask.data, above);
+  assert.ok(
+    above.some((v) => v === 1),
+    "else nothing is tested",
+  );
+  const tidy = ["--largest", "1", "--fill-holes"];
+  const tidied = await cmedl(["predict", at("run"), image, "-o", at("tidy.nii"), ...threshold, ...tidy]);
+  assert.is(tidied.exitCode, 0, tidied.stderr);
+  const found = await read(at("tidy.nii"));
+  assert.equal(found.data, fillHoles(keepLargest(above, mask.shape, 1), mask.shape));
+  const none = await cmedl(["predict", at("run"), image, "-o", at("x.nii"), "--largest", "0"]);
+  assert.is(none.exitCode, 2);
+  const map2 = await cmedl(["predict", at("run"), image, "-o", at("plain.nii"), "--probabilities"]);
+  assert.is(map2.exitCode, 7, "plain_probability.nii.gz exists");
+});
+
+test("translate writes the pseudo image on the image's grid, in 0 to 1, or in HU of a window", async () => {
+  // Stored in another order: the grid is the file's own.
+  const image = await read(at("ct", "ct-002_image.nii.gz"));
+  const { exitCode, stdout, stderr } = await cmedl([
+    "translate",
+    at("run"),
+    at("ct", "ct-002_image.nii.gz"),
+    "-o",
+    at("pseudo.nii.gz"),
+  ]);
+  assert.is(exitCode, 0, stderr);
+  assert.is(stdout, `${at("pseudo.nii.gz")}\n`);
+  const pseudo = await readVolume(at("pseudo.nii.gz"));
+  assert.ok(pseudo.data instanceof Float32Array);
+  assert.equal([pseudo.shape, pseudo.affine], [image.shape, image.affine]);
+  const [least, greatest] = [Math.min(...pseudo.data), Math.max(...pseudo.data)];
+  assert.ok(least >= 0 && greatest <= 1 && greatest > least, `${least} … ${greatest}`);
+  // Turned round in the file, the same image has the same pseudo image, turned round.
+  const sform = image.geometry.sform.map((v, i) =>
+    i === 0 ? -v : i === 3 ? v + (image.shape[0] - 1) * image.geometry.sform[0]! : v,
+  );
+  const [nx] = image.shape;
+  const turned = Int16Array.from(image.data, (_, i) => image.data[i - (i % nx) + (nx - 1 - (i % nx))]!);
+  const geometry = { ...image.geometry, qformCode: 0, sformCode: 1, sform };
+  await writeFile(at("turned.nii"), writeNifti(turned, { ...image, geometry }, { gzip: false }));
+  const mirrored = await cmedl(["translate", at("run"), at("turned.nii"), "-o", at("pseudo-turned.nii")]);
+  assert.is(mirrored.exitCode, 0, mirrored.stderr);
+  assert.equal(toLps(await read(at("pseudo-turned.nii"))).data, toLps(pseudo).data);
+
+  const hu = await cmedl(["translate", at("hu"), at("ct", "ct-002_image.nii.gz"), "-o", at("hu.nii.gz")]);
+  assert.is(hu.exitCode, 0, hu.stderr);
+  const values = (await read(at("hu.nii.gz"))).data;
+  assert.ok(Math.min(...values) >= -160 && Math.max(...values) <= 240 && Math.max(...values) > 1);
+});
+
+test("translate refuses a run that translates nothing, and to overwrite", async () => {
+  const image = at("ct", "ct-002_image.nii.gz");
+  const alone = await cmedl(["translate", at("alone"), image, "-o", at("y.nii")]);
+  assert.is(alone.exitCode, 2);
+  assert.match(alone.stderr, /alone: was trained as ct-only, which translates nothing/);
+  await writeFile(at("kept.nii"), "");
+  assert.is((await cmedl(["translate", at("run"), image, "-o", at("kept.nii")])).exitCode, 7);
+});
+
+test.run();
