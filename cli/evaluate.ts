@@ -1,14 +1,13 @@
 // cmedl evaluate: what a run is worth on cases, or how well any masks agree with others.
 import type { Command } from "commander";
 import { basename } from "node:path";
-import { applySplit } from "../data/split.ts";
 import { type RocCurve, truePositiveAt } from "../metrics/roc.ts";
 import { summarize } from "../metrics/summary.ts";
 import { CommandError } from "../node/errors.ts";
-import { refuseOverwrite, writeAtomic } from "../node/files.ts";
+import { exists, refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { loadMaskPair, pairMasks } from "../node/dataset/index.ts";
 import { Narrator } from "../node/narrator.ts";
-import { evaluateRun, testCases } from "../node/run/evaluate.ts";
+import { didLearn, evaluateRun, testCases } from "../node/run/evaluate.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { writeReport } from "../node/run/report.ts";
 import { scoresOf } from "../node/run/scores.ts";
@@ -26,6 +25,7 @@ interface EvaluateFlags {
   name?: string;
   masks?: string;
   experts?: string;
+  label?: string;
   labels?: string;
   output?: string;
   tolerance: string;
@@ -35,24 +35,27 @@ interface EvaluateFlags {
   quiet?: boolean;
 }
 
+const NOTHING_LEARNED = "nothing right was segmented in any case; HD95 is then the diagonal of the volumes";
+
 const CASES = ["test", "val", "train", "all"] as const;
 
 export function register(command: Command): void {
   command
     .argument("[run]", "folder of a training run")
-    .option("--data <folder>", "cases of the student's modality (default: the folder that the run was trained on)")
+    .option("--data <folder>", "cases of the student's modality (default: those that the run was trained on)")
     .option(
       "--cases <which>",
-      `which of them: ${CASES.join(", ")} (default: test where the splits name some, else val)`,
+      `${CASES.join(", ")} (default: test where the splits name some, else val; of --data all)`,
     )
     .option("--splits <file>", "the splits (default: those that go with the folder)")
-    .option("--name <name>", "what the test is called in the run's folder (default: the cases, or the folder's name)")
+    .option("--name <name>", "what the test is called in the run's folder (the cases, or the folder's name)")
     .option("--masks <folder>", "instead of a run: a folder of masks …")
     .option("--experts <folder>", "… and the masks that they are held against, of the same names")
-    .option("--labels <values>", "with --masks: the values of the structures, e.g. 1,2,3 (default: the one there is)")
+    .option("--labels <values>", "with --masks: the values of the structures, as 1,2,3 (the one there is)")
+    .option("--label <value>", "with --masks: the value of one structure among several")
     .option("-o, --output <csv>", "with --masks: write a line a case to this file")
     .option("--tolerance <mm>", "tolerance of surface Dice", "3")
-    .option("--force", "overwrite a test of the same name")
+    .option("--force", "overwrite a test of the same name; test on cases that took part in the run")
     .option("--json", "print all as JSON");
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
@@ -60,9 +63,9 @@ export function register(command: Command): void {
       "after",
       `
 Of a run the epoch that is kept (the lowest validation loss) is tested; each slice is segmented whole.
-DSC, surface DSC and HD95 are of whole volumes on their own grids, in millimetres; AUC is the area
-under the ROC curve of all voxels. tests/NAME.csv has a line a case, and report.html shows the test.
-Not for diagnostic use.
+DSC, surface DSC and HD95 are of whole volumes on their own grids, in millimetres; AUC, of one
+structure only, is the area under the ROC curve of all voxels. tests/NAME.csv has a line a case, and
+report.html shows the test. Not for diagnostic use.
 
 Examples:
   cmedl evaluate runs/first
@@ -84,18 +87,23 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(runPath);
   const config = await run.readConfig();
-  const { source, ids, which } = await casesOf(config, flags);
-  const name = flags.name ?? (flags.data === undefined ? which : basename(source.folder));
+  const { source, ids, which } = await casesOf(config, flags, narrator);
+  const folder = basename(source.folder).replace(/[^\w.-]+/g, "_");
+  const name = flags.name ?? (flags.data === undefined ? which : which === "all" ? folder : `${folder}-${which}`);
   if (!/^[\w.-]+$/.test(name))
     throw new CommandError("usage", `--name ${name}: letters, digits, "-", "_" and "." only`);
   if (!flags.force) await refuseOverwrite(testPaths(run, name).json, "give another --name, or --force");
   narrator.say(`${ids.length} cases of ${source.name} (${which})`);
   using device = await openDevice(narrator, flags.device);
+  const kept = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
+  const { epoch, steps } = kept.checkpoint.progress;
+  narrator.say(`weights of ${kept.file}, after ${steps} steps`);
   const bar = narrator.bar("testing", ids.length);
   const curves: RocCurve[] = [];
   const cases = await evaluateRun(device, config, run, testCases(source, ids, config), {
     toleranceMm,
     roc: true,
+    ...(config.data.labels ? { names: config.data.labels.map(String) } : {}),
     onCase: (id, _, roc) => {
       if (roc && !Number.isNaN(roc.auc)) curves.push(roc);
       bar.advance(id);
@@ -103,38 +111,67 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   });
   bar.done();
   narrator.end();
-  const test: TestRecord = { title: `Test on ${which} cases of ${source.name}`, cases, ...meanRoc(curves) };
+  const title = `Test on ${which} cases of ${source.name}, after ${steps} steps`;
+  const test: TestRecord = { title, epoch, steps, cases, ...meanRoc(curves) };
+  if (!didLearn(cases)) narrator.say(`warning: ${NOTHING_LEARNED}`);
   const paths = await writeTest(run, name, test);
   narrator.say(`written: ${paths.csv}, ${await writeReport(run)}`);
   print(test, flags);
 }
 
 /** What is tested, and in a word which part of its folder that is. */
-async function casesOf(
-  config: TrainConfig,
-  flags: EvaluateFlags,
-): Promise<{ source: Source; ids: readonly string[]; which: string }> {
-  if (flags.cases !== undefined && !CASES.includes(flags.cases))
-    throw new CommandError("usage", `--cases ${flags.cases} is none of ${CASES.join(", ")}`);
-  const { student } = config.data;
-  if (flags.data === undefined && student === "")
-    throw new CommandError("usage", "the run was trained on phantoms; name a folder of cases with --data");
-  const source = await scanSource(flags.data ?? student);
+interface Tested {
+  readonly source: Source;
+  readonly ids: readonly string[];
+  readonly which: "test" | "val" | "train" | "all";
+}
+
+/**
+ * The cases that the flags name. Which ones trained and validated is the run's own word, not that of a file that may
+ * have changed since. Throws CommandError where there are none, or where test cases took part in the run.
+ */
+async function casesOf(config: TrainConfig, flags: EvaluateFlags, narrator: Narrator): Promise<Tested> {
+  const { cases, splits } = flags;
+  if (cases !== undefined && !CASES.includes(cases))
+    throw new CommandError("usage", `--cases ${cases} is none of ${CASES.join(", ")}`);
+  const source = await sourceOf(config, flags);
   const all = source.cases.map((c) => c.id);
-  if (flags.cases === "all" || (flags.data !== undefined && flags.cases === undefined && flags.splits === undefined))
-    return { source, ids: all, which: "all" };
-  const splits = await source.splits(flags.splits ?? config.data.splits ?? undefined);
-  const split = splits && applySplit(splits.lists, source.cases, "student");
-  const tested = split?.test?.map((c) => c.id) ?? [];
-  const which = flags.cases ?? (tested.length > 0 ? "test" : "val");
-  const ids = {
-    test: tested,
-    val: split?.val.map((c) => c.id) ?? config.cases.studentVal,
-    train: split?.train.map((c) => c.id) ?? config.cases.studentTrain,
-  }[which];
+  const isOther = flags.data !== undefined;
+  const tested = await testIds(source, splits ?? (isOther ? undefined : (config.data.splits ?? undefined)));
+  const { studentTrain, studentVal } = config.cases;
+  const which = cases ?? (isOther && splits === undefined ? "all" : tested.length > 0 ? "test" : "val");
+  const here = (ids: readonly string[]): readonly string[] => ids.filter((id) => all.includes(id));
+  const ids = { all, test: tested, val: here(studentVal), train: here(studentTrain) }[which];
   if (ids.length === 0)
-    throw new CommandError("usage", `${source.name}: its splits name no ${which} cases; give --cases val or all`);
+    throw new CommandError("usage", `${source.name}: there are no ${which} cases; give another word to --cases`);
+  if (which === "test" || which === "all") {
+    const known = ids.filter((id) => studentTrain.includes(id) || studentVal.includes(id));
+    const told = `${known.length} of ${ids.length} cases trained or validated this run (${known.slice(0, 3).join(", ")}${known.length > 3 ? ", …" : ""})`;
+    if (known.length > 0 && which === "test" && !flags.force)
+      throw new CommandError("usage", `${told}: that is no test; give other --splits, or --force`);
+    if (known.length > 0) narrator.say(`warning: ${told}, if they are the same patients: their scores flatter it`);
+  }
   return { source, ids, which };
+}
+
+/** The folder that is named, or the run's own. Throws CommandError where there is none. */
+async function sourceOf({ data }: TrainConfig, flags: EvaluateFlags): Promise<Source> {
+  if (flags.data !== undefined) return scanSource(flags.data);
+  if (data.student === "")
+    throw new CommandError("usage", "the run was trained on phantoms; name a folder of cases with --data");
+  if (!(await exists(data.student)))
+    throw new CommandError(
+      "data",
+      `${data.student}, which the run was trained on, is gone; say where its cases are by --data FOLDER`,
+    );
+  return scanSource(data.student);
+}
+
+/** The test cases of a file of splits, or of the one that goes with the folder. */
+async function testIds(source: Source, file: string | undefined): Promise<readonly string[]> {
+  const splits = await source.splits(file);
+  const named = new Set(splits?.lists.test ?? []);
+  return source.cases.filter((c) => named.has(c.id) || named.has(c.patient)).map((c) => c.id);
 }
 
 /** Where the mean of curves is taken: finely where the rest is small. */
@@ -158,7 +195,7 @@ async function compareMasks(masks: string, experts: string, toleranceMm: number,
   const { output, force } = flags;
   if (output !== undefined && !force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet: flags.quiet });
-  const labels = labelsOf(flags.labels);
+  const labels = labelsOf(flags.labels ?? flags.label);
   const names = labels === null ? ["1"] : labels.map(String);
   const { pairs, missing } = await pairMasks(masks, experts);
   if (missing.length > 0) narrator.say(`warning: ${masks} holds no mask of ${missing.join(", ")}: not scored`);
@@ -171,7 +208,10 @@ async function compareMasks(masks: string, experts: string, toleranceMm: number,
   }
   bar.done();
   narrator.end();
-  if (output !== undefined) await writeAtomic(output, casesCsv(cases));
+  if (output !== undefined) {
+    await writeAtomic(output, casesCsv(cases));
+    narrator.say(`written: ${output}`);
+  }
   print({ title: `${masks} against ${experts}`, cases }, flags);
 }
 

@@ -30,9 +30,10 @@ export function register(command: Command): void {
       "after",
       `
 Slices are sorted by their place; contours (RTSTRUCT) and segments (SEG) become label masks on the
-image's grid. In a pattern * is any text and ? one character, whatever the capitals; structures of one
-series that a pattern is for have one label. A series without them is passed over. Nothing is
-overwritten; import.json tells which series each file came from. Patients' ids become folders' names.
+image's grid. In a pattern * is any text and ? one character, whatever the capitals; structures of
+one series that a pattern is for have one label. A series that has no such structure is passed over.
+Nothing is overwritten; import.json tells which series each file came from. Patients' ids become
+folders' names.
 
 Examples:
   cmedl import DICOM --list

@@ -10,8 +10,8 @@ export function register(command: Command): void {
     .addHelpText(
       "after",
       `
-One file without scripts that fetches nothing: signs of a collapse, Dice and losses by epoch, pictures,
-tests (see \`cmedl evaluate\`), times, configuration, environment. An earlier report is replaced.
+One file without scripts that fetches nothing: signs of a collapse, Dice and losses by epoch,
+pictures, tests (see \`cmedl evaluate\`), times, configuration, environment. An earlier report is replaced.
 Not for diagnostic use.
 
 Example:

@@ -1,14 +1,15 @@
 // cmedl split: writes a splits.json of a folder's cases, split by patient, to be used as it is or edited.
+import { join } from "node:path";
 import type { Command } from "commander";
 import { drawFold, drawTest } from "../data/folds.ts";
 import { type CaseName, randomSplit } from "../data/split.ts";
-import { scanImages } from "../node/dataset/index.ts";
+import { scanDataset, scanImages } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { idsOf } from "../node/run/plan.ts";
 
 interface SplitFlags {
-  out: string;
+  out?: string;
   teacher?: string;
   folds?: string;
   test?: string;
@@ -20,11 +21,7 @@ interface SplitFlags {
 export function register(command: Command): void {
   command
     .argument("<data>", "folder of the student's cases")
-    .option(
-      "-o, --out <file>",
-      "the file to write; splits.json in or beside the folder is found by itself",
-      "splits.json",
-    )
+    .option("-o, --out <file>", "the file to write (splits.json in the folder, where it is found by itself)")
     .option("--teacher <folder>", "folder of the teacher's cases: it gets a list of its own, without tested patients")
     .option("--folds <k>", "write k folds, those of `cmedl experiment --folds k` where the seed is 0")
     .option("--test <share>", "share of the patients that is kept for the test, such as 0.2 (none)")
@@ -35,13 +32,13 @@ export function register(command: Command): void {
       "after",
       `
 The file has lists of case ids: "train", "val" and "test"; with --teacher, "train_student" and
-"train_teacher"; with --folds, a list of such objects, of which \`cmedl train --fold i\` takes the i-th,
-from 1. All cases of a patient stand in one list, and no patient who validates or is tested on trains.
-The file may be edited: docs/formats.md describes it. Without --folds and --test it is the split that
+"train_teacher"; with --folds, a list of such objects, of which \`cmedl train --fold i\` takes the
+i-th, from 1. All cases of a patient stand in one list, and no patient who validates or is tested on
+trains. The file may be edited: docs/formats.md describes it. Without --folds and --test it is the split that
 \`cmedl train\` draws from the same seed.
 
 Examples:
-  cmedl split data/ct --out data/ct/splits.json --test 0.2
+  cmedl split data/ct --test 0.2
   cmedl split data/ct --teacher data/mr --out data/splits.json
   cmedl split data/ct --out folds.json --folds 5
   cmedl train --student data/ct --teacher data/mr --splits folds.json --fold 2 --out runs/fold2`,
@@ -53,7 +50,7 @@ Examples:
 type Lists = Record<string, readonly string[]>;
 
 async function split(folder: string, flags: SplitFlags): Promise<void> {
-  const { out, force } = flags;
+  const { out = join(folder, "splits.json"), force } = flags;
   const seed = numberOf("--seed", flags.seed, (n) => Number.isSafeInteger(n) && n >= 0, "a whole number, 0 or more");
   const folds =
     flags.folds === undefined
@@ -63,7 +60,7 @@ async function split(folder: string, flags: SplitFlags): Promise<void> {
     numberOf(flag, text, (n) => n > 0 && n < 1, "a share between 0 and 1, such as 0.2");
   const validation = share("--validation", flags.validation);
   if (!force) await refuseOverwrite(out, "choose another name, or give --force");
-  const { cases } = await scanImages(folder);
+  const { cases } = await scanDataset(folder);
   const teacher = flags.teacher === undefined ? undefined : (await scanImages(flags.teacher)).cases;
 
   const { test, rest } =

@@ -61,12 +61,12 @@ Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), im
 label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
 epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, environment.json
-(versions, adapter, command line), and statistics.json (what the values of its images are like, which
-predict compares others with). Images that are plainly not in the unit that they are scaled by
+(versions, adapter, command line), and statistics.json (what the values of its images are like,
+which predict compares others with). Images that are plainly not in the unit that they are scaled by
 (folders swapped, CT that is not in HU) are refused, unless --force.
-With --init the student starts from the student of a run (its kept epoch), and every other network from
-the one of its name, where the run has it; of a file the student alone does. Names and shapes must fit.
-The optimizers start anew. config.yaml and environment.json keep where the weights came from.
+With --init the student starts from the student of a run (its kept epoch), and every other network
+from the one of its name, where the run has it; of a file the student alone does. Names and shapes
+must fit. The optimizers start anew. config.yaml and environment.json keep where the weights came from.
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:

@@ -115,7 +115,7 @@ function guess(image: ValueStatistics, set?: SetStatistics): string {
   if (wasHu && shift > 900 && shift < 1100 && image.air < LEAST_AIR_OF_CT && isTissue(image, 1024))
     return (
       "these may be stored values, HU + 1024: export the image again with its rescale slope and intercept, " +
-      "or subtract 1024"
+      "or subtract 1024; if it is MR, it is no image for this run"
     );
   if (image.air >= LEAST_AIR_OF_CT) return "this seems to be CT in HU, which the training images are not";
   return image.airAndFat < LEAST_AIR_AND_FAT && wasHu

@@ -114,7 +114,7 @@ function valueText({ mean, std, best, p }: Cell, digits: number): string {
 
 const isTested = (compared: readonly Compared[]): boolean =>
   compared.some((c) => c.cells.some((cell) => !Number.isNaN(cell.p)));
-const mostCases = ({ cells }: Compared): number => Math.max(...cells.map((cell) => cell.n));
+const mostCases = ({ cells }: Compared): number => Math.max(0, ...cells.map((cell) => cell.n));
 
 /** The comparison as tables: results, p values, and what was found elsewhere, each where there is something to show. */
 export function comparisonTables(

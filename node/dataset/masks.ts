@@ -5,7 +5,7 @@ import { DataError, printable } from "../../data/errors.ts";
 import { isImageName } from "../../data/formats/index.ts";
 import type { LoadedCase } from "../../data/slices.ts";
 import { type Labels, loadCase } from "./load.ts";
-import { withoutMaskWord } from "./names.ts";
+import { isMaskName, withoutMaskWord } from "./names.ts";
 import { nameOf } from "./pairing.ts";
 
 /** The files of one case. */
@@ -45,8 +45,11 @@ async function masksIn(folder: string): Promise<Map<string, string>> {
   const names = await readdir(folder).catch(() => {
     throw new DataError(folder, "folder", "cannot be read", "name a folder of label masks");
   });
+  const files = names.filter((name) => isImageName(name) && !name.startsWith(".")).sort();
+  const masks = files.filter((file) => isMaskName(nameOf(file)));
   const found = new Map<string, string>();
-  for (const file of names.filter((name) => isImageName(name) && !name.startsWith(".")).sort()) {
+  // Beside images, masks are those that are called so; alone they may have any name.
+  for (const file of masks.length > 0 ? masks : files) {
     const id = withoutMaskWord(nameOf(file));
     const other = found.get(id);
     if (other !== undefined)

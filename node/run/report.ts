@@ -25,7 +25,7 @@ async function recordOf(run: RunFolder): Promise<RunRecord> {
   const text = (file: string): Promise<string> => readFile(join(run.path, file), "utf8").catch(() => "");
   return {
     name: basename(resolve(run.path)),
-    status: (await text("STATUS")).split("\n")[0] || "of an unknown status",
+    status: (await text("STATUS")).split("\n")[0] || "starting",
     signs: of("sign"),
     epochs,
     steps: of<StepRecord>("step"),

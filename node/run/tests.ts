@@ -36,11 +36,18 @@ export function casesCsv(cases: TestRecord["cases"]): string {
   ]);
 }
 
+/** The names of a run's tests, in order. */
+export async function testNames(run: RunFolder): Promise<string[]> {
+  const files = await readdir(join(run.path, TESTS)).catch(() => [] as string[]);
+  return files
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => file.slice(0, -".json".length))
+    .sort();
+}
+
 /** The tests of a run, in the order of their names; files that are none are left out. */
 export async function readTests(run: RunFolder): Promise<TestRecord[]> {
-  const files = await readdir(join(run.path, TESTS)).catch(() => [] as string[]);
-  const names = files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length));
-  const tests = await Promise.all(names.sort().map((name) => readTest(run, name)));
+  const tests = await Promise.all((await testNames(run)).map((name) => readTest(run, name)));
   return tests.filter((test) => test !== undefined);
 }
 

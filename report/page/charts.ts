@@ -32,18 +32,20 @@ export function lineChart(
   { document, xLabel, yLabel, yRange, width = 400, height = 220 }: ChartOptions,
 ): Markup {
   const points = lines.flatMap(({ name, points }) => points.map(({ x, y }) => ({ name, x, y: y ?? NaN })));
+  const xs = new Set(points.map(({ x }) => x));
+  const isWhole = [...xs].every(Number.isInteger) && xs.size <= 12;
   return figure(
     lines.map(({ name }) => name),
     {
       document,
       width,
       height,
-      x: { label: xLabel },
+      x: { label: xLabel, ...(isWhole ? { ticks: [...xs], tickFormat: "d" } : {}) },
       y: { label: yLabel, grid: true, ...(yRange ? { domain: [...yRange] } : { zero: true }), nice: true },
       color: { domain: lines.map(({ name }) => name), range: lines.map((_, i) => colourOf(i)) },
       marks: [
         Plot.ruleY([yRange?.[0] ?? 0]),
-        Plot.lineY(points, { x: "x", y: "y", stroke: "name", strokeWidth: 1.8 }),
+        Plot.lineY(points, { x: "x", y: "y", z: "name", stroke: "name", strokeWidth: 1.8 }),
         // A line of one point is nothing.
         Plot.dot(
           points.filter(({ name }) => lines.find((l) => l.name === name)!.points.length === 1),

@@ -26,6 +26,9 @@ export interface StepRecord {
 /** Each case of a test, by metric. */
 export interface TestRecord {
   readonly title: string;
+  /** Of the weights that were tested: epochs that had ended, and steps. */
+  readonly epoch?: number;
+  readonly steps?: number;
   readonly cases: Readonly<Record<string, CaseValues>>;
   /** The mean over cases of their ROC curves, and of their areas. */
   readonly roc?: { readonly falsePositive: readonly number[]; readonly truePositive: readonly number[]; auc: number };
@@ -55,7 +58,7 @@ export function runPage(run: RunRecord, document: PlotDocument): string {
       ...(run.signs.length ? [signs(run)] : []),
       ...(run.epochs.length ? [progress(run, document), losses(run, document)] : []),
       ...(run.pictures.length ? [pictures(run)] : []),
-      ...run.tests.flatMap((test) => [testSection(test, document)]),
+      ...run.tests.map((test) => testSection(test, run.epochs, document)),
       ...(run.steps.length ? [speed(run, document)] : []),
       { title: "Configuration", body: html`<details><summary>config.yaml</summary><pre>${run.config}</pre></details>` },
       ...(run.starts.length ? [environment(run)] : []),
@@ -120,7 +123,7 @@ const LOSSES: readonly (readonly [title: string, pattern: RegExp])[] = [
   ["contextual", /^cx/],
   ["hint and distillation", /^(hint|dist|mutual)/],
   ["segmentation", /^(dice|ce|seg)/],
-  ["weighted totals", /^loss/],
+  ["totals, weighted", /^loss/],
   ["others", /./],
 ];
 
@@ -133,7 +136,7 @@ function losses({ epochs }: RunRecord, document: PlotDocument): Section {
       .map((name) => overEpochs(epochs, name, (e) => e.losses[name]));
     return lines.length ? [lineChart(lines, { document, xLabel: "epoch", yLabel: title })] : [];
   });
-  return { title: "Losses in training, unweighted", body: html`<div class="charts">${charts}</div>` };
+  return { title: "Losses in training", body: html`<div class="charts">${charts}</div>` };
 }
 
 const pictures = ({ pictures: shown }: RunRecord): Section => ({
@@ -145,7 +148,12 @@ const pictures = ({ pictures: shown }: RunRecord): Section => ({
 
 const WORST = 10;
 
-function testSection({ title, cases, roc }: TestRecord, document: PlotDocument): Section {
+/** Whether a later epoch is kept by now than was tested. */
+const isOld = ({ epoch }: TestRecord, epochs: readonly EpochRecord[]): boolean =>
+  epoch !== undefined && epochs.some((e) => e.best && e.epoch > epoch);
+
+function testSection(test: TestRecord, epochs: readonly EpochRecord[], document: PlotDocument): Section {
+  const { title, cases, roc } = test;
   const ids = Object.keys(cases);
   const metrics = [...new Set(ids.flatMap((id) => Object.keys(cases[id]!)))].filter((name) => name !== "segmented");
   const valuesOf = (metric: string): number[] => ids.map((id) => cases[id]![metric] ?? NaN);
@@ -170,7 +178,7 @@ function testSection({ title, cases, roc }: TestRecord, document: PlotDocument):
   });
   return {
     title,
-    body: html`${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
+    body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
 <div class="charts">${boxes}${roc ? rocChart(roc, document) : undefined}</div>
 <h3>The worst ${ranked.length} of ${ids.length} cases</h3>
 ${tableMarkup(

@@ -57,14 +57,61 @@ test("a run is tested on the cases that its splits name, and its report shows th
 test("runs are compared on what both were tested on", async () => {
   for (const run of ["run-0", "run-1"])
     assert.is((await cmedl(["evaluate", at(run), "--data", at("ct"), "--name", "all"])).exitCode, 0);
+  // Runs of two steps have learned nothing, and nothing is tested with them.
+  const first = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
+  assert.match(first.stdout, /run-1 †/);
+  for (const [run, gain] of [
+    ["run-0", 0],
+    ["run-1", 0.1],
+  ] as const) {
+    const test = JSON.parse(await readFile(at(run, "tests", "all.json"), "utf8")) as {
+      cases: Record<string, Record<string, number>>;
+    };
+    Object.values(test.cases).forEach((values, i) =>
+      Object.assign(values, { DSC: 0.5 + i / 10 + gain, segmented: 0.1 }),
+    );
+    await writeFile(at(run, "tests", "all.json"), JSON.stringify(test));
+  }
   const { stdout, exitCode, stderr } = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
   assert.is(exitCode, 0, stderr);
   assert.match(stdout, /run-1/);
   assert.match(stdout, /p against run-0/);
   assert.match(stdout, /with 4 cases no p can fall below 0\.05/);
+  assert.is((await cmedl(["compare", at("run-0"), at("run-1")])).stdout, stdout, "the one test that both have");
   const unknown = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "other"]);
   assert.is(unknown.exitCode, 2);
-  assert.match(unknown.stderr, /has no test called other; make it by `cmedl evaluate/);
+  assert.match(unknown.stderr, /has no test called other; it has all/);
+});
+
+test("runs are compared on the cases that both were tested on, and not at all where there are none", async () => {
+  const file = at("run-1", "tests", "all.json");
+  const whole = JSON.parse(await readFile(file, "utf8")) as { cases: Record<string, object> };
+  const ids = Object.keys(whole.cases);
+  const keep = (some: readonly string[]): string =>
+    JSON.stringify({ ...whole, cases: Object.fromEntries(some.map((id) => [id, whole.cases[ids[0]!]])) });
+  await writeFile(file, keep(ids.slice(0, 2)));
+  const some = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
+  assert.match(some.stdout, /left out, for not all runs were tested on them: .+, .+/);
+  assert.match(some.stdout, / 2\n/);
+  await writeFile(file, keep(["other"]));
+  const none = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
+  assert.is(none.exitCode, 2);
+  assert.match(none.stderr, /on no case in common/);
+  await writeFile(file, JSON.stringify(whole));
+});
+
+test("cases that took part in a run are no test, whatever a file says by now", async () => {
+  const ids = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 4 }, 4).map((c) => c.id);
+  await writeFile(
+    at("late.json"),
+    JSON.stringify({ train: ids.slice(2, 3), val: ids.slice(3), test: ids.slice(0, 2) }),
+  );
+  const refused = await cmedl(["evaluate", at("run-0"), "--splits", at("late.json"), "--name", "late"]);
+  assert.is(refused.exitCode, 2);
+  assert.match(refused.stderr, /2 of 2 cases trained or validated this run \(.+\): that is no test/);
+  const val = await cmedl(["evaluate", at("run-0"), "--cases", "val", "--splits", at("late.json"), "--json"]);
+  const { cases } = JSON.parse(val.stdout) as { cases: Record<string, object> };
+  assert.equal(Object.keys(cases), ids.slice(2, 3), "who validated is the run's own word");
 });
 
 test("any masks are scored against others of the same cases", async () => {

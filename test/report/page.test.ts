@@ -60,7 +60,7 @@ test("sections are those that there is something for", () => {
   assert.equal(titles, [
     "Signs of a collapse",
     "Validation",
-    "Losses in training, unweighted",
+    "Losses in training",
     "Pictures",
     "Test",
     "Steps",
@@ -90,6 +90,18 @@ test("a test's table has means over what is defined, and the worst cases first",
     rows.slice(4).map(([id]) => id),
     ["b<script>", "a", "c"],
   );
+});
+
+test("a test of weights that are no longer kept says so", () => {
+  assert.not.match(page, "A later epoch is kept by now");
+  const tests = record.tests.map((one) => ({ ...one, epoch: 1 }));
+  assert.match(runPage({ ...record, tests }, document), "A later epoch is kept by now: test again.");
+});
+
+test("epochs are whole numbers on an axis", () => {
+  const lines = ["a", "b"].map((name) => ({ name, points: [1, 2].map((x) => ({ x, y: 100 * x })) }));
+  assert.not.match(lineChart(lines, options).text, /\d\.\d+<\/text>/);
+  assert.not.match(lineChart(lines, options).text, "⚠");
 });
 
 test("losses are in groups, each with a line, unknown ones too", () => {
