@@ -94,7 +94,7 @@ function summaryText({ mean, std, n, failed }: SeedSummary): string {
 
 /** The seeds' Dice at the last epoch, row by row. */
 const boxesOf = (found: Found): Boxes => ({
-  title: `${patientsText(found)} of the student's, last epoch: a dot a seed`,
+  title: `Last epoch, by ${patientsText(found)} of the student's modality: a dot a seed`,
   metric: "mean Dice of a seed's patients",
   groups: found.rows.map(({ word, runs }) => ({ name: word, values: runs.last.map(meanOf) })),
   range: [0, 1],

@@ -32,7 +32,7 @@ export function experimentPage(
   const drawn = boxes.filter(({ groups }) => groups.some(({ values }) => values.some(Number.isFinite)));
   return pageText({
     title,
-    lead: html`${findings.map((sentence) => html`<p>${sentence}.</p>`)}<p><strong>${NOT_FOR_DIAGNOSIS}</strong></p>`,
+    lead: html`${findings.map((sentence) => html`<p>${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.</p>`)}<p><strong>${NOT_FOR_DIAGNOSIS}</strong></p>`,
     sections: [
       ...tables.map((table) => ({ title: table.title, body: tableOf(table) })),
       ...(drawn.length

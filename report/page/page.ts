@@ -24,7 +24,7 @@ const STYLE = new Markup(`
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { line-height: 1.2; margin: .5rem 0; overflow-wrap: anywhere; }
 h2 { margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 figure { margin: 0; min-width: 0; } figure svg { width: 100%; height: auto; overflow: visible; }
 figcaption { font-size: .9rem; opacity: .8; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
