@@ -17,7 +17,7 @@ export type MaskWriter = (
 ) => Promise<Uint8Array>;
 
 /** How a mask is written as `kind` to a file of that name. Throws CommandError where the two do not go together. */
-export function maskWriter(output: string, kind: string, imagePath: string): MaskWriter {
+export async function maskWriter(output: string, kind: string, imagePath: string): Promise<MaskWriter> {
   if (kind === "nifti") {
     const format = writableFormat(output);
     if (format) return async (mask, stored) => format.write(mask, stored, output);
@@ -28,10 +28,9 @@ export function maskWriter(output: string, kind: string, imagePath: string): Mas
   if (!object) throw new CommandError("usage", `--format ${kind} is none of nifti, ${maskObjects.join(", ")}`);
   if (!/\.dcm$/i.test(output)) throw new CommandError("usage", `-o ${output} is no DICOM name; end it in .dcm`);
   // What the series lacks is found before the work is done.
-  const series = readSeries(imagePath);
-  series.catch(() => {});
+  const series = await readSeries(imagePath);
   return async (mask, _, config, description) =>
-    writeMaskObject(object, mask, await series, segmentsOf(config), { version, description, date: new Date() });
+    writeMaskObject(object, mask, series, segmentsOf(config), { version, description, date: new Date() });
 }
 
 const colours = [

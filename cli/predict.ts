@@ -87,7 +87,8 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const { output, force = false, probabilities = false } = flags;
   const options = optionsOf(flags);
   const tasks = await predictionTasks(imagePath, output);
-  const writers = tasks.map(({ image, mask }) => maskWriter(mask, flags.format ?? "nifti", image));
+  const kind = flags.format ?? "nifti";
+  const writers = await Promise.all(tasks.map(({ image, mask }) => maskWriter(mask, kind, image)));
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(runPath);
   const config = await run.readConfig();

@@ -79,10 +79,11 @@ export function montage(
 /** One row of the picture of an epoch; every image [size, size] in [−1, 1]. */
 export interface EpochRow {
   readonly ct: ArrayLike<number>;
-  readonly pseudoMr: ArrayLike<number>;
+  /** Absent where nothing is translated. */
+  readonly pseudoMr?: ArrayLike<number>;
   /** The teacher's mask of the pseudo MR. */
   readonly teacher?: ArrayLike<number>;
-  readonly cycledCt: ArrayLike<number>;
+  readonly cycledCt?: ArrayLike<number>;
   /** A real slice of the teacher's modality, of another patient, and its expert's mask. */
   readonly realMr?: { readonly image: ArrayLike<number>; readonly expert: ArrayLike<number> };
   /** The student's mask and the expert's, of 0 and 1 or of class numbers. */
@@ -114,7 +115,7 @@ const byClass = (mask: ArrayLike<number>, classes: number): NonNullable<Tile["co
 
 /**
  * CT | pseudo MR | real MR | cycled CT | CT with the expert's mask (yellow, inside) and the algorithm's (red, outside).
- * The teacher's mask is on the pseudo MR, the real MR's own on it; without real MR its column is left out. With several
+ * The teacher's mask is on the pseudo MR, the real MR's own on it; columns that no row has are left out. With several
  * classes, named by `classes`, the last column becomes two: the expert's contours and the algorithm's, each class in a
  * colour of its own.
  */
@@ -125,15 +126,19 @@ export function epochPicture(
   classes: readonly string[] = [],
 ): Picture {
   const several = classes.length > 1;
+  const hasPseudo = rows.some((r) => r.pseudoMr);
   const hasReal = rows.some((r) => r.realMr);
+  const hasCycled = rows.some((r) => r.cycledCt);
   const black = new Float32Array(size * size).fill(-1);
   const tiles = rows.map((r): Tile[] => [
     { values: r.ct, note: r.note },
-    { values: r.pseudoMr, contours: r.teacher && masksOf(r.teacher, "algorithm", classes) },
+    ...(hasPseudo
+      ? [{ values: r.pseudoMr ?? black, contours: r.teacher && masksOf(r.teacher, "algorithm", classes) }]
+      : []),
     ...(hasReal
       ? [{ values: r.realMr?.image ?? black, contours: r.realMr && masksOf(r.realMr.expert, "expert", classes) }]
       : []),
-    { values: r.cycledCt },
+    ...(hasCycled ? [{ values: r.cycledCt ?? black }] : []),
     ...(several
       ? [
           { values: r.ct, contours: masksOf(r.expert, "expert", classes) },
@@ -151,7 +156,10 @@ export function epochPicture(
     size,
     title,
     labels: [
-      ...["image", "pseudo", ...(hasReal ? ["real, other patient"] : []), "cycled"],
+      "image",
+      ...(hasPseudo ? ["pseudo"] : []),
+      ...(hasReal ? ["real, other patient"] : []),
+      ...(hasCycled ? ["cycled"] : []),
       ...(several ? ["expert", "algorithm"] : ["segmentation"]),
     ],
     legend: several

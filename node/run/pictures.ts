@@ -31,7 +31,6 @@ export function epochPng(
   labels: readonly number[] | null,
 ): Uint8Array {
   const n = set.size ** 2;
-  const blank = new Float32Array(n).fill(-1);
   const real = teacher ? slicesToPicture(teacher, pictures.rows.length) : [];
   return epochPicture(
     pictures.rows.map(({ slice, ct, pM, rC, teacher: taught, probability }, i) => {
@@ -39,10 +38,10 @@ export function epochPng(
       const expert = masksAt(set, slice);
       return {
         ct,
-        pseudoMr: pM ?? blank,
+        ...(pM ? { pseudoMr: pM } : {}),
         ...(taught ? { teacher: classesOf(taught, n) } : {}),
         ...(pM && teacher ? { realMr: { image: imageAt(teacher, real[i]!), expert: masksAt(teacher, real[i]!) } } : {}),
-        cycledCt: rC ?? blank,
+        ...(rC ? { cycledCt: rC } : {}),
         prediction,
         expert,
         note: set.origins[slice]!.id,

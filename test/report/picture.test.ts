@@ -114,6 +114,8 @@ test("the picture of an epoch has four columns and both contours in the last", (
   assert.is(p.width, 4 * (192 + 1) + 1);
   assert.ok(count(p, colours.expert) > 200 && count(p, colours.algorithm) > 200);
   const taught = rows.map((row) => ({ ...row, teacher: mask, realMr: { image, expert: mask } }));
+  const untranslated = rows.map(({ pseudoMr: _, cycledCt: __, ...row }) => row);
+  assert.is(epochPicture(untranslated, size, "CT only").width, 2 * (192 + 1) + 1, "no column of nothing");
   const more = epochPicture(taught, size, "epoch 3");
   assert.is(more.width, 5 * (192 + 1) + 1, "a column of real MR");
   assert.ok(count(more, colours.algorithm) > 1.5 * count(p, colours.algorithm), "the teacher's mask on the pseudo MR");
