@@ -8,26 +8,17 @@ import { writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
 import type { DataCheck } from "../../node/check/check.ts";
 import type { RunEstimate } from "../../node/run/train.ts";
+import { type PhantomFolder, writePhantoms } from "../helpers/phantom-folder.ts";
+import type { Modality } from "../../data/synthetic.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("check");
 let folder = "";
 const at = (...parts: string[]): string => join(folder, ...parts);
 
-type Voxels = Int16Array<ArrayBuffer>;
-interface Changes {
-  image?(values: Voxels, index: number): Voxels | Float32Array<ArrayBuffer>;
-  mask?(values: Uint8Array<ArrayBuffer>, index: number): Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
-}
-
 /** Three phantoms in a folder, changed. */
-async function write(name: string, modality: "CT" | "MR", { image, mask }: Changes = {}): Promise<string> {
-  await mkdir(at(name));
-  for (const [i, c] of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3).entries()) {
-    const values = Int16Array.from(c.image.data);
-    await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(image?.(values, i) ?? values, c.image));
-    await writeFile(at(name, `${c.id}_mask.nii.gz`), writeNifti(mask?.(c.mask, i) ?? c.mask, c.image));
-  }
+async function write(name: string, modality: Modality, changes: PhantomFolder = {}): Promise<string> {
+  await writePhantoms(at(name), modality, changes);
   return at(name);
 }
 

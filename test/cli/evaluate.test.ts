@@ -5,25 +5,25 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeNifti } from "../../data/formats/nifti.ts";
-import { phantomSet } from "../../data/synthetic.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("evaluate, report, compare");
 let folder = "";
+let ids: string[] = [];
 const at = (...parts: string[]): string => join(folder, ...parts);
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-evaluate-"));
-  for (const name of ["ct", "expert", "rater"]) await mkdir(at(name));
-  for (const [i, c] of phantomSet({ modality: "CT", seed: 1, size: 32, slices: 4 }, 4).entries()) {
-    await writeFile(at("ct", `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
-    await writeFile(at("ct", `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
+  for (const name of ["expert", "rater"]) await mkdir(at(name));
+  const cases = await writePhantoms(at("ct"), "CT", { size: 32, slices: 4, count: 4 });
+  for (const [i, c] of cases.entries()) {
     await writeFile(at("expert", `${c.id}.nii.gz`), writeNifti(c.mask, c.image));
     // The other rater leaves out every second slice, and one case.
     const half = c.mask.map((v, n) => (Math.floor(n / 32 ** 2) % 2 ? 0 : v));
     if (i < 3) await writeFile(at("rater", `${c.id}_seg.nii.gz`), writeNifti(half, c.image));
   }
-  const ids = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 4 }, 4).map((c) => c.id);
+  ids = cases.map((c) => c.id);
   const splits = { train: ids.slice(0, 2), val: ids.slice(2, 3), test: ids.slice(3) };
   await writeFile(at("ct", "splits.json"), JSON.stringify(splits));
   for (const seed of [0, 1]) {
@@ -101,7 +101,6 @@ test("runs are compared on the cases that both were tested on, and not at all wh
 });
 
 test("cases that took part in a run are no test, whatever a file says by now", async () => {
-  const ids = phantomSet({ modality: "CT", seed: 1, size: 32, slices: 4 }, 4).map((c) => c.id);
   await writeFile(
     at("late.json"),
     JSON.stringify({ train: ids.slice(2, 3), val: ids.slice(3), test: ids.slice(0, 2) }),

@@ -3,14 +3,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { differences } from "../../node/experiment/folder.ts";
 import { Pace } from "../../node/experiment/pace.ts";
 import { secondsIn } from "../../cli/experiment.ts";
-import { writeNifti } from "../../data/formats/nifti.ts";
-import { phantomSet } from "../../data/synthetic.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("experiment");
@@ -19,19 +18,8 @@ const at = (...parts: string[]): string => join(folder, ...parts);
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-experiment-"));
-  for (const [modality, name] of [
-    ["CT", "ct"],
-    ["MR", "mr"],
-  ] as const) {
-    await mkdir(at("data", name), { recursive: true });
-    for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 4)) {
-      await writeFile(
-        at("data", name, `${c.id}_image.nii.gz`),
-        writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image),
-      );
-      await writeFile(at("data", name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
-    }
-  }
+  await writePhantoms(at("data", "ct"), "CT", { count: 4 });
+  await writePhantoms(at("data", "mr"), "MR", { count: 4 });
   await writeFile(
     at("data", "splits.json"),
     JSON.stringify({

@@ -1,14 +1,13 @@
 // train --init: networks start from a run's weights or a file's. With rates of 0 a run ends with what it started with.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeNifti } from "../../data/formats/nifti.ts";
-import { phantomSet } from "../../data/synthetic.ts";
 import { type TensorToWrite, readSafetensors } from "../../data/weights/safetensors.ts";
 import { writePth } from "../../data/weights/pth-write.ts";
 import type { InitialWeights } from "../../node/run/init.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { type Outcome, cmedl } from "./command.ts";
 
 const test = suite("initial weights");
@@ -34,16 +33,8 @@ async function startOf(run: string): Promise<{ init?: InitialWeights }[]> {
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-init-"));
-  for (const [modality, name] of [
-    ["CT", "ct"],
-    ["MR", "mr"],
-  ] as const) {
-    await mkdir(at(name));
-    for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3)) {
-      await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
-      await writeFile(at(name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
-    }
-  }
+  await writePhantoms(at("ct"), "CT");
+  await writePhantoms(at("mr"), "MR");
   for (const args of [
     ["alone", "--preset", "ct-only", "--seed", "5"],
     ["both", "--seed", "6"],

@@ -1,12 +1,11 @@
 // Folders that are swapped, and images that are not like those of training, are refused in one sentence, unless --force.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeNifti } from "../../data/formats/nifti.ts";
-import { phantomSet } from "../../data/synthetic.ts";
 import type { RunStatistics } from "../../node/run/statistics.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("odd images");
@@ -14,20 +13,11 @@ let folder = "";
 const at = (...parts: string[]): string => join(folder, ...parts);
 const tiny = ["--size", "32", "--width", "2", "--blocks", "1", "--batch", "2", "--steps", "1", "--epochs", "1"];
 
-async function writeCases(modality: "CT" | "MR", name: string, raised = 0): Promise<void> {
-  await mkdir(at(name));
-  for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3)) {
-    const values = Int16Array.from(c.image.data, (v) => v + raised);
-    await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(values, c.image));
-    await writeFile(at(name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
-  }
-}
-
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-odd-"));
-  await writeCases("CT", "ct");
-  await writeCases("MR", "mr");
-  await writeCases("CT", "stored", 1024);
+  await writePhantoms(at("ct"), "CT");
+  await writePhantoms(at("mr"), "MR");
+  await writePhantoms(at("stored"), "CT", { image: (values) => values.map((v) => v + 1024) });
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 

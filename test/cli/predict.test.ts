@@ -8,9 +8,9 @@ import { fillHoles, keepLargest } from "../../data/components.ts";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { percentiles } from "../../data/intensity.ts";
 import { toLps } from "../../data/orientation.ts";
-import { phantomSet } from "../../data/synthetic.ts";
 import type { Volume } from "../../data/volume.ts";
 import { readVolume } from "../../node/dataset/index.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("predict and translate");
@@ -20,16 +20,8 @@ const tiny = ["--size", "32", "--width", "2", "--blocks", "1", "--batch", "2", "
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-predict-"));
-  for (const [modality, name] of [
-    ["CT", "ct"],
-    ["MR", "mr"],
-  ] as const) {
-    await mkdir(at(name));
-    for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3)) {
-      await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
-      await writeFile(at(name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
-    }
-  }
+  await writePhantoms(at("ct"), "CT");
+  await writePhantoms(at("mr"), "MR");
   const data = ["--student", at("ct"), "--teacher", at("mr")];
   for (const args of [
     [...data, "--out", at("run")],

@@ -9,6 +9,7 @@ import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
 import { readStructureSet, readVolume } from "../../node/dataset/index.ts";
 import { seriesBytes } from "../data/dicom-writer.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("train and predict");
@@ -21,16 +22,8 @@ const data = (): string[] => ["--student", at("ct"), "--teacher", at("mr")];
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-train-"));
-  for (const [modality, name] of [
-    ["CT", "ct"],
-    ["MR", "mr"],
-  ] as const) {
-    await mkdir(at(name));
-    for (const c of phantomSet({ modality, seed: 1, size: 48, slices: 6 }, 3)) {
-      await writeFile(at(name, `${c.id}_image.nii.gz`), writeNifti(c.image.data as Int16Array<ArrayBuffer>, c.image));
-      await writeFile(at(name, `${c.id}_mask.nii.gz`), writeNifti(c.mask, c.image));
-    }
-  }
+  await writePhantoms(at("ct"), "CT");
+  await writePhantoms(at("mr"), "MR");
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 

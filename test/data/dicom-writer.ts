@@ -162,6 +162,44 @@ export function sliceBytes(o: SliceOptions = {}): Uint8Array<ArrayBuffer> {
 export const sliceFile = (options: SliceOptions = {}, name = `z${options.z ?? 0}.dcm`): ImageFile =>
   fileOfBytes(sliceBytes(options), name);
 
+/** What an enhanced file says of one frame. */
+export const frame = (z: number, slope: string): readonly Attribute[] => [
+  [0x00209113, "SQ", [[[0x00200032, "DS", `1\\2\\${z}`]]]],
+  [
+    0x00289145,
+    "SQ",
+    [
+      [
+        [0x00281052, "DS", "0"],
+        [0x00281053, "DS", slope],
+      ],
+    ],
+  ],
+];
+/** What it says of all frames. */
+const shared: readonly Attribute[] = [
+  [0x00209116, "SQ", [[[0x00200037, "DS", "1\\0\\0\\0\\1\\0"]]]],
+  [
+    0x00289110,
+    "SQ",
+    [
+      [
+        [0x00180050, "DS", "2"],
+        [0x00280030, "DS", "0.5\\0.25"],
+      ],
+    ],
+  ],
+];
+/** An enhanced file of frames of 3 columns and 2 rows. */
+export const multiFrame = (frames: readonly (readonly Attribute[])[]): SliceOptions => ({
+  pixels: Array.from({ length: 6 * frames.length }, (_, i) => i),
+  more: [
+    [0x00280008, "IS", String(frames.length)],
+    [0x52009229, "SQ", [shared]],
+    [0x52009230, "SQ", frames],
+  ],
+});
+
 /** The files of a series that holds a volume in Left-Posterior-Superior order, whole numbers, from its first slice on. */
 export function seriesBytes(
   { data, shape: [columns, rows, slices], spacingMm: [sx, sy, sz] }: Pick<Volume, "data" | "shape" | "spacingMm">,

@@ -20,6 +20,7 @@ import { makeVolume } from "../../data/volume.ts";
 import { readWeightFile } from "../../data/weights/index.ts";
 import { writePth } from "../../data/weights/pth-write.ts";
 import { writeSafetensors } from "../../data/weights/safetensors.ts";
+import { refused as refusedAs } from "../helpers/refused.ts";
 
 const test = suite("formats");
 const volume = makeVolume(
@@ -31,14 +32,7 @@ const volume = makeVolume(
 const voxels = volume.data as Int16Array<ArrayBuffer>;
 const read = (bytes: Uint8Array<ArrayBuffer>, name: string) => readImage(fileOfBytes(bytes, name));
 
-async function refused(run: Promise<unknown>, message: RegExp): Promise<void> {
-  const error = await run.then(
-    () => assert.unreachable(`accepted, where ${message} is due`),
-    (e: unknown) => e,
-  );
-  assert.instance(error, DataError);
-  assert.match((error as Error).message, message);
-}
+const refused = (run: Promise<unknown>, message: RegExp): Promise<void> => refusedAs(run, message, DataError);
 
 for (const gzip of [true, false]) {
   test(`a ${gzip ? "gzipped" : "plain"} NIfTI file is known by its bytes under any name`, async () => {

@@ -9,6 +9,7 @@ import { seriesOf, writeMaskObject } from "../../data/formats/dicom-out.ts";
 import { fileOfBytes, openStructures, readFolder, readImage } from "../../data/formats/index.ts";
 import type { Volume } from "../../data/volume.ts";
 import { parseNifti } from "../../data/formats/nifti.ts";
+import { testHostile } from "./hostile.ts";
 import { readShared, sharedPath, testWith } from "./shared-data.ts";
 
 provideNodeCodecs();
@@ -31,42 +32,14 @@ const below = (folder: string): string[] =>
     .sort();
 const readSeries = (folder: string): Promise<Volume> => readFolder(below(folder).map(shared), folder);
 
-testWith(
-  test,
-  [`${bad}/manifest.json`],
-  "each hostile file is refused or accepted as its manifest wants, within its time and memory",
-  async () => {
-    interface Entry {
-      file: string;
-      format: string;
-      want: "accept" | "reject" | "either";
-      what: string;
-      max_ms?: number;
-      max_mb?: number;
-    }
-    const manifest = JSON.parse(new TextDecoder().decode(readShared(`${bad}/manifest.json`))) as { files: Entry[] };
-    const entries = manifest.files.filter((f) => ["dicom", "png"].includes(f.format));
-    assert.ok(entries.length >= 30);
-    // Codecs and libraries are loaded before memory is watched.
-    await readImage(shared(`${bad}/files/dcm_ok_signed12.dcm`));
-    for (const e of entries) {
-      const before = process.memoryUsage().rss;
-      const start = performance.now();
-      let got: string;
-      try {
-        await readImage(shared(`${bad}/${e.file}`));
-        got = "accept";
-      } catch (error) {
-        if (!(error instanceof DataError)) throw new Error(`${e.file}: ${String(error)}`);
-        assert.match(error.message, new RegExp(basename(e.file).replaceAll(".", "\\.")));
-        got = "reject";
-      }
-      if (e.want !== "either") assert.is(got, e.want, `${e.file}: ${e.what}`);
-      assert.ok(performance.now() - start < (e.max_ms ?? 4000), `${e.file} took too long`);
-      assert.ok(process.memoryUsage().rss - before < (e.max_mb ?? 128) * 2 ** 20, `${e.file} took too much memory`);
-    }
-  },
-);
+testHostile(test, {
+  formats: ["dicom", "png"],
+  least: 30,
+  ms: 4000,
+  read: (path) => readImage(shared(path)),
+  // Codecs and libraries.
+  before: () => readImage(shared(`${bad}/files/dcm_ok_signed12.dcm`)),
+});
 
 testWith(test, [pydicom], "each odd DICOM file gives right values, or one sentence; none anything else", async () => {
   const range = new Map<string, [number, number]>();

@@ -6,47 +6,19 @@ import { DataError } from "../../data/errors.ts";
 import { percentiles } from "../../data/intensity.ts";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { orientationName, toLps } from "../../data/orientation.ts";
+import { testHostile } from "./hostile.ts";
 import { readShared, sharedPath, testWith } from "./shared-data.ts";
 
 const test = suite("nifti files");
-const bad = "conformance/bad";
 const odds = "data/nifti-odds";
 const variants = `${odds}/variants-of-chaos21`;
 
-testWith(
-  test,
-  [`${bad}/manifest.json`],
-  "each hostile file is refused or accepted as its manifest wants, within its time and memory",
-  () => {
-    interface Entry {
-      file: string;
-      format: string;
-      want: "accept" | "reject" | "either";
-      what: string;
-      max_ms?: number;
-      max_mb?: number;
-    }
-    const manifest = JSON.parse(new TextDecoder().decode(readShared(`${bad}/manifest.json`))) as { files: Entry[] };
-    const entries = manifest.files.filter((f) => f.format === "nifti");
-    assert.ok(entries.length >= 30);
-    for (const e of entries) {
-      const bytes = readShared(`${bad}/${e.file}`);
-      const before = process.memoryUsage().rss;
-      const start = performance.now();
-      let got: string;
-      try {
-        parseNifti(bytes, e.file);
-        got = "accept";
-      } catch (error) {
-        if (!(error instanceof DataError)) throw new Error(`${e.file}: ${String(error)}`);
-        got = "reject";
-      }
-      if (e.want !== "either") assert.is(got, e.want, `${e.file}: ${e.what}`);
-      assert.ok(performance.now() - start < (e.max_ms ?? 2000), `${e.file} took too long`);
-      assert.ok(process.memoryUsage().rss - before < (e.max_mb ?? 128) * 2 ** 20, `${e.file} took too much memory`);
-    }
-  },
-);
+testHostile(test, {
+  formats: ["nifti"],
+  least: 30,
+  ms: 2000,
+  read: (path) => parseNifti(readShared(path), path),
+});
 
 testWith(test, [variants], "every way of writing one MR reads to the same voxels in the same orientation", () => {
   const base = toLps(parseNifti(readShared(`${variants}/base_int16_le.nii.gz`), "base"));

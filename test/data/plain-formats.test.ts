@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
 import type { ImageFile } from "../../data/formats/format.ts";
 import { fileOfBytes, readFolder, readImage, readImageHeader } from "../../data/formats/index.ts";
+import { refused as refusedAs } from "../helpers/refused.ts";
 
 const test = suite("plain formats");
 const text = (s: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(s);
@@ -21,14 +22,7 @@ const file = (
   ...fileOfBytes(bytes, name),
   beside: async (n) => others[n],
 });
-async function refused(run: Promise<unknown>, message: RegExp): Promise<void> {
-  const error = await run.then(
-    () => assert.unreachable(`accepted, where ${message} is due`),
-    (e: unknown) => e,
-  );
-  assert.instance(error, DataError);
-  assert.match((error as Error).message, message);
-}
+const refused = (run: Promise<unknown>, message: RegExp): Promise<void> => refusedAs(run, message, DataError);
 const counted = Int16Array.from({ length: 24 }, (_, i) => 100 * i - 700);
 const little = new Uint8Array(counted.buffer);
 const big = Uint8Array.from(little, (_, i) => little[i ^ 1]!);

@@ -1,13 +1,14 @@
 // A library user's way on Node, through cmedl/node alone: train on folders of scans, segment a volume, evaluate.
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseNifti, phantomSet, writeNifti } from "../../data/index.ts";
+import { parseNifti, writeNifti } from "../../data/index.ts";
 import { Device } from "../../engine/index.ts";
 import * as cmedlNode from "../../node/index.ts";
 import { presetConfig } from "../../train/index.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 
 const {
   CommandError,
@@ -26,7 +27,6 @@ const {
   scanSource,
   testCases,
   trainRun,
-  writeAtomic,
 } = cmedlNode;
 
 const test = suite("cmedl/node");
@@ -36,13 +36,8 @@ const narrator = new Narrator({ quiet: true });
 
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-node-"));
-  for (const modality of ["CT", "MR"] as const) {
-    await mkdir(at(modality));
-    for (const { id, image, mask } of phantomSet({ modality, seed: 1, size: 32, slices: 5 }, 2)) {
-      await writeAtomic(at(modality, `${id}_image.nii.gz`), writeNifti(image.data as Int16Array<ArrayBuffer>, image));
-      await writeAtomic(at(modality, `${id}_mask.nii.gz`), writeNifti(mask, image));
-    }
-  }
+  for (const modality of ["CT", "MR"] as const)
+    await writePhantoms(at(modality), modality, { size: 32, slices: 5, count: 2 });
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 

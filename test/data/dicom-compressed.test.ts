@@ -1,0 +1,103 @@
+// Compressed frames of DICOM: RLE, and what the codecs of JPEG, JPEG-LS and JPEG 2000 are given.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DataError } from "../../data/errors.ts";
+import { fileOfBytes, readImage } from "../../data/formats/index.ts";
+import { provideNodeCodecs } from "../../node/dataset/dicom-codecs.ts";
+import { refused as refusedAs } from "../helpers/refused.ts";
+import { type SliceOptions, encapsulated, sliceBytes, withUndefinedLength } from "./dicom-writer.ts";
+
+provideNodeCodecs();
+const test = suite("dicom: compressed");
+const refused = (run: Promise<unknown>, message: RegExp): Promise<void> => refusedAs(run, message, DataError);
+
+/** PackBits of a byte plane: one literal run. */
+const literal = (bytes: readonly number[]): number[] => [bytes.length - 1, ...bytes];
+function rleFrame(...segments: readonly (readonly number[])[]): Uint8Array {
+  const header = new DataView(new ArrayBuffer(64));
+  header.setUint32(0, segments.length, true);
+  let at = 64;
+  segments.forEach((s, i) => {
+    header.setUint32(4 + 4 * i, at, true);
+    at += s.length;
+  });
+  return Uint8Array.from([...new Uint8Array(header.buffer), ...segments.flat()]);
+}
+const compressed = (syntax: string, frameBytes: Uint8Array, more: SliceOptions = {}): Uint8Array<ArrayBuffer> => {
+  const pixels = encapsulated(frameBytes)[0]!;
+  return withUndefinedLength(sliceBytes({ ...more, syntax, more: [...(more.more ?? []), pixels] }));
+};
+const RLE = "1.2.840.10008.1.2.5";
+
+test("RLE: literal and repeated runs, two bytes a pixel; segments that lie are refused", async () => {
+  const high = literal([0, 0, 1, 1, 2, 2]);
+  const low = [-3 & 255, 7, 1, 8, 9]; // 4 × 7, then 8 and 9
+  const volume = await readImage(fileOfBytes(compressed(RLE, rleFrame(high, low)), "r.dcm"));
+  assert.equal([...volume.data], [7, 7, 263, 263, 520, 521]);
+  const bad = (f: Uint8Array): Promise<unknown> => readImage(fileOfBytes(compressed(RLE, f), "r.dcm"));
+  await refused(bad(rleFrame(high)), /RLE: 1 segments where 2 bytes a pixel are due/);
+  await refused(bad(rleFrame(high, [1, 8, 9])), /RLE: segment 2 holds 2 of 6 values/);
+  await refused(bad(new Uint8Array(10)), /RLE: 10 bytes hold no header/);
+});
+
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+test("JPEG streams are judged before a codec sees them: size, kind, and an end", async () => {
+  const bad = (syntax: string, bytes: number[]): Promise<unknown> =>
+    readImage(fileOfBytes(compressed(syntax, Uint8Array.from(bytes)), "j.dcm"));
+  const sof = (marker: number, bits: number, rows: number, columns: number, end = [0xff, 0xd9]): number[] => [
+    ...[0xff, 0xd8, 0xff, marker, 0, 11, bits, 0, rows, 0, columns, 1, 0, 0x11, 0],
+    ...end,
+  ];
+  await refused(bad("1.2.840.10008.1.2.4.90", [1, 2, 3]), /JPEG 2000: the frame is no stream of this kind/);
+  await refused(bad("1.2.840.10008.1.2.4.50", sof(0xc0, 8, 9, 9)), /JPEG: the frame is 9 × 9, not 3 × 2/);
+  await refused(bad("1.2.840.10008.1.2.4.51", sof(0xc1, 12, 2, 3)), /JPEG: 12 bits a value are not read, only 8/);
+  await refused(bad("1.2.840.10008.1.2.4.70", sof(0xc3, 16, 2, 3, [])), /JPEG lossless: the frame is cut/);
+  await refused(bad("1.2.840.10008.1.2.4.80", sof(0xf7, 16, 2, 3)), /JPEG-LS: the frame can't be decoded/);
+});
+
+// 8 × 8 values 37 · i as dcmtk (JPEG, JPEG-LS) and OpenJPEG compress them; the 8-bit JPEG has 40 + 16 · row.
+const streams: readonly (readonly [name: string, syntax: string, base64: string])[] = [
+  [
+    "JPEG lossless",
+    "1.2.840.10008.1.2.4.70",
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAAIAAgBAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABgkQ/9oACAEBAAEAAMlSpUqVKlpQlSpUqVKlpQlSpUqVKlpQlSpUqVKlpQlSpUqVKlpQlSpUqVKlpQlSpUqVKlpQlSpUqVKl/9k=",
+  ],
+  [
+    "JPEG lossless, any predictor",
+    "1.2.840.10008.1.2.4.57",
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAAIAAgBAREA/8QAFwABAQEBAAAAAAAAAAAAAAAAAAYJEP/aAAgBAQAEAADqWlpaWlpaXSgBpQA0oAaUANKAGlADSgB////Z",
+  ],
+  [
+    "JPEG-LS",
+    "1.2.840.10008.1.2.4.80",
+    "/9j/9wALEAAIAAgBAREA//gADQH//wASAEMBFABA/9oACAEBAAAAAKJMSYkxHkWQ6DlCJUSJGkShUCJWUJ9PJ1OLa0iRk6ysK6sqqiRsmU1JRUE9PSIkqctWrFixQkkVq1SpUqUBI1KlSpUKE+D/2Q==",
+  ],
+  [
+    "JPEG",
+    "1.2.840.10008.1.2.4.50",
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQH/wAALCAAIAAgBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/APz/AP8Ah23/ANQD/wAlv/sa/9k=",
+  ],
+  [
+    "JPEG 2000",
+    "1.2.840.10008.1.2.4.90",
+    "/0//UQApAAAAAAAIAAAACAAAAAAAAAAAAAAACAAAAAgAAAAAAAAAAAABDwEB/1IADAAAAAEAAwQEAAH/XAANQICIiJCIiJCIiJD/ZAAlAAFDcmVhdGVkIGJ5IE9wZW5KUEVHIHZlcnNpb24gMi41LjD/kAAKAAAAAABGAAH/k8/8MAwJ1NHAD8AKA/kDAALvAud/wAfaCQD9gUAM/2HHCzxjy3/AA+oFgD8wYCIaCF2PA3/dUZ5Z/9k=",
+  ],
+];
+
+for (const [name, syntax, stream] of streams)
+  test(`${name} gives the values that were compressed`, async () => {
+    const bytes = compressed(syntax, fromBase64(stream), {
+      rows: 8,
+      columns: 8,
+      bits: name === "JPEG" ? [8, 8, 7] : [16, 16, 15],
+    });
+    const { data } = await readImage(fileOfBytes(bytes, "c.dcm"));
+    const wanted = Array.from({ length: 64 }, (_, i) => (name === "JPEG" ? 40 + 16 * Math.floor(i / 8) : 37 * i));
+    assert.ok(
+      wanted.every((v, i) => Math.abs(v - data[i]!) <= (name === "JPEG" ? 1 : 0)),
+      [...data].join(),
+    );
+  });
+
+test.run();

@@ -1,0 +1,100 @@
+// Segments (SEG) on a grid: binary, fractional and labelmap frames, laid by their places.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DataError } from "../../data/errors.ts";
+import { fileOfBytes, openStructures } from "../../data/formats/index.ts";
+import { refused } from "../helpers/refused.ts";
+import { type Attribute, dicomBytes } from "./dicom-writer.ts";
+import { grid } from "./structure-grid.ts";
+
+const test = suite("segments");
+
+/** A SEG of 2 × 2 pixels a frame, at (x, y, z) in mm each. */
+function segmentation(
+  type: string,
+  frames: readonly { readonly at: readonly number[]; readonly segment?: number; readonly pixels: readonly number[] }[],
+  more: readonly Attribute[] = [],
+) {
+  const attributes: Attribute[] = [
+    [0x00080060, "CS", "SEG"],
+    [0x00280002, "US", 1],
+    [0x00280004, "CS", "MONOCHROME2"],
+    [0x00280008, "IS", String(frames.length)],
+    [0x00280010, "US", 2],
+    [0x00280011, "US", 2],
+    [0x00280100, "US", 8],
+    [0x00280101, "US", 8],
+    [0x00280102, "US", 7],
+    [0x00280103, "US", 0],
+    [0x00620001, "CS", type],
+    [
+      0x00620002,
+      "SQ",
+      [1, 2].map((n): Attribute[] => [
+        [0x00620004, "US", n],
+        [0x00620005, "LO", `segment ${"AB"[n - 1]}`],
+      ]),
+    ],
+    ...more,
+    [
+      0x52009229,
+      "SQ",
+      [
+        [
+          [0x00209116, "SQ", [[[0x00200037, "DS", "1\\0\\0\\0\\1\\0"]]]],
+          [0x00289110, "SQ", [[[0x00280030, "DS", "1\\1"]]]],
+        ],
+      ],
+    ],
+    [
+      0x52009230,
+      "SQ",
+      frames.map(({ at, segment }): Attribute[] => [
+        [0x00209113, "SQ", [[[0x00200032, "DS", at.join("\\")]]]],
+        ...(segment === undefined ? [] : ([[0x0062000a, "SQ", [[[0x0062000b, "US", segment]]]]] as Attribute[])),
+      ]),
+    ],
+    [0x7fe00010, "OB", frames.flatMap(({ pixels }) => pixels)],
+  ];
+  return openStructures(fileOfBytes(dicomBytes(attributes), "seg.dcm"));
+}
+const voxels = (data: Uint16Array): string[] => [...data].flatMap((v, i) => (v === 0 ? [] : [`${i}:${v}`]));
+
+test("frames smaller than the image lie where their positions say; of overlapping segments the lower stays", async () => {
+  const set = (await segmentation("BINARY", [
+    { at: [3, 4, 2], segment: 2, pixels: [1, 1, 0, 1] },
+    { at: [3, 4, 2], segment: 1, pixels: [0, 1, 0, 0] },
+    { at: [0, 0, 6], segment: 1, pixels: [1, 0, 0, 0] },
+  ]))!;
+  assert.equal(set.names, ["segment A", "segment B"]);
+  const { data, warnings } = set.draw(set.names, grid);
+  assert.equal(voxels(data), ["143:2", "144:1", "154:2", "300:1"]);
+  assert.match(warnings.join(), /1 voxels are of two structures/);
+  assert.equal(voxels(set.draw(["segment B"], grid).data), ["143:1", "144:1", "154:1"]);
+});
+
+test("fractions belong from a half on; a labelmap's values are its segments' numbers", async () => {
+  const fractional = (await segmentation(
+    "FRACTIONAL",
+    [{ at: [0, 0, 0], segment: 1, pixels: [49, 50, 100, 0] }],
+    [[0x0062000e, "US", 100]],
+  ))!;
+  assert.equal(voxels(fractional.draw(["segment A"], grid).data), ["1:1", "10:1"]);
+  const labelmap = (await segmentation("LABELMAP", [{ at: [0, 0, 0], pixels: [0, 1, 2, 2] }]))!;
+  assert.equal(voxels(labelmap.draw(labelmap.names, grid).data), ["1:1", "10:2", "11:2"]);
+});
+
+test("frames between the image's voxels or outside it are refused", async () => {
+  const at = async (...place: number[]): Promise<unknown> =>
+    (await segmentation("BINARY", [{ at: place, segment: 1, pixels: [1, 1, 1, 1] }]))!.draw(["segment A"], grid);
+  for (const [place, message] of [
+    [[0.5, 0, 0], /frame 1 lies between the image's voxels; resample/],
+    [[0, 0, 1], /frame 1 lies between the image's voxels/],
+    [[9, 0, 0], /frame 1 lies outside the image/],
+    [[0, 0, 8], /frame 1 lies outside the image/],
+  ] as const) {
+    await refused(at(...place), message, DataError);
+  }
+});
+
+test.run();
