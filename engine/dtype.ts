@@ -5,6 +5,9 @@ export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
 export const DTYPES: readonly DType[] = ["f32", "f16", "i32", "u32", "bool"];
 export type TypedArray = Float32Array | Int32Array | Uint32Array;
 
+/** Copies and writes of buffers are of whole words. */
+export const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+
 export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 4);
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
@@ -17,7 +20,7 @@ export const wgslType = (dtype: DType): string => (dtype === "bool" ? "u32" : dt
 
 /** Numbers as the GPU stores them, padded to a multiple of 4 bytes. */
 export function encode(dtype: DType, data: ArrayLike<number>): ArrayBuffer {
-  const bytes = new ArrayBuffer(Math.ceil((data.length * bytesPerElement(dtype)) / 4) * 4);
+  const bytes = new ArrayBuffer(wholeWords(data.length * bytesPerElement(dtype)));
   switch (dtype) {
     case "f16": {
       const halves = new Uint16Array(bytes);

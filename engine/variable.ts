@@ -1,4 +1,4 @@
-// Variables: named values that outlive a run. Their memory belongs to the device that first runs them.
+// Variables: named values that outlive a run. Each device that uses them has memory of its own for them.
 import { oneOf } from "./choice.ts";
 import { DTYPES, type DType, type TypedArray } from "./dtype.ts";
 import { ShapeError, UsageError } from "./errors.ts";
@@ -55,7 +55,7 @@ export class Variable {
   /** The device that changed its values last, if one did. */
   holder?: Holder;
   /** The variable whose values this one starts with. */
-  readonly origin?: Variable;
+  origin?: Variable | undefined;
   #arena?: { readonly variable: Variable; readonly offset: number };
   #initial: () => ArrayLike<number>;
   #unbound?: Tensor;
@@ -102,6 +102,7 @@ export class Variable {
   setInitial(data: TypedArray): void {
     this.#initial = () => data;
     this.holder = undefined;
+    this.origin = undefined;
     this.initialData();
   }
 

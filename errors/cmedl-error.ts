@@ -41,7 +41,7 @@ export class CmedlError extends Error {
     const { code, message, cause, ...details } = (
       typeof value === "object" && value ? value : {}
     ) as Partial<ErrorData>;
-    if (typeof code !== "string" || typeof message !== "string")
+    if (value instanceof Error || typeof code !== "string" || typeof message !== "string")
       return new CmedlError("unexpected", typeof message === "string" ? message : String(value), { cause: value });
     const error = new CmedlError(code, message, cause === undefined ? undefined : { cause });
     const own = Object.entries(details).filter(([key]) => key === "name" || !(key in error));

@@ -36,9 +36,11 @@ const modules = files.filter((f) => /\.(ts|wgsl)$/.test(f) && !f.endsWith(".d.ts
 /** Path of a module below dist/, without its ending. */
 const built = (file) => file.replace(/\.ts$/, "");
 
-for (const old of existsSync(dist) ? await readdir(dist, { recursive: true }) : []) {
+for (const old of existsSync(dist) ? await readdir(dist, { recursive: true, withFileTypes: true }) : []) {
   // `npm pack` runs prepare after prepack: a build without --types keeps the declarations.
-  if (withTypes || !old.endsWith(".d.ts")) await rm(join(dist, old), { force: true }).catch(() => {});
+  if (!old.isDirectory() && (withTypes || !old.name.endsWith(".d.ts"))) {
+    await rm(join(old.parentPath ?? old.path, old.name)); // Node 20.11 has the second alone
+  }
 }
 const { metafile } = await build({
   entryPoints: modules.map((file) => ({ in: file, out: built(file) })),

@@ -9,6 +9,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
+import { wholeWords } from "../dtype.ts";
 import { MATRIX_FEATURE, deviceMatrix } from "./matrix.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
@@ -51,6 +52,7 @@ export class Gpu {
   readonly maxBufferBytes: number;
   readonly adapterName: string;
   readonly #tuned: Tuned;
+  readonly #isTuned: boolean;
   #failure: CmedlError | undefined;
   #disposed = false;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -73,6 +75,7 @@ export class Gpu {
       ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ")
       : "unknown";
     this.#tuned = options.tuned ?? {};
+    this.#isTuned = Object.keys(this.#tuned).length > 0;
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(options.maxBufferBytes ?? Infinity, device.limits.maxBufferSize);
     device.addEventListener("uncapturederror", this.#onError);
@@ -132,7 +135,8 @@ export class Gpu {
 
   /** What was found fastest for this kernel, problem and storage here, if anything was. */
   tuned(kernel: Kernel, params: Params, aliases: Readonly<Record<string, string>>): Consts | undefined {
-    return kernel.tunables && this.#tuned[tuningKey(this, kernel, params, aliases)];
+    if (!kernel.tunables || !this.#isTuned) return undefined;
+    return this.#tuned[tuningKey(this, kernel, params, aliases)];
   }
 
   /** The first error wins; it is thrown at every later `check`. */
@@ -266,7 +270,7 @@ export class Gpu {
 
   /** Copies of bytes of a buffer; throws what the GPU reported. */
   async readBuffer(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
-    const size = Math.ceil(bytes / 4) * 4;
+    const size = wholeWords(bytes);
     if (size === 0) return new ArrayBuffer(0);
     const { made: staging, refused } = this.#inScopes("reading back", () => {
       const made = this.createBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, "readback");
@@ -295,6 +299,9 @@ export class Gpu {
         `nothing can be read back from the GPU: ${cause instanceof Error ? cause.message : String(cause)}`,
       );
     }
+    // The buffer maps although the copy to it was refused.
+    const error = await refused;
+    if (error) throw error;
     this.check();
   }
 

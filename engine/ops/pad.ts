@@ -1,6 +1,7 @@
 // Padding along any axes. Two neighbouring axes (H and W of NHWC) are one kernel; more are done pair by pair, for
 // every mode is separable. Cropping is a view, zero padding is written in place by whoever makes x.
 import { type PadProblem, padImage, padImageGrad } from "../../kernels/resize/pad-image.ts";
+import { oneOf } from "../choice.ts";
 import { full } from "../constant.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
@@ -180,7 +181,7 @@ export function checkPads(x: Pick<Tensor, "shape" | "rank">, pads: readonly Pads
   const fail = (message: string): never => {
     throw new ShapeError("pad", message);
   };
-  if (!modes.includes(mode)) fail(`mode is ${String(mode)}; use one of ${modes.join(", ")}`);
+  oneOf("pad", "mode", mode, modes);
   if (pads.length !== x.rank)
     fail(`${pads.length} pads for x ${show(x.shape)}; give ${x.rank}, one [low, high] for each dimension`);
   for (const [d, n] of x.shape.entries()) {

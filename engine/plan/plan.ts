@@ -1,7 +1,7 @@
 // Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that
 // tensors share one after the other, or side by side (slots.ts).
 import { inputOf } from "../constant.ts";
-import { bytesPerElement } from "../dtype.ts";
+import { bytesPerElement, wholeWords } from "../dtype.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOf } from "../variable.ts";
 import type { Fusion } from "../fuse/stage.ts";
@@ -114,7 +114,7 @@ class Planner {
       const to: Place = { storage: this.#variable(variable), offset: 0 };
       if (from.storage === to.storage && from.offset === 0) return [];
       this.#touch(from.storage, end);
-      return [{ from, to, bytes: Math.ceil((variable.size * bytesPerElement(variable.dtype)) / 4) * 4 }];
+      return [{ from, to, bytes: wholeWords(variable.size * bytesPerElement(variable.dtype)) }];
     });
   }
 

@@ -3,6 +3,7 @@ import { finish } from "../../kernels/map/finish.ts";
 import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Tensor } from "../tensor.ts";
+import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
@@ -47,8 +48,12 @@ export interface Built {
   /** Buffers of this program alone. */
   readonly owned: readonly GPUBuffer[];
   readonly replays: readonly Replay[];
+  /** How often the device had moved variables when these were bound. */
+  readonly moves: number;
   /** The replays anew, with every variable where it is now; they stand in `places` too. Throws UsageError. */
   rebind(): readonly Replay[];
+  /** The variables that a run changes. */
+  readonly changes: readonly Variable[];
   readonly host: GPUBuffer;
   readonly status: GPUBuffer;
   readonly small: readonly SmallOutput[];
@@ -93,7 +98,7 @@ function uniformReach(plan: Plan, dispatches: readonly PlannedDispatch[]): Map<S
 }
 
 /** What a run of a plan changes. */
-export function writtenBy(plan: Plan): ReadonlySet<Storage> {
+function changedBy(plan: Plan): ReadonlySet<Storage> {
   const written = new Set<Storage>(plan.copies.map((c) => c.to.storage));
   for (const { memory, access } of plan.stages.flatMap((s) => s.dispatches).flatMap((d) => d.memory))
     if (access === "read_write") written.add(plan.place(memory).storage);
@@ -109,7 +114,7 @@ class Builder {
   #ring: StagingRing | undefined;
 
   constructor(readonly parts: ProgramParts) {
-    this.#written = writtenBy(parts.plan);
+    this.#written = changedBy(parts.plan);
   }
 
   build(
@@ -125,6 +130,7 @@ class Builder {
     for (const s of plan.storages)
       if (!s.variable) this.#places.set(s, { buffer: this.#own(bytesOf(s.bytes, s), usage, s.label), offset: 0 });
     this.#placeVariables();
+    const { moves } = this.parts.variables;
     const host = this.#places.get(plan.storages.find((s) => s.kind === "host")!)!.buffer;
     const status = this.#own(STATUS_BYTES, usage, "status");
     for (const { memory } of dispatches.flatMap((d) => d.memory)) this.#placeOf(plan.place(memory).storage);
@@ -134,12 +140,22 @@ class Builder {
     const replays = bind();
     const { small, end } = this.#smallOutputs();
     this.#ring = new StagingRing(gpu, end, `${name}: staging`);
-    gpu.counters.bindGroups += replays.length;
     const rebind = (): Replay[] => {
       this.#placeVariables();
       return gpu.guarded(name, bind);
     };
-    return { places: this.#places, owned: this.#owned, replays, rebind, host, status, small, stagings: this.#ring };
+    return {
+      places: this.#places,
+      owned: this.#owned,
+      replays,
+      moves,
+      rebind,
+      changes: [...this.#written].flatMap((s) => s.variable ?? []),
+      host,
+      status,
+      small,
+      stagings: this.#ring,
+    };
   }
 
   #placeVariables(): void {

@@ -38,7 +38,8 @@ export class Device implements Disposable {
 
   /**
    * Traces `f` once on symbolic inputs and makes a program of it: outputs by name, and effects on variables.
-   * Variables come with the values that they have: where another device changed them last, with those that it holds.
+   * Variables that this device does not hold yet come with the values that they have: where another device changed
+   * them last, with those that it holds.
    * Throws what `f` throws, UsageError where `f` is no such function, LimitExceededError, MemoryBudgetError,
    * OutOfMemoryError, ShaderCompileError, ValuesLostError.
    */

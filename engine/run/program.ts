@@ -7,8 +7,7 @@ import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profi
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";
 import { layoutOf } from "./bindings.ts";
-import { type Built, type ProgramParts, type Replay, build, writtenBy } from "./build.ts";
-import type { Variable } from "../variable.ts";
+import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
 import { type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { Results, type Values } from "./results.ts";
@@ -47,7 +46,6 @@ export class Program<O extends string = string> {
   readonly name: string;
   readonly #parts: ProgramParts;
   readonly #made: Built;
-  readonly #changes: readonly Variable[];
   #replays: readonly Replay[];
   /** How often the device had moved variables when the replays were bound. */
   #moves: number;
@@ -62,11 +60,11 @@ export class Program<O extends string = string> {
     this.name = parts.name;
     this.#parts = parts;
     this.#made = made;
-    this.#changes = [...writtenBy(parts.plan)].flatMap((s) => s.variable ?? []);
     this.#replays = made.replays;
-    this.#moves = parts.variables.moves;
+    this.#moves = made.moves;
     this.#host = new HostBuffer(parts, made.host);
     this.#results = new Results(parts, made);
+    parts.gpu.counters.bindGroups += made.replays.length;
   }
 
   /** Makes pipelines (in parallel), buffers and bind groups. */
@@ -92,7 +90,7 @@ export class Program<O extends string = string> {
     this.#submits++;
     this.#runs++;
     this.#results.submitted(staging);
-    for (const v of this.#changes) variables.changed(v);
+    for (const v of this.#made.changes) variables.changed(v);
     for (const f of afterRun) f();
   }
 
@@ -127,34 +125,43 @@ export class Program<O extends string = string> {
     const { gpu, name } = this.#parts;
     this.#checkUsable();
     requireTimestamps(gpu);
-    this.#followVariables();
-    const snapshot = await Snapshot.of(this.#parts, this.#made.places);
+    const snapshot = await Snapshot.reserve(this.#parts, this.#made.places, this.#made.changes);
     try {
-      // Everything is submitted before anything is awaited: no run of another program can come between.
-      writeInputs(this.#parts, this.#made.places, feeds);
-      this.#host.write(this.#runs);
+      // From here on everything is submitted before anything is awaited: no run of another program comes between.
+      this.#checkUsable();
+      this.#followVariables();
       snapshot.take();
-      const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
-      this.#encode(encoder);
-      gpu.submit(encoder.finish());
-      snapshot.restore();
-      const times = timeDispatches(
-        gpu,
-        this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
-          label: dispatch.label,
-          kernel: dispatch.kernel.name,
-          cost: dispatch.cost,
-          pipeline,
-          bindGroup,
-          workgroups: dispatch.workgroups,
-        })),
-      );
-      snapshot.restore();
+      let times: Promise<KernelTime[]>;
+      try {
+        writeInputs(this.#parts, this.#made.places, feeds);
+        this.#host.write(this.#runs);
+        const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
+        this.#encode(encoder);
+        gpu.submit(encoder.finish());
+        times = this.#timed();
+      } finally {
+        snapshot.restore();
+      }
       this.#times = await times;
     } finally {
       snapshot.dispose();
     }
     return [...this.#times];
+  }
+
+  /** The dispatches once more, each timed. */
+  #timed(): Promise<KernelTime[]> {
+    return timeDispatches(
+      this.#parts.gpu,
+      this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
+        label: dispatch.label,
+        kernel: dispatch.kernel.name,
+        cost: dispatch.cost,
+        pipeline,
+        bindGroup,
+        workgroups: dispatch.workgroups,
+      })),
+    );
   }
 
   /**

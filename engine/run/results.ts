@@ -1,6 +1,6 @@
 // The results of a program's runs: small ones wait in a ring of staging buffers, large ones where the latest run left
 // them. A run counts only once it has been read back.
-import { type TypedArray, decode } from "../dtype.ts";
+import { type TypedArray, decode, wholeWords } from "../dtype.ts";
 import { GpuValidationError, UsageError } from "../errors.ts";
 import { type Built, type Places, type ProgramParts, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput } from "./build.ts";
 import { RUNS_AHEAD, type Staging, type StagingRing } from "./staging.ts";
@@ -120,14 +120,15 @@ export class Results<O extends string> {
 
   /** An output's bytes: of a small one from the staging buffer's copy. */
   async #bytesOf(name: O, copy: ArrayBuffer): Promise<ArrayBuffer> {
-    const { gpu, outputs, plan } = this.#parts;
+    const { gpu, outputs, plan, variables } = this.#parts;
     const tensor = outputs.get(name)!;
     if (tensor.size === 0) return new ArrayBuffer(0);
     const small = this.#small.get(name);
     if (small) return copy.slice(small.at, small.at + wholeWords(tensor.bytes));
     const { storage, offset } = plan.placeOf(tensor);
-    const place = this.#places.get(storage)!;
     this.#checkUsable();
+    // A variable may have moved since the run.
+    const place = storage.variable ? variables.placeOf(storage.variable) : this.#places.get(storage)!;
     return gpu.readBuffer(place.buffer, place.offset + offset, tensor.bytes);
   }
 
@@ -178,6 +179,3 @@ export class Results<O extends string> {
     this.#stagings.dispose();
   }
 }
-
-/** Copies are of whole words. */
-const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;

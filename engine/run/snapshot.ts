@@ -1,34 +1,41 @@
 // What a program's owner can see of it, kept aside: its variables and the large outputs of its latest run.
-import type { Gpu } from "../gpu/gpu.ts";
-import { type Places, type ProgramParts, SMALL_OUTPUT, writtenBy } from "./build.ts";
+import { bytesPerElement, wholeWords } from "../dtype.ts";
+import type { Variable } from "../variable.ts";
+import { type Places, type ProgramParts, SMALL_OUTPUT } from "./build.ts";
+import type { BufferPlace } from "./variables.ts";
 
-/** A run of bytes of a buffer. */
+/** A run of bytes, and where it is by now. */
 interface Kept {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
   readonly bytes: number;
+  place(): BufferPlace;
 }
 
 export class Snapshot {
+  /** Where what was taken stood. */
+  #taken: readonly BufferPlace[] = [];
   private constructor(
-    readonly gpu: Gpu,
+    readonly parts: ProgramParts,
     readonly kept: readonly Kept[],
     readonly copies: readonly GPUBuffer[],
   ) {}
 
-  /** Room for what a run of these dispatches would overwrite. Throws OutOfMemoryError. */
-  static async of({ gpu, plan, outputs, name }: ProgramParts, places: Places): Promise<Snapshot> {
-    const variables = [...writtenBy(plan)]
-      .filter((s) => s.kind === "variable")
-      .map((s): Kept => ({ ...places.get(s)!, bytes: wholeWords(s.bytes) }));
-    const large = [...outputs.values()]
+  /** Room for these variables and for the large outputs. Throws OutOfMemoryError. */
+  static async reserve(parts: ProgramParts, places: Places, changed: readonly Variable[]): Promise<Snapshot> {
+    const { gpu, plan, outputs, name, variables } = parts;
+    const ofVariables = changed.map(
+      (v): Kept => ({ bytes: wholeWords(v.size * bytesPerElement(v.dtype)), place: () => variables.placeOf(v) }),
+    );
+    const ofOutputs = [...outputs.values()]
       .filter((t) => t.bytes > SMALL_OUTPUT)
       .map((t): Kept => {
         const { storage, offset } = plan.placeOf(t);
-        const place = places.get(storage)!;
-        return { buffer: place.buffer, offset: place.offset + offset, bytes: wholeWords(t.bytes) };
+        const place = (): BufferPlace => {
+          const start = places.get(storage)!;
+          return { buffer: start.buffer, offset: start.offset + offset };
+        };
+        return { bytes: wholeWords(t.bytes), place };
       });
-    const kept = [...variables, ...large].filter((k) => k.bytes > 0);
+    const kept = [...ofVariables, ...ofOutputs].filter((k) => k.bytes > 0);
     const copies: GPUBuffer[] = [];
     try {
       await gpu.scoped(`${name}: a copy of what it holds`, () => {
@@ -39,34 +46,34 @@ export class Snapshot {
       for (const copy of copies) gpu.destroyBuffer(copy);
       throw error;
     }
-    return new Snapshot(gpu, kept, copies);
+    return new Snapshot(parts, kept, copies);
   }
 
   /** Submits the copies of what the buffers hold now. */
   take(): void {
-    this.#submit((encoder, { buffer, offset, bytes }, copy) =>
+    this.#taken = this.kept.map((k) => k.place());
+    this.#submit((encoder, { buffer, offset }, copy, bytes) =>
       encoder.copyBufferToBuffer(buffer, offset, copy, 0, bytes),
     );
   }
 
   /** Submits the copies back. */
   restore(): void {
-    this.#submit((encoder, { buffer, offset, bytes }, copy) =>
+    this.#submit((encoder, { buffer, offset }, copy, bytes) =>
       encoder.copyBufferToBuffer(copy, 0, buffer, offset, bytes),
     );
   }
 
   dispose(): void {
-    for (const copy of this.copies) this.gpu.destroyBuffer(copy);
+    for (const copy of this.copies) this.parts.gpu.destroyBuffer(copy);
   }
 
-  #submit(encode: (encoder: GPUCommandEncoder, kept: Kept, copy: GPUBuffer) => void): void {
-    this.gpu.guarded("a copy", () => {
-      const encoder = this.gpu.device.createCommandEncoder();
-      this.kept.forEach((k, i) => encode(encoder, k, this.copies[i]!));
-      this.gpu.submit(encoder.finish());
+  #submit(encode: (encoder: GPUCommandEncoder, at: BufferPlace, copy: GPUBuffer, bytes: number) => void): void {
+    const { gpu } = this.parts;
+    gpu.guarded("a copy", () => {
+      const encoder = gpu.device.createCommandEncoder();
+      this.kept.forEach(({ bytes }, i) => encode(encoder, this.#taken[i]!, this.copies[i]!, bytes));
+      gpu.submit(encoder.finish());
     });
   }
 }
-
-const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;

@@ -1,6 +1,6 @@
 // The variables of a device: where each has its memory, what it starts with, how it moves into an arena, and how it
 // comes from another device.
-import { type TypedArray, bytesPerElement, decode, encode } from "../dtype.ts";
+import { type TypedArray, bytesPerElement, decode, encode, wholeWords } from "../dtype.ts";
 import { ShapeError, UsageError, ValuesLostError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -19,7 +19,7 @@ const ownersOf = (v: Variable): readonly Variable[] => {
 };
 /** What an owner's buffer holds. */
 const membersOf = (owner: Variable): readonly Member[] => owner.members ?? [{ variable: owner, offset: 0 }];
-const wholeWords = ({ dtype }: Variable, count: number): number => Math.ceil((count * bytesPerElement(dtype)) / 4) * 4;
+const wordsOf = ({ dtype, size }: Variable): number => wholeWords(size * bytesPerElement(dtype));
 const nameOf = (v: Variable): string => v.name || "a variable";
 
 export class VariableMemory implements Holder {
@@ -40,12 +40,7 @@ export class VariableMemory implements Holder {
    * them holds, else their initial ones. Throws ValuesLostError where that device is gone, OutOfMemoryError.
    */
   bring(variables: Iterable<Variable>): Promise<void> {
-    const owners = new Set([...variables].flatMap(ownersOf));
-    const origins = new Set([...owners].flatMap((v) => v.origin ?? []).flatMap(ownersOf));
-    const turn = this.#turn.then(async () => {
-      await this.#bring(origins);
-      await this.#bring(owners);
-    });
+    const turn = this.#turn.then(() => this.#bring(variables));
     this.#turn = turn.catch(() => {});
     return turn;
   }
@@ -103,30 +98,40 @@ export class VariableMemory implements Holder {
     this.#starts.clear();
   }
 
-  async #bring(owners: ReadonlySet<Variable>): Promise<void> {
+  async #bring(variables: Iterable<Variable>): Promise<void> {
+    const owners = new Set([...variables].flatMap(ownersOf));
     const missing = [...owners].filter((v) => !this.#buffers.has(v));
     if (missing.length === 0) return;
-    for (const { variable } of missing.flatMap(membersOf)) await this.#fetch(variable);
+    const members = missing.flatMap(membersOf).map(({ variable }) => variable);
+    await this.#bring(members.flatMap((v) => v.origin ?? []));
+    const fetched = new Map<Variable, ArrayBuffer>();
+    for (const v of members) {
+      const values = await this.#fetch(v);
+      if (values) fetched.set(v, values);
+    }
     const made = new Map<Variable, GPUBuffer>();
     try {
       await this.gpu.scoped("variables", () => {
         for (const v of missing) made.set(v, this.#make(v));
       });
+      for (const [v, buffer] of made) {
+        this.gpu.guarded("variables", () => this.#fill(v, buffer, fetched));
+        this.#settle(v, buffer, fetched);
+        made.delete(v);
+      }
     } catch (error) {
       for (const buffer of made.values()) this.gpu.destroyBuffer(buffer);
       throw error;
-    }
-    for (const [v, buffer] of made) {
-      this.gpu.guarded("variables", () => this.#fill(v, buffer));
-      this.#settle(v, buffer);
+    } finally {
+      this.#freeUnused();
     }
   }
 
-  /** Values that another device holds, kept until there is memory for them. */
-  async #fetch(v: Variable): Promise<void> {
-    if (this.#places.has(v) || this.#starts.has(v) || !v.holder || v.holder === this) return;
+  /** Values of a variable that another device alone holds. Throws ValuesLostError. */
+  async #fetch(v: Variable): Promise<ArrayBuffer | undefined> {
+    if (this.#places.has(v) || this.#starts.has(v) || !v.holder || v.holder === this) return undefined;
     try {
-      this.#starts.set(v, encode(v.dtype, await v.holder.valuesOf(v)));
+      return encode(v.dtype, await v.holder.valuesOf(v));
     } catch (cause) {
       throw new ValuesLostError(nameOf(v), { cause });
     }
@@ -136,22 +141,23 @@ export class VariableMemory implements Holder {
     // Any part of it may be bound as a uniform on a CPU adapter.
     const beyond = this.gpu.traits.cpu ? UNIFORM_BYTES : 0;
     return this.gpu.createBuffer(
-      wholeWords(owner, owner.size) + beyond,
+      wordsOf(owner) + beyond,
       GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       `variable ${owner.name}`,
     );
   }
 
   /** Puts an owner's values into its buffer; what this device holds of them elsewhere is copied there. */
-  #fill(owner: Variable, buffer: GPUBuffer): void {
+  #fill(owner: Variable, buffer: GPUBuffer, fetched: ReadonlyMap<Variable, ArrayBuffer>): void {
     const { device } = this.gpu;
-    const bytes = new Uint8Array(wholeWords(owner, owner.size));
+    const bytes = new Uint8Array(wordsOf(owner));
     const encoder = device.createCommandEncoder({ label: `variable ${owner.name}` });
     for (const { variable, offset } of membersOf(owner)) {
       const at = offset * bytesPerElement(owner.dtype);
-      const start = this.#starts.get(variable);
+      // What was written here meanwhile is newer than what was fetched.
+      const start = this.#starts.get(variable) ?? fetched.get(variable);
       const from = start ? undefined : (this.#places.get(variable) ?? this.#originOf(variable));
-      if (from) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, at, wholeWords(variable, variable.size));
+      if (from) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, at, wordsOf(variable));
       else bytes.set(new Uint8Array(start ?? encode(variable.dtype, variable.initialData())), at);
     }
     if (bytes.byteLength > 0) device.queue.writeBuffer(buffer, 0, bytes);
@@ -163,16 +169,20 @@ export class VariableMemory implements Holder {
     return origin && this.placeOf(origin);
   }
 
-  /** Makes `buffer` the memory of an owner and of its members; frees what nothing is left in. */
-  #settle(owner: Variable, buffer: GPUBuffer): void {
+  /** Makes `buffer` the memory of an owner and of its members. */
+  #settle(owner: Variable, buffer: GPUBuffer, fetched: ReadonlyMap<Variable, ArrayBuffer>): void {
     this.#buffers.set(owner, buffer);
     owner.bound = true;
     for (const { variable, offset } of membersOf(owner)) {
       if (this.#places.has(variable)) this.moves++;
       this.#places.set(variable, { buffer, offset: offset * bytesPerElement(owner.dtype) });
-      if (this.#starts.delete(variable)) variable.holder = this;
+      if (this.#starts.delete(variable) || fetched.has(variable)) variable.holder = this;
       variable.bound = true;
     }
+  }
+
+  /** Frees the buffers that nothing is left in. */
+  #freeUnused(): void {
     const used = new Set([...this.#places.values()].map((p) => p.buffer));
     for (const [v, old] of this.#buffers) {
       if (used.has(old) || v.members?.length === 0) continue;

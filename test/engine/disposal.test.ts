@@ -1,20 +1,15 @@
 // What was disposed or lost says so, whatever is asked of it, and nothing of it is left.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Device, DeviceLostError, UsageError, Variable, add, mul } from "../../engine/index.ts";
-import { tensor } from "../helpers/device.ts";
-import { environment } from "../helpers/environment.ts";
+import { type Device, DeviceLostError, UsageError, Variable, add, mul } from "../../engine/index.ts";
+import { openDevice, tensor } from "../helpers/device.ts";
 import { refused } from "../helpers/refused.ts";
 
 const test = suite("disposal");
 
 let device: Device;
-const opened = async (): Promise<Device> => {
-  const { traits } = environment();
-  return Device.open((await environment().gpu()).gpu, { traits });
-};
 test.before(async () => {
-  device = await opened();
+  device = await openDevice();
 });
 test.after(() => device.dispose());
 
@@ -56,7 +51,7 @@ test("what is being read when its program is disposed comes, or is refused with 
 });
 
 test("a device that was disposed says so, and what was being read too", async () => {
-  const d = await opened();
+  const d = await openDevice();
   const v = new Variable([2], [1, 2]);
   const program = await d.compile(({ x }) => ({ y: mul(x!, v.value) }), { x: [2] });
   program.run({ x: [1, 2] });
@@ -82,7 +77,7 @@ test("a device that was disposed says so, and what was being read too", async ()
 });
 
 test("what is asked of a lost device is refused as lost", async () => {
-  const d = await opened();
+  const d = await openDevice();
   const v = new Variable([2], [1, 2]);
   const program = await d.compile(({ x }) => ({ y: mul(x!, v.value) }), { x: [2] });
   program.run({ x: [1, 2] });
@@ -102,7 +97,7 @@ test("what is asked of a lost device is refused as lost", async () => {
 });
 
 test("live counts fall when a program, and to nothing when a device, is disposed", async () => {
-  const d = await opened();
+  const d = await openDevice();
   const v = new Variable([3], [1, 2, 3]);
   const compiled = () => d.compile(({ x }) => ({ y: mul(x!, v.value) }), { x: [3] });
   const first = await compiled();

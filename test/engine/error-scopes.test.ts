@@ -1,25 +1,20 @@
 // One call's errors are that call's: a failed one leaves nothing to the next, and calls under way at once stay apart.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CmedlError, Device, GpuValidationError, add, input, mul } from "../../engine/index.ts";
-import { tensor } from "../helpers/device.ts";
-import { environment } from "../helpers/environment.ts";
+import { CmedlError, type Device, GpuValidationError, add, input, mul } from "../../engine/index.ts";
+import { openDevice, tensor } from "../helpers/device.ts";
 import { refused } from "../helpers/refused.ts";
 
 const test = suite("error scopes");
 
 let device: Device;
-const opened = async (): Promise<Device> => {
-  const { traits } = environment();
-  return Device.open((await environment().gpu()).gpu, { traits });
-};
 test.before(async () => {
-  device = await opened();
+  device = await openDevice();
 });
 test.after(() => device.dispose());
 
 test("a compile that fails leaves nothing to the next one", async () => {
-  const d = await opened();
+  const d = await openDevice();
   const before = { ...d.counters };
   const layout = { entries: [{ binding: 0, visibility: 4, buffer: { type: "storage" as const } }] };
   const broken = d.gpu.pipeline("this is no WGSL", layout.entries, "broken");
@@ -49,6 +44,13 @@ test("calls under way at once hear their own errors alone", async () => {
     found.map((f) => (f.status === "fulfilled" ? f.value : (f.reason as Error).message.slice(0, 5))),
     ["bad 0", 1, "bad 2", 3],
   );
+});
+
+test("a copy that is refused is an error, and no zeros", async () => {
+  const buffer = device.gpu.createBuffer(16, GPUBufferUsage.COPY_SRC, "gone");
+  device.gpu.destroyBuffer(buffer);
+  await refused(() => device.gpu.readBuffer(buffer, 0, 16), /^reading back: /, GpuValidationError);
+  assert.equal(Array.from(await device.evaluate(add(tensor([1]), 1))), [2]);
 });
 
 test.run();

@@ -9,7 +9,7 @@ import { Device } from "../../engine/run/device.ts";
 import { Variable } from "../../engine/variable.ts";
 import { Adam } from "../../train/adam.ts";
 import { environment } from "../helpers/environment.ts";
-import { noise } from "../helpers/device.ts";
+import { noise, openDevice } from "../helpers/device.ts";
 
 const test = suite("profile");
 
@@ -41,8 +41,7 @@ async function trained(device: Device) {
 }
 
 test("a profiled step leaves weights, moments, random streams, counters and results as they were", async () => {
-  const { gpu } = await environment().gpu();
-  using device = await Device.open(gpu, { traits: environment().traits });
+  using device = await openDevice();
   if (!device.gpu.timestamps) return;
   const { program, state } = await trained(device);
   using step = program;
@@ -62,7 +61,7 @@ test("a profiled step leaves weights, moments, random streams, counters and resu
 
   step.run({ x });
   await step.read();
-  using other = await Device.open(gpu, { traits: environment().traits });
+  using fresh = await openDevice();
   const unprofiled = await trained(other);
   using plain = unprofiled.program;
   for (let i = 0; i < 3; i++) plain.run({ x });

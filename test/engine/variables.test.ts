@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  Device,
+  type Device,
   type Tensor,
   UsageError,
   ValuesLostError,
@@ -16,15 +16,9 @@ import {
   sum,
 } from "../../engine/index.ts";
 import { Adam } from "../../train/adam.ts";
-import { device } from "../helpers/device.ts";
-import { environment } from "../helpers/environment.ts";
+import { device, openDevice } from "../helpers/device.ts";
 
 const test = suite("variables");
-
-const another = async (): Promise<Device> => {
-  const { traits } = environment();
-  return Device.open((await environment().gpu()).gpu, { traits });
-};
 
 /** A line, its prediction and its training step. */
 function line() {
@@ -136,11 +130,11 @@ test("a parameter that is given twice is refused", () => {
 test("another device starts with the values that the last one holds", async () => {
   const { w, b, y, stepOf } = line();
   const adam = new Adam([w, b], { rate: 0.1 });
-  const first = await another();
+  const first = await openDevice();
   const step = await first.compile(stepOf(adam), shapes, { mode: "train" });
   for (let i = 0; i < 2; i++) step.run({ x, t });
   const held = [...(await first.read(w)), ...(await first.read(b))];
-  const second = await another();
+  const second = await openDevice();
   const predict = await second.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
   predict.run({ x });
   await predict.read();
@@ -154,12 +148,12 @@ test("another device starts with the values that the last one holds", async () =
 
 test("values that went with their device are missed, until others are given", async () => {
   const { w, b, y, stepOf } = line();
-  const first = await another();
+  const first = await openDevice();
   const step = await first.compile(stepOf(new Adam([w, b], { rate: 0.1 })), shapes, { mode: "train" });
   step.run({ x, t });
   const held = [await first.read(w), await first.read(b)];
   first.dispose();
-  const second = await another();
+  const second = await openDevice();
   const compiled = () => second.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
   for (const use of [compiled, () => second.read(w)]) {
     try {
@@ -179,7 +173,7 @@ test("values that went with their device are missed, until others are given", as
   second.dispose();
   w.setInitial(new Float32Array([7]));
   b.setInitial(new Float32Array([8]));
-  const third = await another();
+  const third = await openDevice();
   assert.equal([await third.read(w), await third.read(b)], [new Float32Array([7]), new Float32Array([8])]);
   third.dispose();
 });
@@ -187,7 +181,7 @@ test("values that went with their device are missed, until others are given", as
 test("values that no device changed outlive every device", async () => {
   const { w, y } = line();
   for (let i = 0; i < 2; i++) {
-    const d = await another();
+    const d = await openDevice();
     const predict = await d.compile(({ x }) => ({ y: y(x!) }), { x: [4] });
     predict.run({ x });
     assert.equal(Array.from((await predict.read()).y), [1.5, 2.5, 3.5, 4.5]);
@@ -231,6 +225,70 @@ test("large matrices move too, and a program that reads but one of them goes on"
   step.run();
   product.run({ v });
   assert.equal((await product.read()).y, v);
+});
+
+test("a large output that is a variable is read where the variable is by now", async () => {
+  const d = await device();
+  const w = new Variable([2000], new Float32Array(2000).fill(3), { name: "w" });
+  using show = await d.compile(() => ({ w: w.value }));
+  show.run();
+  using _step = await d.compile(() => {
+    new Adam([w], { rate: 0 }).minimize(sum(w.value));
+    return {};
+  });
+  assert.equal([...(await show.read()).w.slice(0, 3)], [3, 3, 3]);
+});
+
+test("what starts as another variable starts with its values of then, through chains and optimizers too", async () => {
+  const d = await device();
+  const first = new Variable([2], [1, 2], { name: "first" });
+  await d.evaluate(first.value);
+  d.write(first, [5, 6]);
+  const second = new Variable([2], first, { name: "second" });
+  const third = new Variable([2], second, { name: "third" });
+  assert.equal([...(await d.evaluate(third.value))], [5, 6]);
+  const adopted = new Variable([2], first, { name: "adopted" });
+  using _step = await d.compile(() => {
+    new Adam([adopted], { rate: 0 }).minimize(sum(adopted.value));
+    return {};
+  });
+  assert.equal([...(await d.read(adopted))], [5, 6]);
+  const given = new Variable([2], first, { name: "given" });
+  given.setInitial(Float32Array.of(8, 9));
+  assert.equal([...(await d.evaluate(given.value))], [8, 9], "what is set later counts");
+});
+
+test("a write while values are on their way from another device is not lost", async () => {
+  const d = await device();
+  const w = new Variable([2], [1, 2], { name: "w" });
+  await d.evaluate(w.value);
+  d.write(w, [3, 4]);
+  const other = await openDevice();
+  const compiling = other.compile(() => ({ y: mul(w.value, 1) }));
+  await Promise.resolve();
+  other.write(w, [7, 8]);
+  using program = await compiling;
+  program.run();
+  assert.equal([...(await program.read()).y], [7, 8]);
+  other.dispose();
+});
+
+test("an initial value that throws leaves no memory behind", async () => {
+  const d = await device();
+  const good = new Variable([4], [1, 2, 3, 4]);
+  const bad = new Variable([2], () => {
+    throw new Error("no values");
+  });
+  await d.evaluate(good.value);
+  const before = d.counters.buffers;
+  for (let i = 0; i < 2; i++) {
+    const error = await d.evaluate(add(mul(good.value, 1), sum(bad.value))).then(
+      () => undefined,
+      (e: unknown) => e,
+    );
+    assert.match(String(error), /no values/);
+  }
+  assert.is(d.counters.buffers, before);
 });
 
 test.run();

@@ -50,7 +50,8 @@ test("JSON keeps what a clone keeps", () => {
 test("from gives a CmedlError as it is, and makes one of anything else", () => {
   const error = new ShapeError("conv2d", "x is [2]");
   assert.is(CmedlError.from(error), error);
-  for (const other of [new TypeError("no function"), "no function", undefined, null, 7, { message: "m" }]) {
+  const ofNode = Object.assign(new Error("no file"), { code: "ENOENT" });
+  for (const other of [new TypeError("no function"), ofNode, "no function", undefined, null, 7, { message: "m" }]) {
     const made = CmedlError.from(other);
     assert.is(made.code, "unexpected");
     assert.is(made.cause, other);

@@ -1,15 +1,18 @@
-// One engine device for all tests of a process, and constants to compute with.
+// Engine devices, one of them for all tests of a process, and constants to compute with.
 import { Device } from "../../engine/run/device.ts";
 import { Variable } from "../../engine/variable.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import type { DType } from "../../engine/dtype.ts";
+import type { Traits } from "../../kernels/kernel.ts";
 import { environment } from "./environment.ts";
 
+/** A device of the test's own, with other traits where they are given. */
+export async function openDevice(traits: Partial<Traits> = {}): Promise<Device> {
+  return Device.open((await environment().gpu()).gpu, { traits: { ...environment().traits, ...traits } });
+}
+
 let shared: Promise<Device> | undefined;
-export const device = (): Promise<Device> =>
-  (shared ??= environment()
-    .gpu()
-    .then(({ gpu }) => Device.open(gpu, { traits: environment().traits })));
+export const device = (): Promise<Device> => (shared ??= openDevice());
 
 /** A tensor that holds given values. */
 export const tensor = (

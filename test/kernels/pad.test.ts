@@ -144,7 +144,7 @@ test("errors say what is wrong and what would be right", () => {
   assert.throws(() => pad(x, at(1, [-3, -2])), /pads \[-3, -2\] crop more than the 4 elements of dimension 1/);
   assert.throws(
     () => pad(x, at(1, [1, 1]), { mode: "mirror" as "reflect" }),
-    /mode is mirror; use one of constant, reflect, replicate, circular, symmetric/,
+    /mode is "mirror"; it must be "constant", "reflect", "replicate", "circular" or "symmetric"/,
   );
 });
 
