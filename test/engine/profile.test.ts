@@ -61,7 +61,7 @@ test("a profiled step leaves weights, moments, random streams, counters and resu
 
   step.run({ x });
   await step.read();
-  using fresh = await openDevice();
+  using other = await openDevice();
   const unprofiled = await trained(other);
   using plain = unprofiled.program;
   for (let i = 0; i < 3; i++) plain.run({ x });
