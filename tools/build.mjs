@@ -1,7 +1,7 @@
 // node tools/build.mjs [--types] [--out FOLDER]: builds dist/, the library and the command, a module for each file, so
 // that a bundler takes what is used; with --types the declarations too, each beside its module.
 import { build } from "esbuild";
-import { chmod, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { root } from "./bundle.mjs";
@@ -22,7 +22,11 @@ const FOLDERS = [
   "node",
   "cli",
 ];
-const COMMAND = "cli/main";
+/**
+ * The file behind `npx cmedl`. Its path never changes: in a clone, npx links it into its cache once, and a clone that is
+ * updated still runs through that link.
+ */
+const COMMAND = "cmedl.mjs";
 
 const args = process.argv.slice(2);
 const withTypes = args.includes("--types");
@@ -56,7 +60,7 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
-await chmod(join(dist, `${COMMAND}.js`), 0o755);
+await writeFile(join(dist, COMMAND), '#!/usr/bin/env node\nimport "./cli/main.js";\n', { mode: 0o755 });
 if (withTypes) await declarations(entries().map(({ source }) => join(root, source)));
 const bytes = Object.entries(metafile.outputs)
   .filter(([file]) => file.endsWith(".js"))

@@ -40,6 +40,14 @@ test("what package.json names is packed", () => {
     for (const path of Object.values(typeof paths === "string" ? {} : paths)) assert.ok(files.has(path), path);
 });
 
+test("the command runs, through a path that stays", async () => {
+  const { bin } = JSON.parse(readFileSync("package.json", "utf8")) as { bin: Record<string, string> };
+  // npx links a clone's command into its cache once: an updated clone with another path has no command.
+  assert.equal(bin, { cmedl: "dist/cmedl.mjs" });
+  const command = join(project, "node_modules/cmedl", bin.cmedl ?? "");
+  assert.match((await run(command, ["--version"], { cwd: project })).stdout, /^\d+\.\d+\.\d+$/m);
+});
+
 test("a source map names nothing that is not packed", () => {
   for (const file of packed()) {
     if (/\.js$/.test(file)) {
