@@ -6,7 +6,7 @@ import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
 import { planRun } from "../node/run/plan.ts";
 import { loadRunSets } from "../node/run/sets.ts";
-import { type RunEstimate, dryRun } from "../node/run/train.ts";
+import { type RunEstimate, dryRun, estimateText } from "../node/run/train.ts";
 import { type Table, tableText } from "../report/table.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { makeRegime } from "../train/regimes/make.ts";
@@ -93,7 +93,7 @@ async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckF
 function checkText(checked: DataCheck & { readonly estimate?: RunEstimate }): string {
   const { sets, findings, splitBy, estimate } = checked;
   const parts = sets.map((set) => tableText(tableOf(set)));
-  if (splitBy !== null) parts.push(`Cases are ${splitBy}.`);
+  if (splitBy !== null) parts.push(`Split: ${splitBy}.`);
   for (const [gravity, title] of [
     ["problem", "Problems"],
     ["note", "Notes"],
@@ -102,12 +102,8 @@ function checkText(checked: DataCheck & { readonly estimate?: RunEstimate }): st
     parts.push(lines.length > 0 ? [`${title}:`, ...lines].join("\n") : `${title}: none.`);
   }
   if (estimate) {
-    const { bytes, secondsPerStep, stepsPerEpoch, epochs } = estimate;
-    const hours = (secondsPerStep * stepsPerEpoch * epochs) / 3600;
-    parts.push(
-      `Training takes ${(bytes / 2 ** 20).toFixed(0)} MiB of the GPU's memory and ${secondsPerStep.toPrecision(2)} s a step here: ` +
-        `${hours.toPrecision(2)} hours for ${epochs} epochs of ${stepsPerEpoch} steps, and validation beside.`,
-    );
+    const text = estimateText(estimate);
+    parts.push(`${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
   }
   return `${parts.join("\n\n")}\n`;
 }

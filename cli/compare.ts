@@ -5,7 +5,15 @@ import { CommandError } from "../node/errors.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { didLearn } from "../node/run/evaluate.ts";
 import { readTest, testNames } from "../node/run/tests.ts";
-import { type Method, type Metric, compareMethods, comparisonNotes, comparisonTables } from "../report/comparison.ts";
+import {
+  type Method,
+  type Metric,
+  compareMethods,
+  comparisonNotes,
+  comparisonTables,
+  metricNames,
+  metricOf,
+} from "../report/comparison.ts";
 import { tableText } from "../report/table.ts";
 
 interface CompareFlags {
@@ -36,13 +44,20 @@ async function compare(paths: readonly string[], { name, json }: CompareFlags): 
   const runs = await Promise.all(paths.map((path) => RunFolder.open(path)));
   const test = name ?? (await testOfAll(runs));
   const all: Method[] = [];
+  const tolerances = new Set<number>();
   for (const run of runs) {
     const found = await readTest(run, test);
     if (!found) throw new CommandError("usage", `${run.path} has no test called ${test}; ${await whatThereIs(run)}`);
+    tolerances.add(found.toleranceMm);
     const called = basename(resolve(run.path));
     const isTaken = all.some((m) => m.name === called);
     all.push({ group: "", name: isTaken ? run.path : called, cases: found.cases, learned: didLearn(found.cases) });
   }
+  if (tolerances.size > 1)
+    throw new CommandError(
+      "usage",
+      `surface Dice was measured at ${[...tolerances].join(" and ")} mm; evaluate the runs with one --tolerance`,
+    );
   const { methods, left } = onCommonCases(all);
   const metrics = metricsOf(methods);
   if (metrics.length === 0)
@@ -50,7 +65,9 @@ async function compare(paths: readonly string[], { name, json }: CompareFlags): 
   const reference = methods[0]!.name;
   const compared = compareMethods(methods, metrics, reference);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ test, reference, leftOut: left, rows: compared }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ test, reference, leftOut: left, metrics: metrics.map((m) => m.name), rows: compared }, null, 2)}\n`,
+    );
     return;
   }
   const tables = comparisonTables(`Test ${test}`, compared, metrics, { reference });
@@ -92,17 +109,8 @@ function onCommonCases(all: readonly Method[]): { methods: Method[]; left: strin
   };
 }
 
-/** The metrics of the first run's cases that all have, as tables show them. */
+/** The metrics that all have. */
 function metricsOf(methods: readonly Method[]): Metric[] {
-  const namesOf = ({ cases }: Method): string[] => [
-    ...new Set(Object.values(cases).flatMap((values) => Object.keys(values))),
-  ];
-  const [first, ...others] = methods.map(namesOf);
-  return first!
-    .filter((name) => name !== "segmented" && others.every((names) => names.includes(name)))
-    .map((name) =>
-      name.startsWith("HD95")
-        ? { name, unit: "mm", digits: 2, better: "lower" }
-        : { name, digits: 3, better: "higher" },
-    );
+  const [first, ...others] = methods.map(({ cases }) => metricNames(cases));
+  return first!.filter((name) => others.every((names) => names.includes(name))).map(metricOf);
 }

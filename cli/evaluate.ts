@@ -1,38 +1,26 @@
-// cmedl evaluate: what a run is worth on cases, or how well any masks agree with others.
+// cmedl evaluate: what a run is worth on cases; of masks alone see evaluate-masks.ts.
 import type { Command } from "commander";
 import { basename } from "node:path";
-import { type RocCurve, truePositiveAt } from "../metrics/roc.ts";
-import { summarize } from "../metrics/summary.ts";
+import { type RocCurve, meanRoc } from "../metrics/roc.ts";
 import { CommandError } from "../node/errors.ts";
-import { exists, refuseOverwrite, writeAtomic } from "../node/files.ts";
-import { loadMaskPair, pairMasks } from "../node/dataset/index.ts";
+import { exists, refuseOverwrite } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
 import { didLearn, evaluateRun, testCases } from "../node/run/evaluate.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { writeReport } from "../node/run/report.ts";
-import { scoresOf } from "../node/run/scores.ts";
 import { type Source, scanSource } from "../node/run/source.ts";
-import { casesCsv, testPaths, writeTest } from "../node/run/tests.ts";
+import { testPaths, writeTest } from "../node/run/tests.ts";
 import type { TestRecord } from "../report/page/run-page.ts";
-import { tableText } from "../report/table.ts";
 import type { TrainConfig } from "../train/config/config.ts";
+import { type MaskFlags, evaluateMasks, printCases } from "./evaluate-masks.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
-interface EvaluateFlags {
+interface EvaluateFlags extends MaskFlags {
   data?: string;
   cases?: "test" | "val" | "train" | "all";
   splits?: string;
   name?: string;
-  masks?: string;
-  experts?: string;
-  label?: string;
-  labels?: string;
-  output?: string;
-  tolerance: string;
-  force?: boolean;
-  json?: boolean;
   device?: string;
-  quiet?: boolean;
 }
 
 const NOTHING_LEARNED = "nothing right was segmented in any case; HD95 is then the diagonal of the volumes";
@@ -75,12 +63,21 @@ Examples:
     .action((run: string | undefined, flags: EvaluateFlags) => {
       const toleranceMm = Number(flags.tolerance);
       if (!(toleranceMm >= 0)) throw new CommandError("usage", `--tolerance ${flags.tolerance} is no length in mm`);
-      if (run !== undefined && flags.masks === undefined && flags.experts === undefined)
+      if (run !== undefined && flags.masks === undefined && flags.experts === undefined) {
+        refuse(flags, ["output", "label", "labels"], "goes with --masks alone");
         return evaluate(run, toleranceMm, flags);
-      if (run === undefined && flags.masks !== undefined && flags.experts !== undefined)
-        return compareMasks(flags.masks, flags.experts, toleranceMm, flags);
+      }
+      if (run === undefined && flags.masks !== undefined && flags.experts !== undefined) {
+        refuse(flags, ["data", "cases", "splits", "name", "device"], "goes with a run alone");
+        return evaluateMasks(flags.masks, flags.experts, toleranceMm, flags);
+      }
       throw new CommandError("usage", "give the folder of a run, or --masks FOLDER with --experts FOLDER");
     });
+}
+
+/** Throws CommandError where a flag of the other form is given. */
+function refuse(flags: EvaluateFlags, names: readonly (keyof EvaluateFlags)[], why: string): void {
+  for (const name of names) if (flags[name] !== undefined) throw new CommandError("usage", `--${name} ${why}`);
 }
 
 async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFlags): Promise<void> {
@@ -102,6 +99,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   const curves: RocCurve[] = [];
   const cases = await evaluateRun(device, config, run, testCases(source, ids, config), {
     toleranceMm,
+    checkpoint: kept.checkpoint,
     roc: true,
     ...(config.data.labels ? { names: config.data.labels.map(String) } : {}),
     onCase: (id, _, roc) => {
@@ -112,11 +110,18 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   bar.done();
   narrator.end();
   const title = `Test on ${which} cases of ${source.name}, after ${steps} steps`;
-  const test: TestRecord = { title, epoch, steps, cases, ...meanRoc(curves) };
+  const test: TestRecord = {
+    title,
+    epoch,
+    steps,
+    toleranceMm,
+    cases,
+    ...(curves.length > 0 ? { roc: meanRoc(curves) } : {}),
+  };
   if (!didLearn(cases)) narrator.say(`warning: ${NOTHING_LEARNED}`);
   const paths = await writeTest(run, name, test);
   narrator.say(`written: ${paths.csv}, ${await writeReport(run)}`);
-  print(test, flags);
+  printCases(test, flags);
 }
 
 /** What is tested, and in a word which part of its folder that is. */
@@ -137,7 +142,7 @@ async function casesOf(config: TrainConfig, flags: EvaluateFlags, narrator: Narr
   const source = await sourceOf(config, flags);
   const all = source.cases.map((c) => c.id);
   const isOther = flags.data !== undefined;
-  const tested = await testIds(source, splits ?? (isOther ? undefined : (config.data.splits ?? undefined)));
+  const tested = await testIds(source, config, flags);
   const { studentTrain, studentVal } = config.cases;
   const which = cases ?? (isOther && splits === undefined ? "all" : tested.length > 0 ? "test" : "val");
   const here = (ids: readonly string[]): readonly string[] => ids.filter((id) => all.includes(id));
@@ -167,76 +172,15 @@ async function sourceOf({ data }: TrainConfig, flags: EvaluateFlags): Promise<So
   return scanSource(data.student);
 }
 
-/** The test cases of a file of splits, or of the one that goes with the folder. */
-async function testIds(source: Source, file: string | undefined): Promise<readonly string[]> {
-  const splits = await source.splits(file);
+/**
+ * The test cases of the splits that the flags name, else of the run's own, else of those that go with the folder. A run
+ * of a drawn fold was split whatever file there is.
+ */
+async function testIds(source: Source, { data }: TrainConfig, flags: EvaluateFlags): Promise<readonly string[]> {
+  const isOwn = flags.data === undefined && flags.splits === undefined;
+  if (isOwn && Array.isArray(data.fold)) return [];
+  const file = flags.splits ?? (isOwn ? (data.splits ?? undefined) : undefined);
+  const splits = await source.splits(file, isOwn && typeof data.fold === "number" ? data.fold - 1 : undefined);
   const named = new Set(splits?.lists.test ?? []);
   return source.cases.filter((c) => named.has(c.id) || named.has(c.patient)).map((c) => c.id);
-}
-
-/** Where the mean of curves is taken: finely where the rest is small. */
-const RATES = [...Array.from({ length: 50 }, (_, i) => (i / 50) ** 3), 1];
-
-/** The mean of the cases' curves and of their areas; nothing without curves. */
-function meanRoc(curves: readonly RocCurve[]): Pick<TestRecord, "roc"> {
-  if (curves.length === 0) return {};
-  const mean = (values: readonly number[]): number => summarize(values).mean;
-  const found = curves.map((curve) => truePositiveAt(curve, RATES));
-  return {
-    roc: {
-      falsePositive: RATES,
-      truePositive: RATES.map((_, i) => mean(found.map((values) => values[i]!))),
-      auc: mean(curves.map((curve) => curve.auc)),
-    },
-  };
-}
-
-async function compareMasks(masks: string, experts: string, toleranceMm: number, flags: EvaluateFlags): Promise<void> {
-  const { output, force } = flags;
-  if (output !== undefined && !force) await refuseOverwrite(output, "choose another name, or give --force");
-  const narrator = new Narrator({ quiet: flags.quiet });
-  const labels = labelsOf(flags.labels ?? flags.label);
-  const names = labels === null ? ["1"] : labels.map(String);
-  const { pairs, missing } = await pairMasks(masks, experts);
-  if (missing.length > 0) narrator.say(`warning: ${masks} holds no mask of ${missing.join(", ")}: not scored`);
-  const bar = narrator.bar("scoring", pairs.length);
-  const cases: Record<string, TestRecord["cases"][string]> = {};
-  for (const pair of pairs) {
-    const { image, mask, expert } = await loadMaskPair(pair, labels);
-    cases[pair.id] = scoresOf(mask, expert, image, { names, toleranceMm });
-    bar.advance(pair.id);
-  }
-  bar.done();
-  narrator.end();
-  if (output !== undefined) {
-    await writeAtomic(output, casesCsv(cases));
-    narrator.say(`written: ${output}`);
-  }
-  print({ title: `${masks} against ${experts}`, cases }, flags);
-}
-
-function labelsOf(text: string | undefined): readonly number[] | null {
-  if (text === undefined) return null;
-  const labels = text.split(",").map(Number);
-  if (!labels.every((label) => Number.isInteger(label) && label > 0))
-    throw new CommandError("usage", `--labels ${text} is no list of whole numbers above 0`);
-  return labels;
-}
-
-/** The test's summary as a table, or all of it as JSON, on stdout. */
-function print(test: TestRecord, { json }: EvaluateFlags): void {
-  if (json) {
-    process.stdout.write(`${JSON.stringify(test, null, 2)}\n`);
-    return;
-  }
-  const ids = Object.keys(test.cases);
-  const metrics = [...new Set(ids.flatMap((id) => Object.keys(test.cases[id]!)))].filter((m) => m !== "segmented");
-  const rows = metrics.map((metric) => {
-    const { mean, std, n } = summarize(ids.map((id) => test.cases[id]![metric] ?? NaN));
-    const digits = metric.startsWith("HD95") ? 2 : 3;
-    const text = (v: number): string => (Number.isNaN(v) ? "–" : v.toFixed(digits));
-    return [metric, text(mean), text(std), String(n)];
-  });
-  const head = ["", "metric", "mean", "± std", "cases"];
-  process.stdout.write(`${tableText({ title: test.title, head, groups: [{ name: "", rows }] })}\n`);
 }

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The `cmedl` command. A command is one file that exports `register(command: Command): void`: it gets a commander
 // Command that has its name and summary, and adds arguments, options, examples and the action. A line in `commands`
 // makes it known; its file is loaded only when it runs. Results go to stdout, narration to stderr; an action throws,
@@ -87,7 +86,7 @@ Examples:
   cmedl doctor                                           what will it run on?
   cmedl demo                                             see it work, on phantoms
   cmedl check --student CT --teacher MR                  are the data what they should be?
-  cmedl train --student CT --teacher MR --out RUN        folders of NIfTI images and masks
+  cmedl train --student CT --teacher MR --out RUN        folders of images and masks
   cmedl predict RUN IMAGE.nii.gz -o MASK.nii.gz
 
 Exit codes: 0 ok, 1 unexpected, 2 usage, 3 bad data or config, 4 no usable GPU,

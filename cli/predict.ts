@@ -4,27 +4,22 @@ import type { Command } from "commander";
 import { CmedlError } from "../errors/cmedl-error.ts";
 import { writableSuffixes } from "../data/formats/index.ts";
 import { writeNifti } from "../data/formats/nifti.ts";
-import type { Volume } from "../data/volume.ts";
-import { type TrainConfig, outputsOf } from "../train/config/config.ts";
-import { readVolume } from "../node/dataset/index.ts";
+import { outputsOf } from "../train/config/config.ts";
 import { CommandError } from "../node/errors.ts";
 import { writeAtomic } from "../node/files.ts";
 import { type MaskWriter, maskWriter } from "./mask-writer.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
+import { type PredictionOptions, coverageText, predictVolume, structuresText } from "../node/run/predict.ts";
 import {
-  type PredictionOptions,
   type PredictionTask,
-  coverageText,
-  predictVolume,
   predictionTasks,
   probabilityFiles,
   refuseOldMasks,
-  structuresText,
-} from "../node/run/predict.ts";
-import { VolumeSegmenter, prepareVolume } from "../node/run/segment.ts";
-import { type RunStatistics, oddImage, tell } from "../node/run/statistics.ts";
+} from "../node/run/prediction-files.ts";
+import { type ReadImage, readImage, requireField } from "../node/run/read-image.ts";
+import { VolumeSegmenter } from "../node/run/segment.ts";
 
 interface PredictFlags {
   output: string;
@@ -100,15 +95,14 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
         "each voxel gets the most probable",
     );
   const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
-  if (config.data.fieldMm === null)
-    throw new CommandError(
-      "config",
-      `${run.path}/config.yaml: data.fieldMm: is null; put back the file that \`cmedl train\` wrote`,
-    );
+  requireField(config, run);
   const statistics = await run.readStatistics();
+  const odd = force ? "say" : "refuse";
+  const read = ({ image }: PredictionTask): Promise<ReadImage> =>
+    readImage(image, config, { statistics, odd, narrator });
   const [only, ...others] = tasks;
   // A single image that can't be used is refused before a GPU is looked for.
-  const first = only && others.length === 0 ? await prepared(only, config, statistics, force, narrator) : undefined;
+  const first = only && others.length === 0 ? await read(only) : undefined;
 
   using device = await openDevice(narrator, flags.device);
   using segmenter = await VolumeSegmenter.open(device, config, checkpoint, flags.statistics);
@@ -118,7 +112,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const bar = others.length > 0 ? narrator.bar("segmenting", tasks.length) : undefined;
   for (const [i, task] of tasks.entries()) {
     try {
-      const image = first ?? (await prepared(task, config, statistics, force, narrator));
+      const image = first ?? (await read(task));
       await predictOne(segmenter, task, image, writers[i]!, { ...options, description }, narrator);
       process.stdout.write(`${task.mask}\n`);
     } catch (error) {
@@ -159,27 +153,10 @@ function optionsOf({
   };
 }
 
-/** An image in memory, held against those of training. Throws DataError where it is not like them, unless `force`. */
-async function prepared(
-  { image: path }: PredictionTask,
-  config: TrainConfig,
-  statistics: RunStatistics | undefined,
-  force: boolean,
-  narrator: Narrator,
-): Promise<Prepared> {
-  const stored = await readVolume(path);
-  for (const warning of stored.warnings) narrator.say(warning);
-  const { image, range } = prepareVolume(stored, config, path);
-  if (statistics) tell(oddImage(image, range, path, statistics), force ? "say" : "refuse", narrator);
-  return { stored, image, range };
-}
-
-type Prepared = { readonly stored: Volume } & ReturnType<typeof prepareVolume>;
-
 async function predictOne(
   segmenter: VolumeSegmenter,
   { mask: output }: PredictionTask,
-  { stored, ...prepared }: Prepared,
+  { stored, ...prepared }: ReadImage,
   write: MaskWriter,
   { description, ...options }: PredictionOptions & { readonly description: string },
   narrator: Narrator,

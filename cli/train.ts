@@ -1,4 +1,4 @@
-// cmedl train: any row of the paper on folders of NIfTI images and label masks of different patients.
+// cmedl train: any row of the paper on folders of images and label masks of different patients.
 import type { Command } from "commander";
 import { printable } from "../data/errors.ts";
 import type { Device } from "../engine/index.ts";
@@ -8,7 +8,7 @@ import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { type TrainRunOptions, dryRun, trainRun } from "../node/run/train.ts";
+import { type TrainRunOptions, dryRun, estimateText, trainRun } from "../node/run/train.ts";
 import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { layeredConfig } from "../train/config/presets.ts";
@@ -102,7 +102,8 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
     for (const line of planText(plan, sets, regime)) narrator.say(line);
-    await dryRun(device, config, sets, narrator);
+    narrator.say(estimateText(await dryRun(device, config, sets, narrator)));
+    narrator.say("nothing was trained or written");
     return;
   }
   const run = await RunFolder.create(out);

@@ -1,14 +1,13 @@
 // cmedl translate: an image of the student's modality as the teacher's would show it, as a whole volume.
 import type { Command } from "commander";
-import { formatNames, formatSuffixes, writableFormat } from "../data/formats/index.ts";
+import { writableFormat, writableNames, writableSuffixes } from "../data/formats/index.ts";
 import { fromLps } from "../data/orientation.ts";
-import { readVolume } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
-import { prepareVolume } from "../node/run/segment.ts";
-import { oddImage, tell } from "../node/run/statistics.ts";
+import { refuseImages } from "../node/run/prediction-files.ts";
+import { readImage, requireField } from "../node/run/read-image.ts";
 import { VolumeTranslator, requireTranslator, unitOf } from "../node/run/translate.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
@@ -22,7 +21,7 @@ interface TranslateFlags {
 export function register(command: Command): void {
   command
     .argument("<run>", "folder of a training run whose regime translates, such as cmedl")
-    .argument("<image>", "NIfTI image of the student's modality")
+    .argument("<image>", "image of the student's modality: a file, or the folder of a DICOM series")
     .requiredOption("-o, --output <image>", "NIfTI image to write (.nii or .nii.gz), of 32-bit floats")
     .option("--force", "overwrite the image if it exists, and translate an image unlike those of training");
   addDeviceFlag(command)
@@ -46,23 +45,21 @@ Example:
 async function translate(runPath: string, imagePath: string, flags: TranslateFlags): Promise<void> {
   const { output, force } = flags;
   const format = writableFormat(output);
-  if (!format) throw new CommandError("usage", `-o ${output} is no ${formatNames} name; end it in ${formatSuffixes}`);
+  if (!format)
+    throw new CommandError("usage", `-o ${output} is no ${writableNames} name; end it in ${writableSuffixes}`);
+  await refuseImages([imagePath], [output]);
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet: flags.quiet });
   const run = await RunFolder.open(runPath);
   const config = await run.readConfig();
   requireTranslator(config, run.path);
-  if (config.data.fieldMm === null)
-    throw new CommandError(
-      "config",
-      `${run.path}/config.yaml: data.fieldMm: is null; put back the file that \`cmedl train\` wrote`,
-    );
+  requireField(config, run);
   const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
-  const stored = await readVolume(imagePath);
-  for (const warning of stored.warnings) narrator.say(warning);
-  const { image, range } = prepareVolume(stored, config, imagePath);
-  const statistics = await run.readStatistics();
-  if (statistics) tell(oddImage(image, range, imagePath, statistics), force ? "say" : "refuse", narrator);
+  const { stored, image, range } = await readImage(imagePath, config, {
+    statistics: await run.readStatistics(),
+    odd: force ? "say" : "refuse",
+    narrator,
+  });
 
   using device = await openDevice(narrator, flags.device);
   using translator = await VolumeTranslator.open(device, config, checkpoint);

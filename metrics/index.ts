@@ -2,7 +2,7 @@
 export { type EmptyRule, type Overlap, addOverlap, dice, diceOf, meanDice, overlap } from "./dice.ts";
 export { squaredDistances } from "./distance-transform.ts";
 export { type Interval, meanInterval } from "./interval.ts";
-export { type RocCurve, rocCurve, truePositiveAt } from "./roc.ts";
+export { type RocCurve, meanRoc, rocCurve, truePositiveAt } from "./roc.ts";
 export {
   type ImagePair,
   coefficientOfVariation,

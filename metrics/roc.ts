@@ -1,6 +1,8 @@
 // The receiver operating characteristic of a soft mask: what part of the structure is found at the price of what part of
 // the rest, at every threshold (Fig. 4 of the paper).
 
+import { summarize } from "./summary.ts";
+
 /** A curve from (0, 0) to (1, 1), a point where it turns or moves on. */
 export interface RocCurve {
   /** Part of the voxels outside the structure that are above the threshold, rising. */
@@ -81,4 +83,20 @@ export function truePositiveAt(curve: RocCurve, falsePositive: readonly number[]
     const width = x[i + 1]! - x[i]!;
     return y[i]! + ((y[i + 1]! - y[i]!) * (at - x[i]!)) / width;
   });
+}
+
+/** Where the mean of curves is taken: finely where little else is found. */
+const RATES = [...Array.from({ length: 50 }, (_, i) => (i / 50) ** 3), 1];
+
+/** The mean of curves at fixed rates, and of their areas. NaN without curves. */
+export function meanRoc(curves: readonly RocCurve[]): Readonly<Record<"falsePositive" | "truePositive", number[]>> & {
+  readonly auc: number;
+} {
+  const mean = (values: readonly number[]): number => summarize(values).mean;
+  const found = curves.map((curve) => truePositiveAt(curve, RATES));
+  return {
+    falsePositive: RATES,
+    truePositive: RATES.map((_, i) => mean(found.map((values) => values[i]!))),
+    auc: mean(curves.map((curve) => curve.auc)),
+  };
 }

@@ -4,7 +4,7 @@
  * Kullback–Leibler divergence D(p ‖ q) in nats of two samples of intensities, by histograms of `bins` equal bins over
  * `range`; values outside the range count in its first or last bin. A bin that only p fills would make it infinite:
  * every bin of both counts `prior` values more. Equal to scipy.stats.entropy of those histograms. NaN where a sample is
- * empty. Throws RangeError where the range is empty or there is no bin.
+ * empty. Throws RangeError as histogram.
  */
 export function klDivergence(
   p: ArrayLike<number>,
@@ -21,7 +21,10 @@ export function klDivergence(
   return a.reduce((sum, v, i) => sum + (v === 0 ? 0 : v * Math.log(v / b[i]!)), 0);
 }
 
-/** Counts of `values` in `bins` equal bins over [low, high]. Throws RangeError where the range is empty, or no bin. */
+/**
+ * Counts of `values` in `bins` equal bins over [low, high]. Throws RangeError where the range is empty, there is no bin,
+ * or a value is NaN.
+ */
 export function histogram(
   values: ArrayLike<number>,
   [low, high]: readonly [number, number],
@@ -32,6 +35,7 @@ export function histogram(
   const counts = new Float64Array(bins);
   for (let i = 0; i < values.length; i++) {
     const bin = Math.floor(((values[i]! - low) / (high - low)) * bins);
+    if (Number.isNaN(bin)) throw new RangeError(`histogram: value ${i} is NaN`);
     counts[Math.min(bins - 1, Math.max(0, bin))]! += 1;
   }
   return counts;

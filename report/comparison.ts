@@ -11,6 +11,17 @@ export interface Metric {
   readonly better: "higher" | "lower";
 }
 
+/** The value of a case that says which part of its voxels was segmented: no metric. */
+export const SEGMENTED = "segmented";
+
+/** The metrics that cases have, in the order in which they come. */
+export const metricNames = (cases: Readonly<Record<string, CaseValues>>): string[] =>
+  [...new Set(Object.values(cases).flatMap((values) => Object.keys(values)))].filter((name) => name !== SEGMENTED);
+
+/** How a metric of cases is shown, by its name: "DSC", or "HD95 LV" of one structure among several. */
+export const metricOf = (name: string): Metric =>
+  name.startsWith("HD95") ? { name, unit: "mm", digits: 2, better: "lower" } : { name, digits: 3, better: "higher" };
+
 /** Values of one case by metric; null or NaN where undefined. */
 export type CaseValues = Readonly<Record<string, number | null>>;
 
@@ -123,9 +134,11 @@ export function comparisonTables(
   metrics: readonly Metric[],
   { reference, elsewhere = "" }: { reference: string; elsewhere?: string },
 ): Table[] {
+  // Methods of one unnamed group have no network to name.
+  const network = compared.some((c) => c.group !== "") ? "Network" : "";
   const table = (name: string, head: readonly string[], rowOf: (c: Compared) => readonly string[]): Table => ({
     title: name,
-    head: ["Network", "Method", ...head],
+    head: [network, "Method", ...head],
     groups: [...new Set(compared.map((c) => c.group))].map((group) => ({
       name: group,
       rows: compared.filter((c) => c.group === group).map((c) => [`${c.name}${c.learned ? "" : " †"}`, ...rowOf(c)]),
@@ -155,7 +168,8 @@ export function comparisonNotes(compared: readonly Compared[], reference: string
   const least = fewestPairs(LEVEL);
   const tested = isTested(compared);
   const star = tested ? `; * differs from ${reference} with p < ${LEVEL}` : "";
-  const notes = [`mean ± standard deviation over cases; • best of its network${star}`];
+  const best = compared.some((c) => c.group !== "") ? "best of its network" : "best";
+  const notes = [`mean ± standard deviation over cases; • ${best}${star}`];
   if (compared.some((c) => !c.learned))
     notes.push("† learned nothing: Dice 0 for every case, or all of every case segmented; nothing is tested with it");
   if (compared.length > 1 && n > 0 && n < least) {

@@ -190,6 +190,12 @@ export const stateDictOf = (
 ): Map<string, { shape: readonly number[]; data: Float32Array }> =>
   new Map([...tensors].filter(([k]) => k.startsWith(`${network}.`)).map(([k, t]) => [k.slice(network.length + 1), t]));
 
+/** A network's weights as they were validated: their moving average where they have one. */
+export function keptStateDict(tensors: Checkpoint["tensors"], network: string): ReturnType<typeof stateDictOf> {
+  const average = stateDictOf(tensors, `average.${network}`);
+  return average.size > 0 ? average : stateDictOf(tensors, network);
+}
+
 /** What the file keeps under one name: a variable, or several whose values follow each other. */
 interface StateTensor {
   readonly name: string;

@@ -143,12 +143,16 @@ export class ExperimentFolder {
   ): Promise<Evaluation | undefined> {
     const file = this.#evaluationFile(run, job);
     if (!(await exists(file))) return undefined;
-    const found = await readJson<{ toleranceMm: number; cases: Evaluation }>(file);
-    return found.toleranceMm === toleranceMm && ids.every((id) => id in found.cases) ? found.cases : undefined;
+    const found = await readJson<{ coverage?: string; toleranceMm: number; cases: Evaluation }>(file);
+    const isSame = found.coverage === COVERAGE && found.toleranceMm === toleranceMm;
+    return isSame && ids.every((id) => id in found.cases) ? found.cases : undefined;
   }
 
   async writeEvaluation(run: string, job: string, toleranceMm: number, cases: Evaluation): Promise<void> {
-    await writeAtomic(this.#evaluationFile(run, job), `${JSON.stringify({ toleranceMm, cases }, null, 2)}\n`);
+    await writeAtomic(
+      this.#evaluationFile(run, job),
+      `${JSON.stringify({ coverage: COVERAGE, toleranceMm, cases }, null, 2)}\n`,
+    );
   }
 
   #evaluationFile(run: string, job: string): string {
@@ -157,6 +161,8 @@ export class ExperimentFolder {
 }
 
 const CALIBRATION = ".calibration";
+/** What of a slice is scored; evaluations of 0.1.0 were of the central field alone. */
+const COVERAGE = "whole slices";
 
 async function readJson<T>(file: string): Promise<T> {
   try {

@@ -8,6 +8,7 @@ import {
   comparisonNotes,
   comparisonTables,
   meanOfRuns,
+  metricOf,
 } from "../../report/comparison.ts";
 import { type Boxes, experimentPage } from "../../report/page/experiment-page.ts";
 import { tableMarkdown, tableText } from "../../report/table.ts";
@@ -27,12 +28,6 @@ export interface About {
   /** Whether the cases that are tested on chose the epoch too. */
   readonly testIsValidation: boolean;
 }
-
-const KINDS = {
-  DSC: { digits: 3, better: "higher" },
-  SDSC: { digits: 3, better: "higher" },
-  HD95: { digits: 2, better: "lower", unit: "mm" },
-} as const;
 
 /** "10 epochs of 32 steps". */
 export const lengthText = ({ epochs, steps }: Length): string =>
@@ -109,7 +104,7 @@ function metricsOf(plan: Experiment, found: readonly Evaluation[]): Metric[] {
   const names = Object.keys(Object.values(found[0] ?? {})[0] ?? {});
   return plan.metrics.flatMap((kind) => {
     const own = names.filter((n) => n === kind || n.startsWith(`${kind} `));
-    return (own.length ? own : [kind]).map((n): Metric => ({ name: n, ...KINDS[kind] }));
+    return (own.length ? own : [kind]).map(metricOf);
   });
 }
 

@@ -1,7 +1,7 @@
 // Where the tile sizes that `cmedl tune` found are kept between commands: one JSON in the user's cache.
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import type { Tuned } from "../../engine/index.ts";
 import { version } from "../../package.json";
 import { writeAtomic } from "../files.ts";
@@ -54,7 +54,6 @@ export async function readTuning(): Promise<{ tuned: Tuned; problem?: string }> 
  */
 export async function keepTuning(found: Tuned): Promise<number> {
   const file = tuningFile();
-  await mkdir(dirname(file), { recursive: true });
   const tuned = { ...(await readTuning()).tuned, ...found };
   await writeAtomic(file, `${JSON.stringify({ version, tuned } satisfies Kept, null, 1)}\n`);
   return Object.keys(tuned).length;

@@ -3,8 +3,9 @@ import { type Range, rangeOf } from "../../data/intensity.ts";
 import type { LoadedCase } from "../../data/slices.ts";
 import type { Device } from "../../engine/index.ts";
 import { type RocCurve, rocCurve } from "../../metrics/roc.ts";
-import type { CaseValues } from "../../report/comparison.ts";
+import { type CaseValues, SEGMENTED } from "../../report/comparison.ts";
 import { type TrainConfig, outputsOf, structuresOf } from "../../train/config/config.ts";
+import type { Checkpoint } from "../../train/checkpoint.ts";
 import type { RunFolder } from "./folder.ts";
 import { scoresOf } from "./scores.ts";
 import { VolumeSegmenter } from "./segment.ts";
@@ -39,6 +40,8 @@ export interface EvaluateOptions {
   readonly toleranceMm: number;
   /** Names of the structures, in the order of the classes; numbers where there are more or fewer. */
   readonly names?: readonly string[];
+  /** The weights that are tested. Default: those of the run's best checkpoint. */
+  readonly checkpoint?: Checkpoint;
   /** Whether each case's ROC curve is made too; of one structure only. */
   readonly roc?: boolean;
   /** Hears of each case once it is done. */
@@ -46,7 +49,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * DSC, SDSC and HD95 of each case by the run's best checkpoint, and the part of its voxels that was segmented: "DSC",
+ * DSC, SDSC and HD95 of each case by a run's checkpoint, and the part of its voxels that was segmented: "DSC",
  * or "DSC LV", "DSC RK", … and "DSC Avg." of several structures, by `names` or their numbers; "AUC" where ROC curves
  * are asked for. Each slice is segmented whole, as `predict` does. Undefined values and misses as `scoresOf`. Throws
  * DataError where a case's grid is sheared.
@@ -56,9 +59,9 @@ export async function evaluateRun(
   config: TrainConfig,
   run: RunFolder,
   cases: AsyncIterable<TestCase>,
-  { toleranceMm, names, roc = false, onCase }: EvaluateOptions,
+  { toleranceMm, names, roc = false, onCase, ...given }: EvaluateOptions,
 ): Promise<Evaluation> {
-  const { checkpoint } = await run.bestOrLatest();
+  const { checkpoint } = given.checkpoint ? { checkpoint: given.checkpoint } : await run.bestOrLatest();
   using segmenter = await VolumeSegmenter.open(device, config, checkpoint);
   const structures = structuresOf(config);
   const found: Evaluation = {};
@@ -82,9 +85,6 @@ export async function evaluateRun(
   }
   return found;
 }
-
-/** The value of a case that says which part of its voxels was segmented. */
-const SEGMENTED = "segmented";
 
 const shareOf = (mask: Uint8Array): number => mask.reduce((sum, v) => sum + Number(v > 0), 0) / mask.length;
 

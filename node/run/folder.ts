@@ -30,6 +30,7 @@ const KEPT = 2;
 const CONFIG = "config.yaml";
 const ENVIRONMENT = "environment.json";
 const EVENTS = "events.out.tfevents.cmedl";
+const REPORT = "report.html";
 const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
@@ -86,6 +87,9 @@ export class RunFolder {
 
   get bestCheckpoint(): string {
     return join(this.path, "checkpoints", "best.safetensors");
+  }
+  get reportFile(): string {
+    return join(this.path, REPORT);
   }
   picturePath(epoch: number): string {
     return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.png`);
@@ -241,7 +245,10 @@ const entriesOf = (path: string): Promise<string[]> =>
   });
 
 /** What a run holds before its first step. */
-const BEFORE_THE_FIRST_STEP = new Set([CONFIG, ENVIRONMENT, STATISTICS, "STATUS", "checkpoints", "pictures"]);
+const BEFORE_THE_FIRST_STEP = new Set([
+  ...[CONFIG, ENVIRONMENT, STATISTICS, EVENTS, REPORT],
+  ...["STATUS", "checkpoints", "pictures"],
+]);
 
 /** Whether a folder is that of a run that ended before anything of it was worth keeping. */
 async function neverBegan(path: string, entries: readonly string[]): Promise<boolean> {

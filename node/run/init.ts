@@ -4,7 +4,7 @@ import { DataError } from "../../data/errors.ts";
 import { readWeightFile } from "../../data/weights/index.ts";
 import { type SafetensorsTensor, toFloat32 } from "../../data/weights/safetensors.ts";
 import { type ForeignTensor, StateDictError, loadStateDict } from "../../models/pytorch.ts";
-import { readCheckpoint, stateDictOf } from "../../train/checkpoint.ts";
+import { readCheckpoint, keptStateDict } from "../../train/checkpoint.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
@@ -79,12 +79,7 @@ async function networksOfCheckpoint(
   const { tensors } = await readCheckpoint(bytes, file);
   const names = new Set([...tensors.keys()].map((name) => name.split(".", 1)[0]!));
   for (const other of ["optimizer", "pool", "average"]) names.delete(other);
-  return new Map(
-    [...names].map((name) => {
-      const average = stateDictOf(tensors, `average.${name}`);
-      return [name, average.size > 0 ? average : stateDictOf(tensors, name)];
-    }),
-  );
+  return new Map([...names].map((name) => [name, keptStateDict(tensors, name)]));
 }
 
 /** The weights of a file that is no checkpoint: those of the one network that segments. */

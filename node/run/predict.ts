@@ -1,73 +1,11 @@
-// Images segmented by a run, one or a folder of them: which file each mask goes to, what is done to a mask, and what is
-// said of it.
-import { realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+// A volume segmented by a run: what is done to its mask, and what is said of it.
 import { fillHoles, keepLargest } from "../../data/components.ts";
-import { printable } from "../../data/errors.ts";
-import { withoutSuffix, writableFormat } from "../../data/formats/index.ts";
 import type { Range } from "../../data/intensity.ts";
 import { fromLps } from "../../data/orientation.ts";
 import type { Field } from "../../data/resample.ts";
 import { type Volume, voxelVolumeMm3 } from "../../data/volume.ts";
 import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
-import { scanImages } from "../dataset/index.ts";
-import { CommandError } from "../errors.ts";
-import { refuseOverwrite, requireWritable } from "../files.ts";
 import { type SegmentOptions, type VolumeSegmenter, fieldsOf, maskOf, maskValues } from "./segment.ts";
-
-/** An image, and the file of its mask. */
-export interface PredictionTask {
-  readonly image: string;
-  readonly mask: string;
-}
-
-/**
- * The images that `path` names with their masks' files: an image alone with `output` itself; the images of a folder,
- * where `output` is no image's name, each with the file of its case below `output`. Throws CommandError where an image
- * would be overwritten, DataError where the folder holds none, FileError where `output` can't be written to.
- */
-export async function predictionTasks(path: string, output: string): Promise<readonly PredictionTask[]> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  const isMany = isFolder && writableFormat(output) === undefined && !/\.dcm$/i.test(output);
-  if (isMany) await requireWritable(output);
-  const tasks = isMany
-    ? (await scanImages(path)).cases.map(({ id, imagePath }) => ({
-        image: imagePath,
-        mask: join(output, `${id}.nii.gz`),
-      }))
-    : [{ image: path, mask: output }];
-  const images = new Set(await Promise.all(tasks.map(({ image }) => placeOf(image))));
-  for (const { mask } of tasks)
-    if (images.has(await placeOf(mask)))
-      throw new CommandError("usage", `-o ${output}: ${printable(mask)} is an image to segment; name another place`);
-  return tasks;
-}
-
-/** A file's place behind links, whether it exists or not. */
-async function placeOf(path: string): Promise<string> {
-  const folder = await realpath(dirname(path)).catch(() => resolve(dirname(path)));
-  return realpath(path).catch(() => join(folder, basename(path)));
-}
-
-/** The files of a mask's probabilities, one for each structure, beside it. */
-export function probabilityFiles(mask: string, config: TrainConfig): readonly string[] {
-  const [, ...values] = maskValues(config);
-  const stem = withoutSuffix(mask);
-  return outputsOf(config) === 1
-    ? [`${stem}_probability.nii.gz`]
-    : values.map((value) => `${stem}_probability-${value}.nii.gz`);
-}
-
-/** Throws FileError where a file that would be written exists. */
-export async function refuseOldMasks(
-  tasks: readonly PredictionTask[],
-  config: TrainConfig,
-  probabilities: boolean,
-): Promise<void> {
-  for (const { mask } of tasks)
-    for (const file of [mask, ...(probabilities ? probabilityFiles(mask, config) : [])])
-      await refuseOverwrite(file, "choose another name, or give --force");
-}
 
 export interface PredictionOptions extends Pick<SegmentOptions, "threshold" | "crop"> {
   /** Whether the structures' probabilities are kept too. */

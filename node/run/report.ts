@@ -13,7 +13,7 @@ async function runReport(run: RunFolder): Promise<string> {
 }
 
 /** Writes the run's report; its path. Throws FileError. */
-export async function writeReport(run: RunFolder, file = join(run.path, "report.html")): Promise<string> {
+export async function writeReport(run: RunFolder, file = run.reportFile): Promise<string> {
   await writeAtomic(file, await runReport(run));
   return file;
 }

@@ -1,39 +1,35 @@
-// What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, report.html, pictures, checkpoints, bars and lines
-// the terminal.
+// What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, report.html, pictures, checkpoints, bars
+// and lines on the terminal.
 import type { SliceSet } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
 import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../report/tensorboard.ts";
+import type { EpochRecord, StepRecord } from "../../report/page/run-page.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
 import { epochPng } from "./pictures.ts";
 import { writeReport } from "./report.ts";
 
 /** A step's line of log.jsonl. */
-interface StepEvent extends Pick<StepReport, "losses" | "norms" | "steps" | "ms"> {
+interface StepEvent extends StepRecord {
   readonly event: "step";
+  readonly losses: StepReport["losses"];
+  /** When it ended, in seconds since 1970. */
+  readonly at: number;
   /** From 1. */
   readonly epoch: number;
   readonly step: number;
 }
 
 /** An epoch's line of log.jsonl. */
-export interface EpochEvent {
+export interface EpochEvent extends EpochRecord {
   readonly event: "epoch";
-  /** From 1. */
-  readonly epoch: number;
+  /** When it ended, in seconds since 1970. */
+  readonly at: number;
   readonly steps: number;
-  readonly losses: Readonly<Record<string, number>>;
-  /** The part of its weight that each scheduled term had at the end, 0 to 1; absent where none is scheduled. */
-  readonly scheduled?: Readonly<Record<string, number>>;
-  readonly validationLoss: number | null;
-  readonly dice: number | null;
   /** Dice by case. */
   readonly cases: Readonly<Record<string, number>>;
-  /** Dice by label, where there are several classes. */
-  readonly classes?: Readonly<Record<string, number>>;
-  readonly best: boolean;
 }
 
 const REPORT_EVERY_MS = 60_000;
@@ -108,6 +104,7 @@ export class Reporter {
   async #onStep({ epoch, step, steps, ms, losses, norms }: StepReport): Promise<void> {
     const event: StepEvent = {
       event: "step",
+      at: now(),
       epoch: epoch + 1,
       step: step + 1,
       steps,
@@ -149,19 +146,20 @@ export class Reporter {
   }
 }
 
+/** In seconds since 1970, to the millisecond. */
 const now = (): number => Date.now() / 1000;
 
 const named = (group: string, values: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${group}/${name}`, value]));
 
-const stepScalars = ({ steps, ms, losses, norms }: StepEvent): ScalarEvent => ({
-  wallTime: now(),
+const stepScalars = ({ at, steps, ms, losses, norms }: StepEvent): ScalarEvent => ({
+  wallTime: at,
   step: steps,
   scalars: { ...named("step", losses), ...named("gradient norm", norms ?? {}), "time/ms a step": ms },
 });
 
-const epochScalars = ({ steps, losses, scheduled, validationLoss, dice, cases }: EpochEvent): ScalarEvent => ({
-  wallTime: now(),
+const epochScalars = ({ at, steps, losses, scheduled, validationLoss, dice, cases }: EpochEvent): ScalarEvent => ({
+  wallTime: at,
   step: steps,
   scalars: {
     ...named("epoch", losses),
@@ -178,6 +176,7 @@ function epochEvent(
   const classes = validation?.dice.classes;
   return {
     event: "epoch",
+    at: now(),
     epoch: epoch + 1,
     steps,
     losses,
@@ -214,7 +213,7 @@ function resultRow({
 function validationText({ validationLoss, dice, classes, best }: EpochEvent): string {
   if (validationLoss === null || dice === null) return "";
   const ofLabels = Object.entries(classes ?? {}).map(
-    ([label, d]) => `${label}: ${Number.isNaN(d) ? "–" : d.toFixed(2)}`,
+    ([label, d]) => `${label}: ${d === null || Number.isNaN(d) ? "–" : d.toFixed(2)}`,
   );
   const classText = classes ? ` (${ofLabels.join(", ")})` : "";
   return `  validation loss ${validationLoss.toFixed(3)}, Dice ${dice.toFixed(3)}${classText}${best ? " (best)" : ""}`;

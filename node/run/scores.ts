@@ -2,6 +2,7 @@
 import { DataError } from "../../data/errors.ts";
 import { type Volume, isSheared } from "../../data/volume.ts";
 import { diceOf, overlap } from "../../metrics/dice.ts";
+import { summarize } from "../../metrics/summary.ts";
 import { hausdorff, surfaceDice, surfaceDistances } from "../../metrics/surface.ts";
 import type { CaseValues } from "../../report/comparison.ts";
 
@@ -39,7 +40,7 @@ export function scoresOf(
   return Object.fromEntries(
     METRICS.flatMap((metric) => [
       ...structures.map((s) => [`${metric} ${s.name}`, s.scores[metric]]),
-      [`${metric} Avg.`, meanOfDefined(structures.map((s) => s.scores[metric]))],
+      [`${metric} Avg.`, summarize(structures.map((s) => s.scores[metric])).mean],
     ]),
   );
 }
@@ -63,9 +64,4 @@ function scoresOfOne(
     SDSC: surfaceDice(distances, toleranceMm),
     HD95: hd === Infinity ? diagonal : hd,
   };
-}
-
-function meanOfDefined(values: readonly number[]): number {
-  const defined = values.filter((v) => !Number.isNaN(v));
-  return defined.length ? defined.reduce((sum, v) => sum + v, 0) / defined.length : NaN;
 }

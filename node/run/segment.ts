@@ -9,7 +9,7 @@ import { classesOfPlanes, slicePlanes, sliceTiles, tilesOf } from "../../data/ti
 import type { Volume } from "../../data/volume.ts";
 import { inferBy } from "../../train/inference-programs.ts";
 import { loadStateDict } from "../../models/pytorch.ts";
-import { type Checkpoint, stateDictOf } from "../../train/checkpoint.ts";
+import { type Checkpoint, keptStateDict } from "../../train/checkpoint.ts";
 import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
@@ -139,9 +139,7 @@ export function trainedRegime(
   const regime = makeRegime(config);
   inferBy(regime, statistics);
   for (const [name, network] of Object.entries(regime.networks)) {
-    // Where weights have a moving average, that is what was validated.
-    const average = stateDictOf(tensors, `average.${name}`);
-    loadStateDict(network, average.size > 0 ? average : stateDictOf(tensors, name));
+    loadStateDict(network, keptStateDict(tensors, name));
   }
   return regime;
 }

@@ -48,7 +48,7 @@ export interface Source {
   loadSlices(ids: readonly string[], options: SliceLoadOptions): Promise<SliceSet>;
 }
 
-/** A folder of NIfTI images with label masks. Throws DataError as scanDataset. */
+/** A folder of images with label masks. Throws DataError as scanDataset. */
 export async function scanSource(folder: string): Promise<Source> {
   const set = await scanDataset(folder);
   return {
@@ -59,7 +59,7 @@ export async function scanSource(folder: string): Promise<Source> {
 }
 
 /**
- * A folder of NIfTI images whose masks, if there are any, are not read: every slice that shows something is one to
+ * A folder of images whose masks, if there are any, are not read: every slice that shows something is one to
  * train on. Throws DataError as scanImages.
  */
 export async function imageSource(folder: string): Promise<Source> {

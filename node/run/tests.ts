@@ -1,6 +1,7 @@
 // What a run scored on cases, in its folder: tests/NAME.json with all that the report shows, and tests/NAME.csv.
-import { mkdir, readFile, readdir } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { SEGMENTED, metricNames } from "../../report/comparison.ts";
 import { csv } from "../../report/table.ts";
 import type { TestRecord } from "../../report/page/run-page.ts";
 import { writeAtomic } from "../files.ts";
@@ -21,7 +22,6 @@ export async function writeTest(
   test: TestRecord,
 ): Promise<{ json: string; csv: string }> {
   const paths = testPaths(run, name);
-  await mkdir(join(run.path, TESTS), { recursive: true });
   await writeAtomic(paths.json, `${JSON.stringify(test, null, 2)}\n`);
   await writeAtomic(paths.csv, casesCsv(test.cases));
   return paths;
@@ -29,7 +29,8 @@ export async function writeTest(
 
 /** A line a case. */
 export function casesCsv(cases: TestRecord["cases"]): string {
-  const metrics = [...new Set(Object.values(cases).flatMap((values) => Object.keys(values)))];
+  const isShared = Object.values(cases).some((values) => SEGMENTED in values);
+  const metrics = [...metricNames(cases), ...(isShared ? [SEGMENTED] : [])];
   return csv([
     ["case", ...metrics],
     ...Object.entries(cases).map(([id, values]) => [id, ...metrics.map((metric) => values[metric] ?? null)]),

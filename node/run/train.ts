@@ -98,7 +98,7 @@ export async function trainRun(
 
 /** What a run would take. */
 export interface RunEstimate {
-  /** Of the GPU's memory. */
+  /** Of the GPU's memory, at the most. */
   readonly bytes: number;
   readonly secondsPerStep: number;
   readonly stepsPerEpoch: number;
@@ -106,8 +106,8 @@ export interface RunEstimate {
   readonly epochs: number;
 }
 
-/** Steps that an estimate times; the first ones wait for the driver. */
-const TIMED = 3;
+/** Rounds of the regime's steps that an estimate does; the first, which waits for the driver, does not count. */
+const ROUNDS = 2;
 
 /**
  * Compiles a run's step as `trainRun` does, does it a few times, and tells what it takes; nothing is kept. Throws as
@@ -119,7 +119,7 @@ export async function dryRun(
   sets: RunSets,
   narrator: Narrator,
 ): Promise<RunEstimate> {
-  const { training: compiled, batches } = await compile(device, config, sets, narrator, {});
+  const { training: compiled, batches, round } = await compile(device, config, sets, narrator, {});
   using training = compiled;
   const { stepsPerEpoch } = batches;
   const enough = new AbortController();
@@ -128,25 +128,32 @@ export async function dryRun(
     {
       onStep: ({ ms }) => {
         times.push(ms);
-        if (times.length >= Math.min(TIMED, stepsPerEpoch)) enough.abort();
+        if (times.length >= Math.min(ROUNDS * round, stepsPerEpoch)) enough.abort();
       },
     },
     enough.signal,
   );
   const { epochs } = config.optimization;
-  const secondsPerStep = Math.min(...times) / 1000;
-  narrator.say(`a run is at most ${epochs} epochs of ${stepsPerEpoch} steps; nothing was trained or written`);
+  const counted = times.length > round ? times.slice(round) : times;
+  const secondsPerStep = counted.reduce((sum, ms) => sum + ms, 0) / counted.length / 1000;
+  return { bytes: device.counters.peakBytes, secondsPerStep, stepsPerEpoch, epochs };
+}
+
+/** An estimate in a sentence. */
+export function estimateText({ bytes, secondsPerStep, stepsPerEpoch, epochs }: RunEstimate): string {
   const epoch = secondsPerStep * stepsPerEpoch;
-  narrator.say(
-    `a step takes ${secondsPerStep.toPrecision(2)} s here: an epoch ${clock(epoch)}, all of them ${clock(epoch * epochs)}, ` +
-      "and validation beside",
+  const step = secondsPerStep >= 10 ? clock(secondsPerStep) : `${secondsPerStep.toPrecision(2)} s`;
+  return (
+    `a run takes ${(bytes / 2 ** 20).toFixed(0)} MiB of the GPU's memory, and here ${step} a step: ${clock(epoch)} for an epoch of ` +
+    `${stepsPerEpoch} steps, ${clock(epoch * epochs)} for all ${epochs}, and validation beside`
   );
-  return { bytes: training.stats.bytes, secondsPerStep, stepsPerEpoch, epochs };
 }
 
 interface Compiled {
   readonly training: Training;
   readonly batches: UnpairedBatches;
+  /** How many steps of different kinds take turns. */
+  readonly round: number;
   readonly startSeconds: number;
   readonly init: InitialWeights | undefined;
 }
@@ -170,7 +177,7 @@ async function compile(
   const training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
   const startSeconds = (performance.now() - started) / 1000;
   narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
-  return { training, batches, startSeconds, init };
+  return { training, batches, round: regime.steps.length, startSeconds, init };
 }
 
 /** The configuration's regime, its frozen features read from their file. */

@@ -1,5 +1,5 @@
 // The page of a training run: what it learned, how it got there, what it was made of.
-import type { CaseValues } from "../comparison.ts";
+import { type CaseValues, metricNames, metricOf } from "../comparison.ts";
 import { summarize } from "../../metrics/summary.ts";
 import { type Line, type PlotDocument, boxChart, lineChart } from "./charts.ts";
 import { type Content, type Markup, html, pngMarkup, tableMarkup } from "./markup.ts";
@@ -7,8 +7,10 @@ import { NOT_FOR_DIAGNOSIS, type Section, pageText } from "./page.ts";
 
 /** An epoch as log.jsonl has it. */
 export interface EpochRecord {
+  /** From 1. */
   readonly epoch: number;
   readonly losses: Readonly<Record<string, number>>;
+  /** The part of its weight that each scheduled term had at the end, 0 to 1; absent where none is scheduled. */
   readonly scheduled?: Readonly<Record<string, number>>;
   readonly validationLoss: number | null;
   readonly dice: number | null;
@@ -17,10 +19,13 @@ export interface EpochRecord {
   readonly best: boolean;
 }
 
+/** A step as log.jsonl has it. */
 export interface StepRecord {
+  /** Since the run began. */
   readonly steps: number;
   readonly ms: number;
-  readonly norms?: Readonly<Record<string, number>>;
+  /** Of the gradients, by optimizer. */
+  readonly norms?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Each case of a test, by metric. */
@@ -29,6 +34,8 @@ export interface TestRecord {
   /** Of the weights that were tested: epochs that had ended, and steps. */
   readonly epoch?: number;
   readonly steps?: number;
+  /** The tolerance of surface Dice. */
+  readonly toleranceMm: number;
   readonly cases: Readonly<Record<string, CaseValues>>;
   /** The mean over cases of their ROC curves, and of their areas. */
   readonly roc?: { readonly falsePositive: readonly number[]; readonly truePositive: readonly number[]; auc: number };
@@ -153,24 +160,25 @@ const isOld = ({ epoch }: TestRecord, epochs: readonly EpochRecord[]): boolean =
   epoch !== undefined && epochs.some((e) => e.best && e.epoch > epoch);
 
 function testSection(test: TestRecord, epochs: readonly EpochRecord[], document: PlotDocument): Section {
-  const { title, cases, roc } = test;
+  const { title, cases, roc, toleranceMm } = test;
   const ids = Object.keys(cases);
-  const metrics = [...new Set(ids.flatMap((id) => Object.keys(cases[id]!)))].filter((name) => name !== "segmented");
+  const metrics = metricNames(cases);
   const valuesOf = (metric: string): number[] => ids.map((id) => cases[id]![metric] ?? NaN);
   const kindOf = (metric: string): string => metric.split(" ")[0]!;
-  const boxes = [...new Set(metrics.map(kindOf))].map((kind) =>
-    boxChart(
+  const boxes = [...new Set(metrics.map(kindOf))].map((kind) => {
+    const { unit } = metricOf(kind);
+    return boxChart(
       metrics
         .filter((metric) => kindOf(metric) === kind)
         .map((metric) => ({ name: metric === kind ? kind : metric.slice(kind.length + 1), values: valuesOf(metric) })),
       {
         document,
         xLabel: "",
-        yLabel: kind === "HD95" ? "HD95 in mm" : kind,
-        ...(kind === "HD95" ? {} : { yRange: [0, 1] }),
+        yLabel: unit === undefined ? kind : `${kind} in ${unit}`,
+        ...(unit === undefined ? { yRange: [0, 1] } : {}),
       },
-    ),
-  );
+    );
+  });
   const ranked = ids.toSorted((a, b) => orderOf(cases[a]!) - orderOf(cases[b]!)).slice(0, WORST);
   const summaries = metrics.map((metric) => {
     const { mean, std, n } = summarize(valuesOf(metric));
@@ -178,7 +186,7 @@ function testSection(test: TestRecord, epochs: readonly EpochRecord[], document:
   });
   return {
     title,
-    body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
+    body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}<p>SDSC at ${toleranceMm} mm.</p>${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
 <div class="charts">${boxes}${roc ? rocChart(roc, document) : undefined}</div>
 <h3>The worst ${ranked.length} of ${ids.length} cases</h3>
 ${tableMarkup(
@@ -235,7 +243,10 @@ const thin = <T>(all: readonly T[]): T[] => {
 
 function environment({ starts }: RunRecord): Section {
   const fields = [...new Set(starts.flatMap((start) => Object.keys(start)))];
-  const text = (value: unknown): string => (Array.isArray(value) ? value.join(" ") : String(value ?? ""));
+  const text = (value: unknown): string => {
+    if (Array.isArray(value)) return value.join(" ");
+    return typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "");
+  };
   return {
     title: "Environment",
     body: tableMarkup(

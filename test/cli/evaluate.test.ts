@@ -93,6 +93,9 @@ test("runs are compared on the cases that both were tested on, and not at all wh
   const some = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
   assert.match(some.stdout, /left out, for not all runs were tested on them: .+, .+/);
   assert.match(some.stdout, / 2\n/);
+  await writeFile(file, JSON.stringify({ ...whole, toleranceMm: 1 }));
+  const tolerances = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
+  assert.match(tolerances.stderr, /surface Dice was measured at 3 and 1 mm; evaluate the runs with one --tolerance/);
   await writeFile(file, keep(["other"]));
   const none = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
   assert.is(none.exitCode, 2);
@@ -134,6 +137,9 @@ test("what can't be is refused", async () => {
   for (const [args, code, pattern] of [
     [["evaluate"], 2, /give the folder of a run, or --masks/],
     [["evaluate", at("run-0"), "--cases", "odd"], 2, /--cases odd is none of test, val, train, all/],
+    [["evaluate", at("run-0"), "-o", at("x.csv")], 2, /--output goes with --masks alone/],
+    [["evaluate", "--masks", at("rater"), "--experts", at("expert"), "--cases", "val"], 2, /--cases goes with a run/],
+    [["evaluate", "--masks", at("rater"), "--experts", at("expert"), "--label", "1,2"], 2, /--label 1,2: labels are/],
     [["evaluate", at("run-0"), "--name", "../x"], 2, /--name \.\.\/x: letters/],
     [["evaluate", "--masks", at("ct"), "--experts", at("none")], 3, /none: folder: cannot be read/],
     [["report", at("ct")], 7, /holds no run/],

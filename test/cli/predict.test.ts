@@ -64,7 +64,7 @@ test("a folder's images get a mask each, under the names of their cases; one tha
   assert.match(again.stderr, /p001.nii.gz: exists already; .*--force/);
   const own = await cmedl(["predict", at("run"), at("scans"), "-o", at("scans"), "--force"]);
   assert.is(own.exitCode, 2, "images are not overwritten, even by --force");
-  assert.match(own.stderr, /p001.nii.gz is an image to segment/);
+  assert.match(own.stderr, /p001.nii.gz is an image that is read; name another place/);
 });
 
 test("probabilities are those that the mask is of; parts and holes are tidied after", async () => {
@@ -139,6 +139,11 @@ test("translate refuses a run that translates nothing, and to overwrite", async 
   assert.match(alone.stderr, /alone: was trained as ct-only, which translates nothing/);
   await writeFile(at("kept.nii"), "");
   assert.is((await cmedl(["translate", at("run"), image, "-o", at("kept.nii")])).exitCode, 7);
+  const own = await cmedl(["translate", at("run"), image, "-o", image, "--force"]);
+  assert.is(own.exitCode, 2);
+  assert.match(own.stderr, /is an image that is read; name another place/);
+  const readOnly = await cmedl(["translate", at("run"), image, "-o", at("y.nrrd")]);
+  assert.match(readOnly.stderr, /y\.nrrd is no NIfTI name; end it in \.nii or \.nii\.gz/);
 });
 
 test.run();

@@ -75,6 +75,8 @@ test("a run that never began may be started again; one that did may not", async 
   const first = await RunFolder.create(join(folder, "run"));
   await writeFile(join(first.path, "config.yaml"), "seed: 1\n");
   await first.setStatus("failed");
+  await first.writeEvents([]);
+  await writeFile(first.reportFile, "");
   assert.is((await RunFolder.create(first.path)).path, first.path);
   assert.is(await first.standing(), undefined);
   await first.log({ event: "step", steps: 1 });

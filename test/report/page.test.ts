@@ -32,6 +32,7 @@ const record: RunRecord = {
   tests: [
     {
       title: "Test",
+      toleranceMm: 3,
       cases: {
         a: { DSC: 0.9, HD95: 3, segmented: 0.1 },
         "b<script>": { DSC: 0.2, HD95: 40 },
