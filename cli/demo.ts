@@ -10,7 +10,7 @@ import { type PlannedPaysJob, planPays } from "../node/experiment/pays-run.ts";
 import { exists, writeAtomic } from "../node/files.ts";
 import { Narrator, clock } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
-import { comparisonPng } from "../node/run/pictures.ts";
+import { comparisonSvg } from "../node/run/pictures.ts";
 import { VolumeSegmenter } from "../node/run/segment.ts";
 import { trainRun } from "../node/run/train.ts";
 import type { TrainConfig } from "../train/config/config.ts";
@@ -77,8 +77,8 @@ async function demo(flags: DemoFlags): Promise<void> {
   narrator.say("2 of 2: CMEDL+pMRI, taught by MR");
   const cmedl = await trainAndTest(taught.config, join(out, "cmedl"), around);
 
-  const picture = join(out, "demo.png");
-  await writeAtomic(picture, comparisonPng(sets.test, baseline.probability, cmedl.probability, cmedl.translated));
+  const picture = join(out, "demo.svg");
+  await writeAtomic(picture, comparisonSvg(sets.test, baseline.probability, cmedl.probability, cmedl.translated));
   process.stdout.write(`
 Dice on ${taught.test.length} CT patients that neither run saw, after the last epoch:
 ${resultText("CT only", baseline)}

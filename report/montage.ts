@@ -1,5 +1,5 @@
 // Rows of slices side by side under a row of labels: what a training run shows of itself after each epoch.
-import { drawText, glyphHeight, textWidth } from "./font.ts";
+import { type Content, dataUrl, html } from "./markup.ts";
 import { type Colour, Picture, colours } from "./picture.ts";
 
 /** One cell: an image [size, size] in [−1, 1], and masks on it: tinted inside, with a contour. */
@@ -28,53 +28,69 @@ export interface MontageOptions {
 const GAP = 1;
 /** How much of a mask's colour covers the image: regions show as such, holes as holes. */
 const TINT = 0.25;
+/** Height of a line of text, and of its letters. */
+const LINE = 24;
+const LETTERS = 14;
+const NOTE = 11;
 
-/** All tiles in one picture, with gaps of one pixel. Rows may be of different length. */
+/** All tiles in one SVG with the text round them, in gaps of one pixel. Rows may be of different length. */
 export function montage(
   tiles: readonly (readonly Tile[])[],
-  { size, labels, title, legend, scale = Math.max(1, Math.ceil(192 / size)) }: MontageOptions,
-): Picture {
-  const side = size * scale;
+  { size, labels = [], title = "", legend = [], scale = Math.max(1, Math.ceil(192 / size)) }: MontageOptions,
+): string {
+  const step = size * scale + GAP;
+  const picture = tilesPicture(tiles, size, scale);
+  const { width } = picture;
+  const top = title || legend.length ? LINE : 0;
+  const head = top + (labels.length ? LINE : 0);
+  const height = head + picture.height;
+  const line = (y: number): number => y + LINE / 2;
+  const ends = legend.map(
+    ({ text, colour }, i) => html`<tspan${i ? html` dx="8"` : ""} fill="${hex(colour)}">${text}</tspan>`,
+  );
+  const noteOf = ({ note }: Tile, row: number, column: number): Content =>
+    note &&
+    html`
+<text class="note" x="${GAP + column * step + 4}" y="${head + (row + 1) * step - 6}">${note}</text>`;
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<style>
+  text { font: ${LETTERS}px system-ui, sans-serif; fill: #fff; dominant-baseline: central }
+  .label { text-anchor: middle }
+  .legend { text-anchor: end }
+  .note { font-size: ${NOTE}px; dominant-baseline: auto; stroke: #000; stroke-width: 2px; paint-order: stroke }
+</style>
+<rect width="100%" height="100%" fill="${hex(colours.dark)}"/>
+<image y="${head}" width="${width}" height="${picture.height}" href="${dataUrl("image/png", picture.png())}"/>
+<text x="4" y="${line(0)}">${title}</text>
+<text class="legend" x="${width - 4}" y="${line(0)}">${ends}</text>${labels.map(
+    (label, c) => html`
+<text class="label" x="${(c + 0.5) * step}" y="${line(top)}">${label}</text>`,
+  )}${tiles.map((row, r) => row.map((tile, c) => noteOf(tile, r, c)))}
+</svg>
+`.text;
+}
+
+/** The tiles alone, without text. */
+function tilesPicture(tiles: readonly (readonly Tile[])[], size: number, scale: number): Picture {
+  const step = size * scale + GAP;
   const columns = Math.max(1, ...tiles.map((row) => row.length));
-  const line = glyphHeight * 2 + 8;
-  const head = (title || legend?.length ? line : 0) + (labels?.length ? line : 0);
-  const picture = new Picture(columns * (side + GAP) + GAP, head + tiles.length * (side + GAP) + GAP, colours.dark);
-  let y = 0;
-  if (title || legend?.length) {
-    drawText(picture, title ?? "", 4, y + 4, colours.white, 2);
-    let x = picture.width - 4;
-    for (const { text, colour } of [...(legend ?? [])].reverse()) {
-      x -= textWidth(text, 2) + 8;
-      drawText(picture, text, x, y + 4, colour, 2);
-    }
-    y += line;
-  }
-  labels?.forEach((label, c) => {
-    const fits = textWidth(label, 2) <= side ? 2 : 1;
-    drawText(
-      picture,
-      label,
-      GAP + c * (side + GAP) + Math.max(0, (side - textWidth(label, fits)) >> 1),
-      y + 4,
-      colours.white,
-      fits,
-    );
-  });
+  const picture = new Picture(columns * step + GAP, tiles.length * step + GAP, colours.dark);
   tiles.forEach((row, r) =>
     row.forEach((tile, c) => {
-      const tx = GAP + c * (side + GAP);
-      const ty = head + GAP + r * (side + GAP);
+      const x = GAP + c * step;
+      const y = GAP + r * step;
       if (tile.values.length !== size * size)
         throw new RangeError(`montage: a tile of ${tile.values.length} values is not ${size} × ${size}`);
-      picture.grey(tile.values, size, size, tx, ty, scale);
-      for (const { mask, colour } of tile.contours ?? []) picture.tint(mask, size, size, tx, ty, scale, colour, TINT);
-      for (const { mask, colour, side: where } of tile.contours ?? [])
-        picture.contour(mask, size, size, tx, ty, scale, colour, where);
-      if (tile.note) drawText(picture, tile.note, tx + 3, ty + side - glyphHeight - 3, colours.white, 1);
+      picture.grey(tile.values, size, size, x, y, scale);
+      const contours = tile.contours ?? [];
+      for (const { mask, colour } of contours) picture.tint(mask, size, size, x, y, scale, colour, TINT);
+      for (const { mask, colour, side } of contours) picture.contour(mask, size, size, x, y, scale, colour, side);
     }),
   );
   return picture;
 }
+
+const hex = (colour: Colour): string => `#${colour.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 
 /** One row of the picture of an epoch; every image [size, size] in [−1, 1]. */
 export interface EpochRow {
@@ -124,7 +140,7 @@ export function epochPicture(
   size: number,
   title: string,
   classes: readonly string[] = [],
-): Picture {
+): string {
   const several = classes.length > 1;
   const hasPseudo = rows.some((r) => r.pseudoMr);
   const hasReal = rows.some((r) => r.realMr);

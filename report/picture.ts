@@ -44,21 +44,6 @@ export class Picture {
     for (let j = y; j < y + height; j++) for (let i = x; i < x + width; i++) this.set(i, j, colour);
   }
 
-  /** A line one pixel wide (Bresenham). */
-  line(x0: number, y0: number, x1: number, y1: number, colour: Colour): void {
-    const dx = Math.abs(x1 - x0);
-    const dy = -Math.abs(y1 - y0);
-    const sx = x0 < x1 ? 1 : -1;
-    const sy = y0 < y1 ? 1 : -1;
-    for (let e = dx + dy; ; ) {
-      this.set(x0, y0, colour);
-      if (x0 === x1 && y0 === y1) return;
-      const twice = 2 * e;
-      if (twice >= dy) [e, x0] = [e + dy, x0 + sx];
-      if (twice <= dx) [e, y0] = [e + dx, y0 + sy];
-    }
-  }
-
   /**
    * Values [height, width] as grey (−1 black, 1 white unless a range is given; NaN violet), each pixel `scale` ×
    * `scale`, at (x, y).

@@ -9,7 +9,7 @@
 //   events.out.tfevents.cmedl  the same numbers for TensorBoard
 //   results.csv     one row an epoch
 //   report.html     the run's page: at the end, and now and then before
-//   pictures/       epoch-001.png …
+//   pictures/       epoch-001.svg …
 //   tests/          NAME.json, NAME.csv: what it scored on cases
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
@@ -92,7 +92,7 @@ export class RunFolder {
     return join(this.path, REPORT);
   }
   picturePath(epoch: number): string {
-    return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.png`);
+    return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.svg`);
   }
 
   async writeConfig(config: TrainConfig): Promise<void> {
@@ -172,8 +172,8 @@ export class RunFolder {
       await writeAtomic(join(this.path, "log.jsonl"), kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
   }
 
-  async writePicture(path: string, png: Uint8Array): Promise<void> {
-    await writeAtomic(path, png);
+  async writePicture(path: string, svg: string): Promise<void> {
+    await writeAtomic(path, svg);
   }
 
   async writeResults(rows: readonly Record<string, number | string>[]): Promise<void> {

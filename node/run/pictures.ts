@@ -20,16 +20,16 @@ export function slicesToPicture(set: SliceSet, count: number): number[] {
 }
 
 /**
- * The pictures of an epoch as a PNG: a row a slice, with the Dice of its mask, and beside it a slice of the teacher's,
+ * The pictures of an epoch as SVG: a row a slice, with the Dice of its mask, and beside it a slice of the teacher's,
  * where there is one. `labels` are the masks' own values of the classes.
  */
-export function epochPng(
+export function epochSvg(
   pictures: EpochPictures,
   set: SliceSet,
   teacher: SliceSet | undefined,
   title: string,
   labels: readonly number[] | null,
-): Uint8Array {
+): string {
   const n = set.size ** 2;
   const real = teacher ? slicesToPicture(teacher, pictures.rows.length) : [];
   return epochPicture(
@@ -51,7 +51,7 @@ export function epochPng(
     set.size,
     title,
     labels?.map(String),
-  ).png();
+  );
 }
 
 const imageAt = ({ images, size }: SliceSet, slice: number): Float32Array =>
@@ -59,23 +59,23 @@ const imageAt = ({ images, size }: SliceSet, slice: number): Float32Array =>
 const masksAt = ({ masks, size }: SliceSet, slice: number): SliceSet["masks"] =>
   masks.subarray(slice * size ** 2, (slice + 1) * size ** 2);
 
-/** "DICE 0.71" of two masks of one slice; of several classes, of where any is. */
+/** "Dice 0.71" of two masks of one slice; of several classes, of where any is. */
 function diceText(prediction: Uint8Array, expert: ArrayLike<number>): string {
   const any = (mask: ArrayLike<number>): Uint8Array => Uint8Array.from(mask, (v) => (v > 0 ? 1 : 0));
   const dice = diceOf(overlap(any(prediction), any(expert)), "undefined");
-  return Number.isNaN(dice) ? "" : `DICE ${dice.toFixed(2)}`;
+  return Number.isNaN(dice) ? "" : `Dice ${dice.toFixed(2)}`;
 }
 
 /**
- * Slices of three test cases, one a row, as a PNG: the image, its translation, and both runs' masks as contours beside
+ * Slices of three test cases, one a row, as SVG: the image, its translation, and both runs' masks as contours beside
  * the expert's, with the case's Dice. Shows the cases at the quarters of the gain's order, not the best ones.
  */
-export function comparisonPng(
+export function comparisonSvg(
   test: SliceSet,
   baseline: Float32Array,
   taught: Float32Array,
   translated: Float32Array | undefined,
-): Uint8Array {
+): string {
   const n = test.size ** 2;
   const before = diceByCase(baseline, test).cases;
   const after = diceByCase(taught, test).cases;
@@ -89,7 +89,7 @@ export function comparisonPng(
     const expert = test.masks.subarray(slice * n, (slice + 1) * n);
     const withMask = (probability: Float32Array, dice: number): Tile => ({
       values: ct,
-      note: `DICE ${dice.toFixed(2)}`,
+      note: `Dice ${dice.toFixed(2)}`,
       contours: [
         { mask: expert, colour: colours.expert, side: "inside" },
         { mask: classesOf(at(probability), n), colour: colours.algorithm, side: "outside" },
@@ -110,5 +110,5 @@ export function comparisonPng(
       { text: "expert", colour: colours.expert },
       { text: "algorithm", colour: colours.algorithm },
     ],
-  }).png();
+  });
 }

@@ -45,10 +45,10 @@ async function picturesOf(run: RunFolder, epochs: readonly EpochRecord[]): Promi
     { file: best && nameOf(best.epoch), title: `The epoch that is kept: ${best?.epoch}` },
     { file: files.at(-1), title: "The last epoch" },
   ];
-  const found: { title: string; png: Uint8Array }[] = [];
+  const found: { title: string; svg: Uint8Array }[] = [];
   for (const { file, title } of chosen.filter((c, i) => i === chosen.findIndex((d) => d.file === c.file)))
     if (file !== undefined && files.includes(file))
-      found.push({ title, png: await readFile(join(run.path, "pictures", file)) });
+      found.push({ title, svg: await readFile(join(run.path, "pictures", file)) });
   return found;
 }
 

@@ -8,7 +8,7 @@ import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../re
 import type { EpochRecord, StepRecord } from "../../report/page/run-page.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
-import { epochPng } from "./pictures.ts";
+import { epochSvg } from "./pictures.ts";
 import { writeReport } from "./report.ts";
 
 /** A step's line of log.jsonl. */
@@ -134,7 +134,7 @@ export class Reporter {
     if (pictures)
       await run.writePicture(
         run.picturePath(report.epoch),
-        epochPng(pictures, validation, teacher, `epoch ${number}`, labels),
+        epochSvg(pictures, validation, teacher, `epoch ${number}`, labels),
       );
     await this.#writeReportNowAndThen();
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);

@@ -2,7 +2,7 @@
 // apart; text takes the page's colour, so that charts are read on dark and light, and in print.
 import * as Plot from "@observablehq/plot";
 import type { PlotOptions } from "@observablehq/plot";
-import { Markup, html } from "./markup.ts";
+import { Markup, html } from "../markup.ts";
 
 /** What Plot makes elements of: the page's own document, or one without a page. */
 export type PlotDocument = NonNullable<PlotOptions["document"]>;

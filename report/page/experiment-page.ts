@@ -1,7 +1,7 @@
 // The page of an experiment: its tables, what they say, and the values behind each mean.
 import type { Table } from "../table.ts";
 import { type Group, type PlotDocument, boxChart } from "./charts.ts";
-import { type Markup, html, tableMarkup } from "./markup.ts";
+import { type Markup, html, tableMarkup } from "../markup.ts";
 import { NOT_FOR_DIAGNOSIS, pageText } from "./page.ts";
 
 /** Values side by side, as a box a group. */

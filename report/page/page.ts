@@ -1,5 +1,5 @@
 // One file that holds all of a page: no script, nothing fetched, readable on a phone, on paper, and by a screen reader.
-import { type Content, Markup, html } from "./markup.ts";
+import { type Content, Markup, html } from "../markup.ts";
 
 export interface Section {
   readonly title: string;

@@ -2,7 +2,7 @@
 import { type CaseValues, metricNames, metricOf } from "../comparison.ts";
 import { summarize } from "../../metrics/summary.ts";
 import { type Line, type PlotDocument, boxChart, lineChart } from "./charts.ts";
-import { type Content, type Markup, html, pngMarkup, tableMarkup } from "./markup.ts";
+import { type Content, type Markup, html, dataUrl, tableMarkup } from "../markup.ts";
 import { NOT_FOR_DIAGNOSIS, type Section, pageText } from "./page.ts";
 
 /** An epoch as log.jsonl has it. */
@@ -48,7 +48,7 @@ export interface RunRecord {
   readonly signs: readonly { readonly message: string; readonly mend: string; readonly epoch?: number }[];
   readonly epochs: readonly EpochRecord[];
   readonly steps: readonly StepRecord[];
-  readonly pictures: readonly { readonly title: string; readonly png: Uint8Array }[];
+  readonly pictures: readonly { readonly title: string; readonly svg: Uint8Array }[];
   readonly tests: readonly TestRecord[];
   /** The text of config.yaml. */
   readonly config: string;
@@ -149,7 +149,8 @@ function losses({ epochs }: RunRecord, document: PlotDocument): Section {
 const pictures = ({ pictures: shown }: RunRecord): Section => ({
   title: "Pictures",
   body: shown.map(
-    ({ title, png }) => html`<figure>${pngMarkup(png, title)}<figcaption>${title}</figcaption></figure>\n`,
+    ({ title, svg }) =>
+      html`<figure><img alt="${title}" src="${dataUrl("image/svg+xml", svg)}"><figcaption>${title}</figcaption></figure>\n`,
   ),
 });
 

@@ -49,8 +49,8 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
     "results.csv",
     "report.html",
     "events.out.tfevents.cmedl",
-    "pictures/epoch-001.png",
-    "pictures/epoch-002.png",
+    "pictures/epoch-001.svg",
+    "pictures/epoch-002.svg",
     "checkpoints/best.safetensors",
     "checkpoints/step-00000006.safetensors",
   ])

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Group, type PlotDocument, boxChart, lineChart } from "../../report/page/charts.ts";
 import { experimentPage } from "../../report/page/experiment-page.ts";
-import { html, pngMarkup } from "../../report/page/markup.ts";
+import { html, dataUrl } from "../../report/markup.ts";
 import { type RunRecord, runPage } from "../../report/page/run-page.ts";
 
 const test = suite("report page");
@@ -28,7 +28,7 @@ const record: RunRecord = {
     { steps: 2, ms: 20, norms: { S: 1.2 } },
     { steps: 3, ms: 30 },
   ],
-  pictures: [{ title: 'the "last"', png: Uint8Array.of(1, 2, 3) }],
+  pictures: [{ title: 'the "last"', svg: Uint8Array.of(1, 2, 3) }],
   tests: [
     {
       title: "Test",
@@ -52,7 +52,8 @@ test("text from files stays text; nothing runs and nothing is fetched", () => {
   assert.is(parsed.querySelectorAll("script, b, link, iframe").length, 0);
   assert.match(page, "b&lt;script&gt;");
   assert.match(parsed.querySelector("meta[http-equiv]")!.getAttribute("content")!, /^default-src 'none'/);
-  for (const img of parsed.querySelectorAll("img")) assert.match(img.getAttribute("src")!, /^data:image\/png;base64,/);
+  for (const img of parsed.querySelectorAll("img"))
+    assert.match(img.getAttribute("src")!, /^data:image\/svg\+xml;base64,/);
   assert.is(html`<p title="${`'"`}">${"\u0000<"}</p>`.text, '<p title="&#39;&quot;">\u{FFFD}&lt;</p>');
 });
 
@@ -173,7 +174,7 @@ test("an experiment's page has its tables, values and notes; charts of nothing a
 
 test("pictures keep every byte", () => {
   const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i % 251);
-  const [, base64] = /base64,([^"]+)"/.exec(pngMarkup(bytes, "x").text)!;
+  const [, base64] = /base64,([^"]+)"/.exec(`"${dataUrl("image/png", bytes)}"`)!;
   assert.equal(new Uint8Array(Buffer.from(base64!, "base64")), bytes);
 });
 

@@ -1,7 +1,6 @@
 import { decode } from "fast-png";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { drawText, knownCharacters, textWidth } from "../../report/font.ts";
 import { epochPicture, montage } from "../../report/montage.ts";
 import { type Colour, Picture, colours } from "../../report/picture.ts";
 
@@ -70,31 +69,33 @@ test("a PNG decodes to the picture", () => {
   assert.equal([...png.data.subarray(42, 45)], [200, 100, 50]);
 });
 
-test("letters, digits and signs are different glyphs of five by seven", () => {
-  const drawn = knownCharacters.map((c) => {
-    const p = new Picture(5, 7);
-    drawText(p, c, 0, 0, colours.white);
-    assert.ok(count(p, colours.white) > 0, c);
-    return p.data.join();
-  });
-  assert.is(new Set(drawn).size, knownCharacters.length);
-  for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:-+/()%") assert.ok(knownCharacters.includes(c), c);
-  assert.is(textWidth("abc", 2), 34);
-});
+/** The tiles of a montage, as they stand in its SVG. */
+function tilesOf(svg: string): Picture {
+  const [, base64 = ""] = /href="data:image\/png;base64,([^"]+)"/.exec(svg)!;
+  const { width, height, data } = decode(Buffer.from(base64, "base64"));
+  const picture = new Picture(width, height);
+  for (let i = 0; i < width * height; i++) picture.data.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
+  return picture;
+}
+/** Its texts, in order. */
+const textsOf = (svg: string): string[] =>
+  [...svg.matchAll(/<text[^>]*>(.*?)<\/text>/g)].map(([, text = ""]) => text.replace(/<[^>]*>/g, " ").trim());
 
 test("a montage places tiles with gaps of one pixel under their labels", () => {
   const white = new Float32Array(16).fill(1);
-  const p = montage([[{ values: white }, { values: white }], [{ values: white }]], {
+  const svg = montage([[{ values: white }, { values: white, note: "a < b" }], [{ values: white }]], {
     size: 4,
     labels: ["a", "b"],
     scale: 2,
   });
-  assert.is(p.width, 2 * 9 + 1);
-  assert.is(p.height, 22 + 2 * 9 + 1);
-  assert.equal(at(p, 1, 23), [255, 255, 255]);
-  assert.equal(at(p, 9, 23), [...colours.dark]);
-  assert.equal(at(p, 10, 23), [255, 255, 255]);
-  assert.equal(at(p, 10, 32), [...colours.dark]);
+  const p = tilesOf(svg);
+  assert.equal([p.width, p.height], [2 * 9 + 1, 2 * 9 + 1]);
+  assert.match(svg, /<svg [^>]*viewBox="0 0 19 43"/);
+  assert.equal(at(p, 1, 1), [255, 255, 255]);
+  assert.equal(at(p, 9, 1), [...colours.dark]);
+  assert.equal(at(p, 10, 1), [255, 255, 255]);
+  assert.equal(at(p, 10, 10), [...colours.dark]);
+  assert.equal(textsOf(svg), ["", "", "a", "b", "a &lt; b"]);
   assert.throws(() => montage([[{ values: [1, 2] }]], { size: 4 }), /2 values/);
 });
 
@@ -109,14 +110,19 @@ test("the picture of an epoch has four columns and both contours in the last", (
     prediction: mask,
     expert: mask,
     note: "case 1",
+    score: "Dice 1.00",
   }));
-  const p = epochPicture(rows, size, "epoch 3");
+  const svg = epochPicture(rows, size, "epoch 3");
+  const labels = ["image", "pseudo", "cycled", "segmentation"];
+  const notes = ["case 1", "Dice 1.00", "case 1", "Dice 1.00"];
+  assert.equal(textsOf(svg), ["epoch 3", "expert  algorithm", ...labels, ...notes]);
+  const p = tilesOf(svg);
   assert.is(p.width, 4 * (192 + 1) + 1);
   assert.ok(count(p, colours.expert) > 200 && count(p, colours.algorithm) > 200);
   const taught = rows.map((row) => ({ ...row, teacher: mask, realMr: { image, expert: mask } }));
   const untranslated = rows.map(({ pseudoMr: _, cycledCt: __, ...row }) => row);
-  assert.is(epochPicture(untranslated, size, "CT only").width, 2 * (192 + 1) + 1, "no column of nothing");
-  const more = epochPicture(taught, size, "epoch 3");
+  assert.is(tilesOf(epochPicture(untranslated, size, "CT only")).width, 2 * (192 + 1) + 1, "no column of nothing");
+  const more = tilesOf(epochPicture(taught, size, "epoch 3"));
   assert.is(more.width, 5 * (192 + 1) + 1, "a column of real MR");
   assert.ok(count(more, colours.algorithm) > 1.5 * count(p, colours.algorithm), "the teacher's mask on the pseudo MR");
 });

@@ -1,4 +1,4 @@
-// HTML as values: what is put between the tags is escaped, unless it is markup already.
+// HTML and SVG as values: what is put between the tags is escaped, unless it is markup already.
 
 /** Text that is HTML. */
 export class Markup {
@@ -42,9 +42,9 @@ export const tableMarkup = (head: readonly Content[], rows: readonly (readonly C
 <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>\n`)}</tbody>
 </table></div>`;
 
-/** A PNG inside the page. */
-export const pngMarkup = (png: Uint8Array, alternative: string): Markup =>
-  html`<img alt="${alternative}" src="data:image/png;base64,${base64(png)}">`;
+/** A picture's bytes as the address of an image: what scripts they may hold don't run. */
+export const dataUrl = (type: "image/png" | "image/svg+xml", bytes: Uint8Array): string =>
+  `data:${type};base64,${base64(bytes)}`;
 
 function base64(bytes: Uint8Array): string {
   const CHUNK = 0x8000;
