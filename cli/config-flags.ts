@@ -15,6 +15,8 @@ interface FieldFlag {
   readonly flags: string;
   readonly fields: readonly string[];
   readonly says: string;
+  /** What a shell completes; the schema judges what is given. */
+  readonly words?: readonly string[];
   /** What the text on the command line means; a value of YAML unless told. */
   read?(text: string): unknown;
 }
@@ -49,6 +51,7 @@ const FLAGS: readonly FieldFlag[] = [
   {
     flags: "--segmentor <name>",
     fields: ["networks.segmentor.kind"],
+    words: SEGMENTORS,
     read: (text) => text,
     says: `${SEGMENTORS.join(", ")} (unet)`,
   },
@@ -77,6 +80,7 @@ const FLAGS: readonly FieldFlag[] = [
   {
     flags: "--precision <kind>",
     fields: ["optimization.precision"],
+    words: ["f32", "mixed"],
     read: (text) => text,
     says: "f32, or mixed: activations in half precision",
   },
@@ -97,6 +101,7 @@ const FLAGS: readonly FieldFlag[] = [
   {
     flags: "--window <low,high>",
     fields: ["data.studentIntensity"],
+    words: ["soft", "lung"],
     read: windowOf,
     says: 'the student\'s window: in HU, or "soft" (-160,240), or "lung" (-1000,500)',
   },
@@ -149,8 +154,19 @@ export type ConfigFlags = FlagValues & { readonly preset?: string; readonly regi
 /** Adds the flag that names a preset; `--regime` is its former name. */
 export function addPresetFlag(command: Command): void {
   command
-    .option("--preset <word>", `what to train: ${Object.keys(PRESETS).join(", ")} (cmedl)`)
+    .addOption(
+      completing(
+        new Option("--preset <word>", `what to train: ${Object.keys(PRESETS).join(", ")} (cmedl)`),
+        Object.keys(PRESETS),
+      ),
+    )
     .addOption(new Option("--regime <word>").hideHelp());
+}
+
+/** Words that a shell completes, of an option that takes others too or judges them later. */
+function completing(option: Option, words?: readonly string[]): Option {
+  if (words) option.argChoices = [...words];
+  return option;
 }
 
 /** Adds --force to a command that reads images to train on. */
@@ -162,8 +178,9 @@ export const oddness = ({ force }: { readonly force?: boolean }): Oddness => (fo
 
 /** Adds the flags to a command, but for those that the command has of its own kind. */
 export function addConfigFlags(command: Command, { without = [] }: { without?: readonly string[] } = {}): void {
-  for (const { flags, says } of FLAGS)
-    if (!without.some((flag) => flags.startsWith(`${flag} `))) command.addOption(new Option(flags, says));
+  for (const { flags, says, words } of FLAGS)
+    if (!without.some((flag) => flags.startsWith(`${flag} `)))
+      command.addOption(completing(new Option(flags, says), words));
   command
     .option("--no-augment", "train on the slices as they are")
     .option(

@@ -1,4 +1,5 @@
 // cmedl experiment pays: what hints and pseudo CT are worth to a student with few labelled cases, by several seeds.
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { CommandError } from "../node/errors.ts";
@@ -27,6 +28,7 @@ interface PaysFlags extends FlagValues {
   device?: string;
   force?: boolean;
   quiet?: boolean;
+  json?: boolean;
 }
 
 /** Flags whose fields the recipe decides, or which mean something else here. */
@@ -68,6 +70,7 @@ export function registerPays(experiment: Command): void {
   addForceFlag(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
+    .option("--json", "print results.json instead of the tables")
     .addHelpText(
       "after",
       `
@@ -118,15 +121,15 @@ async function pays(flags: PaysFlags): Promise<void> {
     async (found) => void (await writePays(folder, jobs, found, about)),
   );
   const text = await writePays(folder, jobs, results, about);
-  process.stdout.write(
-    `
+  if (flags.json) process.stdout.write(await readFile(join(folder.path, "results.json"), "utf8"));
+  else
+    process.stdout.write(`
 ${text}
 
 tables  ${join(folder.path, "table.md")}, table.csv, learning-curve.csv, results.json
 runs    ${join(folder.path, "runs")}
 took    ${clock((performance.now() - started) / 1000)}
-`,
-  );
+`);
   if (failed[0]) throw failed[0];
 }
 

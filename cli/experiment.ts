@@ -1,5 +1,6 @@
 // cmedl experiment: trains the rows of one of the paper's tables side by side, tests them on the same cases, prints
 // the table.
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { CommandError } from "../node/errors.ts";
@@ -29,6 +30,7 @@ interface ExperimentFlags extends FlagValues {
   device?: string;
   force?: boolean;
   quiet?: boolean;
+  json?: boolean;
 }
 
 export function register(command: Command): void {
@@ -45,6 +47,7 @@ export function register(command: Command): void {
   addForceFlag(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
+    .option("--json", "print results.json instead of the tables")
     .addHelpText(
       "after",
       `
@@ -139,15 +142,15 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     onJob: async (found) => void (await writeTables(folder, name, plan, jobs, found, about)),
   });
   const text = await writeTables(folder, name, plan, jobs, results, about);
-  process.stdout.write(
-    `
+  if (flags.json) process.stdout.write(await readFile(join(folder.path, "results.json"), "utf8"));
+  else
+    process.stdout.write(`
 ${text}
 
 tables  ${join(folder.path, "table.md")}, table.csv, results.json
 runs    ${join(folder.path, "runs")}
 took    ${clock(since())}
-`,
-  );
+`);
   if (failed[0]) throw failed[0];
 }
 

@@ -12,6 +12,7 @@ interface ImportFlags {
   out?: string;
   structure?: string[];
   list?: boolean;
+  json?: boolean;
   quiet?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function register(command: Command): void {
       (pattern: string, all: string[] = []) => [...all, pattern],
     )
     .option("--list", "show series and structures, and write nothing")
+    .option("--json", "with --list: print JSON")
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
       "after",
@@ -44,7 +46,7 @@ Examples:
 }
 
 async function run(source: string, flags: ImportFlags): Promise<void> {
-  const { out, list, structure = [], quiet } = flags;
+  const { out, list, json, structure = [], quiet } = flags;
   if (!list && out === undefined) throw new CommandError("usage", "name the folder to write by --out, or give --list");
   if (out !== undefined) await requireWritable(out);
   const narrator = new Narrator({ quiet });
@@ -54,7 +56,7 @@ async function run(source: string, flags: ImportFlags): Promise<void> {
     narrator.say(`passed over: ${printable(file.name)}: which series its structures are on can't be told`);
   if (tree.images.length === 0) throw new CommandError("data", `${printable(source)}: holds no DICOM series of images`);
   if (list || out === undefined) {
-    process.stdout.write(listing(tree));
+    process.stdout.write(json ? `${JSON.stringify(seriesRecords(tree), null, 2)}\n` : listing(tree));
     return;
   }
   const plan = planImport(tree, structure);
@@ -94,6 +96,15 @@ function listing({ images }: DicomTree): string {
     })
     .join("");
 }
+
+const seriesRecords = ({ images }: DicomTree): unknown[] =>
+  images.map(({ series, structures }) => ({
+    patient: series.patient,
+    modality: series.modality,
+    uid: series.uid,
+    says: describe(series),
+    structures: structures.flatMap((set) => set.names),
+  }));
 
 function summarize(
   plan: ImportPlan,

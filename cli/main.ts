@@ -1,85 +1,12 @@
 // The `cmedl` command. A command is one file that exports `register(command: Command): void`: it gets a commander
-// Command that has its name and summary, and adds arguments, options, examples and the action. A line in `commands`
+// Command that has its name and summary, and adds arguments, options, examples and the action. A row of commands.ts
 // makes it known; its file is loaded only when it runs. Results go to stdout, narration to stderr; an action throws,
 // and cli/exit.ts makes the exit code.
 
 import { Command, CommanderError } from "commander";
 import { version } from "../package.json";
+import { commands } from "./commands.ts";
 import { exitOf } from "./exit.ts";
-
-interface Entry {
-  name: string;
-  summary: string;
-  load(): Promise<{ register(command: Command): void }>;
-}
-
-const commands: readonly Entry[] = [
-  {
-    name: "check",
-    summary: "look at folders of cases before training: geometry, values, labels, copies, splits",
-    load: () => import("./check.ts"),
-  },
-  {
-    name: "train",
-    summary: "train a segmentor with the help of another modality's unpaired images",
-    load: () => import("./train.ts"),
-  },
-  {
-    name: "import",
-    summary: "make a folder to train on from DICOM: images as NIfTI, contours and segments as masks",
-    load: () => import("./import.ts"),
-  },
-  {
-    name: "presets",
-    summary: "list the rows of the paper that train takes by one word",
-    load: () => import("./presets.ts"),
-  },
-  { name: "split", summary: "write a splits.json of a folder, by patient", load: () => import("./split.ts") },
-  { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
-  {
-    name: "translate",
-    summary: "show an image in the look of the teacher's modality, by a trained run",
-    load: () => import("./translate.ts"),
-  },
-  {
-    name: "evaluate",
-    summary: "score a run on cases, or any masks against others",
-    load: () => import("./evaluate.ts"),
-  },
-  { name: "report", summary: "make the page of a run: report.html", load: () => import("./report.ts") },
-  {
-    name: "compare",
-    summary: "compare runs on the cases that they were tested on, by paired tests",
-    load: () => import("./compare.ts"),
-  },
-  { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
-  {
-    name: "experiment",
-    summary: "train the rows of one of the paper's tables side by side and print the table",
-    load: () => import("./experiment.ts"),
-  },
-  {
-    name: "models",
-    summary: "list the networks: parameters, cost, figure of the paper",
-    load: () => import("./models.ts"),
-  },
-  {
-    name: "convert",
-    summary: "convert weights: PyTorch files, safetensors, the networks of a run",
-    load: () => import("./convert.ts"),
-  },
-  { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },
-  {
-    name: "tune",
-    summary: "find the fastest tile sizes of the kernels on this GPU, for all later commands",
-    load: () => import("./tune.ts"),
-  },
-  {
-    name: "doctor",
-    summary: "show the GPU that is used here, why, and what would make it faster",
-    load: () => import("./doctor.ts"),
-  },
-];
 
 const examples = `
 Examples:
@@ -106,9 +33,9 @@ export async function main(args: readonly string[]): Promise<number> {
     .configureOutput({ outputError: () => {} }) // exitOf has it
     .addHelpText("after", examples);
   let running = program;
-  for (const { name, summary, load } of commands) {
+  for (const { name, summary, hidden = false, load } of commands) {
     const command = program
-      .command(name)
+      .command(name, { hidden })
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`);
     // Only the command that is named, or asked help about, is loaded: --help stays fast.

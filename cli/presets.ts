@@ -1,6 +1,7 @@
 // cmedl presets: the words that --preset takes, and the whole configuration behind each.
 import type { Command } from "commander";
 import { ConfigError } from "../train/config/check.ts";
+import type { TrainConfig } from "../train/config/config.ts";
 import { PRESETS, presetConfig } from "../train/config/presets.ts";
 import { writeConfig } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
@@ -8,6 +9,7 @@ import { CommandError } from "../node/errors.ts";
 export function register(command: Command): void {
   command
     .argument("[name]", "print this preset's whole configuration as YAML")
+    .option("--json", "print JSON: all presets, or the named one's configuration")
     .addHelpText(
       "after",
       `
@@ -20,7 +22,12 @@ Examples:
   cmedl presets weak-teacher > weak.yaml
   cmedl train weak.yaml --student MR --teacher CT --out runs/weak`,
     )
-    .action((name?: string) => void process.stdout.write(name === undefined ? presetList() : presetYaml(name)));
+    .action((name: string | undefined, { json }: { json?: boolean }) => {
+      const config = name === undefined ? undefined : namedConfig(name);
+      const found = config ?? Object.entries(PRESETS).map(([word, { says }]) => ({ name: word, says }));
+      const text = config ? writeConfig(config) : presetList();
+      process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : text);
+    });
 }
 
 /** One line a preset. */
@@ -31,9 +38,9 @@ export function presetList(): string {
     .join("");
 }
 
-function presetYaml(name: string): string {
+function namedConfig(name: string): TrainConfig {
   try {
-    return writeConfig(presetConfig(name));
+    return presetConfig(name);
   } catch (error) {
     throw error instanceof ConfigError ? new CommandError("usage", `${name} is no preset; ${error.mend}`) : error;
   }

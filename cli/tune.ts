@@ -14,6 +14,7 @@ interface TuneFlags extends ConfigFlags {
   again?: boolean;
   device?: string;
   quiet?: boolean;
+  json?: boolean;
 }
 
 export function register(command: Command): void {
@@ -23,6 +24,7 @@ export function register(command: Command): void {
   command.option("--again", "time again what was timed before");
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
+    .option("--json", "print the kernels and their times as JSON, at the end")
     .addHelpText(
       "after",
       `
@@ -59,7 +61,7 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
   const onKernel = async (k: TunedKernel, key: string): Promise<void> => {
     keptCount = await keepTuning({ [key]: k.consts });
     found.push(k);
-    process.stdout.write(`${line(k)}\n`);
+    if (!flags.json) process.stdout.write(`${line(k)}\n`);
   };
   const timeAll = async (name: string, compile: () => Promise<Program>): Promise<void> => {
     narrator.say(`compiling ${name} …`);
@@ -79,6 +81,10 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
     return program;
   });
   const gained = found.filter((k) => k.timeUs < k.beforeUs);
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ file: tuningFile(), kept: keptCount, kernels: found }, null, 2)}\n`);
+    return;
+  }
   process.stdout.write(
     `${found.length} kernels timed, ${gained.length} of them faster than as they ship; ` +
       `${keptCount} kept in ${tuningFile()}\n`,

@@ -40,11 +40,12 @@ test("rows are trained, tested on 48 patients and compared; more seeds train onl
   assert.match(stdout, /1 patient\s+CT only\s+\d\.\d{3} ± \d\.\d{3}/);
   assert.match(stdout, /with 2 seeds no p can fall below 0\.05/);
 
-  const results = JSON.parse(await readFile(at("results.json"), "utf8")) as {
+  const results = JSON.parse((await cmedl([...request(2, "ct"), "--json"])).stdout) as {
     primary: string;
     conclusions: string[];
     runs: { run: string; last: { epochs: number; dice: Record<string, number> }; best: { epochs: number } }[];
   };
+  assert.equal(results, JSON.parse(await readFile(at("results.json"), "utf8")));
   assert.is(results.primary, "last");
   assert.equal(
     results.runs.map((r) => r.run),

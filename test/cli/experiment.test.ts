@@ -116,6 +116,8 @@ test("Ctrl-C saves, the same command goes on and prints the table, and once more
   assert.not.match(again.stderr, /compiling/);
   assert.is((await stat(at("out", "runs", second, "checkpoints", "best.safetensors"))).mtimeMs, written);
   assert.is(again.stdout.replace(/took.*/, ""), stdout.replace(/took.*/, ""));
+  const asJson = await cmedl([...request(), "--json"]);
+  assert.equal(JSON.parse(asJson.stdout), JSON.parse(await readFile(at("out", "results.json"), "utf8")));
 });
 
 for (const [name, args, exitCode, sentence] of [

@@ -82,6 +82,11 @@ test("--list shows each series with its structures, and what can't be read", asy
     "patient/1\tCT, 4 slices\tGTV-1, Body",
   ]);
   assert.match(stderr, /passed over: .*cut\.dcm: data set: is damaged or cut/);
+  const listed = JSON.parse((await cmedl(["import", join(root, "tree"), "--list", "--json"])).stdout) as {
+    patient: string;
+    structures: string[];
+  }[];
+  assert.equal(listed.at(-1)?.structures, ["GTV-1", "Body"]);
 });
 
 test("structures named by patterns become labels in folders that train reads; nothing is overwritten", async () => {
