@@ -1,20 +1,32 @@
 // Distillation by hints: the student's features follow the teacher's.
-import { type Tensor, oneOf, total } from "../engine/index.ts";
+import { type Tensor, add, div, mean, oneOf, stopGradient, toF32, total, variance } from "../engine/index.ts";
 import { mseLoss } from "./elementwise.ts";
 
 /**
- * Mean squares weigh layers alike and stay comparable to Dice; the Frobenius sum is about 10⁶ times larger at 256 ×
- * 256.
+ * How the differences of a layer are reduced. Mean squares weigh layers alike and stay comparable to Dice; the Frobenius
+ * sum is about 10⁶ times larger at 256 × 256. "variance": mean squares in parts of the features' own variance, so that
+ * features which shrink gain nothing.
  */
-export type HintNorm = "mean" | "frobenius";
+export type HintNorm = "mean" | "frobenius" | "variance";
+
+/** Added to a variance that is divided by: features that are all alike have none. */
+const EPSILON = 1e-6;
 
 /**
  * Eq. (2): Σᵢ ‖φᵢ(CT) − φᵢ(MR)‖² over the tied layers i, gradients to both sides.
- * Lists of features of equal shapes → scalar. "mean" divides each layer by its number of elements. Throws ShapeError.
+ * Lists of features [N, H, W, C] of equal shapes → scalar. "mean" divides each layer by its number of elements,
+ * "variance" besides by the variance of both networks' features over N, H and W, averaged over channels and taken as a
+ * constant. Throws ShapeError.
  */
 export function hint(student: readonly Tensor[], teacher: readonly Tensor[], norm: HintNorm = "mean"): Tensor {
-  oneOf("hint", "norm", norm, ["mean", "frobenius"]);
-  return total(
-    ...student.map((feature, i) => mseLoss(feature, teacher[i]!, { reduction: norm === "mean" ? "mean" : "sum" })),
-  );
+  oneOf("hint", "norm", norm, ["mean", "frobenius", "variance"]);
+  return total(...student.map((feature, i) => difference(feature, teacher[i]!, norm)));
+}
+
+function difference(student: Tensor, teacher: Tensor, norm: HintNorm): Tensor {
+  if (norm === "frobenius") return mseLoss(student, teacher, { reduction: "sum" });
+  const squares = mseLoss(student, teacher);
+  if (norm === "mean") return squares;
+  const spread = (feature: Tensor): Tensor => mean(variance(toF32(stopGradient(feature)), [0, 1, 2]));
+  return div(squares, add(div(add(spread(student), spread(teacher)), 2), EPSILON));
 }

@@ -147,6 +147,33 @@ test("the hint sums layers, and moves student and teacher alike", async () => {
   );
 });
 
+test("hints in parts of the variance: features that shrink together gain nothing, and the spread is a constant", async () => {
+  const d = await device();
+  const [student, teacher] = [noise(48, 5), noise(48, 6)];
+  const [N, C] = [12, 4];
+  const spread = (values: ArrayLike<number>): number => {
+    const channels = Array.from({ length: C }, (_, c) => Array.from({ length: N }, (_, i) => values[i * C + c]!));
+    const varianceOf = (v: readonly number[]): number => {
+      const m = v.reduce((a, x) => a + x, 0) / v.length;
+      return v.reduce((a, x) => a + (x - m) ** 2, 0) / v.length;
+    };
+    return channels.reduce((a, v) => a + varianceOf(v) / C, 0);
+  };
+  const squares = student.reduce((a, x, i) => a + (x - teacher[i]!) ** 2, 0) / 48;
+  const divisor = (spread(student) + spread(teacher)) / 2 + 1e-6;
+  const shape = [1, 3, 4, 4];
+  const [a, b] = [tensor(student, shape), tensor(teacher, shape)];
+  near(await value(hint([a], [b], "variance")), squares / divisor);
+  near(await value(hint([mul(a, 0.25)], [mul(b, 0.25)], "variance")), squares / divisor, 1e-3);
+  const got = await d.evaluate({ g: grad(hint([a], [b], "variance"), [a])[0]! });
+  assert.ok(
+    worst(
+      got.g,
+      Array.from(student, (x, i) => (2 * (x - teacher[i]!)) / 48 / divisor),
+    ) < 1e-5,
+  );
+});
+
 test("the discriminator's loss moves no generator, the generator's does", async () => {
   const d = await device();
   const D = { forward: (x: Tensor): Tensor => mul(x, 2) };

@@ -202,9 +202,9 @@ export const SCHEMA = {
     distillation: group("How the student follows the teacher", {
       by: choice(["hints", "outputs"], "hints", "What is compared: features, or outputs softened by a temperature"),
       norm: choice(
-        ["mean", "frobenius"],
+        ["mean", "frobenius", "variance"],
         "mean",
-        "How hint differences are reduced: to their mean square, or to the sum of squares as the paper writes",
+        "How hint differences are reduced: to their mean square, the sum of squares as the paper writes, or parts of the features' variance",
       ),
       temperature: number(0.5, { above: 0 }, "Temperature that softens the outputs"),
     }),
