@@ -48,6 +48,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "compare runs on the cases that they were tested on, by paired tests",
     load: () => import("./compare.ts"),
   },
+  {
+    name: "raters",
+    summary: "how much several raters, or algorithms, agree about the same cases",
+    load: () => import("./raters.ts"),
+  },
   { name: "demo", summary: "train on phantoms made here: no data and no GPU needed", load: () => import("./demo.ts") },
   {
     name: "experiment",

@@ -53,7 +53,7 @@ export async function evaluateMasks(
 }
 
 /** The labels that the flags name; null for the one that there is. */
-function labelsOf({ label, labels }: MaskFlags): readonly number[] | null {
+export function labelsOf({ label, labels }: Pick<MaskFlags, "label" | "labels">): readonly number[] | null {
   if (label !== undefined && labels !== undefined)
     throw new CommandError("usage", "give --label or --labels, not both");
   if (label === undefined && labels === undefined) return null;

@@ -1,18 +1,22 @@
 // cmedl evaluate: what a run is worth on cases; of masks alone see evaluate-masks.ts.
 import type { Command } from "commander";
 import { basename } from "node:path";
+import type { Device } from "../engine/index.ts";
 import { type RocCurve, meanRoc } from "../metrics/roc.ts";
 import { CommandError } from "../node/errors.ts";
 import { exists, refuseOverwrite } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
-import { didLearn, evaluateRun, testCases } from "../node/run/evaluate.ts";
+import { type TestCase, didLearn, evaluateRun, testCases } from "../node/run/evaluate.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { writeReport } from "../node/run/report.ts";
 import { type Source, scanSource } from "../node/run/source.ts";
 import { testPaths, writeTest } from "../node/run/tests.ts";
+import { requireTranslator } from "../node/run/translate.ts";
 import type { TestRecord } from "../report/page/run-page.ts";
+import type { Checkpoint } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { type MaskFlags, evaluateMasks, printCases } from "./evaluate-masks.ts";
+import { evaluateTranslation, realImages } from "./evaluate-translation.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
 interface EvaluateFlags extends MaskFlags {
@@ -20,6 +24,8 @@ interface EvaluateFlags extends MaskFlags {
   cases?: "test" | "val" | "train" | "all";
   splits?: string;
   name?: string;
+  translation?: boolean;
+  teacher?: string;
   device?: string;
 }
 
@@ -37,6 +43,8 @@ export function register(command: Command): void {
     )
     .option("--splits <file>", "the splits (default: those that go with the folder)")
     .option("--name <name>", "what the test is called in the run's folder (the cases, or the folder's name)")
+    .option("--translation", "test the pseudo images instead of the masks: KL, SSIM and PSNR (Table V)")
+    .option("--teacher <folder>", "with --translation: real images (default: those that the run was trained on)")
     .option("--masks <folder>", "instead of a run: a folder of masks …")
     .option("--experts <folder>", "… and the masks that they are held against, of the same names")
     .option("--labels <values>", "with --masks: the values of the structures, as 1,2,3 (the one there is)")
@@ -53,11 +61,14 @@ export function register(command: Command): void {
 Of a run the epoch that is kept (the lowest validation loss) is tested; each slice is segmented whole.
 DSC, surface DSC and HD95 are of whole volumes on their own grids, in millimetres; AUC, of one
 structure only, is the area under the ROC curve of all voxels. tests/NAME.csv has a line a case, and
-report.html shows the test. Not for diagnostic use.
+report.html shows the test. --translation compares pseudo images with real ones of the teacher's
+modality: their values as distributions, and voxel by voxel those of equal ids on equal grids.
+Not for diagnostic use.
 
 Examples:
   cmedl evaluate runs/first
   cmedl evaluate runs/first --data other/ct --cases all
+  cmedl evaluate runs/first --translation
   cmedl evaluate --masks rater-2 --experts rater-1 -o agreement.csv`,
     )
     .action((run: string | undefined, flags: EvaluateFlags) => {
@@ -65,10 +76,11 @@ Examples:
       if (!(toleranceMm >= 0)) throw new CommandError("usage", `--tolerance ${flags.tolerance} is no length in mm`);
       if (run !== undefined && flags.masks === undefined && flags.experts === undefined) {
         refuse(flags, ["output", "label", "labels"], "goes with --masks alone");
+        if (!flags.translation) refuse(flags, ["teacher"], "goes with --translation alone");
         return evaluate(run, toleranceMm, flags);
       }
       if (run === undefined && flags.masks !== undefined && flags.experts !== undefined) {
-        refuse(flags, ["data", "cases", "splits", "name", "device"], "goes with a run alone");
+        refuse(flags, ["data", "cases", "splits", "name", "device", "translation", "teacher"], "goes with a run alone");
         return evaluateMasks(flags.masks, flags.experts, toleranceMm, flags);
       }
       throw new CommandError("usage", "give the folder of a run, or --masks FOLDER with --experts FOLDER");
@@ -86,20 +98,52 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   const config = await run.readConfig();
   const { source, ids, which } = await casesOf(config, flags, narrator);
   const folder = basename(source.folder).replace(/[^\w.-]+/g, "_");
-  const name = flags.name ?? (flags.data === undefined ? which : which === "all" ? folder : `${folder}-${which}`);
+  const called = flags.data === undefined ? which : which === "all" ? folder : `${folder}-${which}`;
+  const name = flags.name ?? (flags.translation ? `translation-${called}` : called);
   if (!/^[\w.-]+$/.test(name))
     throw new CommandError("usage", `--name ${name}: letters, digits, "-", "_" and "." only`);
   if (!flags.force) await refuseOverwrite(testPaths(run, name).json, "give another --name, or --force");
+  const real = flags.translation ? await realImages(config, flags.teacher) : undefined;
+  if (real) requireTranslator(config, run.path);
   narrator.say(`${ids.length} cases of ${source.name} (${which})`);
   using device = await openDevice(narrator, flags.device);
   const kept = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
-  const { epoch, steps } = kept.checkpoint.progress;
+  const { checkpoint } = kept;
+  const { epoch, steps } = checkpoint.progress;
   narrator.say(`weights of ${kept.file}, after ${steps} steps`);
-  const bar = narrator.bar("testing", ids.length);
+  const cases = testCases(source, ids, config);
+  const count = ids.length;
+  const scored = real
+    ? await evaluateTranslation(device, config, checkpoint, { cases, count, real, narrator })
+    : await evaluateMasksOf(device, config, run, { cases, count, checkpoint, toleranceMm, narrator });
+  const title = `${real ? "Translation" : "Test"} on ${which} cases of ${source.name}, after ${steps} steps`;
+  const test: TestRecord = { title, epoch, steps, ...scored };
+  if (!real && !didLearn(test.cases)) narrator.say(`warning: ${NOTHING_LEARNED}`);
+  const paths = await writeTest(run, name, test);
+  narrator.say(`written: ${paths.csv}, ${await writeReport(run)}`);
+  printCases(test, flags);
+}
+
+interface MasksTest {
+  readonly cases: AsyncIterable<TestCase>;
+  readonly count: number;
+  readonly checkpoint: Checkpoint;
+  readonly toleranceMm: number;
+  readonly narrator: Narrator;
+}
+
+/** Tests a run's masks on cases, with the mean of their ROC curves. */
+async function evaluateMasksOf(
+  device: Device,
+  config: TrainConfig,
+  run: RunFolder,
+  { cases, count, checkpoint, toleranceMm, narrator }: MasksTest,
+): Promise<Pick<TestRecord, "cases" | "toleranceMm" | "roc">> {
+  const bar = narrator.bar("testing", count);
   const curves: RocCurve[] = [];
-  const cases = await evaluateRun(device, config, run, testCases(source, ids, config), {
+  const found = await evaluateRun(device, config, run, cases, {
     toleranceMm,
-    checkpoint: kept.checkpoint,
+    checkpoint,
     roc: true,
     ...(config.data.labels ? { names: config.data.labels.map(String) } : {}),
     onCase: (id, _, roc) => {
@@ -109,19 +153,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   });
   bar.done();
   narrator.end();
-  const title = `Test on ${which} cases of ${source.name}, after ${steps} steps`;
-  const test: TestRecord = {
-    title,
-    epoch,
-    steps,
-    toleranceMm,
-    cases,
-    ...(curves.length > 0 ? { roc: meanRoc(curves) } : {}),
-  };
-  if (!didLearn(cases)) narrator.say(`warning: ${NOTHING_LEARNED}`);
-  const paths = await writeTest(run, name, test);
-  narrator.say(`written: ${paths.csv}, ${await writeReport(run)}`);
-  printCases(test, flags);
+  return { cases: found, toleranceMm, ...(curves.length > 0 ? { roc: meanRoc(curves) } : {}) };
 }
 
 /** What is tested, and in a word which part of its folder that is. */

@@ -1,4 +1,5 @@
 // How well a segmentation agrees with the expert's, and images with each other.
+export { type PairScores, type RaterAgreement, agreementOf } from "./agreement.ts";
 export { type EmptyRule, type Overlap, addOverlap, dice, diceOf, meanDice, overlap } from "./dice.ts";
 export { squaredDistances } from "./distance-transform.ts";
 export { type Interval, meanInterval } from "./interval.ts";
@@ -8,6 +9,7 @@ export {
   coefficientOfVariation,
   histogram,
   klDivergence,
+  klOfCounts,
   psnr,
   ssim,
 } from "./similarity.ts";

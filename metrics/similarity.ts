@@ -11,13 +11,21 @@ export function klDivergence(
   q: ArrayLike<number>,
   { range, bins = 256, prior = 1 }: { readonly range: readonly [number, number]; bins?: number; prior?: number },
 ): number {
-  if (p.length === 0 || q.length === 0) return NaN;
-  const of = (values: ArrayLike<number>): Float64Array => {
-    const counts = histogram(values, range, bins);
-    const total = values.length + bins * prior;
-    return counts.map((n) => (n + prior) / total);
+  return klOfCounts(histogram(p, range, bins), histogram(q, range, bins), prior);
+}
+
+/**
+ * As klDivergence, of two histograms of the same bins. NaN where one counts nothing. Throws RangeError where they differ
+ * in bins.
+ */
+export function klOfCounts(p: ArrayLike<number>, q: ArrayLike<number>, prior = 1): number {
+  requireEqualSizes("klOfCounts", p, q);
+  const parts = (counts: ArrayLike<number>): Float64Array => {
+    const values = Float64Array.from(counts);
+    const sum = values.reduce((a, n) => a + n, 0);
+    return values.map((n) => (sum === 0 ? NaN : (n + prior) / (sum + values.length * prior)));
   };
-  const [a, b] = [of(p), of(q)];
+  const [a, b] = [parts(p), parts(q)];
   return a.reduce((sum, v, i) => sum + (v === 0 ? 0 : v * Math.log(v / b[i]!)), 0);
 }
 

@@ -19,8 +19,12 @@ export const metricNames = (cases: Readonly<Record<string, CaseValues>>): string
   [...new Set(Object.values(cases).flatMap((values) => Object.keys(values)))].filter((name) => name !== SEGMENTED);
 
 /** How a metric of cases is shown, by its name: "DSC", or "HD95 LV" of one structure among several. */
-export const metricOf = (name: string): Metric =>
-  name.startsWith("HD95") ? { name, unit: "mm", digits: 2, better: "lower" } : { name, digits: 3, better: "higher" };
+export function metricOf(name: string): Metric {
+  if (name.startsWith("HD95")) return { name, unit: "mm", digits: 2, better: "lower" };
+  if (name === "PSNR") return { name, unit: "dB", digits: 2, better: "higher" };
+  if (name === "KL") return { name, unit: "nats", digits: 3, better: "lower" };
+  return { name, digits: 3, better: "higher" };
+}
 
 /** Values of one case by metric; null or NaN where undefined. */
 export type CaseValues = Readonly<Record<string, number | null>>;

@@ -2,13 +2,14 @@
 import { type Content, dataUrl, html } from "./markup.ts";
 import { type Colour, Picture, colours } from "./picture.ts";
 
-/** One cell: an image [size, size] in [−1, 1], and masks on it: tinted inside, with a contour. */
+/** One cell: an image [size, size] in [−1, 1], and masks on it: with a contour, and tinted inside unless told. */
 export interface Tile {
   readonly values: ArrayLike<number>;
   readonly contours?: readonly {
     readonly mask: ArrayLike<number>;
     readonly colour: Colour;
     readonly side: "inside" | "outside";
+    readonly tinted?: boolean;
   }[];
   /** Small text in the lower left corner. */
   readonly note?: string;
@@ -83,7 +84,8 @@ function tilesPicture(tiles: readonly (readonly Tile[])[], size: number, scale: 
         throw new RangeError(`montage: a tile of ${tile.values.length} values is not ${size} × ${size}`);
       picture.grey(tile.values, size, size, x, y, scale);
       const contours = tile.contours ?? [];
-      for (const { mask, colour } of contours) picture.tint(mask, size, size, x, y, scale, colour, TINT);
+      for (const { mask, colour } of contours.filter(({ tinted = true }) => tinted))
+        picture.tint(mask, size, size, x, y, scale, colour, TINT);
       for (const { mask, colour, side } of contours) picture.contour(mask, size, size, x, y, scale, colour, side);
     }),
   );

@@ -19,6 +19,7 @@ export {
   loadSlicesBy,
 } from "./load.ts";
 export { type MaskPair, loadMaskPair, pairMasks } from "./masks.ts";
+export { withoutImageWord } from "./names.ts";
 export { type DicomTree, describe, scanDicom } from "./dicom-tree.ts";
 export { filesOfDirectory, isDirectoryFile, readHeader, readSeries, readStructureSet, readVolume } from "./open.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";

@@ -59,18 +59,18 @@ export class VolumeTranslator {
    * translates in the mean style of the teacher's modality. `range` is what the volume's values are scaled by.
    */
   async translate(image: Volume, range: Range): Promise<Float32Array<ArrayBuffer>> {
-    const { size, fieldMm, teacherIntensity } = this.config.data;
+    const unit = unitOf(this.config.data.teacherIntensity);
+    return (await this.scaled(image, range)).map((v) => unscale(v, unit));
+  }
+
+  /** The same in [−1, 1], as the teacher's images are scaled to train. */
+  async scaled(image: Volume, range: Range): Promise<Float32Array<ArrayBuffer>> {
+    const { size, fieldMm } = this.config.data;
     const [nx, ny] = image.shape;
-    const unit = unitOf(teacherIntensity);
     const pseudo = new Float32Array(image.data.length);
     const grid = { fields: tilesOf(image, fieldMm!), size, classes: 1, slices: this.program.batch };
     const run = async (slices: Float32Array): Promise<Float32Array> => (await this.program.run(slices)).pseudo;
-    await eachSlice(run, image, range, grid, (z, [plane]) => {
-      pseudo.set(
-        plane!.map((v) => unscale(v, unit)),
-        z * nx * ny,
-      );
-    });
+    await eachSlice(run, image, range, grid, (z, [plane]) => pseudo.set(plane!, z * nx * ny));
     return pseudo;
   }
 

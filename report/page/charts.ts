@@ -69,12 +69,14 @@ export function boxChart(
   const values = groups.flatMap(({ name, values }) =>
     values.filter(Number.isFinite).map((value) => ({ group: name, value })),
   );
+  // An axis of nothing but zeros has no length.
+  const range = yRange ?? (values.every(({ value }) => value === 0) ? [0, 1] : undefined);
   return figure([], {
     document,
     width,
     height,
     x: { label: xLabel, domain: groups.map(({ name }) => name) },
-    y: { label: yLabel, grid: true, ...(yRange ? { domain: [...yRange] } : { zero: true }), nice: true },
+    y: { label: yLabel, grid: true, ...(range ? { domain: [...range] } : { zero: true }), nice: true },
     marks: [
       Plot.boxY(values, { x: "group", y: "value", fill: COLOURS[5], fillOpacity: 0.45, r: 0 }),
       Plot.dot(values, { x: "group", y: "value", r: 2, fill: "currentColor", fillOpacity: 0.5 }),

@@ -2,7 +2,7 @@
 import type { Table } from "../table.ts";
 import { type Group, type PlotDocument, boxChart } from "./charts.ts";
 import { type Markup, html, tableMarkup } from "../markup.ts";
-import { NOT_FOR_DIAGNOSIS, pageText } from "./page.ts";
+import { NOT_FOR_DIAGNOSIS, type PagePicture, pageText, pictureFigure } from "./page.ts";
 
 /** Values side by side, as a box a group. */
 export interface Boxes {
@@ -20,13 +20,14 @@ export interface ExperimentRecord {
   readonly findings: readonly string[];
   readonly tables: readonly Table[];
   readonly boxes: readonly Boxes[];
+  readonly pictures?: readonly PagePicture[];
   /** What a reader of the tables must know. */
   readonly notes: readonly string[];
 }
 
 /** The page as the text of one HTML file; nothing in it is fetched. */
 export function experimentPage(
-  { title, findings, tables, boxes, notes }: ExperimentRecord,
+  { title, findings, tables, boxes, pictures = [], notes }: ExperimentRecord,
   document: PlotDocument,
 ): string {
   const drawn = boxes.filter(({ groups }) => groups.some(({ values }) => values.some(Number.isFinite)));
@@ -38,6 +39,7 @@ export function experimentPage(
       ...(drawn.length
         ? [{ title: "Values", body: html`<div class="charts">${drawn.map((one) => boxesOf(one, document))}</div>` }]
         : []),
+      ...(pictures.length ? [{ title: "Pictures", body: pictures.map(pictureFigure) }] : []),
       { title: "Notes", body: html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>` },
     ],
   });

@@ -1,5 +1,5 @@
 // One file that holds all of a page: no script, nothing fetched, readable on a phone, on paper, and by a screen reader.
-import { type Content, Markup, html } from "../markup.ts";
+import { type Content, Markup, dataUrl, html } from "../markup.ts";
 
 export interface Section {
   readonly title: string;
@@ -14,6 +14,16 @@ export interface Page {
 }
 
 /** Stands on every page about results. */
+/** A picture with its caption. */
+export interface PagePicture {
+  readonly title: string;
+  readonly svg: Uint8Array;
+}
+
+export const pictureFigure = ({ title, svg }: PagePicture): Markup => html`
+<figure><img alt="${title}" src="${dataUrl("image/svg+xml", svg)}"><figcaption>${title}</figcaption></figure>
+`;
+
 export const NOT_FOR_DIAGNOSIS = "Not for diagnostic use.";
 
 // Whatever text came from a file, a browser runs and fetches nothing.

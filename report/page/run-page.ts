@@ -2,8 +2,8 @@
 import { type CaseValues, metricNames, metricOf } from "../comparison.ts";
 import { summarize } from "../../metrics/summary.ts";
 import { type Line, type PlotDocument, boxChart, lineChart } from "./charts.ts";
-import { type Content, type Markup, html, dataUrl, tableMarkup } from "../markup.ts";
-import { NOT_FOR_DIAGNOSIS, type Section, pageText } from "./page.ts";
+import { type Content, type Markup, html, tableMarkup } from "../markup.ts";
+import { NOT_FOR_DIAGNOSIS, type PagePicture, type Section, pageText, pictureFigure } from "./page.ts";
 
 /** An epoch as log.jsonl has it. */
 export interface EpochRecord {
@@ -34,8 +34,10 @@ export interface TestRecord {
   /** Of the weights that were tested: epochs that had ended, and steps. */
   readonly epoch?: number;
   readonly steps?: number;
-  /** The tolerance of surface Dice. */
-  readonly toleranceMm: number;
+  /** The tolerance of surface Dice, where that is measured. */
+  readonly toleranceMm?: number;
+  /** What a reader of the numbers must know. */
+  readonly notes?: readonly string[];
   readonly cases: Readonly<Record<string, CaseValues>>;
   /** The mean over cases of their ROC curves, and of their areas. */
   readonly roc?: { readonly falsePositive: readonly number[]; readonly truePositive: readonly number[]; auc: number };
@@ -48,7 +50,7 @@ export interface RunRecord {
   readonly signs: readonly { readonly message: string; readonly mend: string; readonly epoch?: number }[];
   readonly epochs: readonly EpochRecord[];
   readonly steps: readonly StepRecord[];
-  readonly pictures: readonly { readonly title: string; readonly svg: Uint8Array }[];
+  readonly pictures: readonly PagePicture[];
   readonly tests: readonly TestRecord[];
   /** The text of config.yaml. */
   readonly config: string;
@@ -148,10 +150,7 @@ function losses({ epochs }: RunRecord, document: PlotDocument): Section {
 
 const pictures = ({ pictures: shown }: RunRecord): Section => ({
   title: "Pictures",
-  body: shown.map(
-    ({ title, svg }) =>
-      html`<figure><img alt="${title}" src="${dataUrl("image/svg+xml", svg)}"><figcaption>${title}</figcaption></figure>\n`,
-  ),
+  body: shown.map(pictureFigure),
 });
 
 const WORST = 10;
@@ -161,7 +160,7 @@ const isOld = ({ epoch }: TestRecord, epochs: readonly EpochRecord[]): boolean =
   epoch !== undefined && epochs.some((e) => e.best && e.epoch > epoch);
 
 function testSection(test: TestRecord, epochs: readonly EpochRecord[], document: PlotDocument): Section {
-  const { title, cases, roc, toleranceMm } = test;
+  const { title, cases, roc, toleranceMm, notes = [] } = test;
   const ids = Object.keys(cases);
   const metrics = metricNames(cases);
   const valuesOf = (metric: string): number[] => ids.map((id) => cases[id]![metric] ?? NaN);
@@ -187,7 +186,7 @@ function testSection(test: TestRecord, epochs: readonly EpochRecord[], document:
   });
   return {
     title,
-    body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}<p>SDSC at ${toleranceMm} mm.</p>${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
+    body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}${toleranceMm === undefined ? undefined : html`<p>SDSC at ${toleranceMm} mm.</p>`}${notes.map((note) => html`<p>${note}</p>`)}${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
 <div class="charts">${boxes}${roc ? rocChart(roc, document) : undefined}</div>
 <h3>The worst ${ranked.length} of ${ids.length} cases</h3>
 ${tableMarkup(
@@ -197,8 +196,8 @@ ${tableMarkup(
   };
 }
 
-/** What cases are ranked by: Dice, or the mean Dice of several structures. Undefined goes last. */
-const orderOf = (values: CaseValues): number => values.DSC ?? values["DSC Avg."] ?? Infinity;
+/** What cases are ranked by: Dice, the mean Dice of several structures, or of pseudo images KL. Undefined goes last. */
+const orderOf = ({ DSC, "DSC Avg.": average, KL }: CaseValues): number => DSC ?? average ?? -(KL ?? -Infinity);
 
 const rocChart = (
   { falsePositive, truePositive, auc }: NonNullable<TestRecord["roc"]>,

@@ -12,7 +12,10 @@ test("commands, flags and words of flags are suggested; elsewhere files may stan
   assert.ok(commands.includes("train"));
   assert.ok(!commands.includes("completion-server"), "a command that help hides");
   const flags = (await names(["train"], "--s"))!;
-  assert.ok(["--student", "--segmentor", "--force"].every((f) => flags.includes(f)), flags.join());
+  assert.ok(
+    ["--student", "--segmentor", "--force"].every((f) => flags.includes(f)),
+    flags.join(),
+  );
   assert.ok(!flags.includes("--regime"), "a flag that help hides");
   assert.equal(await names(["train", "--force", "--segmentor"]), ["unet", "dense-fcn", "mrrn"]);
   assert.ok((await names(["train", "--preset"]))?.includes("ct-only"));

@@ -132,6 +132,33 @@ test("translate writes the pseudo image on the image's grid, in 0 to 1, or in HU
   assert.ok(Math.min(...values) >= -160 && Math.max(...values) <= 240 && Math.max(...values) > 1);
 });
 
+test("pseudo images are tested against real ones: their values, and voxel by voxel those of equal ids", async () => {
+  interface Tested {
+    cases: Record<string, { KL: number; SSIM: number | null; PSNR: number | null }>;
+  }
+  const evaluate = async (run: string, ...flags: string[]): Promise<Tested> => {
+    const data = ["--data", at("ct"), "--cases", "all", "--translation", "--json", "--force"];
+    const { exitCode, stdout, stderr } = await cmedl(["evaluate", at(run), ...data, ...flags]);
+    assert.is(exitCode, 0, stderr);
+    return JSON.parse(stdout) as Tested;
+  };
+  const apart = Object.values((await evaluate("run")).cases);
+  assert.is(apart.length, 3);
+  for (const { KL, SSIM, PSNR } of apart) assert.ok(KL > 0 && SSIM === null && PSNR === null, `${KL} ${SSIM} ${PSNR}`);
+  assert.match(await readFile(at("run", "report.html"), "utf8"), /Translation on all cases.*KL: divergence/s);
+  // The pseudo image itself as the patient's real one, in HU, which are scaled back as they were.
+  await mkdir(at("own"));
+  const image = at("ct", "ct-001_image.nii.gz");
+  const made = await cmedl(["translate", at("hu"), image, "-o", at("own", "ct-001.nii.gz")]);
+  assert.is(made.exitCode, 0, made.stderr);
+  const { cases } = await evaluate("hu", "--teacher", at("own"), "--name", "own");
+  const own = cases["ct-001"]!;
+  assert.ok(own.SSIM! > 0.9999 && own.PSNR! > 80, `${own.SSIM} ${own.PSNR}`);
+  assert.is(cases["ct-002"]!.SSIM, null);
+  const alone = await cmedl(["evaluate", at("alone"), "--data", at("ct"), "--translation", "--teacher", at("mr")]);
+  assert.match(alone.stderr, /alone: was trained as ct-only, which translates nothing/);
+});
+
 test("translate refuses a run that translates nothing, and to overwrite", async () => {
   const image = at("ct", "ct-002_image.nii.gz");
   const alone = await cmedl(["translate", at("alone"), image, "-o", at("y.nii")]);
