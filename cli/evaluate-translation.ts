@@ -24,20 +24,28 @@ export async function realImages({ data }: TrainConfig, folder: string | undefin
   return imageSource(named);
 }
 
+interface Translations {
+  readonly cases: AsyncIterable<TestCase>;
+  readonly count: number;
+  readonly real: Source;
+  readonly paired?: Source | undefined;
+  readonly narrator: Narrator;
+}
+
 /** Tests a run's translator on cases. Throws CommandError and DataError as testTranslation. */
 export async function evaluateTranslation(
   device: Device,
   config: TrainConfig,
   checkpoint: Checkpoint,
-  { cases, count, real, narrator }: { cases: AsyncIterable<TestCase>; count: number; real: Source; narrator: Narrator },
+  { cases, count, narrator, ...images }: Translations,
 ): Promise<Pick<TestRecord, "cases" | "notes">> {
   using translator = await VolumeTranslator.open(device, config, checkpoint);
-  const reading = narrator.bar("real images", real.cases.length);
+  const reading = narrator.bar("real images", images.real.cases.length);
   const bar = narrator.bar("translating", count);
   const found = await testTranslation(config, {
     translator,
     cases,
-    real,
+    ...images,
     onReal: (id) => reading.advance(id),
     onCase: (id) => bar.advance(id),
     onOtherGrid: (id) =>

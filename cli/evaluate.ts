@@ -9,7 +9,7 @@ import { Narrator } from "../node/narrator.ts";
 import { type TestCase, didLearn, evaluateRun, testCases } from "../node/run/evaluate.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { writeReport } from "../node/run/report.ts";
-import { type Source, scanSource } from "../node/run/source.ts";
+import { type Source, imageSource, scanSource } from "../node/run/source.ts";
 import { testPaths, writeTest } from "../node/run/tests.ts";
 import { requireTranslator } from "../node/run/translate.ts";
 import type { TestRecord } from "../report/page/run-page.ts";
@@ -26,6 +26,7 @@ interface EvaluateFlags extends MaskFlags {
   name?: string;
   translation?: boolean;
   teacher?: string;
+  paired?: string;
   device?: string;
 }
 
@@ -45,6 +46,7 @@ export function register(command: Command): void {
     .option("--name <name>", "what the test is called in the run's folder (the cases, or the folder's name)")
     .option("--translation", "test the pseudo images instead of the masks: KL, SSIM and PSNR (Table V)")
     .option("--teacher <folder>", "with --translation: real images (default: those that the run was trained on)")
+    .option("--paired <folder>", "with --translation: real images of the cases' own patients, registered to them")
     .option("--masks <folder>", "instead of a run: a folder of masks …")
     .option("--experts <folder>", "… and the masks that they are held against, of the same names")
     .option("--labels <values>", "with --masks: the values of the structures, as 1,2,3 (the one there is)")
@@ -62,7 +64,8 @@ Of a run the epoch that is kept (the lowest validation loss) is tested; each sli
 DSC, surface DSC and HD95 are of whole volumes on their own grids, in millimetres; AUC, of one
 structure only, is the area under the ROC curve of all voxels. tests/NAME.csv has a line a case, and
 report.html shows the test. --translation compares pseudo images with real ones of the teacher's
-modality: their values as distributions, and voxel by voxel those of equal ids on equal grids.
+modality: their values as distributions, and voxel by voxel with --paired, whose images lie on the
+grids of the cases that they are called after (p1_mr for p1_ct).
 Not for diagnostic use.
 
 Examples:
@@ -76,11 +79,15 @@ Examples:
       if (!(toleranceMm >= 0)) throw new CommandError("usage", `--tolerance ${flags.tolerance} is no length in mm`);
       if (run !== undefined && flags.masks === undefined && flags.experts === undefined) {
         refuse(flags, ["output", "label", "labels"], "goes with --masks alone");
-        if (!flags.translation) refuse(flags, ["teacher"], "goes with --translation alone");
+        if (!flags.translation) refuse(flags, ["teacher", "paired"], "goes with --translation alone");
         return evaluate(run, toleranceMm, flags);
       }
       if (run === undefined && flags.masks !== undefined && flags.experts !== undefined) {
-        refuse(flags, ["data", "cases", "splits", "name", "device", "translation", "teacher"], "goes with a run alone");
+        refuse(
+          flags,
+          ["data", "cases", "splits", "name", "device", "translation", "teacher", "paired"],
+          "goes with a run alone",
+        );
         return evaluateMasks(flags.masks, flags.experts, toleranceMm, flags);
       }
       throw new CommandError("usage", "give the folder of a run, or --masks FOLDER with --experts FOLDER");
@@ -105,6 +112,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   if (!flags.force) await refuseOverwrite(testPaths(run, name).json, "give another --name, or --force");
   const real = flags.translation ? await realImages(config, flags.teacher) : undefined;
   if (real) requireTranslator(config, run.path);
+  const paired = flags.paired === undefined ? undefined : await imageSource(flags.paired);
   narrator.say(`${ids.length} cases of ${source.name} (${which})`);
   using device = await openDevice(narrator, flags.device);
   const kept = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
@@ -114,7 +122,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   const cases = testCases(source, ids, config);
   const count = ids.length;
   const scored = real
-    ? await evaluateTranslation(device, config, checkpoint, { cases, count, real, narrator })
+    ? await evaluateTranslation(device, config, checkpoint, { cases, count, real, paired, narrator })
     : await evaluateMasksOf(device, config, run, { cases, count, checkpoint, toleranceMm, narrator });
   const title = `${real ? "Translation" : "Test"} on ${which} cases of ${source.name}, after ${steps} steps`;
   const test: TestRecord = { title, epoch, steps, ...scored };

@@ -21,6 +21,7 @@ interface ExperimentFlags extends FlagValues {
   data?: string;
   student?: string;
   teacher?: string;
+  paired?: string;
   out?: string;
   segmentors?: string;
   seeds: string;
@@ -42,7 +43,8 @@ export function register(command: Command): void {
     .option("--seeds <n>", "runs of each row; a case counts with the mean of its runs", "1")
     .option("--folds <n>", "cross-validation by patients: each case is tested in one fold")
     .option("--budget <time>", "wall time for all, such as 90s, 20m or 2h: decides how long every row trains")
-    .option("--tolerance <mm>", "tolerance of surface Dice", "3");
+    .option("--tolerance <mm>", "tolerance of surface Dice", "3")
+    .option("--paired <folder>", "table5: real MR of the CT's own patients, registered to them, for SSIM and PSNR");
   addConfigFlags(command, { without: ["--segmentor", "--seed", "--fold", "--init"] });
   addForceFlag(command);
   addDeviceFlag(command)
@@ -124,7 +126,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     }));
 
   const testIsValidation = first.test.some((id) => first.config.cases.studentVal.includes(id));
-  const { structures } = plan;
+  const { structures, tests } = plan;
   const isPhantom = flags.data === "phantom";
   const about = {
     toleranceMm,
@@ -137,6 +139,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const { results, failed } = await runJobs(jobs, around, {
     length,
     seconds,
+    tests,
     toleranceMm,
     structures,
     onJob: async (found) => void (await writeTables(folder, name, plan, jobs, found, about)),

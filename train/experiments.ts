@@ -27,8 +27,10 @@ export interface Experiment {
   /** Where the paper has it, and on what. */
   readonly source: string;
   readonly segmentors: readonly SegmentorName[];
+  /** What of a run is tested. Default: the masks. */
+  readonly tests?: "masks" | "translation";
   /** Metrics in the paper's order. */
-  readonly metrics: readonly ("DSC" | "SDSC" | "HD95")[];
+  readonly metrics: readonly ("DSC" | "SDSC" | "HD95" | "KL" | "SSIM" | "PSNR")[];
   /** Names of the presets' labels, where there are several. */
   readonly structures?: readonly string[];
   /** Folders under --data: the student's and the teacher's. */
@@ -109,6 +111,20 @@ export const EXPERIMENTS = {
       { name: "Mutual, [13]", preset: "mutual", paper: { unet: ["0.72 ± 0.17", "0.77 ± 0.23", "12.03 ± 13.64"] } },
       { name: "VAE-CMEDL", preset: "vae-cmedl", paper: { unet: vae } },
       { name: "CMEDL", preset: "cmedl", paper: { unet: cmedl } },
+    ],
+  },
+  table5: {
+    ...ct,
+    title: "How like real MR the pseudo MR images are",
+    source: "Table V; KL on the lung tumours' test set, SSIM and PSNR on 11 patients with CT and MR",
+    segmentors: ["unet"],
+    tests: "translation",
+    metrics: ["KL", "SSIM", "PSNR"],
+    rows: [
+      { name: "CycleGAN", preset: "pmri-cycle", paper: { unet: ["0.34", "0.60 ± 0.03", "14.05 ± 1.04"] } },
+      { name: "DRIT-VAE", preset: "pmri-drit", paper: { unet: ["0.22", "0.74 ± 0.02", "17.38 ± 1.56"] } },
+      { name: "VAE-CMEDL", preset: "vae-cmedl", paper: { unet: ["0.10", "0.78 ± 0.02", "19.08 ± 0.97"] } },
+      { name: "CMEDL", preset: "cmedl", paper: { unet: ["0.079", "0.85 ± 0.02", "20.67 ± 0.93"] } },
     ],
   },
   table6: {

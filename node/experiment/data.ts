@@ -13,7 +13,14 @@ import { type TestCase, testCases } from "../run/evaluate.ts";
 import { idsOf, listsOfFold } from "../run/plan.ts";
 import { type RunSets, loadRunSets } from "../run/sets.ts";
 import type { Oddness } from "../run/statistics.ts";
-import { PHANTOM_COUNTS, PHANTOM_FIELD_MM, type Source, phantomSource, scanSource } from "../run/source.ts";
+import {
+  PHANTOM_COUNTS,
+  PHANTOM_FIELD_MM,
+  type Source,
+  imageSource,
+  phantomSource,
+  scanSource,
+} from "../run/source.ts";
 
 /** Ids that train, choose the best epoch, and are tested on. */
 export type Cases = TrainConfig["cases"] & { readonly test: readonly string[] };
@@ -23,6 +30,8 @@ export interface NamedFolders {
   readonly data?: string;
   readonly student?: string;
   readonly teacher?: string;
+  /** Images of the teacher's modality of the student's own patients, registered to theirs. */
+  readonly paired?: string;
 }
 
 interface Roles {
@@ -55,6 +64,8 @@ export class ExperimentData {
     readonly name: string,
     readonly defaults: PartialConfig,
     readonly roles: Roles,
+    /** Real images of the student's own patients; of phantoms those of either modality. */
+    readonly paired: { readonly student?: Source; readonly teacher?: Source },
     /** The file of splits that was named for it. */
     readonly splits: string | undefined,
     readonly narrator: Narrator,
@@ -81,6 +92,7 @@ export class ExperimentData {
       `${studentPath}, ${teacherPath}`,
       { data: { fieldMm } },
       { student, teacher },
+      named.paired === undefined ? {} : { student: await imageSource(named.paired) },
       splits,
       narrator,
       odd,
@@ -102,6 +114,10 @@ export class ExperimentData {
       "phantom",
       PHANTOM_DEFAULTS,
       { student: phantomSource(student, size, seed), teacher: phantomSource(teacher, size, seed) },
+      {
+        student: phantomSource(teacher, size, seed, PHANTOM_COUNTS, student),
+        teacher: phantomSource(student, size, seed, PHANTOM_COUNTS, teacher),
+      },
       undefined,
       narrator,
       "refuse",
@@ -166,6 +182,12 @@ export class ExperimentData {
   /** The cases that are tested on, one in memory at a time. */
   test(config: TrainConfig, swapped: boolean, ids: readonly string[]): AsyncIterable<TestCase> {
     return testCases(this.#roles(swapped).student, ids, config);
+  }
+
+  /** What pseudo images are held against: real ones, and those of the student's own patients where there are any. */
+  realImages(swapped: boolean): { real: Source; paired: Source | undefined } {
+    const { student, teacher } = this.paired;
+    return { real: this.#roles(swapped).teacher, paired: swapped ? teacher : student };
   }
 }
 

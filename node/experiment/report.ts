@@ -14,6 +14,7 @@ import { type Boxes, experimentPage } from "../../report/page/experiment-page.ts
 import { tableMarkdown, tableText } from "../../report/table.ts";
 import { type Experiment, type Job, type Length, NETWORK_NAMES, type PaperNumbers } from "../../train/experiments.ts";
 import { type Evaluation, didLearn } from "../run/evaluate.ts";
+import { TRANSLATION_NOTES } from "../run/translation-test.ts";
 import { plotDocument } from "../plot-document.ts";
 import type { ExperimentFolder } from "./folder.ts";
 
@@ -132,7 +133,7 @@ function methodsOf(
             group: part === undefined ? NETWORK_NAMES[segmentor] : `${part}, ${NETWORK_NAMES[segmentor]}`,
             name: row.name,
             cases: meanOfRuns(own.map((j) => results.get(j)!)),
-            learned: own.length === 0 || own.some((j) => didLearn(results.get(j)!)),
+            learned: plan.tests === "translation" || own.length === 0 || own.some((j) => didLearn(results.get(j)!)),
             ...(elsewhere ? { elsewhere } : {}),
           };
         }),
@@ -165,7 +166,9 @@ function notesOf(
   return [
     ...comparisonNotes(compared, plan.reference),
     `every row trained ${lengthText(length)}${times}`,
-    `${tolerance}HD95 where nothing was segmented: the diagonal of the volume`,
+    ...(plan.tests === "translation"
+      ? TRANSLATION_NOTES
+      : [`${tolerance}HD95 where nothing was segmented: the diagonal of the volume`]),
     ...(testIsValidation ? ["the cases tested on also chose each row's best epoch: all rows are flattered alike"] : []),
     ...(isOfThePaper ? ["the paper's numbers are of its own patients, and no target for others"] : []),
     `data: ${data}`,

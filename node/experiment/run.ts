@@ -9,6 +9,8 @@ import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { RunLock, RunLockedError } from "../run/lock.ts";
 import { type TrainRunOptions, trainRun } from "../run/train.ts";
+import { VolumeTranslator } from "../run/translate.ts";
+import { type TranslationOptions, testTranslation } from "../run/translation-test.ts";
 import type { ExperimentData } from "./data.ts";
 import type { ExperimentFolder } from "./folder.ts";
 import { type PlannedJob, isSwapped, rowName } from "./jobs.ts";
@@ -28,6 +30,8 @@ export interface RunJobsOptions {
   readonly length: Length;
   /** Seconds that each run is expected to need, by its job. */
   readonly seconds?: Readonly<Record<string, number>>;
+  /** What of a run is tested. Default: the masks. */
+  readonly tests?: "masks" | "translation" | undefined;
   /** The tolerance of surface Dice. */
   readonly toleranceMm: number;
   /** Names of the structures, in the order of the classes. */
@@ -167,19 +171,31 @@ async function testJob(
   job: PlannedJob,
   run: RunFolder,
   { data, narrator, open }: Surroundings,
-  { length, toleranceMm, structures }: RunJobsOptions,
+  { length, tests, toleranceMm, structures }: RunJobsOptions,
 ): Promise<Evaluation> {
   const bar = narrator.bar("testing", job.test.length);
   const config = withLength(job.config, length);
+  const cases = data.test(config, isSwapped(job), job.test);
+  const onCase = (id: string): void => bar.advance(id);
   using device = await open();
-  const found = await evaluateRun(device, config, run, data.test(config, isSwapped(job), job.test), {
-    toleranceMm,
-    names: structures,
-    onCase: (id) => bar.advance(id),
-  });
+  const found =
+    tests === "translation"
+      ? await testTranslator(device, config, run, { cases, ...data.realImages(isSwapped(job)), onCase })
+      : await evaluateRun(device, config, run, cases, { toleranceMm, names: structures, onCase });
   bar.done();
   narrator.end();
   return found;
+}
+
+async function testTranslator(
+  device: Device,
+  config: TrainConfig,
+  run: RunFolder,
+  options: Omit<TranslationOptions, "translator">,
+): Promise<Evaluation> {
+  const { checkpoint } = await run.bestOrLatest();
+  using translator = await VolumeTranslator.open(device, config, checkpoint);
+  return await testTranslation(config, { translator, ...options });
 }
 
 export const withLength = (config: TrainConfig, { epochs, steps }: Length): TrainConfig => ({

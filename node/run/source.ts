@@ -104,25 +104,29 @@ export interface PhantomCounts {
 }
 export const PHANTOM_COUNTS: PhantomCounts = { train: 12, validate: 4, test: 12 };
 
-/** Phantoms of `size` × `size` × 16 voxels, each of another patient, with splits of their own. */
+/**
+ * Phantoms of `size` × `size` × 16 voxels, each of another patient, with splits of their own. The other modality's
+ * `patients` make images of the same patients.
+ */
 export function phantomSource(
   modality: Modality,
   size: number,
   seed = 0,
   { train, validate, test }: PhantomCounts = PHANTOM_COUNTS,
+  patients: Modality = modality,
 ): Source {
   const cases = Array.from({ length: train + validate + test }, (_, index) => {
-    const id = `${modality.toLowerCase()}-${String(index + 1).padStart(3, "0")}`;
+    const id = `${patients.toLowerCase()}-${String(index + 1).padStart(3, "0")}`;
     return { id, patient: id, index };
   });
   const ids = cases.map((c) => c.id);
-  const name = `${modality} phantoms`;
+  const name = patients === modality ? `${modality} phantoms` : `${modality} phantoms of the ${patients}'s patients`;
   const lists: SplitLists = {
     train: { train: ids.slice(0, train) },
     val: ids.slice(train, train + validate),
     test: ids.slice(train + validate),
   };
-  const made = { modality, seed, size, slices: PHANTOM_SLICES, fieldMm: PHANTOM_FIELD_MM };
+  const made = { modality, set: patients, seed, size, slices: PHANTOM_SLICES, fieldMm: PHANTOM_FIELD_MM };
   const make = async ({ index }: { index: number }): Promise<LoadedCase> => phantomCase({ ...made, index });
   return {
     folder: "",

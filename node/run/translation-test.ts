@@ -17,7 +17,7 @@ const BINS = 256;
 
 export const TRANSLATION_NOTES = [
   `KL: divergence of the values of a pseudo image's voxels from those of all real images together, each scaled to train, in ${BINS} bins.`,
-  "SSIM (the mean over axial slices) and PSNR: against the patient's own real image, where one lies on the same grid.",
+  "SSIM (the mean over axial slices) and PSNR: against the patient's own real image, where one is given.",
 ];
 
 export interface TranslationOptions {
@@ -26,6 +26,8 @@ export interface TranslationOptions {
   readonly cases: AsyncIterable<TestCase>;
   /** Real images of the teacher's modality. */
   readonly real: Source;
+  /** Real images of the cases' own patients, registered to them; of the same ids, but for a word such as "ct" or "mr". */
+  readonly paired?: Source | undefined;
   /** Hears of each real image once it is counted, and of each case once it is done. */
   onReal?(id: string): void;
   onCase?(id: string): void;
@@ -39,7 +41,7 @@ export interface TranslationOptions {
  */
 export async function testTranslation(
   config: TrainConfig,
-  { translator, cases, real, onReal, onCase, onOtherGrid }: TranslationOptions,
+  { translator, cases, real, paired, onReal, onCase, onOtherGrid }: TranslationOptions,
 ): Promise<Evaluation> {
   const counts = new Float64Array(BINS);
   for (const { id } of real.cases) {
@@ -51,9 +53,8 @@ export async function testTranslation(
   for await (const { case: tested, range } of cases) {
     const { id, image } = tested;
     const pseudo = await translator.scaled(image, range);
-    // "p1_ct" and "p1_mr" are of one patient.
-    const also = real.cases.find((c) => withoutImageWord(c.id) === withoutImageWord(id));
-    const own = also && (await real.load(also.id)).image;
+    const also = paired?.cases.find((c) => withoutImageWord(c.id) === withoutImageWord(id));
+    const own = also && (await paired!.load(also.id)).image;
     const isPaired = own !== undefined && isSameGrid(image, own);
     if (own && !isPaired) onOtherGrid?.(id);
     found[id] = {

@@ -151,7 +151,7 @@ test("pseudo images are tested against real ones: their values, and voxel by vox
   const image = at("ct", "ct-001_image.nii.gz");
   const made = await cmedl(["translate", at("hu"), image, "-o", at("own", "ct-001.nii.gz")]);
   assert.is(made.exitCode, 0, made.stderr);
-  const { cases } = await evaluate("hu", "--teacher", at("own"), "--name", "own");
+  const { cases } = await evaluate("hu", "--paired", at("own"), "--name", "own");
   const own = cases["ct-001"]!;
   assert.ok(own.SSIM! > 0.9999 && own.PSNR! > 80, `${own.SSIM} ${own.PSNR}`);
   assert.is(cases["ct-002"]!.SSIM, null);

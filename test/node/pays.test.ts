@@ -2,6 +2,7 @@
 // the comparisons say.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ExperimentData } from "../../node/experiment/data.ts";
 import { type PaysComparison, conclusions } from "../../node/experiment/pays-conclusion.ts";
 import { PaysData } from "../../node/experiment/pays-data.ts";
 import { planPays, scoreOf } from "../../node/experiment/pays-run.ts";
@@ -158,6 +159,17 @@ test("each row is compared with CT only, and the whole with each of its parts", 
     assert.ok(PAYS_COMPARISONS.some(([row, against]) => row === word && against === "ct"));
   for (const part of ["ct-intensity", "pseudo-ct", "hints"])
     assert.ok(PAYS_COMPARISONS.some(([row, against]) => row === "pmri" && against === part));
+});
+
+test("phantoms of either modality are made of the same patients, for pseudo images to be held against", async () => {
+  const data = ExperimentData.ofPhantoms(["CT", "MR"], 16, new Narrator({ quiet: true }));
+  const { real, paired } = data.realImages(false);
+  assert.ok(!real.cases.some(({ id }) => paired!.cases.some((c) => c.id === id)));
+  const mr = await paired!.load("ct-003");
+  const ct = await data.roles.student.load("ct-003");
+  assert.equal(mr.mask, ct.mask);
+  assert.equal(mr.image.affine, ct.image.affine);
+  assert.not.equal(mr.image.data, ct.image.data);
 });
 
 test.run();
