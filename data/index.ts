@@ -21,6 +21,7 @@ export {
 export { type FrameDecoder, provideCodecs } from "./formats/dicom/codecs.ts";
 export { parseNifti, writeNifti } from "./formats/nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
+export { LANDMARK_PERCENTILES, type Standardization, landmarksOf, standardLandmarks } from "./standardization.ts";
 export { type Pth, readPth } from "./weights/pth.ts";
 export { writePth } from "./weights/pth-write.ts";
 export {

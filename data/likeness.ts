@@ -34,15 +34,15 @@ export interface Unlikeness {
 
 /**
  * What shows that an image is not in the unit that a rule is for: a window that begins below −50 is for HU, percentiles
- * are for MR. Undefined where nothing does.
+ * and histograms are for MR. Undefined where nothing does.
  */
 export function unlikeRule(image: ValueStatistics, rule: IntensityRule): Unlikeness | undefined {
-  if (rule.kind === "percentile") {
+  if (rule.kind !== "window") {
     if (image.air < LEAST_AIR_OF_CT) return undefined;
     return {
       problem:
         `${percent(image.air)} of the voxels lie between −1100 and −500, as only air in HU does (${valuesOf(image)}), ` +
-        "but they are scaled by a percentile, as MR is",
+        `but they are scaled by ${rule.kind === "percentile" ? "a percentile" : "the histogram"}, as MR is`,
       mend: "this seems to be CT: check that folders are not swapped, or scale it by a window",
     };
   }

@@ -7,6 +7,7 @@ import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
 import { idsOf } from "../run/plan.ts";
+import { withLandmarks } from "../run/landmarks.ts";
 import { type RunSets, loadRunSets } from "../run/sets.ts";
 import type { Oddness } from "../run/statistics.ts";
 import { PHANTOM_FIELD_MM, type PhantomCounts, type Source, phantomSource, scanSource } from "../run/source.ts";
@@ -119,6 +120,11 @@ export class PaysData {
     const order = isPhantom ? all : Array.from(permutation(all.length, keyOf(seed, "patients")), (i) => all[i]!);
     const chosen = new Set(order.slice(0, patients));
     return { ...cases, studentTrain: cases.studentTrain.filter((id) => chosen.has(patientOf.get(id)!)) };
+  }
+
+  /** A configuration with the landmarks that its rules lack. */
+  learned(config: TrainConfig, seed: number): Promise<TrainConfig> {
+    return withLandmarks(config, this.rolesOf(seed), this.narrator);
   }
 
   /** The slices of a run, and those of `test`; the last are kept, for the rows of a seed share them. */
