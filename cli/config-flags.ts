@@ -47,6 +47,18 @@ const FLAGS: readonly FieldFlag[] = [
     says: "side of the square cut out round a slice's centre (the median short side)",
   },
   {
+    flags: "--field-at <place>",
+    fields: ["data.fieldAt"],
+    read: (text) => text,
+    says: "where that square lies in training: centre, or tumour: so that it encloses tumour and chest wall (centre)",
+  },
+  {
+    flags: "--slices <which>",
+    fields: ["data.slices"],
+    read: (text) => text,
+    says: "slices of CT besides those with foreground: all, or lung: those that hold lung, as the paper tests on (all)",
+  },
+  {
     flags: "--segmentor <name>",
     fields: ["networks.segmentor.kind"],
     read: (text) => text,

@@ -31,14 +31,16 @@ export {
   toFloat32,
   writeSafetensors,
 } from "./weights/safetensors.ts";
+export { findLungs, lungSlices } from "./lungs.ts";
+export { type CollectOptions, type PreparedCase, SliceCollector, prepareCase } from "./prepare.ts";
 export {
   type LoadedCase,
-  type CollectOptions,
-  SliceCollector,
   type SliceGrid,
+  type Slices,
   type SliceSet,
   defaultFieldMm,
   imageSlice,
+  sliceSet,
 } from "./slices.ts";
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";
 export { type Modality, type PhantomOptions, phantomCase, phantomSet } from "./synthetic.ts";

@@ -19,6 +19,9 @@ export type IntensityRule =
       readonly landmarks: readonly number[] | null;
     };
 
+/** Whether a rule is for CT in HU: a window that begins below −50. */
+export const isHu = (rule: IntensityRule): boolean => rule.kind === "window" && rule.low < -50;
+
 /** Soft tissue: −160 … 240 HU. */
 export const softTissueWindow: IntensityRule = { kind: "window", low: -160, high: 240 };
 /** Lungs as in the paper's reference code: −1000 … 500 HU. */

@@ -1,6 +1,6 @@
 // Whether images are what a run takes them for: swapped folders, stored values without their rescaling, MR for CT.
 // Limits were set by real scans: CT of limbs, thorax and abdomen, whole and cut out, T1- and T2-weighted MR.
-import type { IntensityRule } from "./intensity.ts";
+import { type IntensityRule, isHu } from "./intensity.ts";
 import {
   type Interval,
   KEPT_PERCENTILES,
@@ -46,7 +46,7 @@ export function unlikeRule(image: ValueStatistics, rule: IntensityRule): Unliken
       mend: "this seems to be CT: check that folders are not swapped, or scale it by a window",
     };
   }
-  if (rule.low >= -50) return undefined;
+  if (!isHu(rule)) return undefined;
   const shown = `${rule.low} … ${rule.high} HU`;
   if (image.airAndFat < LEAST_AIR_AND_FAT)
     return {
@@ -70,7 +70,7 @@ export function unlikeRule(image: ValueStatistics, rule: IntensityRule): Unliken
  * values above those of bone. Undefined where nothing is.
  */
 export function oddHu(image: ValueStatistics, rule: IntensityRule): Unlikeness | undefined {
-  if (rule.kind !== "window" || rule.low >= -50) return undefined;
+  if (!isHu(rule)) return undefined;
   const [low, high] = [image.percentiles[0]!, image.percentiles.at(-1)!];
   if (low < LEAST_HU)
     return {

@@ -8,7 +8,7 @@ import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
 import { idsOf } from "../run/plan.ts";
 import { withLandmarks } from "../run/landmarks.ts";
-import { type RunSets, loadRunSets } from "../run/sets.ts";
+import { type RunSets, loadRunSets, slicingOf } from "../run/sets.ts";
 import type { Oddness } from "../run/statistics.ts";
 import { PHANTOM_FIELD_MM, type PhantomCounts, type Source, phantomSource, scanSource } from "../run/source.ts";
 import { type Cases, type NamedFolders, foldersOf } from "./data.ts";
@@ -135,7 +135,7 @@ export class PaysData {
     const roles = this.rolesOf(seed);
     const sets = await loadRunSets(config, roles, this.narrator, { odd: this.odd });
     const tested = await roles.student.loadSlices(test, {
-      grid: { fieldMm: data.fieldMm!, size: data.size },
+      ...slicingOf(config),
       rule: data.studentIntensity,
       labels: data.labels,
       negatives: "all",

@@ -1,6 +1,7 @@
 // Strict reading of a configuration: what is given is laid over a whole one; whatever the schema does not know is
 // refused.
 import { type Field, type Fields, type Node, isGroup, isVariants } from "./fields.ts";
+import { isHu } from "../../data/intensity.ts";
 import { CmedlError } from "../../engine/index.ts";
 import { segmentorRow } from "../../models/zoo.ts";
 import { SCHEMA, type TrainConfig, structuresOf } from "./config.ts";
@@ -237,6 +238,12 @@ export function checkTogether(config: TrainConfig): void {
     const high = rule.kind === "window" ? rule.high : (rule.high ?? rule.landmarks?.at(-1) ?? Infinity);
     refuse(!(rule.low < high), `data.${name}.high`, `is ${rule.high}, low is ${rule.low}`, "give a value above low");
   }
+  refuse(
+    data.slices === "lung" && !isHu(data.studentIntensity),
+    "data.slices",
+    "is lung",
+    "give all: lungs are found in CT only, whose studentIntensity is a window in HU",
+  );
   const absent = features.layers === 16 ? features.taps.find((t) => /^conv[345]_4$/.test(t)) : undefined;
   refuse(
     absent !== undefined,

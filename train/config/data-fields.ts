@@ -1,7 +1,20 @@
 // What a configuration says of images and masks: where they lie, how they are split, scaled and cut into slices.
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
 import { LANDMARK_PERCENTILES } from "../../data/standardization.ts";
-import { type Field, group, isPair, listOf, number, optional, orNull, pair, path, variants, whole } from "./fields.ts";
+import {
+  type Field,
+  choice,
+  group,
+  isPair,
+  listOf,
+  number,
+  optional,
+  orNull,
+  pair,
+  path,
+  variants,
+  whole,
+} from "./fields.ts";
 
 /** A fold of the file of splits, or one of so many that are drawn; from 1. */
 export type FoldChoice = number | readonly [fold: number, of: number];
@@ -71,12 +84,22 @@ export const DATA = group(
       ),
     ),
     size: whole(256, { from: 32, to: 4096 }, "Height and width of the training images, in pixels"),
+    slices: choice(
+      ["all", "lung"],
+      "all",
+      "Slices of CT that take part besides those with foreground: all, or those that hold lung, as the paper tests on",
+    ),
     fieldMm: orNull(
       number(
         0,
         { above: 0 },
         "Side of the square that is cut out around a slice's centre, in mm; null: the median short side of the slices",
       ),
+    ),
+    fieldAt: choice(
+      ["centre", "tumour"],
+      "centre",
+      "Where the square lies in training and validation: round the slice's centre, or so that it encloses tumour and chest wall",
     ),
     studentIntensity: intensity(
       softTissueWindow,
