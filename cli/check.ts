@@ -83,7 +83,7 @@ function requireAll({ data, regime }: TrainConfig, needsTeacher: boolean): void 
 }
 
 async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckFlags): Promise<RunEstimate> {
-  const { config, sources } = await planRun(asked);
+  const { config, sources } = await planRun(asked, undefined, narrator);
   const sets = await loadRunSets(config, sources, narrator);
   using device = await openDevice(narrator, flags.device);
   return await dryRun(device, config, sets, narrator); // The device is open until then.

@@ -49,6 +49,18 @@ const FLAGS: readonly FieldFlag[] = [
     says: "side of the square cut out round a slice's centre (the median short side)",
   },
   {
+    flags: "--field-at <place>",
+    fields: ["data.fieldAt"],
+    read: (text) => text,
+    says: "where that square lies in training: centre, or tumour: so that it encloses tumour and chest wall (centre)",
+  },
+  {
+    flags: "--slices <which>",
+    fields: ["data.slices"],
+    read: (text) => text,
+    says: "slices of CT besides those with foreground: all, or lung: those that hold lung, as the paper tests on (all)",
+  },
+  {
     flags: "--segmentor <name>",
     fields: ["networks.segmentor.kind"],
     words: SEGMENTORS,
@@ -99,11 +111,20 @@ const FLAGS: readonly FieldFlag[] = [
     says: "labels that are segmented, each as a class of its own",
   },
   {
-    flags: "--window <low,high>",
+    flags: "--window <rule>",
     fields: ["data.studentIntensity"],
-    words: ["soft", "lung"],
-    read: windowOf,
-    says: 'the student\'s window: in HU, or "soft" (-160,240), or "lung" (-1000,500)',
+    words: ["soft", "lung", "histogram"],
+    read: intensityOf,
+    says:
+      "how the student's images are scaled: by a window (low,high in HU; soft: -160,240; lung: -1000,500), " +
+      "a percentile (99.5%), or histogram: standardized to the images that train",
+  },
+  {
+    flags: "--teacher-window <rule>",
+    fields: ["data.teacherIntensity"],
+    words: ["soft", "lung", "histogram"],
+    read: intensityOf,
+    says: "the same of the teacher's images (99.5%)",
   },
   {
     flags: "--splits <file>",
@@ -302,16 +323,19 @@ function valueOf(field: string, text: string): unknown {
   return "isPath" in node && node.isPath && text !== "null" && text !== "" ? resolve(text) : parseValue(text);
 }
 
-function windowOf(text: string): unknown {
+/** What a word, a percentile or two values say of how images are scaled. */
+function intensityOf(text: string): unknown {
   if (text === "soft") return softTissueWindow;
   if (text === "lung") return lungWindow;
+  if (text === "histogram") return { kind: "histogram" };
+  if (/^[\d.]+ ?%$/.test(text)) return { kind: "percentile", percentile: Number.parseFloat(text) };
   const bounds = text.split(",").map(Number);
   const [low = NaN, high = NaN] = bounds;
   if (bounds.length > 2 || !(low < high))
     throw new ConfigError(
-      ["data", "studentIntensity"],
+      [],
       "is no window",
-      'give "soft", "lung" or two values such as -160,240',
+      "give soft, lung, histogram, a percentile such as 99.5%, or two values such as -160,240",
     );
   return { kind: "window", low, high };
 }

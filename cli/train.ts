@@ -95,7 +95,7 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   const out = requireFolders(asked, regime, flags);
   const narrator = new Narrator({ quiet: flags.quiet });
   if (out !== undefined) await RunFolder.check(out);
-  const plan = await planRun(asked, regime.inputs);
+  const plan = await planRun(asked, regime.inputs, narrator);
   const { config, sources } = plan;
   const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags) });
   const device = await openDevice(narrator, flags.device);

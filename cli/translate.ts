@@ -67,10 +67,11 @@ async function translate(runPath: string, imagePath: string, flags: TranslateFla
   await writeAtomic(output, format.write(pseudo, stored, output));
   const { teacherIntensity } = config.data;
   const { low, high } = unitOf(teacherIntensity);
+  const units = { window: "the teacher's unit", histogram: "the teacher's standard scale" };
   const unit =
-    teacherIntensity.kind === "window"
-      ? "the teacher's unit"
-      : `parts of its ${teacherIntensity.percentile} percentile`;
+    teacherIntensity.kind === "percentile"
+      ? `parts of its ${teacherIntensity.percentile} percentile`
+      : units[teacherIntensity.kind];
   narrator.say(`${file}: values are from ${low} to ${high}, in ${unit}`);
   process.stdout.write(`${output}\n`);
 }

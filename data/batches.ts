@@ -10,7 +10,7 @@ import {
   mirrors,
 } from "./augment.ts";
 import { keyOf, permutation } from "./random.ts";
-import type { SliceSet } from "./slices.ts";
+import type { Slices } from "./slices.ts";
 
 /**
  * One batch in the paper's letters: images x and masks y of CT (student) and MR (teacher), each [N, H, W, 1]. With
@@ -53,7 +53,7 @@ class Order {
 }
 
 /** Throws DataError where sets and options make no batches. */
-function checkOptions(student: SliceSet, teacher: SliceSet, { batch, steps, augment }: BatchOptions): void {
+function checkOptions(student: Slices, teacher: Slices, { batch, steps, augment }: BatchOptions): void {
   const fail = (field: string, problem: string, mend: string): never => {
     throw new DataError("batches", field, problem, mend);
   };
@@ -82,8 +82,8 @@ export class UnpairedBatches {
   readonly #orders: Record<Role, Order>;
 
   constructor(
-    readonly student: SliceSet,
-    readonly teacher: SliceSet,
+    readonly student: Slices,
+    readonly teacher: Slices,
     readonly options: BatchOptions,
   ) {
     const { batch, seed } = options;
@@ -129,7 +129,7 @@ export class UnpairedBatches {
     return Array.from({ length: this.batch }, (_, i) => this.#orders[role].at(epoch, step * this.batch + i));
   }
 
-  /** Fills the buffers with the batch of `step` in `epoch`. */
+  /** Fills the buffers with the batch of `step` in `epoch`. Throws where slices on disk can't be read. */
   fill(epoch: number, step: number, out: BatchBuffers): void {
     this.#fill("student", this.student, epoch, step, out.xC, out.yC, out.tC, out.eC, out.iC);
     this.#fill("teacher", this.teacher, epoch, step, out.xM, out.yM, out.tM, out.eM, out.iM);
@@ -137,7 +137,7 @@ export class UnpairedBatches {
 
   #fill(
     role: Role,
-    set: SliceSet,
+    set: Slices,
     epoch: number,
     step: number,
     x: Float32Array,
@@ -149,9 +149,11 @@ export class UnpairedBatches {
     const n = set.size * set.size;
     const { augment, seed } = this.options;
     const slices = this.indices(role, epoch, step);
+    const mask = new Uint8Array(n);
     slices.forEach((index, i) => {
-      x.set(set.images.subarray(index * n, (index + 1) * n), i * n);
-      y.set(set.masks.subarray(index * n, (index + 1) * n), i * n);
+      set.copyImage(index, x, i * n);
+      set.copyMask(index, mask);
+      y.set(mask, i * n);
     });
     if (!augment) return;
     // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.

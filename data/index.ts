@@ -21,6 +21,7 @@ export {
 export { type FrameDecoder, provideCodecs } from "./formats/dicom/codecs.ts";
 export { parseNifti, writeNifti } from "./formats/nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
+export { LANDMARK_PERCENTILES, type Standardization, landmarksOf, standardLandmarks } from "./standardization.ts";
 export { type Pth, readPth } from "./weights/pth.ts";
 export { writePth } from "./weights/pth-write.ts";
 export {
@@ -30,14 +31,16 @@ export {
   toFloat32,
   writeSafetensors,
 } from "./weights/safetensors.ts";
+export { findLungs, lungSlices } from "./lungs.ts";
+export { type CollectOptions, type PreparedCase, SliceCollector, prepareCase } from "./prepare.ts";
 export {
   type LoadedCase,
-  type CollectOptions,
-  SliceCollector,
   type SliceGrid,
+  type Slices,
   type SliceSet,
   defaultFieldMm,
   imageSlice,
+  sliceSet,
 } from "./slices.ts";
 export { type SplitLists, parseSplits, splitUnpaired } from "./split.ts";
 export { type Modality, type PhantomOptions, phantomCase, phantomSet } from "./synthetic.ts";

@@ -1,11 +1,26 @@
-// Intensities to [−1, 1]: CT by a fixed window in HU, MR by a percentile of its own volume.
+// Intensities to [−1, 1]: CT by a fixed window in HU, MR by a percentile of its own volume, or by its histogram.
 import { DataError } from "./errors.ts";
+import { percentiles } from "./percentiles.ts";
+import { type Standardization, landmarksOf, standardValue } from "./standardization.ts";
 import type { VoxelArray } from "./volume.ts";
 
-/** How a set is scaled: a window in its own unit, or from 0 to a percentile of each volume. */
+/**
+ * How a set is scaled: a window in its own unit; from 0 to a percentile of each volume; or each volume's histogram to
+ * the standard one of `landmarks`, then a window of the standard scale, which ends at the last landmark where `high` is
+ * null. Landmarks are null until they are learned from images that train.
+ */
 export type IntensityRule =
   | { readonly kind: "window"; readonly low: number; readonly high: number }
-  | { readonly kind: "percentile"; readonly percentile: number };
+  | { readonly kind: "percentile"; readonly percentile: number }
+  | {
+      readonly kind: "histogram";
+      readonly low: number;
+      readonly high: number | null;
+      readonly landmarks: readonly number[] | null;
+    };
+
+/** Whether a rule is for CT in HU: a window that begins below −50. */
+export const isHu = (rule: IntensityRule): boolean => rule.kind === "window" && rule.low < -50;
 
 /** Soft tissue: −160 … 240 HU. */
 export const softTissueWindow: IntensityRule = { kind: "window", low: -160, high: 240 };
@@ -14,21 +29,28 @@ export const lungWindow: IntensityRule = { kind: "window", low: -1000, high: 500
 /** MR: 0 … the volume's 99.5 percentile. */
 export const mrPercentile: IntensityRule = { kind: "percentile", percentile: 99.5 };
 
-/** `low` becomes −1, `high` becomes 1; what lies outside is clamped. */
+/**
+ * `low` becomes −1, `high` becomes 1; what lies outside is clamped. Where a volume's values are standardized first, both
+ * are on the standard scale.
+ */
 export interface Range {
   readonly low: number;
   readonly high: number;
+  readonly standardization?: Standardization;
 }
 
 /**
  * The rule's range for one volume. A percentile rule starts at 0, or at the mirrored percentile (0.5) where that is
- * negative.
+ * negative. Throws DataError where the volume is empty, is none that a histogram rule is for, or the rule is no range.
  */
 export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Range {
-  if (rule.kind === "window") {
-    if (!(rule.high > rule.low))
-      throw new DataError(name, "window", `${rule.low} … ${rule.high} HU is no window`, "give the lower value first");
-    return { low: rule.low, high: rule.high };
+  if (rule.kind === "window") return windowOf(rule, name);
+  if (rule.kind === "histogram") {
+    const { low, high, landmarks } = rule;
+    if (landmarks === null)
+      throw new DataError(name, "landmarks", "are not learned yet", "take the rule of a run that was started");
+    const standardization = { own: landmarksOf(data, name), standard: landmarks };
+    return { ...windowOf({ low, high: high ?? landmarks.at(-1)! }, name), standardization };
   }
   const [bottom, high] = percentiles(data, [100 - rule.percentile, rule.percentile] as const);
   const low = Math.min(0, bottom);
@@ -39,24 +61,22 @@ export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Ra
   return { low, high };
 }
 
+function windowOf({ low, high }: { readonly low: number; readonly high: number }, name: string): Range {
+  if (high > low) return { low, high };
+  throw new DataError(name, "window", `${low} … ${high} is no window`, "give the lower value first");
+}
+
 /**
  * target[at + i] = source[i] scaled from the range to [−1, 1] and clamped; −1, the background, where the source is NaN
  * or infinite.
  */
-export function scaleInto(target: Float32Array, at: number, source: ArrayLike<number>, { low, high }: Range): void {
+export function scaleInto(target: Float32Array, at: number, source: ArrayLike<number>, range: Range): void {
+  const { low, high, standardization } = range;
   const a = 2 / (high - low);
   for (let i = 0; i < source.length; i++) {
-    const v = source[i]!;
+    const v = standardization ? standardValue(source[i]!, standardization) : source[i]!;
     target[at + i] = Number.isFinite(v) ? Math.min(1, Math.max(-1, (v - low) * a - 1)) : -1;
   }
-}
-
-/** How many voxels are NaN or infinite. */
-export function nonFiniteCount(data: VoxelArray): number {
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) return 0;
-  let count = 0;
-  for (const v of data) if (!Number.isFinite(v)) count++;
-  return count;
 }
 
 /** Sixteen bits without a sign count −1 as this less one. */
@@ -84,42 +104,5 @@ export function wrappedNegatives(data: VoxelArray): number {
   return high > 0.001 * finite && between <= 0.001 * high ? high : 0;
 }
 
-/** The value in the image's own unit that was scaled to `v` in [−1, 1]. */
+/** The value that was scaled to `v` in [−1, 1]: in the image's own unit, or on the standard scale. */
 export const unscale = (v: number, { low, high }: Range): number => low + ((v + 1) * (high - low)) / 2;
-
-/** Percentiles (0 … 100) of all finite values, linear between neighbours in order. */
-export function percentiles<P extends readonly number[]>(all: VoxelArray, which: P): { [K in keyof P]: number } {
-  const data = nonFiniteCount(all) === 0 ? all : (all.filter(Number.isFinite) as VoxelArray);
-  const few = data instanceof Uint8Array || data instanceof Int16Array || data instanceof Uint16Array;
-  const ranked = few ? byCounting(data) : bySorting(data);
-  const percentile = (p: number): number => {
-    if (data.length === 0) return NaN;
-    const position = (Math.min(100, Math.max(0, p)) / 100) * (data.length - 1);
-    const below = Math.floor(position);
-    const a = ranked(below);
-    const b = ranked(Math.min(data.length - 1, below + 1));
-    return a + (b - a) * (position - below);
-  };
-  return which.map(percentile) as { [K in keyof P]: number };
-}
-
-/** The value at a rank in order, found by counting how often each of few values occurs. */
-function byCounting(data: Uint8Array | Int16Array | Uint16Array): (rank: number) => number {
-  const offset = data instanceof Int16Array ? 32768 : 0;
-  const counts = new Uint32Array(data instanceof Uint8Array ? 256 : 65536);
-  for (let i = 0; i < data.length; i++) counts[data[i]! + offset]!++;
-  return (rank) => {
-    let value = 0;
-    let seen = counts[0]!;
-    while (seen <= rank) {
-      value++;
-      seen += counts[value]!;
-    }
-    return value - offset;
-  };
-}
-
-function bySorting(data: VoxelArray): (rank: number) => number {
-  const sorted = data.slice().sort();
-  return (rank) => sorted[rank]!;
-}

@@ -1,6 +1,6 @@
 // Whether images are what a run takes them for: swapped folders, stored values without their rescaling, MR for CT.
 // Limits were set by real scans: CT of limbs, thorax and abdomen, whole and cut out, T1- and T2-weighted MR.
-import type { IntensityRule } from "./intensity.ts";
+import { type IntensityRule, isHu } from "./intensity.ts";
 import {
   type Interval,
   KEPT_PERCENTILES,
@@ -34,19 +34,19 @@ export interface Unlikeness {
 
 /**
  * What shows that an image is not in the unit that a rule is for: a window that begins below −50 is for HU, percentiles
- * are for MR. Undefined where nothing does.
+ * and histograms are for MR. Undefined where nothing does.
  */
 export function unlikeRule(image: ValueStatistics, rule: IntensityRule): Unlikeness | undefined {
-  if (rule.kind === "percentile") {
+  if (rule.kind !== "window") {
     if (image.air < LEAST_AIR_OF_CT) return undefined;
     return {
       problem:
         `${percent(image.air)} of the voxels lie between −1100 and −500, as only air in HU does (${valuesOf(image)}), ` +
-        "but they are scaled by a percentile, as MR is",
+        `but they are scaled by ${rule.kind === "percentile" ? "a percentile" : "the histogram"}, as MR is`,
       mend: "this seems to be CT: check that folders are not swapped, or scale it by a window",
     };
   }
-  if (rule.low >= -50) return undefined;
+  if (!isHu(rule)) return undefined;
   const shown = `${rule.low} … ${rule.high} HU`;
   if (image.airAndFat < LEAST_AIR_AND_FAT)
     return {
@@ -70,7 +70,7 @@ export function unlikeRule(image: ValueStatistics, rule: IntensityRule): Unliken
  * values above those of bone. Undefined where nothing is.
  */
 export function oddHu(image: ValueStatistics, rule: IntensityRule): Unlikeness | undefined {
-  if (rule.kind !== "window" || rule.low >= -50) return undefined;
+  if (!isHu(rule)) return undefined;
   const [low, high] = [image.percentiles[0]!, image.percentiles.at(-1)!];
   if (low < LEAST_HU)
     return {

@@ -1,12 +1,11 @@
 // From volumes and masks to the 2-D slices that networks see. Both sets use one field of view in millimetres and one
 // size in pixels, so that a centimetre is as many pixels on CT as on MR.
-import { DataError } from "./errors.ts";
 import { type Range, scaleInto } from "./intensity.ts";
-import { keyOf, permutation } from "./random.ts";
-import { type Field, centreField, covers, cropLabels, cropValues } from "./resample.ts";
-import { type Volume, type VoxelArray, storedSlice } from "./volume.ts";
+import { permutation } from "./random.ts";
+import { type Field, centreField, cropLabels, cropValues } from "./resample.ts";
+import { type Volume, type VoxelArray, sformGeometry, storedSlice } from "./volume.ts";
 
-/** What is cut out of an axial slice: `fieldMm` × `fieldMm` round its centre, as `size` × `size` pixels. */
+/** What is cut out of an axial slice: `fieldMm` × `fieldMm`, round its centre unless told, as `size` × `size` pixels. */
 export interface SliceGrid {
   readonly fieldMm: number;
   readonly size: number;
@@ -29,14 +28,42 @@ export interface SliceOrigin {
   readonly z: number;
 }
 
-/** Slices ready for training: images [count, size, size] in [−1, 1] and masks [count, size, size] of class numbers. */
-export interface SliceSet {
+/** Slices ready for training, wherever they are kept: images [size, size] in [−1, 1] and masks of class numbers. */
+export interface Slices {
   readonly size: number;
   readonly count: number;
+  readonly origins: readonly SliceOrigin[];
+  /** Copies the image of slice `index` to target[at …]. Throws where it can't be read. */
+  copyImage(index: number, target: Float32Array, at?: number): void;
+  /** Copies the mask of slice `index` to target[at …]. Throws where it can't be read. */
+  copyMask(index: number, target: Uint8Array, at?: number): void;
+}
+
+/** Slices in memory: images [count, size, size], masks [count, size, size]. */
+export interface SliceSet extends Slices {
   readonly images: Float32Array<ArrayBuffer>;
   readonly masks: Uint8Array<ArrayBuffer>;
-  readonly origins: readonly SliceOrigin[];
 }
+
+/** Slices in memory of their images and masks. */
+export function sliceSet(held: Omit<SliceSet, "copyImage" | "copyMask">): SliceSet {
+  return {
+    ...held,
+    copyImage(index, target, at = 0) {
+      target.set(imageAt(this, index), at);
+    },
+    copyMask(index, target, at = 0) {
+      target.set(maskAt(this, index), at);
+    },
+  };
+}
+
+/** The image [size, size] of a slice in memory, as a view. */
+export const imageAt = ({ images, size }: SliceSet, index: number): SliceSet["images"] =>
+  images.subarray(index * size ** 2, (index + 1) * size ** 2);
+/** The mask [size, size] of a slice in memory, as a view. */
+export const maskAt = ({ masks, size }: SliceSet, index: number): SliceSet["masks"] =>
+  masks.subarray(index * size ** 2, (index + 1) * size ** 2);
 
 /** The field both sets share unless one is given: the median short side of all slices. `sides` in mm. */
 export function defaultFieldMm(sides: readonly number[]): number {
@@ -59,11 +86,12 @@ export function imageSlice(
   grid: SliceGrid,
   target: Float32Array,
   at = 0,
+  field = fieldOf(image, grid),
 ): void {
   const [nx, ny] = image.shape;
   const scaled = new Float32Array(nx * ny);
   scaleInto(scaled, 0, storedSlice(image.data, image.shape, z), range);
-  cropValues(scaled, nx, ny, fieldOf(image, grid), grid.size, -1, target, at);
+  cropValues(scaled, nx, ny, field, grid.size, -1, target, at);
 }
 
 /** The mask's slice z on the grid. */
@@ -73,16 +101,21 @@ export function maskSlice(
   grid: SliceGrid,
   target: Uint8Array,
   at = 0,
+  field = fieldOf(image, grid),
 ): void {
-  cropLabels(
-    storedSlice(mask, image.shape, z),
-    image.shape[0],
-    image.shape[1],
-    fieldOf(image, grid),
-    grid.size,
-    target,
-    at,
-  );
+  const [nx, ny] = image.shape;
+  cropLabels(storedSlice(mask, image.shape, z), nx, ny, field, grid.size, target, at);
+}
+
+/** A case's axial slices first … last alone, where they were. */
+export function sliceRange({ image, mask, ...c }: LoadedCase, first: number, last: number): LoadedCase {
+  const [nx, ny] = image.shape;
+  const [from, to] = [first * nx * ny, (last + 1) * nx * ny];
+  const affine = image.affine.map((v, i) => (i % 4 === 3 && i < 12 ? v + first * image.affine[i - 1]! : v));
+  const data = image.data.slice(from, to) as Volume["data"];
+  const shape = [nx, ny, last + 1 - first] as const;
+  const geometry = sformGeometry(affine, image.spacingMm);
+  return { ...c, image: { ...image, data, shape, affine, geometry }, mask: mask.slice(from, to) };
 }
 
 /** Foreground voxels of each axial slice. */
@@ -95,85 +128,18 @@ export function foregroundPerSlice(mask: VoxelArray, shape: Volume["shape"]): Ui
 
 /**
  * Which slices of a volume are trained on, rising: all with foreground, and `negatives` times as many without, drawn
- * by `key`.
+ * by `key` from those that `mayBe` one.
  */
-export function chooseSlices(foreground: ArrayLike<number>, negatives: number, key: number): number[] {
+export function chooseSlices(
+  foreground: ArrayLike<number>,
+  negatives: number,
+  key: number,
+  mayBe: (z: number) => boolean = () => true,
+): number[] {
   const all = Array.from({ length: foreground.length }, (_, z) => z);
-  const without = all.filter((z) => foreground[z] === 0);
+  const without = all.filter((z) => foreground[z] === 0 && mayBe(z));
   const withSome = all.filter((z) => foreground[z]! > 0);
   const wanted = Math.min(without.length, Math.round(negatives * withSome.length));
   const drawn = Array.from(permutation(without.length, key).subarray(0, wanted), (i) => without[i]!);
   return [...withSome, ...drawn].sort((a, b) => a - b);
-}
-
-export interface CollectOptions {
-  readonly grid: SliceGrid;
-  /**
-   * Slices without foreground, as a part of those with. Default ¼. "all" takes every slice, "shown" every one that is
-   * not blank.
-   */
-  readonly negatives?: number | "all" | "shown";
-  readonly seed?: number;
-}
-
-/** Gathers slices case by case, so that only one volume need be in memory. */
-export class SliceCollector {
-  readonly #images: Float32Array[] = [];
-  readonly #masks: Uint8Array[] = [];
-  readonly #origins: SliceOrigin[] = [];
-  /** Foreground voxels seen, and those that lie outside the field. */
-  foreground = 0;
-  outsideField = 0;
-
-  constructor(readonly options: CollectOptions) {}
-
-  /** Adds a case's slices, scaled from `range`; returns how many. */
-  add(c: LoadedCase, range: Range): number {
-    const { grid, negatives = 0.25, seed = 0 } = this.options;
-    const counts = foregroundPerSlice(c.mask, c.image.shape);
-    const chosen =
-      typeof negatives === "string"
-        ? Array.from(counts.keys())
-        : chooseSlices(counts, negatives, keyOf(seed, "negatives", c.id));
-    const n = grid.size * grid.size;
-    const before = this.#origins.length;
-    for (const z of chosen) {
-      const image = new Float32Array(n);
-      const mask = new Uint8Array(n);
-      imageSlice(c.image, z, range, grid, image);
-      // A slice beyond the body teaches nothing.
-      if (negatives !== "all" && counts[z] === 0 && image.every((v) => v === image[0])) continue;
-      maskSlice(c, z, grid, mask);
-      this.#images.push(image);
-      this.#masks.push(mask);
-      this.#origins.push({ id: c.id, patient: c.patient, z });
-    }
-    this.#countForeground(c, counts);
-    return this.#origins.length - before;
-  }
-
-  #countForeground({ image, mask }: LoadedCase, perSlice: Uint32Array): void {
-    const [nx, ny] = image.shape;
-    const field = fieldOf(image, this.options.grid);
-    perSlice.forEach((count, z) => {
-      this.foreground += count;
-      if (count === 0) return;
-      for (let y = 0, v = z * nx * ny; y < ny; y++)
-        for (let x = 0; x < nx; x++, v++) if (mask[v] !== 0 && !covers(field, x + 0.5, y + 0.5)) this.outsideField++;
-    });
-  }
-
-  /** All slices so far as one set. Throws DataError where there are none. */
-  finish(name: string): SliceSet {
-    const count = this.#images.length;
-    const { size } = this.options.grid;
-    const n = size * size;
-    if (count === 0)
-      throw new DataError(name, "slices", "no slice holds foreground", "check the masks, or name their label");
-    const images = new Float32Array(count * n);
-    const masks = new Uint8Array(count * n);
-    this.#images.forEach((s, i) => images.set(s, i * n));
-    this.#masks.forEach((s, i) => masks.set(s, i * n));
-    return { size, count, images, masks, origins: this.#origins };
-  }
 }

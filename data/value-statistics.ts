@@ -1,6 +1,7 @@
 // What the values of images are like, in numbers that are kept beside a run: in the image's own unit, and as the
 // networks see them.
-import { type IntensityRule, type Range, percentiles, scaleInto } from "./intensity.ts";
+import { type IntensityRule, type Range, scaleInto } from "./intensity.ts";
+import { percentiles } from "./percentiles.ts";
 import type { VoxelArray } from "./volume.ts";
 
 /** The percentiles that are kept, rising. */

@@ -1,10 +1,11 @@
 // What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
+import type { Slices } from "../data/slices.ts";
 import type { Device, Tensor } from "../engine/index.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
 import type { OptimizationConfig } from "./config/config.ts";
 import type { Regime } from "./regime.ts";
 import { SliceProgram } from "./slice-program.ts";
-import { type ValidationSet, compileSegmenter, probabilities } from "./validation.ts";
+import { compileSegmenter, probabilities } from "./validation.ts";
 
 /** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {
@@ -28,7 +29,7 @@ export function inferBy(regime: Regime, statistics: OptimizationConfig["statisti
 }
 
 export interface InferenceOptions {
-  readonly validation?: ValidationSet;
+  readonly validation?: Slices;
   /** Slices of the validation set to make pictures of after each epoch. */
   readonly pictured?: readonly number[];
   /** Most slices per inference run; fewer where the device can't hold them. Default 8. */
@@ -77,7 +78,7 @@ export class InferencePrograms {
     if (!this.pictures || !pictured || !validation) return undefined;
     const n = validation.size ** 2;
     const x = new Float32Array(pictured.length * n);
-    pictured.forEach((slice, i) => x.set(validation.images.subarray(slice * n, (slice + 1) * n), i * n));
+    pictured.forEach((slice, i) => validation.copyImage(slice, x, i * n));
     const values: Readonly<Record<string, Float32Array>> = await this.pictures.run(x);
     const row = (name: string, i: number): Float32Array | undefined => {
       const all = values[name];

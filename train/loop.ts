@@ -7,7 +7,7 @@ import { type EpochPictures, type InferenceOptions, InferencePrograms } from "./
 import type { Regime } from "./regime.ts";
 import { courseAt } from "./schedule.ts";
 import { type StepOptions, StepPrograms } from "./step-programs.ts";
-import { type Validation, validate } from "./validation.ts";
+import { type Validation, validateSlices } from "./validation.ts";
 import { VitalsProgram } from "./vitals.ts";
 
 export type { EpochPictures };
@@ -239,7 +239,7 @@ export class Training {
     let validation: Validation | undefined;
     if (set && set.count > 0) {
       hooks.onValidation?.(set.count);
-      validation = validate(await inference.segment(set.images), set);
+      validation = await validateSlices((x) => inference.segment(x), set, inference.segmenter.batch);
     }
     let isBest = false;
     if (validation && Number.isFinite(validation.loss) && (!best || validation.loss < best.loss)) {

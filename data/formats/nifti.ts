@@ -3,7 +3,7 @@
 import { gzipSync } from "fflate";
 import { DataError } from "../errors.ts";
 import { gunzipBounded, gunzipHead, isGzip, maxDeflateRatio } from "../gunzip.ts";
-import { nonFiniteCount } from "../intensity.ts";
+import { nonFiniteCount } from "../percentiles.ts";
 import { type NiftiHeader, headBytes, headerSize, readNiftiHeader } from "./nifti-header.ts";
 import { type Volume, type VoxelArray, voxelCount } from "../volume.ts";
 import { elementsOf } from "./elements.ts";

@@ -1,7 +1,7 @@
 // What formats of a text header and plain voxels share: a grid from an affine or voxel sizes, and a volume from bytes.
 import { mat4d } from "wgpu-matrix";
 import { DataError, printable } from "../errors.ts";
-import { nonFiniteCount } from "../intensity.ts";
+import { nonFiniteCount } from "../percentiles.ts";
 import { type Affine, type Shape3, type Volume, type VoxelArray, sformGeometry, voxelCount } from "../volume.ts";
 import { type ElementName, elementTypes, elementsOf } from "./elements.ts";
 import type { ImageHeader } from "./format.ts";

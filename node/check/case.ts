@@ -1,9 +1,10 @@
 // One case of a set, looked at whole: geometry, values, labels. One volume is in memory at a time.
 import { createHash } from "node:crypto";
 import { DataError } from "../../data/errors.ts";
-import { type IntensityRule, nonFiniteCount, rangeOf } from "../../data/intensity.ts";
+import { type IntensityRule, rangeOf } from "../../data/intensity.ts";
 import { oddHu, unlikeRule } from "../../data/likeness.ts";
 import { orientationName, toLps } from "../../data/orientation.ts";
+import { nonFiniteCount } from "../../data/percentiles.ts";
 import type { LabelPlace } from "../../data/sides.ts";
 import { type ValueStatistics, statisticsOf } from "../../data/value-statistics.ts";
 import { type Shape3, type Volume, type VoxelArray, voxelVolumeMm3 } from "../../data/volume.ts";

@@ -56,7 +56,7 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
   const scan = async (role: Scanned["role"], folder: string, rule: IntensityRule, masks: boolean): Promise<void> => {
     if (folder === "") return;
     const set = await found(() => (masks ? scanDataset(folder) : scanImages(folder)), findings);
-    if (set) scanned.push({ role, rule, set });
+    if (set) scanned.push({ role, rule: beforeLearning(rule), set });
   };
   await scan("student", data.student, data.studentIntensity, true);
   await scan("teacher", data.teacher, data.teacherIntensity, inputs.includes("yM"));
@@ -99,6 +99,10 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
     findings,
   };
 }
+
+/** How images are looked at: where the landmarks of a rule are not learned yet, by the percentile that ends them. */
+const beforeLearning = (rule: IntensityRule): IntensityRule =>
+  rule.kind === "histogram" && rule.landmarks === null ? { kind: "percentile", percentile: 99 } : rule;
 
 /** What `f` gives; a DataError that it throws is a finding. */
 async function found<T>(f: () => Promise<T>, findings: Finding[]): Promise<T | undefined> {

@@ -1,8 +1,9 @@
 // Cases from disk into memory, one volume at a time, and on to the slices that networks see.
 import { DataError, printable } from "../../data/errors.ts";
-import { type IntensityRule, type Range, rangeOf } from "../../data/intensity.ts";
+import { type IntensityRule, type Range, isHu, rangeOf } from "../../data/intensity.ts";
 import { inOrder, toLps } from "../../data/orientation.ts";
-import { type CollectOptions, type LoadedCase, SliceCollector, type SliceSet } from "../../data/slices.ts";
+import { type CollectOptions, SliceCollector } from "../../data/prepare.ts";
+import type { LoadedCase, SliceSet } from "../../data/slices.ts";
 import type { CaseName } from "../../data/split.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
 import type { Case, CaseImage, Structure } from "./case.ts";
@@ -172,7 +173,7 @@ export interface Progress {
   readonly id: string;
 }
 
-export interface SliceLoadOptions extends LoadOptions, CollectOptions {
+export interface SliceLoadOptions extends LoadOptions, Omit<CollectOptions, "hu"> {
   readonly rule: IntensityRule;
   readonly onProgress?: (progress: Progress) => void;
   /** Hears of each volume, with the range that its values are scaled by. */
@@ -225,7 +226,7 @@ async function collect<C extends Loadable>(
   load: (named: C, options: LoadOptions) => Promise<LoadedCase>,
   options: SliceLoadOptions,
 ): Promise<SliceCollector> {
-  const collector = new SliceCollector(options);
+  const collector = new SliceCollector({ ...options, hu: isHu(options.rule) });
   for (const [i, named] of cases.entries()) {
     const loaded = await load(named, options);
     const range = rangeOf(options.rule, loaded.image.data, named.imagePath ?? named.id);

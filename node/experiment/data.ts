@@ -10,6 +10,7 @@ import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { Narrator } from "../narrator.ts";
 import { type TestCase, testCases } from "../run/evaluate.ts";
+import { withLandmarks } from "../run/landmarks.ts";
 import { idsOf, listsOfFold } from "../run/plan.ts";
 import { type RunSets, loadRunSets } from "../run/sets.ts";
 import type { Oddness } from "../run/statistics.ts";
@@ -57,6 +58,7 @@ const PHANTOM_DEFAULTS: PartialConfig = {
 
 export class ExperimentData {
   #kept: { key: string; sets: RunSets } | undefined;
+  readonly #learned = new Map<string, Promise<TrainConfig>>();
   private constructor(
     /** In words, for the user. */
     readonly says: string,
@@ -163,6 +165,19 @@ export class ExperimentData {
       studentVal: val,
       teacherTrain: idsOf(split.teacher.train),
       test: test.length ? test : val,
+    };
+  }
+
+  /** A configuration with the landmarks that its rules lack, learned once from the same images. */
+  async learned(config: TrainConfig, swapped: boolean): Promise<TrainConfig> {
+    const { studentIntensity, teacherIntensity } = config.data;
+    const key = JSON.stringify([config.cases, studentIntensity, teacherIntensity, swapped]);
+    const known = this.#learned.get(key) ?? withLandmarks(config, this.#roles(swapped), this.narrator);
+    this.#learned.set(key, known);
+    const { data } = await known;
+    return {
+      ...config,
+      data: { ...config.data, studentIntensity: data.studentIntensity, teacherIntensity: data.teacherIntensity },
     };
   }
 

@@ -59,7 +59,7 @@ async function configOf(
     ...given,
     plain({ seed: job.seed, networks: { segmentor: { kind: job.segmentor } }, cases }),
   ]);
-  return withFeaturesOfFile(config);
+  return data.learned(await withFeaturesOfFile(config), isSwapped(job));
 }
 
 /** Fields that layers give, the later over the earlier. */

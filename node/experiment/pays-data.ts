@@ -7,7 +7,8 @@ import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
 import { idsOf } from "../run/plan.ts";
-import { type RunSets, loadRunSets } from "../run/sets.ts";
+import { withLandmarks } from "../run/landmarks.ts";
+import { type RunSets, loadRunSets, slicingOf } from "../run/sets.ts";
 import type { Oddness } from "../run/statistics.ts";
 import { PHANTOM_FIELD_MM, type PhantomCounts, type Source, phantomSource, scanSource } from "../run/source.ts";
 import { type Cases, type NamedFolders, foldersOf } from "./data.ts";
@@ -121,6 +122,11 @@ export class PaysData {
     return { ...cases, studentTrain: cases.studentTrain.filter((id) => chosen.has(patientOf.get(id)!)) };
   }
 
+  /** A configuration with the landmarks that its rules lack. */
+  learned(config: TrainConfig, seed: number): Promise<TrainConfig> {
+    return withLandmarks(config, this.rolesOf(seed), this.narrator);
+  }
+
   /** The slices of a run, and those of `test`; the last are kept, for the rows of a seed share them. */
   async sets(config: TrainConfig, test: readonly string[]): Promise<PaysSets> {
     const { data, cases, seed } = config;
@@ -129,7 +135,7 @@ export class PaysData {
     const roles = this.rolesOf(seed);
     const sets = await loadRunSets(config, roles, this.narrator, { odd: this.odd });
     const tested = await roles.student.loadSlices(test, {
-      grid: { fieldMm: data.fieldMm!, size: data.size },
+      ...slicingOf(config),
       rule: data.studentIntensity,
       labels: data.labels,
       negatives: "all",

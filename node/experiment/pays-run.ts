@@ -63,7 +63,7 @@ export async function planPays(
       plain(job.row.fields),
       plain({ optimization: paysLength(steps), seed: job.seed, cases }),
     ]);
-    planned.push({ ...job, test, config: await withFeaturesOfFile(config) });
+    planned.push({ ...job, test, config: await data.learned(await withFeaturesOfFile(config), job.seed) });
   }
   return planned;
 }

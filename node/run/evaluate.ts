@@ -1,5 +1,6 @@
 // What a trained run is worth on cases it has not seen: each case as a whole volume on its own grid, in millimetres.
 import { type Range, rangeOf } from "../../data/intensity.ts";
+import { withinLungs } from "../../data/prepare.ts";
 import type { LoadedCase } from "../../data/slices.ts";
 import type { Device } from "../../engine/index.ts";
 import { type RocCurve, rocCurve } from "../../metrics/roc.ts";
@@ -21,17 +22,19 @@ export interface TestCase {
 }
 
 /**
- * The cases of the student's source that a configuration is tested on, one in memory at a time. Throws CommandError
- * where a case is gone, DataError where a file is wrong.
+ * The cases of the student's source that a configuration is tested on, one in memory at a time: whole, or the slices
+ * that hold lung where the configuration takes those. Throws CommandError where a case is gone, DataError where a file is
+ * wrong or no lung is found.
  */
 export async function* testCases(
   source: Source,
   ids: readonly string[],
-  { data: { labels, studentIntensity } }: TrainConfig,
+  { data: { labels, studentIntensity, slices } }: TrainConfig,
 ): AsyncGenerator<TestCase> {
   for (const id of ids) {
     const loaded = await source.load(id, { labels });
-    yield { case: loaded, range: rangeOf(studentIntensity, loaded.image.data, id) };
+    const range = rangeOf(studentIntensity, loaded.image.data, id);
+    yield { case: slices === "lung" ? withinLungs(loaded) : loaded, range };
   }
 }
 

@@ -1,5 +1,5 @@
 // A run's pictures: a few validation slices after each epoch, and the demo's of unseen patients.
-import type { SliceSet } from "../../data/slices.ts";
+import { type Slices, type SliceSet, maskAt } from "../../data/slices.ts";
 import { diceOf, overlap } from "../../metrics/dice.ts";
 import { type Tile, epochPicture, montage } from "../../report/montage.ts";
 import { colours } from "../../report/picture.ts";
@@ -7,9 +7,8 @@ import type { EpochPictures } from "../../train/loop.ts";
 import { classesOf, diceByCase } from "../../train/validation.ts";
 
 /** `count` slices with the largest masks, at most one a case as long as there are cases. */
-export function slicesToPicture(set: SliceSet, count: number): number[] {
-  const n = set.size ** 2;
-  const area = (s: number): number => set.masks.subarray(s * n, (s + 1) * n).reduce((a, v) => a + +(v > 0), 0);
+export function slicesToPicture(set: Slices, count: number): number[] {
+  const area = (s: number): number => masksAt(set, s).reduce((a, v) => a + +(v > 0), 0);
   const ranked = set.origins
     .slice(0, set.count)
     .map(({ id }, slice) => ({ slice, id, area: area(slice) }))
@@ -20,18 +19,17 @@ export function slicesToPicture(set: SliceSet, count: number): number[] {
 }
 
 /**
- * The pictures of an epoch as SVG: a row a slice, with the Dice of its mask, and beside it a slice of the teacher's,
- * where there is one. `labels` are the masks' own values of the classes.
+ * The pictures of an epoch as SVG: a row a slice, with the Dice of its mask, and beside it one of the teacher's slices
+ * that are `pictured`, where there is one. `labels` are the masks' own values of the classes.
  */
 export function epochSvg(
   pictures: EpochPictures,
-  set: SliceSet,
-  teacher: SliceSet | undefined,
+  set: Slices,
+  teacher: { readonly slices: Slices; readonly pictured: readonly number[] } | undefined,
   title: string,
   labels: readonly number[] | null,
 ): string {
   const n = set.size ** 2;
-  const real = teacher ? slicesToPicture(teacher, pictures.rows.length) : [];
   return epochPicture(
     pictures.rows.map(({ slice, ct, pM, rC, teacher: taught, probability }, i) => {
       const prediction = classesOf(probability, n);
@@ -40,7 +38,7 @@ export function epochSvg(
         ct,
         ...(pM ? { pseudoMr: pM } : {}),
         ...(taught ? { teacher: classesOf(taught, n) } : {}),
-        ...(pM && teacher ? { realMr: { image: imageAt(teacher, real[i]!), expert: masksAt(teacher, real[i]!) } } : {}),
+        ...(pM && teacher ? { realMr: sliceAt(teacher.slices, teacher.pictured[i]!) } : {}),
         ...(rC ? { cycledCt: rC } : {}),
         prediction,
         expert,
@@ -54,10 +52,17 @@ export function epochSvg(
   );
 }
 
-const imageAt = ({ images, size }: SliceSet, slice: number): Float32Array =>
-  images.subarray(slice * size ** 2, (slice + 1) * size ** 2);
-const masksAt = ({ masks, size }: SliceSet, slice: number): SliceSet["masks"] =>
-  masks.subarray(slice * size ** 2, (slice + 1) * size ** 2);
+function masksAt(set: Slices, slice: number): Uint8Array<ArrayBuffer> {
+  const mask = new Uint8Array(set.size ** 2);
+  set.copyMask(slice, mask);
+  return mask;
+}
+
+function sliceAt(set: Slices, slice: number): { image: Float32Array; expert: Uint8Array } {
+  const image = new Float32Array(set.size ** 2);
+  set.copyImage(slice, image);
+  return { image, expert: masksAt(set, slice) };
+}
 
 /** "Dice 0.71" of two masks of one slice; of several classes, of where any is. */
 function diceText(prediction: Uint8Array, expert: ArrayLike<number>): string {
@@ -86,7 +91,7 @@ export function comparisonSvg(
     const slice = slices.find((s) => test.origins[s]!.id === id)!;
     const at = (values: Float32Array): Float32Array => values.subarray(slice * n, (slice + 1) * n);
     const ct = at(test.images);
-    const expert = test.masks.subarray(slice * n, (slice + 1) * n);
+    const expert = maskAt(test, slice);
     const withMask = (probability: Float32Array, dice: number): Tile => ({
       values: ct,
       note: `Dice ${dice.toFixed(2)}`,

@@ -1,4 +1,5 @@
 // From a configuration as it was asked for to a whole one: what the folders of data and the file of VGG weights decide.
+import type { IntensityRule } from "../../data/intensity.ts";
 import { defaultFieldMm } from "../../data/slices.ts";
 import { DataError } from "../../data/errors.ts";
 import { type DrawnFold, drawFold } from "../../data/folds.ts";
@@ -7,6 +8,8 @@ import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
 import type { FoundSplits } from "../dataset/index.ts";
+import { Narrator } from "../narrator.ts";
+import { withLandmarks } from "./landmarks.ts";
 import type { RunSources } from "./sets.ts";
 import { type Source, imageSource, scanSource } from "./source.ts";
 import { examineInit } from "./init.ts";
@@ -22,27 +25,48 @@ export interface RunPlan {
 
 /**
  * Scans the folders that `asked.data` names, splits their cases and fills in what is not given. A teacher that is named
- * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Throws
- * DataError where a folder, a header, the splits, the file of VGG weights or that of initial ones is wrong.
+ * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Landmarks
+ * that are to be learned are, from the images that train. Throws DataError where a folder, a header, the splits, an image
+ * that is learned from, the file of VGG weights or that of initial ones is wrong.
  */
-export async function planRun(asked: TrainConfig, inputs = makeRegime(asked).inputs): Promise<RunPlan> {
+export async function planRun(
+  asked: TrainConfig,
+  inputs = makeRegime(asked).inputs,
+  narrator = new Narrator({ quiet: true }),
+): Promise<RunPlan> {
   const { data } = asked;
   const student = await scanSource(data.student);
   const teacher = data.teacher === "" ? undefined : await teacherSource(data.teacher, inputs);
   const { split, splitBy } = await splitOf(asked, student, teacher);
   const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
-  const config = await withFeaturesOfFile({
+  const planned = await withFeaturesOfFile({
     ...asked,
-    data: { ...data, fieldMm: data.fieldMm ?? Math.round(defaultFieldMm(sides)) },
+    data: { ...forgetLandmarks(asked), fieldMm: data.fieldMm ?? Math.round(defaultFieldMm(sides)) },
     cases: {
       studentTrain: idsOf(split.student.train),
       studentVal: idsOf(split.student.val),
       teacherTrain: idsOf(split.teacher.train),
     },
   });
-  await examineInit(config);
+  await examineInit(planned);
   const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
+  const config = await withLandmarks(planned, sources, narrator);
   return { config, sources, splitBy };
+}
+
+/**
+ * The data of a configuration. Where it is that of an earlier run, its landmarks are that run's: its split is drawn anew,
+ * and they may have been learned from images that now validate.
+ */
+function forgetLandmarks({ data, cases }: TrainConfig): TrainConfig["data"] {
+  if (cases.studentTrain.length === 0) return data;
+  const forgotten = (rule: IntensityRule): IntensityRule =>
+    rule.kind === "histogram" ? { ...rule, landmarks: null } : rule;
+  return {
+    ...data,
+    studentIntensity: forgotten(data.studentIntensity),
+    teacherIntensity: forgotten(data.teacherIntensity),
+  };
 }
 
 /** What is split: cases, and the splits that go with them. */

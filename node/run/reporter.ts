@@ -1,6 +1,6 @@
 // What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, report.html, pictures, checkpoints, bars
 // and lines on the terminal.
-import type { SliceSet } from "../../data/slices.ts";
+import type { Slices } from "../../data/slices.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
@@ -8,7 +8,7 @@ import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../re
 import type { EpochRecord, StepRecord } from "../../report/page/run-page.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
-import { epochSvg } from "./pictures.ts";
+import { epochSvg, slicesToPicture } from "./pictures.ts";
 import { writeReport } from "./report.ts";
 
 /** A step's line of log.jsonl. */
@@ -36,9 +36,9 @@ const REPORT_EVERY_MS = 60_000;
 
 export interface ReporterOptions {
   readonly config: TrainConfig;
-  readonly validation: SliceSet;
+  readonly validation: Slices;
   /** Slices of the teacher's, to be seen beside the pseudo ones. */
-  readonly teacher: SliceSet | undefined;
+  readonly teacher: Slices | undefined;
   readonly stepsPerEpoch: number;
   /** Where the run begins, or goes on. */
   readonly at: { readonly epoch: number; readonly step: number };
@@ -53,6 +53,7 @@ export class Reporter {
   readonly #epochBar: Bar;
   #stepBar: Bar;
   #reported = performance.now();
+  #teacherPictured: readonly number[] | undefined;
 
   constructor(
     readonly run: RunFolder,
@@ -96,6 +97,14 @@ export class Reporter {
     );
   }
 
+  /** The teacher's slices that are shown beside `pictures`: looked for once. */
+  #teacherOf({ rows }: EpochPictures): Parameters<typeof epochPng>[2] {
+    const slices = this.options.teacher;
+    if (!slices) return undefined;
+    this.#teacherPictured ??= slicesToPicture(slices, rows.length);
+    return { slices, pictured: this.#teacherPictured };
+  }
+
   /** At the end of an epoch, unless the last report is fresh: drawing takes as long as some epochs do. */
   async #writeReportNowAndThen(): Promise<void> {
     if (performance.now() - this.#reported > REPORT_EVERY_MS) await this.writeReport();
@@ -119,7 +128,7 @@ export class Reporter {
 
   async #onEpoch(report: EpochReport, pictures: EpochPictures | undefined): Promise<void> {
     const { run, narrator } = this;
-    const { config, validation, teacher, stepsPerEpoch } = this.options;
+    const { config, validation, stepsPerEpoch } = this.options;
     const { labels } = config.data;
     const { epochs } = config.optimization;
     const number = report.epoch + 1;
@@ -134,7 +143,7 @@ export class Reporter {
     if (pictures)
       await run.writePicture(
         run.picturePath(report.epoch),
-        epochSvg(pictures, validation, teacher, `epoch ${number}`, labels),
+        epochSvg(pictures, validation, this.#teacherOf(pictures), `epoch ${number}`, labels),
       );
     await this.#writeReportNowAndThen();
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);

@@ -1,6 +1,6 @@
 // The slices of a run, by the ids of its configuration: what its regime reads, and nothing else.
 import type { IntensityRule } from "../../data/intensity.ts";
-import type { SliceSet } from "../../data/slices.ts";
+import type { Slices } from "../../data/slices.ts";
 import type { SetStatistics } from "../../data/value-statistics.ts";
 import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
@@ -10,10 +10,10 @@ import { MeasuredImages, type Oddness, type RunStatistics, tell } from "./statis
 
 /** What a run trains on and is validated by. */
 export interface RunSets {
-  readonly student: SliceSet;
+  readonly student: Slices;
   /** Absent where the regime reads no teacher. */
-  readonly teacher: SliceSet | undefined;
-  readonly validation: SliceSet;
+  readonly teacher: Slices | undefined;
+  readonly validation: Slices;
   /** What the values of the images that train are like. */
   readonly statistics: RunStatistics;
 }
@@ -49,12 +49,12 @@ export async function loadRunSets(
     ids: readonly string[],
     rule: IntensityRule,
     negatives: number | "all" = data.negatives,
-  ): Promise<{ slices: SliceSet; statistics: SetStatistics }> => {
+  ): Promise<{ slices: Slices; statistics: SetStatistics }> => {
     const measured = new MeasuredImages(rule);
     const bar = narrator.bar(`reading ${what}`, ids.length);
     try {
       const slices = await source.loadSlices(ids, {
-        grid: { fieldMm: data.fieldMm!, size: data.size },
+        ...slicingOf(config),
         rule,
         seed,
         labels: data.labels,
@@ -86,6 +86,13 @@ export async function loadRunSets(
   };
 }
 
+/** How a configuration cuts slices. */
+export const slicingOf = ({ data: { fieldMm, size, slices, fieldAt } }: TrainConfig) => ({
+  grid: { fieldMm: fieldMm!, size },
+  slices,
+  fieldAt,
+});
+
 /** With the shares of the structures in the training set, where the masks are to start at those. */
 export function withPrior(
   config: TrainConfig,
@@ -96,15 +103,27 @@ export function withPrior(
   const structures = structuresOf(config);
   const counts = new Array<number>(structures).fill(0);
   let pixels = 0;
-  for (const { masks } of [student, teacher ?? student]) {
+  for (const set of [student, teacher ?? student]) {
+    const found = classPixels(set, structures);
     // A teacher whose masks are not read has none to count.
-    if (!masks.some((k) => k > 0)) continue;
-    pixels += masks.length;
-    for (const k of masks) if (k > 0) counts[k - 1]! += 1;
+    if (found.every((count) => count === 0)) continue;
+    pixels += set.count * set.size ** 2;
+    found.forEach((count, k) => (counts[k]! += count));
   }
   // Nothing starts below one pixel of a slice: a logarithm of 0 would never come back.
   const least = 1 / (student.size * student.size);
   const shares = counts.map((count) => Math.max(least, pixels === 0 ? 0 : count / pixels));
   const prior = structures === 1 ? shares[0]! : shares;
   return { ...config, networks: { ...networks, segmentor: { ...networks.segmentor, prior } } };
+}
+
+/** Pixels of each of so many classes in a set's masks. */
+function classPixels(set: Slices, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  const mask = new Uint8Array(set.size ** 2);
+  for (let i = 0; i < set.count; i++) {
+    set.copyMask(i, mask);
+    for (const k of mask) if (k > 0) counts[k - 1]! += 1;
+  }
+  return counts;
 }

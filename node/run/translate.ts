@@ -26,11 +26,13 @@ export function requireTranslator(config: TrainConfig, name: string): void {
 }
 
 /**
- * What −1 … 1 of a pseudo image stands for: the teacher's window in its own unit, else 0 … 1, the teacher's range from
- * its lowest value to its percentile, which is another for each of its images.
+ * What −1 … 1 of a pseudo image stands for: the teacher's window in its own unit, or that of the standard scale; else
+ * 0 … 1, the teacher's range from its lowest value to its percentile, which is another for each of its images.
  */
-export const unitOf = (rule: IntensityRule): Range =>
-  rule.kind === "window" ? { low: rule.low, high: rule.high } : { low: 0, high: 1 };
+export function unitOf(rule: IntensityRule): Range {
+  if (rule.kind === "percentile") return { low: 0, high: 1 };
+  return { low: rule.low, high: rule.kind === "window" ? rule.high : (rule.high ?? rule.landmarks?.at(-1) ?? 1) };
+}
 
 export class VolumeTranslator {
   private constructor(

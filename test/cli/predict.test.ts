@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fillHoles, keepLargest } from "../../data/components.ts";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
-import { percentiles } from "../../data/intensity.ts";
+import { percentiles } from "../../data/percentiles.ts";
 import { toLps } from "../../data/orientation.ts";
 import type { Volume } from "../../data/volume.ts";
 import { readVolume } from "../../node/dataset/index.ts";

@@ -3,16 +3,17 @@ import * as assert from "uvu/assert";
 import { defaultAugmentation } from "../../data/augment.ts";
 import { type BatchBuffers, UnpairedBatches } from "../../data/batches.ts";
 import { keyOf, normal, permutation, uniform } from "../../data/random.ts";
-import type { SliceSet } from "../../data/slices.ts";
+import { type SliceSet, sliceSet } from "../../data/slices.ts";
 
 const test = suite("batches");
-const set = (count: number, size = 4): SliceSet => ({
-  size,
-  count,
-  origins: Array.from({ length: count }, (_, i) => ({ id: `${i}`, patient: `${i}`, z: 0 })),
-  images: Float32Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size))),
-  masks: Uint8Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size)) % 2),
-});
+const set = (count: number, size = 4): SliceSet =>
+  sliceSet({
+    size,
+    count,
+    origins: Array.from({ length: count }, (_, i) => ({ id: `${i}`, patient: `${i}`, z: 0 })),
+    images: Float32Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size))),
+    masks: Uint8Array.from({ length: count * size * size }, (_, i) => Math.floor(i / (size * size)) % 2),
+  });
 
 test("an epoch shows each slice of the longer set once and goes round the shorter again", () => {
   const batches = new UnpairedBatches(set(12), set(5), { batch: 3, seed: 1 });

@@ -1,14 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  lungWindow,
-  mrPercentile,
-  percentiles,
-  rangeOf,
-  scaleInto,
-  softTissueWindow,
-  unscale,
-} from "../../data/intensity.ts";
+import { lungWindow, mrPercentile, rangeOf, scaleInto, softTissueWindow, unscale } from "../../data/intensity.ts";
+import { percentiles } from "../../data/percentiles.ts";
 
 const test = suite("intensity");
 const scaled = (values: number[], range: { low: number; high: number }): number[] => {

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
-import { percentiles } from "../../data/intensity.ts";
+import { percentiles } from "../../data/percentiles.ts";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { orientationName, toLps } from "../../data/orientation.ts";
 import { testHostile } from "./hostile.ts";

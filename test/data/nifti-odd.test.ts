@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fileOfBytes, readImage, readImageHeader } from "../../data/formats/index.ts";
 import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
-import { percentiles, rangeOf, scaleInto, softTissueWindow, wrappedNegatives } from "../../data/intensity.ts";
+import { rangeOf, scaleInto, softTissueWindow, wrappedNegatives } from "../../data/intensity.ts";
+import { percentiles } from "../../data/percentiles.ts";
 import { makeVolume, voxelVolumeMm3 } from "../../data/volume.ts";
 
 const test = suite("odd nifti");

@@ -3,7 +3,6 @@ import * as assert from "uvu/assert";
 import { dice } from "../../metrics/dice.ts";
 import {
   type LoadedCase,
-  SliceCollector,
   type SliceGrid,
   chooseSlices,
   defaultFieldMm,
@@ -11,6 +10,7 @@ import {
   foregroundPerSlice,
   maskSlice,
 } from "../../data/slices.ts";
+import { SliceCollector } from "../../data/prepare.ts";
 import { classesOfPlanes, slicePlanes } from "../../data/tiles.ts";
 import { type Volume, makeVolume } from "../../data/volume.ts";
 

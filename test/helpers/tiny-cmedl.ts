@@ -1,7 +1,7 @@
 // A CMEDL small enough for tests: 32 × 32 images, two channels wide, on slices made of noise and discs.
 import { defaultAugmentation } from "../../data/augment.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
-import type { SliceSet } from "../../data/slices.ts";
+import { type SliceSet, sliceSet } from "../../data/slices.ts";
 import { UNet } from "../../models/unet.ts";
 import { Cmedl, type CmedlOptions } from "../../train/regimes/cmedl.ts";
 import type { LossWeights } from "../../train/config/config.ts";
@@ -50,13 +50,13 @@ export function discs(count: number, seed: number, contrast: number): SliceSet {
         images[i] += contrast;
       }
   }
-  return {
+  return sliceSet({
     size: SIZE,
     count,
     images,
     masks,
     origins: Array.from({ length: count }, (_, s) => ({ id: `case${s >> 1}`, patient: `case${s >> 1}`, z: s & 1 })),
-  };
+  });
 }
 
 export const tinyBatches = (steps = 4): UnpairedBatches =>

@@ -1,7 +1,7 @@
 // Masks that start at their share: what a training set tells of it, and where a segmentor's first masks stand.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { SliceSet } from "../../data/slices.ts";
+import { type SliceSet, sliceSet } from "../../data/slices.ts";
 import { withPrior } from "../../node/run/sets.ts";
 import { priorBias } from "../../models/segmentor.ts";
 import { presetConfig } from "../../train/config/presets.ts";
@@ -12,7 +12,8 @@ const test = suite("prior");
 function slices(...classes: readonly number[]): SliceSet {
   const masks = new Uint8Array(32 * 32);
   masks.set(classes);
-  return { size: 32, count: 1, images: new Float32Array(32 * 32), masks, origins: [{ id: "a", patient: "a", z: 0 }] };
+  const origins = [{ id: "a", patient: "a", z: 0 }];
+  return sliceSet({ size: 32, count: 1, images: new Float32Array(32 * 32), masks, origins });
 }
 
 const priorOf = (labels: readonly number[] | null, student: SliceSet, teacher?: SliceSet): unknown =>

@@ -1,6 +1,7 @@
 // Strict reading of a configuration: what is given is laid over a whole one; whatever the schema does not know is
 // refused.
-import { type Fields, type Node, isGroup, isVariants } from "./fields.ts";
+import { type Field, type Fields, type Node, isGroup, isVariants } from "./fields.ts";
+import { isHu } from "../../data/intensity.ts";
 import { CmedlError } from "../../engine/index.ts";
 import { segmentorRow } from "../../models/zoo.ts";
 import { SCHEMA, type TrainConfig, structuresOf } from "./config.ts";
@@ -85,10 +86,22 @@ function readVariant(kinds: Readonly<Record<string, Fields>>, value: unknown, ba
   if (typeof kind !== "string" || !Object.hasOwn(kinds, kind))
     throw new ConfigError([...path, "kind"], `is ${shown(kind)}`, `give one of ${Object.keys(kinds).join(", ")}`);
   const fields = kinds[kind]!;
-  const missing = Object.keys(fields).find((f) => rest[f] === undefined && kind !== base.kind);
+  if (kind === base.kind) return { kind, ...merged(fields, rest, base, path) };
+  const [defaults, needed] = optionalFields(fields);
+  const missing = needed.find((f) => rest[f] === undefined);
   if (missing !== undefined)
-    throw new ConfigError([...path, missing], "is missing", `a ${kind} has ${Object.keys(fields).join(" and ")}`);
-  return { kind, ...merged(fields, rest, base, path) };
+    throw new ConfigError([...path, missing], "is missing", `a ${kind} has ${needed.join(" and ")}`);
+  return { kind, ...merged(fields, rest, defaults, path) };
+}
+
+/** The defaults of the fields that may be left out of a kind, and the names of the others. */
+function optionalFields(fields: Fields): [defaults: Plain, needed: readonly string[]] {
+  const isOptional = (node: Node): node is Field<unknown> => "isOptional" in node && node.isOptional === true;
+  const all = Object.entries(fields);
+  return [
+    Object.fromEntries(all.flatMap(([name, node]) => (isOptional(node) ? [[name, node.default]] : []))),
+    all.filter(([, node]) => !isOptional(node)).map(([name]) => name),
+  ];
 }
 
 function unknownKey(path: Path, fields: Fields): ConfigError {
@@ -221,13 +234,16 @@ export function checkTogether(config: TrainConfig): void {
     ["studentIntensity", data.studentIntensity],
     ["teacherIntensity", data.teacherIntensity],
   ] as const) {
-    refuse(
-      rule.kind === "window" && !(rule.low < rule.high),
-      `data.${name}.high`,
-      `is ${rule.kind === "window" ? `${rule.high}, low is ${rule.low}` : ""}`,
-      "give a value above low",
-    );
+    if (rule.kind === "percentile") continue;
+    const high = rule.kind === "window" ? rule.high : (rule.high ?? rule.landmarks?.at(-1) ?? Infinity);
+    refuse(!(rule.low < high), `data.${name}.high`, `is ${rule.high}, low is ${rule.low}`, "give a value above low");
   }
+  refuse(
+    data.slices === "lung" && !isHu(data.studentIntensity),
+    "data.slices",
+    "is lung",
+    "give all: lungs are found in CT only, whose studentIntensity is a window in HU",
+  );
   const absent = features.layers === 16 ? features.taps.find((t) => /^conv[345]_4$/.test(t)) : undefined;
   refuse(
     absent !== undefined,

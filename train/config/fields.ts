@@ -8,6 +8,8 @@ export interface Field<T> {
   readonly expects: string;
   /** Where only these are right. */
   readonly choices?: readonly unknown[];
+  /** Where a kind of several may be given without it: then it is the default. */
+  readonly isOptional?: true;
   /** A file or folder, relative to the file that names it. */
   readonly isPath?: true;
   accepts(value: unknown): boolean;
@@ -97,6 +99,9 @@ export const orNull = <T>(field: Field<T>, value: T | null = null): Field<T | nu
   accepts: (v) => v === null || field.accepts(v),
 });
 
+/** The field, which those who name its kind need not give. */
+export const optional = <T>(field: Field<T>): Field<T> => ({ ...field, isOptional: true });
+
 /** A list of values that `item` takes, of a length within the range; no value twice. */
 export const listOf = <T>(item: Field<T>, value: readonly T[], length: Range, says: string): Field<readonly T[]> => ({
   says,
@@ -105,6 +110,9 @@ export const listOf = <T>(item: Field<T>, value: readonly T[], length: Range, sa
   accepts: (v) =>
     Array.isArray(v) && within(v.length, length) && v.every((x) => item.accepts(x)) && new Set(v).size === v.length,
 });
+
+export const isPair = (v: unknown): v is [number, number] =>
+  Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number");
 
 /** Two numbers, both of the range. */
 export const pair = (
@@ -115,7 +123,7 @@ export const pair = (
   says,
   default: value,
   expects: `two numbers [a, b], each${rangeText(range)}`,
-  accepts: (v) => Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number" && within(x, range)),
+  accepts: (v) => isPair(v) && v.every((x) => within(x, range)),
 });
 
 export const variants = <T extends { readonly kind: string }>(

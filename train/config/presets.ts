@@ -13,8 +13,9 @@ export interface Preset {
   readonly literal?: boolean;
 }
 
-const clipped = (high: number): IntensityRule => ({ kind: "window", low: 0, high });
-/** CHAOS as the paper takes it: T1w and T2w clipped; liver, right kidney, left kidney, spleen. */
+/** Histograms standardized, then clipped. */
+const clipped = (high: number): IntensityRule => ({ kind: "histogram", low: 0, high, landmarks: null });
+/** CHAOS as the paper takes it (IV-B2): T1w and T2w standardized and clipped; liver, right kidney, left kidney, spleen. */
 const T1W = clipped(1136);
 const T2W = clipped(1814);
 const ORGANS = { labels: [63, 126, 189, 252], sides: [[126, 189]] } as const;

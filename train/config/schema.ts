@@ -1,14 +1,14 @@
 // Every choice of a training run, described once: its kind, its range, its meaning, and the paper's value as its
 // default. Types, checks, defaults, comments of config.yaml and docs/configuration.md follow from here. Where the
 // paper is silent or differs from published code, docs/equations.md says what was chosen.
-import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
 import { HINT_LEVELS } from "../../models/segmentor.ts";
 import { SEGMENTATION_LOSSES } from "../../losses/segmentation.ts";
 import { PAPER_TAPS } from "../../models/vgg.ts";
 import { SEGMENTORS, segmentorRow } from "../../models/zoo.ts";
 import type { SegmentorRow } from "../../models/zoo-row.ts";
 import { REGIMES } from "../regimes/registry.ts";
-import { choice, type Field, group, listOf, number, orNull, pair, path, variants, whole } from "./fields.ts";
+import { DATA } from "./data-fields.ts";
+import { choice, type Field, group, isPair, listOf, number, orNull, pair, path, whole } from "./fields.ts";
 import type { Course } from "../schedule.ts";
 import { WEIGHT_FIELDS } from "./weights.ts";
 
@@ -32,8 +32,6 @@ const course = (says: string): Field<Course | null> =>
     expects: "two parts [from, full] of the run, from 0 to 1, rising",
     accepts: (v) => isPair(v) && v[0] >= 0 && v[0] <= v[1] && v[1] <= 1,
   });
-const isPair = (v: unknown): v is [number, number] =>
-  Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number");
 const isShare = (v: unknown): v is number => typeof v === "number" && v > 0 && v < 1;
 const share = (value: Prior, says: string): Field<Prior> => ({
   says,
@@ -45,37 +43,7 @@ const share = (value: Prior, says: string): Field<Prior> => ({
     isShare(v) ||
     (Array.isArray(v) && v.length > 1 && v.every(isShare) && v.reduce((a, b) => a + b, 0) < 1),
 });
-const fold = (says: string): Field<FoldChoice> => ({
-  says,
-  default: 1,
-  expects: "a number of at least 1, or two numbers [i, k] of which k is at least 2 and i from 1 to k",
-  accepts: (v) =>
-    (Number.isSafeInteger(v) && (v as number) >= 1) ||
-    (isPair(v) && v.every(Number.isSafeInteger) && v[0] >= 1 && v[1] >= 2 && v[0] <= v[1]),
-});
 const ids = (says: string) => listOf(text, [], {}, says);
-const intensity = (value: IntensityRule, says: string) =>
-  variants<IntensityRule>(
-    {
-      window: {
-        low: number(0, {}, "Value that becomes −1, in the image's unit: HU for CT"),
-        high: number(0, {}, "Value that becomes 1"),
-      },
-      percentile: {
-        percentile: number(
-          0,
-          { above: 50, to: 100 },
-          "Percentile that becomes 1; the value 0 becomes −1, or the mirrored percentile where that is negative",
-        ),
-      },
-    },
-    value,
-    says,
-  );
-
-/** A fold of the file of splits, or one of so many that are drawn; from 1. */
-export type FoldChoice = number | readonly [fold: number, of: number];
-
 /** Shares of the structures that masks start at. */
 export type Prior = number | readonly number[] | "data" | null;
 
@@ -88,55 +56,7 @@ export const SCHEMA = {
       "Run, or file of weights, that the student and other networks of equal names start from; null: random weights of the seed",
     ),
   ),
-  data: group("Images and masks; the student's modality is segmented in the end, the teacher's only helps to train", {
-    student: path("Folder of images and masks of the student's modality"),
-    teacher: path("Folder of images and masks of the teacher's modality, of other patients"),
-    splits: orNull(
-      path(
-        "JSON file that splits the cases; null: the one beside the data, else a random split of patients by the seed",
-      ),
-    ),
-    fold: orNull(
-      fold(
-        "Fold that validates, from 1: [i, k], the i-th of k drawn by patient, as `cmedl experiment --folds k` draws them; " +
-          "a number alone, that of the file of splits; null: no fold",
-      ),
-    ),
-    size: whole(256, { from: 32, to: 4096 }, "Height and width of the training images, in pixels"),
-    fieldMm: orNull(
-      number(
-        0,
-        { above: 0 },
-        "Side of the square that is cut out around a slice's centre, in mm; null: the median short side of the slices",
-      ),
-    ),
-    studentIntensity: intensity(
-      softTissueWindow,
-      "How the student's images are scaled to −1 … 1: by a window (low, high) or by a percentile of each volume",
-    ),
-    teacherIntensity: intensity(mrPercentile, "How the teacher's images are scaled to −1 … 1"),
-    labels: orNull(
-      listOf(
-        whole(1, { from: 1, to: 32767 }, ""),
-        [],
-        { from: 1, to: 254 },
-        "Values in the masks that are the classes 1, 2, …; null: one structure, the only value besides 0",
-      ),
-    ),
-    sides: orNull(
-      listOf(
-        pair([1, 2], { from: 1, to: 32767 }, ""),
-        [],
-        { from: 0, to: 127 },
-        "Pairs [a, b] of labels, left and right, that a flip makes of each other; null: several labels are not flipped",
-      ),
-    ),
-    negatives: number(
-      0.25,
-      { from: 0 },
-      "Number of slices without foreground, as a fraction of the number with foreground",
-    ),
-  }),
+  data: DATA,
   networks: group("Sizes of the networks; a width is a number of channels", {
     segmentor: group("The student's and the teacher's segmentation network", {
       kind: choice(SEGMENTORS, "unet", `Architecture: ${ofEach((name, { figure }) => `${name} (${figure})`)}`),
