@@ -4,7 +4,7 @@ import { DataError, printable } from "../errors.ts";
 import { maxDeflateRatio } from "../gunzip.ts";
 import { inflateUpTo } from "../inflate.ts";
 import type { Volume } from "../volume.ts";
-import { MAX_VOXEL_BYTES } from "./elements.ts";
+import { refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf } from "./raw-voxels.ts";
 import { rescaled, sidecarOf } from "./sidecar.ts";
@@ -42,7 +42,6 @@ function parseHeader(bytes: Uint8Array, name: string): PngHeader {
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   const [depth, colour, , , interlace] = bytes.subarray(24, 29) as unknown as [number, number, number, number, number];
   if (!(width >= 1 && height >= 1)) fail("IHDR", `${width} × ${height} is no size`);
-  if (width * height * 2 > MAX_VOXEL_BYTES) fail("IHDR", `${width} × ${height} pixels are too many`);
   if (colour !== 0 && colour !== 3) fail("IHDR", "colour or transparency, where one grey value is read");
   if (depth !== 8 && !(depth === 16 && colour === 0)) fail("IHDR", `${depth} bits a pixel are not 8 or 16`);
   if (interlace !== 0) fail("IHDR", "is interlaced");
@@ -111,7 +110,7 @@ const inOrder = (files: readonly ImageFile[]): ImageFile[] => [...files].sort((a
 async function headerOf(files: readonly ImageFile[], folder: string): Promise<ImageHeader> {
   const sorted = inOrder(files);
   const [first] = sorted as [ImageFile];
-  const { width, height } = parseHeader(await first.beginning(), first.name);
+  const { width, height, depth } = parseHeader(await first.beginning(), first.name);
   for (const file of sorted) {
     const other = parseHeader(await file.beginning(), file.name);
     if (other.width !== width || other.height !== height) {
@@ -119,8 +118,10 @@ async function headerOf(files: readonly ImageFile[], folder: string): Promise<Im
       throw new DataError(file.name, "IHDR", problem, "keep the slices of one image in a folder");
     }
   }
+  const shape = [width, height, sorted.length] as const;
+  refuseTooLarge(shape, depth / 8, folder, "IHDR");
   const { spacingMm } = await sidecarOf(first);
-  return gridOf({ shape: [width, height, sorted.length], spacing: spacingMm }, folder);
+  return gridOf({ shape, spacing: spacingMm }, folder);
 }
 
 async function read(files: readonly ImageFile[], folder: string): Promise<Volume> {

@@ -21,12 +21,14 @@ export interface Sorted {
 /** The attributes of a file up to its pixels, from its beginning where that reaches so far. Throws DataError. */
 export async function parseHead(source: ImageFile): Promise<DicomFile> {
   try {
-    const file = parseDicom(await source.beginning(), source.name, { headOnly: true });
-    if (file.tags.has("PixelData") || file.tags.has("Rows")) return file;
+    const file = parseDicom(await source.beginning(), source.name, { fileBytes: await source.size?.() });
+    // Nothing else tells that attributes are whole: a sequence that is cut between two items is read without an error.
+    if (file.tags.has("PixelData")) return file;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
   }
-  return parseDicom(await source.bytes(), source.name, { headOnly: true });
+  const bytes = await source.bytes();
+  return parseDicom(bytes, source.name, { fileBytes: bytes.length });
 }
 
 /** Files by series, in the order in which they are given. Throws DataError at the first that can't be read. */
