@@ -176,23 +176,21 @@ const spaces: Readonly<Record<string, readonly [number, number, number]>> = {
 };
 
 /** The affine where a space is told, else the spacings alone. */
-function placeOf(
-  fields: Map<string, string>,
-  shape: Shape3,
-  fail: Fail,
-): { affine?: Affine; spacing?: number[] } {
+function placeOf(fields: Map<string, string>, shape: Shape3, fail: Fail): { affine?: Affine; spacing?: number[] } {
+  const dimension = Number(fields.get("dimension"));
   const directions = fields.get("space directions");
   const space = fields.get("space");
   if (directions === undefined) {
     const spacing = fields.get("spacings")?.split(/\s+/).map(Number);
     if (!spacing)
       return fail("space directions", "is missing, and spacings too", "write the voxel size into the header");
+    if (spacing.length !== dimension)
+      return fail("spacings", `${fields.get("spacings")} are not the ${dimension} of dimension`);
     return { spacing: spacing.concat(1, 1).slice(0, 3) };
   }
   const signs = spaces[space?.toLowerCase() ?? ""];
   if (!signs) return fail("space", `${space ?? "is missing"}: not one of RAS, LAS, LPS`);
   const columns = vectorsOf(directions, "space directions", fail);
-  const dimension = Number(fields.get("dimension"));
   if (columns.length !== dimension)
     return fail("space directions", `${directions} are not the ${dimension} of dimension`);
   const [x, y, third] = columns;

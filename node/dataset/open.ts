@@ -31,11 +31,20 @@ export function diskFile(path: string): ImageFile {
     name: path,
     beginning: () => readBytes(path, beginningBytes),
     bytes: () => readBytes(path),
+    size: () => sizeOf(path),
     beside: async (name) => {
       const other = pathInside(dirname(path), name);
       return (await exists(other)) ? readBytes(other) : undefined;
     },
   };
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
 }
 
 /** All files below a folder, sorted, but hidden ones. Throws FileError, and DataError where they are more than `most`. */

@@ -54,6 +54,10 @@ test("missing, doubled, mixed and unevenly placed slices are told apart, with th
   );
   await refused(series({ z: 0 }, { z: 3, rows: 3, columns: 2 }), /holds 2 × 3 pixels and 3 × 2: f1\.dcm and f0\.dcm/);
   await refused(series({ z: 0 }, { z: 3, spacing: "1\\1" }), /holds pixels of 1 × 1 mm and 0\.25 × 0\.5 mm/);
+  await refused(
+    series({ z: 0 }, { z: 3, more: [[0x00280030, "DS", ""]] }),
+    /CT: PixelSpacing \(0028,0030\): is missing in f1\.dcm; export the series/,
+  );
   await refused(series({ z: 0 }, { z: 3, orientation: "1\\0\\0\\0\\0\\-1" }), /slices in different directions/);
   await refused(
     series({ z: 0 }, { z: 3 }, { z: 7 }, { z: 10 }),

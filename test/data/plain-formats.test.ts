@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
 import type { ImageFile } from "../../data/formats/format.ts";
-import { fileOfBytes, readFolder, readImage, readImageHeader } from "../../data/formats/index.ts";
+import { fileOfBytes, readFolder, readFolderHeader, readImage, readImageHeader } from "../../data/formats/index.ts";
 import { refused as refusedAs } from "../helpers/refused.ts";
 
 const test = suite("plain formats");
@@ -96,6 +96,9 @@ test("NRRD: headers that lie are refused with their field, before memory is made
   await bad(good.replace("endian: little\n", ""), /endian: is missing/);
   await bad(good.replace("(0,0,2)", "(0,0.75,0)"), /directions: are no three directions/);
   await bad(good.replace("type: short", "type: short\ntype: float"), /type: is there twice/);
+  await bad(good.replace(" (0,0,2)", ""), /space directions: \(0\.5,0,0\) \(0,0\.75,0\) are not the 3 of dimension/);
+  await bad(good.replace("(0,0,2)", "none"), /space directions: .* none: an axis of the volume has none/);
+  await bad(nrrdHead("endian: little\nspacings: 1 2\n"), /spacings: 1 2 are not the 3 of dimension/);
   await bad(nrrdHead(`${placed}data file: ../x.raw\n`), /data file: .* is not there/);
 });
 
@@ -243,6 +246,20 @@ test("PNG: mixed slices, colour and damaged files are refused; bombs are not inf
   const wide = new Uint8Array(good);
   wide.set([0, 0, 200], 17);
   await refused(readImage(file(wide, "d.png", sidecar)), /IDAT: 200 × 2 pixels need 402 bytes, there are 6/);
+});
+
+test("PNG: slices that together are more than one volume may be are refused by their headers", async () => {
+  const slices = await Promise.all(
+    [1, 2, 3].map(async (n) => {
+      const bytes = new Uint8Array(await pngFile(`${n}.png`, new Uint8Array(4)).bytes());
+      new DataView(bytes.buffer).setUint32(16, 30000);
+      new DataView(bytes.buffer).setUint32(20, 30000);
+      return file(bytes, `${n}.png`, sidecar);
+    }),
+  );
+  const message = /stack: IHDR: 30000 × 30000 × 3 would fill 2700000000 bytes, more than 2147483648; crop/;
+  await refused(readFolderHeader(slices, "stack"), message);
+  await refused(readFolder(slices, "stack"), message);
 });
 
 test("a folder of nothing, and of two formats, is refused", async () => {
