@@ -14,6 +14,7 @@ function segmentation(
   type: string,
   frames: readonly { readonly at: readonly number[]; readonly segment?: number; readonly pixels: readonly number[] }[],
   more: readonly Attribute[] = [],
+  measures: readonly Attribute[] = [[0x00280030, "DS", "1\\1"]],
 ) {
   const attributes: Attribute[] = [
     [0x00080060, "CS", "SEG"],
@@ -42,7 +43,7 @@ function segmentation(
       [
         [
           [0x00209116, "SQ", [[[0x00200037, "DS", "1\\0\\0\\0\\1\\0"]]]],
-          [0x00289110, "SQ", [[[0x00280030, "DS", "1\\1"]]]],
+          [0x00289110, "SQ", [measures]],
         ],
       ],
     ],
@@ -95,6 +96,39 @@ test("frames between the image's voxels or outside it are refused", async () => 
   ] as const) {
     await refused(at(...place), message, DataError);
   }
+});
+
+test("frames whose pixels stand for several voxels, or for parts of one, are refused", async () => {
+  const drawn = async (at: readonly number[][], ...measures: Attribute[]): Promise<unknown> => {
+    const frames = at.map((place) => ({ at: place, segment: 1, pixels: [1, 1, 1, 1] }));
+    return (await segmentation("BINARY", frames, [], measures))!.draw(["segment A"], grid);
+  };
+  const spacing = (rows: number, columns: number): Attribute => [0x00280030, "DS", `${rows}\\${columns}`];
+  const distance = (mm: number): Attribute => [0x00180088, "DS", String(mm)];
+  for (const [rows, columns, shown] of [
+    [2, 2, "2 × 2"],
+    [1, 3, "3 × 1"],
+    [0.5, 0.5, "0.5 × 0.5"],
+  ] as const)
+    await refused(
+      drawn([[0, 0, 0]], spacing(rows, columns)),
+      new RegExp(`PixelSpacing \\(0028,0030\\): a pixel of frame 1 is ${shown} of the image's; resample`),
+      DataError,
+    );
+  const everySecond = [0, 4].map((z) => [0, 0, z]);
+  await refused(
+    drawn(everySecond, distance(4), spacing(1, 1)),
+    /SpacingBetweenSlices \(0018,0088\): frames are 4 mm apart, slices of the image 2 mm; resample/,
+    DataError,
+  );
+  // A structure may skip slices where its frames do not tell that they fill them.
+  const { warnings } = (await drawn(everySecond, distance(2), spacing(1, 1))) as { warnings: string[] };
+  assert.match(warnings.join(), /segment A: 1 slices between its frames have none: they are left empty/);
+  await drawn(
+    [0, 2].map((z) => [0, 0, z]),
+    [0x00180050, "DS", "4"],
+    spacing(1, 1),
+  );
 });
 
 test.run();

@@ -1,13 +1,13 @@
 // DICOM SEG in: binary, fractional and labelmap segments, frame by frame, laid on a grid by their positions.
-import { mat4d } from "wgpu-matrix";
-import { placeToleranceVoxels } from "../../alignment.ts";
 import { DataError, printable } from "../../errors.ts";
 import type { LabelGrid, StructureSet } from "../structure-set.ts";
 import { fileOfBytes } from "../memory-file.ts";
 import { NATIVE } from "./dictionary.ts";
+import { placementOf, refuseThickFrames } from "./frame-placement.ts";
 import type { DicomFile } from "./parse.ts";
 import { type PixelFormat, pixelFormatOf, valuesOf } from "./pixel-format.ts";
 import { type Plane, planesOf } from "./planes.ts";
+import { skippedSlices } from "./skipped-slices.ts";
 import { nativeFrame } from "./voxels.ts";
 
 /** One frame's pixels that belong to a segment. */
@@ -49,31 +49,36 @@ function draw(
   }
   const [nx, ny, nz] = grid.shape;
   const data = new Uint16Array(nx * ny * nz);
-  const found = new Set<number>();
+  /** The slices that each label has voxels in. */
+  const found = new Map<number, Set<number>>();
   let overlapping = 0;
-  for (const { plane, pixels, segment } of framesOf(file, labelOf)) {
-    const put = placementOf(plane, grid, file.name);
+  for (const { plane, pixels, segment } of framesOf(file, labelOf, grid)) {
+    const { start, perColumn, perRow, slice } = placementOf(plane, grid, file.name);
     const { columns, rows } = plane.format;
     for (let row = 0, p = 0; row < rows; row++)
       for (let column = 0; column < columns; column++, p++) {
         const label = pixels[p] === 0 ? undefined : labelOf.get(segment ?? pixels[p]!);
         if (label === undefined) continue;
-        const n = put(column, row);
-        found.add(label);
+        const n = start + column * perColumn + row * perRow;
+        found.set(label, (found.get(label) ?? new Set()).add(slice));
         if (data[n] !== 0 && data[n] !== label) overlapping++;
         if (data[n] === 0 || label < data[n]!) data[n] = label;
       }
   }
-  const warnings = wanted.flatMap((name, i) =>
-    found.has(i + 1) ? [] : [`${printable(file.name)}: ${printable(name, 40)}: no voxel is in it.`],
-  );
+  const warnings = wanted.flatMap((name, i) => {
+    const slices = found.get(i + 1);
+    const empty = slices ? skippedSlices([...slices]) : 0;
+    const said = `${printable(file.name)}: ${printable(name, 40)}`;
+    if (!slices) return [`${said}: no voxel is in it.`];
+    return empty > 0 ? [`${said}: ${empty} slices between its frames have none: they are left empty.`] : [];
+  });
   if (overlapping > 0)
     warnings.push(`${printable(file.name)}: ${overlapping} voxels are of two structures: they have the lower label.`);
   return { data, warnings };
 }
 
 /** The frames of segments that have a label. */
-function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>): Generator<Frame> {
+function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>, grid: LabelGrid): Generator<Frame> {
   const { tags } = file;
   const type = tags.text("SegmentationType") ?? "BINARY";
   if (!["BINARY", "FRACTIONAL", "LABELMAP"].includes(type))
@@ -84,6 +89,7 @@ function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>): Gener
   const shared = tags.item("SharedFunctionalGroupsSequence");
   const perFrame = tags.items("PerFrameFunctionalGroupsSequence");
   const planes = planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
+  refuseThickFrames(planes, grid, file.name);
   // A fraction is of the largest value; from a half on, a voxel belongs.
   const most = type === "FRACTIONAL" ? (tags.short("MaximumFractionalValue") ?? 255) : 1;
   for (const plane of planes) {
@@ -101,44 +107,3 @@ function sampled(file: DicomFile, format: PixelFormat, frame: number): Uint16Arr
   valuesOf(nativeFrame(file, format, frame), format, values);
   return Uint16Array.from(values);
 }
-
-/** The voxel of a frame's pixel. Throws DataError where the frame is not on the grid's voxels. */
-function placementOf(
-  { position, along, spacingMm, format, frame }: Plane,
-  { shape, affine }: LabelGrid,
-  file: string,
-): (column: number, row: number) => number {
-  if (!position || !along || !spacingMm)
-    throw new DataError(
-      file,
-      "PlanePositionSequence (0020,9113)",
-      `frame ${frame + 1} has no place`,
-      "export it again",
-    );
-  const inverse = mat4d.inverse(mat4d.transpose(Float64Array.from(affine)));
-  /** In voxels, of a place or a direction in mm (LPS). */
-  const inVoxels = ([x, y, z]: readonly number[], one: 0 | 1): number[] =>
-    [0, 1, 2].map((i) => inverse[i]! * -x! + inverse[4 + i]! * -y! + inverse[8 + i]! * z! + one * inverse[12 + i]!);
-  const first = inVoxels(position, 1);
-  const [right, down] = along.map((direction, i) =>
-    inVoxels(
-      direction.map((v) => v * spacingMm[i]!),
-      0,
-    ),
-  ) as [number[], number[]];
-  const off = (v: number): number => Math.abs(v - Math.round(v));
-  const corner = first.map((v, i) => v + right[i]! * (format.columns - 1) + down[i]! * (format.rows - 1));
-  const isOn = [...first, ...corner, ...right, ...down].every((v) => off(v) <= FRAME_TOLERANCE);
-  const isInside = [first, corner].every((p) => p.every((v, i) => Math.round(v) >= 0 && Math.round(v) < shape[i]!));
-  if (!isOn || !isInside) {
-    const problem = `frame ${frame + 1} lies ${isOn ? "outside the image" : "between the image's voxels"}`;
-    throw new DataError(file, "PlanePositionSequence (0020,9113)", problem, "resample it to the image's grid");
-  }
-  const strides = [1, shape[0], shape[0] * shape[1]];
-  const step = (v: number[]): number => v.reduce((n, s, i) => n + Math.round(s) * strides[i]!, 0);
-  const [start, perColumn, perRow] = [step(first), step(right), step(down)];
-  return (column, row) => start + column * perColumn + row * perRow;
-}
-
-/** Positions are stored as decimals, which round more than an affine does. */
-const FRAME_TOLERANCE = 10 * placeToleranceVoxels;

@@ -3,6 +3,7 @@ import { DataError, printable } from "../../errors.ts";
 import type { LabelGrid, StructureSet } from "../structure-set.ts";
 import { type Polygon, fillEvenOdd, indicesOf } from "./fill.ts";
 import type { DicomFile } from "./parse.ts";
+import { skippedSlices } from "./skipped-slices.ts";
 import type { Tags } from "./tags.ts";
 
 /** A structure, and its contours as x, y, z, x, … in mm (LPS). */
@@ -131,12 +132,7 @@ function maskOf(
   if (lost.oblique > 0) said(`${lost.oblique} contours lie in no slice's plane: they are left out`);
   if (lost.outside > 0) said(`${lost.outside} contours are outside the image: they are left out`);
   if (between > 0) said(`${between} planes of contours lie between slices: each slice has those of the nearest`);
-  const empty = gapsIn([...planes.keys()]);
+  const empty = skippedSlices([...planes.keys()]);
   if (empty > 0) said(`${empty} slices between its contours have none: they are left empty`);
   return mask;
-}
-
-function gapsIn(slices: readonly number[]): number {
-  if (slices.length === 0) return 0;
-  return Math.max(...slices) - Math.min(...slices) + 1 - slices.length;
 }
