@@ -14,10 +14,10 @@ export interface StructureSet {
   readonly names: readonly string[];
   /**
    * Labels from 1, in the order of `names`, for each voxel of a grid; where two structures overlap, a voxel has the
-   * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, or
-   * lies on no slices of the grid.
+   * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, its
+   * frames are no voxels of the grid, or the file is damaged.
    */
-  draw(names: readonly string[], grid: LabelGrid): { data: Uint16Array<ArrayBuffer>; warnings: string[] };
+  draw(names: readonly string[], grid: LabelGrid): Promise<{ data: Uint16Array<ArrayBuffer>; warnings: string[] }>;
 }
 
 /** The structures of a file; undefined where it holds none (an image). Throws DataError. */
@@ -35,8 +35,8 @@ export async function openStructures(file: ImageFile): Promise<StructureSet | un
         : (await import("./dicom/segmentation.ts")).openSegmentation(whole);
     return {
       ...set,
-      draw: (names, grid) => {
-        if (grid.oriented) return set.draw(names, grid);
+      draw: async (names, grid) => {
+        if (grid.oriented) return inDicom(file.name, () => set.draw(names, grid));
         const problem = "are in millimetres, and nothing tells where the image's slices are";
         throw new DataError(file.name, "structures", problem, "give the image with its positions");
       },

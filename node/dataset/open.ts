@@ -83,7 +83,8 @@ async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
 /** The files that a DICOMDIR lists. Throws DataError where it is none, or one of them is not there. */
 export async function filesOfDirectory(path: string): Promise<string[]> {
   const { referencedFiles } = await import("../../data/formats/dicom/directory.ts");
-  const files = referencedFiles(await readBytes(path), path).map((name) => pathInside(dirname(path), name));
+  const named = await referencedFiles(await readBytes(path), path);
+  const files = named.map((name) => pathInside(dirname(path), name));
   for (const file of files)
     if (!(await exists(file)))
       throw new DataError(path, "ReferencedFileID (0004,1500)", `${printable(file)} is not there`, "copy all files");

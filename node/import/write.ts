@@ -131,7 +131,7 @@ async function maskOf(
     const opened = await openStructures(set.file);
     for (const [i, { name, label, set: own }] of structures.entries()) {
       if (own !== set || !opened) continue;
-      const drawn = opened.draw([name], volume);
+      const drawn = await opened.draw([name], volume);
       for (const warning of drawn.warnings) if (!warnings.includes(warning)) warnings.push(warning);
       for (let n = 0; n < data.length; n++) {
         if (drawn.data[n] === 0) continue;

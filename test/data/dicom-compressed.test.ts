@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
+import { type FrameDecoder, provideCodecs } from "../../data/formats/dicom/codecs.ts";
 import type { ImageFile } from "../../data/formats/format.ts";
 import { fileOfBytes, readFolder, readFolderHeader, readImage } from "../../data/formats/index.ts";
 import { provideNodeCodecs } from "../../node/dataset/dicom-codecs.ts";
@@ -128,5 +129,30 @@ for (const [name, syntax, stream] of streams)
       [...data].join(),
     );
   });
+
+test("a decoder that could not be loaded is loaded by the next frame", async () => {
+  const [, syntax, stream] = streams[2]!;
+  const read = (): Promise<{ data: ArrayLike<number> }> =>
+    readImage(fileOfBytes(compressed(syntax, fromBase64(stream), { rows: 8, columns: 8 }), "c.dcm"));
+  const wanted = Uint8Array.from({ length: 64 }, (_, i) => i);
+  let tries = 0;
+  class Decoder implements FrameDecoder {
+    getEncodedBuffer = (length: number): Uint8Array => new Uint8Array(length);
+    decode = (): void => {};
+    getDecodedBuffer = (): Uint8Array => wanted;
+    getFrameInfo = () => ({ width: 8, height: 8, bitsPerSample: 8, componentCount: 1 });
+    delete = (): void => {};
+  }
+  const open = async (): Promise<typeof Decoder> => {
+    if (tries++ === 0) throw new Error("offline");
+    return Decoder;
+  };
+  provideCodecs({ "JPEG-LS": open });
+  await refused(read(), /JPEG-LS: the decoder can't be loaded; install cmedl again/);
+  assert.equal(Array.from((await read()).data), [...wanted]);
+  await read();
+  assert.is(tries, 2, "what was loaded is kept");
+  provideNodeCodecs();
+});
 
 test.run();

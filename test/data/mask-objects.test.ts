@@ -51,11 +51,11 @@ for (const object of ["rtstruct", "seg"] as const)
     const bytes = await writeMaskObject(object, mask, series, segments, maker);
     const set = (await openStructures(fileOfBytes(bytes, "out.dcm")))!;
     assert.equal(set.names, ["tumour", "Lunge, größer"]);
-    const { data, warnings } = set.draw(set.names, await readFolder(slices, "CT"));
+    const { data, warnings } = await set.draw(set.names, await readFolder(slices, "CT"));
     assert.equal([...data], [...mask]);
     assert.equal(warnings, []);
     const empty = await writeMaskObject(object, new Uint8Array(189), series, segments, maker);
-    const none = (await openStructures(fileOfBytes(empty, "out.dcm")))!.draw(
+    const none = await (await openStructures(fileOfBytes(empty, "out.dcm")))!.draw(
       ["tumour"],
       await readFolder(slices, "CT"),
     );

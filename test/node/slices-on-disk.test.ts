@@ -95,6 +95,11 @@ test("a DICOMDIR is the image of the files that it lists; one that is gone is to
   assert.equal((await readHeader(set)).affine, volume.affine);
   rmSync(join(set, "IMG/A"));
   await refused(readVolume(join(set, "DICOMDIR")), /DICOMDIR: ReferencedFileID \(0004,1500\): .*A is not there/);
+  const damaged = Uint8Array.from(directory);
+  const records = damaged.findIndex((_, i) => damaged[i] === 4 && damaged[i + 2] === 0x20 && damaged[i + 3] === 0x12);
+  damaged.set([85, 78], records + 4);
+  damaged.set([1, 2, 3, 4], records + 12);
+  await refused(readVolume(join(folder({ DICOMDIR: damaged }), "DICOMDIR")), /DICOMDIR: data set: is damaged/);
   const outside = folder({ DICOMDIR: dicomBytes([[0x00041220, "SQ", [[[0x00041500, "CS", "..\\SECRET"]]]]]) });
   const error = await readVolume(join(outside, "DICOMDIR")).then(
     () => undefined,

@@ -99,3 +99,10 @@ export function valuesOf(
     out[i] = signed ? bits >> up : bits >>> up;
   }
 }
+
+/** Pixels of one bit as 0 and 1, from the `first` on; the first of a byte is its lowest bit. */
+export function bitsOf(bytes: Uint8Array, first: number, count: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(count);
+  for (let i = 0, at = first; i < count; i++, at++) out[i] = (bytes[at >> 3]! >> (at & 7)) & 1;
+  return out;
+}

@@ -2,13 +2,12 @@
 import { DataError, printable } from "../../errors.ts";
 import type { LabelGrid, StructureSet } from "../structure-set.ts";
 import { fileOfBytes } from "../memory-file.ts";
-import { NATIVE } from "./dictionary.ts";
 import { placementOf, refuseThickFrames } from "./frame-placement.ts";
 import type { DicomFile } from "./parse.ts";
-import { type PixelFormat, pixelFormatOf, valuesOf } from "./pixel-format.ts";
+import { type PixelFormat, pixelFormatOf } from "./pixel-format.ts";
 import { type Plane, planesOf } from "./planes.ts";
 import { skippedSlices } from "./skipped-slices.ts";
-import { nativeFrame } from "./voxels.ts";
+import { frameValues } from "./voxels.ts";
 
 /** One frame's pixels that belong to a segment. */
 interface Frame {
@@ -32,7 +31,7 @@ export function openSegmentation(file: DicomFile): StructureSet {
   return { kind: "SEG", names: [...names.keys()], draw: (wanted, grid) => draw(file, names, wanted, grid) };
 }
 
-function draw(
+async function draw(
   file: DicomFile,
   names: ReadonlyMap<string, number>,
   wanted: readonly string[],
@@ -52,7 +51,7 @@ function draw(
   /** The slices that each label has voxels in. */
   const found = new Map<number, Set<number>>();
   let overlapping = 0;
-  for (const { plane, pixels, segment } of framesOf(file, labelOf, grid)) {
+  for await (const { plane, pixels, segment } of framesOf(file, labelOf, grid)) {
     const { start, perColumn, perRow, slice } = placementOf(plane, grid, file.name);
     const { columns, rows } = plane.format;
     for (let row = 0, p = 0; row < rows; row++)
@@ -78,14 +77,16 @@ function draw(
 }
 
 /** The frames of segments that have a label. */
-function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>, grid: LabelGrid): Generator<Frame> {
+async function* framesOf(
+  file: DicomFile,
+  labelOf: ReadonlyMap<number, number>,
+  grid: LabelGrid,
+): AsyncGenerator<Frame> {
   const { tags } = file;
   const type = tags.text("SegmentationType") ?? "BINARY";
   if (!["BINARY", "FRACTIONAL", "LABELMAP"].includes(type))
     throw tags.wrong("SegmentationType", `${printable(type, 20)} is not read`);
   const format = pixelFormatOf(file);
-  if (!NATIVE.has(format.syntax))
-    throw new DataError(file.name, "TransferSyntaxUID (0002,0010)", "is compressed", "export it uncompressed");
   const shared = tags.item("SharedFunctionalGroupsSequence");
   const perFrame = tags.items("PerFrameFunctionalGroupsSequence");
   const planes = planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
@@ -97,13 +98,13 @@ function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>, grid: 
     const identified = groups.flatMap((g) => g.item("SegmentIdentificationSequence") ?? [])[0];
     const segment = type === "LABELMAP" ? undefined : (identified?.short("ReferencedSegmentNumber") ?? 1);
     if (segment !== undefined && !labelOf.has(segment)) continue;
-    const values = sampled(file, format, plane.frame);
+    const values = await sampled(file, format, plane.frame);
     yield { plane, segment, pixels: segment === undefined ? values : values.map((v) => +(2 * v >= most && v > 0)) };
   }
 }
 
-function sampled(file: DicomFile, format: PixelFormat, frame: number): Uint16Array {
+async function sampled(file: DicomFile, format: PixelFormat, frame: number): Promise<Uint16Array> {
   const values = new Int32Array(format.rows * format.columns);
-  valuesOf(nativeFrame(file, format, frame), format, values);
+  await frameValues(file, format, frame, values);
   return Uint16Array.from(values);
 }

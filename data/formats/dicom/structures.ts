@@ -19,7 +19,7 @@ export function openStructureSet(file: DicomFile): StructureSet {
   return {
     kind: "RTSTRUCT",
     names: structures.map(({ name }) => name),
-    draw: (names, grid) => draw(structures, names, grid, file.name, warnings),
+    draw: async (names, grid) => draw(structures, names, grid, file.name, warnings),
   };
 }
 
@@ -66,7 +66,7 @@ function draw(
   grid: LabelGrid,
   file: string,
   told: readonly string[],
-): ReturnType<StructureSet["draw"]> {
+): Awaited<ReturnType<StructureSet["draw"]>> {
   const [nx, ny, nz] = grid.shape;
   const data = new Uint16Array(nx * ny * nz);
   const warnings = [...told];
