@@ -1,7 +1,8 @@
 // What DICOM files hold, told from their attributes: series of images, and the contours and segments that go with them.
-import type { DataError } from "../errors.ts";
+import type { CmedlError } from "../../errors/cmedl-error.ts";
 import { inDicom } from "./dicom.ts";
 import type { ImageFile } from "./format.ts";
+import type { LabelGrid } from "./structure-set.ts";
 
 /** A series of images. */
 export interface FoundSeries {
@@ -10,6 +11,8 @@ export interface FoundSeries {
   readonly description: string;
   readonly patient: string;
   readonly frameOfReferenceUid: string | undefined;
+  /** Where its slices are; undefined where they make no volume. */
+  readonly grid: LabelGrid | undefined;
   readonly files: readonly ImageFile[];
   readonly slices: number;
   /** Scouts only. */
@@ -21,15 +24,19 @@ export interface FoundStructures {
   readonly file: ImageFile;
   readonly patient: string;
   readonly names: readonly string[];
-  /** Series and frames of reference that it names; they may exist nowhere. */
-  readonly uids: ReadonlySet<string>;
+  /** The series that it names; they may exist nowhere. */
+  readonly seriesUids: ReadonlySet<string>;
+  /** The frames of reference that it names. */
+  readonly frameUids: ReadonlySet<string>;
+  /** A point of each contour or frame: x, y, z, x, … in mm (LPS). */
+  readonly places: Float64Array;
 }
 
 export interface DicomSurvey {
   readonly series: readonly FoundSeries[];
   readonly structures: readonly FoundStructures[];
-  /** Files that begin like DICOM and can't be read. */
-  readonly faults: readonly DataError[];
+  /** Of files that can't be opened, and of those that begin like DICOM and can't be read. */
+  readonly faults: readonly CmedlError[];
 }
 
 /** Looks through files; those that are no DICOM are passed over. `onFile` is told how many were looked at. */

@@ -12,6 +12,8 @@ export interface StructureSet {
   readonly kind: "RTSTRUCT" | "SEG";
   /** Of its structures, in its order; no two are equal. */
   readonly names: readonly string[];
+  /** A point of each contour or frame: x, y, z, x, … in mm (LPS). */
+  readonly places: Float64Array;
   /**
    * Labels from 1, in the order of `names`, for each voxel of a grid; where two structures overlap, a voxel has the
    * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, its

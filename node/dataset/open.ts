@@ -1,6 +1,6 @@
 // Images on disk: a file, or a folder whose files are the slices of one.
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import {
   type ImageFile,
@@ -16,7 +16,7 @@ import { seriesOf } from "../../data/formats/dicom-out.ts";
 import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
-import { exists, fileError, pathInside, readBytes } from "../files.ts";
+import { type FileError, exists, fileError, pathInside, readBytes } from "../files.ts";
 import { provideNodeCodecs } from "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
 
@@ -47,23 +47,57 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-/** All files below a folder, sorted, but hidden ones. Throws FileError, and DataError where they are more than `most`. */
-export async function filesBelow(folder: string, most = Infinity): Promise<string[]> {
+export interface WalkOptions {
+  /** How many files there may be. */
+  readonly most?: number;
+  /** Told of folders that can't be read, which are passed over; without it they are thrown. */
+  readonly onFault?: (fault: FileError) => void;
+}
+
+/**
+ * All files below a folder, sorted, but hidden ones. A link to a folder elsewhere is followed, once; what a link leads
+ * to nowhere is a file that can't be read. Throws FileError, and DataError where they are more than `most`.
+ */
+export async function filesBelow(folder: string, { most = Infinity, onFault }: WalkOptions = {}): Promise<string[]> {
   const found: string[] = [];
   const folders = [folder];
+  const followed = new Set<string>();
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
     const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
-      throw fileError(folder, cause);
+      const fault = fileError(path!, cause);
+      if (!onFault) throw fault;
+      onFault(fault);
+      return [];
     });
     for (const entry of entries) {
       if (entry.name.startsWith(".")) continue;
-      if (entry.isDirectory()) folders.push(join(path, entry.name));
-      else if (entry.isFile() || entry.isSymbolicLink()) found.push(join(path, entry.name));
+      const inside = join(path, entry.name);
+      if (entry.isDirectory()) folders.push(inside);
+      else if (entry.isFile()) found.push(inside);
+      else if (entry.isSymbolicLink()) {
+        const target = await linkedFolder(inside);
+        if (target === undefined) found.push(inside);
+        else if (!followed.has(target) && !isWithin(await realpath(folder), target)) {
+          followed.add(target);
+          folders.push(inside);
+        }
+      }
     }
     if (found.length > most)
       throw new DataError(folder, "folder", `holds more than ${most} files`, "name the folder of one series");
   }
   return found.sort();
+}
+
+/** Where a link to a folder leads; undefined of other links. */
+async function linkedFolder(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ? realpath(path) : undefined;
+}
+
+function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way.split(sep)[0] !== ".." && !isAbsolute(way);
 }
 
 /** Whether a file lists the others of a medium (DICOMDIR), by its name. */
@@ -75,7 +109,7 @@ async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
     throw fileError(path, cause);
   });
   if (found.isDirectory())
-    return (await filesBelow(path, MOST_FILES)).filter((file) => !isDirectoryFile(file)).map(diskFile);
+    return (await filesBelow(path, { most: MOST_FILES })).filter((file) => !isDirectoryFile(file)).map(diskFile);
   if (!isDirectoryFile(path)) return undefined;
   return (await filesOfDirectory(path)).map(diskFile);
 }

@@ -35,6 +35,15 @@ export function indicesOf(contour: Float64Array, affine: Affine): ContourIndices
   return { points, z: sum / count, spread: most - least };
 }
 
+/** Where points of x, y, z, x, … in mm (LPS) lie along a grid's third axis, in slices. */
+export function slicesOf(points: Float64Array, affine: Affine): Float64Array {
+  const inverse = mat4d.inverse(mat4d.transpose(Float64Array.from(affine)));
+  return Float64Array.from({ length: points.length / 3 }, (_, i) => {
+    const [x, y, z] = points.subarray(3 * i, 3 * i + 3) as unknown as [number, number, number];
+    return inverse[2]! * -x + inverse[6]! * -y + inverse[10]! * z + inverse[14]!;
+  });
+}
+
 /**
  * Turns the pixels of `slice` [height, width] whose centre lies within a polygon, once for each: 1 stays where they
  * are odd. A centre on the low edge of an axis is within, one on the high edge is not.

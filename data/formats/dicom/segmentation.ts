@@ -28,8 +28,16 @@ export function openSegmentation(file: DicomFile): StructureSet {
     // A labelmap's number 0 is its background.
     if (number > 0) names.set(names.has(told) ? `${told} (${number})` : told, number);
   }
-  return { kind: "SEG", names: [...names.keys()], draw: (wanted, grid) => draw(file, names, wanted, grid) };
+  return {
+    kind: "SEG",
+    names: [...names.keys()],
+    places: Float64Array.from(framePlanes(file).flatMap(({ position }) => position ?? [])),
+    draw: (wanted, grid) => draw(file, names, wanted, grid),
+  };
 }
+
+const framePlanes = (file: DicomFile): Plane[] =>
+  planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
 
 async function draw(
   file: DicomFile,
@@ -89,7 +97,7 @@ async function* framesOf(
   const format = pixelFormatOf(file);
   const shared = tags.item("SharedFunctionalGroupsSequence");
   const perFrame = tags.items("PerFrameFunctionalGroupsSequence");
-  const planes = planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
+  const planes = framePlanes(file);
   refuseThickFrames(planes, grid, file.name);
   // A fraction is of the largest value; from a half on, a voxel belongs.
   const most = type === "FRACTIONAL" ? (tags.short("MaximumFractionalValue") ?? 255) : 1;

@@ -19,6 +19,7 @@ export function openStructureSet(file: DicomFile): StructureSet {
   return {
     kind: "RTSTRUCT",
     names: structures.map(({ name }) => name),
+    places: Float64Array.from(structures.flatMap(({ contours }) => contours.flatMap((c) => [...c.subarray(0, 3)]))),
     draw: async (names, grid) => draw(structures, names, grid, file.name, warnings),
   };
 }
