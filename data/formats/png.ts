@@ -104,12 +104,18 @@ function slicePixels(bytes: Uint8Array, name: string): Uint8Array | Uint16Array 
   throw new DataError(name, "PNG", "is not one grey value a pixel", MEND);
 }
 
+const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
 const order = new Intl.Collator("en", { numeric: true });
 const inOrder = (files: readonly ImageFile[]): ImageFile[] => [...files].sort((a, b) => order.compare(a.name, b.name));
 
 async function headerOf(files: readonly ImageFile[], folder: string): Promise<ImageHeader> {
   const sorted = inOrder(files);
   const [first] = sorted as [ImageFile];
+  const elsewhere = sorted.find(({ name }) => folderOf(name) !== folderOf(first.name));
+  if (elsewhere) {
+    const problem = `holds slices in several folders: ${first.name} and ${elsewhere.name}`;
+    throw new DataError(folder, "folder", problem, "name the folder of one image's slices");
+  }
   const { width, height, depth } = parseHeader(await first.beginning(), first.name);
   for (const file of sorted) {
     const other = parseHeader(await file.beginning(), file.name);

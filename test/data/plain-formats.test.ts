@@ -230,6 +230,13 @@ test("PNG: a folder is one image, its slices in natural order, of 8 or 16 bits",
   assert.equal([...sixteen.data], [1, 256, 65535, 4096]);
 });
 
+test("PNG: slices of several folders are no image", async () => {
+  const slices = ["a/2.png", "a/10.png", "b/1.png"].map((name) => pngFile(name, new Uint8Array(4)));
+  const message = /set: folder: holds slices in several folders: a\/2\.png and b\/1\.png; name the folder of one/;
+  await refused(readFolder(slices, "set"), message);
+  await refused(readFolderHeader(slices, "set"), message);
+});
+
 test("PNG: mixed slices, colour and damaged files are refused; bombs are not inflated", async () => {
   await refused(
     readFolder([pngFile("a.png", new Uint8Array(4)), pngFile("b.png", new Uint8Array(6), 3)], "stack"),

@@ -2,10 +2,10 @@
 import { encode } from "fast-png";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadCase, readHeader, readVolume, scanDataset, surveyCases } from "../../node/dataset/index.ts";
+import { loadCase, readHeader, readVolume, scanDataset, scanImages, surveyCases } from "../../node/dataset/index.ts";
 import { dicomBytes, sliceBytes } from "../data/dicom-writer.ts";
 
 const test = suite("slices on disk");
@@ -55,6 +55,40 @@ test("folders of PNG slices in images/ and labels/ are cases", async () => {
   assert.equal([...mask], [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
   const unsized = folder({ "images/p1/1.png": png(1), "labels/p1/1.png": png(1) });
   await refused(surveyCases((await scanDataset(unsized)).cases), /1\.png: spacing: the format tells no voxel size/);
+});
+
+const pairs = async (set: string): Promise<string[][]> =>
+  (await scanImages(set)).cases.map(({ id, imagePath }) => [id, relative(set, imagePath)]);
+
+test("images without masks may be folders of PNG slices or of DICOM, in a folder of images or not", async () => {
+  const series = (path: string, suffix: string): Record<string, Uint8Array> =>
+    Object.fromEntries([0, 3].map((z) => [`${path}/${z}${suffix}`, sliceBytes({ z, series: `1.2.${path.length}` })]));
+  const stack = (path: string): Record<string, Uint8Array> => ({
+    [`${path}/1.png`]: png(1),
+    [`${path}/2.png`]: png(2),
+  });
+  assert.equal(await pairs(folder({ ...stack("images/p1"), ...series("images/p2", ".dcm") })), [
+    ["p1", "images/p1"],
+    ["p2", "images/p2"],
+  ]);
+  assert.equal(await pairs(folder({ ...series("images/p1/study/IM", ""), ...series("images/p2", "") })), [
+    ["p1", "images/p1"],
+    ["p2", "images/p2"],
+  ]);
+  assert.equal(await pairs(folder({ "images/p1/ct.nii.gz": "", "images/p2/ct.nii.gz": "" })), [
+    ["p1", "images/p1/ct.nii.gz"],
+    ["p2", "images/p2/ct.nii.gz"],
+  ]);
+  const flat = folder({ ...stack("p1"), ...series("p2", ".dcm"), ...series("p3/deeper/still", ""), ...stack("mask") });
+  assert.equal(await pairs(flat), [
+    ["p1", "p1"],
+    ["p2", "p2"],
+    ["p3", "p3"],
+  ]);
+  assert.equal(await pairs(folder({ ...stack("p1"), "p2/ct.nii.gz": "" })), [
+    ["p1", "p1"],
+    ["p2", "p2/ct.nii.gz"],
+  ]);
 });
 
 test("the reference code's arrays, [slices, 1, rows, columns] beside their labels, are a case", async () => {
