@@ -161,6 +161,20 @@ test("dataset.json tells which form a set has, and its labels' names; one that i
     described('{"modality":{},"labels":{"x":"liver"}}'),
     /labels: x: "liver" is no label; give whole numbers/,
   );
+  for (const [json, message] of [
+    ["null", /dataset\.json: file: null is no \{ … \}; mend it, or take the file away/],
+    ["[]", /file: \[\] is no \{ … \}/],
+    ['{"channel_names":null,"labels":{"a":1}}', /channel_names: null names no channels; write them, such as/],
+    ['{"channel_names":{},"labels":null}', /labels: null is no names with numbers; write them, such as/],
+    ['{"channel_names":{},"labels":["background","liver"]}', /labels: \["background","liver"\] is no names/],
+    ['{"channel_names":{}}', /labels: is missing/],
+    ['{"channel_names":{},"labels":{"liver":null}}', /labels: liver: null is no label; give whole numbers/],
+    ['{"channel_names":{},"labels":{"liver":[1,[2]]}}', /labels: liver: \[1,\[2\]\] is no label/],
+    ['{"modality":null,"labels":{}}', /modality: null names no channels/],
+    ['{"modality":{"0":"CT"},"labels":{"1":null}}', /labels: 1: null is no name; give a name in quotes/],
+    ['{"modality":{"0":"CT"},"labels":{"":"liver"}}', /labels: : "liver" is no label/],
+  ] as const)
+    await refused(described(json), message);
 });
 
 test.run();
