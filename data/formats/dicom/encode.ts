@@ -14,6 +14,23 @@ export interface Segment {
   readonly rgb: readonly [number, number, number];
 }
 
+/** A reference to the image of a plane; of an image of several frames, to that frame. */
+export function frameReference({ instance, format, frame }: Plane): Attributes {
+  const image = imageReference(instance);
+  return format.frames > 1 ? { ...image, ReferencedFrameNumber: String(frame + 1) } : image;
+}
+
+/** References to the images that all of these planes are of, each once; that no frame is named means all (PS3.3 10.3). */
+export function imageReferences(planes: readonly Plane[]): Attributes[] {
+  const byUid = new Map(planes.map(({ instance }) => [instance.sopUid, instance]));
+  return [...byUid.values()].map(imageReference);
+}
+
+const imageReference = ({ sopClassUid, sopUid }: Plane["instance"]): Attributes => ({
+  ReferencedSOPClassUID: sopClassUid,
+  ReferencedSOPInstanceUID: sopUid,
+});
+
 /** Who made a file. */
 export interface Maker {
   readonly version: string;
