@@ -14,7 +14,8 @@ import { byId, noImages } from "./readings.ts";
  */
 export async function findImages(listing: Listing): Promise<Found<CaseImage>> {
   const paired = await pairFiles(listing).catch((error: unknown) => {
-    if (error instanceof DataError) return undefined; // Masks may be missing here.
+    // Masks may be missing here.
+    if (error instanceof DataError) return undefined;
     throw error;
   });
   if (paired) {

@@ -1,8 +1,7 @@
 /// <reference path="./dcmjs.d.ts" />
 // DICOM out: attributes by keyword to the bytes of a file, by dcmjs, and what every file made here says of itself.
-import type { Affine } from "../../volume.ts";
 import { EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./dictionary.ts";
-import type { Plane, Vector } from "./planes.ts";
+import type { Plane } from "./planes.ts";
 
 /** Attributes by keyword: text, numbers, or items of a sequence. */
 export type Attributes = { readonly [keyword: string]: unknown };
@@ -113,9 +112,3 @@ export async function encodeDicom(
 
 /** This program, as files name their writer: a UUID of its own. */
 const IMPLEMENTATION = "2.25.241847021853129087604170955462531174";
-
-/** A voxel's place in mm (LPS) by an affine in NIfTI's directions. */
-export function placeOf(a: Affine, x: number, y: number, z: number): Vector {
-  const row = (i: number): number => a[i]! * x + a[i + 1]! * y + a[i + 2]! * z + a[i + 3]!;
-  return [-row(0), -row(4), row(8)];
-}

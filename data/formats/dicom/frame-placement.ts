@@ -1,9 +1,9 @@
 // Frames of a SEG on an image's grid: where their pixels are, and which of them are no voxels of it.
-import { mat4d } from "wgpu-matrix";
 import { placeToleranceVoxels } from "../../alignment.ts";
 import { DataError } from "../../errors.ts";
 import type { LabelGrid } from "../structure-set.ts";
-import { type Plane, type Vector, cross, dot } from "./planes.ts";
+import { indicesBy } from "./patient-space.ts";
+import { type Plane, cross, dot } from "./planes.ts";
 
 /** Where a frame's pixels are among the voxels of a grid. */
 interface Placement {
@@ -25,12 +25,9 @@ function inVoxels(
     const problem = `frame ${frame + 1} has no place`;
     throw new DataError(file, "PlanePositionSequence (0020,9113)", problem, "export it again");
   }
-  const inverse = mat4d.inverse(mat4d.transpose(Float64Array.from(affine)));
-  /** Of a place (`one` is 1) or a direction in mm (LPS). */
-  const turned = ([x, y, z]: Vector, one: 0 | 1): number[] =>
-    [0, 1, 2].map((i) => inverse[i]! * -x + inverse[4 + i]! * -y + inverse[8 + i]! * z + one * inverse[12 + i]!);
-  const [right, down] = along.map((direction, i) => turned(direction, 0).map((v) => v * spacingMm[i]!));
-  return { first: turned(position, 1), right: right!, down: down! };
+  const indices = indicesBy(affine);
+  const [right, down] = along.map((direction, i) => indices(direction, 0).map((v) => v * spacingMm[i]!));
+  return { first: [...indices(position)], right: right!, down: down! };
 }
 
 /** Throws DataError where the frame's pixels are not voxels of the grid, one each. */

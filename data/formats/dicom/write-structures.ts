@@ -7,10 +7,10 @@ import {
   encodeDicom,
   newSeries,
   newUid,
-  placeOf,
   frameReference,
   imageReferences,
 } from "./encode.ts";
+import { placeOf } from "./patient-space.ts";
 import type { Stack } from "./stack.ts";
 import { outlinesOf } from "./trace.ts";
 
