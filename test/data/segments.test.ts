@@ -175,8 +175,8 @@ test("frames of one bit are read from RLE, packed or a byte each, and from defla
 test("a sequence that is damaged is told of where it is read, whenever that is", async () => {
   const frames = [{ at: [0, 0, 0], segment: 1, pixels: [1, 1, 1, 1] }];
   const bytes = segBytes("BINARY", frames, { measures: [[0x00280030, "DS", "1\\1"]] });
-  const at = bytes.findIndex((_, i) => bytes[i] === 0x28 && bytes[i + 2] === 0x10 && bytes[i + 3] === 0x91);
-  // The sequence of measures becomes bytes whose items can't be told.
+  const at = bytes.findIndex((_, i) => bytes[i] === 0x62 && bytes[i + 2] === 0x0a && bytes[i + 4] === 83);
+  // The sequence that names a frame's segment becomes bytes whose items can't be told.
   bytes.set([85, 78], at + 4);
   bytes.set([1, 2, 3, 4], at + 12);
   const set = (await openStructures(fileOfBytes(bytes, "seg.dcm")))!;
