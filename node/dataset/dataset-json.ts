@@ -1,10 +1,14 @@
 // The dataset.json that comes with nnU-Net's and the Medical Segmentation Decathlon's folders: which of them it is, and
 // what its labels are called.
+import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
+import type { Listing } from "./case.ts";
 
 export interface DatasetJson {
   /** As users know the form. */
   readonly form: "nnU-Net v2" | "Medical Decathlon or nnU-Net v1";
+  /** What its files' names end in, in small letters, where it is told: ".nii.gz", ".png". */
+  readonly fileEnding: string | undefined;
   /** Names of the labels but the background. */
   readonly labels: ReadonlyMap<number, string>;
 }
@@ -23,7 +27,14 @@ export function parseDatasetJson(text: string, path: string): DatasetJson {
     const problem = labels === undefined ? "is missing" : `${shown(labels)} is no names with numbers`;
     return fail("labels", problem, 'write them, such as { "background": 0, "tumour": 1 }');
   }
-  return { form, labels: form === "nnU-Net v2" ? numbered(labels, fail) : named(labels, fail) };
+  const ending = told.get("file_ending");
+  if (ending !== undefined && typeof ending !== "string")
+    return fail("file_ending", `${shown(ending)} is no text`, 'write it, such as ".nii.gz"');
+  return {
+    form,
+    fileEnding: ending?.toLowerCase(),
+    labels: form === "nnU-Net v2" ? numbered(labels, fail) : named(labels, fail),
+  };
 }
 
 function fieldsOf(text: string, fail: Fail): Map<string, unknown> {
@@ -83,6 +94,19 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 const shown = (value: unknown): string => printable(JSON.stringify(value) ?? "missing", 40);
+
+/** A folder's dataset.json; undefined where there is none. Throws DataError. */
+export async function datasetJsonOf({
+  folder,
+  text,
+}: Pick<Listing, "folder" | "text">): Promise<DatasetJson | undefined> {
+  const path = join(folder, "dataset.json");
+  const json = await text(path);
+  return json === undefined ? undefined : parseDatasetJson(json, path);
+}
+
+/** Whether each PNG file of imagesTr and labelsTr is a case of one slice, as of nnU-Net's natural images. */
+export const slicesAreCases = (told: DatasetJson | undefined): boolean => told?.fileEnding === ".png";
 
 /** "1 liver, 2 tumour", for the user. */
 export const labelNames = ({ labels }: DatasetJson): string =>

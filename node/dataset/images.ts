@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import type { CaseImage, Found, Listing } from "./case.ts";
+import { datasetJsonOf, slicesAreCases } from "./dataset-json.ts";
 import { dicomImages } from "./dicom-tree.ts";
 import { idInFolder, pairFiles } from "./layout.ts";
 import { IMAGE_FOLDERS, channelOf, isMaskName, withoutImageWord } from "./names.ts";
@@ -32,7 +33,9 @@ export async function findImages(listing: Listing): Promise<Found<CaseImage>> {
     return imagesOfFolders(listing, folder, subfolders);
   }
   const place = join(folder, inside);
-  const names = [...(await images(place)), ...(await stacks(place))];
+  const areSlicesCases = inside.toLowerCase() === "imagestr" && slicesAreCases(await datasetJsonOf(listing));
+  const slices = areSlicesCases ? await listing.slices(place) : [];
+  const names = [...(await images(place)), ...(await stacks(place)), ...slices];
   if (names.length === 0) return imagesOfFolders(listing, place, await listing.folders(place));
   const files: Files = { folder: place, names };
   return found(`images in ${inside}`, indexed(files, channelsOrNames(files)));

@@ -142,6 +142,45 @@ test("a DICOMDIR is the image of the files that it lists; one that is gone is to
   assert.match(error!.message, /leads out of/);
 });
 
+test("nnU-Net's 2-D sets: each PNG of imagesTr is a case of one slice, where dataset.json says so", async () => {
+  const json = '{"channel_names":{"0":"X-ray"},"labels":{"background":0,"road":1},"file_ending":".png"}';
+  const images = {
+    "imagesTr/image.json": spacing,
+    "imagesTr/a_0000.png": png(7),
+    "imagesTr/b_0000.png": png(8),
+    "dataset.json": json,
+  };
+  const set = folder({
+    ...images,
+    "labelsTr/image.json": spacing,
+    "labelsTr/a.png": png(1),
+    "labelsTr/b.png": png(0),
+  });
+  const { cases, layout } = await scanDataset(set);
+  assert.is(layout.description, "nnU-Net v2 (imagesTr, labelsTr; labels 1 road)");
+  assert.equal(
+    cases.map(({ id, patient }) => [id, patient]),
+    [
+      ["a", "a"],
+      ["b", "b"],
+    ],
+  );
+  const { image, mask } = await loadCase(cases[0]!);
+  assert.equal(
+    [image.shape, [...image.data], [...mask]],
+    [
+      [2, 2, 1],
+      [7, 7, 7, 7],
+      [1, 1, 1, 1],
+    ],
+  );
+  assert.equal(await pairs(folder(images)), [
+    ["a", "imagesTr/a_0000.png"],
+    ["b", "imagesTr/b_0000.png"],
+  ]);
+  await refused(described('{"channel_names":{},"labels":{},"file_ending":3}'), /file_ending: 3 is no text; write it/);
+});
+
 const trained = (json: string): string =>
   folder({ "imagesTr/a_0000.nii.gz": "", "labelsTr/a.nii.gz": "", "dataset.json": json });
 const described = async (json: string): Promise<string> => (await scanDataset(trained(json))).layout.description;
