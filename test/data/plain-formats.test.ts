@@ -230,6 +230,26 @@ test("PNG: a folder is one image, its slices in natural order, of 8 or 16 bits",
   assert.equal([...sixteen.data], [1, 256, 65535, 4096]);
 });
 
+test("PNG: grey of 1, 2 and 4 bits has its stored values", async () => {
+  for (const depth of [1, 2, 4]) {
+    const wanted = Array.from({ length: 10 }, (_, i) => (7 * i + 3) % 2 ** depth);
+    const rows = [wanted.slice(0, 5), wanted.slice(5)];
+    const bits = rows.map((row) =>
+      row
+        .map((v) => v.toString(2).padStart(depth, "0"))
+        .join("")
+        .padEnd(24, "0"),
+    );
+    const stride = Math.ceil((5 * depth) / 8);
+    const data = Uint8Array.from(
+      bits.flatMap((row) => Array.from({ length: stride }, (_, i) => Number.parseInt(row.slice(8 * i, 8 * i + 8), 2))),
+    );
+    const grey = new Uint8Array(encode({ width: 5, height: 2, data, depth: depth as 1 | 2 | 4, channels: 1 }));
+    const read = await readImage(file(grey, "g.png", sidecar));
+    assert.equal([[...read.data], read.shape], [wanted, [5, 2, 1]], `${depth} bits`);
+  }
+});
+
 test("PNG: slices of several folders are no image", async () => {
   const slices = ["a/2.png", "a/10.png", "b/1.png"].map((name) => pngFile(name, new Uint8Array(4)));
   const message = /set: folder: holds slices in several folders: a\/2\.png and b\/1\.png; name the folder of one/;
