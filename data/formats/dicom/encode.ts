@@ -25,6 +25,12 @@ export function imageReferences(planes: readonly Plane[]): Attributes[] {
   return [...byUid.values()].map(imageReference);
 }
 
+/** Planes by the series that their images are of. */
+export function planesBySeries(planes: readonly Plane[]): (readonly [uid: string, planes: readonly Plane[]])[] {
+  const uids = new Set(planes.map(({ instance }) => instance.seriesUid));
+  return [...uids].map((uid) => [uid, planes.filter(({ instance }) => instance.seriesUid === uid)]);
+}
+
 const imageReference = ({ sopClassUid, sopUid }: Plane["instance"]): Attributes => ({
   ReferencedSOPClassUID: sopClassUid,
   ReferencedSOPInstanceUID: sopUid,

@@ -3,9 +3,10 @@ import { DataError, printable } from "../../errors.ts";
 import type { ImageFile } from "../format.ts";
 import { type DicomFile, parseDicom } from "./parse.ts";
 import { type Plane, otherObjectOf, planesOf } from "./planes.ts";
+import { regrouped } from "./regroup.ts";
 import { type Stack, stackOf } from "./stack.ts";
 
-/** Files of one series, by the UID that they share. */
+/** Files of one series: by the UID that they share, where that can be true. */
 export interface Series {
   readonly uid: string;
   readonly planes: readonly Plane[];
@@ -48,7 +49,7 @@ export async function sortFiles(sources: readonly ImageFile[]): Promise<Sorted> 
     if (series) series.push(...found);
     else planes.set(seriesUid, found);
   }
-  return { series: [...planes].map(([uid, all]) => ({ uid, planes: all })), others };
+  return { series: regrouped([...planes].map(([uid, all]) => ({ uid, planes: all }))), others };
 }
 
 /** The only series of images among files; files without an image are passed over. Throws DataError. */

@@ -42,6 +42,8 @@ export function stackOf(all: readonly Plane[], name: string): Stack {
   const placed = oriented
     ? placedGrid(sorted.planes, spacingMm, name, warnings)
     : placelessGrid(first, spacingMm, name, warnings);
+  const uids = new Set(planes.map(({ instance }) => instance.seriesUid)).size;
+  if (uids > 1) warnings.push(`${printable(name)}: its slices have ${uids} SeriesInstanceUIDs: they are read as one.`);
   if (planes.some((p) => p.format.inverted))
     warnings.push(`${printable(name)}: MONOCHROME1: values are inverted, so that high ones are bright.`);
   const { affine } = placed;

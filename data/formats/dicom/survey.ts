@@ -6,22 +6,22 @@ import { inDicom } from "../dicom.ts";
 import type { ImageFile } from "../format.ts";
 import { openStructures } from "../structure-set.ts";
 import type { DicomFile } from "./parse.ts";
-import { type Plane, instanceOf, otherObjectOf, planesOf } from "./planes.ts";
-import { parseHead } from "./series.ts";
+import { type Instance, type Plane, instanceOf, otherObjectOf, planesOf } from "./planes.ts";
+import { regrouped } from "./regroup.ts";
+import { type Series, parseHead } from "./series.ts";
 import { stackOf } from "./stack.ts";
 import { looksLikeDicom } from "./syntax.ts";
 import type { Tags } from "./tags.ts";
 
-type Growing = Omit<FoundSeries, "files" | "slices" | "isLocalizer" | "grid"> & {
-  files: ImageFile[];
-  slices: number;
-  isLocalizer: boolean;
-  /** Undefined where those of a file can't be read. */
-  planes: Plane[] | undefined;
-};
+/** Files of one UID, of which one can't be read as an image. */
+interface Unread {
+  readonly instance: Instance;
+  readonly files: ImageFile[];
+}
 
 export async function surveyFiles(files: readonly ImageFile[], onFile: (done: number) => void): Promise<DicomSurvey> {
-  const series = new Map<string, Growing>();
+  const planes = new Map<string, Plane[]>();
+  const unread = new Map<string, Unread>();
   const structures: FoundStructures[] = [];
   const faults: CmedlError[] = [];
   for (const [i, file] of files.entries()) {
@@ -30,7 +30,7 @@ export async function surveyFiles(files: readonly ImageFile[], onFile: (done: nu
       if (!looksLikeDicom(await file.beginning())) continue;
       await inDicom(file.name, async () => {
         const head = await parseHead(file);
-        if (otherObjectOf(head) === undefined) addImage(series, head, file);
+        if (otherObjectOf(head) === undefined) addImage(head, file, planes, unread);
         else {
           const found = await structuresOf(head, file);
           if (found) structures.push(found);
@@ -41,11 +41,54 @@ export async function surveyFiles(files: readonly ImageFile[], onFile: (done: nu
       faults.push(error);
     }
   }
-  const found = [...series.values()].map(({ planes, ...s }) => ({ ...s, grid: planes && gridOf(planes) }));
-  return { series: found, structures, faults };
+  const whole = [...planes].filter(([uid]) => !unread.has(uid)).map(([uid, all]) => ({ uid, planes: all }));
+  const damaged = [...unread].map(([uid, { instance, files }]) => {
+    const others = planes.get(uid) ?? [];
+    return seriesOf(instance, [...new Set([...others.map(({ source }) => source), ...files])], others);
+  });
+  return { series: [...regrouped(whole).map((s) => imagesOf(s)), ...damaged], structures, faults };
 }
 
-/** What `read` gives; undefined where it throws DataError: it is thrown again where the series is read. */
+/** The planes of a file. What can't be read of it is told of where the series is read. */
+function addImage(head: DicomFile, file: ImageFile, planes: Map<string, Plane[]>, unread: Map<string, Unread>): void {
+  const instance = instanceOf(head);
+  const uid = instance.seriesUid;
+  const found = unlessDamaged(() => planesOf(head, file));
+  if (found) {
+    const known = planes.get(uid);
+    if (known) known.push(...found);
+    else planes.set(uid, found);
+    return;
+  }
+  const damaged = unread.get(uid);
+  if (damaged) damaged.files.push(file);
+  else unread.set(uid, { instance, files: [file] });
+}
+
+const imagesOf = ({ planes }: Series): FoundSeries => ({
+  ...seriesOf(planes[0]!.instance, [...new Set(planes.map(({ source }) => source))], planes),
+  grid: unlessDamaged(() => {
+    const { shape, affine, oriented } = stackOf(planes, "series").header;
+    return { shape, affine, oriented };
+  }),
+});
+
+function seriesOf(instance: Instance, files: readonly ImageFile[], planes: readonly Plane[]): FoundSeries {
+  const { seriesUid: uid, series: description, modality, patient, frameOfReferenceUid } = instance;
+  return {
+    uid,
+    modality,
+    description,
+    patient,
+    frameOfReferenceUid,
+    grid: undefined,
+    files,
+    slices: Math.max(files.length, planes.length),
+    isLocalizer: planes.length > 0 && planes.every((p) => p.instance.isLocalizer),
+  };
+}
+
+/** What `read` gives; undefined where it throws DataError. */
 function unlessDamaged<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -53,37 +96,6 @@ function unlessDamaged<T>(read: () => T): T | undefined {
     if (error instanceof DataError) return undefined;
     throw error;
   }
-}
-
-const gridOf = (planes: readonly Plane[]): FoundSeries["grid"] =>
-  unlessDamaged(() => {
-    const { shape, affine, oriented } = stackOf(planes, "series").header;
-    return { shape, affine, oriented };
-  });
-
-function addImage(series: Map<string, Growing>, head: DicomFile, file: ImageFile): void {
-  const { seriesUid, series: description, isLocalizer, ...instance } = instanceOf(head);
-  const slices = head.tags.decimal("NumberOfFrames") ?? 1;
-  const planes = unlessDamaged(() => planesOf(head, file));
-  const found = series.get(seriesUid);
-  if (found) {
-    if (planes) found.planes?.push(...planes);
-    else found.planes = undefined;
-    found.files.push(file);
-    found.slices += slices;
-    found.isLocalizer &&= isLocalizer;
-  } else
-    series.set(seriesUid, {
-      uid: seriesUid,
-      modality: instance.modality,
-      description,
-      patient: instance.patient,
-      frameOfReferenceUid: instance.frameOfReferenceUid,
-      files: [file],
-      slices,
-      isLocalizer,
-      planes,
-    });
 }
 
 async function structuresOf(head: DicomFile, file: ImageFile): Promise<FoundStructures | undefined> {

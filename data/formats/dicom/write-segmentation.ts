@@ -9,6 +9,7 @@ import {
   newUid,
   frameReference,
   imageReferences,
+  planesBySeries,
 } from "./encode.ts";
 import type { Plane, Vector } from "./planes.ts";
 import type { Stack } from "./stack.ts";
@@ -55,12 +56,10 @@ export async function writeSegmentation(
       ...(first.instance.frameOfReferenceUid === undefined
         ? {}
         : { FrameOfReferenceUID: first.instance.frameOfReferenceUid, PositionReferenceIndicator: "" }),
-      ReferencedSeriesSequence: [
-        {
-          SeriesInstanceUID: first.instance.seriesUid,
-          ReferencedInstanceSequence: imageReferences(planes),
-        },
-      ],
+      ReferencedSeriesSequence: planesBySeries(planes).map(([uid, all]) => ({
+        SeriesInstanceUID: uid,
+        ReferencedInstanceSequence: imageReferences(all),
+      })),
       SamplesPerPixel: 1,
       PhotometricInterpretation: "MONOCHROME2",
       NumberOfFrames: String(frames.length),

@@ -9,6 +9,7 @@ import {
   newUid,
   frameReference,
   imageReferences,
+  planesBySeries,
 } from "./encode.ts";
 import { placeOf } from "./patient-space.ts";
 import type { Stack } from "./stack.ts";
@@ -49,9 +50,10 @@ export async function writeStructureSet(
             {
               ReferencedSOPClassUID: STUDY_COMPONENT,
               ReferencedSOPInstanceUID: series.StudyInstanceUID,
-              RTReferencedSeriesSequence: [
-                { SeriesInstanceUID: first.instance.seriesUid, ContourImageSequence: imageReferences(planes) },
-              ],
+              RTReferencedSeriesSequence: planesBySeries(planes).map(([uid, all]) => ({
+                SeriesInstanceUID: uid,
+                ContourImageSequence: imageReferences(all),
+              })),
             },
           ],
         },
