@@ -2,7 +2,7 @@
 import type { CmedlError } from "../../errors/cmedl-error.ts";
 import { inDicom } from "./dicom.ts";
 import type { ImageFile } from "./format.ts";
-import type { LabelGrid } from "./structure-set.ts";
+import type { LabelGrid, StructureSet } from "./structure-set.ts";
 
 /** A series of images. */
 export interface FoundSeries {
@@ -19,11 +19,16 @@ export interface FoundSeries {
   readonly isLocalizer: boolean;
 }
 
-/** A file of contours or segments. */
+/** A file of contours or segments, or a folder of masks as slices. */
 export interface FoundStructures {
-  readonly file: ImageFile;
+  /** Its path. */
+  readonly name: string;
+  /** The structures. Throws DataError. */
+  open(): Promise<StructureSet>;
   readonly patient: string;
   readonly names: readonly string[];
+  /** The files of the images that it is on, where that is known. */
+  readonly imageNames?: ReadonlySet<string>;
   /** The series that it names; they may exist nowhere. */
   readonly seriesUids: ReadonlySet<string>;
   /** The frames of reference that it names. */
@@ -46,4 +51,19 @@ export async function surveyDicom(
 ): Promise<DicomSurvey> {
   const { surveyFiles } = await import("./dicom/survey.ts");
   return inDicom("DICOM", () => surveyFiles(files, onFile));
+}
+
+/** Masks as PNG slices, one for each of some DICOM files. Throws DataError where they are not one for one. */
+export async function surveySliceMasks(
+  masks: readonly ImageFile[],
+  images: readonly ImageFile[],
+  folder: string,
+): Promise<FoundStructures> {
+  const open = async () => {
+    const { openSliceMasks } = await import("./dicom/slice-masks.ts");
+    return inDicom(folder, () => openSliceMasks(masks, images, folder));
+  };
+  const { names, patient, seriesUids, frameUids, places } = await open();
+  const imageNames = new Set(images.map(({ name }) => name));
+  return { name: folder, open, names, patient, imageNames, seriesUids, frameUids, places };
 }

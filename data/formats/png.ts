@@ -126,8 +126,19 @@ function unpacked(packed: Uint8Array, { width, height, depth }: PngHeader): Uint
 }
 
 const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+/** A slice's stored values, without a sidecar. Throws DataError. */
+export async function readPngSlice(
+  file: ImageFile,
+): Promise<{ readonly width: number; readonly height: number; readonly pixels: Uint8Array | Uint16Array }> {
+  const bytes = await file.bytes();
+  const { width, height } = parseHeader(bytes, file.name);
+  return { width, height, pixels: slicePixels(bytes, file.name) };
+}
+
 const order = new Intl.Collator("en", { numeric: true });
-const inOrder = (files: readonly ImageFile[]): ImageFile[] => [...files].sort((a, b) => order.compare(a.name, b.name));
+/** Slices in the natural order of their names: 2 before 10. */
+export const inOrder = (files: readonly ImageFile[]): ImageFile[] =>
+  [...files].sort((a, b) => order.compare(a.name, b.name));
 
 async function headerOf(files: readonly ImageFile[], folder: string): Promise<ImageHeader> {
   const sorted = inOrder(files);

@@ -9,7 +9,7 @@ import type { ImageFile } from "./format.ts";
 export type LabelGrid = Pick<Volume, "shape" | "affine" | "oriented">;
 
 export interface StructureSet {
-  readonly kind: "RTSTRUCT" | "SEG";
+  readonly kind: "RTSTRUCT" | "SEG" | "PNG";
   /** Of its structures, in its order; no two are equal. */
   readonly names: readonly string[];
   /** A point of each contour or frame: x, y, z, x, … in mm (LPS). */

@@ -6,9 +6,11 @@ import {
   type FoundSeries,
   type FoundStructures,
   surveyDicom,
+  surveySliceMasks,
 } from "../../data/formats/dicom-survey.ts";
-import type { CmedlError } from "../../errors/cmedl-error.ts";
+import { CmedlError } from "../../errors/cmedl-error.ts";
 import type { Case, CaseImage } from "./case.ts";
+import { groundsAmong } from "./ground.ts";
 import { diskFile, filesBelow } from "./open.ts";
 import { describe, ownerOf } from "./structure-owner.ts";
 
@@ -38,7 +40,26 @@ export async function scanDicom(
   const unread: CmedlError[] = [];
   const paths = files ?? (await filesBelow(folder, { onFault: (fault) => unread.push(fault) }));
   const survey = await surveyDicom(paths.map(diskFile), (done) => onFile?.(done, paths.length));
-  return matched({ ...survey, faults: [...unread, ...survey.faults] });
+  const masks = await sliceMasks(paths);
+  return matched({
+    series: survey.series,
+    structures: [...survey.structures, ...masks.structures],
+    faults: [...unread, ...survey.faults, ...masks.faults],
+  });
+}
+
+/** The masks of slices among files. */
+async function sliceMasks(paths: readonly string[]): Promise<Pick<DicomSurvey, "structures" | "faults">> {
+  const structures: FoundStructures[] = [];
+  const faults: CmedlError[] = [];
+  for (const { folder, masks, images } of groundsAmong(paths))
+    try {
+      structures.push(await surveySliceMasks(masks.map(diskFile), images.map(diskFile), folder));
+    } catch (error) {
+      if (!(error instanceof CmedlError)) throw error;
+      faults.push(error);
+    }
+  return { structures, faults };
 }
 
 function matched({ series, structures, faults }: DicomSurvey): DicomTree {
@@ -73,12 +94,8 @@ export async function dicomCases(folder: string, subfolders: readonly string[]):
     const fault = (problem: string): DataError =>
       new DataError(image.imagePath, "structures", problem, "use `cmedl import FOLDER`, which takes them by name");
     if (!set) return [undefined, fault("no RTSTRUCT or SEG is on its series")];
-    if (other)
-      return [
-        undefined,
-        fault(`several are on its series: ${printable(set.file.name)}, ${printable(other.file.name)}`),
-      ];
-    const path = set.file.name;
+    if (other) return [undefined, fault(`several are on its series: ${printable(set.name)}, ${printable(other.name)}`)];
+    const path = set.name;
     return [
       { ...image, maskPath: path, structures: set.names.map((name) => ({ label: 0, name, path, within: name })) },
       undefined,

@@ -5,6 +5,7 @@ import { DataError, printable } from "../../data/errors.ts";
 import {
   type ImageFile,
   type ImageHeader,
+  type StructureSet,
   beginningBytes,
   openStructures,
   readFolder,
@@ -13,12 +14,14 @@ import {
   readImageHeader,
 } from "../../data/formats/index.ts";
 import { seriesOf } from "../../data/formats/dicom-out.ts";
+import { surveySliceMasks } from "../../data/formats/dicom-survey.ts";
 import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { type FileError, exists, fileError, pathInside, readBytes } from "../files.ts";
 import { provideNodeCodecs } from "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
+import { groundsAmong, isGround, likeliestGround } from "./ground.ts";
 
 provideNodeCodecs();
 
@@ -108,8 +111,12 @@ async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
   const found = await stat(path).catch((cause: unknown) => {
     throw fileError(path, cause);
   });
-  if (found.isDirectory())
-    return (await filesBelow(path, { most: MOST_FILES })).filter((file) => !isDirectoryFile(file)).map(diskFile);
+  if (found.isDirectory()) {
+    const files = await filesBelow(path, { most: MOST_FILES });
+    // Masks beside an image's slices are none of them.
+    const isSlice = (file: string): boolean => !isDirectoryFile(file) && (isGround(path) || !isGround(dirname(file)));
+    return files.filter(isSlice).map(diskFile);
+  }
   if (!isDirectoryFile(path)) return undefined;
   return (await filesOfDirectory(path)).map(diskFile);
 }
@@ -166,7 +173,19 @@ async function dicomAmong(files: readonly ImageFile[], path: string): Promise<Im
   throw new DataError(path, "file", "is no DICOM", "give a DICOM series, or write the mask as NIfTI");
 }
 
-/** The structures of a file of contours or segments; undefined of an image, or of a folder. Throws DataError. */
-export async function readStructureSet(path: string): ReturnType<typeof openStructures> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ? undefined : openStructures(diskFile(path));
+/**
+ * The structures of a file of contours or segments, or of a folder of masks as slices beside their image; undefined of
+ * others. Throws DataError.
+ */
+export async function readStructureSet(path: string): Promise<StructureSet | undefined> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return openStructures(diskFile(path));
+  if (!isGround(path)) return undefined;
+  const around = await filesBelow(dirname(path), { most: MOST_FILES });
+  const ground = likeliestGround(
+    groundsAmong(around).filter(({ folder }) => folder === path),
+    diskFile,
+  );
+  if (!ground) return undefined;
+  const found = await surveySliceMasks(ground.masks.map(diskFile), ground.images.map(diskFile), path);
+  return found.open();
 }

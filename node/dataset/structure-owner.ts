@@ -5,13 +5,16 @@ import type { FoundSeries, FoundStructures } from "../../data/formats/dicom-surv
 import { slicesOf } from "../../data/formats/dicom/fill.ts";
 
 /**
- * The series that a structure set is on, or why none is: of the series whose UID it names, else of those of its
+ * The series that a structure set is on, or why none is: that of its images' files; of the series whose UID it names, else of those of its
  * patient, the one in a frame of reference that it names and between whose slices it lies. Where several are left, the
  * one on whose slices it lies, then the one that is nearest to it in the tree.
  */
 export function ownerOf(set: FoundStructures, images: readonly FoundSeries[]): FoundSeries | DataError {
   const refusal = (field: string, problem: string): DataError =>
-    new DataError(set.file.name, field, problem, "give the series that they were drawn on");
+    new DataError(set.name, field, problem, "give the series that they were drawn on");
+  const { imageNames } = set;
+  const told = imageNames && images.filter(({ files }) => files.every(({ name }) => imageNames.has(name)));
+  if (told?.[0]) return told[0];
   const named = images.filter(({ uid }) => set.seriesUids.has(uid));
   const among = named.length > 0 ? named : images.filter(({ patient }) => patient === set.patient);
   const [first] = among;
@@ -52,7 +55,7 @@ function shareWithin({ places }: FoundStructures, { grid }: FoundSeries, most: n
 
 /** Those of several series whose folder has most in common with the set's. */
 function nearest(set: FoundStructures, among: readonly FoundSeries[]): FoundSeries[] {
-  const depths = among.map((s) => sharedDepth(dirname(set.file.name), dirname(s.files[0]!.name)));
+  const depths = among.map((s) => sharedDepth(dirname(set.name), dirname(s.files[0]!.name)));
   const deepest = Math.max(...depths);
   return among.filter((_, i) => depths[i] === deepest);
 }

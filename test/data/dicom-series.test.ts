@@ -78,7 +78,7 @@ test("slices that have a series each, in one folder, are one where they make a s
   const segment = { name: "tumour", value: 1, rgb: [0, 0, 0] as const };
   const maker = { version: "0", description: "", date: new Date() };
   const bytes = await writeMaskObject("seg", new Uint8Array(18), stack, [segment], maker);
-  const references = dicomParser.parseDicom(bytes).elements["x00081115"]!.items!;
+  const references = dicomParser.parseDicom(bytes).elements.x00081115!.items!;
   assert.equal(
     references.map(({ dataSet }) => dataSet!.string("x0020000e")),
     ["1.2.3.0", "1.2.3.3", "1.2.3.6"],

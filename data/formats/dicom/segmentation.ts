@@ -1,22 +1,13 @@
 // DICOM SEG in: binary, fractional and labelmap segments, frame by frame, laid on a grid by their positions.
-import { DataError, printable } from "../../errors.ts";
+import { printable } from "../../errors.ts";
 import type { LabelGrid, StructureSet } from "../structure-set.ts";
 import { fileOfBytes } from "../memory-file.ts";
-import { placementOf, refuseThickFrames } from "./frame-placement.ts";
+import { type Frame, drawFrames, labelsOf } from "./draw-frames.ts";
+import { refuseThickFrames } from "./frame-placement.ts";
 import type { DicomFile } from "./parse.ts";
 import { type PixelFormat, pixelFormatOf } from "./pixel-format.ts";
 import { type Plane, planesOf } from "./planes.ts";
-import { skippedSlices } from "./skipped-slices.ts";
 import { frameValues } from "./voxels.ts";
-
-/** One frame's pixels that belong to a segment. */
-interface Frame {
-  readonly plane: Plane;
-  /** 1 where the frame's segment is; of a labelmap, the segment's number. */
-  readonly pixels: Uint8Array | Uint16Array;
-  /** The number of the only segment; undefined of a labelmap. */
-  readonly segment: number | undefined;
-}
 
 /** The segments of a SEG file, in the order of their numbers. Throws DataError. */
 export function openSegmentation(file: DicomFile): StructureSet {
@@ -32,57 +23,15 @@ export function openSegmentation(file: DicomFile): StructureSet {
     kind: "SEG",
     names: [...names.keys()],
     places: Float64Array.from(framePlanes(file).flatMap(({ position }) => position ?? [])),
-    draw: (wanted, grid) => draw(file, names, wanted, grid),
+    draw: (wanted, grid) => {
+      const labels = labelsOf(names, wanted, "SegmentLabel (0062,0005)", file.name);
+      return drawFrames(framesOf(file, labels, grid), labels, wanted, grid, file.name);
+    },
   };
 }
 
 const framePlanes = (file: DicomFile): Plane[] =>
   planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
-
-async function draw(
-  file: DicomFile,
-  names: ReadonlyMap<string, number>,
-  wanted: readonly string[],
-  grid: LabelGrid,
-): ReturnType<StructureSet["draw"]> {
-  const labelOf = new Map<number, number>();
-  for (const [i, name] of wanted.entries()) {
-    const number = names.get(name);
-    if (number === undefined) {
-      const problem = `${printable(name)} is not among ${printable([...names.keys()].join(", "))}`;
-      throw new DataError(file.name, "SegmentLabel (0062,0005)", problem, "name one of them");
-    }
-    labelOf.set(number, i + 1);
-  }
-  const [nx, ny, nz] = grid.shape;
-  const data = new Uint16Array(nx * ny * nz);
-  /** The slices that each label has voxels in. */
-  const found = new Map<number, Set<number>>();
-  let overlapping = 0;
-  for await (const { plane, pixels, segment } of framesOf(file, labelOf, grid)) {
-    const { start, perColumn, perRow, slice } = placementOf(plane, grid, file.name);
-    const { columns, rows } = plane.format;
-    for (let row = 0, p = 0; row < rows; row++)
-      for (let column = 0; column < columns; column++, p++) {
-        const label = pixels[p] === 0 ? undefined : labelOf.get(segment ?? pixels[p]!);
-        if (label === undefined) continue;
-        const n = start + column * perColumn + row * perRow;
-        found.set(label, (found.get(label) ?? new Set()).add(slice));
-        if (data[n] !== 0 && data[n] !== label) overlapping++;
-        if (data[n] === 0 || label < data[n]!) data[n] = label;
-      }
-  }
-  const warnings = wanted.flatMap((name, i) => {
-    const slices = found.get(i + 1);
-    const empty = slices ? skippedSlices([...slices]) : 0;
-    const said = `${printable(file.name)}: ${printable(name, 40)}`;
-    if (!slices) return [`${said}: no voxel is in it.`];
-    return empty > 0 ? [`${said}: ${empty} slices between its frames have none: they are left empty.`] : [];
-  });
-  if (overlapping > 0)
-    warnings.push(`${printable(file.name)}: ${overlapping} voxels are of two structures: they have the lower label.`);
-  return { data, warnings };
-}
 
 /** The frames of segments that have a label. */
 async function* framesOf(

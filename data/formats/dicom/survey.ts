@@ -101,11 +101,17 @@ function unlessDamaged<T>(read: () => T): T | undefined {
 async function structuresOf(head: DicomFile, file: ImageFile): Promise<FoundStructures | undefined> {
   const set = await openStructures(file);
   if (!set) return undefined;
+  // What it holds may be large: it is read again where it is drawn.
+  const open = async () => {
+    const again = await openStructures(file);
+    if (again) return again;
+    throw new DataError(file.name, "Modality (0008,0060)", "has changed since it was looked at", "look again");
+  };
   const { patient, frameOfReferenceUid } = instanceOf(head);
   const references: References = { seriesUids: new Set(), frameUids: new Set() };
   if (frameOfReferenceUid !== undefined) references.frameUids.add(frameOfReferenceUid);
   addReferences(head.tags, references);
-  return { file, patient, names: set.names, places: set.places, ...references };
+  return { name: file.name, open, patient, names: set.names, places: set.places, ...references };
 }
 
 interface References {
