@@ -1,8 +1,8 @@
 // CHAOS's folders: "Ground" with masks as PNG slices, beside "DICOM_anon" with the slices of the image, or with a folder
 // of slices for each phase of it.
 import { basename, dirname, relative, sep } from "node:path";
-import { areNamedAlike } from "../../data/formats/dicom/slice-masks.ts";
 import type { ImageFile } from "../../data/formats/index.ts";
+import { areNamedAlike } from "../../data/formats/slice-names.ts";
 
 /** Masks of a folder, and the slices of an image that they are on. */
 export interface Ground {

@@ -3,6 +3,7 @@
 import { DataError, printable } from "../../errors.ts";
 import type { FoundStructures } from "../dicom-survey.ts";
 import type { ImageFile } from "../format.ts";
+import { areNamedAlike, stemOf } from "../slice-names.ts";
 import { inOrder, readPngSlice } from "../png.ts";
 import type { StructureSet } from "../structure-set.ts";
 import { type Frame, drawFrames, labelsOf } from "./draw-frames.ts";
@@ -64,14 +65,6 @@ export async function openSliceMasks(
       return drawFrames(framesOf(pairs), labels, wanted, grid, folder);
     },
   };
-}
-
-const stemOf = ({ name }: ImageFile): string => name.replace(/^.*[/\\]/, "").replace(/\.[^.]*$/, "");
-
-/** Whether each mask has an image of its name. */
-export function areNamedAlike(masks: readonly ImageFile[], images: readonly ImageFile[]): boolean {
-  const stems = new Set(images.map(stemOf));
-  return masks.every((mask) => stems.has(stemOf(mask)));
 }
 
 function paired(
