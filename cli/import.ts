@@ -34,6 +34,7 @@ export function register(command: Command): void {
 Slices are sorted by their place; contours (RTSTRUCT) and segments (SEG) become label masks on the
 image's grid. In a pattern * is any text and ? one character, whatever the capitals; structures of
 one series that a pattern is for have one label. A series that has no such structure is passed over.
+What can't be read, or is on no series, is passed over and said; the exit code is 3 then.
 Nothing is overwritten; import.json tells which series each file came from. Patients' ids become
 folders' names.
 
@@ -51,12 +52,12 @@ async function run(source: string, flags: ImportFlags): Promise<void> {
   if (out !== undefined) await requireWritable(out);
   const narrator = new Narrator({ quiet });
   const tree = await scan(source, narrator);
-  for (const fault of tree.faults) narrator.say(`passed over: ${fault.message}`);
-  for (const { file } of tree.unmatched)
-    narrator.say(`passed over: ${printable(file.name)}: which series its structures are on can't be told`);
+  const unused = [...tree.faults, ...tree.unmatched];
+  for (const fault of unused) narrator.say(`passed over: ${fault.message}`);
   if (tree.images.length === 0) throw new CommandError("data", `${printable(source)}: holds no DICOM series of images`);
   if (list || out === undefined) {
     process.stdout.write(json ? `${JSON.stringify(seriesRecords(tree), null, 2)}\n` : listing(tree));
+    if (unused.length > 0) throw notAll(unused.length);
     return;
   }
   const plan = planImport(tree, structure);
@@ -72,7 +73,12 @@ async function run(source: string, flags: ImportFlags): Promise<void> {
   process.stdout.write(`${out}\n`);
   if (result.failed > 0)
     throw new CommandError("data", `${result.failed} series could not be read; ${out}/${MANIFEST} tells why`);
+  if (unused.length > 0) throw notAll(unused.length);
 }
+
+/** The end of an import that has done all but what it could not read. */
+const notAll = (count: number): CommandError =>
+  new CommandError("data", `${count} files or folders were passed over, as said above`);
 
 async function scan(source: string, narrator: Narrator): Promise<DicomTree> {
   const files = isDirectoryFile(source) ? await filesOfDirectory(source) : undefined;

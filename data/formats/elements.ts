@@ -1,5 +1,6 @@
-// The types of numbers that files hold their voxels in, and raw bytes as numbers.
-import type { VoxelArray } from "../volume.ts";
+// The types of numbers that files hold their voxels in, how many of them are read, and raw bytes as numbers.
+import { DataError } from "../errors.ts";
+import { type Shape3, type VoxelArray, voxelCount } from "../volume.ts";
 
 /** What is read of a file's numbers: 64-bit integers become float64, all else keeps its type. */
 export type ElementName =
@@ -34,8 +35,16 @@ export const elementTypes: Readonly<Record<ElementName, ElementType>> = {
   float64: type("float64", 8),
 };
 
-/** Voxels of one file may fill this much; more is refused rather than tried. */
-export const MAX_VOXEL_BYTES = 2 ** 31;
+/** Voxels of one volume may fill this much as they are stored; more is refused rather than tried. */
+const MAX_VOXEL_BYTES = 2 ** 31;
+
+/** Throws DataError where a volume of that shape would be too large to read; `field` is what tells its shape. */
+export function refuseTooLarge(shape: Shape3, bytesPerVoxel: number, name: string, field: string): void {
+  const bytes = voxelCount(shape) * bytesPerVoxel;
+  if (bytes <= MAX_VOXEL_BYTES) return;
+  const problem = `${shape.join(" × ")} would fill ${bytes} bytes, more than ${MAX_VOXEL_BYTES}`;
+  throw new DataError(name, field, problem, "crop the volume");
+}
 
 /** `raw`, which owns its buffer and is turned to this machine's byte order in place, as numbers. */
 export function elementsOf(raw: Uint8Array<ArrayBuffer>, name: ElementName, littleEndian: boolean): VoxelArray {

@@ -22,6 +22,8 @@ export interface ImageFile {
   /** Its first bytes, at least `beginningBytes` of its format where it has as many. */
   beginning(): Promise<Uint8Array>;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /** How many bytes it has, where that is known without reading them: what its beginning claims is judged by it. */
+  size?(): Promise<number>;
   /** The bytes of a file that this one names, in the same folder; undefined where there is none. */
   beside(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }

@@ -6,5 +6,6 @@ export const fileOfBytes = (bytes: Uint8Array<ArrayBuffer>, name: string): Image
   name,
   beginning: async () => bytes,
   bytes: async () => bytes,
+  size: async () => bytes.length,
   beside: async () => undefined,
 });

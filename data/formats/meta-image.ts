@@ -2,7 +2,7 @@
 import { DataError, printable } from "../errors.ts";
 import { inflateBounded } from "../inflate.ts";
 import type { Affine, Shape3, Volume } from "../volume.ts";
-import { type ElementName, MAX_VOXEL_BYTES, elementTypes } from "./elements.ts";
+import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf, volumeOf } from "./raw-voxels.ts";
 
@@ -84,9 +84,7 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
   const type = types[elementType] ?? fail("ElementType", `${elementType} is not one plain number a voxel`);
   const channels = Number(get("ElementNumberOfChannels") ?? 1);
   if (channels !== 1) fail("ElementNumberOfChannels", `${channels}: one value a voxel is read`, "extract a channel");
-  const wanted = nx * ny * nz * elementTypes[type].bytes;
-  if (wanted > MAX_VOXEL_BYTES)
-    fail("DimSize", `${shape.join(" × ")} would fill ${wanted} bytes, more than ${MAX_VOXEL_BYTES}`, "crop it");
+  refuseTooLarge(shape, elementTypes[type].bytes, name, "DimSize");
   const dataFile = get("ElementDataFile")!;
   if (/^LIST\b/.test(dataFile) || /%[\d.-]*d/.test(dataFile))
     fail("ElementDataFile", `${dataFile} names several files, where one is read`, "join them to one file");

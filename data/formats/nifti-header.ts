@@ -2,8 +2,8 @@
 // is made.
 import { NIFTI1, NIFTI2 } from "nifti-reader-js";
 import { DataError } from "../errors.ts";
-import type { Shape3 } from "../volume.ts";
-import { type ElementName, type ElementType, elementTypes } from "./elements.ts";
+import { type Shape3, voxelCount } from "../volume.ts";
+import { type ElementName, type ElementType, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageHeader } from "./format.ts";
 import { columnLength, place } from "./nifti-geometry.ts";
 
@@ -44,8 +44,6 @@ export interface NiftiHeader extends ImageHeader {
 
 /** Bytes that are enough for either header. */
 export const headBytes = 544;
-/** Voxels of one file may fill this much; more is refused rather than tried. */
-const maxDataBytes = 2 ** 31;
 
 type Fields = NIFTI1 | NIFTI2;
 type Fail = (field: string, problem: string, mend?: string) => never;
@@ -74,11 +72,8 @@ export function readNiftiHeader(head: Uint8Array, name: string): NiftiHeader {
   const rank = h.dims[0] ?? Number.NaN;
   const shape = shapeOf(h, rank, name, warnings, fail);
   const type = typeOf(h, fail);
-  const dataBytes = shape[0] * shape[1] * shape[2] * type.bytes;
-  if (!(dataBytes <= maxDataBytes)) {
-    const wanted = `${shape.join(" × ")} ${type.name} would fill ${dataBytes} bytes`;
-    fail("dim", `${wanted}, more than ${maxDataBytes}`, "crop the volume");
-  }
+  refuseTooLarge(shape, type.bytes, name, "dim");
+  const dataBytes = voxelCount(shape) * type.bytes;
   const least = size + 4;
   if (!(h.vox_offset >= least && h.vox_offset <= 2 ** 31 && Number.isInteger(h.vox_offset)))
     fail("vox_offset", `${h.vox_offset} is no whole number of at least ${least}`);

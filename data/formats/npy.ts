@@ -2,7 +2,7 @@
 // rows, the one before that its slices; axes of one are left out.
 import { DataError, printable } from "../errors.ts";
 import { type Shape3, type Volume, type VoxelArray, voxelCount } from "../volume.ts";
-import { type ElementName, MAX_VOXEL_BYTES, elementTypes } from "./elements.ts";
+import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf, volumeOf } from "./raw-voxels.ts";
 import { rescaled, sidecarOf } from "./sidecar.ts";
@@ -68,8 +68,7 @@ function parseHeader(bytes: Uint8Array, name: string): NpyHeader {
   const axes = all.filter((n, i) => n > 1 || i >= all.length - 2);
   if (axes.length > 3 || axes.length < 2) fail("shape", `(${shape}) is not slices, rows, columns`, "save one volume");
   const sizes = (axes.length === 2 ? [1, ...axes] : axes) as unknown as NpyHeader["sizes"];
-  const wanted = sizes[0] * sizes[1] * sizes[2] * elementTypes[type].bytes;
-  if (wanted > MAX_VOXEL_BYTES) fail("shape", `(${shape}) would fill ${wanted} bytes, more than ${MAX_VOXEL_BYTES}`);
+  refuseTooLarge(sizes, elementTypes[type].bytes, name, "shape");
   return { type, littleEndian: descr[0] !== ">", fortran: order === "True", sizes, dataStart };
 }
 

@@ -2,7 +2,7 @@
 import { DataError, printable } from "../errors.ts";
 import { gunzipBounded } from "../gunzip.ts";
 import type { Affine, Shape3, Volume } from "../volume.ts";
-import { type ElementName, MAX_VOXEL_BYTES, elementTypes } from "./elements.ts";
+import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { type RawVoxels, gridOf, volumeOf } from "./raw-voxels.ts";
 
@@ -117,9 +117,7 @@ function parseHeader(bytes: Uint8Array, name: string): NrrdHeader {
   const encoding = encodings[need("encoding").toLowerCase()];
   if (!encoding) fail("encoding", `${need("encoding")} is not read, only raw, gzip and ascii`);
   const shape = shapeOf(need("dimension"), need("sizes"), fail);
-  const bytesWanted = shape[0] * shape[1] * shape[2] * elementTypes[type].bytes;
-  if (bytesWanted > MAX_VOXEL_BYTES)
-    fail("sizes", `${shape.join(" × ")} would fill ${bytesWanted} bytes, more than ${MAX_VOXEL_BYTES}`, "crop it");
+  refuseTooLarge(shape, elementTypes[type].bytes, name, "sizes");
   const endian = fields.get("endian")?.toLowerCase();
   if (elementTypes[type].bytes > 1 && encoding !== "text" && endian !== "little" && endian !== "big")
     fail("endian", `${endian ?? "is missing"}, where little or big is due`);
@@ -132,7 +130,7 @@ function parseHeader(bytes: Uint8Array, name: string): NrrdHeader {
     return Number.isInteger(n) && n >= least && n <= 2 ** 31 ? n : fail(field, `${text} is no count of bytes or lines`);
   };
   return {
-    ...gridOf({ shape, ...placeOf(fields, fail) }, name),
+    ...gridOf({ shape, ...placeOf(fields, shape, fail) }, name),
     type,
     encoding: encoding!,
     littleEndian: endian !== "big",
@@ -178,25 +176,29 @@ const spaces: Readonly<Record<string, readonly [number, number, number]>> = {
 };
 
 /** The affine where a space is told, else the spacings alone. */
-function placeOf(fields: Map<string, string>, fail: Fail): { affine?: Affine; spacing?: number[] } {
+function placeOf(fields: Map<string, string>, shape: Shape3, fail: Fail): { affine?: Affine; spacing?: number[] } {
+  const dimension = Number(fields.get("dimension"));
   const directions = fields.get("space directions");
   const space = fields.get("space");
   if (directions === undefined) {
     const spacing = fields.get("spacings")?.split(/\s+/).map(Number);
     if (!spacing)
       return fail("space directions", "is missing, and spacings too", "write the voxel size into the header");
+    if (spacing.length !== dimension)
+      return fail("spacings", `${fields.get("spacings")} are not the ${dimension} of dimension`);
     return { spacing: spacing.concat(1, 1).slice(0, 3) };
   }
   const signs = spaces[space?.toLowerCase() ?? ""];
   if (!signs) return fail("space", `${space ?? "is missing"}: not one of RAS, LAS, LPS`);
   const columns = vectorsOf(directions, "space directions", fail);
-  while (columns.length < 3) columns.push(undefined);
-  if (columns.length !== 3 || columns[0] === undefined || columns[1] === undefined)
-    return fail("space directions", `${directions} are not three directions`);
-  const [x, y] = columns as [number[], number[]];
+  if (columns.length !== dimension)
+    return fail("space directions", `${directions} are not the ${dimension} of dimension`);
+  const [x, y, third] = columns;
+  if (x === undefined || y === undefined || (third === undefined && shape[2] > 1))
+    return fail("space directions", `${directions}: an axis of the volume has none`);
   // A flat image's third axis stands upright on it, a millimetre long.
   const normal = [x[1]! * y[2]! - x[2]! * y[1]!, x[2]! * y[0]! - x[0]! * y[2]!, x[0]! * y[1]! - x[1]! * y[0]!];
-  const z = columns[2] ?? normal.map((v) => v / Math.hypot(...normal));
+  const z = third ?? normal.map((v) => v / Math.hypot(...normal));
   const [origin = [0, 0, 0]] = vectorsOf(fields.get("space origin") ?? "(0,0,0)", "space origin", fail);
   return { affine: [...[0, 1, 2].flatMap((i) => [x, y, z, origin].map((v) => signs[i]! * v[i]!)), 0, 0, 0, 1] };
 }

@@ -1,10 +1,10 @@
-// PNG slices in: a folder of them is one image, in the natural order of their names; 8 or 16 bits, grey or indexed.
+// PNG slices in: a folder of them is one image, in the natural order of their names; 1 to 16 bits, grey or indexed.
 import { decode } from "fast-png";
 import { DataError, printable } from "../errors.ts";
 import { maxDeflateRatio } from "../gunzip.ts";
 import { inflateUpTo } from "../inflate.ts";
 import type { Volume } from "../volume.ts";
-import { MAX_VOXEL_BYTES } from "./elements.ts";
+import { refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf } from "./raw-voxels.ts";
 import { rescaled, sidecarOf } from "./sidecar.ts";
@@ -23,10 +23,14 @@ export const png: ImageFormat = {
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const MEND = "save the slice again as grey PNG";
 
+const depths = [1, 2, 4, 8, 16] as const;
+type Depth = (typeof depths)[number];
+
 interface PngHeader {
   readonly width: number;
   readonly height: number;
-  readonly depth: 8 | 16;
+  /** Bits a pixel. */
+  readonly depth: Depth;
 }
 
 /** A slice's size, from its first chunk. Throws DataError where it is none that is read. */
@@ -42,11 +46,11 @@ function parseHeader(bytes: Uint8Array, name: string): PngHeader {
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   const [depth, colour, , , interlace] = bytes.subarray(24, 29) as unknown as [number, number, number, number, number];
   if (!(width >= 1 && height >= 1)) fail("IHDR", `${width} × ${height} is no size`);
-  if (width * height * 2 > MAX_VOXEL_BYTES) fail("IHDR", `${width} × ${height} pixels are too many`);
   if (colour !== 0 && colour !== 3) fail("IHDR", "colour or transparency, where one grey value is read");
-  if (depth !== 8 && !(depth === 16 && colour === 0)) fail("IHDR", `${depth} bits a pixel are not 8 or 16`);
+  const known = depths.find((d) => d === depth);
+  if (known === undefined || (known === 16 && colour === 3)) return fail("IHDR", `${depth} bits a pixel are not read`);
   if (interlace !== 0) fail("IHDR", "is interlaced");
-  return { width, height, depth: depth as 8 | 16 };
+  return { width, height, depth: known };
 }
 
 const typeAt = (bytes: Uint8Array, at: number): string => String.fromCharCode(...bytes.subarray(at + 4, at + 8));
@@ -74,7 +78,7 @@ function checkedChunks(bytes: Uint8Array, { width, height, depth }: PngHeader, n
   if (seen.at(-1) !== "IEND") fail("IEND", "is missing: the file is cut");
   if (bytes[25] === 3 && !seen.includes("PLTE")) fail("PLTE", "is missing");
   const stream = joined(data);
-  const wanted = (1 + (width * depth) / 8) * height;
+  const wanted = (1 + Math.ceil((width * depth) / 8)) * height;
   const problem = `${width} × ${height} pixels need ${wanted} bytes`;
   if (wanted > stream.length * maxDeflateRatio) fail("IHDR", `${problem}, which the file can't hold`);
   const there = inflateUpTo(stream, wanted + 1, name, "zlib").length;
@@ -97,21 +101,54 @@ function slicePixels(bytes: Uint8Array, name: string): Uint8Array | Uint16Array 
   const chunks = checkedChunks(bytes, header, name);
   try {
     const { data, channels } = decode(chunks);
-    if (channels === 1 && data.length === header.width * header.height && !(data instanceof Uint8ClampedArray))
-      return data;
+    const { width, height, depth } = header;
+    if (channels === 1 && !(data instanceof Uint8ClampedArray)) {
+      if (depth < 8 && data.length === Math.ceil((width * depth) / 8) * height)
+        return unpacked(data as Uint8Array, header);
+      if (data.length === width * height) return data;
+    }
   } catch (cause) {
     throw new DataError(name, "PNG", "can't be decoded", MEND, { cause });
   }
   throw new DataError(name, "PNG", "is not one grey value a pixel", MEND);
 }
 
+/** Pixels of less than a byte, the first of each row in the highest bits of a byte, as bytes. */
+function unpacked(packed: Uint8Array, { width, height, depth }: PngHeader): Uint8Array {
+  const out = new Uint8Array(width * height);
+  const stride = Math.ceil((width * depth) / 8);
+  for (let y = 0, i = 0; y < height; y++)
+    for (let x = 0; x < width; x++, i++) {
+      const bit = x * depth;
+      out[i] = (packed[y * stride + (bit >> 3)]! >> (8 - depth - (bit & 7))) & (2 ** depth - 1);
+    }
+  return out;
+}
+
+const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+/** A slice's stored values, without a sidecar. Throws DataError. */
+export async function readPngSlice(
+  file: ImageFile,
+): Promise<{ readonly width: number; readonly height: number; readonly pixels: Uint8Array | Uint16Array }> {
+  const bytes = await file.bytes();
+  const { width, height } = parseHeader(bytes, file.name);
+  return { width, height, pixels: slicePixels(bytes, file.name) };
+}
+
 const order = new Intl.Collator("en", { numeric: true });
-const inOrder = (files: readonly ImageFile[]): ImageFile[] => [...files].sort((a, b) => order.compare(a.name, b.name));
+/** Slices in the natural order of their names: 2 before 10. */
+export const inOrder = (files: readonly ImageFile[]): ImageFile[] =>
+  [...files].sort((a, b) => order.compare(a.name, b.name));
 
 async function headerOf(files: readonly ImageFile[], folder: string): Promise<ImageHeader> {
   const sorted = inOrder(files);
   const [first] = sorted as [ImageFile];
-  const { width, height } = parseHeader(await first.beginning(), first.name);
+  const elsewhere = sorted.find(({ name }) => folderOf(name) !== folderOf(first.name));
+  if (elsewhere) {
+    const problem = `holds slices in several folders: ${first.name} and ${elsewhere.name}`;
+    throw new DataError(folder, "folder", problem, "name the folder of one image's slices");
+  }
+  const { width, height, depth } = parseHeader(await first.beginning(), first.name);
   for (const file of sorted) {
     const other = parseHeader(await file.beginning(), file.name);
     if (other.width !== width || other.height !== height) {
@@ -119,8 +156,10 @@ async function headerOf(files: readonly ImageFile[], folder: string): Promise<Im
       throw new DataError(file.name, "IHDR", problem, "keep the slices of one image in a folder");
     }
   }
+  const shape = [width, height, sorted.length] as const;
+  refuseTooLarge(shape, Math.ceil(depth / 8), folder, "IHDR");
   const { spacingMm } = await sidecarOf(first);
-  return gridOf({ shape: [width, height, sorted.length], spacing: spacingMm }, folder);
+  return gridOf({ shape, spacing: spacingMm }, folder);
 }
 
 async function read(files: readonly ImageFile[], folder: string): Promise<Volume> {

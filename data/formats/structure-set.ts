@@ -9,15 +9,17 @@ import type { ImageFile } from "./format.ts";
 export type LabelGrid = Pick<Volume, "shape" | "affine" | "oriented">;
 
 export interface StructureSet {
-  readonly kind: "RTSTRUCT" | "SEG";
+  readonly kind: "RTSTRUCT" | "SEG" | "PNG";
   /** Of its structures, in its order; no two are equal. */
   readonly names: readonly string[];
+  /** A point of each contour or frame: x, y, z, x, … in mm (LPS). */
+  readonly places: Float64Array;
   /**
    * Labels from 1, in the order of `names`, for each voxel of a grid; where two structures overlap, a voxel has the
-   * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, or
-   * lies on no slices of the grid.
+   * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, its
+   * frames are no voxels of the grid, or the file is damaged.
    */
-  draw(names: readonly string[], grid: LabelGrid): { data: Uint16Array<ArrayBuffer>; warnings: string[] };
+  draw(names: readonly string[], grid: LabelGrid): Promise<{ data: Uint16Array<ArrayBuffer>; warnings: string[] }>;
 }
 
 /** The structures of a file; undefined where it holds none (an image). Throws DataError. */
@@ -35,8 +37,8 @@ export async function openStructures(file: ImageFile): Promise<StructureSet | un
         : (await import("./dicom/segmentation.ts")).openSegmentation(whole);
     return {
       ...set,
-      draw: (names, grid) => {
-        if (grid.oriented) return set.draw(names, grid);
+      draw: async (names, grid) => {
+        if (grid.oriented) return inDicom(file.name, () => set.draw(names, grid));
         const problem = "are in millimetres, and nothing tells where the image's slices are";
         throw new DataError(file.name, "structures", problem, "give the image with its positions");
       },

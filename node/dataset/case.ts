@@ -52,6 +52,8 @@ export interface Listing {
   readonly subfolders: readonly string[];
   /** The names of the image files in a folder, sorted. */
   images(path: string): Promise<string[]>;
+  /** The names of the files in a folder that are slices by their names, sorted. */
+  slices(path: string): Promise<string[]>;
   /** The names of the folders in a folder, sorted; none where there is no such folder. */
   folders(path: string): Promise<string[]>;
   /** Of them, those that hold the slices of an image, by the names of their files. */

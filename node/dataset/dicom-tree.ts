@@ -1,14 +1,18 @@
 // DICOM below a folder: which structure set belongs to which series, and patients' folders as cases.
-import { dirname, join, relative, sep } from "node:path";
+import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import {
   type DicomSurvey,
   type FoundSeries,
   type FoundStructures,
   surveyDicom,
+  surveySliceMasks,
 } from "../../data/formats/dicom-survey.ts";
+import { CmedlError } from "../../errors/cmedl-error.ts";
 import type { Case, CaseImage } from "./case.ts";
+import { groundsAmong } from "./ground.ts";
 import { diskFile, filesBelow } from "./open.ts";
+import { describe, ownerOf } from "./structure-owner.ts";
 
 /** A series of images with the structure sets that are on it. */
 export interface DicomImage {
@@ -19,12 +23,13 @@ export interface DicomImage {
 export interface DicomTree {
   /** Series of more than scouts, by patient and modality. */
   readonly images: readonly DicomImage[];
-  /** Structure sets whose series is not there, or can't be told. */
-  readonly unmatched: readonly FoundStructures[];
-  readonly faults: readonly DataError[];
+  /** Why structure sets are on none of the series. */
+  readonly unmatched: readonly DataError[];
+  /** Of folders and files that can't be read. */
+  readonly faults: readonly CmedlError[];
 }
 
-/** Looks through all files below a folder, or those given. Throws FileError. */
+/** Looks through all files below a folder, or those given; what can't be read is told of. */
 export async function scanDicom(
   folder: string,
   {
@@ -32,9 +37,29 @@ export async function scanDicom(
     onFile,
   }: { readonly files?: readonly string[]; readonly onFile?: (done: number, total: number) => void } = {},
 ): Promise<DicomTree> {
-  const paths = files ?? (await filesBelow(folder));
+  const unread: CmedlError[] = [];
+  const paths = files ?? (await filesBelow(folder, { onFault: (fault) => unread.push(fault) }));
   const survey = await surveyDicom(paths.map(diskFile), (done) => onFile?.(done, paths.length));
-  return matched(survey);
+  const masks = await sliceMasks(paths);
+  return matched({
+    series: survey.series,
+    structures: [...survey.structures, ...masks.structures],
+    faults: [...unread, ...survey.faults, ...masks.faults],
+  });
+}
+
+/** The masks of slices among files. */
+async function sliceMasks(paths: readonly string[]): Promise<Pick<DicomSurvey, "structures" | "faults">> {
+  const structures: FoundStructures[] = [];
+  const faults: CmedlError[] = [];
+  for (const { folder, masks, images } of groundsAmong(paths))
+    try {
+      structures.push(await surveySliceMasks(masks.map(diskFile), images.map(diskFile), folder));
+    } catch (error) {
+      if (!(error instanceof CmedlError)) throw error;
+      faults.push(error);
+    }
+  return { structures, faults };
 }
 
 function matched({ series, structures, faults }: DicomSurvey): DicomTree {
@@ -45,46 +70,15 @@ function matched({ series, structures, faults }: DicomSurvey): DicomTree {
     images: images
       .map((s) => ({ series: s, structures: structures.filter((set) => owners.get(set) === s) }))
       .sort((a, b) => (key(a.series) < key(b.series) ? -1 : 1)),
-    unmatched: structures.filter((set) => !owners.get(set)),
+    unmatched: [...owners.values()].filter((owner) => owner instanceof DataError),
     faults,
   };
-}
-
-/**
- * The series that a structure set is on: the one whose UID it names, the only one of its patient in the frame of
- * reference that it names, else the only one that is nearest to it in the tree; undefined where none is the only one.
- */
-function ownerOf(set: FoundStructures, images: readonly FoundSeries[]): FoundSeries | undefined {
-  const named = images.filter(({ uid }) => set.uids.has(uid));
-  if (named.length === 1) return named[0];
-  const ofPatient = images.filter(({ patient }) => patient === set.patient);
-  const inFrame = ofPatient.filter((s) => s.frameOfReferenceUid !== undefined && set.uids.has(s.frameOfReferenceUid));
-  const among = inFrame.length > 0 ? inFrame : ofPatient;
-  if (among.length === 1) return among[0];
-  const depths = among.map((s) => sharedDepth(dirname(set.file.name), dirname(s.files[0]!.name)));
-  const deepest = Math.max(...depths);
-  const nearest = among.filter((_, i) => depths[i] === deepest);
-  return nearest.length === 1 ? nearest[0] : undefined;
-}
-
-/** How many folders two paths begin with together. */
-function sharedDepth(a: string, b: string): number {
-  const up = relative(a, b)
-    .split(sep)
-    .filter((part) => part === "..").length;
-  return a.split(sep).length - up;
-}
-
-/** "CT "thorax", 60 slices", for the user. */
-export function describe({ modality, description, slices }: FoundSeries): string {
-  const named = description === "" ? "" : ` "${printable(description, 40)}"`;
-  return `${printable(modality, 16) || "unknown modality"}${named}, ${slices} slices`;
 }
 
 /** One patient's folder as a case: its image alone, else with its structures, whose labels are given later. */
 export interface DicomCases<C> {
   readonly cases: readonly C[];
-  readonly faults: readonly DataError[];
+  readonly faults: readonly CmedlError[];
 }
 
 /** The image of each subfolder that holds DICOM. Throws FileError. */
@@ -94,17 +88,14 @@ export async function dicomImages(folder: string, subfolders: readonly string[])
 
 /** The case of each subfolder that holds DICOM: one series of images, and one structure set on it. */
 export async function dicomCases(folder: string, subfolders: readonly string[]): Promise<DicomCases<Case>> {
-  return casesOf(folder, subfolders, (image, { structures }) => {
+  return casesOf(folder, subfolders, (image, { structures }, unmatched) => {
     const [set, other] = structures;
+    if (unmatched[0]) return [undefined, unmatched[0]];
     const fault = (problem: string): DataError =>
       new DataError(image.imagePath, "structures", problem, "use `cmedl import FOLDER`, which takes them by name");
     if (!set) return [undefined, fault("no RTSTRUCT or SEG is on its series")];
-    if (other)
-      return [
-        undefined,
-        fault(`several are on its series: ${printable(set.file.name)}, ${printable(other.file.name)}`),
-      ];
-    const path = set.file.name;
+    if (other) return [undefined, fault(`several are on its series: ${printable(set.name)}, ${printable(other.name)}`)];
+    const path = set.name;
     return [
       { ...image, maskPath: path, structures: set.names.map((name) => ({ label: 0, name, path, within: name })) },
       undefined,
@@ -115,28 +106,30 @@ export async function dicomCases(folder: string, subfolders: readonly string[]):
 async function casesOf<C extends CaseImage>(
   folder: string,
   subfolders: readonly string[],
-  caseOf: (image: CaseImage, found: DicomImage) => [C | undefined, DataError | undefined],
+  caseOf: (
+    image: CaseImage,
+    found: DicomImage,
+    unmatched: readonly DataError[],
+  ) => [C | undefined, DataError | undefined],
 ): Promise<DicomCases<C>> {
   const cases: C[] = [];
-  const faults: DataError[] = [];
+  const faults: CmedlError[] = [];
   for (const name of [...subfolders].sort()) {
     const path = join(folder, name);
     const { images, unmatched, faults: damaged } = await scanDicom(path);
     faults.push(...damaged);
     const [only, second] = images;
     if (!only) continue;
-    if (second || unmatched.length > 0) {
+    if (second) {
       const shown = images.slice(0, 3).map(({ series }) => describe(series));
-      const problem = second
-        ? `holds ${images.length} series: ${shown.join("; ")}`
-        : "holds contours of another series";
+      const problem = `holds ${images.length} series: ${shown.join("; ")}`;
       faults.push(
         new DataError(path, "SeriesInstanceUID (0020,000e)", problem, "use `cmedl import FOLDER`, or keep one there"),
       );
       continue;
     }
     const patient = name.normalize("NFC");
-    const [found, fault] = caseOf({ id: patient, patient, imagePath: path }, only);
+    const [found, fault] = caseOf({ id: patient, patient, imagePath: path }, only, unmatched);
     if (found) cases.push(found);
     if (fault) faults.push(fault);
   }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import type { CaseImage, Found, Listing } from "./case.ts";
+import { datasetJsonOf, slicesAreCases } from "./dataset-json.ts";
 import { dicomImages } from "./dicom-tree.ts";
 import { idInFolder, pairFiles } from "./layout.ts";
 import { IMAGE_FOLDERS, channelOf, isMaskName, withoutImageWord } from "./names.ts";
@@ -14,32 +15,42 @@ import { byId, noImages } from "./readings.ts";
  */
 export async function findImages(listing: Listing): Promise<Found<CaseImage>> {
   const paired = await pairFiles(listing).catch((error: unknown) => {
-    if (error instanceof DataError) return undefined; // Masks may be missing here.
+    // Masks may be missing here.
+    if (error instanceof DataError) return undefined;
     throw error;
   });
   if (paired) {
     const cases = paired.cases.map(({ id, patient, imagePath }) => ({ id, patient, imagePath }));
     return { layout: { kind: "images", description: `images of ${paired.layout.description}` }, cases };
   }
-  const { folder, subfolders, images } = listing;
+  const { folder, subfolders, images, stacks } = listing;
   const inside = ["imagesTr", ...IMAGE_FOLDERS].flatMap(
     (name) => subfolders.find((s) => s.toLowerCase() === name.toLowerCase()) ?? [],
   )[0];
-  const place = inside === undefined ? folder : join(folder, inside);
-  const names = (await images(place)).filter((f) => inside !== undefined || !isMaskName(nameOf(f)));
-  if (names.length === 0) return patientImages(listing, place);
+  if (inside === undefined) {
+    const names = (await images(folder)).filter((f) => !isMaskName(nameOf(f)));
+    if (names.length > 0) return found("images", indexed({ folder, names }, withoutImageWord));
+    return imagesOfFolders(listing, folder, subfolders);
+  }
+  const place = join(folder, inside);
+  const areSlicesCases = inside.toLowerCase() === "imagestr" && slicesAreCases(await datasetJsonOf(listing));
+  const slices = areSlicesCases ? await listing.slices(place) : [];
+  const names = [...(await images(place)), ...(await stacks(place)), ...slices];
+  if (names.length === 0) return imagesOfFolders(listing, place, await listing.folders(place));
   const files: Files = { folder: place, names };
-  return found(
-    inside === undefined ? "images" : `images in ${inside}`,
-    indexed(files, inside === undefined ? withoutImageWord : channelsOrNames(files)),
-  );
+  return found(`images in ${inside}`, indexed(files, channelsOrNames(files)));
 }
 
-/** The only image of each patient's folder. */
-async function patientImages({ folder, subfolders, images }: Listing, place: string): Promise<Found<CaseImage>> {
+/** The only image of each folder: a file, its slices, or else its DICOM series at any depth. */
+async function imagesOfFolders(
+  { images, stacks }: Listing,
+  place: string,
+  all: readonly string[],
+): Promise<Found<CaseImage>> {
+  const folders = all.filter((name) => !isMaskName(name));
   const imageOf = new Map<string, string>();
-  for (const name of subfolders) {
-    const inside = join(folder, name);
+  for (const name of folders) {
+    const inside = join(place, name);
     const [image, other] = (await images(inside)).filter((f) => !isMaskName(nameOf(f)));
     if (image === undefined) continue;
     if (other !== undefined) {
@@ -48,13 +59,17 @@ async function patientImages({ folder, subfolders, images }: Listing, place: str
     }
     imageOf.set(name.normalize("NFC"), join(inside, image));
   }
-  if (imageOf.size === 0) {
-    const { cases, faults } = await dicomImages(folder, subfolders);
-    if (faults[0]) throw faults[0];
-    if (cases.length === 0) throw noImages(place, "image", "put the images there");
-    return { layout: { kind: "images", description: "images, a folder of DICOM a patient" }, cases };
+  // Files are opened only where no name tells of an image.
+  const isOpened = imageOf.size === 0;
+  const { cases, faults } = isOpened ? await dicomImages(place, folders) : { cases: [], faults: [] };
+  if (faults[0]) throw faults[0];
+  for (const { id, imagePath } of cases) imageOf.set(id, imagePath);
+  for (const name of await stacks(place)) {
+    const id = name.normalize("NFC");
+    if (folders.includes(name) && !imageOf.has(id)) imageOf.set(id, join(place, name));
   }
-  return found("images, a folder a patient", imageOf);
+  if (imageOf.size === 0) throw noImages(place, "image", "put the images there");
+  return found(cases.length > 0 ? "images, a folder of DICOM a patient" : "images, a folder a patient", imageOf);
 }
 
 const found = (description: string, imageOf: ReadonlyMap<string, string>): Found<CaseImage> => ({

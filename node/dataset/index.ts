@@ -20,8 +20,9 @@ export {
 } from "./load.ts";
 export { type MaskPair, loadMaskPair, pairMasks } from "./masks.ts";
 export { withoutImageWord } from "./names.ts";
-export { type DicomTree, describe, scanDicom } from "./dicom-tree.ts";
+export { type DicomTree, scanDicom } from "./dicom-tree.ts";
 export { filesOfDirectory, isDirectoryFile, readHeader, readSeries, readStructureSet, readVolume } from "./open.ts";
 export { type Dataset, scanDataset, scanImages } from "./scan.ts";
 export { type FoundSplits, findSplits } from "./splits.ts";
+export { describe } from "./structure-owner.ts";
 export { type CaseSurvey, surveyCases } from "./survey.ts";

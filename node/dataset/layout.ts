@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import type { Case, Found, Layout, Listing } from "./case.ts";
-import { labelNames, parseDatasetJson } from "./dataset-json.ts";
+import { type DatasetJson, datasetJsonOf, labelNames, slicesAreCases } from "./dataset-json.ts";
 import { IMAGE_FOLDERS, MASK_FOLDERS, withoutImageWord, withoutMaskWord } from "./names.ts";
 import { type Files, complete, likeliest, pairNames } from "./pairing.ts";
 import { dicomReadings, patientReadings } from "./patients.ts";
@@ -47,8 +47,9 @@ async function folderReadings(listing: Listing): Promise<Reading[]> {
   }
   const readings: Reading[] = [];
   if (imagesTr && labelsTr) {
-    const layout: Layout = { kind: "nnunet", description: await describeTrained(listing) };
-    readings.push(...(await pairFolders(listing, layout, imagesTr, labelsTr)));
+    const told = await datasetJsonOf(listing);
+    const layout: Layout = { kind: "nnunet", description: describeTrained(told) };
+    readings.push(...(await pairFolders(listing, layout, imagesTr, labelsTr, slicesAreCases(told))));
   }
   const images = all(IMAGE_FOLDERS);
   const masks = all(MASK_FOLDERS);
@@ -66,24 +67,27 @@ async function folderReadings(listing: Listing): Promise<Reading[]> {
 }
 
 /** What a folder of imagesTr and labelsTr is, with the names of its labels where dataset.json tells them. */
-async function describeTrained({ folder, text }: Listing): Promise<string> {
-  const path = join(folder, "dataset.json");
-  const json = await text(path);
-  if (json === undefined) return "nnU-Net (imagesTr, labelsTr)";
-  const told = parseDatasetJson(json, path);
-  return `${told.form} (imagesTr, labelsTr; labels ${labelNames(told)})`;
-}
+const describeTrained = (told: DatasetJson | undefined): string =>
+  told ? `${told.form} (imagesTr, labelsTr; labels ${labelNames(told)})` : "nnU-Net (imagesTr, labelsTr)";
 
-/** Readings of two folders: by equal names, else without words and nnU-Net's _0000. */
+/**
+ * Readings of two folders: by equal names, else without words and nnU-Net's _0000. Slices in the folders themselves are
+ * looked at where each is a case.
+ */
 async function pairFolders(
-  { folder, images: list, stacks }: Listing,
+  { folder, images: list, stacks, slices }: Listing,
   layout: Layout,
   imageFolder: string,
   maskFolder: string,
+  areSlicesCases = false,
 ): Promise<Reading[]> {
   const files = async (name: string): Promise<Files> => ({
     folder: join(folder, name),
-    names: [...(await list(join(folder, name))), ...(await stacks(join(folder, name)))],
+    names: [
+      ...(await list(join(folder, name))),
+      ...(await stacks(join(folder, name))),
+      ...(areSlicesCases ? await slices(join(folder, name)) : []),
+    ],
   });
   const images = await files(imageFolder);
   const masks = await files(maskFolder);

@@ -1,10 +1,11 @@
 // Images on disk: a file, or a folder whose files are the slices of one.
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import {
   type ImageFile,
   type ImageHeader,
+  type StructureSet,
   beginningBytes,
   openStructures,
   readFolder,
@@ -13,12 +14,14 @@ import {
   readImageHeader,
 } from "../../data/formats/index.ts";
 import { seriesOf } from "../../data/formats/dicom-out.ts";
+import { surveySliceMasks } from "../../data/formats/dicom-survey.ts";
 import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
-import { exists, fileError, pathInside, readBytes } from "../files.ts";
+import { type FileError, exists, fileError, pathInside, readBytes } from "../files.ts";
 import { provideNodeCodecs } from "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
+import { groundsAmong, isGround, likeliestGround } from "./ground.ts";
 
 provideNodeCodecs();
 
@@ -31,6 +34,7 @@ export function diskFile(path: string): ImageFile {
     name: path,
     beginning: () => readBytes(path, beginningBytes),
     bytes: () => readBytes(path),
+    size: () => sizeOf(path),
     beside: async (name) => {
       const other = pathInside(dirname(path), name);
       return (await exists(other)) ? readBytes(other) : undefined;
@@ -38,23 +42,65 @@ export function diskFile(path: string): ImageFile {
   };
 }
 
-/** All files below a folder, sorted, but hidden ones. Throws FileError, and DataError where they are more than `most`. */
-export async function filesBelow(folder: string, most = Infinity): Promise<string[]> {
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+}
+
+export interface WalkOptions {
+  /** How many files there may be. */
+  readonly most?: number;
+  /** Told of folders that can't be read, which are passed over; without it they are thrown. */
+  readonly onFault?: (fault: FileError) => void;
+}
+
+/**
+ * All files below a folder, sorted, but hidden ones. A link to a folder elsewhere is followed, once; what a link leads
+ * to nowhere is a file that can't be read. Throws FileError, and DataError where they are more than `most`.
+ */
+export async function filesBelow(folder: string, { most = Infinity, onFault }: WalkOptions = {}): Promise<string[]> {
   const found: string[] = [];
   const folders = [folder];
+  const followed = new Set<string>();
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
     const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
-      throw fileError(folder, cause);
+      const fault = fileError(path!, cause);
+      if (!onFault) throw fault;
+      onFault(fault);
+      return [];
     });
     for (const entry of entries) {
       if (entry.name.startsWith(".")) continue;
-      if (entry.isDirectory()) folders.push(join(path, entry.name));
-      else if (entry.isFile() || entry.isSymbolicLink()) found.push(join(path, entry.name));
+      const inside = join(path, entry.name);
+      if (entry.isDirectory()) folders.push(inside);
+      else if (entry.isFile()) found.push(inside);
+      else if (entry.isSymbolicLink()) {
+        const target = await linkedFolder(inside);
+        if (target === undefined) found.push(inside);
+        else if (!followed.has(target) && !isWithin(await realpath(folder), target)) {
+          followed.add(target);
+          folders.push(inside);
+        }
+      }
     }
     if (found.length > most)
       throw new DataError(folder, "folder", `holds more than ${most} files`, "name the folder of one series");
   }
   return found.sort();
+}
+
+/** Where a link to a folder leads; undefined of other links. */
+async function linkedFolder(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ? realpath(path) : undefined;
+}
+
+function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way.split(sep)[0] !== ".." && !isAbsolute(way);
 }
 
 /** Whether a file lists the others of a medium (DICOMDIR), by its name. */
@@ -65,8 +111,12 @@ async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
   const found = await stat(path).catch((cause: unknown) => {
     throw fileError(path, cause);
   });
-  if (found.isDirectory())
-    return (await filesBelow(path, MOST_FILES)).filter((file) => !isDirectoryFile(file)).map(diskFile);
+  if (found.isDirectory()) {
+    const files = await filesBelow(path, { most: MOST_FILES });
+    // Masks beside an image's slices are none of them.
+    const isSlice = (file: string): boolean => !isDirectoryFile(file) && (isGround(path) || !isGround(dirname(file)));
+    return files.filter(isSlice).map(diskFile);
+  }
   if (!isDirectoryFile(path)) return undefined;
   return (await filesOfDirectory(path)).map(diskFile);
 }
@@ -74,7 +124,8 @@ async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
 /** The files that a DICOMDIR lists. Throws DataError where it is none, or one of them is not there. */
 export async function filesOfDirectory(path: string): Promise<string[]> {
   const { referencedFiles } = await import("../../data/formats/dicom/directory.ts");
-  const files = referencedFiles(await readBytes(path), path).map((name) => pathInside(dirname(path), name));
+  const named = await referencedFiles(await readBytes(path), path);
+  const files = named.map((name) => pathInside(dirname(path), name));
   for (const file of files)
     if (!(await exists(file)))
       throw new DataError(path, "ReferencedFileID (0004,1500)", `${printable(file)} is not there`, "copy all files");
@@ -122,7 +173,19 @@ async function dicomAmong(files: readonly ImageFile[], path: string): Promise<Im
   throw new DataError(path, "file", "is no DICOM", "give a DICOM series, or write the mask as NIfTI");
 }
 
-/** The structures of a file of contours or segments; undefined of an image, or of a folder. Throws DataError. */
-export async function readStructureSet(path: string): ReturnType<typeof openStructures> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ? undefined : openStructures(diskFile(path));
+/**
+ * The structures of a file of contours or segments, or of a folder of masks as slices beside their image; undefined of
+ * others. Throws DataError.
+ */
+export async function readStructureSet(path: string): Promise<StructureSet | undefined> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return openStructures(diskFile(path));
+  if (!isGround(path)) return undefined;
+  const around = await filesBelow(dirname(path), { most: MOST_FILES });
+  const ground = likeliestGround(
+    groundsAmong(around).filter(({ folder }) => folder === path),
+    diskFile,
+  );
+  if (!ground) return undefined;
+  const found = await surveySliceMasks(ground.masks.map(diskFile), ground.images.map(diskFile), path);
+  return found.open();
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import { withoutSuffix } from "../../data/formats/index.ts";
+import type { CmedlError } from "../../errors/cmedl-error.ts";
 import { channelOf } from "./names.ts";
 
 export interface Pair {
@@ -13,7 +14,7 @@ export interface Pair {
 /** What a reading of names gives; it is complete where it has pairs and no faults. */
 export interface Pairing {
   readonly pairs: readonly Pair[];
-  readonly faults: readonly DataError[];
+  readonly faults: readonly CmedlError[];
 }
 
 /** A folder, and the files in it that are looked at. */

@@ -1,6 +1,7 @@
 // Folders of which each is a patient's: with an image and its mask, or with an image and the masks of its structures.
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
+import type { CmedlError } from "../../errors/cmedl-error.ts";
 import type { Case, Layout, Listing, Structure } from "./case.ts";
 import { dicomCases } from "./dicom-tree.ts";
 import { complete, likeliest, nameOf } from "./pairing.ts";
@@ -9,7 +10,7 @@ import { type Reading, flatReadings, noImages, twoReadings } from "./readings.ts
 /** One patient's folder: its cases, else what is wrong with it. */
 interface PatientFolder {
   readonly cases: readonly Case[];
-  readonly fault?: DataError | undefined;
+  readonly fault?: CmedlError | undefined;
 }
 
 /** The reading of subfolders as patients', if any holds images. */

@@ -38,6 +38,7 @@ async function listingOf(folder: string): Promise<Listing> {
     folder,
     subfolders: await foldersIn(folder),
     images: async (path) => (await readdir(path)).filter((f) => isImageName(f) && !f.startsWith(".")).sort(),
+    slices: async (path) => (await readdir(path)).filter((f) => isSliceName(f) && !f.startsWith(".")).sort(),
     folders: (path) => foldersIn(path).catch(() => []),
     stacks: stacksIn,
     text: async (path) => ((await exists(path)) ? new TextDecoder().decode(await readBytes(path)) : undefined),

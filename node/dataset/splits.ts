@@ -27,7 +27,8 @@ export async function findSplits(
     const beside = join(dirname(resolve(folder)), name);
     if (!(await exists(beside))) continue;
     const found = await readSplits(beside, fold).catch((error: unknown) => {
-      if (error instanceof DataError) return undefined; // a file of that name which is none of ours
+      // A file of that name may be none of ours.
+      if (error instanceof DataError) return undefined;
       throw error;
     });
     if (found && namesAny(found.lists, known)) return found;

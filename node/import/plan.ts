@@ -88,7 +88,7 @@ function structuresOf(
   for (const [i, matches] of matchers.entries()) {
     const sets = structures.filter(({ names }) => names.some(matches));
     if (sets.length > 1)
-      return `several files have that structure: ${sets.map(({ file }) => basename(file.name)).join(", ")}`;
+      return `several files have that structure: ${sets.map((set) => basename(set.name)).join(", ")}`;
     for (const set of sets)
       for (const name of set.names.filter(matches)) {
         // A structure has the first label that it is for.

@@ -1,7 +1,7 @@
 // Series of a DICOM tree as NIfTI with label masks, and a manifest of what came from where.
 import { join, relative } from "node:path";
 import { DataError } from "../../data/errors.ts";
-import { type WritableVoxels, openStructures, readFolder } from "../../data/formats/index.ts";
+import { type WritableVoxels, readFolder } from "../../data/formats/index.ts";
 import { writeNifti } from "../../data/formats/nifti.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
 import { checkImageGrid } from "../dataset/geometry.ts";
@@ -111,7 +111,7 @@ async function writeCase(
     structures: structures.map(({ set, name, label }, i) => ({
       name,
       label,
-      file: relative(source, set.file.name),
+      file: relative(source, set.name),
       voxels: drawn?.voxels[i] ?? 0,
     })),
     warnings,
@@ -128,10 +128,10 @@ async function maskOf(
   const voxels = structures.map(() => 0);
   let overlapping = 0;
   for (const set of new Set(structures.map((s) => s.set))) {
-    const opened = await openStructures(set.file);
+    const opened = await set.open();
     for (const [i, { name, label, set: own }] of structures.entries()) {
-      if (own !== set || !opened) continue;
-      const drawn = opened.draw([name], volume);
+      if (own !== set) continue;
+      const drawn = await opened.draw([name], volume);
       for (const warning of drawn.warnings) if (!warnings.includes(warning)) warnings.push(warning);
       for (let n = 0; n < data.length; n++) {
         if (drawn.data[n] === 0) continue;

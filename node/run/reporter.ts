@@ -98,7 +98,7 @@ export class Reporter {
   }
 
   /** The teacher's slices that are shown beside `pictures`: looked for once. */
-  #teacherOf({ rows }: EpochPictures): Parameters<typeof epochPng>[2] {
+  #teacherOf({ rows }: EpochPictures): Parameters<typeof epochSvg>[2] {
     const slices = this.options.teacher;
     if (!slices) return undefined;
     this.#teacherPictured ??= slicesToPicture(slices, rows.length);

@@ -1,5 +1,5 @@
 // DICOM trees as a user has them: listed, imported, and read as they lie.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
@@ -74,7 +74,7 @@ const json = (
 
 test("--list shows each series with its structures, and what can't be read", async () => {
   const { exitCode, stdout, stderr } = await cmedl(["import", join(root, "tree"), "--list"]);
-  assert.is(exitCode, 0, stderr);
+  assert.is(exitCode, 3, stderr);
   assert.equal(stdout.trim().split("\n"), [
     "patient 2\tCT, 4 slices\tgtv, Body",
     "patient 2\tMR, 4 slices\tGTV",
@@ -82,6 +82,7 @@ test("--list shows each series with its structures, and what can't be read", asy
     "patient/1\tCT, 4 slices\tGTV-1, Body",
   ]);
   assert.match(stderr, /passed over: .*cut\.dcm: data set: is damaged or cut/);
+  assert.match(stderr, /1 files or folders were passed over/);
   const listed = JSON.parse((await cmedl(["import", join(root, "tree"), "--list", "--json"])).stdout) as {
     patient: string;
     structures: string[];
@@ -93,8 +94,8 @@ test("structures named by patterns become labels in folders that train reads; no
   const out = join(root, "data");
   const args = ["import", join(root, "tree"), "--out", out, "--structure", "gtv*", "--structure", "body"];
   const { exitCode, stdout, stderr } = await cmedl(args);
-  assert.is(exitCode, 0, stderr);
-  assert.is(stdout, `${out}\n`);
+  assert.is(exitCode, 3, stderr);
+  assert.is(stdout, `${out}\n`, "what could be read is written");
   const { cases, leftOut } = json(join(out, "import.json"));
   assert.equal(
     cases.map((c) => c.image),
@@ -142,6 +143,30 @@ test("what can't be decided is asked for; a series that can't be read is left ou
   assert.is(left.exitCode, 3);
   assert.match(left.stderr, /slices: are unevenly placed|slices: about 1 are missing/);
   assert.is(json(join(root, "y/import.json")).leftOut.length, 1);
+});
+
+test("paths that can't be read are passed over and told of (exit code 3); links to folders are followed once", async () => {
+  const lying = seriesBytes(phantom.image, { series: "1.2.60", more: patient("linked") });
+  lying.forEach((bytes, z) => put(`elsewhere/${z}.dcm`, bytes));
+  mkdirSync(join(root, "linked/closed"), { recursive: true });
+  symlinkSync(join(root, "elsewhere"), join(root, "linked/series"));
+  symlinkSync(join(root, "elsewhere"), join(root, "linked/again"));
+  symlinkSync(join(root, "linked"), join(root, "linked/round"));
+  const whole = await cmedl(["import", join(root, "linked"), "--list"]);
+  assert.equal([whole.exitCode, whole.stdout], [0, "linked\tCT, 4 slices\tno structures\n"], whole.stderr);
+  symlinkSync(join(root, "nowhere"), join(root, "linked/gone.dcm"));
+  const { exitCode, stderr } = await cmedl(["import", join(root, "linked"), "--out", join(root, "z")]);
+  assert.is(exitCode, 3);
+  assert.match(stderr, /passed over: .*linked\/gone\.dcm: does not exist; check the path/);
+  assert.match(stderr, /1 files or folders were passed over/);
+  assert.is(json(join(root, "z/import.json")).cases.length, 1);
+  // Root may open all.
+  if (process.getuid?.() === 0) return;
+  chmodSync(join(root, "linked/closed"), 0);
+  const closed = await scanDicom(join(root, "linked"));
+  chmodSync(join(root, "linked/closed"), 0o700);
+  assert.match(closed.faults.map(({ message }) => message).join("\n"), /closed: may not be opened/);
+  assert.is(closed.images.length, 1);
 });
 
 test("a tree of DICOM, a folder a patient, is a set as it lies; structures have labels by their names", async () => {

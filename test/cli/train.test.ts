@@ -97,7 +97,7 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
   assert.is(asSeg.exitCode, 0, asSeg.stderr);
   const segments = (await readStructureSet(at("mask.dcm")))!;
   assert.equal(segments.names, ["tumour"]);
-  assert.equal([...segments.draw(segments.names, await readVolume(at("series"))).data], [...mask.data]);
+  assert.equal([...(await segments.draw(segments.names, await readVolume(at("series")))).data], [...mask.data]);
 });
 
 test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the same numbers", async () => {

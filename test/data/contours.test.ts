@@ -52,7 +52,7 @@ async function drawn(
   contours: readonly Contour[],
 ): Promise<{ count: (z: number) => number; at: (x: number, y: number, z: number) => number; warnings: string }> {
   const set = (await structureSet({ s: contours }))!;
-  const { data, warnings } = set.draw(["s"], grid);
+  const { data, warnings } = await set.draw(["s"], grid);
   return {
     count: (z) => data.subarray(z * 100, (z + 1) * 100).reduce((n, v) => n + v, 0),
     at: (x, y, z) => data[z * 100 + y * side + x]!,
@@ -135,18 +135,19 @@ test("contours of unknown VR, and of implicit files, are read; of two structures
   for (const implicit of [false, true]) {
     const set = (await structureSet({ Lung: a, Tümor: b }, implicit))!;
     assert.is(set.kind, "RTSTRUCT");
-    const { data, warnings } = set.draw(set.names, grid);
+    const { data, warnings } = await set.draw(set.names, grid);
     assert.equal([...data.subarray(side, 2 * side)], [0, 1, 1, 1, 2, 2, 2, 0, 0, 0]);
     assert.match(warnings.join(), /3 voxels are of two structures: they have the lower label/);
-    assert.throws(() => set.draw(["Liver"], grid), /ROIName \(3006,0026\): Liver is not among Lung/);
+    await refused(set.draw(["Liver"], grid), /ROIName \(3006,0026\): Liver is not among Lung/, DataError);
   }
 });
 
 test("an image without a place takes no contours", async () => {
   const set = (await structureSet({ s: [{ points: square(0.5, 0.5, 3.5, 3.5), z: 0 }] }))!;
-  assert.throws(
-    () => set.draw(["s"], { ...grid, oriented: false }),
+  await refused(
+    set.draw(["s"], { ...grid, oriented: false }),
     /rs\.dcm: structures: are in millimetres, and nothing/,
+    DataError,
   );
 });
 
@@ -192,7 +193,7 @@ test("sequences of unknown VR are read as implicit ones", async () => {
   ]);
   const set = (await openStructures(fileOfBytes(bytes, "rs.dcm")))!;
   assert.is(
-    set.draw(["s"], grid).data.reduce((n, v) => n + v, 0),
+    (await set.draw(["s"], grid)).data.reduce((n, v) => n + v, 0),
     6,
   );
 });

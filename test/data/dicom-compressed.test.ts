@@ -2,7 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
-import { fileOfBytes, readImage } from "../../data/formats/index.ts";
+import { type FrameDecoder, provideCodecs } from "../../data/formats/dicom/codecs.ts";
+import type { ImageFile } from "../../data/formats/format.ts";
+import { fileOfBytes, readFolder, readFolderHeader, readImage } from "../../data/formats/index.ts";
 import { provideNodeCodecs } from "../../node/dataset/dicom-codecs.ts";
 import { refused as refusedAs } from "../helpers/refused.ts";
 import { type SliceOptions, encapsulated, sliceBytes, withUndefinedLength } from "./dicom-writer.ts";
@@ -38,6 +40,34 @@ test("RLE: literal and repeated runs, two bytes a pixel; segments that lie are r
   await refused(bad(rleFrame(high)), /RLE: 1 segments where 2 bytes a pixel are due/);
   await refused(bad(rleFrame(high, [1, 8, 9])), /RLE: segment 2 holds 2 of 6 values/);
   await refused(bad(new Uint8Array(10)), /RLE: 10 bytes hold no header/);
+});
+
+test("a beginning that is cut behind Rows tells no header: the whole file does", async () => {
+  const frame = rleFrame(literal([0, 0, 0, 0, 0, 0]), literal([1, 2, 3, 4, 5, 6]));
+  const bytes = compressed(RLE, frame, { slope: "2", intercept: "-1024" });
+  const pixelSpacing = bytes.findIndex((_, i) => bytes[i] === 0x28 && bytes[i + 2] === 0x30 && bytes[i + 4] === 68);
+  const rescale = bytes.findIndex((_, i) => bytes[i] === 0x28 && bytes[i + 2] === 0x52 && bytes[i + 3] === 0x10);
+  for (const end of [pixelSpacing, rescale]) {
+    const cut: ImageFile = { ...fileOfBytes(bytes, "r.dcm"), beginning: async () => bytes.subarray(0, end) };
+    const { data, spacingMm } = await readFolder([cut], "CT");
+    assert.equal([...data], [-1022, -1020, -1018, -1016, -1014, -1012]);
+    assert.equal(spacingMm.slice(0, 2), [0.25, 0.5]);
+  }
+});
+
+test("a header is judged by the size of its file, not of its beginning; so is what all slices fill", async () => {
+  const slice = (z: number, size: number, more: SliceOptions = {}): ImageFile => ({
+    ...fileOfBytes(compressed(RLE, new Uint8Array(2), { z, ...more }), `${z}.dcm`),
+    size: async () => size,
+  });
+  const large = { rows: 20000, columns: 20000, pixels: [] };
+  assert.equal((await readFolderHeader([slice(0, 1e6, large)], "CT")).shape, [20000, 20000, 1]);
+  await refused(readFolderHeader([slice(0, 100, large)], "CT"), /need 800000000 bytes, the file has 100/);
+  const three = [0, 3, 6].map((z) => slice(z, 1e6, large));
+  await refused(
+    readFolder(three, "CT"),
+    /CT: slices: 20000 × 20000 × 3 would fill 2400000000 bytes, more than 2147483648; crop the volume/,
+  );
 });
 
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -99,5 +129,30 @@ for (const [name, syntax, stream] of streams)
       [...data].join(),
     );
   });
+
+test("a decoder that could not be loaded is loaded by the next frame", async () => {
+  const [, syntax, stream] = streams[2]!;
+  const read = (): Promise<{ data: ArrayLike<number> }> =>
+    readImage(fileOfBytes(compressed(syntax, fromBase64(stream), { rows: 8, columns: 8 }), "c.dcm"));
+  const wanted = Uint8Array.from({ length: 64 }, (_, i) => i);
+  let tries = 0;
+  class Decoder implements FrameDecoder {
+    getEncodedBuffer = (length: number): Uint8Array => new Uint8Array(length);
+    decode = (): void => {};
+    getDecodedBuffer = (): Uint8Array => wanted;
+    getFrameInfo = () => ({ width: 8, height: 8, bitsPerSample: 8, componentCount: 1 });
+    delete = (): void => {};
+  }
+  const open = async (): Promise<typeof Decoder> => {
+    if (tries++ === 0) throw new Error("offline");
+    return Decoder;
+  };
+  provideCodecs({ "JPEG-LS": open });
+  await refused(read(), /JPEG-LS: the decoder can't be loaded; install cmedl again/);
+  assert.equal(Array.from((await read()).data), [...wanted]);
+  await read();
+  assert.is(tries, 2, "what was loaded is kept");
+  provideNodeCodecs();
+});
 
 test.run();

@@ -1,7 +1,10 @@
 // How slices and frames of DICOM become a volume: by their places, and what does not go together.
+import dicomParser from "dicom-parser";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
+import { seriesOf, writeMaskObject } from "../../data/formats/dicom-out.ts";
+import { surveyDicom } from "../../data/formats/dicom-survey.ts";
 import { fileOfBytes, readFolder, readImage } from "../../data/formats/index.ts";
 import { isSheared } from "../../data/volume.ts";
 import { refused as refusedAs } from "../helpers/refused.ts";
@@ -9,11 +12,8 @@ import { IMPLICIT, type SliceOptions, dicomBytes, frame, multiFrame, sliceFile }
 
 const test = suite("dicom: series");
 const slice = (options: SliceOptions = {}) => readImage(sliceFile(options));
-const series = (...slices: SliceOptions[]) =>
-  readFolder(
-    slices.map((s, i) => sliceFile(s, `f${i}.dcm`)),
-    "CT",
-  );
+const files = (...slices: SliceOptions[]) => slices.map((s, i) => sliceFile(s, `f${i}.dcm`));
+const series = (...slices: SliceOptions[]) => readFolder(files(...slices), "CT");
 const refused = (run: Promise<unknown>, message: RegExp): Promise<void> => refusedAs(run, message, DataError);
 
 test("slices are sorted by their place along the normal, whatever their numbers and names", async () => {
@@ -54,12 +54,56 @@ test("missing, doubled, mixed and unevenly placed slices are told apart, with th
   );
   await refused(series({ z: 0 }, { z: 3, rows: 3, columns: 2 }), /holds 2 × 3 pixels and 3 × 2: f1\.dcm and f0\.dcm/);
   await refused(series({ z: 0 }, { z: 3, spacing: "1\\1" }), /holds pixels of 1 × 1 mm and 0\.25 × 0\.5 mm/);
+  await refused(
+    series({ z: 0 }, { z: 3, more: [[0x00280030, "DS", ""]] }),
+    /CT: PixelSpacing \(0028,0030\): is missing in f1\.dcm; export the series/,
+  );
   await refused(series({ z: 0 }, { z: 3, orientation: "1\\0\\0\\0\\0\\-1" }), /slices in different directions/);
   await refused(
     series({ z: 0 }, { z: 3 }, { z: 7 }, { z: 10 }),
     /unevenly placed: f\d\.dcm is 0\.\d+ mm off an even grid/,
   );
   await refused(series({ z: 0 }, { z: 3, series: "1.2.4" }), /holds 2 series: CT of 1 slice .*give a folder with one/);
+});
+
+test("slices that have a series each, in one folder, are one where they make a stack of three or more", async () => {
+  const own = (z: number, more: SliceOptions = {}): SliceOptions => ({ z, series: `1.2.3.${z}`, ...more });
+  const volume = await series(own(3), own(0), own(6));
+  assert.equal([volume.shape, volume.affine[10]], [[3, 2, 3], 3]);
+  assert.match(volume.warnings.join(), /CT: its slices have 3 SeriesInstanceUIDs: they are read as one/);
+  await refused(series(own(0), own(3)), /holds 2 series/);
+  await refused(series(own(0), own(3), own(8)), /holds 3 series/);
+  await refused(series(own(0), own(3), own(6, { modality: "MR" })), /holds 3 series/);
+  const stack = await seriesOf(files(own(3), own(0), own(6)), "CT");
+  const segment = { name: "tumour", value: 1, rgb: [0, 0, 0] as const };
+  const maker = { version: "0", description: "", date: new Date() };
+  const bytes = await writeMaskObject("seg", new Uint8Array(18), stack, [segment], maker);
+  const references = dicomParser.parseDicom(bytes).elements.x00081115!.items!;
+  assert.equal(
+    references.map(({ dataSet }) => dataSet!.string("x0020000e")),
+    ["1.2.3.0", "1.2.3.3", "1.2.3.6"],
+  );
+});
+
+test("a series of two stacks, a folder each, is two", async () => {
+  const phases = ["InPhase", "OutPhase"].flatMap((folder, p) =>
+    [0, 3].map((z) => sliceFile({ z, sop: `1.${p}.${z}`, pixels: new Array(6).fill(p) }, `P/${folder}/${z}`)),
+  );
+  await refused(
+    readFolder(phases, "P"),
+    /holds 2 series: CT of 2 slices \(P\/InPhase\/0\); CT of 2 slices \(P\/OutPhase\/0\)/,
+  );
+  const survey = await surveyDicom(phases);
+  assert.equal(
+    survey.series.map((s) => [s.uid, s.slices, s.files.map(({ name }) => name)]),
+    [
+      ["1.2.3", 2, ["P/InPhase/0", "P/InPhase/3"]],
+      ["1.2.3", 2, ["P/OutPhase/0", "P/OutPhase/3"]],
+    ],
+  );
+  // One stack in two folders stays one.
+  const halves = await readFolder([sliceFile({ z: 0 }, "a/0"), sliceFile({ z: 3 }, "b/3")], "P");
+  assert.equal(halves.shape, [3, 2, 2]);
 });
 
 test("slices a little off an even grid are read, and the distance is said; a file that is there twice is one", async () => {

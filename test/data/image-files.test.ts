@@ -96,7 +96,7 @@ for (const { images, contours, image, mask } of cases)
     assert.ok(volume.data.every((v, i) => v === wanted.data[i]));
     assert.ok(volume.affine.every((v, i) => Math.abs(v - wanted.affine[i]!) < 1e-5));
     const set = (await openStructures(shared(below(contours)[0]!)))!;
-    const drawn = set.draw(set.names, volume);
+    const drawn = await set.draw(set.names, volume);
     assert.equal(drawn.warnings, []);
     assert.is(dice(drawn.data, parseNifti(readShared(mask), mask).data), 1);
   });
@@ -116,14 +116,14 @@ testWith(test, [lung], "a real mask is written as RTSTRUCT and SEG and read back
       maker,
     );
     const set = (await openStructures(fileOfBytes(bytes, "o.dcm")))!;
-    assert.is(dice(set.draw(set.names, volume).data, data), 1, object);
+    assert.is(dice((await set.draw(set.names, volume)).data, data), 1, object);
   }
 });
 
 testWith(test, [`${odds}/highdicom-seg`], "SEG of highdicom: its voxels are those that pydicom counts", async () => {
   const image = await readImage(shared(`${odds}/highdicom-seg/ct_image.dcm`));
   const single = (await openStructures(shared(`${odds}/highdicom-seg/seg_image_ct_binary_single_frame.dcm`)))!;
-  assert.is(inside(single.draw(single.names, image).data), 1832);
+  assert.is(inside((await single.draw(single.names, image)).data), 1832);
   // The grid of the other frames, whose images are not there.
   const [s, x, y, z] = [0.488281, -125, -128.100006, 103.019997];
   const grid = {
@@ -133,7 +133,7 @@ testWith(test, [`${odds}/highdicom-seg`], "SEG of highdicom: its voxels are thos
   };
   for (const kind of ["binary", "binary_fractional"]) {
     const set = (await openStructures(shared(`${odds}/highdicom-seg/seg_image_ct_${kind}.dcm`)))!;
-    assert.is(inside(set.draw(set.names, grid).data), 127 + 256 + 255, kind);
+    assert.is(inside((await set.draw(set.names, grid)).data), 127 + 256 + 255, kind);
   }
 });
 

@@ -1,11 +1,12 @@
 // Masks written as DICOM: outlines that fill to them again, contours and segments that are read back.
+import dicomParser from "dicom-parser";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { seriesOf, writeMaskObject } from "../../data/formats/dicom-out.ts";
 import { fillEvenOdd } from "../../data/formats/dicom/fill.ts";
 import { outlinesOf } from "../../data/formats/dicom/trace.ts";
 import { fileOfBytes, openStructures, readFolder } from "../../data/formats/index.ts";
-import { sliceFile } from "./dicom-writer.ts";
+import { frame, multiFrame, sliceFile } from "./dicom-writer.ts";
 
 const test = suite("masks as DICOM");
 
@@ -51,16 +52,49 @@ for (const object of ["rtstruct", "seg"] as const)
     const bytes = await writeMaskObject(object, mask, series, segments, maker);
     const set = (await openStructures(fileOfBytes(bytes, "out.dcm")))!;
     assert.equal(set.names, ["tumour", "Lunge, größer"]);
-    const { data, warnings } = set.draw(set.names, await readFolder(slices, "CT"));
+    const { data, warnings } = await set.draw(set.names, await readFolder(slices, "CT"));
     assert.equal([...data], [...mask]);
     assert.equal(warnings, []);
     const empty = await writeMaskObject(object, new Uint8Array(189), series, segments, maker);
-    const none = (await openStructures(fileOfBytes(empty, "out.dcm")))!.draw(
+    const none = await (await openStructures(fileOfBytes(empty, "out.dcm")))!.draw(
       ["tumour"],
       await readFolder(slices, "CT"),
     );
     assert.is(none.data.some(Boolean), false);
     assert.match(none.warnings.join(), /no contours, so no mask|no voxel is in it/);
   });
+
+/** The text of a sequence's attribute in each of its items, by tags from the outermost sequence on. */
+function textsAt(set: dicomParser.DataSet, [tag, ...further]: readonly string[]): (string | undefined)[] {
+  if (further.length === 0) return [set.string(tag!)];
+  return (set.elements[tag!]?.items ?? []).flatMap(({ dataSet }) => (dataSet ? textsAt(dataSet, further) : []));
+}
+
+test("masks on an image of several frames refer to it once, and to the frames that they are on", async () => {
+  const frames = [4, 0, 2].map((z) => frame(z, "1"));
+  const whole = [sliceFile(multiFrame(frames))];
+  const series = await seriesOf(whole, "CT");
+  // The frames at 0 and 4 mm: the second and the first of the file.
+  const onTwo = Uint8Array.from({ length: 18 }, (_, i) => +(i % 6 === 1 && Math.floor(i / 6) !== 1));
+  const one = segments.slice(0, 1);
+  const structures = dicomParser.parseDicom(await writeMaskObject("rtstruct", onTwo, series, one, maker), {
+    TransferSyntaxUID: "1.2.840.10008.1.2",
+  });
+  const [sop, number] = ["x00081155", "x00081160"];
+  const images = ["x30060010", "x30060012", "x30060014", "x30060016"];
+  const contours = ["x30060039", "x30060040", "x30060016"];
+  assert.equal(textsAt(structures, [...images, sop]), ["1.2.1000"]);
+  assert.equal(textsAt(structures, [...images, number]), [undefined], "all frames are meant");
+  assert.equal(textsAt(structures, [...contours, sop]), ["1.2.1000", "1.2.1000"]);
+  assert.equal(textsAt(structures, [...contours, number]), ["2", "1"]);
+  const seg = dicomParser.parseDicom(await writeMaskObject("seg", onTwo, series, one, maker));
+  assert.equal(textsAt(seg, ["x00081115", "x0008114a", sop]), ["1.2.1000"]);
+  assert.equal(textsAt(seg, ["x52009230", "x00089124", "x00082112", number]), ["2", "1"]);
+  // Single images are named without a frame.
+  const single = await writeMaskObject("rtstruct", mask, await seriesOf(slices, "CT"), segments, maker);
+  const names = dicomParser.parseDicom(single, { TransferSyntaxUID: "1.2.840.10008.1.2" });
+  assert.equal(textsAt(names, [...images, sop]), ["1.2.1000", "1.2.1003", "1.2.1006"]);
+  assert.equal(new Set(textsAt(names, [...contours, number])), new Set([undefined]));
+});
 
 test.run();

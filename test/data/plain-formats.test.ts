@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../data/errors.ts";
 import type { ImageFile } from "../../data/formats/format.ts";
-import { fileOfBytes, readFolder, readImage, readImageHeader } from "../../data/formats/index.ts";
+import { fileOfBytes, readFolder, readFolderHeader, readImage, readImageHeader } from "../../data/formats/index.ts";
 import { refused as refusedAs } from "../helpers/refused.ts";
 
 const test = suite("plain formats");
@@ -96,6 +96,9 @@ test("NRRD: headers that lie are refused with their field, before memory is made
   await bad(good.replace("endian: little\n", ""), /endian: is missing/);
   await bad(good.replace("(0,0,2)", "(0,0.75,0)"), /directions: are no three directions/);
   await bad(good.replace("type: short", "type: short\ntype: float"), /type: is there twice/);
+  await bad(good.replace(" (0,0,2)", ""), /space directions: \(0\.5,0,0\) \(0,0\.75,0\) are not the 3 of dimension/);
+  await bad(good.replace("(0,0,2)", "none"), /space directions: .* none: an axis of the volume has none/);
+  await bad(nrrdHead("endian: little\nspacings: 1 2\n"), /spacings: 1 2 are not the 3 of dimension/);
   await bad(nrrdHead(`${placed}data file: ../x.raw\n`), /data file: .* is not there/);
 });
 
@@ -227,6 +230,33 @@ test("PNG: a folder is one image, its slices in natural order, of 8 or 16 bits",
   assert.equal([...sixteen.data], [1, 256, 65535, 4096]);
 });
 
+test("PNG: grey of 1, 2 and 4 bits has its stored values", async () => {
+  for (const depth of [1, 2, 4]) {
+    const wanted = Array.from({ length: 10 }, (_, i) => (7 * i + 3) % 2 ** depth);
+    const rows = [wanted.slice(0, 5), wanted.slice(5)];
+    const bits = rows.map((row) =>
+      row
+        .map((v) => v.toString(2).padStart(depth, "0"))
+        .join("")
+        .padEnd(24, "0"),
+    );
+    const stride = Math.ceil((5 * depth) / 8);
+    const data = Uint8Array.from(
+      bits.flatMap((row) => Array.from({ length: stride }, (_, i) => Number.parseInt(row.slice(8 * i, 8 * i + 8), 2))),
+    );
+    const grey = new Uint8Array(encode({ width: 5, height: 2, data, depth: depth as 1 | 2 | 4, channels: 1 }));
+    const read = await readImage(file(grey, "g.png", sidecar));
+    assert.equal([[...read.data], read.shape], [wanted, [5, 2, 1]], `${depth} bits`);
+  }
+});
+
+test("PNG: slices of several folders are no image", async () => {
+  const slices = ["a/2.png", "a/10.png", "b/1.png"].map((name) => pngFile(name, new Uint8Array(4)));
+  const message = /set: folder: holds slices in several folders: a\/2\.png and b\/1\.png; name the folder of one/;
+  await refused(readFolder(slices, "set"), message);
+  await refused(readFolderHeader(slices, "set"), message);
+});
+
 test("PNG: mixed slices, colour and damaged files are refused; bombs are not inflated", async () => {
   await refused(
     readFolder([pngFile("a.png", new Uint8Array(4)), pngFile("b.png", new Uint8Array(6), 3)], "stack"),
@@ -243,6 +273,20 @@ test("PNG: mixed slices, colour and damaged files are refused; bombs are not inf
   const wide = new Uint8Array(good);
   wide.set([0, 0, 200], 17);
   await refused(readImage(file(wide, "d.png", sidecar)), /IDAT: 200 × 2 pixels need 402 bytes, there are 6/);
+});
+
+test("PNG: slices that together are more than one volume may be are refused by their headers", async () => {
+  const slices = await Promise.all(
+    [1, 2, 3].map(async (n) => {
+      const bytes = new Uint8Array(await pngFile(`${n}.png`, new Uint8Array(4)).bytes());
+      new DataView(bytes.buffer).setUint32(16, 30000);
+      new DataView(bytes.buffer).setUint32(20, 30000);
+      return file(bytes, `${n}.png`, sidecar);
+    }),
+  );
+  const message = /stack: IHDR: 30000 × 30000 × 3 would fill 2700000000 bytes, more than 2147483648; crop/;
+  await refused(readFolderHeader(slices, "stack"), message);
+  await refused(readFolder(slices, "stack"), message);
 });
 
 test("a folder of nothing, and of two formats, is refused", async () => {

@@ -2,10 +2,10 @@
 import { encode } from "fast-png";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadCase, readHeader, readVolume, scanDataset, surveyCases } from "../../node/dataset/index.ts";
+import { loadCase, readHeader, readVolume, scanDataset, scanImages, surveyCases } from "../../node/dataset/index.ts";
 import { dicomBytes, sliceBytes } from "../data/dicom-writer.ts";
 
 const test = suite("slices on disk");
@@ -57,6 +57,40 @@ test("folders of PNG slices in images/ and labels/ are cases", async () => {
   await refused(surveyCases((await scanDataset(unsized)).cases), /1\.png: spacing: the format tells no voxel size/);
 });
 
+const pairs = async (set: string): Promise<string[][]> =>
+  (await scanImages(set)).cases.map(({ id, imagePath }) => [id, relative(set, imagePath)]);
+
+test("images without masks may be folders of PNG slices or of DICOM, in a folder of images or not", async () => {
+  const series = (path: string, suffix: string): Record<string, Uint8Array> =>
+    Object.fromEntries([0, 3].map((z) => [`${path}/${z}${suffix}`, sliceBytes({ z, series: `1.2.${path.length}` })]));
+  const stack = (path: string): Record<string, Uint8Array> => ({
+    [`${path}/1.png`]: png(1),
+    [`${path}/2.png`]: png(2),
+  });
+  assert.equal(await pairs(folder({ ...stack("images/p1"), ...series("images/p2", ".dcm") })), [
+    ["p1", "images/p1"],
+    ["p2", "images/p2"],
+  ]);
+  assert.equal(await pairs(folder({ ...series("images/p1/study/IM", ""), ...series("images/p2", "") })), [
+    ["p1", "images/p1"],
+    ["p2", "images/p2"],
+  ]);
+  assert.equal(await pairs(folder({ "images/p1/ct.nii.gz": "", "images/p2/ct.nii.gz": "" })), [
+    ["p1", "images/p1/ct.nii.gz"],
+    ["p2", "images/p2/ct.nii.gz"],
+  ]);
+  const flat = folder({ ...stack("p1"), ...series("p2", ".dcm"), ...series("p3/deeper/still", ""), ...stack("mask") });
+  assert.equal(await pairs(flat), [
+    ["p1", "p1"],
+    ["p2", "p2"],
+    ["p3", "p3"],
+  ]);
+  assert.equal(await pairs(folder({ ...stack("p1"), "p2/ct.nii.gz": "" })), [
+    ["p1", "p1"],
+    ["p2", "p2/ct.nii.gz"],
+  ]);
+});
+
 test("the reference code's arrays, [slices, 1, rows, columns] beside their labels, are a case", async () => {
   const npy = (descr: string, data: Uint8Array): Uint8Array => {
     const head = `{'descr': '${descr}', 'fortran_order': False, 'shape': (3, 1, 2, 2), }\n`;
@@ -95,12 +129,56 @@ test("a DICOMDIR is the image of the files that it lists; one that is gone is to
   assert.equal((await readHeader(set)).affine, volume.affine);
   rmSync(join(set, "IMG/A"));
   await refused(readVolume(join(set, "DICOMDIR")), /DICOMDIR: ReferencedFileID \(0004,1500\): .*A is not there/);
+  const damaged = Uint8Array.from(directory);
+  const records = damaged.findIndex((_, i) => damaged[i] === 4 && damaged[i + 2] === 0x20 && damaged[i + 3] === 0x12);
+  damaged.set([85, 78], records + 4);
+  damaged.set([1, 2, 3, 4], records + 12);
+  await refused(readVolume(join(folder({ DICOMDIR: damaged }), "DICOMDIR")), /DICOMDIR: data set: is damaged/);
   const outside = folder({ DICOMDIR: dicomBytes([[0x00041220, "SQ", [[[0x00041500, "CS", "..\\SECRET"]]]]]) });
   const error = await readVolume(join(outside, "DICOMDIR")).then(
     () => undefined,
     (e: Error) => e,
   );
   assert.match(error!.message, /leads out of/);
+});
+
+test("nnU-Net's 2-D sets: each PNG of imagesTr is a case of one slice, where dataset.json says so", async () => {
+  const json = '{"channel_names":{"0":"X-ray"},"labels":{"background":0,"road":1},"file_ending":".png"}';
+  const images = {
+    "imagesTr/image.json": spacing,
+    "imagesTr/a_0000.png": png(7),
+    "imagesTr/b_0000.png": png(8),
+    "dataset.json": json,
+  };
+  const set = folder({
+    ...images,
+    "labelsTr/image.json": spacing,
+    "labelsTr/a.png": png(1),
+    "labelsTr/b.png": png(0),
+  });
+  const { cases, layout } = await scanDataset(set);
+  assert.is(layout.description, "nnU-Net v2 (imagesTr, labelsTr; labels 1 road)");
+  assert.equal(
+    cases.map(({ id, patient }) => [id, patient]),
+    [
+      ["a", "a"],
+      ["b", "b"],
+    ],
+  );
+  const { image, mask } = await loadCase(cases[0]!);
+  assert.equal(
+    [image.shape, [...image.data], [...mask]],
+    [
+      [2, 2, 1],
+      [7, 7, 7, 7],
+      [1, 1, 1, 1],
+    ],
+  );
+  assert.equal(await pairs(folder(images)), [
+    ["a", "imagesTr/a_0000.png"],
+    ["b", "imagesTr/b_0000.png"],
+  ]);
+  await refused(described('{"channel_names":{},"labels":{},"file_ending":3}'), /file_ending: 3 is no text; write it/);
 });
 
 const trained = (json: string): string =>
@@ -122,6 +200,20 @@ test("dataset.json tells which form a set has, and its labels' names; one that i
     described('{"modality":{},"labels":{"x":"liver"}}'),
     /labels: x: "liver" is no label; give whole numbers/,
   );
+  for (const [json, message] of [
+    ["null", /dataset\.json: file: null is no \{ … \}; mend it, or take the file away/],
+    ["[]", /file: \[\] is no \{ … \}/],
+    ['{"channel_names":null,"labels":{"a":1}}', /channel_names: null names no channels; write them, such as/],
+    ['{"channel_names":{},"labels":null}', /labels: null is no names with numbers; write them, such as/],
+    ['{"channel_names":{},"labels":["background","liver"]}', /labels: \["background","liver"\] is no names/],
+    ['{"channel_names":{}}', /labels: is missing/],
+    ['{"channel_names":{},"labels":{"liver":null}}', /labels: liver: null is no label; give whole numbers/],
+    ['{"channel_names":{},"labels":{"liver":[1,[2]]}}', /labels: liver: \[1,\[2\]\] is no label/],
+    ['{"modality":null,"labels":{}}', /modality: null names no channels/],
+    ['{"modality":{"0":"CT"},"labels":{"1":null}}', /labels: 1: null is no name; give a name in quotes/],
+    ['{"modality":{"0":"CT"},"labels":{"":"liver"}}', /labels: : "liver" is no label/],
+  ] as const)
+    await refused(described(json), message);
 });
 
 test.run();

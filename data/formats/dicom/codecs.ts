@@ -1,7 +1,9 @@
 // Compressed frames to values, by the codec of their transfer syntax. Codecs are opened when a frame needs them.
 /// <reference path="./jpeg-lossless.d.ts" />
 import { DataError } from "../../errors.ts";
-import type { PixelFormat } from "./pixel-format.ts";
+import { inflateUpTo } from "../../inflate.ts";
+import { hasEnd, sizeOfJpeg, sizeOfJpeg2000 } from "./jpeg-stream.ts";
+import { type PixelFormat, bitsOf } from "./pixel-format.ts";
 import { decodeRle } from "./rle.ts";
 
 /** A frame's samples, one a pixel. `complete`: values already, with their sign, that no bits are cut from. */
@@ -44,12 +46,18 @@ export function provideCodecs(decoders: Readonly<Partial<Record<ProvidedCodec, O
   for (const [name, open] of Object.entries(decoders) as [ProvidedCodec, OpenDecoder][]) provided.set(name, open);
 }
 
-/** A module of WebAssembly may not register its classes twice: what was opened is kept, whoever provides it again. */
+/**
+ * A module of WebAssembly may not register its classes twice: what was opened is kept, whoever provides it again. What
+ * failed to open is tried again by the next frame.
+ */
 const opened = new WeakMap<OpenDecoder, ReturnType<OpenDecoder>>();
 function openOnce(open: OpenDecoder): ReturnType<OpenDecoder> {
-  const known = opened.get(open) ?? open();
-  opened.set(open, known);
-  return known;
+  const known = opened.get(open);
+  if (known) return known;
+  const opening = open();
+  opened.set(open, opening);
+  opening.catch(() => opened.delete(open));
+  return opening;
 }
 
 const providedCodec = (name: ProvidedCodec): Codec => ({
@@ -57,7 +65,10 @@ const providedCodec = (name: ProvidedCodec): Codec => ({
   decode: async (encoded, format, file) => {
     const open = provided.get(name);
     if (!open) throw pixelError(file, name, "no decoder is provided here");
-    return decodeBy(await openOnce(open), name, encoded, format, file);
+    const Decoder = await openOnce(open).catch((cause: unknown) => {
+      throw pixelError(file, name, "the decoder can't be loaded", cause, "install cmedl again");
+    });
+    return decodeBy(Decoder, name, encoded, format, file);
   },
 });
 const jpeg2000 = providedCodec("JPEG 2000");
@@ -67,16 +78,35 @@ const jpegLossless: Codec = { name: "JPEG lossless", decode: decodeLossless };
 const rle: Codec = {
   name: "RLE",
   decode: async (encoded, { rows, columns, allocated }, file) => {
-    const width = allocated / 8;
-    if (width > 2) throw pixelError(file, "RLE", `${allocated} bits a pixel are not read`);
-    const bytes = decodeRle(encoded, { pixels: rows * columns, width }, file);
-    return { samples: width === 1 ? bytes : new Uint16Array(bytes.buffer), complete: false };
+    const pixels = rows * columns;
+    if (allocated > 16) throw pixelError(file, "RLE", `${allocated} bits a pixel are not read`);
+    if (allocated > 1) return samplesOf(decodeRle(encoded, { pixels, width: allocated / 8 }, file), allocated, pixels);
+    // Bits are packed before they are encoded (PS3.5 CP-2301); what was written before that rule has a byte for each.
+    const bytes = decodeRle(encoded, { pixels, width: 1, least: Math.ceil(pixels / 8) }, file);
+    return samplesOf(bytes, bytes.length === pixels ? 8 : 1, pixels);
   },
 };
+const deflate: Codec = {
+  name: "deflate",
+  decode: async (encoded, { rows, columns, allocated }, file) => {
+    if (allocated > 16) throw pixelError(file, "deflate", `${allocated} bits a pixel are not read`);
+    const wanted = Math.ceil((rows * columns * allocated) / 8);
+    const bytes = inflateUpTo(encoded, wanted, file, "raw");
+    if (bytes.length < wanted) throw pixelError(file, "deflate", `the frame has ${bytes.length} of ${wanted} bytes`);
+    return samplesOf(bytes, allocated, rows * columns);
+  },
+};
+
+/** The samples of a frame's bytes, which are its own: packed bits, bytes, or little-endian 16-bit numbers. */
+function samplesOf(bytes: Uint8Array<ArrayBuffer>, allocated: number, pixels: number): Decoded {
+  if (allocated === 1) return { samples: bitsOf(bytes, 0, pixels), complete: false };
+  return { samples: allocated === 8 ? bytes : new Uint16Array(bytes.buffer), complete: false };
+}
 
 /** Transfer syntaxes of compressed pixels (PS3.5 A.4). */
 const codecs: ReadonlyMap<string, Codec> = new Map([
   ["1.2.840.10008.1.2.5", rle],
+  ["1.2.840.10008.1.2.8.1", deflate],
   ["1.2.840.10008.1.2.4.50", jpeg],
   ["1.2.840.10008.1.2.4.51", jpeg],
   ["1.2.840.10008.1.2.4.57", jpegLossless],
@@ -87,8 +117,15 @@ const codecs: ReadonlyMap<string, Codec> = new Map([
   ["1.2.840.10008.1.2.4.91", jpeg2000],
 ]);
 
-const pixelError = (file: string, codec: string, problem: string, cause?: unknown): DataError =>
-  new DataError(file, "PixelData (7fe0,0010)", `${codec}: ${problem}`, "copy or export the DICOM again", { cause });
+function pixelError(
+  file: string,
+  codec: string,
+  problem: string,
+  cause?: unknown,
+  mend = "copy or export the DICOM again",
+): DataError {
+  return new DataError(file, "PixelData (7fe0,0010)", `${codec}: ${problem}`, mend, { cause });
+}
 
 /** How frames of a file are decoded. Throws DataError where its transfer syntax has no codec here. */
 export function decoderFor(format: PixelFormat, file: string): (encoded: Uint8Array) => Promise<Decoded> {
@@ -98,7 +135,7 @@ export function decoderFor(format: PixelFormat, file: string): (encoded: Uint8Ar
     throw new DataError(file, "TransferSyntaxUID (0002,0010)", problem, "convert it to explicit VR little endian");
   }
   return (encoded) => {
-    if (codec !== rle) checkStream(encoded, codec.name, format, file);
+    if (codec !== rle && codec !== deflate) checkStream(encoded, codec.name, format, file);
     return codec.decode(encoded, format, file);
   };
 }
@@ -111,41 +148,7 @@ function checkStream(encoded: Uint8Array, name: string, { rows, columns }: Pixel
     throw pixelError(file, name, `the frame is ${size.width} × ${size.height}, not ${columns} × ${rows}`);
   if (size.bits > 8 && name === "JPEG") throw pixelError(file, name, `${size.bits} bits a value are not read, only 8`);
   // Codecs return from a cut stream without an error.
-  const end = encoded.subarray(Math.max(0, encoded.length - 64));
-  if (!end.some((b, i) => b === 0xff && end[i + 1] === 0xd9)) throw pixelError(file, name, "the frame is cut");
-}
-
-interface StreamSize {
-  readonly width: number;
-  readonly height: number;
-  readonly bits: number;
-}
-
-const short = (bytes: Uint8Array, at: number): number => 256 * (bytes[at] ?? 0) + (bytes[at + 1] ?? 0);
-const long = (bytes: Uint8Array, at: number): number => 65536 * short(bytes, at) + short(bytes, at + 2);
-
-/** The image's size by the frame header (SOF, or SOF55 of JPEG-LS); undefined where none is there. */
-function sizeOfJpeg(bytes: Uint8Array): StreamSize | undefined {
-  if (short(bytes, 0) !== 0xffd8) return undefined;
-  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + short(bytes, at + 2)) {
-    const marker = bytes[at + 1]!;
-    const isFrame = (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
-    if (isFrame) return { bits: bytes[at + 4]!, height: short(bytes, at + 5), width: short(bytes, at + 7) };
-  }
-  return undefined;
-}
-
-/** The image's size by the codestream's SIZ, within a JP2 file or not; undefined where none is there. */
-function sizeOfJpeg2000(bytes: Uint8Array): StreamSize | undefined {
-  const last = Math.min(bytes.length, 4096) - 42;
-  for (let at = 0; at <= last; at++)
-    if (long(bytes, at) === 0xff4fff51)
-      return {
-        width: long(bytes, at + 8) - long(bytes, at + 16),
-        height: long(bytes, at + 12) - long(bytes, at + 20),
-        bits: (bytes[at + 42]! & 0x7f) + 1,
-      };
-  return undefined;
+  if (!hasEnd(encoded)) throw pixelError(file, name, "the frame is cut");
 }
 
 function decodeBy(

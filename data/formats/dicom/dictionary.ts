@@ -68,6 +68,7 @@ export const tagOf = {
   RTReferencedSeriesSequence: "x30060014",
   StructureSetROISequence: "x30060020",
   ROINumber: "x30060022",
+  ReferencedFrameOfReferenceUID: "x30060024",
   ROIName: "x30060026",
   ROIContourSequence: "x30060039",
   ContourSequence: "x30060040",

@@ -1,8 +1,7 @@
 /// <reference path="./dcmjs.d.ts" />
 // DICOM out: attributes by keyword to the bytes of a file, by dcmjs, and what every file made here says of itself.
-import type { Affine } from "../../volume.ts";
 import { EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./dictionary.ts";
-import type { Plane, Vector } from "./planes.ts";
+import type { Plane } from "./planes.ts";
 
 /** Attributes by keyword: text, numbers, or items of a sequence. */
 export type Attributes = { readonly [keyword: string]: unknown };
@@ -13,6 +12,29 @@ export interface Segment {
   readonly value: number;
   readonly rgb: readonly [number, number, number];
 }
+
+/** A reference to the image of a plane; of an image of several frames, to that frame. */
+export function frameReference({ instance, format, frame }: Plane): Attributes {
+  const image = imageReference(instance);
+  return format.frames > 1 ? { ...image, ReferencedFrameNumber: String(frame + 1) } : image;
+}
+
+/** References to the images that all of these planes are of, each once; that no frame is named means all (PS3.3 10.3). */
+export function imageReferences(planes: readonly Plane[]): Attributes[] {
+  const byUid = new Map(planes.map(({ instance }) => [instance.sopUid, instance]));
+  return [...byUid.values()].map(imageReference);
+}
+
+/** Planes by the series that their images are of. */
+export function planesBySeries(planes: readonly Plane[]): (readonly [uid: string, planes: readonly Plane[]])[] {
+  const uids = new Set(planes.map(({ instance }) => instance.seriesUid));
+  return [...uids].map((uid) => [uid, planes.filter(({ instance }) => instance.seriesUid === uid)]);
+}
+
+const imageReference = ({ sopClassUid, sopUid }: Plane["instance"]): Attributes => ({
+  ReferencedSOPClassUID: sopClassUid,
+  ReferencedSOPInstanceUID: sopUid,
+});
 
 /** Who made a file. */
 export interface Maker {
@@ -96,9 +118,3 @@ export async function encodeDicom(
 
 /** This program, as files name their writer: a UUID of its own. */
 const IMPLEMENTATION = "2.25.241847021853129087604170955462531174";
-
-/** A voxel's place in mm (LPS) by an affine in NIfTI's directions. */
-export function placeOf(a: Affine, x: number, y: number, z: number): Vector {
-  const row = (i: number): number => a[i]! * x + a[i + 1]! * y + a[i + 2]! * z + a[i + 3]!;
-  return [-row(0), -row(4), row(8)];
-}

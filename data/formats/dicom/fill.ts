@@ -1,6 +1,6 @@
 // Contours in mm to pixels: the even–odd rule at pixel centres, scan line by scan line.
-import { mat4d } from "wgpu-matrix";
 import type { Affine } from "../../volume.ts";
+import { indicesBy, pointAt } from "./patient-space.ts";
 
 /** Corners in pixels of a slice, x, y, x, …; whole numbers are pixel centres. */
 export type Polygon = Float64Array;
@@ -15,24 +15,26 @@ export interface ContourIndices {
 
 /** A contour of x, y, z, … in mm (LPS) in the indices of a grid, whose affine is in NIfTI's directions (RAS). */
 export function indicesOf(contour: Float64Array, affine: Affine): ContourIndices {
-  // wgpu-matrix is column-major.
-  const inverse = mat4d.inverse(mat4d.transpose(Float64Array.from(affine)));
+  const indices = indicesBy(affine);
   const count = contour.length / 3;
   const points = new Float64Array(2 * count);
   let [least, most] = [Infinity, -Infinity];
   let sum = 0;
   for (let i = 0; i < count; i++) {
-    const [x, y, z] = [-contour[3 * i]!, -contour[3 * i + 1]!, contour[3 * i + 2]!];
-    const along = (axis: 0 | 1 | 2): number =>
-      inverse[axis]! * x + inverse[4 + axis]! * y + inverse[8 + axis]! * z + inverse[12 + axis]!;
-    points[2 * i] = along(0);
-    points[2 * i + 1] = along(1);
-    const place = along(2);
+    const [x, y, place] = indices(pointAt(contour, i));
+    points[2 * i] = x;
+    points[2 * i + 1] = y;
     least = Math.min(least, place);
     most = Math.max(most, place);
     sum += place;
   }
   return { points, z: sum / count, spread: most - least };
+}
+
+/** Where points of x, y, z, x, … in mm (LPS) lie along a grid's third axis, in slices. */
+export function slicesOf(points: Float64Array, affine: Affine): Float64Array {
+  const indices = indicesBy(affine);
+  return Float64Array.from({ length: points.length / 3 }, (_, i) => indices(pointAt(points, i))[2]);
 }
 
 /**

@@ -13,26 +13,30 @@ export interface DicomFile {
   readonly name: string;
   readonly syntax: string;
   readonly tags: Tags;
-  /** Bytes of the file itself. */
-  readonly fileBytes: number;
+  /** Bytes of the whole file; undefined where only its beginning was seen, and nothing tells. */
+  readonly fileBytes: number | undefined;
 }
 
 const MEND = "copy or export the DICOM again";
 
 /**
- * The attributes of a file; with `headOnly`, up to its pixels, which may then be missing from `bytes`. Throws
- * DataError where they can't be read.
+ * The attributes of a whole file, or up to its pixels of its beginning: `bytes` are then a part of `fileBytes`, if that
+ * is known. Throws DataError where they can't be read.
  */
-export function parseDicom(bytes: Uint8Array, name: string, { headOnly = false } = {}): DicomFile {
+export function parseDicom(
+  bytes: Uint8Array,
+  name: string,
+  head?: { readonly fileBytes: number | undefined },
+): DicomFile {
   const { syntax, body } = open(bytes, name);
   const encoding = [IMPLICIT_LITTLE, EXPLICIT_BIG].includes(syntax) ? syntax : EXPLICIT_LITTLE;
   const parse = (part: Uint8Array, untilPixels: boolean): DataSet =>
     parseAttributes(part, encoding, name, untilPixels ? tagOf.PixelData : undefined);
   const whole = syntax === DEFLATED ? inflated(body, name, (head) => parse(head, true)) : body;
-  const set = parse(whole, headOnly);
+  const set = parse(whole, head !== undefined);
   refuseRepeated(set, encoding, name);
   const characters = decoderOf(set.string(tagOf.SpecificCharacterSet));
-  return { name, syntax, tags: new Tags(name, set, characters), fileBytes: bytes.length };
+  return { name, syntax, tags: new Tags(name, set, characters), fileBytes: head ? head.fileBytes : bytes.length };
 }
 
 /** The transfer syntax, and the data set behind preamble and meta header. */

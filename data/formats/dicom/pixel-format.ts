@@ -1,6 +1,7 @@
 // How the pixels of a DICOM image are stored, as its attributes tell, judged before any of them is read.
 import { printable } from "../../errors.ts";
-import { NATIVE } from "./dictionary.ts";
+import { maxDeflateRatio } from "../../gunzip.ts";
+import { DEFLATED, NATIVE } from "./dictionary.ts";
 import type { DicomFile } from "./parse.ts";
 
 /** One grey value a pixel: `stored` bits of `allocated`, of which the topmost is bit `high`. */
@@ -19,11 +20,9 @@ export interface PixelFormat {
   readonly padding: readonly [number, number] | undefined;
 }
 
-/** Voxels of one image may fill this much; more is refused rather than tried. */
-const MAX_BYTES = 2 ** 31;
-
 /** The format of a file's pixels. Throws DataError with the attribute that can't be true, or can't be read here. */
-export function pixelFormatOf({ tags, syntax, fileBytes }: DicomFile): PixelFormat {
+export function pixelFormatOf(file: DicomFile): PixelFormat {
+  const { tags, syntax } = file;
   const rows = tags.short("Rows");
   const columns = tags.short("Columns");
   if (!rows) throw tags.wrong("Rows", `${rows ?? "missing"}: no image`, "give a DICOM image");
@@ -45,17 +44,7 @@ export function pixelFormatOf({ tags, syntax, fileBytes }: DicomFile): PixelForm
     throw tags.wrong("HighBit", `bit ${high} can't be the topmost of ${stored} bits in ${allocated}`);
   const frames = tags.decimal("NumberOfFrames") ?? 1;
   if (!(Number.isInteger(frames) && frames >= 1)) throw tags.wrong("NumberOfFrames", `${frames} is no count`);
-  const bits = rows * columns * frames * allocated;
-  const element = tags.element("PixelData");
-  const there = NATIVE.has(syntax) ? (element?.length ?? 0) : fileBytes * MAX_RATIO;
-  if (bits / 8 > Math.min(there, MAX_BYTES)) {
-    const wanted = `${columns} × ${rows}, ${frames} frames of ${allocated} bits need ${Math.ceil(bits / 8)} bytes`;
-    throw tags.wrong(
-      "PixelData",
-      `${wanted}, the file has ${NATIVE.has(syntax) ? (element?.length ?? 0) : fileBytes}`,
-      "copy or export it again",
-    );
-  }
+  refuseLies(file, { rows, columns, frames, allocated });
   const signed = tags.short("PixelRepresentation") === 1;
   // "US or SS": what the sign is, PixelRepresentation tells, whatever the VR that was written.
   const pad = tags.short("PixelPaddingValue", signed);
@@ -67,6 +56,24 @@ export function pixelFormatOf({ tags, syntax, fileBytes }: DicomFile): PixelForm
 
 /** No compression of DICOM's makes an image smaller than this part of it: JPEG 2000 of one value comes nearest. */
 const MAX_RATIO = 20_000;
+/** A compressed frame has at least a fragment, and that a tag and a length. */
+const LEAST_FRAME = 8;
+
+/** Throws DataError where a file can't hold the pixels that its attributes tell of. */
+function refuseLies(
+  { tags, syntax, fileBytes = Infinity }: DicomFile,
+  { rows, columns, frames, allocated }: Pick<PixelFormat, "rows" | "columns" | "frames" | "allocated">,
+): void {
+  const wanted = Math.ceil((rows * columns * frames * allocated) / 8);
+  const claimed = tags.element("PixelData")?.length ?? 0;
+  const isNative = NATIVE.has(syntax);
+  const ratio = syntax === DEFLATED ? maxDeflateRatio : isNative ? 1 : MAX_RATIO;
+  const isHeld = wanted <= fileBytes * ratio && (isNative ? wanted <= claimed : frames * LEAST_FRAME <= fileBytes);
+  if (isHeld) return;
+  const needs = `${columns} × ${rows}, ${frames} frames of ${allocated} bits need ${wanted} bytes`;
+  const there = isNative ? Math.min(claimed, fileBytes) : fileBytes;
+  throw tags.wrong("PixelData", `${needs}, the file has ${there}`, "copy or export it again");
+}
 
 /**
  * Raw pixels of `allocated` bits to their values, in place of `out`: the bits outside the stored ones (overlays) are
@@ -91,4 +98,11 @@ export function valuesOf(
     const bits = (raw[i]! >>> low) << up;
     out[i] = signed ? bits >> up : bits >>> up;
   }
+}
+
+/** Pixels of one bit as 0 and 1, from the `first` on; the first of a byte is its lowest bit. */
+export function bitsOf(bytes: Uint8Array, first: number, count: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(count);
+  for (let i = 0, at = first; i < count; i++, at++) out[i] = (bytes[at >> 3]! >> (at & 7)) & 1;
+  return out;
 }

@@ -3,10 +3,13 @@ import { DataError } from "../../errors.ts";
 
 const MEND = "copy or export the DICOM again";
 
-/** A frame of `pixels` grey values of `width` bytes each, little-endian. Throws DataError where it holds others. */
+/**
+ * A frame of `pixels` grey values of `width` bytes each, little-endian; of one byte each, as many as there are from
+ * `least` on. Throws DataError where it holds others.
+ */
 export function decodeRle(
   encoded: Uint8Array,
-  { pixels, width }: { readonly pixels: number; readonly width: number },
+  { pixels, width, least = pixels }: { readonly pixels: number; readonly width: number; readonly least?: number },
   file: string,
 ): Uint8Array<ArrayBuffer> {
   const fail = (problem: string): never => {
@@ -17,16 +20,18 @@ export function decodeRle(
   const segments = view.getUint32(0, true);
   if (segments !== width) fail(`${segments} segments where ${width} bytes a pixel are due`);
   // Two bytes make 128 at most.
-  if (pixels * width > encoded.length * 64) fail(`${encoded.length} bytes can't hold ${pixels * width}`);
-  const out = new Uint8Array(pixels * width);
+  if (least * width > encoded.length * 64) fail(`${encoded.length} bytes can't hold ${least * width}`);
+  const out = new Uint8Array(Math.min(pixels, encoded.length * 64) * width);
+  let held = pixels;
   for (let s = 0; s < segments; s++) {
     const start = view.getUint32(4 + 4 * s, true);
     const end = s + 1 < segments ? view.getUint32(8 + 4 * s, true) : encoded.length;
     if (!(start >= 64 && end <= encoded.length && start <= end)) fail(`segment ${s + 1} is at ${start} to ${end}`);
     const made = unpackBits(encoded.subarray(start, end), out, width - 1 - s, width);
-    if (made < pixels) fail(`segment ${s + 1} holds ${made} of ${pixels} values`);
+    if (made < least) fail(`segment ${s + 1} holds ${made} of ${least} values`);
+    held = Math.min(held, made);
   }
-  return out;
+  return out.subarray(0, held * width);
 }
 
 /** Runs of PackBits to every `step`-th byte of `out` from `first` on, as many as there is room for; how many they are. */

@@ -1,23 +1,13 @@
 // DICOM SEG in: binary, fractional and labelmap segments, frame by frame, laid on a grid by their positions.
-import { mat4d } from "wgpu-matrix";
-import { placeToleranceVoxels } from "../../alignment.ts";
-import { DataError, printable } from "../../errors.ts";
+import { printable } from "../../errors.ts";
 import type { LabelGrid, StructureSet } from "../structure-set.ts";
 import { fileOfBytes } from "../memory-file.ts";
-import { NATIVE } from "./dictionary.ts";
+import { type Frame, drawFrames, labelsOf } from "./draw-frames.ts";
+import { refuseThickFrames } from "./frame-placement.ts";
 import type { DicomFile } from "./parse.ts";
-import { type PixelFormat, pixelFormatOf, valuesOf } from "./pixel-format.ts";
+import { type PixelFormat, pixelFormatOf } from "./pixel-format.ts";
 import { type Plane, planesOf } from "./planes.ts";
-import { nativeFrame } from "./voxels.ts";
-
-/** One frame's pixels that belong to a segment. */
-interface Frame {
-  readonly plane: Plane;
-  /** 1 where the frame's segment is; of a labelmap, the segment's number. */
-  readonly pixels: Uint8Array | Uint16Array;
-  /** The number of the only segment; undefined of a labelmap. */
-  readonly segment: number | undefined;
-}
+import { frameValues } from "./voxels.ts";
 
 /** The segments of a SEG file, in the order of their numbers. Throws DataError. */
 export function openSegmentation(file: DicomFile): StructureSet {
@@ -29,61 +19,35 @@ export function openSegmentation(file: DicomFile): StructureSet {
     // A labelmap's number 0 is its background.
     if (number > 0) names.set(names.has(told) ? `${told} (${number})` : told, number);
   }
-  return { kind: "SEG", names: [...names.keys()], draw: (wanted, grid) => draw(file, names, wanted, grid) };
+  return {
+    kind: "SEG",
+    names: [...names.keys()],
+    places: Float64Array.from(framePlanes(file).flatMap(({ position }) => position ?? [])),
+    draw: (wanted, grid) => {
+      const labels = labelsOf(names, wanted, "SegmentLabel (0062,0005)", file.name);
+      return drawFrames(framesOf(file, labels, grid), labels, wanted, grid, file.name);
+    },
+  };
 }
 
-function draw(
-  file: DicomFile,
-  names: ReadonlyMap<string, number>,
-  wanted: readonly string[],
-  grid: LabelGrid,
-): ReturnType<StructureSet["draw"]> {
-  const labelOf = new Map<number, number>();
-  for (const [i, name] of wanted.entries()) {
-    const number = names.get(name);
-    if (number === undefined) {
-      const problem = `${printable(name)} is not among ${printable([...names.keys()].join(", "))}`;
-      throw new DataError(file.name, "SegmentLabel (0062,0005)", problem, "name one of them");
-    }
-    labelOf.set(number, i + 1);
-  }
-  const [nx, ny, nz] = grid.shape;
-  const data = new Uint16Array(nx * ny * nz);
-  const found = new Set<number>();
-  let overlapping = 0;
-  for (const { plane, pixels, segment } of framesOf(file, labelOf)) {
-    const put = placementOf(plane, grid, file.name);
-    const { columns, rows } = plane.format;
-    for (let row = 0, p = 0; row < rows; row++)
-      for (let column = 0; column < columns; column++, p++) {
-        const label = pixels[p] === 0 ? undefined : labelOf.get(segment ?? pixels[p]!);
-        if (label === undefined) continue;
-        const n = put(column, row);
-        found.add(label);
-        if (data[n] !== 0 && data[n] !== label) overlapping++;
-        if (data[n] === 0 || label < data[n]!) data[n] = label;
-      }
-  }
-  const warnings = wanted.flatMap((name, i) =>
-    found.has(i + 1) ? [] : [`${printable(file.name)}: ${printable(name, 40)}: no voxel is in it.`],
-  );
-  if (overlapping > 0)
-    warnings.push(`${printable(file.name)}: ${overlapping} voxels are of two structures: they have the lower label.`);
-  return { data, warnings };
-}
+const framePlanes = (file: DicomFile): Plane[] =>
+  planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
 
 /** The frames of segments that have a label. */
-function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>): Generator<Frame> {
+async function* framesOf(
+  file: DicomFile,
+  labelOf: ReadonlyMap<number, number>,
+  grid: LabelGrid,
+): AsyncGenerator<Frame> {
   const { tags } = file;
   const type = tags.text("SegmentationType") ?? "BINARY";
   if (!["BINARY", "FRACTIONAL", "LABELMAP"].includes(type))
     throw tags.wrong("SegmentationType", `${printable(type, 20)} is not read`);
   const format = pixelFormatOf(file);
-  if (!NATIVE.has(format.syntax))
-    throw new DataError(file.name, "TransferSyntaxUID (0002,0010)", "is compressed", "export it uncompressed");
   const shared = tags.item("SharedFunctionalGroupsSequence");
   const perFrame = tags.items("PerFrameFunctionalGroupsSequence");
-  const planes = planesOf(file, fileOfBytes(new Uint8Array(), file.name), { anyObject: true });
+  const planes = framePlanes(file);
+  refuseThickFrames(planes, grid, file.name);
   // A fraction is of the largest value; from a half on, a voxel belongs.
   const most = type === "FRACTIONAL" ? (tags.short("MaximumFractionalValue") ?? 255) : 1;
   for (const plane of planes) {
@@ -91,54 +55,13 @@ function* framesOf(file: DicomFile, labelOf: ReadonlyMap<number, number>): Gener
     const identified = groups.flatMap((g) => g.item("SegmentIdentificationSequence") ?? [])[0];
     const segment = type === "LABELMAP" ? undefined : (identified?.short("ReferencedSegmentNumber") ?? 1);
     if (segment !== undefined && !labelOf.has(segment)) continue;
-    const values = sampled(file, format, plane.frame);
+    const values = await sampled(file, format, plane.frame);
     yield { plane, segment, pixels: segment === undefined ? values : values.map((v) => +(2 * v >= most && v > 0)) };
   }
 }
 
-function sampled(file: DicomFile, format: PixelFormat, frame: number): Uint16Array {
+async function sampled(file: DicomFile, format: PixelFormat, frame: number): Promise<Uint16Array> {
   const values = new Int32Array(format.rows * format.columns);
-  valuesOf(nativeFrame(file, format, frame), format, values);
+  await frameValues(file, format, frame, values);
   return Uint16Array.from(values);
 }
-
-/** The voxel of a frame's pixel. Throws DataError where the frame is not on the grid's voxels. */
-function placementOf(
-  { position, along, spacingMm, format, frame }: Plane,
-  { shape, affine }: LabelGrid,
-  file: string,
-): (column: number, row: number) => number {
-  if (!position || !along || !spacingMm)
-    throw new DataError(
-      file,
-      "PlanePositionSequence (0020,9113)",
-      `frame ${frame + 1} has no place`,
-      "export it again",
-    );
-  const inverse = mat4d.inverse(mat4d.transpose(Float64Array.from(affine)));
-  /** In voxels, of a place or a direction in mm (LPS). */
-  const inVoxels = ([x, y, z]: readonly number[], one: 0 | 1): number[] =>
-    [0, 1, 2].map((i) => inverse[i]! * -x! + inverse[4 + i]! * -y! + inverse[8 + i]! * z! + one * inverse[12 + i]!);
-  const first = inVoxels(position, 1);
-  const [right, down] = along.map((direction, i) =>
-    inVoxels(
-      direction.map((v) => v * spacingMm[i]!),
-      0,
-    ),
-  ) as [number[], number[]];
-  const off = (v: number): number => Math.abs(v - Math.round(v));
-  const corner = first.map((v, i) => v + right[i]! * (format.columns - 1) + down[i]! * (format.rows - 1));
-  const isOn = [...first, ...corner, ...right, ...down].every((v) => off(v) <= FRAME_TOLERANCE);
-  const isInside = [first, corner].every((p) => p.every((v, i) => Math.round(v) >= 0 && Math.round(v) < shape[i]!));
-  if (!isOn || !isInside) {
-    const problem = `frame ${frame + 1} lies ${isOn ? "outside the image" : "between the image's voxels"}`;
-    throw new DataError(file, "PlanePositionSequence (0020,9113)", problem, "resample it to the image's grid");
-  }
-  const strides = [1, shape[0], shape[0] * shape[1]];
-  const step = (v: number[]): number => v.reduce((n, s, i) => n + Math.round(s) * strides[i]!, 0);
-  const [start, perColumn, perRow] = [step(first), step(right), step(down)];
-  return (column, row) => start + column * perColumn + row * perRow;
-}
-
-/** Positions are stored as decimals, which round more than an affine does. */
-const FRAME_TOLERANCE = 10 * placeToleranceVoxels;

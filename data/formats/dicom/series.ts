@@ -3,9 +3,10 @@ import { DataError, printable } from "../../errors.ts";
 import type { ImageFile } from "../format.ts";
 import { type DicomFile, parseDicom } from "./parse.ts";
 import { type Plane, otherObjectOf, planesOf } from "./planes.ts";
+import { regrouped } from "./regroup.ts";
 import { type Stack, stackOf } from "./stack.ts";
 
-/** Files of one series, by the UID that they share. */
+/** Files of one series: by the UID that they share, where that can be true. */
 export interface Series {
   readonly uid: string;
   readonly planes: readonly Plane[];
@@ -21,12 +22,14 @@ export interface Sorted {
 /** The attributes of a file up to its pixels, from its beginning where that reaches so far. Throws DataError. */
 export async function parseHead(source: ImageFile): Promise<DicomFile> {
   try {
-    const file = parseDicom(await source.beginning(), source.name, { headOnly: true });
-    if (file.tags.has("PixelData") || file.tags.has("Rows")) return file;
+    const file = parseDicom(await source.beginning(), source.name, { fileBytes: await source.size?.() });
+    // Nothing else tells that attributes are whole: a sequence that is cut between two items is read without an error.
+    if (file.tags.has("PixelData")) return file;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
   }
-  return parseDicom(await source.bytes(), source.name, { headOnly: true });
+  const bytes = await source.bytes();
+  return parseDicom(bytes, source.name, { fileBytes: bytes.length });
 }
 
 /** Files by series, in the order in which they are given. Throws DataError at the first that can't be read. */
@@ -46,7 +49,7 @@ export async function sortFiles(sources: readonly ImageFile[]): Promise<Sorted> 
     if (series) series.push(...found);
     else planes.set(seriesUid, found);
   }
-  return { series: [...planes].map(([uid, all]) => ({ uid, planes: all })), others };
+  return { series: regrouped([...planes].map(([uid, all]) => ({ uid, planes: all }))), others };
 }
 
 /** The only series of images among files; files without an image are passed over. Throws DataError. */

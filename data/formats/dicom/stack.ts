@@ -1,6 +1,7 @@
 // Planes to one volume: sorted along their normal, and every way in which they make no grid told apart.
 import { DataError, printable } from "../../errors.ts";
 import { type Affine, type Shape3, sformGeometry } from "../../volume.ts";
+import { refuseTooLarge } from "../elements.ts";
 import type { ImageHeader } from "../format.ts";
 import { type Plane, type Vector, cross, dot, minus } from "./planes.ts";
 
@@ -20,10 +21,13 @@ export function stackOf(all: readonly Plane[], name: string): Stack {
   const warnings: string[] = [];
   const planes = withoutLocalizers(withoutCopies(all, name, warnings), name, warnings);
   const [first] = planes as [Plane];
-  refuseMixedSizes(planes, name);
   const { format, spacingMm } = first;
-  if (!spacingMm)
-    throw new DataError(name, "PixelSpacing (0028,0030)", "is missing", "export the series with its voxel size");
+  const unsized = planes.find((p) => !p.spacingMm);
+  if (unsized || !spacingMm) {
+    const problem = `is missing in ${fileOf(unsized ?? first)}`;
+    throw new DataError(name, "PixelSpacing (0028,0030)", problem, "export the series with its voxel size");
+  }
+  refuseMixedSizes(planes, name);
   const oriented = planes.every((p) => p.position && p.along);
   if (!oriented && planes.length > 1 && new Set(planes.map((p) => p.source)).size > 1)
     throw new DataError(
@@ -34,9 +38,12 @@ export function stackOf(all: readonly Plane[], name: string): Stack {
     );
   const sorted = oriented ? inOrder(planes, name) : { planes, step: undefined };
   const shape: Shape3 = [format.columns, format.rows, planes.length];
+  refuseTooLarge(shape, Math.ceil(format.allocated / 8), name, "slices");
   const placed = oriented
     ? placedGrid(sorted.planes, spacingMm, name, warnings)
     : placelessGrid(first, spacingMm, name, warnings);
+  const uids = new Set(planes.map(({ instance }) => instance.seriesUid)).size;
+  if (uids > 1) warnings.push(`${printable(name)}: its slices have ${uids} SeriesInstanceUIDs: they are read as one.`);
   if (planes.some((p) => p.format.inverted))
     warnings.push(`${printable(name)}: MONOCHROME1: values are inverted, so that high ones are bright.`);
   const { affine } = placed;

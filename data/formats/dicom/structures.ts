@@ -3,6 +3,7 @@ import { DataError, printable } from "../../errors.ts";
 import type { LabelGrid, StructureSet } from "../structure-set.ts";
 import { type Polygon, fillEvenOdd, indicesOf } from "./fill.ts";
 import type { DicomFile } from "./parse.ts";
+import { skippedSlices } from "./skipped-slices.ts";
 import type { Tags } from "./tags.ts";
 
 /** A structure, and its contours as x, y, z, x, … in mm (LPS). */
@@ -18,7 +19,8 @@ export function openStructureSet(file: DicomFile): StructureSet {
   return {
     kind: "RTSTRUCT",
     names: structures.map(({ name }) => name),
-    draw: (names, grid) => draw(structures, names, grid, file.name, warnings),
+    places: Float64Array.from(structures.flatMap(({ contours }) => contours.flatMap((c) => [...c.subarray(0, 3)]))),
+    draw: async (names, grid) => draw(structures, names, grid, file.name, warnings),
   };
 }
 
@@ -65,7 +67,7 @@ function draw(
   grid: LabelGrid,
   file: string,
   told: readonly string[],
-): ReturnType<StructureSet["draw"]> {
+): Awaited<ReturnType<StructureSet["draw"]>> {
   const [nx, ny, nz] = grid.shape;
   const data = new Uint16Array(nx * ny * nz);
   const warnings = [...told];
@@ -131,12 +133,7 @@ function maskOf(
   if (lost.oblique > 0) said(`${lost.oblique} contours lie in no slice's plane: they are left out`);
   if (lost.outside > 0) said(`${lost.outside} contours are outside the image: they are left out`);
   if (between > 0) said(`${between} planes of contours lie between slices: each slice has those of the nearest`);
-  const empty = gapsIn([...planes.keys()]);
+  const empty = skippedSlices([...planes.keys()]);
   if (empty > 0) said(`${empty} slices between its contours have none: they are left empty`);
   return mask;
-}
-
-function gapsIn(slices: readonly number[]): number {
-  if (slices.length === 0) return 0;
-  return Math.max(...slices) - Math.min(...slices) + 1 - slices.length;
 }

@@ -5,7 +5,7 @@ import { type Volume, type VoxelArray, voxelCount } from "../../volume.ts";
 import { decoderFor } from "./codecs.ts";
 import { EXPLICIT_BIG, NATIVE } from "./dictionary.ts";
 import { type DicomFile, parseDicom } from "./parse.ts";
-import { type PixelFormat, pixelFormatOf, valuesOf } from "./pixel-format.ts";
+import { type PixelFormat, bitsOf, pixelFormatOf, valuesOf } from "./pixel-format.ts";
 import type { Plane } from "./planes.ts";
 import type { Stack } from "./stack.ts";
 
@@ -85,8 +85,8 @@ function narrowed(values: Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): 
   return Int16Array.from(values);
 }
 
-/** One frame's stored values. */
-async function frameValues(
+/** One frame's stored values, whatever they are compressed by. Throws DataError. */
+export async function frameValues(
   file: DicomFile,
   format: PixelFormat,
   frame: number,
@@ -103,7 +103,7 @@ async function frameValues(
 }
 
 /** A frame's samples as they are stored; one bit a pixel becomes 0 and 1. */
-export function nativeFrame(file: DicomFile, format: PixelFormat, frame: number): ArrayLike<number> {
+function nativeFrame(file: DicomFile, format: PixelFormat, frame: number): ArrayLike<number> {
   const { rows, columns, allocated, syntax } = format;
   const pixels = rows * columns;
   const element = file.tags.element("PixelData");
@@ -124,14 +124,8 @@ export function nativeFrame(file: DicomFile, format: PixelFormat, frame: number)
     : Uint32Array.from({ length: pixels }, (_, i) => view.getUint32(4 * i, little));
 }
 
-function bitsOf(bytes: Uint8Array, first: number, count: number): Uint8Array {
-  const out = new Uint8Array(count);
-  for (let i = 0, at = first; i < count; i++, at++) out[i] = (bytes[at >> 3]! >> (at & 7)) & 1;
-  return out;
-}
-
 /** The fragments of one frame, joined (PS3.5 A.4): by the offset table, one each, or all of the only frame. */
-export function encapsulatedFrame({ tags, name }: DicomFile, { frames }: PixelFormat, frame: number): Uint8Array {
+function encapsulatedFrame({ tags, name }: DicomFile, { frames }: PixelFormat, frame: number): Uint8Array {
   const fail = (problem: string): never => {
     throw tags.wrong("PixelData", problem, "copy or export the DICOM again");
   };

@@ -1,5 +1,16 @@
 // DICOM SEG out: a binary segment for each structure of a mask, a frame for each slice that it is in (PS3.3 A.51).
-import { type Attributes, type Maker, type Segment, decimal, encodeDicom, newSeries, newUid } from "./encode.ts";
+import {
+  type Attributes,
+  type Maker,
+  type Segment,
+  decimal,
+  encodeDicom,
+  newSeries,
+  newUid,
+  frameReference,
+  imageReferences,
+  planesBySeries,
+} from "./encode.ts";
 import type { Plane, Vector } from "./planes.ts";
 import type { Stack } from "./stack.ts";
 
@@ -45,12 +56,10 @@ export async function writeSegmentation(
       ...(first.instance.frameOfReferenceUid === undefined
         ? {}
         : { FrameOfReferenceUID: first.instance.frameOfReferenceUid, PositionReferenceIndicator: "" }),
-      ReferencedSeriesSequence: [
-        {
-          SeriesInstanceUID: first.instance.seriesUid,
-          ReferencedInstanceSequence: planes.map(referenceOf),
-        },
-      ],
+      ReferencedSeriesSequence: planesBySeries(planes).map(([uid, all]) => ({
+        SeriesInstanceUID: uid,
+        ReferencedInstanceSequence: imageReferences(all),
+      })),
       SamplesPerPixel: 1,
       PhotometricInterpretation: "MONOCHROME2",
       NumberOfFrames: String(frames.length),
@@ -95,11 +104,6 @@ function hasValue(mask: ArrayLike<number>, value: number, start: number, count: 
   return false;
 }
 
-const referenceOf = ({ instance }: Plane): Attributes => ({
-  ReferencedSOPClassUID: instance.sopClassUid,
-  ReferencedSOPInstanceUID: instance.sopUid,
-});
-
 function segmentOf({ name, rgb }: Segment, i: number): Attributes {
   return {
     SegmentedPropertyCategoryCodeSequence: [code("123037004", "SCT", "Anatomical Structure")],
@@ -126,8 +130,7 @@ function groupsOf({ segment, z, plane }: Frame): Attributes {
         DerivationCodeSequence: [code("113076", "DCM", "Segmentation")],
         SourceImageSequence: [
           {
-            ...referenceOf(plane),
-            ...(plane.format.frames > 1 ? { ReferencedFrameNumber: String(plane.frame + 1) } : {}),
+            ...frameReference(plane),
             PurposeOfReferenceCodeSequence: [code("121322", "DCM", "Source image for image processing operation")],
           },
         ],

@@ -1,6 +1,17 @@
 // RTSTRUCT out: a mask's outlines, slice by slice, on the images that it belongs to (PS3.3 A.19).
 import type { Affine, Shape3 } from "../../volume.ts";
-import { type Maker, type Segment, decimal, encodeDicom, newSeries, newUid, placeOf } from "./encode.ts";
+import {
+  type Maker,
+  type Segment,
+  decimal,
+  encodeDicom,
+  newSeries,
+  newUid,
+  frameReference,
+  imageReferences,
+  planesBySeries,
+} from "./encode.ts";
+import { placeOf } from "./patient-space.ts";
 import type { Stack } from "./stack.ts";
 import { outlinesOf } from "./trace.ts";
 
@@ -17,10 +28,6 @@ export async function writeStructureSet(
   const [first] = planes as [Stack["planes"][number]];
   const series = newSeries(first, maker, "9001");
   const frameOfReference = first.instance.frameOfReferenceUid ?? newUid();
-  const images = planes.map(({ instance }) => ({
-    ReferencedSOPClassUID: instance.sopClassUid,
-    ReferencedSOPInstanceUID: instance.sopUid,
-  }));
   const numbered = segments.map((segment, i) => ({ ...segment, number: String(i + 1) }));
   return encodeDicom(
     {
@@ -43,9 +50,10 @@ export async function writeStructureSet(
             {
               ReferencedSOPClassUID: STUDY_COMPONENT,
               ReferencedSOPInstanceUID: series.StudyInstanceUID,
-              RTReferencedSeriesSequence: [
-                { SeriesInstanceUID: first.instance.seriesUid, ContourImageSequence: images },
-              ],
+              RTReferencedSeriesSequence: planesBySeries(planes).map(([uid, all]) => ({
+                SeriesInstanceUID: uid,
+                ContourImageSequence: imageReferences(all),
+              })),
             },
           ],
         },
@@ -59,7 +67,7 @@ export async function writeStructureSet(
       ROIContourSequence: numbered.map(({ value, number, rgb }) => ({
         ROIDisplayColor: rgb.map(String),
         ReferencedROINumber: number,
-        ContourSequence: contoursOf(mask, value, header.shape, header.affine, images),
+        ContourSequence: contoursOf(mask, value, header.shape, header.affine, planes.map(frameReference)),
       })),
       RTROIObservationsSequence: numbered.map(({ number }) => ({
         ObservationNumber: number,
@@ -77,6 +85,7 @@ function contoursOf(
   value: number,
   [nx, ny, nz]: Shape3,
   affine: Affine,
+  /** Of each slice. */
   images: readonly object[],
 ): object[] {
   const contours: object[] = [];
