@@ -14,7 +14,7 @@ import { testPaths, writeTest } from "../node/run/tests.ts";
 import { requireTranslator } from "../node/run/translate.ts";
 import type { TestRecord } from "../report/page/run-page.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
-import type { TrainConfig } from "../train/config/config.ts";
+import { type TrainConfig, structureNames } from "../train/config/config.ts";
 import { type MaskFlags, evaluateMasks, printCases } from "./evaluate-masks.ts";
 import { evaluateTranslation, realImages } from "./evaluate-translation.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
@@ -153,7 +153,7 @@ async function evaluateMasksOf(
     toleranceMm,
     checkpoint,
     roc: true,
-    ...(config.data.labels ? { names: config.data.labels.map(String) } : {}),
+    ...(config.data.labels ? { names: structureNames(config) } : {}),
     onCase: (id, _, roc) => {
       if (roc && !Number.isNaN(roc.auc)) curves.push(roc);
       bar.advance(id);

@@ -47,7 +47,7 @@ const segmentsOf = (config: TrainConfig): Segment[] =>
   maskValues(config)
     .slice(1)
     .map((value, i) => ({
-      name: outputsOf(config) > 1 ? `label ${value}` : "tumour",
+      name: config.data.names?.[i] ?? (outputsOf(config) > 1 ? `label ${value}` : "tumour"),
       value,
       rgb: colours[i % colours.length]!,
     }));

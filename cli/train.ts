@@ -74,7 +74,7 @@ Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/small --size 64 --width 8 --epochs 5
   cmedl train --student data/ct --teacher data/mr --dry-run
   cmedl train --preset ct-only --student data/ct --out runs/ct --segmentor mrrn
-  cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels 1,2,3,4
+  cmedl train --preset equal-teacher --student t1 --teacher t2 --out runs/organs --labels liver=1,spleen=4
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
   cmedl train --student data/ct --teacher data/mr --init runs/first --out runs/second

@@ -38,6 +38,8 @@ export interface Layout {
     | "images";
   /** In words, for the user. */
   readonly description: string;
+  /** Names of the masks' labels, where a file tells them. */
+  readonly labels?: ReadonlyMap<number, string>;
 }
 
 /** A folder's cases, and the layout by which they were found. */

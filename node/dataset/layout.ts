@@ -48,7 +48,11 @@ async function folderReadings(listing: Listing): Promise<Reading[]> {
   const readings: Reading[] = [];
   if (imagesTr && labelsTr) {
     const told = await datasetJsonOf(listing);
-    const layout: Layout = { kind: "nnunet", description: describeTrained(told) };
+    const layout: Layout = {
+      kind: "nnunet",
+      description: describeTrained(told),
+      ...(told ? { labels: told.labels } : {}),
+    };
     readings.push(...(await pairFolders(listing, layout, imagesTr, labelsTr, slicesAreCases(told))));
   }
   const images = all(IMAGE_FOLDERS);

@@ -20,14 +20,14 @@ export function slicesToPicture(set: Slices, count: number): number[] {
 
 /**
  * The pictures of an epoch as SVG: a row a slice, with the Dice of its mask, and beside it one of the teacher's slices
- * that are `pictured`, where there is one. `labels` are the masks' own values of the classes.
+ * that are `pictured`, where there is one. `names` are the structures'.
  */
 export function epochSvg(
   pictures: EpochPictures,
   set: Slices,
   teacher: { readonly slices: Slices; readonly pictured: readonly number[] } | undefined,
   title: string,
-  labels: readonly number[] | null,
+  names: readonly string[],
 ): string {
   const n = set.size ** 2;
   return epochPicture(
@@ -48,7 +48,7 @@ export function epochSvg(
     }),
     set.size,
     title,
-    labels?.map(String),
+    names,
   );
 }
 

@@ -41,7 +41,11 @@ export async function planRun(
   const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
   const planned = await withFeaturesOfFile({
     ...asked,
-    data: { ...forgetLandmarks(asked), fieldMm: data.fieldMm ?? Math.round(defaultFieldMm(sides)) },
+    data: {
+      ...forgetLandmarks(asked),
+      names: namesOf(data, student),
+      fieldMm: data.fieldMm ?? Math.round(defaultFieldMm(sides)),
+    },
     cases: {
       studentTrain: idsOf(split.student.train),
       studentVal: idsOf(split.student.val),
@@ -52,6 +56,12 @@ export async function planRun(
   const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
   const config = await withLandmarks(planned, sources, narrator);
   return { config, sources, splitBy };
+}
+
+/** What the structures are called: as the configuration says, else as the student's folder does, if it names all. */
+function namesOf({ names, labels }: TrainConfig["data"], { labels: told }: Source): TrainConfig["data"]["names"] {
+  const found = names ?? labels?.map((label) => told?.get(label));
+  return found?.every((name) => name !== undefined) ? found : null;
 }
 
 /**

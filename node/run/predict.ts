@@ -4,7 +4,7 @@ import type { Range } from "../../data/intensity.ts";
 import { fromLps } from "../../data/orientation.ts";
 import type { Field } from "../../data/resample.ts";
 import { type Volume, voxelVolumeMm3 } from "../../data/volume.ts";
-import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
+import { type TrainConfig, outputsOf, structureNames } from "../../train/config/config.ts";
 import { type SegmentOptions, type VolumeSegmenter, fieldsOf, maskOf, maskValues } from "./segment.ts";
 
 export interface PredictionOptions extends Pick<SegmentOptions, "threshold" | "crop"> {
@@ -21,7 +21,7 @@ export interface Prediction {
   readonly mask: ReturnType<typeof maskOf>;
   /** Of each structure, in the stored order: before parts are left out and holes filled. */
   readonly probabilities: readonly Float32Array<ArrayBuffer>[];
-  readonly structures: readonly { readonly value: number; readonly voxels: number; readonly ml: number }[];
+  readonly structures: readonly { readonly name: string; readonly voxels: number; readonly ml: number }[];
 }
 
 /** Segments `stored`, of which `image` is the Left-Posterior-Superior order, scaled from `range`. */
@@ -47,15 +47,19 @@ export async function predictVolume(
   return {
     mask: maskOf(classes, stored, config),
     probabilities: maps.map((map) => fromLps(map, stored)),
-    structures: values.map((value, i) => ({ value, voxels: counts[i + 1]!, ml: counts[i + 1]! * voxelMl })),
+    structures: structureNames(config).map((name, i) => ({
+      name,
+      voxels: counts[i + 1]!,
+      ml: counts[i + 1]! * voxelMl,
+    })),
   };
 }
 
-/** "label 1: 200 voxels, 1.2 ml; label 2: …", without the label of a structure alone. */
+/** "liver: 200 voxels, 1.2 ml; label 2: …", without the name of a structure alone. */
 export const structuresText = (structures: Prediction["structures"]): string =>
   structures
-    .map(({ value, voxels, ml }) => {
-      const label = structures.length > 1 ? `label ${value}: ` : "";
+    .map(({ name, voxels, ml }) => {
+      const label = structures.length > 1 ? `${name}: ` : "";
       return `${label}${voxels} voxels, ${ml.toFixed(1)} ml`;
     })
     .join("; ");

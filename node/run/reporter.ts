@@ -1,7 +1,7 @@
 // What a run shows and keeps of its steps and epochs: log.jsonl, results.csv, report.html, pictures, checkpoints, bars
 // and lines on the terminal.
 import type { Slices } from "../../data/slices.ts";
-import type { TrainConfig } from "../../train/config/config.ts";
+import { type TrainConfig, structureNames } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
 import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../report/tensorboard.ts";
@@ -129,12 +129,12 @@ export class Reporter {
   async #onEpoch(report: EpochReport, pictures: EpochPictures | undefined): Promise<void> {
     const { run, narrator } = this;
     const { config, validation, stepsPerEpoch } = this.options;
-    const { labels } = config.data;
+    const names = structureNames(config);
     const { epochs } = config.optimization;
     const number = report.epoch + 1;
     this.reports.push(report);
     this.#stepBar.done();
-    const event = epochEvent(report, labels);
+    const event = epochEvent(report, names);
     this.#history.push(event);
     await run.log(event);
     await run.appendEvent(tensorBoardRecord(epochScalars(event)));
@@ -143,7 +143,7 @@ export class Reporter {
     if (pictures)
       await run.writePicture(
         run.picturePath(report.epoch),
-        epochSvg(pictures, validation, this.#teacherOf(pictures), `epoch ${number}`, labels),
+        epochSvg(pictures, validation, this.#teacherOf(pictures), `epoch ${number}`, names),
       );
     await this.#writeReportNowAndThen();
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
@@ -180,7 +180,7 @@ const epochScalars = ({ at, steps, losses, scheduled, validationLoss, dice, case
 
 function epochEvent(
   { epoch, steps, losses, scheduled, validation, isBest }: EpochReport,
-  labels: readonly number[] | null,
+  names: readonly string[],
 ): EpochEvent {
   const classes = validation?.dice.classes;
   return {
@@ -193,7 +193,7 @@ function epochEvent(
     validationLoss: validation?.loss ?? null,
     dice: validation?.dice.mean ?? null,
     cases: validation?.dice.cases ?? {},
-    ...(classes ? { classes: byLabel(classes, labels) } : {}),
+    ...(classes ? { classes: byName(classes, names) } : {}),
     best: isBest,
   };
 }
@@ -207,7 +207,7 @@ function resultRow({
   classes,
   losses,
 }: EpochEvent): Record<string, number | string> {
-  const ofLabels = Object.entries(classes ?? {}).map(([label, d]) => [`dice label ${label}`, d]);
+  const ofLabels = Object.entries(classes ?? {}).map(([label, d]) => [`dice ${label}`, d]);
   return {
     epoch,
     steps,
@@ -242,6 +242,6 @@ function shortLosses(losses: Readonly<Record<string, number>>): string {
     .join(" ");
 }
 
-/** Dice of classes 1, 2, … under the masks' own values. */
-const byLabel = (classes: readonly number[], labels: readonly number[] | null): Record<string, number> =>
-  Object.fromEntries(classes.map((d, k) => [String(labels?.[k] ?? k + 1), d]));
+/** Dice of classes 1, 2, … under the names of their structures. */
+const byName = (classes: readonly number[], names: readonly string[]): Record<string, number> =>
+  Object.fromEntries(classes.map((d, k) => [names[k] ?? `class ${k + 1}`, d]));

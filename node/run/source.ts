@@ -32,6 +32,8 @@ export interface Source {
   readonly name: string;
   /** How its files are laid out, in words. */
   readonly layout: string;
+  /** Names of its masks' labels, where a file tells them. */
+  readonly labels?: ReadonlyMap<number, string> | undefined;
   readonly cases: readonly CaseName[];
   /** How its images are scaled, where the source decides that. */
   readonly intensity?: IntensityRule;
@@ -76,6 +78,7 @@ function folderSource(set: Dataset<CaseImage | Case>): Omit<Source, "load" | "lo
     folder: resolve(set.folder),
     name: set.folder,
     layout: set.layout.description,
+    labels: set.layout.labels,
     cases: set.cases,
     shortSidesMm: async () => (await surveyCases(set.cases)).map((survey) => survey.shortSideMm),
     splits: (path, fold) => findSplits(set, { path, fold }),

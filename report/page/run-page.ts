@@ -14,7 +14,7 @@ export interface EpochRecord {
   readonly scheduled?: Readonly<Record<string, number>>;
   readonly validationLoss: number | null;
   readonly dice: number | null;
-  /** Dice by label, where there are several. */
+  /** Dice by structure, where there are several. */
   readonly classes?: Readonly<Record<string, number | null>>;
   readonly best: boolean;
 }
@@ -106,7 +106,7 @@ function progress({ epochs }: RunRecord, document: PlotDocument): Section {
   const labels = [...new Set(epochs.flatMap((e) => Object.keys(e.classes ?? {})))];
   const dice = [
     overEpochs(epochs, "mean Dice", (e) => e.dice),
-    ...labels.map((label) => overEpochs(epochs, `label ${label}`, (e) => e.classes?.[label])),
+    ...labels.map((label) => overEpochs(epochs, label, (e) => e.classes?.[label])),
   ].filter(isDrawn);
   const validation = [overEpochs(epochs, "validation loss", (e) => e.validationLoss)].filter(isDrawn);
   const scheduled = [...new Set(epochs.flatMap((e) => Object.keys(e.scheduled ?? {})))].map((name) =>

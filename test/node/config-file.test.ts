@@ -116,6 +116,16 @@ test("flags override the file, the file its preset, the preset the paper", async
   assert.is((await configFrom(path, { regime: "ct-only" })).regime, "ct-only");
   assert.equal((await configFrom(undefined, { labels: "63, 126", width: "8" })).data.labels, [63, 126]);
   assert.is((await configFrom(undefined, { width: "8" })).networks.drit.width, 8);
+  const { sides, ...chaos } = (await configFrom(undefined, { preset: "equal-teacher", label: "63" })).data;
+  assert.equal([chaos.labels, chaos.names, sides], [[63], null, null], "a preset's names and sides are of its labels");
+  const { labels, names } = (await configFrom(undefined, { labels: "liver=1, left kidney=3" })).data;
+  assert.equal(
+    [labels, names],
+    [
+      [1, 3],
+      ["liver", "left kidney"],
+    ],
+  );
 });
 
 test("a mistake in a flag names the flag", async () => {
@@ -131,6 +141,15 @@ test("a mistake in a flag names the flag", async () => {
   );
   await refused(configFrom(undefined, { set: ["seed"] }), /^--set seed: gives no value/);
   await refused(configFrom(undefined, { regime: "weak-techer" }), "--regime weak-techer: did you mean weak-teacher?");
+  await refused(
+    configFrom(undefined, { labels: "liver=1,3" }),
+    /^--labels liver=1,3: names some of the labels only; name/,
+  );
+  await refused(configFrom(undefined, { labels: "a=1,b=x" }), /^--labels a=1,b=x: .*each a whole number/);
+  await refused(
+    configFrom(undefined, { labels: "1,2", set: ["data.names=[liver]"] }),
+    /^--set data\.names=\[liver\]: has 1 names; give one for each of the 2 structures/,
+  );
   await refused(configFrom(undefined, { window: "5,1" }), /^--window 5,1: give soft, lung, histogram/);
 });
 

@@ -6,6 +6,8 @@ import { dirname, join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadCase, readHeader, readVolume, scanDataset, scanImages, surveyCases } from "../../node/dataset/index.ts";
+import { planRun } from "../../node/run/plan.ts";
+import { presetConfig } from "../../train/config/presets.ts";
 import { dicomBytes, sliceBytes } from "../data/dicom-writer.ts";
 
 const test = suite("slices on disk");
@@ -165,6 +167,13 @@ test("nnU-Net's 2-D sets: each PNG of imagesTr is a case of one slice, where dat
       ["b", "b"],
     ],
   );
+  // A run calls its structures as the set does, unless it is told other names, or is asked for other labels.
+  const namesOf = async (data: object): Promise<unknown> =>
+    (await planRun(presetConfig("ct-only", { data: { student: set, ...data } }))).config.data.names;
+  assert.equal(await namesOf({ labels: [1] }), ["road"]);
+  assert.equal(await namesOf({ labels: [1], names: ["way"] }), ["way"]);
+  assert.is(await namesOf({ labels: [1, 2] }), null);
+  assert.is(await namesOf({}), null);
   const { image, mask } = await loadCase(cases[0]!);
   assert.equal(
     [image.shape, [...image.data], [...mask]],

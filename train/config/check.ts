@@ -220,6 +220,12 @@ export function checkTogether(config: TrainConfig): void {
     `has ${Array.isArray(prior) ? prior.length : 1} shares`,
     `give one share, data, or one for each of the ${structures} labels`,
   );
+  refuse(
+    data.names !== null && data.names.length !== structures,
+    "data.names",
+    `has ${data.names?.length} names`,
+    `give one for each of the ${structures} structures, or null`,
+  );
   const sides = data.sides?.flat() ?? [];
   const again = sides.find((label, i) => sides.indexOf(label) !== i);
   refuse(again !== undefined, "data.sides", `names ${again} twice`, "give each label one other side");

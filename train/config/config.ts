@@ -31,6 +31,9 @@ export const PAPER_CONFIG: TrainConfig = defaultsOf(SCHEMA);
 
 /** The structures that are told apart: 1 where a mask has one, else one for each label. */
 export const structuresOf = ({ data: { labels } }: TrainConfig): number => labels?.length ?? 1;
+/** What the structures are called: by names, else by their labels. */
+export const structureNames = ({ data: { labels, names } }: TrainConfig): readonly string[] =>
+  names ?? labels?.map((label) => `label ${label}`) ?? ["structure"];
 /**
  * Channels of a segmentor's logits: 1 for one structure (a sigmoid's), else one a class with the background (a
  * softmax's).

@@ -14,6 +14,7 @@ import {
   path,
   variants,
   whole,
+  words,
 } from "./fields.ts";
 
 /** A fold of the file of splits, or one of so many that are drawn; from 1. */
@@ -112,6 +113,14 @@ export const DATA = group(
         [],
         { from: 1, to: 254 },
         "Values in the masks that are the classes 1, 2, …; null: one structure, the only value besides 0",
+      ),
+    ),
+    names: orNull(
+      listOf(
+        words(60, ""),
+        [],
+        { from: 1, to: 254 },
+        "Names of the structures, in the order of labels; null: those of dataset.json, else the labels themselves",
       ),
     ),
     sides: orNull(

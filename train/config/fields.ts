@@ -91,6 +91,14 @@ export const path = (says: string): Field<string> => ({
   accepts: (v) => typeof v === "string",
 });
 
+/** Words on one line, at most `most` characters. */
+export const words = (most: number, says: string): Field<string> => ({
+  says,
+  default: "",
+  expects: `words of at most ${most} characters`,
+  accepts: (v) => typeof v === "string" && v.trim() !== "" && v.length <= most && !/\p{C}/u.test(v),
+});
+
 /** What the field takes, or null: the default unless another is given. */
 export const orNull = <T>(field: Field<T>, value: T | null = null): Field<T | null> => ({
   ...field,

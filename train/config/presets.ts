@@ -18,7 +18,11 @@ const clipped = (high: number): IntensityRule => ({ kind: "histogram", low: 0, h
 /** CHAOS as the paper takes it (IV-B2): T1w and T2w standardized and clipped; liver, right kidney, left kidney, spleen. */
 const T1W = clipped(1136);
 const T2W = clipped(1814);
-const ORGANS = { labels: [63, 126, 189, 252], sides: [[126, 189]] } as const;
+const ORGANS = {
+  labels: [63, 126, 189, 252],
+  names: ["liver", "right kidney", "left kidney", "spleen"],
+  sides: [[126, 189]],
+} as const;
 const mrrn = { segmentor: { kind: "mrrn" } } as const;
 const weakTeacher = { studentIntensity: mrPercentile, teacherIntensity: softTissueWindow };
 
@@ -43,6 +47,21 @@ export const PRESETS = {
     says: "CMEDL with the paper's constants alone: masks start at one half, hints in the first step",
     config: { regime: "cmedl" },
     literal: true,
+  },
+  quick: {
+    says: "CMEDL+pMRI with small networks at 64 × 64, 400 steps: minutes without a GPU, to see that all is in place",
+    config: {
+      regime: "cmedl",
+      data: { size: 64 },
+      networks: {
+        segmentor: { width: 8 },
+        generator: { width: 8, blocks: 2 },
+        discriminator: { width: 4, layers: 2 },
+        features: { width: 4 },
+      },
+      losses: { weights: { segPC: 1 }, schedule: { segPC: [0.2, 0.2] } },
+      optimization: { batch: 4, rates: { G: 2e-3, D: 1e-3, S: 2e-3 }, epochs: 10, steps: 40, decayFrom: 5 },
+    },
   },
   "mri-only": {
     says: "the segmentor alone, on MR: Table VI; the student's folder holds MR",
