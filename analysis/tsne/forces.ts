@@ -101,7 +101,7 @@ const gridRepulsionOp: KernelOp<object, GridInputs> = {
     const fields = l.scratch(16 * nodes * nodes);
     const backward = { side, inverse: true, batch: 2, rows: side, keep: nodes };
     const product: FirstPass = (p, out) =>
-      l.dispatch(tsneFftProduct, { ...p, apart: 0 }, { x: charges, twiddles, factor: spectrum, y: out });
+      l.dispatch(tsneFftProduct, { ...p, apart: 0 }, { x: charges, twiddles, spectrum, y: out });
     transform(l, backward, twiddles, product, fields);
     l.dispatch(tsneGather, { n, side: nodes }, { y, box, fields, f: l.output(0) });
   },

@@ -1,6 +1,7 @@
 // y[b,f,r] = Σ_t x[b,r,t]·exp(∓2πi·f·t/SIDE) for f below `keep`: the transform of each row, laid down as a column, so
 // that two passes transform a square and leave it as it lay. t goes up to `live`; beyond, x counts as 0.
-// One workgroup takes a row in workgroup memory: decimation in time, radix 2, in place. No scaling.
+// One workgroup takes a row in workgroup memory: decimation in time, in place, two stages of radix 2 between barriers.
+// No scaling.
 // Layouts: x [batch, rows, live], matrices `apart` elements from each other (0: the same for all) · twiddles
 // [SIDE/2]: exp(−2πi·k/SIDE) · y [batch, keep, rows], complex. Needs: SIDE a power of two, at most 2048.
 alias In = vec2<f32>;        // seam: what x holds
@@ -17,6 +18,10 @@ fn load(v : In, i : u32) -> vec2<f32> { return v; }
 
 var<workgroup> a : array<vec2<f32>, SIDE>;
 
+fn factor(k : u32) -> vec2<f32> {
+  let w = twiddles[k];
+  return vec2<f32>(w.x, select(w.y, -w.y, INVERSE));
+}
 fn times(p : vec2<f32>, q : vec2<f32>) -> vec2<f32> { return vec2<f32>(p.x * q.x - p.y * q.y, p.x * q.y + p.y * q.x); }
 
 @compute @workgroup_size(THREADS)
@@ -34,16 +39,35 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     a[s] = v;
   }
   workgroupBarrier();
-  for (var half = 1u; half < SIDE; half *= 2u) {
-    let stride = SIDE / (2u * half);
+  // Where the number of stages is odd, the first one goes by itself: it has no factors.
+  var half = 1u;
+  if (countTrailingZeros(SIDE) % 2u == 1u) {
     for (var s = t; s < SIDE / 2u; s += THREADS) {
+      let p = a[2u * s];
+      let q = a[2u * s + 1u];
+      a[2u * s] = p + q;
+      a[2u * s + 1u] = p - q;
+    }
+    half = 2u;
+    workgroupBarrier();
+  }
+  for (; half < SIDE; half *= 4u) {
+    for (var s = t; s < SIDE / 4u; s += THREADS) {
       let k = s & (half - 1u);
-      let i = 2u * s - k;
-      let w = twiddles[k * stride];
+      let i = 4u * s - 3u * k;
+      let inner = factor(k * (SIDE / (2u * half)));
+      let outer = factor(k * (SIDE / (4u * half)));
       let p = a[i];
-      let q = times(a[i + half], vec2<f32>(w.x, select(w.y, -w.y, INVERSE)));
-      a[i] = p + q;
-      a[i + half] = p - q;
+      let q = times(a[i + half], inner);
+      let r = a[i + 2u * half];
+      let u = times(a[i + 3u * half], inner);
+      let even = times(r + u, outer);
+      // The factor a quarter of a turn on, ∓i.
+      let odd = times(r - u, select(vec2<f32>(outer.y, -outer.x), vec2<f32>(-outer.y, outer.x), INVERSE));
+      a[i] = p + q + even;
+      a[i + half] = p - q + odd;
+      a[i + 2u * half] = p + q - even;
+      a[i + 3u * half] = p - q - odd;
     }
     workgroupBarrier();
   }

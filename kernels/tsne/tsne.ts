@@ -94,11 +94,11 @@ export const tsneFftCells = defineKernel<FftProblem>("tsne-fft-cells", {
   }),
   ...transform,
 });
-/** Of x times `factor`, element by element. */
+/** Of x times `spectrum`, element by element. */
 export const tsneFftProduct = defineKernel<FftProblem>("tsne-fft-product", {
   source: specialize(fftSource, {
-    hooks: { load: "fn load(v : In, i : u32) -> vec2<f32> { return times(v, factor[i]); }" },
-    append: "@group(0) @binding(4) var<storage, read> factor : array<vec2<f32>>;",
+    hooks: { load: "fn load(v : In, i : u32) -> vec2<f32> { return times(v, spectrum[i]); }" },
+    append: "@group(0) @binding(4) var<storage, read> spectrum : array<vec2<f32>>;",
   }),
   ...transform,
 });

@@ -3,7 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { conditionalOp, nearestOp, neighbourDistancesOp, symmetric } from "../../analysis/tsne/affinities.ts";
 import { attraction, gridRepulsion, gridSpectrum, repulsion, twiddlesOf } from "../../analysis/tsne/forces.ts";
-import { gridFor } from "../../analysis/tsne/grid.ts";
+import { SIDES, gridFor } from "../../analysis/tsne/grid.ts";
+import type { KernelOp } from "../../engine/index.ts";
+import { tsneFft } from "../../kernels/tsne/tsne.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
 import { runOp } from "../helpers/run-op.ts";
 
@@ -205,6 +207,56 @@ test("repulsion over all pairs agrees with f64 loops", async () => {
       }
     }
   }
+});
+
+/** The transform of each row of `live` complex numbers, as columns: of `keep` frequencies, in f64. */
+function transformed(
+  x: ArrayLike<number>,
+  side: number,
+  rows: number,
+  live: number,
+  keep: number,
+  sign: number,
+): number[] {
+  const y = new Array<number>(2 * keep * rows).fill(0);
+  for (let r = 0; r < rows; r++)
+    for (let f = 0; f < keep; f++)
+      for (let t = 0; t < live; t++) {
+        const turn = (sign * 2 * Math.PI * ((f * t) % side)) / side;
+        const [re, im] = [x[2 * (r * live + t)], x[2 * (r * live + t) + 1]];
+        y[2 * (f * rows + r)] += re * Math.cos(turn) - im * Math.sin(turn);
+        y[2 * (f * rows + r) + 1] += re * Math.sin(turn) + im * Math.cos(turn);
+      }
+  return y;
+}
+
+test("rows are transformed at every size, both ways, short ones as if zeros followed", async () => {
+  for (const side of SIDES)
+    for (const [live, keep, inverse] of [
+      [side, side, 0],
+      [side / 2, side, 0],
+      [side - 3, 5, 1],
+    ]) {
+      const rows = 2;
+      const op: KernelOp = {
+        kind: "kernel",
+        name: "fft",
+        infer: () => [{ shape: [keep, rows, 2], dtype: "f32" }],
+        lower: (l) =>
+          l.dispatch(
+            tsneFft,
+            { side, inverse, batch: 1, rows, live, keep, apart: 0, scale: 1 },
+            { x: l.input(0), twiddles: l.input(1), y: l.output(0) },
+          ),
+      };
+      const x = noise(2 * rows * live, side);
+      const [y] = await runOp(op, {}, [
+        { shape: [rows, live, 2], data: x },
+        { shape: [side / 2, 2], data: twiddlesOf(side) },
+      ]);
+      const off = worst(y, transformed(x, side, rows, live, keep, inverse ? 1 : -1));
+      assert.ok(off < 2e-6, `${side}, ${live} in, ${keep} out: ${off}`);
+    }
 });
 
 /** Repulsion by the grid that a map's extent asks for, or by the largest of `most`. */
