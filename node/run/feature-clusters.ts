@@ -29,7 +29,8 @@ interface Gathered {
 
 /**
  * The maps of all layers and networks. `sets` are those slices of each case that show a structure; `open` opens a device
- * for each map, which holds what t-SNE needs until it is disposed. Throws UsageError where there are too few pixels for the perplexity.
+ * for each map, which holds what t-SNE needs until it is disposed. Throws UsageError where there are too few pixels for
+ * the perplexity.
  */
 export async function featureClusters(
   program: FeatureProgram,
