@@ -1,23 +1,65 @@
-// cmedl report: the page of a run, from what its folder holds; while it trains, too.
+// cmedl report: the page of a run, from what its folder holds and its networks show; while it trains, too.
 import type { Command } from "commander";
+import { CommandError } from "../node/errors.ts";
+import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
+import { refreshFeatures } from "../node/run/refresh-features.ts";
 import { writeReport } from "../node/run/report.ts";
+import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+
+interface ReportFlags {
+  output?: string;
+  tsne?: boolean;
+  tsnePoints: string;
+  tsneIterations: string;
+  tsnePerplexity: string;
+  device?: string;
+  quiet?: boolean;
+}
 
 export function register(command: Command): void {
   command
     .argument("<run>", "folder of a training run, finished or not")
     .option("-o, --output <html>", "file to write (default: report.html in the run's folder)")
+    .option("--tsne", "map pixels of the validation cases by their features, which takes minutes")
+    .option("--tsne-points <n>", "with --tsne: most pixels in a map, at most 35000 a case", "5000")
+    .option("--tsne-iterations <n>", "with --tsne: steps of the descent", "1000")
+    .option("--tsne-perplexity <n>", "with --tsne: neighbours that count; 3 times as many pixels are needed", "60");
+  addDeviceFlag(command)
+    .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
       "after",
       `
 One file without scripts that fetches nothing: signs of a collapse, Dice and losses by epoch,
-pictures, tests (see \`cmedl evaluate\`), times, configuration, environment. An earlier report is replaced.
-Not for diagnostic use.
+pictures, feature maps, tests (see \`cmedl evaluate\`), times, configuration, environment. An earlier
+report is replaced. Feature maps are made anew once other weights are kept, where the run's data are
+still there; features/ in the run's folder keeps them, and the t-SNE maps. Not for diagnostic use.
 
-Example:
-  cmedl report runs/first`,
+Examples:
+  cmedl report runs/first
+  cmedl report runs/first --tsne --tsne-points 35000`,
     )
-    .action(async (path: string, { output }: { output?: string }) => {
-      process.stdout.write(`${await writeReport(await RunFolder.open(path), output)}\n`);
+    .action(async (path: string, flags: ReportFlags) => {
+      const narrator = new Narrator({ quiet: flags.quiet });
+      const run = await RunFolder.open(path);
+      await refreshFeatures(run, { open: deviceOpener(narrator, flags.device), narrator, clusters: clustersOf(flags) });
+      narrator.end();
+      process.stdout.write(`${await writeReport(run, flags.output)}\n`);
     });
+}
+
+/** Throws CommandError where a number is none. */
+function clustersOf(flags: ReportFlags) {
+  if (!flags.tsne) return undefined;
+  const number = (flag: string, text: string, least: number, whole = true): number => {
+    const value = Number(text);
+    if (!(value >= least) || !Number.isFinite(value) || (whole && !Number.isInteger(value)))
+      throw new CommandError("usage", `${flag} ${text} is no ${whole ? "whole " : ""}number from ${least} on`);
+    return value;
+  };
+  return {
+    points: number("--tsne-points", flags.tsnePoints, 4),
+    iterations: number("--tsne-iterations", flags.tsneIterations, 1),
+    perplexity: number("--tsne-perplexity", flags.tsnePerplexity, 1, false),
+  };
 }

@@ -149,9 +149,10 @@ export {
   ValuesLostError,
 } from "./errors.ts";
 
-// For models/, losses/ and train/ alone: what the parts of this project need of each other. Not for other users.
+// For the rooms above alone: what the parts of this project need of each other. Not for other users.
 export { ASYNC_DISPOSE, DISPOSE } from "./dispose.ts";
-export { rememberSites } from "./tensor.ts";
+export { apply, rememberSites } from "./tensor.ts";
+export type { KernelOp, Lowering, MemoryHandle } from "./op.ts";
 export { isFloat } from "./dtype.ts";
 export { normalizeAxis, sameShape, show as showShape, sizeOf } from "./shape.ts";
 export { toF32 } from "./ops/cast.ts";

@@ -45,7 +45,7 @@ export {
 } from "./pytorch.ts";
 export { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "./resnet18.ts";
 export { ResidualBlock, ResnetGenerator, type ResnetGeneratorOptions } from "./resnet-generator.ts";
-export { HINT_LEVELS, type HintLevel, type Segmentation, type Segmentor } from "./segmentor.ts";
+export { HINT_LAYERS, HINT_LEVELS, type HintLevel, type Segmentation, type Segmentor } from "./segmentor.ts";
 export { UNet, type UNetOptions } from "./unet.ts";
 export { PAPER_TAPS, Vgg, Vgg19, type VggLayers, type VggOptions, imagenetInput, tapsWithin } from "./vgg.ts";
 export { SEGMENTORS, type SegmentorName, ZOO, segmentorRow } from "./zoo.ts";

@@ -10,6 +10,13 @@ export const HINT_LEVELS = ["low", "mid", "high"] as const;
  */
 export type HintLevel = (typeof HINT_LEVELS)[number];
 
+/** What the two layers of each level, or its one, are called, coarse to fine. */
+export const HINT_LAYERS: Readonly<Record<HintLevel, readonly string[]>> = {
+  low: ["first convolution", "second convolution"],
+  mid: ["bottleneck"],
+  high: ["last decoder stage but one", "last decoder stage"],
+};
+
 /** Logits [N, H, W, K] and the features that distillation ties, coarse to fine. */
 export interface Segmentation {
   logits: Tensor;

@@ -6,7 +6,19 @@ import * as assert from "uvu/assert";
 
 const test = suite("equations");
 
-const sources = ["models", "losses", "train", "engine", "kernels", "data", "metrics", "report", "node", "cli"]
+const sources = [
+  "models",
+  "losses",
+  "train",
+  "engine",
+  "kernels",
+  "data",
+  "metrics",
+  "report",
+  "analysis",
+  "node",
+  "cli",
+]
   .flatMap((folder) =>
     readdirSync(folder, { recursive: true }).map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`),
   )

@@ -26,6 +26,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/", may: ["engine/*", "engine/ops/", "kernels/kernel.ts", "errors/"] },
   { from: "models/", may: ["models/", "engine/index.ts"] },
   { from: "losses/", may: ["losses/", "engine/index.ts"] },
+  { from: "analysis/", may: ["analysis/", "engine/index.ts", "kernels/", "data/"] },
   {
     from: "data/formats/dicom/",
     may: ["data/", "errors/"],

@@ -17,6 +17,7 @@ const FOLDERS = [
   "losses",
   "data",
   "metrics",
+  "analysis",
   "report",
   "train",
   "node",

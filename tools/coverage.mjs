@@ -5,7 +5,19 @@ import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./bundle.mjs";
 
-const folders = ["cli", "data", "engine", "kernels", "losses", "metrics", "models", "node", "report", "train"];
+const folders = [
+  "analysis",
+  "cli",
+  "data",
+  "engine",
+  "kernels",
+  "losses",
+  "metrics",
+  "models",
+  "node",
+  "report",
+  "train",
+];
 
 const [given] = process.argv.slice(2);
 if (!given) {

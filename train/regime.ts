@@ -34,6 +34,14 @@ export interface Trained extends Module {
   readonly pools: Readonly<Record<string, ImagePool>>;
 }
 
+/** What the networks of a regime make of the same images in the layers that distillation ties, coarse to fine. */
+export interface TiedFeatures {
+  /** [N, H, W, C] each. */
+  readonly student: readonly Tensor[];
+  /** Of pseudo M; absent where there is no teacher. */
+  readonly teacher?: readonly Tensor[];
+}
+
 /** Of one batch, at the weights of the step at hand. */
 export interface Measured {
   /** Weighted losses of the student, scalars: its own segmentation, and what makes it follow the teacher. */
@@ -67,4 +75,6 @@ export interface Regime extends Trained {
    * translates, and `teacher`, the teacher's logits [N, H, W, K] of pseudo M, where it has one.
    */
   pictures(xC: Tensor): Readonly<Record<string, Tensor>>;
+  /** What distillation ties, or would tie, of images of C [N, H, W, 1]; absent where a regime shows none. */
+  features?(xC: Tensor): TiedFeatures;
 }

@@ -11,6 +11,7 @@
 //   report.html     the run's page: at the end, and now and then before
 //   pictures/       epoch-001.svg …
 //   tests/          NAME.json, NAME.csv: what it scored on cases
+//   features/       maps.json with PNGs, tsne.json: what its networks hold inside, as `cmedl report` found it
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { type EpochRecord, type RunRecord, type StepRecord, runPage } from "../../report/page/run-page.ts";
 import { writeAtomic } from "../files.ts";
 import { plotDocument } from "../plot-document.ts";
+import { readFeatureClusters, readFeatureMaps } from "./features.ts";
 import type { RunFolder } from "./folder.ts";
 import { readTests } from "./tests.ts";
 
@@ -31,6 +32,8 @@ async function recordOf(run: RunFolder): Promise<RunRecord> {
     steps: of<StepRecord>("step"),
     pictures: await picturesOf(run, epochs),
     tests: await readTests(run),
+    featureMaps: await readFeatureMaps(run),
+    featureClusters: await readFeatureClusters(run),
     config: await text("config.yaml"),
     starts: startsOf(await text("environment.json")),
   };

@@ -84,8 +84,82 @@ export function boxChart(
   });
 }
 
-function figure(names: readonly string[], options: PlotOptions): Markup {
-  const svg = new Markup(Plot.plot(options).outerHTML);
-  const legend = names.map((name, i) => html`<span><i style="background:${colourOf(i)}"></i>${name}</span>`);
-  return html`<figure>${names.length > 1 ? html`<div class="legend">${legend}</div>` : undefined}${svg}</figure>`;
+/** Points of one kind, by their places in the list of positions. */
+export interface Category {
+  readonly name: string;
+  readonly points: readonly number[];
+}
+
+/** Background first. Light and dark in turn: in print without colour, two are told apart. */
+const CATEGORY_COLOURS = [COLOURS[4], COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[3], COLOURS[5], COLOURS[6]] as const;
+const categoryColour = (k: number): string => CATEGORY_COLOURS[k % CATEGORY_COLOURS.length]!;
+
+/** Points that are drawn: more hide each other, and make a page that opens slowly. */
+const MOST_DRAWN = 4000;
+
+/**
+ * Points [n, 2] of a map whose axes mean nothing, in one scale, coloured by category. Of more than 4,000 the first are
+ * drawn, and the caption, which begins with the title, says so.
+ */
+export function scatterChart(
+  positions: readonly number[],
+  categories: readonly Category[],
+  document: PlotDocument,
+  title: string,
+): Markup {
+  const total = positions.length / 2;
+  const dots = categories
+    .flatMap(({ name, points }) => points.filter((i) => i < MOST_DRAWN).map((i) => ({ i, name })))
+    .sort((a, b) => a.i - b.i)
+    .map(({ i, name }) => ({ name, x: positions[2 * i]!, y: positions[2 * i + 1]! }));
+  const names = categories.map(({ name }) => name);
+  const range = names.map((_, k) => categoryColour(k));
+  return figure(
+    names,
+    {
+      document,
+      width: 400,
+      height: 400,
+      margin: 4,
+      inset: 8,
+      x: { axis: null, domain: squareOf(dots, "x", "y") },
+      y: { axis: null, domain: squareOf(dots, "y", "x") },
+      color: { domain: names, range },
+      marks: [
+        Plot.frame({ strokeOpacity: 0.3 }),
+        Plot.dot(dots, { x: "x", y: "y", r: dots.length > 1000 ? 1.6 : 2.4, fill: "name", fillOpacity: 0.8 }),
+      ],
+    },
+    { colours: range, caption: total > dots.length ? `${title}: ${dots.length} of ${total} points are drawn` : title },
+  );
+}
+
+/** The range of one coordinate, as long as that of the longer one. */
+function squareOf(dots: readonly { x: number; y: number }[], own: "x" | "y", other: "x" | "y"): [number, number] {
+  const rangeOf = (key: "x" | "y"): [number, number] =>
+    dots.reduce<[number, number]>(
+      ([low, high], dot) => [Math.min(low, dot[key]), Math.max(high, dot[key])],
+      [Infinity, -Infinity],
+    );
+  const [low, high] = rangeOf(own);
+  const [otherLow, otherHigh] = rangeOf(other);
+  const half = Math.max(high - low, otherHigh - otherLow) / 2;
+  return [(low + high) / 2 - half, (low + high) / 2 + half];
+}
+
+/** Digits beyond a tenth of a pixel only make a page long. */
+const rounded = (svg: string): string => svg.replace(/(\d\.\d)\d{2,}(?=")/g, "$1");
+
+function figure(
+  names: readonly string[],
+  options: PlotOptions,
+  { colours = COLOURS, caption }: { colours?: readonly string[]; caption?: string | undefined } = {},
+): Markup {
+  const svg = new Markup(rounded(Plot.plot(options).outerHTML));
+  const legend = names.map(
+    (name, i) => html`<span><i style="background:${colours[i % colours.length]!}"></i>${name}</span>`,
+  );
+  return html`<figure>${names.length > 1 ? html`<div class="legend">${legend}</div>` : undefined}${svg}${
+    caption === undefined ? undefined : html`<figcaption>${caption}</figcaption>`
+  }</figure>`;
 }

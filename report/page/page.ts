@@ -37,6 +37,8 @@ h2 { margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 figure { margin: 0; min-width: 0; } figure svg { width: 100%; height: auto; overflow: visible; }
 figcaption { font-size: .9rem; opacity: .8; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 36rem)); gap: 1rem; margin: 0 0 1rem; }
+.pair img { width: 100%; } .pair svg { max-width: 28rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
 .legend i { display: inline-block; width: 1.2em; height: .3em; margin-right: .4em; vertical-align: middle; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }

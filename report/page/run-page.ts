@@ -2,6 +2,7 @@
 import { type CaseValues, metricNames, metricOf } from "../comparison.ts";
 import { summarize } from "../../metrics/summary.ts";
 import { type Line, type PlotDocument, boxChart, lineChart } from "./charts.ts";
+import { type FeatureClustersRecord, type FeatureMapsRecord, featuresSection } from "./features-section.ts";
 import { type Content, type Markup, html, tableMarkup } from "../markup.ts";
 import { NOT_FOR_DIAGNOSIS, type PagePicture, type Section, pageText, pictureFigure } from "./page.ts";
 
@@ -52,6 +53,9 @@ export interface RunRecord {
   readonly steps: readonly StepRecord[];
   readonly pictures: readonly PagePicture[];
   readonly tests: readonly TestRecord[];
+  /** What the networks hold inside, where that was looked at. */
+  readonly featureMaps?: FeatureMapsRecord | undefined;
+  readonly featureClusters?: FeatureClustersRecord | undefined;
   /** The text of config.yaml. */
   readonly config: string;
   /** Each start of the run: versions, adapter, command line. */
@@ -60,6 +64,7 @@ export interface RunRecord {
 
 /** The page as the text of one HTML file; nothing in it is fetched. */
 export function runPage(run: RunRecord, document: PlotDocument): string {
+  const features = featuresSection(run.featureMaps, run.featureClusters, document);
   return pageText({
     title: run.name,
     lead: lead(run),
@@ -67,6 +72,7 @@ export function runPage(run: RunRecord, document: PlotDocument): string {
       ...(run.signs.length ? [signs(run)] : []),
       ...(run.epochs.length ? [progress(run, document), losses(run, document)] : []),
       ...(run.pictures.length ? [pictures(run)] : []),
+      ...(features ? [features] : []),
       ...run.tests.map((test) => testSection(test, run.epochs, document)),
       ...(run.steps.length ? [speed(run, document)] : []),
       { title: "Configuration", body: html`<details><summary>config.yaml</summary><pre>${run.config}</pre></details>` },

@@ -20,6 +20,7 @@ const folders = [
   "train",
   "data",
   "metrics",
+  "analysis",
   "report",
   "node",
   "cli",

@@ -10,7 +10,7 @@ import { type HintNorm, hint } from "../../losses/hint.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import type { Segmentation, Segmentor } from "../../models/segmentor.ts";
 import type { Adam } from "../adam.ts";
-import type { Batch, Losses, Measured } from "../regime.ts";
+import type { Batch, Losses, Measured, TiedFeatures } from "../regime.ts";
 import { type Terms, once, weigh } from "../terms.ts";
 import type { Translator } from "../translators/translator.ts";
 import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
@@ -134,6 +134,10 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
   override pictures(xC: Tensor): Readonly<Record<string, Tensor>> {
     const { pM, ...others } = super.pictures(xC);
     return { pM: pM!, ...others, teacher: this.SM.forward(pM!).logits };
+  }
+
+  features(xC: Tensor): TiedFeatures {
+    return { student: this.SC.forward(xC).features, teacher: this.SM.forward(this.translator.toM(xC)).features };
   }
 
   segment(xC: Tensor): Tensor {

@@ -6,7 +6,7 @@ import { mutualDistillation } from "../../losses/distillation.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import type { Adam } from "../adam.ts";
-import type { Batch, Losses } from "../regime.ts";
+import type { Batch, Losses, TiedFeatures } from "../regime.ts";
 import { weigh } from "../terms.ts";
 import type { Translator } from "../translators/translator.ts";
 import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
@@ -61,6 +61,11 @@ export class Mutual extends TranslatorRegime {
   /** Both segmentors together: the mean of their logits. */
   segment(xC: Tensor): Tensor {
     return mul(0.5, add(this.SC.forward(xC).logits, this.SM.forward(xC).logits));
+  }
+
+  /** Of the segmentor that CT's masks teach. */
+  features(xC: Tensor): TiedFeatures {
+    return { student: this.SC.forward(xC).features };
   }
 
   /** CT stays as it is here. */

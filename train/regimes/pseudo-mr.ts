@@ -4,9 +4,9 @@ import { RandomStreams, type Tensor, concat, stopGradient } from "../../engine/i
 import { segmentation } from "../../losses/segmentation.ts";
 import { AlphaNetwork, type AlphaNetworkOptions, weightedInput } from "../../models/resnet18.ts";
 import type { NamedForPyTorch } from "../../models/pytorch.ts";
-import type { Segmentor } from "../../models/segmentor.ts";
+import type { Segmentation, Segmentor } from "../../models/segmentor.ts";
 import type { Adam } from "../adam.ts";
-import type { Batch, Losses } from "../regime.ts";
+import type { Batch, Losses, TiedFeatures } from "../regime.ts";
 import { weigh } from "../terms.ts";
 import type { Translator } from "../translators/translator.ts";
 import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
@@ -53,7 +53,7 @@ export class PseudoMr extends TranslatorRegime {
     const { loss } = this.options;
     const pM = stopGradient(translator.toM(xC, xM));
     const { total, losses } = weigh("S", {
-      segPM: [λ.seg, () => segmentation(this.#logits(xC, pM), yC, loss)],
+      segPM: [λ.seg, () => segmentation(this.#segmented(xC, pM).logits, yC, loss)],
       segRM: [this.#learnsRealMr ? λ.seg * λ.segRM : 0, () => segmentation(S.forward(xM).logits, yM, loss)],
     });
     this.optimize.S.minimize(total);
@@ -61,13 +61,17 @@ export class PseudoMr extends TranslatorRegime {
   }
 
   segment(xC: Tensor): Tensor {
-    return this.#logits(xC, this.translator.toM(xC));
+    return this.#segmented(xC, this.translator.toM(xC)).logits;
   }
 
-  #logits(xC: Tensor, pM: Tensor): Tensor {
+  features(xC: Tensor): TiedFeatures {
+    return { student: this.#segmented(xC, this.translator.toM(xC)).features };
+  }
+
+  #segmented(xC: Tensor, pM: Tensor): Segmentation {
     const { input } = this.options;
-    if (input === "pmri") return this.S.forward(pM).logits;
+    if (input === "pmri") return this.S.forward(pM);
     const both = concat([xC, pM], 3);
-    return this.S.forward(this.A ? weightedInput(xC, pM, this.A.forward(both)) : both).logits;
+    return this.S.forward(this.A ? weightedInput(xC, pM, this.A.forward(both)) : both);
   }
 }

@@ -4,7 +4,7 @@ import { Module, RandomStreams, type Tensor } from "../../engine/index.ts";
 import { segmentation } from "../../losses/segmentation.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import type { Adam } from "../adam.ts";
-import type { Batch, Losses, Regime, Step } from "../regime.ts";
+import type { Batch, Losses, Regime, Step, TiedFeatures } from "../regime.ts";
 import { logged } from "../terms.ts";
 import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
 
@@ -45,6 +45,10 @@ export class StudentOnly extends Module implements Regime {
 
   segment(xC: Tensor): Tensor {
     return this.SC.forward(xC).logits;
+  }
+
+  features(xC: Tensor): TiedFeatures {
+    return { student: this.SC.forward(xC).features };
   }
 
   /** It translates nothing. */
