@@ -17,6 +17,7 @@ import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { exists, fileError, pathInside, readBytes } from "../files.ts";
+import { listing, noteRead } from "../reads.ts";
 import { provideNodeCodecs } from "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
 
@@ -54,7 +55,9 @@ export async function filesBelow(folder: string, most = Infinity): Promise<strin
     if (found.length > most)
       throw new DataError(folder, "folder", `holds more than ${most} files`, "name the folder of one series");
   }
-  return found.sort();
+  found.sort();
+  noteRead("listing", folder, listing(folder, found));
+  return found;
 }
 
 /** Whether a file lists the others of a medium (DICOMDIR), by its name. */
