@@ -11,9 +11,10 @@ import { type Table, tableText } from "../report/table.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { makeRegime } from "../train/regimes/make.ts";
 import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
+import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
-interface CheckFlags extends ConfigFlags {
+interface CheckFlags extends ConfigFlags, MemoryFlags {
   student?: string;
   out?: string;
   force?: boolean;
@@ -27,8 +28,8 @@ export function register(command: Command): void {
   command.argument("[data]", "folder of the student's cases, as --student names it");
   addPresetFlag(command);
   addConfigFlags(command);
-  command
-    .option("--estimate", "compile what would be trained and do a few steps: memory and time")
+  addMemoryFlags(command)
+    .option("--estimate", "compile what would be trained and do a few steps: memory of GPU and host, and time")
     .option("-o, --out <file>", "write all that was measured as JSON, such as fingerprint.json")
     .option("--force", "overwrite that file if it exists")
     .option("--json", "print all that was measured as JSON instead of the table");
@@ -84,7 +85,7 @@ function requireAll({ data, regime }: TrainConfig, needsTeacher: boolean): void 
 
 async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckFlags): Promise<RunEstimate> {
   const { config, sources } = await planRun(asked, undefined, narrator);
-  const sets = await loadRunSets(config, sources, narrator);
+  const sets = await loadRunSets(config, sources, narrator, await memoryOptions(flags, undefined));
   using device = await openDevice(narrator, flags.device);
   return await dryRun(device, config, sets, narrator); // The device is open until then.
 }

@@ -24,9 +24,10 @@ import {
   oddness,
   refuseOnResume,
 } from "./config-flags.ts";
+import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
-interface TrainFlags extends ConfigFlags {
+interface TrainFlags extends ConfigFlags, MemoryFlags {
   out?: string;
   resume?: string;
   device?: string;
@@ -45,6 +46,7 @@ export function register(command: Command): void {
   addConfigFlags(command);
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
   addForceFlag(command);
+  addMemoryFlags(command);
   command.option(
     "--dry-run",
     "read the data, compile, say what a step takes in memory and time, and stop: nothing is kept",
@@ -67,6 +69,10 @@ which predict compares others with). Images that are plainly not in the unit tha
 With --init the student starts from the student of a run (its kept epoch), and every other network
 from the one of its name, where the run has it; of a file the student alone does. Names and shapes
 must fit. The optimizers start anew. config.yaml and environment.json keep where the weights came from.
+With --cache prepared slices are kept for the next run: each case's file is used while the bytes of
+its image and mask, and the settings, are the same. With --max-memory slices that take more stay
+there (RUN/cache unless named) and are read one by one; batches are the same, bit for bit. The folder
+may be deleted whenever nothing trains (docs/data.md).
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
@@ -78,6 +84,7 @@ Examples:
   cmedl train my.yaml --out runs/mine --set optimization.clip=1 --set losses.weights.cx=0.5
   cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
   cmedl train --student data/ct --teacher data/mr --init runs/first --out runs/second
+  cmedl train --student data/ct --teacher data/mr --out runs/large --cache /scratch/slices --max-memory 4GB
   cmedl train --resume runs/first --epochs 120
   cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )
@@ -97,7 +104,8 @@ async function start(file: string | undefined, flags: TrainFlags): Promise<void>
   if (out !== undefined) await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs, narrator);
   const { config, sources } = plan;
-  const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags) });
+  const memory = await memoryOptions(flags, out === undefined ? undefined : RunFolder.cachePath(out));
+  const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags), ...memory });
   const device = await openDevice(narrator, flags.device);
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
@@ -176,8 +184,9 @@ async function resume(path: string, flags: TrainFlags): Promise<void> {
   if (progress.epoch >= epochs)
     throw new CommandError("usage", `${run.path} has finished its ${epochs} epochs; give more with --epochs`);
   const before = await run.readStatistics();
+  const memory = await memoryOptions(flags, RunFolder.cachePath(run.path));
   const odd = before === undefined ? "ignore" : oddness(flags);
-  const sets = await loadRunSets(config, await openSources(config), narrator, { odd, before });
+  const sets = await loadRunSets(config, await openSources(config), narrator, { odd, before, ...memory });
   const device = await openDevice(narrator, flags.device);
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);

@@ -27,7 +27,7 @@ export interface CollectOptions {
    */
   readonly negatives?: number | "all" | "shown";
   readonly seed?: number;
-  /** "lung": of the slices without foreground only those that hold lung are taken. Default "all". */
+  /** "lung": of the slices of CT without foreground only those that hold lung are taken. Default "all". */
   readonly slices?: "all" | "lung";
   /** Where a slice's field lies: round its centre, or as `tumourField` puts it. Default "centre". */
   readonly fieldAt?: "centre" | "tumour";
@@ -55,8 +55,9 @@ export interface PreparedCase {
 export function prepareCase(c: LoadedCase, range: Range, options: CollectOptions): PreparedCase {
   const { grid, negatives = 0.25, seed = 0, slices = "all", fieldAt = "centre", hu = false } = options;
   const { image, mask } = c;
-  const lungs = hu && (slices === "lung" || fieldAt === "tumour") ? findLungs(image) : undefined;
-  const held = slices === "lung" ? new Set(slicesOfLungs(lungs, c)) : undefined;
+  const takesLung = hu && slices === "lung";
+  const lungs = takesLung || (hu && fieldAt === "tumour") ? findLungs(image) : undefined;
+  const held = takesLung ? new Set(slicesOfLungs(lungs, c)) : undefined;
   const fieldAtZ = (z: number): Field =>
     fieldAt === "tumour" ? tumourField({ image, mask, lungs }, z, grid.fieldMm) : fieldOf(image, grid);
   const mayBe = (z: number): boolean => held === undefined || held.has(z);

@@ -1,10 +1,11 @@
 // Files as the commands need them: read with clear errors, written whole or not at all, never outside their folder,
 // never over old ones.
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { access, constants, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { printable } from "../data/errors.ts";
 import { CmedlError } from "../errors/cmedl-error.ts";
+import { existence, noteRead } from "./reads.ts";
 
 /** A file that could not be read or written, with the mend. */
 export class FileError extends CmedlError {
@@ -47,12 +48,18 @@ export function fileError(path: string, cause: unknown): FileError {
 export async function readBytes(path: string, count?: number): Promise<Uint8Array<ArrayBuffer>> {
   try {
     if (!(await stat(path)).isFile()) throw new FileError(path, "is no regular file", "name a file");
-    if (count === undefined) return new Uint8Array(await readFile(path));
+    if (count === undefined) {
+      const whole = new Uint8Array(await readFile(path));
+      noteRead("file", path, whole);
+      return whole;
+    }
     const handle = await open(path, "r");
     try {
       const bytes = new Uint8Array(count);
       const { bytesRead } = await handle.read(bytes, 0, count, 0);
-      return bytes.subarray(0, bytesRead);
+      const beginning = bytes.subarray(0, bytesRead);
+      noteRead("beginning", path, beginning, count);
+      return beginning;
     } finally {
       await handle.close();
     }
@@ -63,13 +70,15 @@ export async function readBytes(path: string, count?: number): Promise<Uint8Arra
 
 /** Throws FileError where it cannot be told. */
 export async function exists(path: string): Promise<boolean> {
+  let isThere = true;
   try {
     await access(path);
-    return true;
   } catch (cause) {
-    if (["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "")) return false;
-    throw fileError(path, cause);
+    if (!["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw fileError(path, cause);
+    isThere = false;
   }
+  noteRead("existence", path, existence(isThere));
+  return isThere;
 }
 
 /** Throws FileError where nothing could be written at `path`, a folder that need not exist yet; makes nothing. */
@@ -91,17 +100,17 @@ export async function refuseOverwrite(path: string, mend = "choose another name 
 
 /**
  * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary
- * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be. Throws FileError,
- * leaving no temporary file.
+ * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be. Content may come in parts.
+ * Throws FileError, leaving no temporary file.
  */
-export async function writeAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeAtomic(path: string, content: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
     const handle = await open(temporary, "wx");
     try {
-      await handle.writeFile(content);
+      await writeFile(handle, content);
       await handle.sync();
     } finally {
       await handle.close();

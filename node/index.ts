@@ -24,11 +24,13 @@ export { readTuning } from "./gpu/tuning-file.ts";
 
 // Scans
 export {
+  CachedSlices,
   type Case,
   type Dataset,
   type FoundSplits,
   type CaseImage,
   type LoadOptions,
+  SliceCache,
   type SliceLoadOptions,
   findSplits,
   loadCase,

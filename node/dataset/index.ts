@@ -6,18 +6,24 @@ export type { Case, Layout, CaseImage } from "./case.ts";
 export {
   type LoadOptions,
   type Labels,
-  type Progress,
-  type SliceLoadOptions,
   type LabelledCase,
   labelOf,
   labelsOf,
   loadCase,
   loadImage,
-  loadImageSlices,
   loadLabels,
+} from "./load.ts";
+export { CachedSlices } from "./cached-slices.ts";
+export {
+  type Progress,
+  type SliceLoadOptions,
+  cacheImageSlices,
+  cacheSlices,
+  loadImageSlices,
   loadSlices,
   loadSlicesBy,
-} from "./load.ts";
+} from "./load-slices.ts";
+export { SliceCache } from "./slice-cache.ts";
 export { type MaskPair, loadMaskPair, pairMasks } from "./masks.ts";
 export { withoutImageWord } from "./names.ts";
 export { type DicomTree, scanDicom } from "./dicom-tree.ts";

@@ -1,10 +1,7 @@
-// Cases from disk into memory, one volume at a time, and on to the slices that networks see.
+// Cases from disk into memory, one volume at a time.
 import { DataError, printable } from "../../data/errors.ts";
-import { type IntensityRule, type Range, isHu, rangeOf } from "../../data/intensity.ts";
 import { inOrder, toLps } from "../../data/orientation.ts";
-import { type CollectOptions, SliceCollector } from "../../data/prepare.ts";
-import type { LoadedCase, SliceSet } from "../../data/slices.ts";
-import type { CaseName } from "../../data/split.ts";
+import type { LoadedCase } from "../../data/slices.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
 import type { Case, CaseImage, Structure } from "./case.ts";
 import { pairGrids } from "./geometry.ts";
@@ -166,73 +163,3 @@ export function labelsOf(mask: VoxelArray, path: string): number[] {
 }
 /** How far a value may be from the whole number that it stands for. */
 const LABEL_TOLERANCE = 1e-3;
-
-export interface Progress {
-  readonly done: number;
-  readonly total: number;
-  readonly id: string;
-}
-
-export interface SliceLoadOptions extends LoadOptions, Omit<CollectOptions, "hu"> {
-  readonly rule: IntensityRule;
-  readonly onProgress?: (progress: Progress) => void;
-  /** Hears of each volume, with the range that its values are scaled by. */
-  readonly onVolume?: (loaded: LoadedCase, range: Range) => void;
-}
-
-/**
- * The training slices of many cases, one volume in memory at a time. Throws DataError as loadCase, and where every
- * mask is empty.
- */
-export const loadSlices = (cases: readonly Case[], name: string, options: SliceLoadOptions): Promise<SliceSet> =>
-  loadSlicesBy(loadCase, cases, name, options);
-
-/** loadSlices of cases that `load` gives, from files or not. */
-export async function loadSlicesBy<C extends Loadable>(
-  load: (named: C, options: LoadOptions) => Promise<LoadedCase>,
-  cases: readonly C[],
-  name: string,
-  options: SliceLoadOptions,
-): Promise<SliceSet> {
-  const collector = await collect(cases, load, options);
-  const { grid, labels, onWarning } = options;
-  if (collector.foreground === 0) {
-    const which = labels && labels !== "any" ? ` of label ${labels.join(", ")}` : "";
-    const problem = `all ${cases.length} are empty${which}`;
-    throw new DataError(name, "masks", problem, "check the masks, or choose another --label");
-  }
-  const lost = collector.outsideField / collector.foreground;
-  if (lost > 0.01) {
-    const field = `the ${Math.round(grid.fieldMm)} mm field`;
-    onWarning?.(`${name}: ${Math.round(100 * lost)} % of the foreground lies outside ${field}: widen it with --field.`);
-  }
-  return collector.finish(name);
-}
-
-/** All slices that show something of many images without masks; their masks are empty. Throws DataError. */
-export async function loadImageSlices(
-  cases: readonly CaseImage[],
-  name: string,
-  options: SliceLoadOptions,
-): Promise<SliceSet> {
-  return (await collect(cases, loadImage, { ...options, negatives: "shown" })).finish(name);
-}
-
-/** A case's name, and its image's file where it has one. */
-type Loadable = CaseName & { readonly imagePath?: string };
-
-async function collect<C extends Loadable>(
-  cases: readonly C[],
-  load: (named: C, options: LoadOptions) => Promise<LoadedCase>,
-  options: SliceLoadOptions,
-): Promise<SliceCollector> {
-  const collector = new SliceCollector({ ...options, hu: isHu(options.rule) });
-  for (const [i, named] of cases.entries()) {
-    const loaded = await load(named, options);
-    const range = rangeOf(options.rule, loaded.image.data, named.imagePath ?? named.id);
-    options.onVolume?.(loaded, range);
-    collector.add(loaded, range);
-    options.onProgress?.({ done: i + 1, total: cases.length, id: named.id });
-  }
-  return collector;
-}

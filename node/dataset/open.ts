@@ -19,6 +19,7 @@ import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
 import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { type FileError, exists, fileError, pathInside, readBytes } from "../files.ts";
+import { listing, noteRead } from "../reads.ts";
 import { provideNodeCodecs } from "./dicom-codecs.ts";
 import { checkImageGrid } from "./geometry.ts";
 import { groundsAmong, isGround, likeliestGround } from "./ground.ts";
@@ -89,7 +90,9 @@ export async function filesBelow(folder: string, { most = Infinity, onFault }: W
     if (found.length > most)
       throw new DataError(folder, "folder", `holds more than ${most} files`, "name the folder of one series");
   }
-  return found.sort();
+  found.sort();
+  noteRead("listing", folder, listing(folder, found));
+  return found;
 }
 
 /** Where a link to a folder leads; undefined of other links. */

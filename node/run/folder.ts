@@ -12,6 +12,7 @@
 //   pictures/       epoch-001.svg …
 //   tests/          NAME.json, NAME.csv: what it scored on cases
 //   features/       maps.json with PNGs, tsne.json: what its networks hold inside, as `cmedl report` found it
+//   cache/          prepared slices, where --max-memory keeps them out of memory; may be deleted
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
 import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,6 +31,7 @@ export type Status = "running" | "finished" | "stopped" | "interrupted" | "faile
 const KEPT = 2;
 const CONFIG = "config.yaml";
 const ENVIRONMENT = "environment.json";
+const CACHE = "cache";
 const EVENTS = "events.out.tfevents.cmedl";
 const REPORT = "report.html";
 const STATISTICS = "statistics.json";
@@ -56,7 +58,7 @@ export class RunFolder {
 
   /** Throws FileError where `create` would; makes nothing. */
   static async check(path: string): Promise<void> {
-    const entries = (await entriesOf(path)).filter((name) => name !== LOCK);
+    const entries = (await entriesOf(path)).filter((name) => name !== LOCK && name !== CACHE);
     const isNew = entries.length === 0 || (await neverBegan(path, entries));
     if (!isNew)
       throw new FileError(
@@ -88,6 +90,10 @@ export class RunFolder {
 
   get bestCheckpoint(): string {
     return join(this.path, "checkpoints", "best.safetensors");
+  }
+  /** Where a run in the folder `path` keeps its slices, unless another folder is named. */
+  static cachePath(path: string): string {
+    return join(path, CACHE);
   }
   get reportFile(): string {
     return join(this.path, REPORT);

@@ -6,12 +6,16 @@ import type { LoadedCase, SliceSet } from "../../data/slices.ts";
 import type { CaseName, SplitLists } from "../../data/split.ts";
 import { type Modality, phantomCase } from "../../data/synthetic.ts";
 import {
+  type CachedSlices,
   type Case,
   type Dataset,
   type FoundSplits,
   type CaseImage,
   type LoadOptions,
+  type SliceCache,
   type SliceLoadOptions,
+  cacheImageSlices,
+  cacheSlices,
   findSplits,
   loadCase,
   loadImage,
@@ -48,6 +52,8 @@ export interface Source {
    * as loadCase and where every mask is empty.
    */
   loadSlices(ids: readonly string[], options: SliceLoadOptions): Promise<SliceSet>;
+  /** The same slices on disk, in a cache; absent where cases are no files. Throws as loadSlices, and FileError. */
+  cacheSlices?(ids: readonly string[], cache: SliceCache, options: SliceLoadOptions): Promise<CachedSlices>;
 }
 
 /** A folder of images with label masks. Throws DataError as scanDataset. */
@@ -57,6 +63,7 @@ export async function scanSource(folder: string): Promise<Source> {
     ...folderSource(set),
     load: async (id, options) => loadCase(pick(set.cases, id, folder), options),
     loadSlices: async (ids, options) => loadSlices(pickAll(set.cases, ids, folder), folder, options),
+    cacheSlices: async (ids, cache, options) => cacheSlices(pickAll(set.cases, ids, folder), folder, cache, options),
   };
 }
 
@@ -70,6 +77,8 @@ export async function imageSource(folder: string): Promise<Source> {
     ...folderSource(set),
     load: async (id, options) => loadImage(pick(set.cases, id, folder), options),
     loadSlices: async (ids, options) => loadImageSlices(pickAll(set.cases, ids, folder), folder, options),
+    cacheSlices: async (ids, cache, options) =>
+      cacheImageSlices(pickAll(set.cases, ids, folder), folder, cache, options),
   };
 }
 

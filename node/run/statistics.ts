@@ -3,7 +3,6 @@
 import { DataError } from "../../data/errors.ts";
 import type { IntensityRule, Range } from "../../data/intensity.ts";
 import { type Unlikeness, unlikeRule, unlikeSet } from "../../data/likeness.ts";
-import type { LoadedCase } from "../../data/slices.ts";
 import { type SetStatistics, type ValueStatistics, setStatistics, statisticsOf } from "../../data/value-statistics.ts";
 import type { Volume } from "../../data/volume.ts";
 import type { Narrator } from "../narrator.ts";
@@ -38,9 +37,9 @@ export class MeasuredImages {
   readonly #images: { readonly id: string; readonly values: ValueStatistics }[] = [];
   constructor(readonly rule: IntensityRule) {}
 
-  /** Measures an image, which is scaled from `range`. */
-  add({ id, image }: LoadedCase, range: Range): void {
-    this.#images.push({ id, values: statisticsOf(image.data, range) });
+  /** Adds what the values of an image are like. */
+  add(id: string, values: ValueStatistics): void {
+    this.#images.push({ id, values });
   }
 
   summary(): SetStatistics {

@@ -8,6 +8,7 @@ import { type TrainConfig, flipsLeftOut, sidesOf } from "../../train/config/conf
 import { type EpochReport, type Outcome, Training, type TrainingOptions } from "../../train/loop.ts";
 import type { Regime } from "../../train/regime.ts";
 import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
+import { bytesText } from "../bytes.ts";
 import { CommandError } from "../errors.ts";
 import { type Narrator, clock } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
@@ -100,6 +101,8 @@ export async function trainRun(
 export interface RunEstimate {
   /** Of the GPU's memory, at the most. */
   readonly bytes: number;
+  /** Of the host's memory: the slices that it holds. */
+  readonly hostBytes: number;
   readonly secondsPerStep: number;
   readonly stepsPerEpoch: number;
   /** At most. */
@@ -136,15 +139,15 @@ export async function dryRun(
   const { epochs } = config.optimization;
   const counted = times.length > round ? times.slice(round) : times;
   const secondsPerStep = counted.reduce((sum, ms) => sum + ms, 0) / counted.length / 1000;
-  return { bytes: device.counters.peakBytes, secondsPerStep, stepsPerEpoch, epochs };
+  return { bytes: device.counters.peakBytes, hostBytes: sets.bytesInMemory, secondsPerStep, stepsPerEpoch, epochs };
 }
 
 /** An estimate in a sentence. */
-export function estimateText({ bytes, secondsPerStep, stepsPerEpoch, epochs }: RunEstimate): string {
+export function estimateText({ bytes, hostBytes, secondsPerStep, stepsPerEpoch, epochs }: RunEstimate): string {
   const epoch = secondsPerStep * stepsPerEpoch;
   const step = secondsPerStep >= 10 ? clock(secondsPerStep) : `${secondsPerStep.toPrecision(2)} s`;
   return (
-    `a run takes ${(bytes / 2 ** 20).toFixed(0)} MiB of the GPU's memory, and here ${step} a step: ${clock(epoch)} for an epoch of ` +
+    `a run takes ${(bytes / 2 ** 20).toFixed(0)} MiB of the GPU's memory, ${bytesText(hostBytes)} of the host's for slices, and here ${step} a step: ${clock(epoch)} for an epoch of ` +
     `${stepsPerEpoch} steps, ${clock(epoch * epochs)} for all ${epochs}, and validation beside`
   );
 }

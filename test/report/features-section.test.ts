@@ -8,7 +8,7 @@ import {
   type FeatureMapsRecord,
   featuresSection,
 } from "../../report/page/features-section.ts";
-import { html } from "../../report/page/markup.ts";
+import { html } from "../../report/markup.ts";
 
 const test = suite("report: features");
 const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as { document: PlotDocument };
