@@ -75,7 +75,7 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
     );
   }
   await timeAll("prediction", async () => {
-    const { program } = await compileSegmenter(device, (x) => regime.segment(x), batch, size);
+    const { program } = await compileSegmenter(device, (x) => regime.segment(x), { batch, size });
     return program;
   });
   const gained = found.filter((k) => k.timeUs < k.beforeUs);

@@ -130,6 +130,7 @@ export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
 export type { Tuned, TunedKernel } from "./gpu/tuner.ts";
+export type { CompilePhase, CompileProgress, Pacing } from "./pace.ts";
 export { type Mode, mode } from "./trace.ts";
 
 // What is thrown
@@ -162,5 +163,6 @@ export { areProbabilities } from "./ops/probability.ts";
 export { type AdamAttrs, adamStep } from "./ops/adam.ts";
 export { ARENA_BLOCK, arenaOf, arenasOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";
+export { unlessAborted } from "./pace.ts";
 export { requireTrace, withoutEffects } from "./trace.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";

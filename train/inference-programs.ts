@@ -1,5 +1,5 @@
 // What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
-import type { Device, Tensor } from "../engine/index.ts";
+import type { Device, Pacing, Tensor } from "../engine/index.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
 import type { OptimizationConfig } from "./config/config.ts";
 import type { Regime } from "./regime.ts";
@@ -48,6 +48,7 @@ export class InferencePrograms {
     regime: Regime,
     size: number,
     options: InferenceOptions,
+    pacing: Pacing = {},
   ): Promise<InferencePrograms> {
     const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
     const batch = options.pictured?.length ?? 0;
@@ -59,11 +60,20 @@ export class InferencePrograms {
             const taught: Record<string, Tensor> = teacher ? { teacher: probabilities(teacher) } : {};
             return { probability: probabilities(segment(x)), ...images, ...taught };
           },
-          { batch, size, name: "pictures" },
+          { batch, size, name: "pictures", ...pacing },
         )
       : undefined;
-    const segmenter = await compileSegmenter(device, segment, options.inferenceBatch ?? 8, size);
-    return new InferencePrograms(options, segmenter, pictures);
+    try {
+      const segmenter = await compileSegmenter(device, segment, {
+        batch: options.inferenceBatch ?? 8,
+        size,
+        ...pacing,
+      });
+      return new InferencePrograms(options, segmenter, pictures);
+    } catch (error) {
+      pictures?.dispose();
+      throw error;
+    }
   }
 
   /** Probabilities [count, size, size, K] of slices [count, size, size] in [−1, 1]. */

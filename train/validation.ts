@@ -1,7 +1,7 @@
 // What a segmentor is worth: probabilities of slices, classes from them, Dice of each case and class.
 import { type Device, type Tensor, areProbabilities, sigmoid, softmax } from "../engine/index.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
-import { SliceProgram } from "./slice-program.ts";
+import { SliceProgram, type SliceProgramOptions } from "./slice-program.ts";
 
 /** Slices of validation cases: images [count, size, size] in [−1, 1], masks of class numbers, and each slice's case. */
 export interface ValidationSet {
@@ -45,10 +45,14 @@ export function probabilities(logits: Tensor): Tensor {
 export const compileSegmenter = (
   device: Device,
   segment: (x: Tensor) => Tensor,
-  batch: number,
-  size: number,
+  { batch, size, ...pacing }: Omit<SliceProgramOptions, "name">,
 ): Promise<SliceProgram<"probability">> =>
-  SliceProgram.compile(device, (x) => ({ probability: probabilities(segment(x)) }), { batch, size, name: "segment" });
+  SliceProgram.compile(device, (x) => ({ probability: probabilities(segment(x)) }), {
+    batch,
+    size,
+    name: "segment",
+    ...pacing,
+  });
 
 /** The class of each pixel: of probabilities [pixels], 1 above ½; of [pixels, K], the most probable. */
 export function classesOf(probability: Float32Array, pixels: number): Uint8Array {

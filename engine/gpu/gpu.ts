@@ -42,6 +42,12 @@ export interface GpuCounters {
 /** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
 
+/** A pipeline, compiled or being so, and how many programs asked for it. */
+interface KeptPipeline {
+  readonly made: Promise<GPUComputePipeline>;
+  asked: number;
+}
+
 /** Methods that tell a device, an adapter and navigator.gpu. */
 const SOURCES = ["createBuffer", "requestDevice", "requestAdapter"];
 
@@ -55,7 +61,7 @@ export class Gpu {
   readonly #isTuned: boolean;
   #failure: CmedlError | undefined;
   #disposed = false;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines = new Map<string, KeptPipeline>();
   readonly #onError = (event: Event): void =>
     this.#fail(new GpuValidationError(`the GPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`));
 
@@ -221,18 +227,31 @@ export class Gpu {
 
   /**
    * The pipeline of a WGSL module, compiled once per device; the layout is explicit, so equal layouts share a cache
-   * entry.
+   * entry. Kept until the device is disposed, unless all who asked for it give it up.
    */
   pipeline(code: string, entries: readonly GPUBindGroupLayoutEntry[], label: string): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(code);
-    if (known) return known;
-    const made = this.#compile(code, entries, label);
-    this.#pipelines.set(code, made);
+    if (known) {
+      known.asked++;
+      return known.made;
+    }
+    const kept: KeptPipeline = { made: this.#compile(code, entries, label), asked: 1 };
+    this.#pipelines.set(code, kept);
     this.counters.pipelines++;
-    made.catch(() => {
-      if (this.#pipelines.delete(code)) this.counters.pipelines--;
-    });
-    return made;
+    kept.made.catch(() => this.#forget(code, kept));
+    return kept.made;
+  }
+
+  /** Takes one call of `pipeline` back: its caller made no program. */
+  giveUpPipeline(code: string): void {
+    const kept = this.#pipelines.get(code);
+    if (kept && --kept.asked === 0) this.#forget(code, kept);
+  }
+
+  #forget(code: string, kept: KeptPipeline): void {
+    if (this.#pipelines.get(code) !== kept) return;
+    this.#pipelines.delete(code);
+    this.counters.pipelines--;
   }
 
   async #compile(

@@ -5,6 +5,7 @@ import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
 import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
+import type { Pace } from "../pace.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";
 import { layoutOf } from "./bindings.ts";
 import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
@@ -68,8 +69,8 @@ export class Program<O extends string = string> {
   }
 
   /** Makes pipelines (in parallel), buffers and bind groups. */
-  static async create<O extends string>(parts: ProgramParts): Promise<Program<O>> {
-    return new Program<O>(parts, await build(parts));
+  static async create<O extends string>(parts: ProgramParts, pace: Pace): Promise<Program<O>> {
+    return new Program<O>(parts, await build(parts, pace));
   }
 
   /**

@@ -162,7 +162,7 @@ export class VolumeSegmenter {
     const regime = trainedRegime(config, checkpoint, statistics);
     return new VolumeSegmenter(
       config,
-      await compileSegmenter(device, (x) => regime.segment(x), BATCH, config.data.size),
+      await compileSegmenter(device, (x) => regime.segment(x), { batch: BATCH, size: config.data.size }),
       device,
       regime,
     );

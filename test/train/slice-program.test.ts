@@ -54,4 +54,20 @@ test("where not one slice can be held, the size that can is named, and estimate 
   assert.equal({ submits: device.counters.totalSubmits, buffers: device.counters.buffers }, { submits, buffers });
 });
 
+test("an abort ends a run over slices at once, and the next run is whole", async () => {
+  using device = await opened();
+  using program = await SliceProgram.compile(device, f, { batch: 1, size: SIZE, name: "doubled" });
+  const slices = noise(6 * SIZE ** 2, 4);
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const running = program.run(slices, { signal: controller.signal }).catch((error: unknown) => error);
+  setTimeout(() => controller.abort(reason));
+  assert.is(await running, reason);
+  assert.is(await program.run(slices, { signal: controller.signal }).catch((error: unknown) => error), reason);
+  assert.equal(
+    (await program.run(slices)).y,
+    slices.map((v) => Math.fround(2 * v) + 1),
+  );
+});
+
 test.run();
