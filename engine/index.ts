@@ -125,7 +125,17 @@ export { type ContextualMatchOptions, contextualMatch } from "./ops/contextual.t
 
 // Programs, and the device that runs them
 export { Device, type CompileOptions, type Estimate, type InputSpec } from "./run/device.ts";
-export { type Feeds, Program, type ProgramStats, type TuneOptions, type Values } from "./run/program.ts";
+export {
+  type BufferFeeds,
+  type CallerBuffer,
+  type EncodeOptions,
+  type Feeds,
+  Program,
+  type ProgramStats,
+  type TuneOptions,
+  type Values,
+} from "./run/program.ts";
+export { type TextureOptions, TextureReader, TextureWriter, imageTexture } from "./run/texture.ts";
 export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run/explain.ts";
 export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
 export type { KernelTime } from "./gpu/profiler.ts";

@@ -60,6 +60,8 @@ export class Gpu {
   readonly #tuned: Tuned;
   readonly #isTuned: boolean;
   #failure: CmedlError | undefined;
+  /** Resolves once what was guarded so far is known to be taken or refused. */
+  #heard: Promise<unknown> = Promise.resolve();
   #disposed = false;
   readonly #pipelines = new Map<string, KeptPipeline>();
   readonly #onError = (event: Event): void =>
@@ -84,7 +86,7 @@ export class Gpu {
     this.#isTuned = Object.keys(this.#tuned).length > 0;
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(options.maxBufferBytes ?? Infinity, device.limits.maxBufferSize);
-    device.addEventListener("uncapturederror", this.#onError);
+    if (!borrowed) device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {
       if (!this.#disposed)
         this.#fail(
@@ -150,7 +152,7 @@ export class Gpu {
     this.#failure ??= error;
   }
 
-  /** Throws the error that the GPU reported since the last read, or that it was lost. */
+  /** Throws the error that the GPU reported of our work since the last read, or that it was lost. */
   check(): void {
     if (this.#disposed) throw new UsageError("this device was disposed");
     if (!this.#failure) return;
@@ -197,8 +199,17 @@ export class Gpu {
   /** As `scoped`, at once: what the GPU refuses is thrown by the next check. */
   guarded<T>(what: string, make: () => T): T {
     const { made, refused } = this.#inScopes(what, make);
-    void refused.then((error) => error && this.#fail(error));
+    const heard = refused.then((error) => error && this.#fail(error));
+    this.#heard = Promise.all([this.#heard, heard]);
     return made;
+  }
+
+  /**
+   * As `guarded` on a device that was lent: its errors are ours only where our scopes hear them, and our errors are not
+   * its owner's. On a device of our own every error is ours, and needs no scopes.
+   */
+  overheard<T>(what: string, act: () => T): T {
+    return this.borrowed ? this.guarded(what, act) : act();
   }
 
   #inScopes<T>(what: string, make: () => T): { made: T; refused: Promise<CmedlError | undefined> } {
@@ -320,6 +331,7 @@ export class Gpu {
     }
     // The buffer maps although the copy to it was refused.
     const error = await refused;
+    await this.#heard;
     if (error) throw error;
     this.check();
   }

@@ -98,6 +98,7 @@ export async function build(parts: ProgramParts, pace: Pace): Promise<Built> {
 class PipelineSet {
   readonly #asked: { readonly code: string; readonly made: Promise<GPUComputePipeline> }[] = [];
   #done = 0;
+  #givenUp = false;
 
   constructor(
     readonly gpu: Gpu,
@@ -108,7 +109,9 @@ class PipelineSet {
   async add(code: string, entries: readonly GPUBindGroupLayoutEntry[], kernel: string): Promise<void> {
     const { gpu, pace, total } = this;
     const made = gpu.pipeline(code, entries, kernel);
-    const told = (): void => pace.tell("pipelines", ++this.#done, total);
+    const told = (): void => {
+      if (!this.#givenUp) pace.tell("pipelines", ++this.#done, total);
+    };
     made.then(told, () => {});
     this.#asked.push({ code, made });
     if (pace.isDue) await pace.turn();
@@ -119,6 +122,7 @@ class PipelineSet {
   }
 
   giveUp(): void {
+    this.#givenUp = true;
     for (const { code } of this.#asked) this.gpu.giveUpPipeline(code);
   }
 }

@@ -88,7 +88,10 @@ export class VariableMemory implements Holder {
       const bytes = encode(variable.dtype, own);
       const place = this.#places.get(variable);
       if (!place) this.#starts.set(variable, bytes);
-      else if (bytes.byteLength > 0) this.gpu.device.queue.writeBuffer(place.buffer, place.offset, bytes);
+      else if (bytes.byteLength > 0) {
+        const { buffer, offset: start } = place;
+        this.gpu.overheard("write", () => this.gpu.device.queue.writeBuffer(buffer, start, bytes));
+      }
     }
     this.changed(v);
   }

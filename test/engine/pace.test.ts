@@ -111,7 +111,7 @@ test("an abort anywhere rejects with its reason, and nothing stays; what comes a
     } catch (error) {
       found = error;
     }
-    assert.is(found, reason);
+    assert.is(found, reason, String(found));
     // What a step under way still gives back is over by then.
     await new Promise((resolve) => setTimeout(resolve));
     const { buffers, bytes, ...counts } = live(d);
