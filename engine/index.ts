@@ -137,7 +137,8 @@ export {
 } from "./run/program.ts";
 export { type TextureOptions, TextureReader, TextureWriter, imageTexture } from "./run/texture.ts";
 export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run/explain.ts";
-export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
+export type { GpuCounters, GpuOptions } from "./gpu/gpu.ts";
+export { type GpuSource, isSoftwareAdapter } from "./gpu/source.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
 export type { Tuned, TunedKernel } from "./gpu/tuner.ts";
 export type { CompilePhase, CompileProgress, Pacing } from "./pace.ts";

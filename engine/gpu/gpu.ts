@@ -10,7 +10,8 @@ import {
 } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { wholeWords } from "../dtype.ts";
-import { MATRIX_FEATURE, deviceMatrix } from "./matrix.ts";
+import { deviceMatrix } from "./matrix.ts";
+import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
@@ -39,17 +40,11 @@ export interface GpuCounters {
   totalSubmits: number;
 }
 
-/** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
-export type GpuSource = GPU | GPUAdapter | GPUDevice;
-
 /** A pipeline, compiled or being so, and how many programs asked for it. */
 interface KeptPipeline {
   readonly made: Promise<GPUComputePipeline>;
   asked: number;
 }
-
-/** Methods that tell a device, an adapter and navigator.gpu. */
-const SOURCES = ["createBuffer", "requestDevice", "requestAdapter"];
 
 export class Gpu {
   readonly traits: Traits;
@@ -98,37 +93,11 @@ export class Gpu {
     });
   }
 
+  /** A device of `source`, as `requestDevice` gives it. */
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
-    const made = async (device: GPUDevice, info: GPUAdapterInfo | undefined, borrowed: boolean): Promise<Gpu> =>
-      new Gpu(device, info, borrowed, {
-        ...options,
-        traits: { matrix: await deviceMatrix(device, info), ...options.traits },
-      });
-    if (typeof source !== "object" || source === null || !SOURCES.some((method) => method in source))
-      throw new UsageError(
-        `Device.open takes navigator.gpu, a GPUAdapter or a GPUDevice, got ${source === null ? "null" : typeof source}; ` +
-          "in a page, navigator.gpu is missing where WebGPU is off or the page is not secure (https or localhost); " +
-          "in Node, use (await openNodeGpu()).gpu of cmedl/node",
-      );
-    if ("createBuffer" in source) return made(source, source.adapterInfo, true);
-    const adapter =
-      "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter)
-      throw new UsageError(
-        "no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on",
-      );
-    const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
-    const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> =>
-      adapter.requestDevice({
-        requiredFeatures: features.filter((f) => adapter.features.has(f)),
-        requiredLimits: {
-          maxBufferSize: adapter.limits.maxBufferSize,
-          maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
-        },
-      });
-    // What is experimental must not keep a device from being opened.
-    const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== (MATRIX_FEATURE as string))));
-    return made(device, adapter.info, false);
+    const { device, info, borrowed } = await requestDevice(source);
+    const matrix = await deviceMatrix(device, info);
+    return new Gpu(device, info, borrowed, { ...options, traits: { matrix, ...options.traits } });
   }
 
   get maxStorageBuffers(): number {
@@ -345,13 +314,3 @@ export class Gpu {
     if (!this.borrowed) this.device.destroy();
   }
 }
-
-/** Adapters that compute on the processor, by what they say of themselves. */
-export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
-  const { vendor, architecture, device, description } = info;
-  return info.isFallbackAdapter === true || isSoftwareName(`${vendor} ${architecture} ${device} ${description}`);
-}
-
-/** Whether a name is that of a driver without a GPU. */
-export const isSoftwareName = (name: string): boolean =>
-  /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);

@@ -1,7 +1,8 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
 import { DISPOSE } from "../dispose.ts";
 import type { TypedArray } from "../dtype.ts";
-import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
+import { Gpu, type GpuCounters, type GpuOptions } from "../gpu/gpu.ts";
+import type { GpuSource } from "../gpu/source.ts";
 import { UsageError } from "../errors.ts";
 import { Pace, finish } from "../pace.ts";
 import { Tensor, whatIs } from "../tensor.ts";
