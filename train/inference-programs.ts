@@ -1,10 +1,11 @@
 // What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
 import type { Device, Pacing, Tensor } from "../engine/index.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
+import { SliceProgram } from "../inference/slice-program.ts";
+import { compileSegmenter, probabilities } from "../inference/slice-segmenter.ts";
 import type { OptimizationConfig } from "./config/config.ts";
 import type { Regime } from "./regime.ts";
-import { SliceProgram } from "./slice-program.ts";
-import { type ValidationSet, compileSegmenter, probabilities } from "./validation.ts";
+import type { ValidationSet } from "./validation.ts";
 
 /** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, LimitExceededError, type Tensor, add, expand, mul } from "../../engine/index.ts";
-import { SliceProgram } from "../../train/slice-program.ts";
+import { SliceProgram } from "../../inference/slice-program.ts";
 import { environment } from "../helpers/environment.ts";
 import { noise } from "../helpers/device.ts";
 
