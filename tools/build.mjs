@@ -18,6 +18,7 @@ const FOLDERS = [
   "data",
   "metrics",
   "report",
+  "inference",
   "train",
   "node",
   "cli",
