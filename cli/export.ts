@@ -1,4 +1,4 @@
-// cmedl export: the inference graph of a trained network as an ONNX file.
+// cmedl export: a trained network for other programs, as an ONNX graph or as a model's file for cmedl/inference.
 import type { Command } from "commander";
 import { version } from "../package.json";
 import { toFloat32 } from "../data/weights/safetensors.ts";
@@ -11,6 +11,8 @@ import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
+import { modelFileOf } from "../node/run/model-file.ts";
+import { requireField } from "../node/run/read-image.ts";
 import { inFile, isFolder, readWeights, segmentorAmong, widthOf } from "../node/run/weights.ts";
 
 interface ExportFlags {
@@ -27,7 +29,7 @@ interface ExportFlags {
 export function register(command: Command): void {
   command
     .argument("<source>", "folder of a run, or a file of weights with --model")
-    .argument("<onnx>", "file to write (.onnx)")
+    .argument("<file>", "file to write: .onnx, or .safetensors for loadModel of cmedl/inference")
     .option(
       "--network <name>",
       "which network of the run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)",
@@ -46,8 +48,13 @@ Inputs and outputs are [N, C, H, W]; the batch N is free where the network allow
 [-1, 1] as the run prepared them; a segmentor gives logits. The operators are the standard ones of
 opset 18; weights keep PyTorch's names.
 
+A .safetensors file holds the segmentor of a run and what it needs to know of images: size, field,
+window, and the structures' values. A page reads it by loadModel and segmentVolume of cmedl/inference,
+PyTorch as any state dict.
+
 Examples:
   cmedl export runs/first student.onnx
+  cmedl export runs/first student.safetensors
   cmedl export runs/first translator.onnx --network GCM --size 256
   cmedl export unet.pth unet.onnx --model unet`,
     )
@@ -57,7 +64,9 @@ Examples:
 async function run(source: string, output: string, flags: ExportFlags): Promise<void> {
   const { force, quiet, model } = flags;
   const width = widthOf(flags.width);
-  if (!/\.onnx$/i.test(output)) throw new CommandError("usage", `${output} is no ONNX name; end it in .onnx`);
+  const asModel = /\.safetensors$/i.test(output);
+  if (!asModel && !/\.onnx$/i.test(output))
+    throw new CommandError("usage", `${output} is no name for a network; end it in .onnx or .safetensors`);
   if (model !== undefined && !isModelName(model))
     throw new CommandError("usage", `--model ${model} is no network here; choose one of ${modelNames.join(", ")}`);
   const size = flags.size === undefined ? undefined : Number(flags.size);
@@ -65,6 +74,7 @@ async function run(source: string, output: string, flags: ExportFlags): Promise<
     throw new CommandError("usage", `--size ${flags.size} is no whole number from 1 to 4096`);
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet });
+  if (asModel) return writeModel(source, output, flags, narrator);
   const { key, network, prefix } = flags;
   const { tensors, from } = await readWeights(source, { key, network, prefix, model }, (text) => narrator.say(text));
   const dict = new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
@@ -76,6 +86,33 @@ async function run(source: string, output: string, flags: ExportFlags): Promise<
   const shown = (values: OnnxModel["inputs"]): string =>
     values.map((v) => `${v.name} [${v.shape.join(", ")}]`).join(", ");
   narrator.say(`${from}: ${onnx.nodes.length} nodes, ${shown(onnx.inputs)} → ${shown(onnx.outputs)}`);
+  process.stdout.write(`${output}\n`);
+}
+
+/** Writes the segmentor of a run as a model's file. */
+async function writeModel(source: string, output: string, flags: ExportFlags, narrator: Narrator): Promise<void> {
+  const { quiet: _, force: __, ...others } = flags;
+  const [odd] = Object.keys(others);
+  if (odd !== undefined)
+    throw new CommandError("usage", `--${odd} does not go with a .safetensors file, which is of the run's segmentor`);
+  if (!(await isFolder(source)))
+    throw new CommandError(
+      "usage",
+      `${source} is no folder of a run, which alone says of which images its network is; ` +
+        "for weights alone use `cmedl convert`",
+    );
+  const run = await RunFolder.open(source);
+  const config = await run.readConfig();
+  requireField(config, run);
+  const { tensors, from } = await readWeights(source, {}, (text) => narrator.say(text));
+  const dict = new Map(
+    [...tensors].map(([name, t]) => [name, { shape: t.shape, data: Float32Array.from(toFloat32(t)) }]),
+  );
+  await writeAtomic(
+    output,
+    inFile(source, () => modelFileOf(config, dict)),
+  );
+  narrator.say(`${from}: ${config.networks.segmentor.kind}, ${dict.size} tensors`);
   process.stdout.write(`${output}\n`);
 }
 

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
 import { makeRegime } from "../train/regimes/make.ts";
-import { compileSegmenter } from "../train/validation.ts";
+import { compileSegmenter } from "../inference/slice-segmenter.ts";
 import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
 import { profilingFeatures } from "../node/gpu/open.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
@@ -77,7 +77,7 @@ async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
     );
   }
   await timeAll("prediction", async () => {
-    const { program } = await compileSegmenter(device, (x) => regime.segment(x), batch, size);
+    const { program } = await compileSegmenter(device, (x) => regime.segment(x), { batch, size });
     return program;
   });
   const gained = found.filter((k) => k.timeUs < k.beforeUs);

@@ -125,11 +125,23 @@ export { type ContextualMatchOptions, contextualMatch } from "./ops/contextual.t
 
 // Programs, and the device that runs them
 export { Device, type CompileOptions, type Estimate, type InputSpec } from "./run/device.ts";
-export { type Feeds, Program, type ProgramStats, type TuneOptions, type Values } from "./run/program.ts";
+export {
+  type BufferFeeds,
+  type CallerBuffer,
+  type EncodeOptions,
+  type Feeds,
+  Program,
+  type ProgramStats,
+  type TuneOptions,
+  type Values,
+} from "./run/program.ts";
+export { type TextureOptions, TextureReader, TextureWriter, imageTexture } from "./run/texture.ts";
 export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run/explain.ts";
-export { type GpuCounters, type GpuOptions, type GpuSource, isSoftwareAdapter } from "./gpu/gpu.ts";
+export type { GpuCounters, GpuOptions } from "./gpu/gpu.ts";
+export { type GpuSource, isSoftwareAdapter } from "./gpu/source.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
 export type { Tuned, TunedKernel } from "./gpu/tuner.ts";
+export type { CompilePhase, CompileProgress, Pacing } from "./pace.ts";
 export { type Mode, mode } from "./trace.ts";
 
 // What is thrown
@@ -163,5 +175,6 @@ export { areProbabilities } from "./ops/probability.ts";
 export { type AdamAttrs, adamStep } from "./ops/adam.ts";
 export { ARENA_BLOCK, arenaOf, arenasOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";
+export { unlessAborted } from "./pace.ts";
 export { requireTrace, withoutEffects } from "./trace.ts";
 export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";

@@ -19,5 +19,8 @@ export const normalInit =
 /** U(−bound, bound). */
 export const uniformInit =
   (bound: number): Initializer =>
-  (shape, key) =>
-    Float32Array.from({ length: sizeOf(shape) }, (_, i) => bound * (2 * RandomStreams.uniform(key, i) - 1));
+  (shape, key) => {
+    const values = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < values.length; i++) values[i] = bound * (2 * RandomStreams.uniform(key, i) - 1);
+    return values;
+  };

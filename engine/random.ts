@@ -11,12 +11,12 @@ const INC = 1013904223;
 
 /** Three u32 hashed to one; the same integers as `pcg3d_` in WGSL. */
 export function pcg3d(x: number, y: number, z: number): number {
-  x = (Math.imul(x, MUL) + INC) >>> 0;
-  y = (Math.imul(y, MUL) + INC) >>> 0;
-  z = (Math.imul(z, MUL) + INC) >>> 0;
-  x = (x + Math.imul(y, z)) >>> 0;
-  y = (y + Math.imul(z, x)) >>> 0;
-  z = (z + Math.imul(x, y)) >>> 0;
+  x = (Math.imul(x, MUL) + INC) | 0;
+  y = (Math.imul(y, MUL) + INC) | 0;
+  z = (Math.imul(z, MUL) + INC) | 0;
+  x = (x + Math.imul(y, z)) | 0;
+  y = (y + Math.imul(z, x)) | 0;
+  z = (z + Math.imul(x, y)) | 0;
   x ^= x >>> 16;
   y ^= y >>> 16;
   z ^= z >>> 16;

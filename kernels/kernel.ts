@@ -55,6 +55,13 @@ export interface Binding {
   readonly type: string;
 }
 
+export interface TextureBinding {
+  readonly index: number;
+  readonly name: string;
+  /** WGSL type of the variable, as written. */
+  readonly type: string;
+}
+
 export interface Field {
   readonly name: string;
   readonly type: "u32" | "i32" | "f32";
@@ -63,6 +70,7 @@ export interface Field {
 /** What a WGSL module says of itself. */
 export interface Reflection {
   readonly bindings: readonly Binding[];
+  readonly textures: readonly TextureBinding[];
   readonly params: readonly Field[];
   readonly constNames: readonly string[];
   readonly aliases: readonly string[];
@@ -125,6 +133,9 @@ export function reflect(wgsl: string): Reflection {
     });
   }
   bindings.sort((a, b) => a.index - b.index);
+  const textures = [...code.matchAll(/@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*([^;]+);/g)].map(
+    ([, index, name = "", type = ""]) => ({ index: Number(index), name, type: type.trim() }),
+  );
   const struct = /struct\s+Params\s*\{([^}]*)\}/.exec(code);
   const params = [...(struct?.[1] ?? "").matchAll(/(\w+)\s*:\s*(u32|i32|f32)/g)].map(
     ([, name, type]) => ({ name, type }) as Field,
@@ -132,12 +143,17 @@ export function reflect(wgsl: string): Reflection {
   const namesOf = (re: RegExp, text = code): string[] => [...text.matchAll(re)].map(([, name = ""]) => name);
   return {
     bindings,
+    textures,
     params,
     constNames: namesOf(/^const\s+(\w+)/gm),
     aliases: namesOf(/^alias\s+(\w+)/gm),
     hooks: namesOf(/^\/\/ hook[^\n]*\nfn (\w+)\(/gm, wgsl),
   };
 }
+
+/** A type as its alias in a text defines it, or as it is. */
+export const resolved = (wgsl: string, type: string): string =>
+  new RegExp(`^alias ${type}\\s*=\\s*([^;]+);`, "m").exec(wgsl)?.[1] ?? type;
 
 export interface Specialization {
   readonly consts?: Consts;

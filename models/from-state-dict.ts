@@ -1,8 +1,8 @@
 // Networks by name, built to fit a state dict: widths, depths and channels are read from the shapes of its tensors.
 import type { Tensor } from "../engine/index.ts";
-import { type ForeignTensor, type NamedForPyTorch, StateDictError } from "./pytorch.ts";
+import type { ForeignTensor, NamedForPyTorch } from "./pytorch.ts";
 import { ZOO } from "./zoo.ts";
-import { type Outputs, StateDictShapes, type ZooRow } from "./zoo-row.ts";
+import { type Outputs, type ZooRow, fittingShapes } from "./zoo-row.ts";
 
 /** A network and how it is called. */
 export interface Runnable {
@@ -31,18 +31,7 @@ export function networkFor(model: string, dict: ReadonlyMap<string, ForeignTenso
   const found = rowOf(model);
   if (!found) throw new RangeError(`there is no network ${model}; choose one of ${modelNames.join(", ")}`);
   const [name, row] = found;
-  const [outputs, inputs, ...kernel] = dict.get(row.firstTensor)?.shape ?? [];
-  if (outputs === undefined || inputs === undefined || kernel.length !== 2) {
-    const problem = dict.has(row.firstTensor) ? `${row.firstTensor} is no convolution's` : `missing ${row.firstTensor}`;
-    throw new StateDictError(`the weights are not those of ${name}: ${problem}; the file has ${someNames(dict)}`);
-  }
-  return called(row, row.fitting(new StateDictShapes(dict, { outputs, inputs }), width), row.output);
-}
-
-/** The first names of a dict, fit to print. */
-function someNames(dict: ReadonlyMap<string, ForeignTensor>): string {
-  const names = [...dict.keys()].slice(0, 3).join(", ");
-  return `${names.replace(/[^ -;=?-~]/g, "?") || "no tensors"}${dict.size > 3 ? " …" : ""}`;
+  return called(row, row.fitting(fittingShapes(name, row, dict), width), row.output);
 }
 
 /** A trained network of a run as it is called; its only output is `output` whatever it is. Throws RangeError. */

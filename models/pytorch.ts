@@ -121,7 +121,7 @@ export function loadStateDict(network: NamedForPyTorch, dict: ReadonlyMap<string
 export function toStateDict(
   network: NamedForPyTorch,
   valueOf: (v: Variable) => ArrayLike<number>,
-): Map<string, { shape: readonly number[]; data: Float32Array }> {
+): Map<string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }> {
   return new Map(
     foreignNames(network).map(({ name, variable, axes, shape }) => [
       name,
@@ -131,7 +131,11 @@ export function toStateDict(
 }
 
 /** x of `shape` row-major with its axes in the order `perm`. */
-export function permuted(x: ArrayLike<number>, shape: readonly number[], perm?: readonly number[]): Float32Array {
+export function permuted(
+  x: ArrayLike<number>,
+  shape: readonly number[],
+  perm?: readonly number[],
+): Float32Array<ArrayBuffer> {
   if (!perm) return Float32Array.from(x);
   const strides = shape.map((_, d) => shape.slice(d + 1).reduce((n, m) => n * m, 1));
   const out = new Float32Array(x.length);

@@ -98,3 +98,28 @@ export function channelsOf(network: NamedForPyTorch): number {
   for (const { shape } of network.variables().values()) if (shape.length === 4) return shape[2]!;
   return 1;
 }
+
+/** One image, of the channels that the first convolution takes. */
+export const oneImage = (network: NamedForPyTorch, size: number): Record<string, number[]> => ({
+  image: [1, size, size, channelsOf(network)],
+});
+
+/** The shapes that a row's network is fitted to. Throws StateDictError where the dict is plainly another network's. */
+export function fittingShapes(
+  name: string,
+  { firstTensor }: Pick<ZooRow, "firstTensor">,
+  dict: ReadonlyMap<string, ForeignTensor>,
+): StateDictShapes {
+  const [outputs, inputs, ...kernel] = dict.get(firstTensor)?.shape ?? [];
+  if (outputs === undefined || inputs === undefined || kernel.length !== 2) {
+    const problem = dict.has(firstTensor) ? `${firstTensor} is no convolution's` : `missing ${firstTensor}`;
+    throw new StateDictError(`the weights are not those of ${name}: ${problem}; the file has ${someNames(dict)}`);
+  }
+  return new StateDictShapes(dict, { outputs, inputs });
+}
+
+/** The first names of a dict, fit to print. */
+function someNames(dict: ReadonlyMap<string, ForeignTensor>): string {
+  const names = [...dict.keys()].slice(0, 3).join(", ");
+  return `${names.replace(/[^ -;=?-~]/g, "?") || "no tensors"}${dict.size > 3 ? " …" : ""}`;
+}

@@ -2,52 +2,23 @@
 // prints, `cmedl convert` and `cmedl export` rebuild from a file of weights, and benches time, all follow from its row.
 import type { Tensor } from "../engine/index.ts";
 import type { Node } from "./cost.ts";
-import { DenseFcn } from "./dense-fcn.ts";
 import { ContentDiscriminator, MultiScaleDiscriminator } from "./drit-discriminators.ts";
 import { ContentEncoder, StyleEncoder, StyleGenerator } from "./drit.ts";
-import { Mrrn } from "./mrrn.ts";
 import { PatchDiscriminator } from "./patch-discriminator.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
 import { ResnetGenerator } from "./resnet-generator.ts";
 import { AlphaNetwork } from "./resnet18.ts";
-import { HINT_LEVELS, type Segmentor } from "./segmentor.ts";
-import { UNet } from "./unet.ts";
+import { segmentors } from "./segmentors.ts";
 import { Vgg, type VggLayers, convNames, tapsWithin } from "./vgg.ts";
-import { type SegmentorRow, type ZooRow, channelsOf } from "./zoo-row.ts";
+import { type ZooRow, channelsOf, oneImage } from "./zoo-row.ts";
 
-/** One image, of the channels that the first convolution takes. */
-const oneImage = (network: NamedForPyTorch, size: number): Record<string, number[]> => ({
-  image: [1, size, size, channelsOf(network)],
-});
+export { SEGMENTORS, type SegmentorName, segmentorRow } from "./segmentors.ts";
+
 /** An image of each of DRIT's two domains. */
 const bothDomains = (network: NamedForPyTorch, size: number): Record<string, number[]> => {
   const shape = [1, size, size, channelsOf(network)];
   return { a: shape, b: shape };
 };
-
-type GivenToSegmentors = "role" | "atFullWidth" | "inputShapes" | "forward" | "hints";
-
-/** A segmentor: an image in, logits out; all levels of hints unless the row has its own. */
-function segmentor<M extends Segmentor>(
-  row: Omit<SegmentorRow<M>, GivenToSegmentors> & Partial<Pick<SegmentorRow<M>, "hints">>,
-): SegmentorRow {
-  return {
-    role: "segmentor",
-    hints: HINT_LEVELS,
-    atFullWidth: () => row.make({}),
-    inputShapes: oneImage,
-    forward: (network: M, { image }) => ({ logits: network.forward(image!).logits }),
-    ...row,
-    cost: {
-      // A tied feature that feeds nothing is computed all the same.
-      traced(network: M, { image }) {
-        const { logits, features } = network.forward(image!);
-        return [logits, ...features];
-      },
-      ...row.cost,
-    },
-  };
-}
 
 /** A network of one image and one output. */
 function imaging<M extends NamedForPyTorch & { forward(image: Tensor): Tensor }>(
@@ -80,72 +51,6 @@ const vgg = (layers: VggLayers, figure: string): ZooRow =>
       byFunction: ({ op }: Node) => op.name === "relu" || op.name === "max-pool-2d",
     },
   });
-
-const segmentors = {
-  unet: segmentor({
-    title: "Unet",
-    figure: "Fig. 2 (a)",
-    type: UNet,
-    width: 64,
-    halvings: 4,
-    make: (options) => new UNet(options),
-    firstTensor: "inc.conv.conv.0.weight",
-    fitting: (shapes, width = shapes.first.outputs) =>
-      new UNet({
-        width,
-        inputs: shapes.first.inputs,
-        outputs: shapes.size("outc.conv.weight", 0),
-        depth: shapes.count(/^down\d+\.mpconv\.1\.conv\.0\.weight$/),
-      }),
-  }),
-  "dense-fcn": segmentor({
-    title: "DenseFCN",
-    aliases: ["densefcn"],
-    figure: "Fig. 2 (b)",
-    type: DenseFcn,
-    width: 48,
-    halvings: 5,
-    // Growth goes with width as in the paper, 12 for 48.
-    make: ({ width = 48, ...options }) =>
-      new DenseFcn({ ...options, width, growth: Math.max(1, Math.round(width / 4)) }),
-    firstTensor: "firstconv.weight",
-    fitting: (shapes, width = shapes.first.outputs) =>
-      new DenseFcn({
-        width,
-        inputs: shapes.first.inputs,
-        outputs: shapes.size("finalConv.weight", 0),
-        depth: shapes.count(/^transDownBlocks\.\d+\.conv\.weight$/),
-        growth: shapes.size("denseBlocksDown.0.layers.0.conv.weight", 0),
-        layers: {
-          encoder: shapes.count(/^denseBlocksDown\.0\.layers\.\d+\.conv\.weight$/),
-          bottleneck: shapes.count(/^bottleneck\.bottleneck\.layers\.\d+\.conv\.weight$/),
-          decoder: shapes.count(/^denseBlocksUp\.0\.layers\.\d+\.conv\.weight$/),
-        },
-      }),
-  }),
-  mrrn: segmentor({
-    title: "MRRN",
-    figure: "Fig. 2 (c)",
-    type: Mrrn,
-    width: 32,
-    halvings: 4,
-    make: (options) => new Mrrn(options),
-    firstTensor: "CNN_block1.conv1.weight",
-    fitting: (shapes, width = shapes.first.outputs) =>
-      new Mrrn({
-        width,
-        inputs: shapes.first.inputs,
-        outputs: shapes.size("out_conv.weight", 0),
-        units: shapes.count(/^RU(\d)\.unit\.conv1\.weight$/),
-      }),
-    // The doublings between stages are functions there; those onto streams are layers.
-    cost: { byFunction: ({ op, inputs: [x] }) => op.name === "resize" && x!.node.op.name === "relu" },
-  }),
-};
-
-export type SegmentorName = keyof typeof segmentors;
-export const SEGMENTORS = Object.keys(segmentors) as SegmentorName[];
-export const segmentorRow = (name: SegmentorName): SegmentorRow => segmentors[name];
 
 /** All networks by name. */
 export const ZOO: Readonly<Record<string, ZooRow>> = {

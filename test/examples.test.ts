@@ -45,6 +45,12 @@ test("own-regime moves both networks", async () => {
   assert.ok(numberAfter("G\\(ct\\) − ct\\|", steps[2]!) < numberAfter("G\\(ct\\) − ct\\|", steps[0]!), text);
 });
 
+test("overlay writes a mask on the scan's grid", async () => {
+  const text = await printed("overlay");
+  const voxels = numberAfter("scan of", text);
+  assert.is(text, `tumour.nii: ${352 + voxels} bytes, scan of ${voxels} voxels\n`);
+});
+
 test("in-a-page is bundled for a browser without anything of Node's", async () => {
   const { outputFiles, warnings } = await build({
     entryPoints: ["examples/in-a-page/page.ts"],
@@ -64,10 +70,11 @@ test("in-a-page is bundled for a browser without anything of Node's", async () =
 
 test("each example is tested here and named in examples/README.md", () => {
   const names = readdirSync("examples").filter((name) => name !== "README.md");
-  const here = readFileSync("test/examples.test.ts", "utf8");
+  const files = ["test/examples.test.ts", "test/examples-at-work.test.ts"];
+  const tested = files.map((file) => readFileSync(file, "utf8")).join();
   const readme = readFileSync("examples/README.md", "utf8");
   for (const name of names) {
-    assert.ok(here.includes(name.replace(/\.ts$/, "")), `${name} is not tested`);
+    assert.ok(tested.includes(name.replace(/\.ts$/, "")), `${name} is not tested`);
     assert.ok(readme.includes(`(${name})`), `${name} is not in examples/README.md`);
   }
 });

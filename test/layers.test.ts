@@ -35,7 +35,8 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "data/", may: ["data/", "errors/"], packages: ["fflate", "fast-png", "nifti-reader-js", "wgpu-matrix"] },
   { from: "metrics/", may: ["metrics/", "data/"] },
   { from: "report/", may: ["report/", "metrics/", "data/"], packages: ["@observablehq/plot", "fast-png", "fflate"] },
-  { from: "train/", may: ["train/", "engine/index.ts", "models/", "losses/", "data/", "metrics/"] },
+  { from: "inference/", may: ["inference/", "engine/index.ts", "models/", "data/", "errors/"] },
+  { from: "train/", may: ["train/", "inference/", "engine/index.ts", "models/", "losses/", "data/", "metrics/"] },
 ];
 const edges = ["node/", "cli/", "web/", "test/", "bench/", "tools/", "examples/"];
 
@@ -271,6 +272,7 @@ test("a forbidden import is found", () => {
   assert.ok(why("web/page.ts", "node/gpu/open.ts"));
   assert.ok(why("node/run/train.ts", "cli/main.ts"));
   assert.not.ok(why("engine/ops/conv.ts", "kernels/conv2d/conv2d.ts"));
+  assert.ok(why("inference/segmenter.ts", "train/loop.ts"));
   assert.not.ok(why("train/loop.ts", "models/unet.ts"));
 });
 

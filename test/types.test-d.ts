@@ -1,5 +1,6 @@
 // The public surface as types: checked by `npm run typecheck`, never run.
 import {
+  type CallerBuffer,
   type Device,
   type Feeds,
   Module,
@@ -47,7 +48,7 @@ export async function evaluateGivesArrays(device: Device, t: Tensor): Promise<vo
   same<typeof many, Values<"a" | "b">>(true);
 }
 
-same<Feeds, Readonly<Record<string, ArrayLike<number>>>>(true);
+same<Feeds, Readonly<Record<string, ArrayLike<number> | CallerBuffer>>>(true);
 same<Variable["value"], Tensor>(true);
 same<Parameters<Variable["assign"]>, [t: Tensor]>(true);
 same<ReturnType<typeof dice>, Tensor>(true);

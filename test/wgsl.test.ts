@@ -6,6 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
 import { MATRIX_FEATURE } from "../engine/gpu/matrix.ts";
+import { textureLayout } from "../kernels/texture/texture.ts";
 import { combinations } from "../engine/gpu/tuner.ts";
 import {
   type Consts,
@@ -63,6 +64,8 @@ async function complaints(text: string): Promise<string> {
         buffer: { type: b.access === "uniform" ? "uniform" : b.access === "read" ? "read-only-storage" : "storage" },
       }),
     );
+    for (const { index, type } of reflect(code).textures)
+      entries.push({ binding: index, visibility: GPUShaderStage.COMPUTE, ...textureLayout(code, type) });
     device.createComputePipeline({
       layout: device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] }),
       compute: { module },
@@ -238,17 +241,17 @@ test("every .wgsl file is the source of an exported kernel, and kernels' names d
 
 test("reflect() sees every binding, numbered from 0, the uniform first, and at most 8 storage buffers", () => {
   for (const f of files) {
-    const { bindings } = reflect(text(f));
+    const { bindings, textures } = reflect(text(f));
     assert.is(
-      bindings.length,
+      bindings.length + textures.length,
       text(f)
         .replace(/\/\/.*/g, "")
         .match(/@binding/g)!.length,
       f,
     );
     assert.equal(
-      bindings.map((b) => b.index),
-      bindings.map((_, i) => i),
+      [...bindings, ...textures].map((b) => b.index),
+      [...bindings, ...textures].map((_, i) => i),
       f,
     );
     assert.ok(bindings.filter((b) => b.access !== "uniform").length <= 8, f);

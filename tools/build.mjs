@@ -19,6 +19,7 @@ const FOLDERS = [
   "metrics",
   "analysis",
   "report",
+  "inference",
   "train",
   "node",
   "cli",

@@ -11,6 +11,7 @@ import { join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { root, withBundle } from "./bundle.mjs";
+import { launchChromium } from "./chromium.mjs";
 import { fileList, testFiles } from "./test.mjs";
 
 /** Test files that need neither node: nor a file system, as beginnings of their paths. */
@@ -23,15 +24,6 @@ const isomorphic = [
   "test/train/ten-steps.test.ts",
   "test/train/augment.test.ts",
   "test/train/augment-intensities.test.ts",
-];
-
-const flags = [
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-unsafe-swiftshader",
-  "--enable-features=Vulkan",
-  "--use-angle=swiftshader",
-  "--ignore-gpu-blocklist",
 ];
 
 /** A page that says nothing for so long hangs. */
@@ -72,18 +64,7 @@ process.exit(failed === 0 ? 0 : 1);
 
 /** The tests' outcome in the page; what goes wrong with page or browser ends the process. */
 async function runPage(url, mapped) {
-  const { chromium } = await import("playwright-core");
-  const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-    (path) => path && existsSync(path),
-  );
-  const browser = await chromium
-    .launch({ executablePath, args: flags })
-    .catch((error) =>
-      fail(
-        `no Chromium starts (${String(error.message).split("\n")[0]}); install one (apt-get install chromium, ` +
-          "or npx playwright-core install chromium) or name it in CHROMIUM",
-      ),
-    );
+  const browser = await launchChromium().catch((error) => fail(error.message));
   const version = browser.version();
   const colours = process.stdout.isTTY && !process.env.NO_COLOR;
   const print = (text) => console.log(mapped(colours ? text : stripVTControlCharacters(text)));
@@ -110,8 +91,7 @@ async function runPage(url, mapped) {
           if ("line" in message) print(message.line);
           else if ("record" in message) records.push(message.record);
           else if ("adapter" in message) console.log(`Chromium ${version}, ${message.adapter}: ${files.length} files`);
-          else if ("unusable" in message)
-            reject(new Error(`${message.unusable}: Chromium ${version} with ${flags.join(" ")}`));
+          else if ("unusable" in message) reject(new Error(`${message.unusable}: Chromium ${version}`));
           else if ("done" in message) {
             clearTimeout(watchdog);
             resolve(message.done);

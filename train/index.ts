@@ -52,11 +52,11 @@ export {
   type ValidationDice,
   type ValidationSet,
   classesOf,
-  compileSegmenter,
   diceByCase,
-  probabilities,
   validate,
 } from "./validation.ts";
-export { SliceProgram, type SliceProgramOptions } from "./slice-program.ts";
+export { SliceProgram, type SliceProgramOptions } from "../inference/slice-program.ts";
+export { compileSegmenter, probabilities } from "../inference/slice-segmenter.ts";
 export type { Sign, SignCode, Vitals } from "./collapse.ts";
+export { Snapshot, type Trained, snapshot } from "./snapshot.ts";
 export { type Course, courseAt, linearDecay } from "./schedule.ts";

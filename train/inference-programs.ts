@@ -1,11 +1,11 @@
 // What a run uses of its networks while it trains: segmentation of any number of slices, and pictures of a few.
 import type { Slices } from "../data/slices.ts";
-import type { Device, Tensor } from "../engine/index.ts";
+import type { Device, Pacing, Tensor } from "../engine/index.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
+import { SliceProgram } from "../inference/slice-program.ts";
+import { compileSegmenter, probabilities } from "../inference/slice-segmenter.ts";
 import type { OptimizationConfig } from "./config/config.ts";
 import type { Regime } from "./regime.ts";
-import { SliceProgram } from "./slice-program.ts";
-import { compileSegmenter, probabilities } from "./validation.ts";
 
 /** Images of a few validation slices, each [size, size]; probabilities [size, size, K] as segment gives them. */
 export interface EpochPictures {
@@ -49,6 +49,7 @@ export class InferencePrograms {
     regime: Regime,
     size: number,
     options: InferenceOptions,
+    pacing: Pacing = {},
   ): Promise<InferencePrograms> {
     const segment = (x: Tensor): Tensor => withAverages(regime, () => regime.segment(x));
     const batch = options.pictured?.length ?? 0;
@@ -60,11 +61,20 @@ export class InferencePrograms {
             const taught: Record<string, Tensor> = teacher ? { teacher: probabilities(teacher) } : {};
             return { probability: probabilities(segment(x)), ...images, ...taught };
           },
-          { batch, size, name: "pictures" },
+          { batch, size, name: "pictures", ...pacing },
         )
       : undefined;
-    const segmenter = await compileSegmenter(device, segment, options.inferenceBatch ?? 8, size);
-    return new InferencePrograms(options, segmenter, pictures);
+    try {
+      const segmenter = await compileSegmenter(device, segment, {
+        batch: options.inferenceBatch ?? 8,
+        size,
+        ...pacing,
+      });
+      return new InferencePrograms(options, segmenter, pictures);
+    } catch (error) {
+      pictures?.dispose();
+      throw error;
+    }
   }
 
   /** Probabilities [count, size, size, K] of slices [count, size, size] in [−1, 1]. */

@@ -1,5 +1,5 @@
 // The training loop: steps, epochs, validation, checkpoints. Where files go and how progress is shown is the caller's.
-import { DISPOSE, type Device, NumericalError, type Program } from "../engine/index.ts";
+import { DISPOSE, type Device, NumericalError, type Pacing, type Program } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
 import { type Sign, judgeEpoch, startOfWatch, withVitals } from "./collapse.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
@@ -87,20 +87,34 @@ export class Training {
     this.#buffers = [batches.buffers(), batches.buffers()];
   }
 
-  /** Compiles the steps and the inference programs, and restores `from` where a run goes on. */
+  /**
+   * Compiles the steps and the inference programs, and restores `from` where a run goes on. Throws the reason of
+   * `pacing.signal` where it aborts before; nothing is left of the programs then.
+   */
   static async create(
     device: Device,
     regime: Regime,
     batches: UnpairedBatches,
     options: TrainingOptions,
     from?: SavedCheckpoint,
+    pacing: Pacing = {},
   ): Promise<Training> {
-    const steps = await StepPrograms.compile(device, regime, batches, options);
-    const inference = await InferencePrograms.compile(device, regime, batches.size, options);
-    const vitals = options.watch ? await VitalsProgram.compile(device, regime, batches) : undefined;
-    if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
-    const progress = from ? structuredClone(from.checkpoint.progress) : startOfRun();
-    return new Training(device, regime, batches, options, steps, inference, vitals, progress);
+    const made: { dispose(): void }[] = [];
+    const kept = <T extends { dispose(): void } | undefined>(part: T): T => {
+      if (part) made.push(part);
+      return part;
+    };
+    try {
+      const steps = kept(await StepPrograms.compile(device, regime, batches, options, pacing));
+      const inference = kept(await InferencePrograms.compile(device, regime, batches.size, options, pacing));
+      const vitals = options.watch ? kept(await VitalsProgram.compile(device, regime, batches, pacing)) : undefined;
+      if (from) restoreCheckpoint(device, regime, from.checkpoint, from.file);
+      const progress = from ? structuredClone(from.checkpoint.progress) : startOfRun();
+      return new Training(device, regime, batches, options, steps, inference, vitals, progress);
+    } catch (error) {
+      for (const part of made) part.dispose();
+      throw error;
+    }
   }
 
   /** Counts of the step program; of the last where several take turns. */

@@ -2,6 +2,7 @@
 import {
   type Device,
   LimitExceededError,
+  type Pacing,
   type Program,
   type Tensor,
   type Watch,
@@ -59,11 +60,17 @@ export class StepPrograms {
     regime: Regime,
     batches: UnpairedBatches,
     options: StepOptions,
+    pacing: Pacing = {},
   ): Promise<StepPrograms> {
     const all = new StepPrograms(device, regime, batches, options);
     const watches = options.debugNans ? all.#watches : undefined;
-    for (const step of new Set(regime.steps)) all.#programs.set(step, await all.#compile(step, watches));
-    return all;
+    try {
+      for (const step of new Set(regime.steps)) all.#programs.set(step, await all.#compile(step, watches, pacing));
+      return all;
+    } catch (error) {
+      all.dispose();
+      throw error;
+    }
   }
 
   /** The program of the last of the steps that take turns. */
@@ -128,7 +135,7 @@ export class StepPrograms {
    * A step as a program: its losses, the norms of gradients, and where `watches` is given, a watch over all that it
    * computes.
    */
-  async #compile(step: Step, watches: Map<Step, Watch> | undefined): Promise<Program> {
+  async #compile(step: Step, watches: Map<Step, Watch> | undefined, pacing: Pacing = {}): Promise<Program> {
     const { device, regime, batches } = this;
     const mixed: Step = (batch) => autocast("f16", () => step(batch));
     const { precision = "f32" } = this.options;
@@ -146,7 +153,7 @@ export class StepPrograms {
       return { ...given, [COUNTS]: watch.counts };
     };
     try {
-      return await device.compile(traced, batches.shapes, { mode: "train", name: `${regime.kind} step` });
+      return await device.compile(traced, batches.shapes, { mode: "train", name: `${regime.kind} step`, ...pacing });
     } catch (error) {
       if (!(error instanceof LimitExceededError)) throw error;
       throw new LimitExceededError(`${error.message}; ${batchThatFits(device, augmented, batches)}`);

@@ -1,8 +1,6 @@
-// What a segmentor is worth: probabilities of slices, classes from them, Dice of each case and class.
+// What a segmentor is worth: classes from probabilities, Dice of each case and class.
 import type { Slices } from "../data/slices.ts";
-import { type Device, type Tensor, areProbabilities, sigmoid, softmax } from "../engine/index.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
-import { SliceProgram } from "./slice-program.ts";
 
 /** What slices are judged by: masks of class numbers [count, size, size], and each slice's case. */
 export interface ValidationSet {
@@ -28,27 +26,6 @@ export interface Validation {
   /** Shares of all pixels that are foreground: as predicted, and in the experts' masks. */
   readonly foreground: { readonly predicted: number; readonly expected: number };
 }
-
-/**
- * Logits [N, H, W, K] as probabilities: of the one structure for K = 1, else of each class. What `sigmoid` or `softmax`
- * gave is taken as it is.
- */
-export function probabilities(logits: Tensor): Tensor {
-  if (areProbabilities(logits)) return logits;
-  return logits.shape[3] === 1 ? sigmoid(logits) : softmax(logits);
-}
-
-/**
- * Compiles `segment`, logits (or probabilities, by `sigmoid` or `softmax`) of x [n, size, size, 1], as a program that
- * gives its probabilities [n, size, size, K].
- */
-export const compileSegmenter = (
-  device: Device,
-  segment: (x: Tensor) => Tensor,
-  batch: number,
-  size: number,
-): Promise<SliceProgram<"probability">> =>
-  SliceProgram.compile(device, (x) => ({ probability: probabilities(segment(x)) }), { batch, size, name: "segment" });
 
 /** The class of each pixel: of probabilities [pixels], 1 above ½; of [pixels, K], the most probable. */
 export function classesOf(probability: Float32Array, pixels: number): Uint8Array {

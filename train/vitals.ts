@@ -2,6 +2,7 @@
 // moves nothing.
 import {
   type Device,
+  type Pacing,
   type Program,
   type Tensor,
   add,
@@ -23,10 +24,15 @@ export class VitalsProgram {
   private constructor(readonly program: Program) {}
 
   /** Undefined for a regime that ties nothing. */
-  static async compile(device: Device, regime: Regime, batches: UnpairedBatches): Promise<VitalsProgram | undefined> {
+  static async compile(
+    device: Device,
+    regime: Regime,
+    batches: UnpairedBatches,
+    pacing: Pacing = {},
+  ): Promise<VitalsProgram | undefined> {
     if (!regime.measured) return undefined;
     const measure = augmentedStep((batch) => withoutEffects(() => vitalsOf(regime.measured!(batch))));
-    const options = { mode: "train", name: `${regime.kind} vitals` } as const;
+    const options = { mode: "train", name: `${regime.kind} vitals`, ...pacing } as const;
     return new VitalsProgram(await device.compile((inputs): Losses => measure(inputs), batches.shapes, options));
   }
 

@@ -10,7 +10,8 @@ import {
 } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { wholeWords } from "../dtype.ts";
-import { MATRIX_FEATURE, deviceMatrix } from "./matrix.ts";
+import { deviceMatrix } from "./matrix.ts";
+import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
 import { type Tuned, tuningKey } from "./tuner.ts";
 
 export interface GpuOptions {
@@ -39,11 +40,11 @@ export interface GpuCounters {
   totalSubmits: number;
 }
 
-/** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
-export type GpuSource = GPU | GPUAdapter | GPUDevice;
-
-/** Methods that tell a device, an adapter and navigator.gpu. */
-const SOURCES = ["createBuffer", "requestDevice", "requestAdapter"];
+/** A pipeline, compiled or being so, and how many programs asked for it. */
+interface KeptPipeline {
+  readonly made: Promise<GPUComputePipeline>;
+  asked: number;
+}
 
 export class Gpu {
   readonly traits: Traits;
@@ -54,8 +55,10 @@ export class Gpu {
   readonly #tuned: Tuned;
   readonly #isTuned: boolean;
   #failure: CmedlError | undefined;
+  /** Resolves once what was guarded so far is known to be taken or refused. */
+  #heard: Promise<unknown> = Promise.resolve();
   #disposed = false;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines = new Map<string, KeptPipeline>();
   readonly #onError = (event: Event): void =>
     this.#fail(new GpuValidationError(`the GPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`));
 
@@ -78,7 +81,7 @@ export class Gpu {
     this.#isTuned = Object.keys(this.#tuned).length > 0;
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(options.maxBufferBytes ?? Infinity, device.limits.maxBufferSize);
-    device.addEventListener("uncapturederror", this.#onError);
+    if (!borrowed) device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {
       if (!this.#disposed)
         this.#fail(
@@ -90,37 +93,11 @@ export class Gpu {
     });
   }
 
+  /** A device of `source`, as `requestDevice` gives it. */
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
-    const made = async (device: GPUDevice, info: GPUAdapterInfo | undefined, borrowed: boolean): Promise<Gpu> =>
-      new Gpu(device, info, borrowed, {
-        ...options,
-        traits: { matrix: await deviceMatrix(device, info), ...options.traits },
-      });
-    if (typeof source !== "object" || source === null || !SOURCES.some((method) => method in source))
-      throw new UsageError(
-        `Device.open takes navigator.gpu, a GPUAdapter or a GPUDevice, got ${source === null ? "null" : typeof source}; ` +
-          "in a page, navigator.gpu is missing where WebGPU is off or the page is not secure (https or localhost); " +
-          "in Node, use (await openNodeGpu()).gpu of cmedl/node",
-      );
-    if ("createBuffer" in source) return made(source, source.adapterInfo, true);
-    const adapter =
-      "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter)
-      throw new UsageError(
-        "no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on",
-      );
-    const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
-    const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> =>
-      adapter.requestDevice({
-        requiredFeatures: features.filter((f) => adapter.features.has(f)),
-        requiredLimits: {
-          maxBufferSize: adapter.limits.maxBufferSize,
-          maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
-        },
-      });
-    // What is experimental must not keep a device from being opened.
-    const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== (MATRIX_FEATURE as string))));
-    return made(device, adapter.info, false);
+    const { device, info, borrowed } = await requestDevice(source);
+    const matrix = await deviceMatrix(device, info);
+    return new Gpu(device, info, borrowed, { ...options, traits: { matrix, ...options.traits } });
   }
 
   get maxStorageBuffers(): number {
@@ -144,7 +121,7 @@ export class Gpu {
     this.#failure ??= error;
   }
 
-  /** Throws the error that the GPU reported since the last read, or that it was lost. */
+  /** Throws the error that the GPU reported of our work since the last read, or that it was lost. */
   check(): void {
     if (this.#disposed) throw new UsageError("this device was disposed");
     if (!this.#failure) return;
@@ -191,8 +168,17 @@ export class Gpu {
   /** As `scoped`, at once: what the GPU refuses is thrown by the next check. */
   guarded<T>(what: string, make: () => T): T {
     const { made, refused } = this.#inScopes(what, make);
-    void refused.then((error) => error && this.#fail(error));
+    const heard = refused.then((error) => error && this.#fail(error));
+    this.#heard = Promise.all([this.#heard, heard]);
     return made;
+  }
+
+  /**
+   * As `guarded` on a device that was lent: its errors are ours only where our scopes hear them, and our errors are not
+   * its owner's. On a device of our own every error is ours, and needs no scopes.
+   */
+  overheard<T>(what: string, act: () => T): T {
+    return this.borrowed ? this.guarded(what, act) : act();
   }
 
   #inScopes<T>(what: string, make: () => T): { made: T; refused: Promise<CmedlError | undefined> } {
@@ -221,18 +207,31 @@ export class Gpu {
 
   /**
    * The pipeline of a WGSL module, compiled once per device; the layout is explicit, so equal layouts share a cache
-   * entry.
+   * entry. Kept until the device is disposed, unless all who asked for it give it up.
    */
   pipeline(code: string, entries: readonly GPUBindGroupLayoutEntry[], label: string): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(code);
-    if (known) return known;
-    const made = this.#compile(code, entries, label);
-    this.#pipelines.set(code, made);
+    if (known) {
+      known.asked++;
+      return known.made;
+    }
+    const kept: KeptPipeline = { made: this.#compile(code, entries, label), asked: 1 };
+    this.#pipelines.set(code, kept);
     this.counters.pipelines++;
-    made.catch(() => {
-      if (this.#pipelines.delete(code)) this.counters.pipelines--;
-    });
-    return made;
+    kept.made.catch(() => this.#forget(code, kept));
+    return kept.made;
+  }
+
+  /** Takes one call of `pipeline` back: its caller made no program. */
+  giveUpPipeline(code: string): void {
+    const kept = this.#pipelines.get(code);
+    if (kept && --kept.asked === 0) this.#forget(code, kept);
+  }
+
+  #forget(code: string, kept: KeptPipeline): void {
+    if (this.#pipelines.get(code) !== kept) return;
+    this.#pipelines.delete(code);
+    this.counters.pipelines--;
   }
 
   async #compile(
@@ -301,6 +300,7 @@ export class Gpu {
     }
     // The buffer maps although the copy to it was refused.
     const error = await refused;
+    await this.#heard;
     if (error) throw error;
     this.check();
   }
@@ -314,13 +314,3 @@ export class Gpu {
     if (!this.borrowed) this.device.destroy();
   }
 }
-
-/** Adapters that compute on the processor, by what they say of themselves. */
-export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
-  const { vendor, architecture, device, description } = info;
-  return info.isFallbackAdapter === true || isSoftwareName(`${vendor} ${architecture} ${device} ${description}`);
-}
-
-/** Whether a name is that of a driver without a GPU. */
-export const isSoftwareName = (name: string): boolean =>
-  /llvmpipe|lavapipe|swiftshader|basic render|softpipe|\bcpu\b/i.test(name);

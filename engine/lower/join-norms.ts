@@ -1,5 +1,6 @@
 // Norms and their gradients as few dispatches: statistics go together with the elementwise stage that uses them
 // first, and into the kernel that writes what they are of.
+import type { Steps } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Fusion, type Stage, endOf } from "../fuse/stage.ts";
 import { type Memory, isScratch } from "../fuse/memory.ts";
@@ -15,15 +16,16 @@ type StatisticsStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
 const isStatistics = (stage: Stage): stage is StatisticsStage =>
   stage.kind === "reduce" && stage.node.outputs.length === 2;
 
-export function joinNorms(lowered: readonly LoweredStage[], lowerer: Lowerer): LoweredStage[] {
+export function* joinNorms(lowered: readonly LoweredStage[], lowerer: Lowerer): Steps<LoweredStage[]> {
   const stages: (LoweredStage | undefined)[] = [...lowered];
   const makers = new Map<Tensor, number>();
   lowered.forEach(({ stage }, s) => {
     if (stage.kind === "kernel" && stage.node.outputs.length === 1) makers.set(endOf(stage.chain), s);
   });
-  lowered.forEach((statistics, s) => {
+  for (const [s, statistics] of lowered.entries()) {
     const { stage } = statistics;
-    if (!isStatistics(stage)) return;
+    if (!isStatistics(stage)) continue;
+    yield { phase: "join", done: s, total: lowered.length };
     const user = firstUser(s, stages, lowerer);
     let joined: LoweredStage = statistics;
     if (user) {
@@ -44,7 +46,8 @@ export function joinNorms(lowered: readonly LoweredStage[], lowerer: Lowerer): L
       }
     }
     stages[s] = joined;
-  });
+  }
+  yield { phase: "join", done: lowered.length, total: lowered.length };
   return stages.filter((p) => p !== undefined);
 }
 

@@ -1,6 +1,7 @@
 // From stages to dispatches.
 import type { Run, Traits } from "../../kernels/kernel.ts";
 import { bytesPerElement } from "../dtype.ts";
+import type { Steps } from "../pace.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type StoredTensors, isContiguous, reshapeAccess } from "../fuse/access.ts";
@@ -52,8 +53,15 @@ export class Lowerer {
     this.limits = kernels.limits;
   }
 
-  lower(): LoweredStage[] {
-    return this.fusion.stages.map((stage) => ({ stage, dispatches: this.#dispatchesOf(stage) }));
+  *lower(): Steps<LoweredStage[]> {
+    const { stages } = this.fusion;
+    const lowered: LoweredStage[] = [];
+    for (const stage of stages) {
+      yield { phase: "lower", done: lowered.length, total: stages.length };
+      lowered.push({ stage, dispatches: this.#dispatchesOf(stage) });
+    }
+    yield { phase: "lower", done: stages.length, total: stages.length };
+    return lowered;
   }
 
   #dispatchesOf(stage: Stage): Dispatch[] {

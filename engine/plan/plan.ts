@@ -2,6 +2,7 @@
 // tensors share one after the other, or side by side (slots.ts).
 import { inputOf } from "../constant.ts";
 import { bytesPerElement, wholeWords } from "../dtype.ts";
+import type { Steps } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOf } from "../variable.ts";
 import type { Fusion } from "../fuse/stage.ts";
@@ -44,7 +45,13 @@ export interface Plan {
  * Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. What
  * is read by fours and takes at most `uniformBytes` is bound as a uniform.
  */
-export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, longest: number, uniformBytes: number): Plan {
+export function place(
+  inPlace: InPlace,
+  fusion: Fusion,
+  ends: Ends,
+  longest: number,
+  uniformBytes: number,
+): Steps<Plan> {
   return new Planner(inPlace, fusion, ends, longest, uniformBytes).run();
 }
 
@@ -66,7 +73,7 @@ class Planner {
     this.#host = this.#add({ kind: "host", label: "host inputs", bytes: HOST_ALIGNMENT });
   }
 
-  run(): Plan {
+  *run(): Steps<Plan> {
     const { stages } = this.inPlace;
     this.#placeOverwritten();
     stages.forEach(({ dispatches }, s) => {
@@ -79,7 +86,7 @@ class Planner {
     const lowerBoundBytes = largestLiveBytes(slots, end);
     const slotBytes = assignSlots(slots, this.#rivals(), lowerBoundBytes, this.longest);
     const placed = (memory: Memory): Place => inSlot(this.#place(memory));
-    const finished = this.#finished(stages.flatMap((s) => s.dispatches));
+    const finished = yield* this.#finished(stages.flatMap((s) => s.dispatches));
     return {
       stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => finished.get(d)!) })),
       hostInputs: this.#hostInputs,
@@ -142,24 +149,33 @@ class Planner {
   }
 
   /** Dispatches with their WGSL. */
-  #finished(dispatches: readonly Dispatch[]): Map<Dispatch, PlannedDispatch> {
-    const plain = dispatches.map((dispatch): Chosen => {
+  *#finished(dispatches: readonly Dispatch[]): Steps<Map<Dispatch, PlannedDispatch>> {
+    const total = 2 * dispatches.length;
+    const plain: Chosen[] = [];
+    for (const dispatch of dispatches) {
+      yield { phase: "plan", done: plain.length, total };
       const writable = this.#writable(dispatch);
       const code = dispatch.wgsl({ writable, uniform: new Set() });
-      return { dispatch, writable, code, uniform: this.#uniform(dispatch, writable) };
-    });
+      plain.push({ dispatch, writable, code, uniform: this.#uniform(dispatch, writable) });
+    }
     const choose = uniformsOf(plain);
-    return new Map(
-      plain.map((chosen) => {
-        const { dispatch, writable, code } = chosen;
-        const uniform = choose(chosen);
-        const memory = dispatch.memory.map((m): BoundMemory => {
-          if (writable.has(m.binding)) return { ...m, access: "read_write" };
-          return uniform.has(m.binding) ? { ...m, uniform: true } : m;
-        });
-        return [dispatch, { ...dispatch, memory, code: uniform.size ? dispatch.wgsl({ writable, uniform }) : code }];
-      }),
-    );
+    const finished = new Map<Dispatch, PlannedDispatch>();
+    for (const chosen of plain) {
+      yield { phase: "plan", done: dispatches.length + finished.size, total };
+      const { dispatch, writable, code } = chosen;
+      const uniform = choose(chosen);
+      const memory = dispatch.memory.map((m): BoundMemory => {
+        if (writable.has(m.binding)) return { ...m, access: "read_write" };
+        return uniform.has(m.binding) ? { ...m, uniform: true } : m;
+      });
+      finished.set(dispatch, {
+        ...dispatch,
+        memory,
+        code: uniform.size ? dispatch.wgsl({ writable, uniform }) : code,
+      });
+    }
+    yield { phase: "plan", done: total, total };
+    return finished;
   }
 
   /**

@@ -2,6 +2,7 @@
 import { finish } from "../../kernels/map/finish.ts";
 import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
+import type { Pace } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Variable } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
@@ -20,7 +21,7 @@ export interface ProgramParts {
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
   readonly estimate: Estimate;
-  /** The device's, to which those of the plan were brought. */
+  /** The device's. */
   readonly variables: VariableMemory;
   /** Hears that the program was disposed. */
   readonly onDispose?: () => void;
@@ -64,20 +65,65 @@ export interface Built {
 export const SMALL_OUTPUT = 4096;
 export const STATUS_BYTES = 16;
 
-/** Throws OutOfMemoryError, ShaderCompileError. */
-export async function build(parts: ProgramParts): Promise<Built> {
-  const { gpu, plan, name } = parts;
+/**
+ * Makes pipelines, brings the plan's variables to the device, then makes the rest at once. Throws OutOfMemoryError,
+ * ShaderCompileError, ValuesLostError, and the reason of an abort.
+ */
+export async function build(parts: ProgramParts, pace: Pace): Promise<Built> {
+  const { gpu, plan, name, variables } = parts;
   const dispatches = plan.stages.flatMap((s) => s.dispatches);
-  const pipelines = Promise.all(dispatches.map((d) => gpu.pipeline(d.code, layoutOf(d), d.kernel.name)));
-  const finishPipeline = gpu.pipeline(finish.source, finishLayout, "finish");
   const builder = new Builder(parts);
+  const pipelines = new PipelineSet(gpu, pace, dispatches.length + 1);
   try {
-    const compiled = await pipelines;
-    const last = await finishPipeline;
-    return await gpu.scoped(name, () => builder.build(dispatches, compiled, last));
+    for (const d of dispatches) await pipelines.add(d.code, layoutOf(d), d.kernel.name);
+    await pipelines.add(finish.source, finishLayout, "finish");
+    const compiled = await pace.waitFor(pipelines.compiled());
+    await variables.bring(
+      plan.storages.flatMap((storage) => storage.variable ?? []),
+      pace,
+    );
+    pace.tell("bind", 0, 1);
+    const built = await gpu.scoped(name, () => builder.build(dispatches, compiled, compiled.at(-1)!));
+    pace.signal?.throwIfAborted();
+    pace.tell("bind", 1, 1);
+    return built;
   } catch (error) {
     builder.abandon();
+    pipelines.giveUp();
     throw error;
+  }
+}
+
+/** The pipelines of a program in the making. */
+class PipelineSet {
+  readonly #asked: { readonly code: string; readonly made: Promise<GPUComputePipeline> }[] = [];
+  #done = 0;
+  #givenUp = false;
+
+  constructor(
+    readonly gpu: Gpu,
+    readonly pace: Pace,
+    readonly total: number,
+  ) {}
+
+  async add(code: string, entries: readonly GPUBindGroupLayoutEntry[], kernel: string): Promise<void> {
+    const { gpu, pace, total } = this;
+    const made = gpu.pipeline(code, entries, kernel);
+    const told = (): void => {
+      if (!this.#givenUp) pace.tell("pipelines", ++this.#done, total);
+    };
+    made.then(told, () => {});
+    this.#asked.push({ code, made });
+    if (pace.isDue) await pace.turn();
+  }
+
+  compiled(): Promise<GPUComputePipeline[]> {
+    return Promise.all(this.#asked.map(({ made }) => made));
+  }
+
+  giveUp(): void {
+    this.#givenUp = true;
+    for (const { code } of this.#asked) this.gpu.giveUpPipeline(code);
   }
 }
 

@@ -13,6 +13,7 @@ import { type Shape, show } from "../shape.ts";
 import { Tensor, whatIs } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
 import type { Variable } from "../variable.ts";
+import type { Pacing, Steps } from "../pace.ts";
 import { aliasOf } from "../fuse/access.ts";
 import { fuse } from "../fuse/fuse.ts";
 import { type Graph, simplify } from "../fuse/simplify.ts";
@@ -28,7 +29,7 @@ import { recompute } from "./recompute.ts";
 /** Shape of a program's input (f32), or shape and dtype. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
 
-export interface CompileOptions {
+export interface CompileOptions extends Pacing {
   /** "train": batch norm uses the batch and dropout is on; "infer" (default) otherwise. */
   mode?: Mode;
   /** For messages and labels. */
@@ -74,19 +75,21 @@ export interface Estimate {
 const ROUNDS = 24;
 
 /** Traces `f`, and plans it. Throws what `f` throws, UsageError, LimitExceededError and MemoryBudgetError. */
-export function compile(
+export function* compile(
   f: (inputs: Inputs<string>) => Outputs<string>,
   specs: Readonly<Record<string, InputSpec>>,
   options: CompileOptions,
   traits: Traits,
   limits: DeviceLimits & PlanLimits,
-): Compilation {
+): Steps<Compilation> {
   const { mode = "infer", name = "program", memoryBudget = Infinity } = options;
+  yield { phase: "trace", done: 0, total: 1 };
   const traced = trace(name, f, specs, oneOf(name, "mode", mode, ["infer", "train"]));
+  yield { phase: "trace", done: 1, total: 1 };
   const graph = simplify(traced.roots);
   needsStorable(name, graph, traits);
-  const whole = planned(graph, traced, traits, limits);
-  const fitting = budget(name, whole, memoryBudget, (g) => planned(g, traced, traits, limits));
+  const whole = yield* planned(graph, traced, traits, limits);
+  const fitting = yield* budget(name, whole, memoryBudget, (g) => planned(g, traced, traits, limits));
   checkLimits(name, fitting.plan, limits);
   return {
     plan: fitting.plan,
@@ -104,15 +107,18 @@ interface Planned {
   readonly plan: Plan;
 }
 
-function planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLimits): Planned {
+function* planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLimits): Steps<Planned> {
   const ends = endsOf(graph, traced);
+  yield { phase: "fuse", done: 0, total: 2 };
   const kernels = kernelsOf(graph, traits, limits);
+  yield { phase: "fuse", done: 1, total: 2 };
   const fusion = fuse(graph, limits, kernels);
+  yield { phase: "fuse", done: 2, total: 2 };
   const lowerer = new Lowerer(fusion, kernels);
-  const lowered = lowerer.lower();
-  const joined = joinNorms(lowered, lowerer);
+  const lowered = yield* lowerer.lower();
+  const joined = yield* joinNorms(lowered, lowerer);
   const inPlace = overwriteInPlace(joined, ends, lowerer);
-  const plan = place(inPlace, fusion, ends, limits.maxBindingBytes, traits.cpu ? UNIFORM_BYTES : 0);
+  const plan = yield* place(inPlace, fusion, ends, limits.maxBindingBytes, traits.cpu ? UNIFORM_BYTES : 0);
   return { graph, fusion, plan };
 }
 
@@ -217,7 +223,12 @@ function needsStorable(name: string, graph: Graph, traits: Traits): void {
 }
 
 /** The graph with results computed again until its plan fits; throws MemoryBudgetError where none does. */
-function budget(name: string, whole: Planned, memoryBudget: number, planOf: (graph: Graph) => Planned): Planned {
+function* budget(
+  name: string,
+  whole: Planned,
+  memoryBudget: number,
+  planOf: (graph: Graph) => Steps<Planned>,
+): Steps<Planned> {
   let made = whole;
   let reached = slotBytes(whole.plan);
   for (let round = 0; slotBytes(made.plan) > memoryBudget; round++) {
@@ -225,7 +236,7 @@ function budget(name: string, whole: Planned, memoryBudget: number, planOf: (gra
     reached = Math.min(reached, bytes);
     const next = round < ROUNDS ? recompute(made.graph, made.fusion, made.plan, bytes - memoryBudget) : undefined;
     if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached, whole: slotBytes(whole.plan) });
-    made = planOf(next);
+    made = yield* planOf(next);
   }
   return made;
 }

@@ -1,8 +1,10 @@
 // The engine's front: compiles functions of tensors into programs and keeps the variables they share.
 import { DISPOSE } from "../dispose.ts";
 import type { TypedArray } from "../dtype.ts";
-import { Gpu, type GpuCounters, type GpuOptions, type GpuSource } from "../gpu/gpu.ts";
+import { Gpu, type GpuCounters, type GpuOptions } from "../gpu/gpu.ts";
+import type { GpuSource } from "../gpu/source.ts";
 import { UsageError } from "../errors.ts";
+import { Pace, finish } from "../pace.ts";
 import { Tensor, whatIs } from "../tensor.ts";
 import { Variable } from "../variable.ts";
 import {
@@ -41,7 +43,8 @@ export class Device implements Disposable {
    * Variables that this device does not hold yet come with the values that they have: where another device changed
    * them last, with those that it holds.
    * Throws what `f` throws, UsageError where `f` is no such function, LimitExceededError, MemoryBudgetError,
-   * OutOfMemoryError, ShaderCompileError, ValuesLostError.
+   * OutOfMemoryError, ShaderCompileError, ValuesLostError, and the reason of `signal` within 100 ms of its abort, but
+   * for a step under way, such as the trace: nothing is left on the device then.
    */
   async compile<I extends string, O extends string>(
     f: (inputs: Inputs<I>) => Outputs<O>,
@@ -49,15 +52,13 @@ export class Device implements Disposable {
     options: CompileOptions = {},
   ): Promise<Program<O>> {
     this.gpu.check();
-    const compilation = compile(f, inputs, options, this.gpu.traits, this.gpu);
-    await this.#variables.bring(compilation.plan.storages.flatMap((storage) => storage.variable ?? []));
-    const program: Program<O> = await Program.create<O>({
-      ...compilation,
-      name: options.name ?? "program",
-      gpu: this.gpu,
-      variables: this.#variables,
-      onDispose: () => void this.#programs.delete(program),
-    });
+    const pace = new Pace(options);
+    const compilation = await pace.through(compile(f, inputs, options, this.gpu.traits, this.gpu));
+    const parts = { ...compilation, name: options.name ?? "program", gpu: this.gpu, variables: this.#variables };
+    const program: Program<O> = await Program.create<O>(
+      { ...parts, onDispose: () => void this.#programs.delete(program) },
+      pace,
+    );
     this.#programs.add(program);
     return program;
   }
@@ -68,7 +69,7 @@ export class Device implements Disposable {
     inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>,
     options: CompileOptions = {},
   ): Estimate {
-    return compile(f, inputs, options, this.gpu.traits, this.gpu).estimate;
+    return finish(compile(f, inputs, options, this.gpu.traits, this.gpu)).estimate;
   }
 
   /** The value of a tensor, or of each of a record: one compile and one run. */

@@ -1,14 +1,21 @@
 // What the host gives a run: the program's inputs, and those that are fed by functions of their own.
-import { encode } from "../dtype.ts";
+import { encode, wholeWords } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Places, ProgramParts } from "./build.ts";
+import { type CallerBuffer, isCallerBuffer, placeIn } from "./caller-buffers.ts";
 
-/** Values for a program's inputs, by name. */
-export type Feeds = Readonly<Record<string, ArrayLike<number>>>;
+/** Values for a program's inputs, by name: numbers, or a buffer on the GPU. */
+export type Feeds = Readonly<Record<string, ArrayLike<number> | CallerBuffer>>;
+/** Values that are on the GPU, by the names of the inputs that they are for. */
+export type BufferFeeds = Readonly<Record<string, CallerBuffer>>;
 
-/** Writes the program's inputs. Throws UsageError on a name that is missing or none, ShapeError on a wrong length. */
-export function writeInputs({ gpu, plan, inputs, name }: ProgramParts, places: Places, feeds: Feeds): void {
+/**
+ * Writes the program's inputs; copies of the caller's buffers go into `encoder`. Throws UsageError on a name that is
+ * missing or none and on a buffer that can't be used, ShapeError on a wrong length.
+ */
+export function writeInputs(parts: ProgramParts, places: Places, feeds: Feeds, encoder: GPUCommandEncoder): void {
+  const { gpu, plan, inputs, name } = parts;
   for (const key of Object.keys(feeds)) {
     if (!inputs.has(key))
       throw new UsageError(
@@ -18,12 +25,19 @@ export function writeInputs({ gpu, plan, inputs, name }: ProgramParts, places: P
   for (const storage of plan.storages) {
     if (storage.kind !== "input") continue;
     const key = storage.input!;
-    const { dtype, shape, size } = inputs.get(key)!;
+    const tensor = inputs.get(key)!;
+    const { dtype, shape, size } = tensor;
     const data = feeds[key];
     if (!data) throw new UsageError(`program ${name}: input "${key}" ${show(shape)} is missing`);
+    const { buffer } = places.get(storage)!;
+    if (isCallerBuffer(data)) {
+      const from = placeIn(data, `program ${name}: input "${key}"`, tensor, "COPY_SRC");
+      if (size > 0) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, 0, wholeWords(tensor.bytes));
+      continue;
+    }
     if (data.length !== size)
       throw new ShapeError(name, `input "${key}" is ${show(shape)} = ${size} numbers, got ${data.length}`);
-    if (size > 0) gpu.device.queue.writeBuffer(places.get(storage)!.buffer, 0, encode(dtype, data));
+    if (size > 0) gpu.device.queue.writeBuffer(buffer, 0, encode(dtype, data));
   }
 }
 

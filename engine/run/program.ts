@@ -5,15 +5,18 @@ import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
 import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
+import type { Pace } from "../pace.ts";
 import { workgroupsOf } from "../wgsl/dispatch.ts";
 import { layoutOf } from "./bindings.ts";
 import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
-import { type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
+import { type CallerBuffer, isCallerBuffer } from "./caller-buffers.ts";
+import { type BufferFeeds, type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { Results, type Values } from "./results.ts";
 import { Snapshot } from "./snapshot.ts";
 
-export type { Feeds } from "./inputs.ts";
+export type { CallerBuffer } from "./caller-buffers.ts";
+export type { BufferFeeds, Feeds } from "./inputs.ts";
 export type { Values } from "./results.ts";
 
 export interface ProgramStats {
@@ -33,6 +36,11 @@ export interface ProgramStats {
   readonly lowerBoundBytes: number;
   readonly runs: number;
   readonly submits: number;
+}
+
+export interface EncodeOptions<O extends string> {
+  /** Where outputs are copied to, by their names. */
+  readonly into?: { readonly [K in O]?: CallerBuffer };
 }
 
 export interface TuneOptions {
@@ -68,30 +76,68 @@ export class Program<O extends string = string> {
   }
 
   /** Makes pipelines (in parallel), buffers and bind groups. */
-  static async create<O extends string>(parts: ProgramParts): Promise<Program<O>> {
-    return new Program<O>(parts, await build(parts));
+  static async create<O extends string>(parts: ProgramParts, pace: Pace): Promise<Program<O>> {
+    return new Program<O>(parts, await build(parts, pace));
   }
 
   /**
-   * Writes the inputs and submits one run; returns at once. Throws UsageError or ShapeError on wrong inputs, and what
-   * the GPU reported.
+   * Writes the inputs and submits one run; returns at once. Inputs on the GPU already, in the caller's own buffers,
+   * are copied there. Throws UsageError or ShapeError on wrong inputs, and what the GPU reported.
    */
   run(feeds: Feeds = {}): void {
     const { gpu, afterRun, name, variables } = this.#parts;
     this.#checkUsable();
     this.#followVariables();
-    writeInputs(this.#parts, this.#made.places, feeds);
-    this.#host.write(this.#runs);
-    const encoder = gpu.device.createCommandEncoder({ label: name });
-    this.#encode(encoder);
-    this.#encodeCopies(encoder);
-    const staging = this.#results.encode(encoder, this.#runs);
-    gpu.submit(encoder.finish());
+    const staging = gpu.overheard(name, () => {
+      const encoder = gpu.device.createCommandEncoder({ label: name });
+      writeInputs(this.#parts, this.#made.places, feeds, encoder);
+      this.#host.write(this.#runs);
+      this.#encode(encoder, this.#replays);
+      this.#encodeCopies(encoder);
+      const waiting = this.#results.encode(encoder, this.#runs);
+      gpu.submit(encoder.finish());
+      return waiting;
+    });
     this.#submits++;
     this.#runs++;
     this.#results.submitted(staging);
     for (const v of this.#made.changes) variables.changed(v);
     for (const f of afterRun) f();
+  }
+
+  /**
+   * Puts a run into the caller's command encoder, between its passes, and copies of outputs into the caller's own
+   * buffers; nothing is submitted, written or mapped here. Inputs are buffers of this device, which hold their values
+   * when the caller submits: of several runs in one submit each has those that stand there at its place.
+   *
+   * Such a run is not counted, and not judged either: what goes wrong is told by the caller's own error scopes and
+   * device.lost, and numbers that are not finite by nobody. `read` gives what `run` computed before, but large outputs,
+   * which the encoded run overwrites. Until the submit the program must not be disposed, and no optimizer be made for
+   * its variables.
+   *
+   * Throws UsageError where the program changes variables, or is fed by the host in each run (random numbers, rates):
+   * only `run` does that; UsageError and ShapeError on wrong inputs and targets.
+   */
+  encode(encoder: GPUCommandEncoder, feeds: BufferFeeds = {}, { into = {} }: EncodeOptions<O> = {}): void {
+    const { name, plan, inputs, afterRun } = this.#parts;
+    this.#checkUsable();
+    const changed = this.#made.changes[0];
+    if (changed || afterRun.length > 0 || plan.hostInputs.length > 0) {
+      const why = changed ? `changes ${changed.name || "a variable"}` : "is fed by the host in each run";
+      throw new UsageError(`program ${name} ${why}, so it can't be encoded; give it to run()`);
+    }
+    const numbers = [...inputs.keys()].find((key) => feeds[key] && !isCallerBuffer(feeds[key]));
+    if (numbers !== undefined)
+      throw new UsageError(
+        `program ${name}: input "${numbers}" is not a GPUBuffer; encode() takes buffers alone, for numbers that are ` +
+          "written now would stand in every run of the same submit: write them to a buffer of yours, or use run()",
+      );
+    const targets = this.#results.targets(into);
+    this.#followVariables();
+    writeInputs(this.#parts, this.#made.places, feeds, encoder);
+    // The last dispatch tells that a run was executed; nobody reads that of this one.
+    this.#encode(encoder, this.#replays.slice(0, -1));
+    this.#results.encodeInto(encoder, targets);
   }
 
   /**
@@ -133,11 +179,13 @@ export class Program<O extends string = string> {
       snapshot.take();
       let times: Promise<KernelTime[]>;
       try {
-        writeInputs(this.#parts, this.#made.places, feeds);
-        this.#host.write(this.#runs);
-        const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
-        this.#encode(encoder);
-        gpu.submit(encoder.finish());
+        gpu.overheard(name, () => {
+          const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
+          writeInputs(this.#parts, this.#made.places, feeds, encoder);
+          this.#host.write(this.#runs);
+          this.#encode(encoder, this.#replays);
+          gpu.submit(encoder.finish());
+        });
         times = this.#timed();
       } finally {
         snapshot.restore();
@@ -248,10 +296,10 @@ export class Program<O extends string = string> {
     this.#parts.gpu.check();
   }
 
-  #encode(encoder: GPUCommandEncoder): void {
+  #encode(encoder: GPUCommandEncoder, replays: readonly Replay[]): void {
     const pass = encoder.beginComputePass({ label: this.name });
     let current: GPUComputePipeline | undefined;
-    for (const { dispatch, pipeline, bindGroup } of this.#replays) {
+    for (const { dispatch, pipeline, bindGroup } of replays) {
       if (pipeline !== current) {
         pass.setPipeline(pipeline);
         current = pipeline;

@@ -3,10 +3,19 @@
 import { type TypedArray, decode, wholeWords } from "../dtype.ts";
 import { GpuValidationError, UsageError } from "../errors.ts";
 import { type Built, type Places, type ProgramParts, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput } from "./build.ts";
+import type { Tensor } from "../tensor.ts";
+import { type CallerBuffer, placeIn } from "./caller-buffers.ts";
+import type { BufferPlace } from "./variables.ts";
 import { RUNS_AHEAD, type Staging, type StagingRing } from "./staging.ts";
 
 /** Values of a program's outputs, row-major. */
 export type Values<O extends string = string> = Record<O, TypedArray>;
+
+/** An output, and where it is copied to. */
+export interface Target {
+  readonly tensor: Tensor;
+  readonly to: BufferPlace;
+}
 
 /** Runs of a software adapter that take longer than this are waited for before the GPU is asked. */
 const LONG_MS = 2;
@@ -29,6 +38,8 @@ export class Results<O extends string> {
   /** How long a run takes, as the last reads found: a software adapter is better left alone for that long. */
   #expectedMs = 0;
   #startedMs = 0;
+  /** Whether a run was encoded since the latest: large outputs are that one's. */
+  #overwritten = false;
   #disposed = false;
 
   constructor(parts: ProgramParts, { places, status, small, stagings }: Built) {
@@ -59,9 +70,31 @@ export class Results<O extends string> {
     return staging;
   }
 
+  /** Where outputs are copied to, in the caller's buffers. Throws UsageError, ShapeError. */
+  targets(into: { readonly [K in O]?: CallerBuffer }): readonly Target[] {
+    const { name, outputs } = this.#parts;
+    return (Object.keys(into) as O[]).flatMap((key) => {
+      const tensor = outputs.get(key);
+      const given: CallerBuffer | undefined = into[key];
+      if (!tensor) throw this.#unknown(key);
+      return given ? [{ tensor, to: placeIn(given, `program ${name}: output "${key}"`, tensor, "COPY_DST") }] : [];
+    });
+  }
+
+  /** Encodes the copies of a run's results to the caller's buffers. */
+  encodeInto(encoder: GPUCommandEncoder, targets: readonly Target[]): void {
+    for (const { tensor, to } of targets) {
+      if (tensor.size === 0) continue;
+      const from = this.#placeOf(tensor);
+      encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, wholeWords(tensor.bytes));
+    }
+    this.#overwritten = true;
+  }
+
   /** Notes that the run whose results will wait there was submitted. */
   submitted(staging: Staging): void {
     this.#latest = staging;
+    this.#overwritten = false;
     this.#startedMs = performance.now();
   }
 
@@ -106,9 +139,14 @@ export class Results<O extends string> {
     if (!staging) throw new UsageError(`program ${name} has not run yet; call run() before read()`);
     if (staging.reading) throw new UsageError(`the latest run of program ${name} is being read already`);
     const wanted = names.length ? names : ([...outputs.keys()] as K[]);
-    for (const n of wanted)
-      if (!outputs.has(n))
-        throw new UsageError(`program ${name} has no output "${n}"; its outputs are ${[...outputs.keys()].join(", ")}`);
+    for (const n of wanted) {
+      if (!outputs.has(n)) throw this.#unknown(n);
+      if (this.#overwritten && !this.#small.has(n))
+        throw new UsageError(
+          `program ${name}: output "${n}" was overwritten by a run that was encoded since; ` +
+            "run() again, or have encode() copy it into a buffer of yours",
+        );
+    }
     const copy = await this.#fetch(staging);
     const values = {} as Values<K>;
     for (const n of wanted) {
@@ -120,16 +158,29 @@ export class Results<O extends string> {
 
   /** An output's bytes: of a small one from the staging buffer's copy. */
   async #bytesOf(name: O, copy: ArrayBuffer): Promise<ArrayBuffer> {
-    const { gpu, outputs, plan, variables } = this.#parts;
+    const { gpu, outputs } = this.#parts;
     const tensor = outputs.get(name)!;
     if (tensor.size === 0) return new ArrayBuffer(0);
     const small = this.#small.get(name);
     if (small) return copy.slice(small.at, small.at + wholeWords(tensor.bytes));
-    const { storage, offset } = plan.placeOf(tensor);
     this.#checkUsable();
-    // A variable may have moved since the run.
-    const place = storage.variable ? variables.placeOf(storage.variable) : this.#places.get(storage)!;
-    return gpu.readBuffer(place.buffer, place.offset + offset, tensor.bytes);
+    const { buffer, offset } = this.#placeOf(tensor);
+    return gpu.readBuffer(buffer, offset, tensor.bytes);
+  }
+
+  /** Where an output is; a variable may have moved since the run. */
+  #placeOf(t: Tensor): BufferPlace {
+    const { plan, variables } = this.#parts;
+    const { storage, offset } = plan.placeOf(t);
+    const start = storage.variable ? variables.placeOf(storage.variable) : this.#places.get(storage)!;
+    return { buffer: start.buffer, offset: start.offset + offset };
+  }
+
+  #unknown(output: string): UsageError {
+    const { name, outputs } = this.#parts;
+    return new UsageError(
+      `program ${name} has no output "${output}"; its outputs are ${[...outputs.keys()].join(", ")}`,
+    );
   }
 
   /** What a run left in its staging buffer, once it has; throws if the GPU did not execute it. */

@@ -4,6 +4,7 @@ import { type TypedArray, bytesPerElement, decode, encode, wholeWords } from "..
 import { ShapeError, UsageError, ValuesLostError } from "../errors.ts";
 import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
+import { Pace } from "../pace.ts";
 import type { Holder, Member, Variable } from "../variable.ts";
 
 /** A byte of a buffer. */
@@ -37,12 +38,13 @@ export class VariableMemory implements Holder {
 
   /**
    * Gives these variables memory here, with the values that they have: those that this device or the last one to change
-   * them holds, else their initial ones. Throws ValuesLostError where that device is gone, OutOfMemoryError.
+   * them holds, else their initial ones. Throws ValuesLostError where that device is gone, OutOfMemoryError, and the
+   * reason of an abort: none of them is here then that was not before.
    */
-  bring(variables: Iterable<Variable>): Promise<void> {
-    const turn = this.#turn.then(() => this.#bring(variables));
+  bring(variables: Iterable<Variable>, pace = new Pace()): Promise<void> {
+    const turn = this.#turn.then(() => this.#bring(variables, pace));
     this.#turn = turn.catch(() => {});
-    return turn;
+    return pace.waitFor(turn);
   }
 
   /** Where a variable that was brought begins. Throws UsageError for an arena whose members went different ways. */
@@ -86,7 +88,10 @@ export class VariableMemory implements Holder {
       const bytes = encode(variable.dtype, own);
       const place = this.#places.get(variable);
       if (!place) this.#starts.set(variable, bytes);
-      else if (bytes.byteLength > 0) this.gpu.device.queue.writeBuffer(place.buffer, place.offset, bytes);
+      else if (bytes.byteLength > 0) {
+        const { buffer, offset: start } = place;
+        this.gpu.overheard("write", () => this.gpu.device.queue.writeBuffer(buffer, start, bytes));
+      }
     }
     this.changed(v);
   }
@@ -98,22 +103,18 @@ export class VariableMemory implements Holder {
     this.#starts.clear();
   }
 
-  async #bring(variables: Iterable<Variable>): Promise<void> {
-    const owners = new Set([...variables].flatMap(ownersOf));
-    const missing = [...owners].filter((v) => !this.#buffers.has(v));
-    if (missing.length === 0) return;
-    const members = missing.flatMap(membersOf).map(({ variable }) => variable);
-    await this.#bring(members.flatMap((v) => v.origin ?? []));
-    const fetched = new Map<Variable, ArrayBuffer>();
-    for (const v of members) {
-      const values = await this.#fetch(v);
-      if (values) fetched.set(v, values);
-    }
+  async #bring(variables: Iterable<Variable>, pace: Pace): Promise<void> {
+    const missing = this.#missing(variables);
+    if (missing.size === 0) return;
     const made = new Map<Variable, GPUBuffer>();
     try {
+      pace.signal?.throwIfAborted();
       await this.gpu.scoped("variables", () => {
         for (const v of missing) made.set(v, this.#make(v));
       });
+      const fetched = await this.#start(made, pace);
+      pace.signal?.throwIfAborted();
+      // From here on at once: what is written or computed meanwhile would stand in the old memory.
       for (const [v, buffer] of made) {
         this.gpu.guarded("variables", () => this.#fill(v, buffer, fetched));
         this.#settle(v, buffer, fetched);
@@ -127,9 +128,43 @@ export class VariableMemory implements Holder {
     }
   }
 
+  /** The owners that have no memory here yet, each behind those whose values its members start with. */
+  #missing(variables: Iterable<Variable>): Set<Variable> {
+    const missing = new Set<Variable>();
+    const visit = (v: Variable): void => {
+      for (const owner of ownersOf(v)) {
+        if (missing.has(owner) || this.#buffers.has(owner)) continue;
+        for (const { variable } of membersOf(owner)) if (variable.origin) visit(variable.origin);
+        missing.add(owner);
+      }
+    };
+    for (const v of variables) visit(v);
+    return missing;
+  }
+
+  /** Writes the values of those variables that this device holds nowhere yet; gives those that another device held. */
+  async #start(made: ReadonlyMap<Variable, GPUBuffer>, pace: Pace): Promise<ReadonlySet<Variable>> {
+    const fetched = new Set<Variable>();
+    const all = [...made].flatMap(([owner, buffer]) => membersOf(owner).map((member) => ({ ...member, buffer })));
+    for (const [i, { variable, offset, buffer }] of all.entries()) {
+      pace.tell("variables", i, all.length);
+      if (pace.isDue) await pace.turn();
+      if (this.#places.has(variable) || this.#starts.has(variable)) continue;
+      const values = variable.holder === this ? undefined : await this.#fetch(variable);
+      if (values) fetched.add(variable);
+      else if (variable.origin) continue;
+      const bytes = values ?? encode(variable.dtype, variable.initialData());
+      const at = offset * bytesPerElement(variable.dtype);
+      const write = (): void => this.gpu.device.queue.writeBuffer(buffer, at, bytes);
+      if (bytes.byteLength > 0) this.gpu.guarded("variables", write);
+    }
+    pace.tell("variables", all.length, all.length);
+    return fetched;
+  }
+
   /** Values of a variable that another device alone holds. Throws ValuesLostError. */
   async #fetch(v: Variable): Promise<ArrayBuffer | undefined> {
-    if (this.#places.has(v) || this.#starts.has(v) || !v.holder || v.holder === this) return undefined;
+    if (!v.holder) return undefined;
     try {
       return encode(v.dtype, await v.holder.valuesOf(v));
     } catch (cause) {
@@ -147,20 +182,18 @@ export class VariableMemory implements Holder {
     );
   }
 
-  /** Puts an owner's values into its buffer; what this device holds of them elsewhere is copied there. */
-  #fill(owner: Variable, buffer: GPUBuffer, fetched: ReadonlyMap<Variable, ArrayBuffer>): void {
+  /** Puts into an owner's buffer what this device holds elsewhere, and what was written here meanwhile. */
+  #fill(owner: Variable, buffer: GPUBuffer, fetched: ReadonlySet<Variable>): void {
     const { device } = this.gpu;
-    const bytes = new Uint8Array(wordsOf(owner));
     const encoder = device.createCommandEncoder({ label: `variable ${owner.name}` });
     for (const { variable, offset } of membersOf(owner)) {
       const at = offset * bytesPerElement(owner.dtype);
-      // What was written here meanwhile is newer than what was fetched.
-      const start = this.#starts.get(variable) ?? fetched.get(variable);
-      const from = start ? undefined : (this.#places.get(variable) ?? this.#originOf(variable));
-      if (from) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, at, wordsOf(variable));
-      else bytes.set(new Uint8Array(start ?? encode(variable.dtype, variable.initialData())), at);
+      const start = this.#starts.get(variable);
+      const origin = fetched.has(variable) ? undefined : this.#originOf(variable);
+      const from = this.#places.get(variable) ?? origin;
+      if (start?.byteLength) device.queue.writeBuffer(buffer, at, start);
+      else if (from) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, at, wordsOf(variable));
     }
-    if (bytes.byteLength > 0) device.queue.writeBuffer(buffer, 0, bytes);
     device.queue.submit([encoder.finish()]);
   }
 
@@ -170,7 +203,7 @@ export class VariableMemory implements Holder {
   }
 
   /** Makes `buffer` the memory of an owner and of its members. */
-  #settle(owner: Variable, buffer: GPUBuffer, fetched: ReadonlyMap<Variable, ArrayBuffer>): void {
+  #settle(owner: Variable, buffer: GPUBuffer, fetched: ReadonlySet<Variable>): void {
     this.#buffers.set(owner, buffer);
     owner.bound = true;
     for (const { variable, offset } of membersOf(owner)) {

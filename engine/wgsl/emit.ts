@@ -70,7 +70,7 @@ function emitSteps(
   const names: string[] = [];
   const apart = new ApartReads(context);
   const half = (value: string): string => {
-    context.functions.half_ = functions.half_;
+    context.functions.half_ = functions.half_!;
     return `half_(${value})`;
   };
   let view = 0;

@@ -9,7 +9,7 @@
 
 import { isMainThread } from "node:worker_threads";
 import { CmedlError, UsageError } from "../../engine/errors.ts";
-import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/gpu.ts";
+import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/source.ts";
 import { describeMend } from "./install-hint.ts";
 import { overhear } from "./quiet-stderr.ts";
 import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";

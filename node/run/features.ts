@@ -10,7 +10,7 @@ import type { FeatureClustersRecord, FeatureMapsRecord, NetworkName } from "../.
 import { Picture, colours } from "../../report/picture.ts";
 import type { Checkpoint } from "../../train/checkpoint.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
-import { SliceProgram } from "../../train/slice-program.ts";
+import { SliceProgram } from "../../inference/slice-program.ts";
 import { readBytes, writeAtomic } from "../files.ts";
 import type { RunFolder } from "./folder.ts";
 import { slicesToPicture } from "./pictures.ts";

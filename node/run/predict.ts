@@ -5,7 +5,8 @@ import { fromLps } from "../../data/orientation.ts";
 import type { Field } from "../../data/resample.ts";
 import { type Volume, voxelVolumeMm3 } from "../../data/volume.ts";
 import { type TrainConfig, outputsOf, structureNames } from "../../train/config/config.ts";
-import { type SegmentOptions, type VolumeSegmenter, fieldsOf, maskOf, maskValues } from "./segment.ts";
+import { fieldsOf } from "../../inference/volume.ts";
+import { type SegmentOptions, type VolumeSegmenter, imagesOf, maskOf, maskValues } from "./segment.ts";
 
 export interface PredictionOptions extends Pick<SegmentOptions, "threshold" | "crop"> {
   /** Whether the structures' probabilities are kept too. */
@@ -72,7 +73,7 @@ export function coverageText(
 ): string {
   const [nx, ny] = image.shape;
   const { fieldMm } = config.data;
-  const fields = fieldsOf(image, config, { crop });
+  const fields = fieldsOf(image, imagesOf(config), { crop });
   const field = `${fieldMm!.toFixed(0)} × ${fieldMm!.toFixed(0)} mm`;
   if (fields.length > 1)
     return `each slice of ${nx} × ${ny} is segmented whole, by ${fields.length} fields of ${field}`;

@@ -9,9 +9,10 @@ import type { Checkpoint } from "../../train/checkpoint.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
 import { TranslatorRegime } from "../../train/regimes/translator-regime.ts";
-import { SliceProgram } from "../../train/slice-program.ts";
+import { SliceProgram } from "../../inference/slice-program.ts";
 import { CommandError } from "../errors.ts";
-import { eachSlice, trainedRegime } from "./segment.ts";
+import { eachSlice } from "../../inference/volume.ts";
+import { trainedRegime } from "./segment.ts";
 
 /** Most slices at a time. */
 const BATCH = 4;

@@ -9,7 +9,10 @@ import { parseNifti, writeNifti } from "../../data/formats/nifti.ts";
 import { percentiles } from "../../data/percentiles.ts";
 import { toLps } from "../../data/orientation.ts";
 import type { Volume } from "../../data/volume.ts";
+import { Device } from "../../engine/index.ts";
+import { loadModel, segmentVolume } from "../../inference/index.ts";
 import { readVolume } from "../../node/dataset/index.ts";
+import { openNodeGpu } from "../../node/gpu/open.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
@@ -171,6 +174,35 @@ test("translate refuses a run that translates nothing, and to overwrite", async 
   assert.match(own.stderr, /is an image that is read; name another place/);
   const readOnly = await cmedl(["translate", at("run"), image, "-o", at("y.nrrd")]);
   assert.match(readOnly.stderr, /y\.nrrd is no NIfTI name; end it in \.nii or \.nii\.gz/);
+});
+
+test("export writes a model's file, by which a program segments as predict does", async () => {
+  const image = at("ct", "ct-001_image.nii.gz");
+  for (const [run, also] of [
+    ["run", []],
+    ["alone", ["--threshold", "0.3"]],
+  ] as const) {
+    const file = at(`${run}.safetensors`);
+    const { exitCode, stderr, stdout } = await cmedl(["export", at(run), file]);
+    assert.is(exitCode, 0, stderr);
+    assert.is(stdout, `${file}\n`);
+    const again = await cmedl(["export", at(run), file]);
+    assert.match(again.stderr, /exists/);
+    const done = await cmedl(["predict", at(run), image, "-o", at(`${run}-mask.nii.gz`), ...also]);
+    assert.is(done.exitCode, 0, done.stderr);
+    const model = loadModel(new Uint8Array(await readFile(file)), file);
+    assert.is(model.size, 32);
+    using device = await Device.open((await openNodeGpu({ quiet: true })).gpu);
+    const volume = await readVolume(image);
+    const threshold = also.length ? 0.3 : 0.5;
+    const mask = await segmentVolume(device, model, volume, { threshold });
+    const want = await read(at(`${run}-mask.nii.gz`));
+    assert.equal(parseNifti(writeNifti(mask, volume), "mask").data, want.data);
+  }
+  const odd = await cmedl(["export", at("run"), at("other.safetensors"), "--network", "SM"]);
+  assert.match(odd.stderr, /--network does not go with a \.safetensors file/);
+  const file = await cmedl(["export", at("run.safetensors"), at("other.safetensors")]);
+  assert.match(file.stderr, /is no folder of a run/);
 });
 
 test.run();

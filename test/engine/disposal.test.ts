@@ -118,4 +118,20 @@ test("live counts fall when a program, and to nothing when a device, is disposed
   assert.ok(peakBytes > 0);
 });
 
+test("programs that come and go leave nothing: buffers, bytes, pipelines and bind groups stay as they are", async () => {
+  const d = await openDevice();
+  const v = new Variable([3], [1, 2, 3]);
+  let held: unknown;
+  for (let cycle = 0; cycle < 40; cycle++) {
+    const program = await d.compile(({ x }) => ({ y: add(mul(x!, v.value), 1) }), { x: [3] });
+    program.run({ x: [1, 1, 1] });
+    await program.read();
+    program.dispose();
+    const { peakBytes, totalSubmits, ...live } = d.counters;
+    held ??= live;
+    assert.equal(live, held, `cycle ${cycle}`);
+  }
+  d.dispose();
+});
+
 test.run();

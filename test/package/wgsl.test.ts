@@ -41,6 +41,20 @@ test("every kernel compiles, with every hook replaced by itself", async () => {
   device.destroy();
 });
 
+test("the functions that expressions call compile, for numbers and for vec4", async () => {
+  const device = await (await nullGpu.requestAdapter())!.requestDevice();
+  const functions = minifyWgsl(readFileSync("engine/wgsl/functions.wgsl", "utf8"));
+  for (const type of ["f32 i32 u32 bool", "vec4<f32> vec4<i32> vec4<u32> vec4<bool>"]) {
+    const aliases = type.split(" ").map((t, i) => `alias ${"FIUB"[i]} = ${t};\n`);
+    const { messages } = await device.createShaderModule({ code: aliases.join("") + functions }).getCompilationInfo();
+    assert.equal(
+      messages.map((m) => `${m.lineNum} ${m.message}`),
+      [],
+    );
+  }
+  device.destroy();
+});
+
 test("signs that would run into one another stay apart, and hooks keep their lines", () => {
   assert.is(minifyWgsl("  let a = b - -c; // why\n"), "let a=b - -c;\n");
   assert.is(minifyWgsl("// hook: what\nfn f(x : F) -> F { return x; }\n"), "// hook\nfn f(x:F)->F{return x;}\n");

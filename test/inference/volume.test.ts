@@ -3,12 +3,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sformGeometry } from "../../data/volume.ts";
 import type { Volume } from "../../data/volume.ts";
-import { type SegmentOptions, fieldsOf, segmentVolume } from "../../node/run/segment.ts";
-import { presetConfig } from "../../train/config/presets.ts";
+import { type SegmentOptions, classesOfVolume, fieldsOf } from "../../inference/index.ts";
 
 const test = suite("volumes");
 const SIZE = 32;
-const config = presetConfig("ct-only", { data: { size: SIZE, fieldMm: SIZE } });
+const model = { size: SIZE, fieldMm: SIZE, labels: [{ value: 1, name: "cube" }] };
 const DEPTH = 11;
 
 /** A dark volume with a bright cube of 6 × 6 voxels in every slice but the first. */
@@ -36,7 +35,7 @@ async function segmented(image: Volume, options: SegmentOptions = {}): Promise<{
     return images.map((v) => (v > 0 ? 0.9 : 0.1));
   };
   const range = { low: -1, high: 1 };
-  return { mask: await segmentVolume(bright, image, range, { ...options, config, slices: 4 }), most };
+  return { mask: await classesOfVolume(bright, image, range, model, { ...options, slices: 4 }), most };
 }
 
 test("a structure outside the central field is found", async () => {
@@ -59,7 +58,7 @@ test("with crop, only the central field is segmented", async () => {
 
 test("a slice no larger than the field is seen once, as with crop", async () => {
   const { image, mask } = withCube(30, 32, [4, 20]);
-  assert.is(fieldsOf(image, config).length, 1);
+  assert.is(fieldsOf(image, model).length, 1);
   const whole = await segmented(image);
   assert.equal(whole.mask, mask);
   assert.equal(whole.mask, (await segmented(image, { crop: true })).mask);
@@ -68,7 +67,7 @@ test("a slice no larger than the field is seen once, as with crop", async () => 
 
 test("however many slices there are, so many fields as those of four are in memory", async () => {
   const { image } = withCube(100, 80, [2, 3]);
-  assert.is((await segmented(image)).most, 4 * fieldsOf(image, config).length);
+  assert.is((await segmented(image)).most, 4 * fieldsOf(image, model).length);
 });
 
 test.run();

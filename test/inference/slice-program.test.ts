@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, LimitExceededError, type Tensor, add, expand, mul } from "../../engine/index.ts";
-import { SliceProgram } from "../../train/slice-program.ts";
+import { SliceProgram } from "../../inference/slice-program.ts";
 import { environment } from "../helpers/environment.ts";
 import { noise } from "../helpers/device.ts";
 
@@ -52,6 +52,22 @@ test("where not one slice can be held, the size that can is named, and estimate 
     assert.match((error as Error).message, /^doubled: .* slices of 32 × 32 fit \(data\.size\)$/);
   }
   assert.equal({ submits: device.counters.totalSubmits, buffers: device.counters.buffers }, { submits, buffers });
+});
+
+test("an abort ends a run over slices at once, and the next run is whole", async () => {
+  using device = await opened();
+  using program = await SliceProgram.compile(device, f, { batch: 1, size: SIZE, name: "doubled" });
+  const slices = noise(6 * SIZE ** 2, 4);
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const running = program.run(slices, { signal: controller.signal }).catch((error: unknown) => error);
+  setTimeout(() => controller.abort(reason));
+  assert.is(await running, reason);
+  assert.is(await program.run(slices, { signal: controller.signal }).catch((error: unknown) => error), reason);
+  assert.equal(
+    (await program.run(slices)).y,
+    slices.map((v) => Math.fround(2 * v) + 1),
+  );
 });
 
 test.run();

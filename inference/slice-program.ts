@@ -1,7 +1,15 @@
 // A program over any number of slices: as many at a time as were asked for, or as few of them as the device can hold.
-import { DISPOSE, type Device, LimitExceededError, type Program, type Tensor } from "../engine/index.ts";
+import {
+  DISPOSE,
+  type Device,
+  LimitExceededError,
+  type Pacing,
+  type Program,
+  type Tensor,
+  unlessAborted,
+} from "../engine/index.ts";
 
-export interface SliceProgramOptions {
+export interface SliceProgramOptions extends Pacing {
   /** Most slices at a time. */
   readonly batch: number;
   /** Slices are [size, size]. */
@@ -20,16 +28,16 @@ export class SliceProgram<O extends string> {
 
   /**
    * Compiles `f` of slices x [n, size, size, 1]; each of its outputs is [n, …]. Throws LimitExceededError where the
-   * device can't hold a single slice; it names the size that would fit.
+   * device can't hold a single slice; it names the size that would fit. Throws as `Device.compile` does, too.
    */
   static async compile<O extends string>(
     device: Device,
     f: (x: Tensor) => Readonly<Record<O, Tensor>>,
-    { batch, size, name }: SliceProgramOptions,
+    { batch, size, name, ...pacing }: SliceProgramOptions,
   ): Promise<SliceProgram<O>> {
     for (let n = batch; ; n = Math.floor(n / 2)) {
       try {
-        const program = await device.compile<"x", O>(({ x }) => f(x), { x: [n, size, size, 1] }, { name });
+        const program = await device.compile<"x", O>(({ x }) => f(x), { x: [n, size, size, 1] }, { name, ...pacing });
         return new SliceProgram(program, n, size);
       } catch (error) {
         if (!(error instanceof LimitExceededError)) throw error;
@@ -38,8 +46,14 @@ export class SliceProgram<O extends string> {
     }
   }
 
-  /** The outputs for slices [count, size, size]: each [count, …]. */
-  async run(slices: Float32Array): Promise<Record<O, Float32Array<ArrayBuffer>>> {
+  /**
+   * The outputs for slices [count, size, size]: each [count, …]. Throws the reason of `signal` as soon as it aborts;
+   * what the GPU is at then is finished there, and nobody reads it.
+   */
+  async run(
+    slices: Float32Array,
+    { signal }: Pick<Pacing, "signal"> = {},
+  ): Promise<Record<O, Float32Array<ArrayBuffer>>> {
     const { program, batch, size } = this;
     const pixels = size * size;
     const count = slices.length / pixels;
@@ -48,8 +62,9 @@ export class SliceProgram<O extends string> {
       const many = Math.min(batch, count - first);
       const x = new Float32Array(batch * pixels).fill(-1);
       x.set(slices.subarray(first * pixels, (first + many) * pixels));
+      signal?.throwIfAborted();
       program.run({ x });
-      const values = Object.entries(await program.read()) as [O, Float32Array][];
+      const values = Object.entries(await unlessAborted(program.read(), signal)) as [O, Float32Array][];
       for (const [name, value] of values) {
         const each = value.length / batch;
         all[name] ??= new Float32Array(count * each);
