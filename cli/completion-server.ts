@@ -3,6 +3,7 @@
 import { SUPPORTED_SHELLS, getShellFromEnv, log, logFiles } from "@pnpm/tabtab";
 import { Command, type Option } from "commander";
 import { commands } from "./commands.ts";
+import { wordsOf } from "./completion-words.ts";
 
 export const shells = SUPPORTED_SHELLS;
 
@@ -37,7 +38,7 @@ export async function suggestionsAt(
   const options = command.createHelp().visibleOptions(command);
   const flagsOf = ({ short, long }: Option): string[] => [short, long].filter((f): f is string => f !== undefined);
   const asks = options.find((o) => (o.required || o.optional) && flagsOf(o).includes(before.at(-1)!));
-  if (asks) return asks.argChoices?.map((choice) => ({ name: choice }));
+  if (asks) return wordsOf(asks)?.map((name) => ({ name }));
   if (word.startsWith("-"))
     return options.map((o) => ({ name: o.long ?? o.short!, description: o.description.split("\n")[0]! }));
   return command.registeredArguments[0]?.argChoices?.map((choice) => ({ name: choice }));

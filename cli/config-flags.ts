@@ -9,6 +9,7 @@ import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/config/pr
 import { parseValue, readConfigFile } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
 import type { Oddness } from "../node/run/statistics.ts";
+import { completing } from "./completion-words.ts";
 import { FIELD_FLAGS } from "./field-flags.ts";
 
 const PLAIN = [
@@ -40,12 +41,6 @@ export function addPresetFlag(command: Command): void {
       ),
     )
     .addOption(new Option("--regime <word>").hideHelp());
-}
-
-/** Words that a shell completes, of an option that takes others too or judges them later. */
-function completing(option: Option, words?: readonly string[]): Option {
-  if (words) option.argChoices = [...words];
-  return option;
 }
 
 /** Adds --force to a command that reads images to train on. */
