@@ -3,7 +3,7 @@ import { type LabelledPixel, choosePixels, takePixels, tsne } from "../../analys
 import type { SliceSet } from "../../data/slices.ts";
 import type { Device } from "../../engine/index.ts";
 import type { FeatureClustersRecord, NetworkName } from "../../report/page/features-section.ts";
-import { type TrainConfig, structuresOf } from "../../train/config/config.ts";
+import { type TrainConfig, structureNames } from "../../train/config/config.ts";
 import type { Narrator } from "../narrator.ts";
 import { type FeatureProgram, imageOf, layerNames } from "./features.ts";
 
@@ -70,13 +70,10 @@ export async function featureClusters(
     seed,
     perplexity,
     iterations,
-    classes: ["background", ...namesOf(config)],
+    classes: ["background", ...structureNames(config)],
     maps,
   };
 }
-
-const namesOf = (config: TrainConfig): string[] =>
-  structuresOf(config) === 1 ? ["structure"] : (config.data.labels ?? []).map((label) => `label ${label}`);
 
 /** Chooses the pixels, the same for both networks, and takes their features slice by slice. */
 async function gather(

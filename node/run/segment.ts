@@ -15,7 +15,7 @@ import { SliceProgram } from "../../inference/slice-program.ts";
 import { inferBy } from "../../train/inference-programs.ts";
 import { loadStateDict } from "../../models/pytorch.ts";
 import { type Checkpoint, keptStateDict } from "../../train/checkpoint.ts";
-import type { TrainConfig } from "../../train/config/config.ts";
+import { type TrainConfig, structureNames } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
 import { TranslatorRegime } from "../../train/regimes/translator-regime.ts";
@@ -23,11 +23,11 @@ import { TranslatorRegime } from "../../train/regimes/translator-regime.ts";
 export type { SegmentOptions } from "../../inference/volume.ts";
 
 /** The images that a configuration's networks segment, and its structures. */
-export function imagesOf({ data }: TrainConfig): Omit<SegmentationModel, "segment"> {
-  const { size, fieldMm, studentIntensity: intensity, labels } = data;
-  const values = labels ?? [1];
-  const nameOf = (value: number): string => (values.length === 1 ? "structure" : `label ${value}`);
-  return { size, fieldMm: fieldMm!, intensity, labels: values.map((value) => ({ value, name: nameOf(value) })) };
+export function imagesOf(config: TrainConfig): Omit<SegmentationModel, "segment"> {
+  const { size, fieldMm, studentIntensity: intensity, labels } = config.data;
+  const names = structureNames(config);
+  const structures = (labels ?? [1]).map((value, i) => ({ value, name: names[i]! }));
+  return { size, fieldMm: fieldMm!, intensity, labels: structures };
 }
 
 /**
