@@ -3,25 +3,13 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ROOMS } from "../tools/rooms.mjs";
 
 const test = suite("equations");
 
-const sources = [
-  "models",
-  "losses",
-  "train",
-  "engine",
-  "kernels",
-  "data",
-  "metrics",
-  "report",
-  "analysis",
-  "node",
-  "cli",
-]
-  .flatMap((folder) =>
-    readdirSync(folder, { recursive: true }).map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`),
-  )
+const sources = ROOMS.flatMap((folder) =>
+  readdirSync(folder, { recursive: true }).map((f) => `${folder}/${String(f).replaceAll("\\", "/")}`),
+)
   .filter((f) => /\.(ts|wgsl)$/.test(f))
   .sort();
 

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { posix } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ROOMS } from "../tools/rooms.mjs";
 
 const test = suite("layers");
 
@@ -274,6 +275,16 @@ test("a forbidden import is found", () => {
   assert.not.ok(why("engine/ops/conv.ts", "kernels/conv2d/conv2d.ts"));
   assert.ok(why("inference/segmenter.ts", "train/loop.ts"));
   assert.not.ok(why("train/loop.ts", "models/unet.ts"));
+});
+
+test("every room of the product has a row here, is built, and is type-checked", () => {
+  const named = new Set([...table.map(({ from }) => from), ...edges].map((path) => path.split("/")[0]!));
+  const { include } = JSON.parse(readFileSync("tsconfig.json", "utf8")) as { include: string[] };
+  for (const room of ROOMS) {
+    assert.ok(named.has(room), room);
+    assert.ok(include.includes(room), `tsconfig.json: ${room}`);
+  }
+  for (const { from } of table) assert.ok(ROOMS.includes(from.split("/")[0]!), `tools/rooms.mjs: ${from}`);
 });
 
 test.run();

@@ -6,24 +6,9 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { root } from "./bundle.mjs";
 import { entries } from "./exports.mjs";
+import { ROOMS } from "./rooms.mjs";
 import { minifyWgsl } from "./wgsl.mjs";
 
-/** Whose files are packed. */
-const FOLDERS = [
-  "errors",
-  "kernels",
-  "engine",
-  "models",
-  "losses",
-  "data",
-  "metrics",
-  "analysis",
-  "report",
-  "inference",
-  "train",
-  "node",
-  "cli",
-];
 /**
  * The file behind `npx cmedl`. Its path never changes: in a clone, npx links it into its cache once, and a clone that is
  * updated still runs through that link.
@@ -37,7 +22,7 @@ const started = performance.now();
 
 const filesBelow = async (folder) =>
   (await readdir(join(root, folder), { recursive: true })).map((f) => `${folder}/${f.replaceAll("\\", "/")}`);
-const files = (await Promise.all(FOLDERS.map(filesBelow))).flat();
+const files = (await Promise.all(ROOMS.map(filesBelow))).flat();
 const modules = files.filter((f) => /\.(ts|wgsl)$/.test(f) && !f.endsWith(".d.ts"));
 /** Path of a module below dist/, without its ending. */
 const built = (file) => file.replace(/\.ts$/, "");

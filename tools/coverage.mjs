@@ -4,20 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./bundle.mjs";
-
-const folders = [
-  "analysis",
-  "cli",
-  "data",
-  "engine",
-  "kernels",
-  "losses",
-  "metrics",
-  "models",
-  "node",
-  "report",
-  "train",
-];
+import { ROOMS } from "./rooms.mjs";
 
 const [given] = process.argv.slice(2);
 if (!given) {
@@ -37,7 +24,7 @@ for (const name of readdirSync(given).filter((file) => file.endsWith(".json"))) 
 }
 
 const all = { ran: 0, of: 0 };
-const told = folders.map((folder) => {
+const told = ROOMS.map((folder) => {
   const here = { ran: 0, of: 0 };
   for (const [file, lines] of linesOf) {
     if (!file.startsWith(`${folder}/`)) continue;
@@ -50,7 +37,7 @@ const told = folders.map((folder) => {
   all.of += here.of;
   return `${folder} ${percent(here)}`;
 });
-const unseen = folders.flatMap((folder) =>
+const unseen = ROOMS.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true })
     .map((file) => `${folder}/${String(file).replaceAll(sep, "/")}`)
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && !linesOf.has(file)),
@@ -85,7 +72,7 @@ function fileOf(url) {
 }
 
 function isProduct(file) {
-  return folders.some((folder) => file.startsWith(`${folder}/`)) && file.endsWith(".ts");
+  return ROOMS.some((folder) => file.startsWith(`${folder}/`)) && file.endsWith(".ts");
 }
 
 /** How often what stands at an offset ran; offsets must rise. The innermost of V8's nested ranges counts. */

@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ROOMS } from "../../tools/rooms.mjs";
 import { exitCodes } from "../../cli/exit.ts";
 
 const test = suite("docs/errors.md");
@@ -11,24 +12,9 @@ interface Row {
   readonly class: string;
 }
 
-const folders = [
-  "errors",
-  "engine",
-  "kernels",
-  "models",
-  "losses",
-  "train",
-  "data",
-  "metrics",
-  "analysis",
-  "report",
-  "node",
-  "cli",
-];
-
 /** Every code in the sources with its class: the first argument of `super`, or what the constructor takes as `code`. */
 function codesOfSources(): Row[] {
-  return folders.flatMap((folder) =>
+  return ROOMS.flatMap((folder) =>
     readdirSync(folder, { recursive: true })
       .map((name) => `${folder}/${name}`)
       .filter((file) => file.endsWith(".ts"))
