@@ -1,5 +1,6 @@
-// node tools/build.mjs [--types] [--out FOLDER]: builds dist/, the library and the command, a module for each file, so
-// that a bundler takes what is used; with --types the declarations too, each beside its module.
+// node tools/build.mjs [--types] [--maps] [--out FOLDER]: builds dist/, the library and the command, a module for each
+// file, so that a bundler takes what is used; with --types the declarations too, each beside its module; with --maps each
+// module's source map in it.
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
@@ -45,6 +46,7 @@ const { metafile } = await build({
   external: ["node:*"],
   plugins: [{ name: "modules", setup: apart }],
   metafile: true,
+  sourcemap: args.includes("--maps") ? "inline" : false,
   logLevel: "warning",
 });
 await writeFile(join(dist, COMMAND), '#!/usr/bin/env node\nimport "./cli/main.js";\n', { mode: 0o755 });

@@ -10,7 +10,7 @@ import { differences } from "../../node/experiment/folder.ts";
 import { Pace } from "../../node/experiment/pace.ts";
 import { secondsIn } from "../../cli/experiment.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
-import { cmedl } from "./command.ts";
+import { cmedl, commandLine } from "./command.ts";
 
 const test = suite("experiment");
 let folder = "";
@@ -70,7 +70,7 @@ const first = "output-distillation-unet-seed0";
 const second = "cmedl-unet-seed0";
 
 test("Ctrl-C saves, the same command goes on and prints the table, and once more trains nothing", async () => {
-  const child = spawn(process.execPath, ["tools/run.mjs", "cli/main.ts", ...request()], {
+  const child = spawn(process.execPath, await commandLine(request()), {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, CMEDL_DEVICE: "" },
   });

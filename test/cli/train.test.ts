@@ -10,7 +10,7 @@ import { phantomSet } from "../../data/synthetic.ts";
 import { readStructureSet, readVolume } from "../../node/dataset/index.ts";
 import { seriesBytes } from "../data/dicom-writer.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
-import { cmedl } from "./command.ts";
+import { cmedl, commandLine } from "./command.ts";
 
 const test = suite("train and predict");
 let folder = "";
@@ -104,7 +104,7 @@ test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the s
   const run = at("stopped");
   const child = spawn(
     process.execPath,
-    ["tools/run.mjs", "cli/main.ts", "train", ...data(), "--out", run, ...tiny, "--epochs", "2"],
+    await commandLine(["train", ...data(), "--out", run, ...tiny, "--epochs", "2"]),
     { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CMEDL_DEVICE: "" } },
   );
   let stderr = "";

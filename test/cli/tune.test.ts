@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Report } from "../../cli/doctor.ts";
 import { keepTuning, readTuning, tuningFile } from "../../node/gpu/tuning-file.ts";
-import { cmedl } from "./command.ts";
+import { cmedl, commandLine } from "./command.ts";
 
 const test = suite("cmedl tune");
 
@@ -26,15 +26,14 @@ async function inCache<T>(f: (cache: string) => Promise<T>): Promise<T> {
 }
 
 /** Runs `cmedl …args` until it says that it timed a kernel, and ends it there. */
-const interrupted = (args: readonly string[], cache: string): Promise<void> =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, ["tools/run.mjs", "cli/main.ts", ...args], {
-      env: { ...process.env, CMEDL_DEVICE: "", XDG_CACHE_HOME: cache },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    child.stdout.once("data", () => child.kill("SIGKILL"));
-    child.once("exit", () => resolve());
+async function interrupted(args: readonly string[], cache: string): Promise<void> {
+  const child = spawn(process.execPath, await commandLine(args), {
+    env: { ...process.env, CMEDL_DEVICE: "", XDG_CACHE_HOME: cache },
+    stdio: ["ignore", "pipe", "ignore"],
   });
+  child.stdout.once("data", () => child.kill("SIGKILL"));
+  await new Promise((resolve) => child.once("exit", resolve));
+}
 
 test("times each kernel of a step once, keeps what it found at once, and goes on after an interrupt", () =>
   inCache(async (cache) => {
