@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { Browser, Page } from "playwright-core";
+import { setTimeout } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseNifti, phantomCase, writeNifti, writePth } from "../data/index.ts";
@@ -162,8 +163,16 @@ test("server segments an upload, and refuses what is too large or no image", asy
     assert.is(((await bad.json()) as { code: string }).code, "data");
     assert.is((await send(new Uint8Array(200_001))).status, 413);
     // Without a length, the stream is cut where it is too long.
-    const endless = new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(65536)) });
-    const cut = await send(endless).then(
+    let sent = 0;
+    const long = new ReadableStream({
+      // A timer between chunks: microtasks alone would leave the answer no time.
+      pull: async (controller) => {
+        await setTimeout(5);
+        if (sent++ < 32) controller.enqueue(new Uint8Array(65536));
+        else controller.close();
+      },
+    });
+    const cut = await send(long).then(
       ({ status }) => status,
       () => "closed",
     );
