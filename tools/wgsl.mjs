@@ -1,10 +1,10 @@
 // WGSL without what only readers need: comments but for the marks of hooks, indentation, spaces around punctuation.
-// Lines stay apart: a hook is a line, and an error of a compiler names one.
+// Statements stay on lines of their own: a hook is a line, and an error of a compiler names one.
 
 /** Signs beside which a space says nothing, whatever stands on its other side. */
 const SIGNS = /\s*([{}()[\],;:=?])\s*/g;
 /** Operators between two operands: `a - -b` keeps what tells the two signs apart. */
-const BETWEEN = /(?<=[\w)\]])\s+([-+*/%<>&|^!]+|[<>]?=)\s+(?=[\w(])/g;
+const BETWEEN = /(?<=[\w)\]])\s+([-+*/%<>&|^!]+=?)\s+(?=[\w(])/g;
 
 /** Lines that the host reads and rewrites: seams and bindings. They lose comments alone. */
 const READ = /^(\/\/ hook$|@group|alias|const|struct)/;
@@ -16,4 +16,5 @@ export const minifyWgsl = (text) =>
     .filter((line) => line !== "")
     .map((line) => (READ.test(line) ? line : line.replace(BETWEEN, "$1").replace(SIGNS, "$1")))
     .join("\n")
+    .replace(/(?<!\/\/ hook)\n(?=\})/g, "")
     .concat("\n");
