@@ -21,9 +21,6 @@ const widths = ["segmentor", "generator", "discriminator", "drit", "features", "
   (n) => `networks.${n}.width`,
 );
 
-/** A preset's names and sides are of its own labels: where others are given, they go. */
-const STRUCTURES = ["data.labels", "data.names", "data.sides"];
-
 export const FIELD_FLAGS: readonly FieldFlag[] = [
   {
     flags: "--student <folder>",
@@ -97,13 +94,13 @@ export const FIELD_FLAGS: readonly FieldFlag[] = [
   { flags: "--seed <n>", fields: ["seed"], says: "seed of every random choice (0)" },
   {
     flags: "--label <n>",
-    fields: STRUCTURES,
-    read: (text, field) => (field === "data.labels" ? [parseValue(text)] : null),
+    fields: ["data.labels"],
+    read: (text) => [parseValue(text)],
     says: "the label that is segmented, where masks hold several",
   },
   {
     flags: "--labels <a,b,…>",
-    fields: STRUCTURES,
+    fields: ["data.labels", "data.names"],
     read: labelsOrNames,
     says: "labels that are segmented, each as a class of its own; with their names as liver=1,spleen=4",
   },
@@ -151,11 +148,10 @@ export const FIELD_FLAGS: readonly FieldFlag[] = [
   },
 ];
 
-/** For `STRUCTURES`: "1,2" are labels without names, "liver=1,spleen=2" labels and their names. */
+/** "1,2" are labels without names, "liver=1,spleen=2" labels and their names. */
 function labelsOrNames(text: string, field: string): unknown {
   const parts = text.split(",").map((part) => part.trim());
   const named = parts.map((part) => /^(?:(.*\S)\s*=\s*)?([^=]*)$/.exec(part) ?? ["", undefined, part]);
-  if (field === "data.sides") return null;
   if (field === "data.labels") return named.map(([, , label = ""]) => parseValue(label));
   const names = named.map(([, name]) => name);
   if (names.every((name) => name === undefined)) return null;

@@ -118,6 +118,10 @@ test("flags override the file, the file its preset, the preset the paper", async
   assert.is((await configFrom(undefined, { width: "8" })).networks.drit.width, 8);
   const { sides, ...chaos } = (await configFrom(undefined, { preset: "equal-teacher", label: "63" })).data;
   assert.equal([chaos.labels, chaos.names, sides], [[63], null, null], "a preset's names and sides are of its labels");
+  const ofFile = presetConfig("equal-teacher", { data: { labels: [1, 2], sides: [[1, 2]] } }).data;
+  assert.equal([ofFile.names, ofFile.sides], [null, [[1, 2]]]);
+  const same = presetConfig("equal-teacher", { data: { labels: [63, 126, 189, 252] } }).data;
+  assert.equal([same.names?.length, same.sides], [4, [[126, 189]]]);
   const { labels, names } = (await configFrom(undefined, { labels: "liver=1, left kidney=3" })).data;
   assert.equal(
     [labels, names],

@@ -161,6 +161,14 @@ export interface Layer {
   locate(error: ConfigError): Error;
 }
 
+/** Names and sides are of labels: where a layer gives other labels, those that it does not give with them are gone. */
+function withTheirOwn({ data: given }: PartialConfig, before: TrainConfig, after: TrainConfig): TrainConfig {
+  const { labels, names, sides } = after.data;
+  if (given?.labels === undefined || String(labels) === String(before.data.labels)) return after;
+  const own = { names: given.names === undefined ? null : names, sides: given.sides === undefined ? null : sides };
+  return { ...after, data: { ...after.data, ...own } };
+}
+
 /**
  * The configuration of a preset with `layers` laid over it in order. Blocks of translators and layers of
  * discriminators follow the size of the images where nothing gives them. Throws what the layer makes of a
@@ -172,7 +180,7 @@ export function layeredConfig({ config: preset, literal = false }: Preset, layer
     layers.reduce(
       (config, { value, locate }) => {
         try {
-          return mergeConfig(value, config);
+          return withTheirOwn(value as PartialConfig, config, mergeConfig(value, config));
         } catch (error) {
           throw error instanceof ConfigError ? locate(error) : error;
         }
