@@ -16,8 +16,12 @@ var<workgroup> counts : array<atomic<u32>, BINS>;
 var<workgroup> sums : array<vec2<u32>, THREADS>;
 var<workgroup> found : vec2<u32>;        // the digits of the k-th least value so far, and how many of them are wanted
 
-// A value that rounding made negative is 0; NaN is beyond all others.
-fn bitsOf(v : f32) -> u32 { return select(bitcast<u32>(v), 0u, v <= 0.0) & 0x7fffffffu; }
+// A value that rounding made negative is 0; NaN is beyond all others. In bits: comparisons may take subnormals for 0.
+fn bitsOf(v : f32) -> u32 {
+  let bits = bitcast<u32>(v);
+  let magnitude = bits & 0x7fffffffu;
+  return select(magnitude, 0u, bits != magnitude && magnitude <= 0x7f800000u);
+}
 
 // Finds the digit at `shift` of the wanted value, among those whose higher digits are `high`.
 fn digit(row : u32, own : u32, t : u32, high : u32, shift : u32, bins : u32, above : u32, wanted : u32) {

@@ -43,7 +43,9 @@ test("every kernel compiles, with every hook replaced by itself", async () => {
 
 test("the functions that expressions call compile, for numbers and for vec4", async () => {
   const device = await (await nullGpu.requestAdapter())!.requestDevice();
-  const functions = minifyWgsl(readFileSync("engine/wgsl/functions.wgsl", "utf8"));
+  const files = readdirSync("engine/wgsl").filter((file) => file.endsWith(".wgsl"));
+  assert.ok(files.length > 0);
+  const functions = files.map((file) => minifyWgsl(readFileSync(`engine/wgsl/${file}`, "utf8"))).join("");
   for (const type of ["f32 i32 u32 bool", "vec4<f32> vec4<i32> vec4<u32> vec4<bool>"]) {
     const aliases = type.split(" ").map((t, i) => `alias ${"FIUB"[i]} = ${t};\n`);
     const { messages } = await device.createShaderModule({ code: aliases.join("") + functions }).getCompilationInfo();
