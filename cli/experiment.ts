@@ -2,7 +2,7 @@
 // the table.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import { CommandError } from "../node/errors.ts";
 import { ExperimentData, PHANTOM_SIZE } from "../node/experiment/data.ts";
 import { ExperimentFolder } from "../node/experiment/folder.ts";
@@ -14,6 +14,7 @@ import { Narrator, clock } from "../node/narrator.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, structuresOf } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
+import { completing } from "./completion-words.ts";
 import { registerPays } from "./experiment-pays.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 
@@ -34,9 +35,11 @@ interface ExperimentFlags extends FlagValues {
   json?: boolean;
 }
 
+const EXPERIMENT_NAMES = Object.keys(EXPERIMENTS);
+
 export function register(command: Command): void {
   command
-    .argument("<experiment>", Object.keys(EXPERIMENTS).join(", "))
+    .addArgument(completing(new Argument("<experiment>", EXPERIMENT_NAMES.join(", ")), EXPERIMENT_NAMES))
     .option("--data <folder>", 'folder with ct/ and mr/ (table7: t1/ and t2/), or "phantom": made on the spot')
     .option("--out <folder>", "folder for runs and tables, new or of an experiment to go on with (runs/EXPERIMENT)")
     .option("--segmentors <names>", `networks to train, of ${SEGMENTORS.join(",")} (those of the paper's table)`)
@@ -159,7 +162,7 @@ took    ${clock(since())}
 
 function experimentOf(name: string): Experiment {
   if (!Object.hasOwn(EXPERIMENTS, name))
-    throw new CommandError("usage", `${name} is no experiment; choose one of ${Object.keys(EXPERIMENTS).join(", ")}`);
+    throw new CommandError("usage", `${name} is no experiment; choose one of ${EXPERIMENT_NAMES.join(", ")}`);
   return EXPERIMENTS[name as ExperimentName];
 }
 

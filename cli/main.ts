@@ -4,6 +4,7 @@
 // and cli/exit.ts makes the exit code.
 
 import { Command, CommanderError } from "commander";
+import { endBars } from "../node/narrator.ts";
 import { version } from "../package.json";
 import { commands } from "./commands.ts";
 import { exitOf } from "./exit.ts";
@@ -46,8 +47,10 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   try {
     await program.parseAsync(args, { from: "user" });
+    endBars();
     return 0;
   } catch (error) {
+    endBars();
     const { exitCode, sentence } = exitOf(error);
     const command = running === program ? "cmedl" : `cmedl ${running.name()}`;
     const seeAlso = error instanceof CommanderError ? ` (see \`${command} --help\`)` : "";

@@ -36,13 +36,27 @@ export interface Bar {
 /** Plain lines come at most this often. */
 const LINE_SECONDS = 10;
 
+/** Where lines and bars go: process.stderr, or what is like it. */
+export type NarratorStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+const withBars = new Set<Narrator>();
+
+/** Takes all bars off the screen: before an error is told, and before the process ends. */
+export function endBars(): void {
+  for (const narrator of withBars) narrator.end();
+}
+
 export class Narrator {
   readonly #bars: boolean;
+  readonly #stream: NarratorStream;
   #multi: cliProgress.MultiBar | undefined;
+  /** Bars that are on the screen. */
+  #shown = 0;
 
-  constructor({ quiet = false, bars = process.stderr.isTTY === true }: { quiet?: boolean; bars?: boolean } = {}) {
+  constructor({ quiet = false, stream = process.stderr }: { quiet?: boolean; stream?: NarratorStream } = {}) {
     this.quiet = quiet;
-    this.#bars = bars && !quiet;
+    this.#stream = stream;
+    this.#bars = stream.isTTY === true && !quiet;
   }
   readonly quiet: boolean;
 
@@ -50,7 +64,7 @@ export class Narrator {
   say(line: string): void {
     if (this.quiet) return;
     if (this.#multi) this.#multi.log(`${line}\n`);
-    else process.stderr.write(`${line}\n`);
+    else this.#stream.write(`${line}\n`);
   }
 
   /** A bar for `total` pieces of `what`; `start` are done already. */
@@ -67,7 +81,7 @@ export class Narrator {
           if (this.quiet || (now - last < LINE_SECONDS * 1000 && done < total)) return;
           last = now;
           const left = `${clock(rate.seconds * (total - done))} left`;
-          process.stderr.write(`${[`${what} ${done}/${total}`, ...(note ? [note] : []), left].join("  ")}\n`);
+          this.#stream.write(`${[`${what} ${done}/${total}`, ...(note ? [note] : []), left].join("  ")}\n`);
         },
         done: () => {},
       };
@@ -78,13 +92,15 @@ export class Narrator {
         barsize: 24,
         hideCursor: true,
         clearOnComplete: true,
-        stream: process.stderr,
+        stream: this.#stream,
         linewrap: false,
         autopadding: true,
       },
       cliProgress.Presets.shades_classic,
     );
     const multi = this.#multi;
+    this.#shown++;
+    withBars.add(this);
     const bar = multi.create(total, start, { what: what.padEnd(12), note: "", left: "--:--" });
     return {
       advance: (note = "") => {
@@ -92,13 +108,21 @@ export class Narrator {
         rate.add();
         bar.update(done, { note, left: clock(rate.seconds * (total - done)) });
       },
-      done: () => void multi.remove(bar),
+      done: () => {
+        multi.remove(bar);
+        // With the last bar goes what it changed of the terminal, and lines are written at once again.
+        if (--this.#shown === 0) this.end();
+      },
     };
   }
 
   /** Takes the bars off the screen. */
   end(): void {
+    // Lines that wait are written by an update alone.
+    this.#multi?.update();
     this.#multi?.stop();
     this.#multi = undefined;
+    this.#shown = 0;
+    withBars.delete(this);
   }
 }

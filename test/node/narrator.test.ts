@@ -1,0 +1,67 @@
+import { Writable } from "node:stream";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Narrator, endBars } from "../../node/narrator.ts";
+
+const test = suite("narrator");
+
+/** A terminal that keeps what is written to it. */
+class Terminal extends Writable {
+  readonly isTTY = true;
+  readonly columns = 80;
+  text = "";
+  override _write(chunk: Buffer, _: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+const HIDDEN = "\x1b[?25l";
+const SHOWN = "\x1b[?25h";
+
+test("on a terminal no line is lost, and after the last bar it is as it was", () => {
+  const terminal = new Terminal();
+  const narrator = new Narrator({ stream: terminal });
+  narrator.say("before");
+  const [first, second] = [narrator.bar("reading", 2), narrator.bar("testing", 1)];
+  first.advance();
+  narrator.say("beside the bars");
+  first.done();
+  second.advance();
+  narrator.say("beside one");
+  assert.ok(terminal.text.lastIndexOf(HIDDEN) > terminal.text.lastIndexOf(SHOWN));
+  second.done();
+  assert.ok(terminal.text.lastIndexOf(SHOWN) > terminal.text.lastIndexOf(HIDDEN));
+  narrator.say("after");
+  const places = ["before", "beside the bars", "beside one", "after"].map((line) => terminal.text.indexOf(`${line}\n`));
+  assert.ok(
+    places.every((at, i) => at >= 0 && (i === 0 || at > places[i - 1]!)),
+    places.join(),
+  );
+});
+
+test("bars that an error leaves are taken off, with the lines that wait", () => {
+  const terminal = new Terminal();
+  const narrator = new Narrator({ stream: terminal });
+  narrator.bar("reading", 2).advance();
+  narrator.say("a warning");
+  endBars();
+  assert.match(terminal.text, /a warning\n/);
+  assert.ok(terminal.text.lastIndexOf(SHOWN) > terminal.text.lastIndexOf(HIDDEN));
+  narrator.say("the error");
+  assert.match(terminal.text, /the error\n$/);
+});
+
+test("elsewhere there are lines alone, and none where it is quiet", () => {
+  const [file, silent] = [new Terminal(), new Terminal()];
+  Object.assign(file, { isTTY: false });
+  const bar = new Narrator({ stream: file }).bar("reading", 1);
+  bar.advance("case 1");
+  bar.done();
+  assert.match(file.text, /^reading 1\/1 {2}case 1 {2}.* left\n$/);
+  const quiet = new Narrator({ stream: silent, quiet: true });
+  quiet.say("x");
+  quiet.bar("reading", 1).advance();
+  assert.is(silent.text, "");
+});
+
+test.run();
