@@ -43,7 +43,7 @@ export class MemoryBudgetError extends CmedlError {
     const half = share > 0.55 ? ", or store activations in f16" : "";
     super(
       "memory-budget",
-      `${what} needs ${reached} for activations even where all that can be is computed again ` +
+      `${what} needs ${reached} for activations at least ` +
         `(${megabytes(bytes.whole)} if all is kept), its budget is ${budget}; ` +
         `raise the budget to ${reached}, or make the batch ${(1 / share).toFixed(1)} times smaller${half}`,
     );
@@ -72,8 +72,8 @@ export class ValuesLostError extends CmedlError {
   constructor(variable: string, options?: ErrorOptions) {
     super(
       "values-lost",
-      `the values of ${variable} were changed on a device that is gone; read them before it goes (device.read) and ` +
-        "give them to the new one (device.write), or start anew by setInitial() or initialize()",
+      `the values of ${variable} were changed on a device that is gone; read them before (device.read) and ` +
+        "write them to the new one (device.write), or initialize() anew",
       options,
     );
   }

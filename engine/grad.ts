@@ -1,24 +1,15 @@
 // Reverse-mode differentiation: a walk from the loss back to what it depends on, in ops.
+import { ancestors } from "./ancestors.ts";
 import { full } from "./constant.ts";
 import { UsageError } from "./errors.ts";
-import { show } from "./shape.ts";
-import type { PassOp } from "./op.ts";
-import { type Node, type Tensor, apply } from "./tensor.ts";
+import { gradients } from "./gradients/index.ts";
 import { carry } from "./ops/cast.ts";
 import { add } from "./ops/elementwise.ts";
+import { show } from "./shape.ts";
+import { type Tensor, rememberSites } from "./tensor.ts";
 
-/** Nodes that tensors depend on, in creation (topological) order. */
-export function ancestors(tensors: readonly Tensor[]): Node[] {
-  const seen = new Set<Node>();
-  const stack = tensors.map((t) => t.node);
-  while (stack.length) {
-    const node = stack.pop()!;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    for (const x of node.inputs) stack.push(x.node);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
-}
+/** Before the site of a node, where its gradient was made. */
+export const GRADIENT_OF = "gradient of ";
 
 /** A tensor for each of X. */
 type Gradients<X extends readonly Tensor[]> = { -readonly [K in keyof X]: Tensor };
@@ -38,7 +29,7 @@ export function grad<const X extends readonly Tensor[]>(loss: Tensor, xs: X, see
   const carries = new Set<Tensor>(xs);
   const order = ancestors([loss]);
   for (const node of order) {
-    if (node.op.vjp && node.inputs.some((t) => carries.has(t))) node.outputs.forEach((t) => carries.add(t));
+    if (gradients.has(node.op) && node.inputs.some((t) => carries.has(t))) node.outputs.forEach((t) => carries.add(t));
   }
   const cotangent = new Map<Tensor, Tensor>([[loss, seed ?? full(loss.shape, 1, loss.dtype)]]);
   // f32 for an f16 tensor where an op's gradient is: it is cast once it is asked for.
@@ -47,39 +38,24 @@ export function grad<const X extends readonly Tensor[]>(loss: Tensor, xs: X, see
     return dy ? carry(dy, t.dtype) : null;
   };
   for (const node of order.reverse()) {
+    const rule = gradients.get(node.op);
     const dys = node.outputs.map((t) => cotangentOf(t));
-    if (!node.op.vjp || !dys.some((d) => d) || !node.inputs.some((t) => carries.has(t))) continue;
-    const dxs = node.op.vjp(dys, node.inputs, node.outputs, node.attrs);
-    node.inputs.forEach((x, i) => {
-      const dx = dxs[i];
-      if (!dx || !carries.has(x)) return;
-      const sofar = cotangent.get(x);
-      cotangent.set(x, sofar ? add(sofar, dx) : dx);
-    });
+    if (!rule || !dys.some((d) => d) || !node.inputs.some((t) => carries.has(t))) continue;
+    // What a rule makes belongs where its node does.
+    const { site } = node;
+    const before = rememberSites(site === undefined ? undefined : () => `${GRADIENT_OF}${site}`);
+    try {
+      const dxs = rule(dys, node.inputs, node.outputs, node.attrs);
+      node.inputs.forEach((x, i) => {
+        const dx = dxs[i];
+        if (!dx || !carries.has(x)) return;
+        const sofar = cotangent.get(x);
+        cotangent.set(x, sofar ? add(sofar, dx) : dx);
+      });
+    } finally {
+      rememberSites(before);
+    }
     for (const t of node.outputs) if (!wanted.has(t)) cotangent.delete(t);
   }
   return xs.map((x) => cotangentOf(x) ?? full(x.shape, 0, x.dtype)) as Gradients<X>;
 }
-
-interface PassAttrs {
-  vjp: ((dy: Tensor) => readonly (Tensor | null)[]) | null;
-}
-const passOp: PassOp<PassAttrs> = {
-  kind: "pass",
-  name: "pass",
-  infer: ([y]) => [{ shape: y.shape, dtype: y.dtype }],
-  vjp: ([dy], inputs, _, { vjp }) => (vjp ? [null, ...vjp(dy!)] : inputs.map(() => null)),
-};
-
-/**
- * y, whose derivative with respect to `xs` is what `vjp` says of its cotangent (one of each x's shape), not what y
- * was made of.
- */
-export const withGradient = (
-  y: Tensor,
-  xs: readonly Tensor[],
-  vjp: (dy: Tensor) => readonly (Tensor | null)[],
-): Tensor => apply(passOp, [y, ...xs], { vjp });
-
-/** x in the forward pass, a constant to grad. */
-export const stopGradient = (x: Tensor): Tensor => apply(passOp, [x], { vjp: null });

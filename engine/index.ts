@@ -8,13 +8,14 @@ export type { Shape } from "./shape.ts";
 export { full, hostInput, input, iota, zerosLike } from "./constant.ts";
 export { Variable, type VariableOptions } from "./variable.ts";
 export { autocast } from "./autocast.ts";
-export { grad, stopGradient, withGradient } from "./grad.ts";
+export { grad } from "./grad.ts";
+export { stopGradient, withGradient } from "./ops/pass.ts";
 
 // Modules, their initial values, and random numbers
 export { Module, Parameter } from "./module.ts";
 export { type Initializer, constantInit, normalInit, uniformInit } from "./init.ts";
 export { RandomStreams, randomUniform, stepKey } from "./random.ts";
-export { RandomStream } from "./random-stream.ts";
+export { RandomStream, randomNormal } from "./random-stream.ts";
 
 // Ops: elementwise
 export { cast } from "./ops/cast.ts";
@@ -22,14 +23,10 @@ export type { Operand } from "./ops/expression.ts";
 export {
   abs,
   add,
-  atan,
   ceil,
   clamp,
-  cos,
   div,
   equal,
-  erf,
-  erfc,
   exp,
   expm1,
   finite,
@@ -45,12 +42,10 @@ export {
   mul,
   neg,
   notEqual,
-  pow,
   reciprocal,
   round,
   rsqrt,
   sign,
-  sin,
   sqrt,
   square,
   sub,
@@ -58,6 +53,7 @@ export {
   weightedSum,
   where,
 } from "./ops/elementwise.ts";
+export { atan, cos, erf, erfc, pow, sin } from "./ops/transcendental.ts";
 export {
   elu,
   gelu,
@@ -110,18 +106,12 @@ export {
 } from "./ops/norm.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./ops/conv.ts";
 export { type MatmulOptions, linear, matmul } from "./ops/matmul.ts";
-export {
-  type AvgPoolOptions,
-  type MaxPoolOptions,
-  adaptiveAvgPool2d,
-  avgPool2d,
-  maxPool2d,
-  maxPool2dIndices,
-  maxUnpool2d,
-} from "./ops/pool.ts";
+export { type AvgPoolOptions, adaptiveAvgPool2d, avgPool2d } from "./ops/avg-pool.ts";
+export { maxPool2d, maxPool2dIndices, maxUnpool2d } from "./ops/max-pool.ts";
+export type { MaxPoolOptions } from "./ops/pool-windows.ts";
 export { type ResizeOptions, resize } from "./ops/resize.ts";
 export { type DropoutOptions, dropout } from "./ops/dropout.ts";
-export { type ContextualMatchOptions, contextualMatch } from "./ops/contextual.ts";
+export { type ContextualMatchOptions, contextualMatch } from "./ops/contextual-match.ts";
 
 // Programs, and the device that runs them
 export { Device, type CompileOptions, type Estimate, type InputSpec } from "./run/device.ts";
@@ -132,7 +122,6 @@ export {
   type Feeds,
   Program,
   type ProgramStats,
-  type TuneOptions,
   type Values,
 } from "./run/program.ts";
 export { type TextureOptions, TextureReader, TextureWriter, imageTexture } from "./run/texture.ts";
@@ -140,7 +129,7 @@ export { type ExplainedDispatch, type ExplainedMemory, Explanation } from "./run
 export type { GpuCounters, GpuOptions } from "./gpu/gpu.ts";
 export { type GpuSource, isSoftwareAdapter } from "./gpu/source.ts";
 export type { KernelTime } from "./gpu/profiler.ts";
-export type { Tuned, TunedKernel } from "./gpu/tuner.ts";
+export { type Tuned, type Tunings, tunedBy } from "./gpu/tuned.ts";
 export type { CompilePhase, CompileProgress, Pacing } from "./pace.ts";
 export { type Mode, mode } from "./trace.ts";
 
@@ -165,7 +154,7 @@ export {
 export { ASYNC_DISPOSE, DISPOSE } from "./dispose.ts";
 export { apply, rememberSites } from "./tensor.ts";
 export type { KernelOp, Lowering, MemoryHandle } from "./op.ts";
-export { isFloat } from "./dtype.ts";
+export { fromHalf, isFloat, toHalf } from "./dtype.ts";
 export { normalizeAxis, sameShape, show as showShape, sizeOf } from "./shape.ts";
 export { toF32 } from "./ops/cast.ts";
 export { sumTo } from "./ops/broadcast.ts";
@@ -176,5 +165,7 @@ export { type AdamAttrs, adamStep } from "./ops/adam.ts";
 export { ARENA_BLOCK, arenaOf, arenasOf, substituted } from "./variable.ts";
 export { followAverage } from "./running-average.ts";
 export { unlessAborted } from "./pace.ts";
-export { requireTrace, withoutEffects } from "./trace.ts";
-export { type Watch, firstNotFinite, watchFinite } from "./watch.ts";
+export { type TracedRanks, ranks, requireTrace, sumOfRanks, withoutEffects } from "./trace.ts";
+export { tracedRanks } from "./ops/traced-ranks.ts";
+export { type Exchange, ExchangedProgram } from "./run/exchanges.ts";
+export { type Watch, callers, firstNotFinite, watchFinite } from "./watch.ts";

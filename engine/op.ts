@@ -1,4 +1,4 @@
-// An op is one declaration: its shapes, its gradient written in ops, and how it reaches the GPU.
+// An op is one declaration of its forward side: its shapes, and how it reaches the GPU. Gradients are in gradients/.
 import type { BindingRoom, Consts, Kernel, Params, Run, Traits } from "../kernels/kernel.ts";
 import type { DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
@@ -16,17 +16,10 @@ export type AtLeastOne<T> = readonly [T, ...T[]];
 export type OpInputs = readonly Tensor[];
 export type Each<I extends OpInputs, T> = { readonly [K in keyof I]: T };
 
-/** Cotangent of each output; null where nothing flows back. */
-export type Cotangents = readonly (Tensor | null)[];
-
 interface OpBase<A extends Attrs, I extends OpInputs> {
   readonly name: string;
   /** Shapes and dtypes of the outputs; throws ShapeError. */
   infer(inputs: I, attrs: A): Spec[];
-  /**
-   * Cotangents of the inputs, as ops; absent where the op has no derivative (its inputs are then constants to grad).
-   */
-  vjp?(dy: Cotangents, inputs: I, outputs: AtLeastOne<Tensor>, attrs: A): (Tensor | null)[];
   /** output index → input index that the op overwrites; the planner copies first where the input lives on. */
   readonly inPlace?: Readonly<Record<number, number>>;
 }
@@ -67,6 +60,20 @@ export interface ReduceOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastO
   readonly kind: "reduce";
   readonly combine: "sum" | "max" | "min" | "prod" | "moments" | "sums";
   axes(attrs: A): readonly number[];
+  /** The kernels of a reduction that gives two statistics. */
+  readonly statistics?: StatisticsKernels;
+}
+
+/** Kernels that walk a tensor once for two statistics of each column. */
+export interface StatisticsKernels {
+  /** An invocation walks a column or a part of it. */
+  readonly columns: Kernel;
+  /** An invocation walks a row or a part of it; absent where the last axis is always kept. */
+  readonly rows?: Kernel;
+  /** A workgroup walks a part of neighbouring columns. */
+  readonly group: Kernel;
+  /** A workgroup walks neighbouring columns, and goes on with the elementwise stage behind them. */
+  readonly thenMap: Kernel;
 }
 
 /** Anything with kernels of its own. */
@@ -123,7 +130,7 @@ export interface Lowering<I extends OpInputs = AtLeastOne<Tensor>> {
   room(dtype: DType): BindingRoom;
   /** A run of an input's, an output's or a scratch's elements, that starts where a binding can. */
   part(memory: MemoryHandle, run: Run): MemoryHandle;
-  /** First kernel of the list that fits (or the tuned one). */
+  /** The kernel of the list that was found fastest for the problem, if one was; else the first that fits. */
   select(kernels: readonly Kernel[], params: Params): Kernel;
   /**
    * One dispatch: `buffers` by the names of the kernel's bindings. The kernel that writes output 0 last may take an

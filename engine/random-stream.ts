@@ -1,6 +1,7 @@
 // Random numbers that a module draws while it trains: dropout masks and noise. New at each run and each call, the
 // same for one seed and step whatever else runs.
-import { cos, log, mul, sqrt, sub } from "./ops/elementwise.ts";
+import { log, mul, sqrt, sub } from "./ops/elementwise.ts";
+import { cos } from "./ops/transcendental.ts";
 import { RandomStreams, randomUniform, stepKey } from "./random.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -35,12 +36,12 @@ export class RandomStream {
     }
     return { key: state.key, salt: state.calls++ };
   }
+}
 
-  /** N(0, 1) of `shape`: Box–Muller, √(−2 ln u₁) cos 2πu₂. */
-  normal(shape: Shape): Tensor {
-    const radius = this.draw();
-    const angle = this.draw();
-    const u = sub(1, randomUniform(shape, radius.key, radius.salt));
-    return mul(sqrt(mul(-2, log(u))), cos(mul(2 * Math.PI, randomUniform(shape, angle.key, angle.salt))));
-  }
+/** N(0, 1) of `shape`, drawn from `stream`: Box–Muller, √(−2 ln u₁) cos 2πu₂. Only within a trace. */
+export function randomNormal(shape: Shape, stream: RandomStream): Tensor {
+  const radius = stream.draw();
+  const angle = stream.draw();
+  const u = sub(1, randomUniform(shape, radius.key, radius.salt));
+  return mul(sqrt(mul(-2, log(u))), cos(mul(2 * Math.PI, randomUniform(shape, angle.key, angle.salt))));
 }

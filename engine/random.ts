@@ -4,6 +4,7 @@ import type { ElementwiseOp } from "./op.ts";
 import type { Shape } from "./shape.ts";
 import { hostInput, iota } from "./constant.ts";
 import { type Tensor, apply } from "./tensor.ts";
+import { ranks } from "./trace.ts";
 import { expand } from "./ops/broadcast.ts";
 
 const MUL = 1664525;
@@ -64,7 +65,7 @@ export class RandomStreams {
 interface HashAttrs {
   salt: number;
 }
-const uniformOp: ElementwiseOp<HashAttrs> = {
+export const uniformOp: ElementwiseOp<HashAttrs> = {
   kind: "elementwise",
   name: "random-uniform",
   flops: 12,
@@ -76,7 +77,7 @@ const uniformOp: ElementwiseOp<HashAttrs> = {
 
 /** Uniform [0, 1) of `shape` from a u32 scalar tensor `key`; `salt` tells apart several uses of one key. */
 export const randomUniform = (shape: Shape, key: Tensor, salt = 0): Tensor => {
-  const i = iota(shape);
+  const i = ranks()?.places(shape) ?? iota(shape);
   return apply(uniformOp, [i, expand(key, shape)], { salt });
 };
 

@@ -3,7 +3,7 @@
 import { UsageError } from "./errors.ts";
 import { add, mul } from "./ops/elementwise.ts";
 import { pack, reshape, slice } from "./ops/movement.ts";
-import { stopGradient } from "./grad.ts";
+import { stopGradient } from "./ops/pass.ts";
 import type { Tensor } from "./tensor.ts";
 import { type RunningAverage, type Trace, requireTrace } from "./trace.ts";
 import { Variable, arenaOf } from "./variable.ts";

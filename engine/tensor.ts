@@ -7,39 +7,21 @@ import { ShapeError, UsageError } from "./errors.ts";
 import { currentTrace } from "./trace.ts";
 
 let nodeCount = 0;
-let sites = false;
+let siteNow: (() => string | undefined) | undefined;
 
 /**
- * Whether nodes made from now on remember who made them: a stack trace each, for debugging. Gives what was set
- * before.
+ * Nodes made from now on remember as their site what `site` gives, for who debugs; undefined: nothing. Gives what was
+ * set before.
  */
-export function rememberSites(on: boolean): boolean {
-  const before = sites;
-  sites = on;
+export function rememberSites(site: (() => string | undefined) | undefined): typeof siteNow {
+  const before = siteNow;
+  siteNow = site;
   return before;
-}
-
-/** What a line of a stack trace names that is a method: "    at UNet.forward (file …)". */
-const METHOD_LINE = /^\s*at (?:async )?(?:new )?([A-Z]\w*\.[\w$.#]+) /;
-/** Methods of the language and of the engine's own graph tell nothing. */
-const UNTOLD = /^(Node|Array|Object|Function|Map|Set)\./;
-const CALLERS = 4;
-
-/** The methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
-function callers(): string {
-  const names = new Set<string>();
-  for (const line of (new Error().stack ?? "").split("\n")) {
-    const name = METHOD_LINE.exec(line)?.[1];
-    if (name && !UNTOLD.test(name)) names.add(name);
-  }
-  return [...names].slice(0, CALLERS).join(" < ");
 }
 
 /** One application of an op. Ids grow with creation, so creation order is a topological order. */
 export class Node {
   readonly id = nodeCount++;
-  /** Who made it, where sites are remembered. */
-  readonly site = sites ? callers() : undefined;
   /** The trace that it was made in; undefined outside. */
   readonly trace = currentTrace()?.id;
   readonly outputs: AtLeastOne<Tensor>;
@@ -48,6 +30,8 @@ export class Node {
     readonly op: Op,
     readonly inputs: OpInputs,
     readonly attrs: Attrs,
+    /** Who made it, where sites are remembered. */
+    readonly site = siteNow?.(),
   ) {
     inputs.forEach((x, i) => {
       if (!(x instanceof Tensor)) throw new UsageError(`${op.name}: input ${i} is ${whatIs(x)}`);

@@ -1,5 +1,6 @@
 // What is recorded while a function is traced: its effects on variables, and whether it trains.
 import { UsageError } from "./errors.ts";
+import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
 
@@ -15,6 +16,34 @@ export interface RunningAverage {
   settle(): void;
 }
 
+/**
+ * The processes that train together, as a step that is traced for one of them sees them: each has an equal part of the
+ * batch. A loss is this rank's own, and what all minimize is its mean over the ranks.
+ */
+export interface TracedRanks {
+  readonly size: number;
+  /** x summed over the ranks. */
+  sum(x: Tensor): Tensor;
+  /** The mean of x over the ranks. */
+  mean(x: Tensor): Tensor;
+  /** The same of a gradient, which has no derivative. */
+  meanGradient(x: Tensor): Tensor;
+  /** Mean and biased variance of the whole batch over `axes`, the first among them, sizes kept as 1. */
+  moments(x: Tensor, axes: readonly number[]): { mean: Tensor; variance: Tensor };
+  /** x normalised by these moments, then weight and bias, which vary along no axis of `axes`; with the moments. All f32. */
+  normalize(
+    x: Tensor,
+    axes: readonly number[],
+    eps: number,
+    affine: { readonly weight?: Tensor; readonly bias?: Tensor },
+  ): { y: Tensor; mean: Tensor; variance: Tensor };
+  /** Parts of all ranks [N, …] as the whole batch, and of that the own part. */
+  whole(x: Tensor): Tensor;
+  own(x: Tensor): Tensor;
+  /** As iota(shape), of where a part [N, …] stands in the whole batch. */
+  places(shape: Shape): Tensor;
+}
+
 let traces = 0;
 
 /** One trace in progress: the current symbolic value of each variable it touched. */
@@ -25,6 +54,8 @@ export class Trace {
   averages: RunningAverage[] = [];
   /** Called after each run of the traced program, in order: host counters of optimizers. */
   readonly afterRun: (() => void)[] = [];
+  /** Where others have parts of the batch too. */
+  ranks?: TracedRanks;
   constructor(
     readonly mode: Mode,
     /** Of this trace and of those that are a part of it. */
@@ -35,6 +66,11 @@ export class Trace {
 let current: Trace | undefined;
 
 export const currentTrace = (): Trace | undefined => current;
+
+export const ranks = (): TracedRanks | undefined => current?.ranks;
+
+/** A sum over this rank's part of a batch, over the whole batch. */
+export const sumOfRanks = (x: Tensor): Tensor => current?.ranks?.sum(x) ?? x;
 
 /** The trace in progress; throws a UsageError that says who needs one. */
 export function requireTrace(who: string): Trace {

@@ -202,7 +202,7 @@ export function arenaOf(variables: readonly Variable[], name: string): Variable 
     if (v.dtype !== "f32")
       throw new UsageError(
         `${v.name || "a variable"} is ${v.dtype}; an optimizer moves f32 parameters, ` +
-          "which autocast() or cast() gives to ops as f16",
+          "which autocast() gives to ops as f16",
       );
   }
   let length = 0;

@@ -1,15 +1,31 @@
 // Finding where numbers went bad: every tensor of a trace is asked how many of its values are not finite.
+import { ancestors } from "./ancestors.ts";
 import { cast } from "./ops/cast.ts";
 import { finite, where } from "./ops/elementwise.ts";
 import { concat, reshape } from "./ops/movement.ts";
 import { sum } from "./ops/reduce.ts";
 import { full, inputOf } from "./constant.ts";
 import { isFloat } from "./dtype.ts";
-import { ancestors } from "./grad.ts";
 import { show } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 import { requireTrace } from "./trace.ts";
 import { variableOf } from "./variable.ts";
+
+/** What a line of a stack trace names that is a method: "    at UNet.forward (file …)". */
+const METHOD_LINE = /^\s*at (?:async )?(?:new )?([A-Z]\w*\.[\w$.#]+) /;
+/** Methods of the language and of the engine's own graph tell nothing. */
+const UNTOLD = /^(Node|Array|Object|Function|Map|Set)\./;
+const CALLERS = 4;
+
+/** A site for `rememberSites`: the methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
+export function callers(): string {
+  const names = new Set<string>();
+  for (const line of (new Error().stack ?? "").split("\n")) {
+    const name = METHOD_LINE.exec(line)?.[1];
+    if (name && !UNTOLD.test(name)) names.add(name);
+  }
+  return [...names].slice(0, CALLERS).join(" < ");
+}
 
 export interface Watch {
   /** What is watched: each comes after what it is computed from. */

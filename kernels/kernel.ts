@@ -162,6 +162,8 @@ export interface Specialization {
   readonly hooks?: Readonly<Record<string, string>>;
   /** Module-scope text appended at the end: extra bindings and helper functions of the hooks. */
   readonly append?: string;
+  /** Whether calls of `dbg`, a line each, stay for the lab to fill in; they are dropped otherwise. */
+  readonly dbg?: boolean;
 }
 
 const literal = (before: string, value: number | boolean): string => {
@@ -173,7 +175,7 @@ const literal = (before: string, value: number | boolean): string => {
 
 /** The WGSL text with its seams rewritten; throws if a named seam does not exist. */
 export function specialize(source: string, s: Specialization): string {
-  let text = source;
+  let text = s.dbg ? source : source.replace(/^[ \t]*dbg\(.*/gm, "");
   const rewrite = (what: string, re: RegExp, by: (...m: string[]) => string): void => {
     if (!re.test(text)) throw new Error(`WGSL has no seam ${what}`);
     text = text.replace(re, by as never);

@@ -29,6 +29,10 @@ function seams({ m, n, k }: MatrixSize, [min, max]: readonly [number, number]): 
 /** A kernel of tiles in workgroup memory; `half`: both factors are stored as f16. */
 type Tiled<P, D> = KernelSpec<P, D> & Required<Pick<KernelSpec<P, D>, "consts" | "fits">>;
 
+/** The text of the kernel for f16 factors, of that for f32 factors. */
+export const withHalfFactors = (source: string): string =>
+  specialize(source, { aliases: { T: "f16" }, consts: { STEP: 32 } });
+
 /**
  * The kernel of f16 factors and that of f32 factors, in order of preference, with the tiles of a kernel without
  * tensor cores, whose seams are set where `source` has them too. The first takes f16 tensors alone: what is stored in
@@ -59,7 +63,7 @@ export function onTensorCores<P extends { readonly half: boolean }, D extends P 
   return [
     defineKernel<P, D>(`${name}-f16`, {
       ...specOf("f16"),
-      source: specialize(source, { aliases: { T: "f16" }, consts: { STEP: 32 } }),
+      source: withHalfFactors(source),
     }),
     defineKernel<P, D>(name, { ...specOf("f32"), source }),
   ];

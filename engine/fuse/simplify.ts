@@ -1,6 +1,6 @@
 // From traced outputs to the graph that is compiled: what nothing needs is gone, what is computed twice is shared.
 import { inputOp } from "../constant.ts";
-import { ancestors } from "../grad.ts";
+import { ancestors } from "../ancestors.ts";
 import type { Attrs, Op } from "../op.ts";
 import { Node, type Tensor } from "../tensor.ts";
 import { variableOp } from "../variable.ts";
@@ -40,7 +40,7 @@ export function simplify(roots: readonly Tensor[]): Graph {
     let stand = known.get(key);
     if (!stand) {
       const changed = inputs.length !== node.inputs.length || inputs.some((t, i) => t !== node.inputs[i]);
-      stand = changed ? new Node(node.op, inputs, node.attrs) : node;
+      stand = changed ? new Node(node.op, inputs, node.attrs, node.site) : node;
       known.set(key, stand);
       nodes.push(stand);
     }

@@ -42,6 +42,10 @@ export function writtenBy(stage: Stage): readonly Tensor[] {
   return stage.node.outputs.length > 1 ? stage.node.outputs : [endOf(stage.chain)];
 }
 
+/** Where the stage's result was made, if its node remembers. */
+export const siteOf = (stage: Stage): string | undefined =>
+  (stage.kind === "map" ? stage.result.node : stage.kind === "part" ? stage.value.node : stage.node).site;
+
 /** The stored tensors that a stage reads. */
 export function readsOf(stage: Stage, stored: ReadonlySet<Tensor>): ReadonlySet<Tensor> {
   const found = new Set<Tensor>();

@@ -12,7 +12,7 @@ import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { wholeWords } from "../dtype.ts";
 import { deviceMatrix } from "./matrix.ts";
 import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
-import { type Tuned, tuningKey } from "./tuner.ts";
+import type { Tunings } from "./tuned.ts";
 
 export interface GpuOptions {
   /**
@@ -24,8 +24,8 @@ export interface GpuOptions {
   maxBufferBytes?: number;
   /** What to believe of the device instead of what its adapter says. */
   traits?: Partial<Traits>;
-  /** Values of kernels' tunables that `Program.tune` found on this adapter; shipped values stand where it has none. */
-  tuned?: Tuned;
+  /** What was found fastest on this adapter, as `tunedBy` gives it; what ships runs where it has nothing. */
+  tuned?: Tunings;
 }
 
 /** What a device holds now; `peakBytes` and `totalSubmits` are since it was opened. */
@@ -40,7 +40,7 @@ export interface GpuCounters {
   totalSubmits: number;
 }
 
-/** A pipeline, compiled or being so, and how many programs asked for it. */
+/** A pipeline, compiled or being so, and how many calls asked for it, less those that took it back. */
 interface KeptPipeline {
   readonly made: Promise<GPUComputePipeline>;
   asked: number;
@@ -52,8 +52,7 @@ export class Gpu {
   readonly maxBindingBytes: number;
   readonly maxBufferBytes: number;
   readonly adapterName: string;
-  readonly #tuned: Tuned;
-  readonly #isTuned: boolean;
+  readonly #tunings: Tunings | undefined;
   #failure: CmedlError | undefined;
   /** Resolves once what was guarded so far is known to be taken or refused. */
   #heard: Promise<unknown> = Promise.resolve();
@@ -77,8 +76,7 @@ export class Gpu {
     this.adapterName = info
       ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ")
       : "unknown";
-    this.#tuned = options.tuned ?? {};
-    this.#isTuned = Object.keys(this.#tuned).length > 0;
+    this.#tunings = options.tuned;
     this.maxBindingBytes = Math.min(options.maxBindingBytes ?? Infinity, device.limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(options.maxBufferBytes ?? Infinity, device.limits.maxBufferSize);
     if (!borrowed) device.addEventListener("uncapturederror", this.#onError);
@@ -87,7 +85,7 @@ export class Gpu {
         this.#fail(
           new DeviceLostError(
             `the GPU device was lost (${info.reason}): ${info.message || "no reason given"}; ` +
-              "open a new device and start again from the last checkpoint",
+              "go on from the last checkpoint on a new one",
           ),
         );
     });
@@ -112,8 +110,12 @@ export class Gpu {
 
   /** What was found fastest for this kernel, problem and storage here, if anything was. */
   tuned(kernel: Kernel, params: Params, aliases: Readonly<Record<string, string>>): Consts | undefined {
-    if (!kernel.tunables || !this.#isTuned) return undefined;
-    return this.#tuned[tuningKey(this, kernel, params, aliases)];
+    return this.#tunings?.tunables(this, kernel, params, aliases);
+  }
+
+  /** Name of the kernel of this list that was found fastest for the problem here, if any was. */
+  preferred(kernels: readonly Kernel[], params: Params): string | undefined {
+    return this.#tunings?.kernel(this, kernels, params);
   }
 
   /** The first error wins; it is thrown at every later `check`. */
@@ -169,7 +171,8 @@ export class Gpu {
   guarded<T>(what: string, make: () => T): T {
     const { made, refused } = this.#inScopes(what, make);
     const heard = refused.then((error) => error && this.#fail(error));
-    this.#heard = Promise.all([this.#heard, heard]);
+    // Nothing is kept of what was heard before.
+    this.#heard = Promise.all([this.#heard, heard]).then(() => {});
     return made;
   }
 
@@ -242,7 +245,8 @@ export class Gpu {
     const { made, refused } = this.#inScopes(`kernel ${label}`, () => {
       const module = this.device.createShaderModule({ code, label });
       const layout = this.device.createPipelineLayout({
-        bindGroupLayouts: [this.device.createBindGroupLayout({ entries: [...entries] })],
+        label,
+        bindGroupLayouts: [this.device.createBindGroupLayout({ label, entries: [...entries] })],
       });
       const pipeline = this.device.createComputePipelineAsync({ layout, compute: { module }, label });
       return { module, pipeline };
@@ -271,32 +275,36 @@ export class Gpu {
   async readBuffer(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
     const size = wholeWords(bytes);
     if (size === 0) return new ArrayBuffer(0);
-    const { made: staging, refused } = this.#inScopes("reading back", () => {
-      const made = this.createBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, "readback");
+    const { made, refused } = this.#inScopes("reading back", () => {
+      const staging = this.createBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, "read");
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset, made, 0, size);
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
       this.submit(encoder.finish());
-      return made;
+      // Within the scopes: where there is no memory for the buffer, mapping it is an error too.
+      return [staging, staging.mapAsync(GPUMapMode.READ)] as const;
     });
+    const [staging, mapped] = made;
     try {
-      await this.map(staging, refused);
+      await this.map(staging, refused, mapped);
       return staging.getMappedRange(0, size).slice(0, bytes);
     } finally {
       this.destroyBuffer(staging);
     }
   }
 
-  /** Maps a staging buffer; a rejection becomes the reason for it, `refused` before others. */
-  async map(staging: GPUBuffer, refused?: Promise<CmedlError | undefined>): Promise<void> {
+  /** Waits until a staging buffer is mapped; a rejection becomes the reason for it, `refused` before others. */
+  async map(
+    staging: GPUBuffer,
+    refused?: Promise<CmedlError | undefined>,
+    mapped = staging.mapAsync(GPUMapMode.READ),
+  ): Promise<void> {
     try {
-      await staging.mapAsync(GPUMapMode.READ);
+      await mapped;
     } catch (cause) {
       const error = await refused;
       if (error) throw error;
       this.check();
-      throw new DeviceLostError(
-        `nothing can be read back from the GPU: ${cause instanceof Error ? cause.message : String(cause)}`,
-      );
+      throw new DeviceLostError(`nothing can be read back from the GPU: ${String(cause)}`);
     }
     // The buffer maps although the copy to it was refused.
     const error = await refused;

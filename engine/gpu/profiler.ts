@@ -6,6 +6,8 @@ export interface KernelTime {
   readonly label: string;
   readonly kernel: string;
   readonly timeUs: number;
+  /** From the begin of the first dispatch. */
+  readonly startUs: number;
   readonly flops: number;
   readonly bytes: number;
 }
@@ -62,12 +64,13 @@ const STAMP_BYTES = 8;
 
 function submitTimed(gpu: Gpu, dispatches: readonly TimedDispatch[]): TimedPart {
   const count = dispatches.length * 2;
-  const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
+  const querySet = gpu.device.createQuerySet({ type: "timestamp", count, label: "timestamps" });
   const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
   const resolved = gpu.createBuffer(count * STAMP_BYTES, usage, "timestamps");
-  const encoder = gpu.device.createCommandEncoder();
-  dispatches.forEach(({ pipeline, bindGroup, workgroups }, i) => {
+  const encoder = gpu.device.createCommandEncoder({ label: "timing" });
+  dispatches.forEach(({ label, pipeline, bindGroup, workgroups }, i) => {
     const pass = encoder.beginComputePass({
+      label,
       timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
     });
     pass.setPipeline(pipeline);
@@ -86,6 +89,7 @@ async function timesOf(gpu: Gpu, { dispatches, resolved }: TimedPart): Promise<K
     label,
     kernel,
     timeUs: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1000,
+    startUs: Number(stamps[2 * i]! - stamps[0]!) / 1000,
     ...cost,
   }));
 }

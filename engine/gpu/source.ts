@@ -18,16 +18,13 @@ export async function requestDevice(source: GpuSource): Promise<{
   if (typeof source !== "object" || source === null || !SOURCES.some((method) => method in source))
     throw new UsageError(
       `Device.open takes navigator.gpu, a GPUAdapter or a GPUDevice, got ${source === null ? "null" : typeof source}; ` +
-        "in a page, navigator.gpu is missing where WebGPU is off or the page is not secure (https or localhost); " +
-        "in Node, use (await openNodeGpu()).gpu of cmedl/node",
+        "a page has none where WebGPU is off or it is not secure (https, localhost); " +
+        "in Node: (await openNodeGpu()).gpu of cmedl/node",
     );
   if ("createBuffer" in source) return { device: source, info: source.adapterInfo, borrowed: true };
   const adapter =
     "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter)
-    throw new UsageError(
-      "no WebGPU adapter is available here; see `cmedl doctor`, or in a browser check that WebGPU is switched on",
-    );
+  if (!adapter) throw new UsageError("no WebGPU adapter is available; see `cmedl doctor`, or switch WebGPU on");
   const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
   const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> =>
     adapter.requestDevice({

@@ -13,6 +13,8 @@ import { vectorizes } from "../wgsl/indexer.ts";
 export interface DeviceLimits extends BindingLimits {
   /** Values of tunables that were found fastest for this kernel, problem and types of storage. */
   tuned?(kernel: Kernel, params: Params, aliases: Readonly<Record<string, string>>): Consts | undefined;
+  /** Name of the kernel of this list that was found fastest for the problem. */
+  preferred?(kernels: readonly Kernel[], params: Params): string | undefined;
 }
 
 /** A dispatch of an op: it binds the op's inputs, outputs and scratches, each by its number. */
@@ -108,7 +110,11 @@ export class OpKernels implements KernelSeams {
         room: (dtype) => this.#roomOf(dtype),
         part: (memory, run) => partOf(memory as OpMemory, run),
         select: (kernels, params) => {
-          const kernel = kernels.find((k) => !k.fits || k.fits(params, this.traits));
+          const preferred = this.limits.preferred?.(kernels, params);
+          const fits = (k: Kernel, traits = this.traits): boolean => !k.fits || k.fits(params, traits);
+          // What was timed is not judged again: Winograd's way, too, is taken wherever it can do the problem.
+          const asked = { winograd: true, ...this.traits };
+          const kernel = kernels.find((k) => k.name === preferred && fits(k, asked)) ?? kernels.find((k) => fits(k));
           if (!kernel) throw new Error(`internal: no kernel of ${op.name} fits ${JSON.stringify(params)}`);
           return kernel;
         },

@@ -3,7 +3,7 @@
 // Elsewhere there are two: the first makes statistics of parts of columns, and every workgroup of the second joins
 // those that it needs.
 import type { Traits } from "../../kernels/kernel.ts";
-import { mergeThenMap, momentsThenMap, sumsThenMap } from "../../kernels/reduce/reduce.ts";
+import { mergeThenMap } from "../../kernels/reduce/statistics.ts";
 import type { ReduceOp, View } from "../op.ts";
 import { show, stridesOf } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
@@ -16,7 +16,7 @@ import { vectorizes } from "../wgsl/indexer.ts";
 import { type Memory, isScratch, wholeOf } from "../fuse/memory.ts";
 import { type Axes, type Group, WORKGROUPS, axesOf, firstInput, groupOf, neighboursOf } from "./loops.ts";
 import { bindRuns } from "./runs.ts";
-import { type Parts, beforeHook, elementHooks, statisticsIn } from "./statistics.ts";
+import { type Parts, beforeHook, elementHooks, statisticsIn, statisticsKernels } from "./statistics.ts";
 
 export interface NormStage {
   /** The statistics: moments, or two sums, with the last axis kept. */
@@ -104,7 +104,7 @@ function wholeColumns(stage: NormStage, norm: Norm, { threads, wide }: Group): D
   return makeDispatch({
     ...parts,
     label: `${parts.label} then ${stage.result.node.op.name}`,
-    kernel: isMoments(stage) ? momentsThenMap : sumsThenMap,
+    kernel: statisticsKernels(stage.node).thenMap,
     params: { outs: axes.outs / width, count: axes.count, wide },
     consts: { THREADS: threads },
     cost: {

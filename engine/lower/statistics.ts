@@ -1,14 +1,7 @@
 // Two statistics of one walk, moments or two sums: whole, or of parts that a second dispatch joins, moments-merge or
 // merge-then-map.
-import {
-  momentsColumns,
-  momentsGroup,
-  momentsMerge,
-  momentsRows,
-  sumsColumns,
-  sumsGroup,
-} from "../../kernels/reduce/reduce.ts";
-import type { ReduceOp } from "../op.ts";
+import { momentsMerge } from "../../kernels/reduce/statistics.ts";
+import type { ReduceOp, StatisticsKernels } from "../op.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
@@ -37,6 +30,13 @@ export function newParts(outs: number, splits: number, chunk: number, newScratch
 
 const isMoments = (node: Node): boolean => (node.op as ReduceOp).combine === "moments";
 
+/** The kernels of a reduction to two statistics. */
+export function statisticsKernels({ op }: Node): StatisticsKernels {
+  const { statistics } = op as ReduceOp;
+  if (!statistics) throw new Error(`internal: ${op.name} gives no two statistics`);
+  return statistics;
+}
+
 /** Both results of a reduction to statistics. */
 export function statisticsIn(node: Node, memoryOf: (t: Tensor) => Memory): [first: Memory, second: Memory] {
   const [first, second] = node.outputs;
@@ -55,12 +55,13 @@ export const beforeHook = ({ lines }: Ahead): string => functionText("fn before(
 
 /** The dispatch that walks columns or rows with an invocation each, and writes two statistics. */
 function walkStatistics(node: Node, { shape, parts, hook }: Walk, first: Memory, second: Memory): Dispatch {
+  const { columns, rows } = statisticsKernels(node);
   const own = { ...parts, params: walkParams(shape), hooks: elementHooks(node, hook) };
-  if (!isMoments(node)) return makeDispatch({ ...own, kernel: sumsColumns, buffers: { y0: first, y1: second } });
+  if (!isMoments(node)) return makeDispatch({ ...own, kernel: columns, buffers: { y0: first, y1: second } });
   const buffers = { mean: first, spread: second };
-  return shape.columns
-    ? makeDispatch({ ...own, kernel: momentsColumns, buffers })
-    : makeDispatch({ ...own, kernel: momentsRows, aliases: {}, buffers });
+  return shape.columns || !rows
+    ? makeDispatch({ ...own, kernel: columns, buffers })
+    : makeDispatch({ ...own, kernel: rows, aliases: {}, buffers });
 }
 
 export function statisticsOfParts(stage: ReduceStage, walk: Walk): { dispatch: Dispatch; parts: Parts } {
@@ -88,7 +89,7 @@ function statisticsByGroups(
     parts,
     dispatch: makeDispatch({
       ...walked,
-      kernel: isMoments(node) ? momentsGroup : sumsGroup,
+      kernel: statisticsKernels(node).group,
       params: { outs: outs / width, count, wide, chunk, splits },
       consts: { THREADS: threads },
       hooks: { ...elements, before: beforeHook(ahead) },
@@ -165,7 +166,7 @@ export function mergeParts(
   const behind = context.number(plane);
   return makeDispatch({
     ...own,
-    kernel: sumsColumns,
+    kernel: statisticsKernels(node).columns,
     params: { outs, count: splits, chunk: splits, splits: 1 },
     buffers: { y0: first, y1: second },
     aliases: typeAliases(1),

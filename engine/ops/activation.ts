@@ -5,19 +5,22 @@ import { ShapeError } from "../errors.ts";
 import type { ElementwiseOp } from "../op.ts";
 import { show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
+import { bits, exponentials } from "../wgsl/functions.ts";
 import { cast, toF32 } from "./cast.ts";
-import { abs, add, div, erfc, greater, lessEqual, mul, neg, square, sub, where } from "./elementwise.ts";
-import { binary, unary } from "./expression.ts";
+import { abs, add, div, greater, mul, neg, square, where } from "./elementwise.ts";
+import { erfc } from "./transcendental.ts";
+import { binary, binaryOp, unary, unaryOp } from "./expression.ts";
 
+export const reluOp = /* @__PURE__ */ unaryOp("relu", "relu_(x)", { library: bits, integers: "max(x, x - x)" });
 /** max(x, 0); NaN stays NaN, and the gradient at 0 is 0. */
-export const relu = unary("relu", "relu_(x)", (dy, _, y) => where(lessEqual(y, 0), 0, dy), {
-  integers: "max(x, x - x)",
-});
+export const relu = (x: Tensor): Tensor => unary(reluOp, x);
+export const tanhOp = /* @__PURE__ */ unaryOp("tanh", "tanh_(x)", { library: exponentials, flops: 6 });
 /** The hyperbolic tangent. */
-export const tanh = unary("tanh", "tanh_(x)", (dy, _, y) => mul(dy, sub(1, mul(y, y))), { flops: 6 });
+export const tanh = (x: Tensor): Tensor => unary(tanhOp, x);
+export const sigmoidOp = /* @__PURE__ */ unaryOp("sigmoid", "sigmoid_(x)", { library: exponentials, flops: 5 });
 /** 1 / (1 + e⁻ˣ). */
-export const sigmoid = unary("sigmoid", "sigmoid_(x)", (dy, _, y) => mul(dy, mul(y, sub(1, y))), { flops: 5 });
-const softplusRaw = unary("softplus", "softplus_(x)", (dy, x) => mul(dy, sigmoid(x)), { flops: 8 });
+export const sigmoid = (x: Tensor): Tensor => unary(sigmoidOp, x);
+export const softplusOp = /* @__PURE__ */ unaryOp("softplus", "softplus_(x)", { library: exponentials, flops: 8 });
 
 /** f in f32 and to x's dtype: what is made of several ops is rounded once. */
 const once = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => cast(f(toF32(x)), x.dtype);
@@ -29,46 +32,36 @@ export const softplus = (
 ): Tensor =>
   once(x, (x) => {
     const scaled = mul(x, beta);
-    const y = div(softplusRaw(scaled), beta);
+    const y = div(unary(softplusOp, scaled), beta);
     return threshold === Infinity ? y : where(greater(scaled, threshold), x, y);
   });
 /** log(1 / (1 + e⁻ˣ)), stable at both ends. */
-export const logSigmoid = (x: Tensor): Tensor => once(x, (x) => neg(softplusRaw(neg(x))));
+export const logSigmoid = (x: Tensor): Tensor => once(x, (x) => neg(unary(softplusOp, neg(x))));
 
 interface SlopeAttrs {
   slope: number;
 }
-const leakyReluOp: ElementwiseOp<SlopeAttrs, readonly [x: Tensor, slope: Tensor]> = {
+export const leakyReluOp: ElementwiseOp<SlopeAttrs, readonly [x: Tensor, slope: Tensor]> = {
   kind: "elementwise",
   name: "leaky-relu",
   flops: 2,
   wgsl: ([x, slope]) => `select(${x} * ${slope}, ${x}, ${x} > F(0.0))`,
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  // With a positive slope y has x's sign, so x need not be kept.
-  vjp: ([dy], [x], [y], { slope }) => [where(greater(slope > 0 ? y : x, 0), dy!, mul(dy!, slope)), null],
 };
 /** x for x > 0, slope·x otherwise. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   needsFloat("leakyRelu", x);
   return apply(leakyReluOp, [x, full(x.shape, slope)], { slope });
 }
-// Branches have gradients of their own: the derivative of the one not taken may be infinite, and 0 · ∞ is NaN.
-const preluRaw = binary(
-  "prelu",
-  "select(b * a, a, a > F(0.0))",
-  (dy, x, w) => [where(greater(x, 0), dy, mul(dy, w)), where(greater(x, 0), 0, mul(dy, x))],
-  { out: "first" },
-);
+export const preluOp = /* @__PURE__ */ binaryOp("prelu", "select(b * a, a, a > F(0.0))", { out: "first" });
 /** x for x > 0, w·x otherwise, of x's dtype; w broadcasts against x. He et al., 2015. */
-export const prelu = (x: Tensor, w: Tensor): Tensor => preluRaw(x, w);
-const eluRaw = binary(
-  "elu",
-  "select(a, b * expm1_(a), a <= F(0.0))",
-  (dy, x, alpha, y) => [where(lessEqual(x, 0), mul(dy, add(y, alpha)), dy), null],
-  { flops: 7 },
-);
+export const prelu = (x: Tensor, w: Tensor): Tensor => binary(preluOp, x, w);
+export const eluOp = /* @__PURE__ */ binaryOp("elu", "select(a, b * expm1_(a), a <= F(0.0))", {
+  library: exponentials,
+  flops: 7,
+});
 /** x for x > 0, alpha·(eˣ − 1) otherwise. Clevert et al., 2016. */
-export const elu = (x: Tensor, alpha = 1): Tensor => eluRaw(x, alpha);
+export const elu = (x: Tensor, alpha = 1): Tensor => binary(eluOp, x, alpha);
 /** Elu whose mean 0 and variance 1 stay through a layer. Klambauer et al., 2017. */
 export const selu = (x: Tensor): Tensor => once(x, (x) => mul(1.0507009873554805, elu(x, 1.6732632423543772)));
 /** x · sigmoid(x). */

@@ -13,7 +13,7 @@ export interface AdamAttrs {
   readonly decay: number;
 }
 
-const adamOp = (amsgrad: boolean): KernelOp<AdamAttrs> => ({
+const updateBy = (amsgrad: boolean): KernelOp<AdamAttrs> => ({
   kind: "kernel",
   name: amsgrad ? "adam-amsgrad" : "adam",
   inPlace: amsgrad ? { 0: 3, 1: 4, 2: 5, 3: 6 } : { 0: 3, 1: 4, 2: 5 },
@@ -28,8 +28,8 @@ const adamOp = (amsgrad: boolean): KernelOp<AdamAttrs> => ({
     );
   },
 });
-const plainOp = adamOp(false);
-const amsgradOp = adamOp(true);
+export const adamOp = updateBy(false);
+export const adamAmsgradOp = updateBy(true);
 
 /**
  * New [p, m, v] (and w with AMSGrad) after one step on gradient `g`; all [n], n a multiple of 4. `rate` [1 or more]:
@@ -60,5 +60,5 @@ export function adamStep(
       "adam",
       `rate ${show(rate.shape)} and control ${show(control.shape)} must hold 1 and 4 numbers at least`,
     );
-  return applyAll(state.length === 4 ? amsgradOp : plainOp, [g, rate, control, ...state], attrs);
+  return applyAll(state.length === 4 ? adamAmsgradOp : adamOp, [g, rate, control, ...state], attrs);
 }

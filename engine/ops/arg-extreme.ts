@@ -16,7 +16,7 @@ interface ArgAttrs {
 const ALONE = 1024;
 
 /** x [outer, n, c] → positions along n, i32 [outer, c]. */
-const argOp: KernelOp<ArgAttrs> = {
+export const argOp: KernelOp<ArgAttrs> = {
   kind: "kernel",
   name: "arg-extreme",
   infer: ([x]) => {

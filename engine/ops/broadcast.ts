@@ -11,12 +11,11 @@ import { isZeroSum } from "./zero-sum.ts";
 interface ExpandAttrs {
   shape: Shape;
 }
-const expandOp: MovementOp<ExpandAttrs> = {
+export const expandOp: MovementOp<ExpandAttrs> = {
   kind: "movement",
   name: "expand",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
   view: ({ offset, strides }, from, to) => ({ offset, strides: strides.map((s, d) => (from[d] === to[d] ? s : 0)) }),
-  vjp: ([dy], [x]) => [sumTo(dy!, x.shape)],
 };
 
 /** Repeats size-1 (and missing leading) dimensions of x to `shape`, as numpy's broadcast_to. Throws ShapeError. */
@@ -67,16 +66,15 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reshape(sum(x, axes, { keepDims: true }), shape);
 }
 
-const sumOp = reduceOp("sum", ([dy], [x]) => [expand(dy!, x.shape)]);
+export const sumOp = reduceOp("sum");
 
 /** a + b of integers of one shape. */
-const addIntegersOp: ElementwiseOp<object, readonly [Tensor, Tensor]> = {
+export const addIntegersOp: ElementwiseOp<object, readonly [Tensor, Tensor]> = {
   kind: "elementwise",
   name: "add",
   flops: 1,
   wgsl: ([a, b]) => `(${a} + ${b})`,
   infer: ([a]) => [{ shape: a.shape, dtype: a.dtype }],
-  vjp: ([dy]) => [dy ?? null, dy ?? null],
 };
 
 const integerSum: IntegerStep = {

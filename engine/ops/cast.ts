@@ -6,7 +6,7 @@ import type { ElementwiseOp } from "../op.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { keepZeroSum } from "./zero-sum.ts";
 
-interface CastAttrs {
+export interface CastAttrs {
   dtype: DType;
 }
 const castAs = (rounds: boolean): ElementwiseOp<CastAttrs> => ({
@@ -17,10 +17,9 @@ const castAs = (rounds: boolean): ElementwiseOp<CastAttrs> => ({
   wgsl: ([x], { dtype }) =>
     ({ f32: `F(${x})`, f16: `F(${x})`, i32: `I(${x})`, u32: `U(${x})`, bool: `B(${x})` })[dtype],
   infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
-  vjp: ([dy], [x], _, { dtype }) => [isFloat(dtype) && isFloat(x.dtype) ? carry(dy!, x.dtype) : null],
 });
-const castOp = castAs(true);
-const carryOp = castAs(false);
+export const castOp = castAs(true);
+export const carryOp = castAs(false);
 
 /** x as another dtype; floats to integers truncate, to f16 round, numbers to bool test for non-zero. */
 export const cast = (x: Tensor, dtype: DType): Tensor => castBy(castOp, x, dtype);

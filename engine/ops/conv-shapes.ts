@@ -16,8 +16,8 @@ export interface ConvAttrs {
   readonly dilation: readonly [y: number, x: number];
   readonly groups: number;
 }
-/** Also the image's size [H, W], which stride can't tell. */
-export interface ConvInputGradAttrs extends ConvAttrs {
+/** Of an image among zeros. Also its size [H, W], which stride can't tell. */
+export interface ConvInputGradAttrs extends Omit<ConvAttrs, "padMode"> {
   readonly size: readonly [h: number, w: number];
 }
 /** Also the filter's size [R, S]. */

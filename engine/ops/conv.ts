@@ -3,7 +3,8 @@ import { operands } from "../autocast.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { conv2dInputGrad, conv2dRaw } from "./conv-ops.ts";
+import { conv2dRaw } from "./conv-forward.ts";
+import { conv2dInputGrad } from "./conv-input-grad.ts";
 import {
   type Conv2dOptions,
   type ConvTranspose2dOptions,
@@ -16,14 +17,7 @@ import {
 } from "./conv-shapes.ts";
 import { addBias } from "./elementwise.ts";
 
-export { conv2dInputGrad, conv2dInputGradOp, conv2dOp, conv2dWeightGrad, conv2dWeightGradOp } from "./conv-ops.ts";
-export type {
-  Conv2dOptions,
-  ConvAttrs,
-  ConvInputGradAttrs,
-  ConvTranspose2dOptions,
-  ConvWeightGradAttrs,
-} from "./conv-shapes.ts";
+export type { Conv2dOptions, ConvTranspose2dOptions } from "./conv-shapes.ts";
 
 /**
  * y[n,p,q,k] = bias[k] + Σ_{r,s,c} x[n, p·stride + r·dil − pad, q·stride + s·dil − pad, c] · w[r,s,c,k].

@@ -1,34 +1,22 @@
-// Declares ops that are one WGSL expression an element. In expressions F, I, U, B stand for f32, i32, u32, bool or
-// their vec4: an expression must hold for both.
+// Ops that are one WGSL expression an element, and the functions that apply them. In expressions F, I, U, B stand for
+// f32, i32, u32, bool or their vec4: an expression must hold for both.
 import { unrounded } from "../constant.ts";
 import { type DType, isFloat, promote } from "../dtype.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import type { AtLeastOne, ElementwiseOp } from "../op.ts";
 import { type Shape, broadcastShapes, show } from "../shape.ts";
 import { Tensor, apply, whatIs } from "../tensor.ts";
-import { functions } from "../wgsl/functions.ts";
+import { type Library, functionsIn } from "../wgsl/functions.ts";
 import { expand } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 
 export type Operand = Tensor | number;
 export type None = Record<never, never>;
 
-/** The WGSL functions that a text calls, by name, with those that they call. */
-export function functionsIn(text: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  const add = (calling: string): void => {
-    for (const [name, body] of Object.entries(functions)) {
-      if (name in found || body === calling || !calling.includes(`${name}(`)) continue;
-      add(body);
-      found[name] = body;
-    }
-  };
-  add(text);
-  return found;
-}
-
 /** What an op is made of beside its expression. */
 export interface ExpressionOptions {
+  /** Has the functions that the expressions call. */
+  library?: Library;
   /** Rough operations an element. */
   flops?: number;
   /** The expression for i32 and u32; true where it is that of floats. Absent: floats only. */
@@ -64,9 +52,6 @@ function takes(dtype: DType, { integers, bools, signed }: ExpressionOptions): bo
   }
 }
 
-type UnaryDerivative = (dy: Tensor, x: Tensor, y: Tensor) => Tensor;
-type BinaryDerivative = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];
-
 /** The text with these in place of its words. */
 const filled = (text: string, words: Readonly<Record<string, string>>): string =>
   text.replace(/\b\w+\b/g, (word) => words[word] ?? word);
@@ -74,73 +59,59 @@ const filled = (text: string, words: Readonly<Record<string, string>>): string =
 const dtypeOut = (name: string, { out }: ExpressionOptions, xs: AtLeastOne<Tensor>): DType =>
   out === "first" ? xs[0].dtype : (out ?? dtypeOf(name, xs));
 
-/** The expressions over floats and over whole numbers, and the functions that they call. */
-function textsOf(
-  wgsl: string,
-  { integers }: ExpressionOptions,
-): {
-  floats: string;
-  wholes: string;
-  functions: Record<string, string>;
-} {
-  const wholes = typeof integers === "string" ? integers : wgsl;
-  return { floats: wgsl, wholes, functions: functionsIn(`${wgsl} ${wholes}`) };
+interface ExpressionAttrs {
+  /** Whether the inputs hold no floats, but whole numbers or bools. */
+  readonly whole: boolean;
 }
+/** An op that is one expression an element. */
+export interface ExpressionOp<I extends AtLeastOne<Tensor>> extends ElementwiseOp<ExpressionAttrs, I> {
+  readonly options: ExpressionOptions;
+}
+export type UnaryOp = ExpressionOp<readonly [x: Tensor]>;
+export type BinaryOp = ExpressionOp<readonly [a: Tensor, b: Tensor]>;
 
-/** y = f(x), with dy → dx; null where nothing flows back. `wgsl` is an expression in x. */
-export function unary(
+function expressionOp<I extends AtLeastOne<Tensor>>(
+  letters: readonly string[],
   name: string,
   wgsl: string,
-  derivative: UnaryDerivative | null,
-  options: ExpressionOptions = {},
-): (x: Tensor) => Tensor {
-  const texts = textsOf(wgsl, options);
-  const opOf = (text: string): ElementwiseOp<None> => ({
+  options: ExpressionOptions,
+): ExpressionOp<I> {
+  const wholes = typeof options.integers === "string" ? options.integers : wgsl;
+  return {
     kind: "elementwise",
     name,
+    options,
     flops: options.flops ?? 1,
-    functions: texts.functions,
+    functions: functionsIn(`${wgsl} ${wholes}`, options.library ?? {}),
     rounds: options.rounds,
-    vjp: derivative ? ([dy], [x], [y]) => [derivative(dy!, x, y)] : undefined,
-    wgsl: ([x]) => filled(text, { x }),
+    wgsl: (xs, { whole }) => filled(whole ? wholes : wgsl, Object.fromEntries(letters.map((x, i) => [x, xs[i]!]))),
     infer: (xs) => [{ shape: xs[0].shape, dtype: dtypeOut(name, options, xs) }],
-  });
-  const floats = opOf(texts.floats);
-  const wholes = texts.wholes === texts.floats ? floats : opOf(texts.wholes);
-  return (x) => {
-    needsNumbers(name, x, options);
-    return apply(isFloat(x.dtype) ? floats : wholes, [x], {});
   };
 }
 
-/**
- * y = f(a, b) of broadcast operands, with dy → da, db; null where nothing flows back. `wgsl` is an expression in a
- * and b.
- */
-export function binary(
-  name: string,
-  wgsl: string,
-  derivative: BinaryDerivative | null,
-  options: ExpressionOptions = {},
-): (a: Operand, b: Operand) => Tensor {
-  const texts = textsOf(wgsl, options);
-  const opOf = (text: string): ElementwiseOp<None, readonly [Tensor, Tensor]> => ({
-    kind: "elementwise",
-    name,
-    flops: options.flops ?? 1,
-    functions: texts.functions,
-    vjp: derivative ? ([dy], [a, b], [y]) => derivative(dy!, a, b, y) : undefined,
-    wgsl: ([a, b]) => filled(text, { a, b }),
-    infer: (xs) => [{ shape: xs[0].shape, dtype: dtypeOut(name, options, xs) }],
-  });
-  const floats = opOf(texts.floats);
-  const wholes = texts.wholes === texts.floats ? floats : opOf(texts.wholes);
-  return (x, y) => {
-    if (options.integers === undefined && x instanceof Tensor) needsNumbers(name, x, options);
-    const [a, b] = broadcast(name, x, y);
-    needsNumbers(name, a, options);
-    return apply(isFloat(a.dtype) ? floats : wholes, [a, b], {});
-  };
+/** Declares y = f(x); `wgsl` is an expression in x. */
+export function unaryOp(name: string, wgsl: string, options: ExpressionOptions = {}): UnaryOp {
+  return expressionOp(["x"], name, wgsl, options);
+}
+
+/** Declares y = f(a, b); `wgsl` is an expression in a and b. */
+export function binaryOp(name: string, wgsl: string, options: ExpressionOptions = {}): BinaryOp {
+  return expressionOp(["a", "b"], name, wgsl, options);
+}
+
+/** y = f(x) of a tensor. Throws ShapeError. */
+export function unary(op: UnaryOp, x: Tensor): Tensor {
+  needsNumbers(op.name, x, op.options);
+  return apply(op, [x], { whole: !isFloat(x.dtype) });
+}
+
+/** y = f(a, b) of broadcast operands. Throws ShapeError. */
+export function binary(op: BinaryOp, x: Operand, y: Operand): Tensor {
+  const { name, options } = op;
+  if (options.integers === undefined && x instanceof Tensor) needsNumbers(name, x, options);
+  const [a, b] = broadcast(name, x, y);
+  needsNumbers(name, a, options);
+  return apply(op, [a, b], { whole: !isFloat(a.dtype) });
 }
 
 /** The dtype that the operands' promote to. Throws ShapeError. */

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor.ts";
 import { expand } from "./broadcast.ts";
 import { cast, toF32 } from "./cast.ts";
 import { abs, add, div, equal, floor, less, lessEqual, mul, neg, round, sub, where } from "./elementwise.ts";
-import { mixTaps } from "./gather.ts";
+import { mixTaps } from "./taps.ts";
 import { reshape, slice } from "./movement.ts";
 
 const modes = ["bilinear", "nearest", "bicubic"] as const;

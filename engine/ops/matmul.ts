@@ -12,8 +12,8 @@ import { ShapeError } from "../errors.ts";
 import type { KernelOp, Lowering, MemoryHandle } from "../op.ts";
 import { type Shape, broadcastShapes, ofRank, sameShape, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { alike, operands } from "../autocast.ts";
-import { expand, sumTo } from "./broadcast.ts";
+import { operands } from "../autocast.ts";
+import { expand } from "./broadcast.ts";
 import { addBias } from "./elementwise.ts";
 import { reshape } from "./movement.ts";
 
@@ -38,7 +38,7 @@ function sizesOf(a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttrs) {
   return { batch: Math.max(batchA, batchB) * Math.min(batchA, batchB, 1), batchA, batchB, m, k, n };
 }
 
-type Two = readonly [a: Tensor, b: Tensor];
+export type Two = readonly [a: Tensor, b: Tensor];
 
 /** a [batch or 1, M, K], b [batch or 1, K, N] → y [batch, M, N]. */
 export const matmulOp: KernelOp<MatmulAttrs> = {
@@ -48,10 +48,6 @@ export const matmulOp: KernelOp<MatmulAttrs> = {
     const { batch, m, n } = sizesOf(a.shape, b.shape, attrs);
     return [{ shape: [batch, m, n], dtype: a.dtype }];
   },
-  vjp: ([dy], [a, b]: Two, _, { transposeA, transposeB }) => [
-    sumTo(transposeA ? product(b, dy!, transposeB, true) : product(dy!, b, false, !transposeB), a.shape),
-    sumTo(transposeB ? product(dy!, a, true, transposeA) : product(a, dy!, !transposeA, false), b.shape),
-  ],
   lower(l, attrs) {
     const [a, b] = [l.inputs[0]!, l.inputs[1]!];
     const { batch, batchA, batchB, m, k, n } = sizesOf(a.shape, b.shape, attrs);
@@ -83,9 +79,6 @@ export function matrixProduct(
     l.dispatch(kernel, inUnitsOf(kernel, window.p), buffers);
   }
 }
-
-const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
-  apply(matmulOp, alike(a, b), { transposeA, transposeB });
 
 export interface MatmulOptions {
   /** Reads a as if its last two dimensions were exchanged. */

@@ -10,11 +10,10 @@ import { toF32 } from "./cast.ts";
 interface ReshapeAttrs {
   shape: Shape;
 }
-const reshapeOp: MovementOp<ReshapeAttrs> = {
+export const reshapeOp: MovementOp<ReshapeAttrs> = {
   kind: "movement",
   name: "reshape",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
-  vjp: ([dy], [x]) => [reshape(dy!, x.shape)],
 };
 
 /** The same elements in row-major order under another shape; one size may be -1. */
@@ -38,14 +37,12 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 interface TransposeAttrs {
   perm: readonly number[];
 }
-const transposeOp: MovementOp<TransposeAttrs> = {
+export const transposeOp: MovementOp<TransposeAttrs> = {
   kind: "movement",
   name: "transpose",
   infer: ([x], { perm }) => [{ shape: perm.map((d) => x.shape[d]!), dtype: x.dtype }],
   view: ({ offset, strides }, _, __, { perm }) => ({ offset, strides: perm.map((d) => strides[d]!) }),
-  vjp: ([dy], _, __, { perm }) => [transpose(dy!, inverse(perm))],
 };
-const inverse = (perm: readonly number[]): number[] => perm.map((_, d) => perm.indexOf(d));
 
 /** y[…, i_perm[d], …]: axis d of the result is axis perm[d] of x; reversed axes if perm is absent. */
 export function transpose(x: Tensor, perm: readonly number[] = x.shape.map((_, d) => x.rank - 1 - d)): Tensor {
@@ -62,12 +59,11 @@ interface SliceAttrs {
   step: readonly number[];
   shape: Shape;
 }
-const sliceOp: MovementOp<SliceAttrs> = {
+export const sliceOp: MovementOp<SliceAttrs> = {
   kind: "movement",
   name: "slice",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
   view: ({ offset, strides }, _, __, { start, step }) => stepped(offset, strides, start, step),
-  vjp: ([dy], [x], _, { start, step }) => [place(dy!, x.shape, start, step)],
 };
 
 /** Every `step`-th element from `start` on, along each dimension. */
@@ -124,13 +120,12 @@ interface PlaceAttrs {
   start: readonly number[];
   step: readonly number[];
 }
-const placeOp: ConcatOp<PlaceAttrs> = {
+export const placeOp: ConcatOp<PlaceAttrs> = {
   kind: "concat",
   name: "place",
   zeroFill: true,
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
   views: (_, { shape, start, step }) => [stepped(0, stridesOf(shape), start, step)],
-  vjp: ([dy], [x], _, { start, step }) => [apply(sliceOp, [dy!], { start, step, shape: x.shape })],
 };
 
 /** Zeros of `shape` with x written at start + index·step: the transpose of slice. */
@@ -140,7 +135,7 @@ export const place = (x: Tensor, shape: Shape, start: readonly number[], step: r
 interface ConcatAttrs {
   axis: number;
 }
-const concatOp: ConcatOp<ConcatAttrs> = {
+export const concatOp: ConcatOp<ConcatAttrs> = {
   kind: "concat",
   name: "concat",
   infer: (xs, { axis }) => [{ shape: joinedShape(xs, axis), dtype: xs[0].dtype }],
@@ -148,8 +143,6 @@ const concatOp: ConcatOp<ConcatAttrs> = {
     const strides = stridesOf(joinedShape(xs, axis));
     return startsAlong(xs, axis).map((start) => ({ offset: start * strides[axis]!, strides }));
   },
-  vjp: ([dy], xs, _, { axis }) =>
-    startsAlong(xs, axis).map((start, i) => sliceAlong(dy!, axis, start, start + xs[i]!.shape[axis]!)),
 };
 
 const joinedShape = (xs: AtLeastOne<Tensor>, axis: number): Shape =>
@@ -159,7 +152,7 @@ const joinedShape = (xs: AtLeastOne<Tensor>, axis: number): Shape =>
   );
 
 /** Where each of several joined tensors begins along their axis. */
-function startsAlong(xs: readonly Tensor[], axis: number): number[] {
+export function startsAlong(xs: readonly Tensor[], axis: number): number[] {
   let end = 0;
   return xs.map((x) => {
     const start = end;
@@ -169,7 +162,7 @@ function startsAlong(xs: readonly Tensor[], axis: number): number[] {
 }
 
 /** x from `start` to `end` along one axis. */
-const sliceAlong = (x: Tensor, axis: number, start: number, end: number): Tensor =>
+export const sliceAlong = (x: Tensor, axis: number, start: number, end: number): Tensor =>
   slice(
     x,
     x.shape.map((_, d) => (d === axis ? [start, end] : null)),
@@ -231,14 +224,12 @@ interface PackAttrs {
   offsets: readonly number[];
   length: number;
 }
-const packOp: ConcatOp<PackAttrs, OpInputs> = {
+export const packOp: ConcatOp<PackAttrs, OpInputs> = {
   kind: "concat",
   name: "pack",
   zeroFill: true,
   infer: ([x], { length }) => [{ shape: [length], dtype: x!.dtype }],
   views: (xs, { offsets }) => xs.map((x, i) => ({ offset: offsets[i]!, strides: stridesOf(x.shape) })),
-  vjp: ([dy], xs, _, { offsets }) =>
-    xs.map((x, i) => reshape(slice(dy!, [[offsets[i]!, offsets[i]! + x.size]]), x.shape)),
 };
 
 /**

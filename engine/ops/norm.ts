@@ -1,25 +1,25 @@
 // Normalisation, by f32 statistics and to the dtype of x: one reduction for the moments, then elementwise work that
-// fuses with what follows. The gradient is written as a whole, for it needs two sums where the chain of its parts
-// would take four.
+// fuses with what follows.
 import { ShapeError } from "../errors.ts";
-import { withGradient } from "../grad.ts";
+import type { OpInputs, PassOp } from "../op.ts";
 import { type Shape, sameShape, show } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
-import { sumTo } from "./broadcast.ts";
+import { type Tensor, apply } from "../tensor.ts";
+import { ranks } from "../trace.ts";
 import { cast, toF32 } from "./cast.ts";
-import { abs, add, div, maximum, mul, pow, rsqrt, sub } from "./elementwise.ts";
+import { abs, add, div, maximum, mul, rsqrt, sub } from "./elementwise.ts";
 import { broadcast } from "./expression.ts";
 import { reshape } from "./movement.ts";
-import { max, moments, norm2, sum, sumPair } from "./reduce.ts";
-import { countOf } from "./reduction.ts";
-import { markZeroSum } from "./zero-sum.ts";
+import { withGradient } from "./pass.ts";
+import { max, moments, norm2, sum } from "./reduce.ts";
+import { pow } from "./transcendental.ts";
 
-interface Affine {
+export interface Affine {
   weight?: Tensor;
   bias?: Tensor;
 }
 
-const affine = (x: Tensor, { weight, bias }: Affine): Tensor => {
+/** x · weight + bias. */
+export const affine = (x: Tensor, { weight, bias }: Affine): Tensor => {
   const scaled = weight ? mul(x, weight) : x;
   return bias ? add(scaled, bias) : scaled;
 };
@@ -37,6 +37,19 @@ export function normalize(
   return cast(affine(unit, { weight, bias }), x.dtype);
 }
 
+interface NormAttrs extends Affine {
+  readonly axes: readonly number[];
+  /** x − mean over √(variance + eps), and 1 over that root. */
+  readonly unit: Tensor;
+  readonly root: Tensor;
+}
+/** unit · weight + bias as it is: its gradient to x, weight and bias is written as a whole. */
+export const normOp: PassOp<NormAttrs, readonly [y: Tensor, x: Tensor, ...affine: OpInputs]> = {
+  kind: "pass",
+  name: "norm",
+  infer: ([y]) => [{ shape: y.shape, dtype: y.dtype }],
+};
+
 /** Given x normalised by its own moments over `axes`, then weight and bias; with those moments. All f32. */
 function normalizeOver(
   given: Tensor,
@@ -48,28 +61,15 @@ function normalizeOver(
   const { mean, variance } = moments(x, axes);
   const root = rsqrt(add(variance, eps));
   const unit = mul(sub(x, mean), root);
-  const n = countOf(x, axes);
-  const y = withGradient(
-    affine(unit, { weight, bias }),
-    [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])],
-    (dy) => {
-      // With u the unit-variance x and g = weight·dy:  dx = root · (g − mean(g) − u·mean(g·u)).
-      const alongAxes = weight !== undefined && variesAlong(weight.shape, x.rank, axes);
-      const g = alongAxes ? mul(dy, weight) : dy;
-      const [s, su] = sumPair(g, mul(g, unit), axes);
-      const centred = sub(g, add(mul(s, 1 / n), mul(unit, mul(su, 1 / n))));
-      const dx = markZeroSum(mul(centred, weight && !alongAxes ? mul(root, weight) : root), axes);
-      const dWeight = weight && sumTo(alongAxes ? mul(dy, unit) : su, weight.shape);
-      const dBias = bias && sumTo(alongAxes ? dy : s, bias.shape);
-      return [dx, ...(dWeight ? [dWeight] : []), ...(dBias ? [dBias] : [])];
-    },
-  );
+  const y = apply(normOp, [affine(unit, { weight, bias }), x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])], {
+    axes,
+    unit,
+    root,
+    weight,
+    bias,
+  });
   return { y, mean, variance };
 }
-
-/** Whether a shape that broadcasts to rank `rank` is larger than 1 along one of `axes`. */
-const variesAlong = (shape: Shape, rank: number, axes: readonly number[]): boolean =>
-  axes.some((d) => (shape[d - rank + shape.length] ?? 1) !== 1);
 
 /** Checks that x is [N, …, C] and that weight and bias are [C]; gives C. */
 function needsChannels(op: string, x: Tensor, rank: number, { weight, bias }: Affine): number {
@@ -104,20 +104,22 @@ export function instanceNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {
 }
 
 /**
- * Batch norm of x [N, …, C] with the statistics of this batch; also those statistics, [C] each. Weight and bias [C].
- * Throws ShapeError.
+ * Batch norm of x [N, …, C] with the statistics of this batch, of all ranks where several train; also those statistics,
+ * [C] each. Weight and bias [C]. Throws ShapeError.
  */
 export function batchNorm(
   x: Tensor,
   { eps = 1e-5, ...rest }: NormOptions = {},
 ): { y: Tensor; mean: Tensor; variance: Tensor; count: number } {
   const channels = needsChannels("batchNorm", x, 2, rest);
-  const { y, mean, variance } = normalizeOver(x, x.shape.map((_, d) => d).slice(0, -1), eps, rest);
+  const axes = x.shape.map((_, d) => d).slice(0, -1);
+  const all = ranks();
+  const { y, mean, variance } = (all?.normalize ?? normalizeOver)(x, axes, eps, rest);
   return {
     y: cast(y, x.dtype),
     mean: reshape(mean, [channels]),
     variance: reshape(variance, [channels]),
-    count: x.size / channels,
+    count: (x.size / channels) * (all?.size ?? 1),
   };
 }
 

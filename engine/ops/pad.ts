@@ -1,6 +1,6 @@
 // Padding along any axes. Two neighbouring axes (H and W of NHWC) are one kernel; more are done pair by pair, for
 // every mode is separable. Cropping is a view, zero padding is written in place by whoever makes x.
-import { type PadProblem, padImage, padImageGrad } from "../../kernels/resize/pad-image.ts";
+import { type PadProblem, padImage } from "../../kernels/resize/pad-image.ts";
 import { oneOf } from "../choice.ts";
 import { full } from "../constant.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
@@ -26,7 +26,7 @@ export interface PadOptions {
 }
 
 /** x [A, H, W, C] padded along H and W. */
-interface PadAttrs {
+export interface PadAttrs {
   readonly h: number;
   readonly w: number;
   readonly y: Pads;
@@ -36,7 +36,7 @@ interface PadAttrs {
 }
 
 /** The problem of an image [A, H, W, C] or its gradient, which give A and C. */
-function problemOf(shape: Shape, { h, w, y, x, mode, value }: PadAttrs): PadProblem {
+export function padProblem(shape: Shape, { h, w, y, x, mode, value }: PadAttrs): PadProblem {
   const [a, , , c] = ofRank(shape, 4);
   return {
     n: a,
@@ -52,41 +52,23 @@ function problemOf(shape: Shape, { h, w, y, x, mode, value }: PadAttrs): PadProb
   };
 }
 
-const padOp: KernelOp<PadAttrs> = {
+export const padOp: KernelOp<PadAttrs> = {
   kind: "kernel",
   name: "pad",
   infer: ([x]: readonly [Tensor], attrs) => {
-    const { n, p, q, c } = problemOf(x.shape, attrs);
+    const { n, p, q, c } = padProblem(x.shape, attrs);
     return [{ shape: [n, p, q, c], dtype: x.dtype }];
   },
-  vjp: ([dy], _, __, a) => [
-    a.mode === "constant"
-      ? slice(dy!, [null, [a.y[0], a.y[0] + a.h], [a.x[0], a.x[0] + a.w]])
-      : apply(padGradOp, [dy!], a),
-  ],
   lower(l, attrs) {
-    const p = problemOf(l.inputs[0]!.shape, attrs);
+    const p = padProblem(l.inputs[0]!.shape, attrs);
     l.dispatchItems(l.select(padImage, p), p, { x: l.input(0), y: l.output(0) });
   },
 };
 
-const padGradOp: KernelOp<PadAttrs> = {
-  kind: "kernel",
-  name: "pad-grad",
-  infer: ([dy]: readonly [Tensor], attrs) => {
-    const { n, h, w, c } = problemOf(dy.shape, attrs);
-    return [{ shape: [n, h, w, c], dtype: dy.dtype }];
-  },
-  vjp: ([du], _, __, a) => [apply(padOp, [du!], a)],
-  lower(l, attrs) {
-    const p = problemOf(l.inputs[0]!.shape, attrs);
-    l.dispatchItems(l.select(padImageGrad, p), p, { dy: l.input(0), dx: l.output(0) });
-  },
-};
-
 /** Rows and columns around an image, none of them negative. */
-type Around = readonly [top: number, left: number, bottom: number, right: number];
-const mirrored = ([h, w]: readonly [h: number, w: number], [top, left, bottom, right]: Around): PadAttrs => ({
+export type Around = readonly [top: number, left: number, bottom: number, right: number];
+/** Padding by the mirror image. */
+export const mirrored = ([h, w]: readonly [h: number, w: number], [top, left, bottom, right]: Around): PadAttrs => ({
   h,
   w,
   y: [top, bottom],
@@ -98,18 +80,11 @@ const mirrored = ([h, w]: readonly [h: number, w: number], [top, left, bottom, r
 /** Dispatches a copy of the image at `from`, NHWC, and its mirror image around it, into scratch of its own. */
 export function mirroredCopy(l: Lowering, from: MemoryHandle, { shape, dtype }: Spec, around: Around): MemoryHandle {
   const [, h, w] = ofRank(shape, 4);
-  const p = problemOf(shape, mirrored([h, w], around));
+  const p = padProblem(shape, mirrored([h, w], around));
   const to = l.scratch(bytesPerElement(dtype) * p.n * p.p * p.q * p.c, dtype);
   l.dispatchItems(l.select(padImage, p), p, { x: from, y: to });
   return to;
 }
-
-/**
- * The transpose of reflect padding: the gradient du [N, P, Q, C] of the padded image → [N, H, W, C] with [H, W] =
- * `size`.
- */
-export const unmirror = (du: Tensor, size: readonly [h: number, w: number], around: Around): Tensor =>
-  apply(padGradOp, [du], mirrored(size, around));
 
 /** Pads axis `d`, and axis d + 1 where `next` is given, by the kernel. */
 function padPair(x: Tensor, d: number, own: Pads, next: Pads | undefined, mode: PadMode, value: number): Tensor {

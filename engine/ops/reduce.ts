@@ -1,5 +1,6 @@
 // Reductions over any axes, of floats in f32 and to f32, however they are stored. Partial results are combined in a
 // fixed order: the same bits run after run.
+import { momentsColumns, momentsGroup, momentsRows, momentsThenMap } from "../../kernels/reduce/moments.ts";
 import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
@@ -7,79 +8,37 @@ import type { ReduceOp } from "../op.ts";
 import { normalizeAxes, show } from "../shape.ts";
 import { type Tensor, applyAll } from "../tensor.ts";
 import { expand, sum } from "./broadcast.ts";
-import { cast, toF32 } from "./cast.ts";
-import { add, div, equal, maximum, minimum, mul, square, sqrt, sub, where } from "./elementwise.ts";
-import { concat, reshape, slice } from "./movement.ts";
+import { toF32 } from "./cast.ts";
+import { equal, maximum, minimum, mul, square, sqrt, where } from "./elementwise.ts";
+import { reshape, slice } from "./movement.ts";
 import {
   type AxesArgument,
   type IntegerStep,
   type ReduceAttrs,
   type ReduceOptions,
   countOf,
-  fromFront,
-  halves,
   keptSizes,
   reduce,
   reduceOp,
   sizesWithout,
-  toFront,
 } from "./reduction.ts";
 
 export { sum } from "./broadcast.ts";
 export type { ReduceOptions } from "./reduction.ts";
 
-/** Extremes share the gradient evenly among ties. */
-const shareAmongTies: ReduceOp<ReduceAttrs>["vjp"] = ([dy], [x], [y], { axes }) => {
-  const hit = cast(equal(x, expand(y, x.shape)), "f32");
-  return [mul(hit, expand(div(dy!, sum(hit, axes, { keepDims: true })), x.shape))];
-};
+export const maxOp = /* @__PURE__ */ reduceOp("max");
+export const minOp = /* @__PURE__ */ reduceOp("min");
+export const prodOp = /* @__PURE__ */ reduceOp("prod");
+export const momentsOp = /* @__PURE__ */ reduceOp("moments", {
+  columns: momentsColumns,
+  rows: momentsRows,
+  group: momentsGroup,
+  thenMap: momentsThenMap,
+});
 
-const maxOp = reduceOp("max", shareAmongTies);
-const minOp = reduceOp("min", shareAmongTies);
-const prodOp = reduceOp("prod", ([dy], [x], _, { axes }) => [
-  mul(expand(dy!, x.shape), fromFront(productsOfOthers(toFront(x, axes, ones)), x, axes)),
-]);
-const momentsOp = reduceOp(
-  "moments",
-  ([dMean, dVariance], [x], [mean_], { axes }) => {
-    const n = countOf(x, axes);
-    const centred = (): Tensor => mul(sub(x, expand(mean_, x.shape)), expand(mul(dVariance!, 2 / n), x.shape));
-    if (!dMean) return [dVariance ? centred() : null];
-    const flat = expand(mul(dMean, 1 / n), x.shape);
-    return [dVariance ? add(flat, centred()) : flat];
-  },
-  2,
-);
-
-const sumsOp = reduceOp(
-  "sums",
-  ([da, db], [x]) => [da ? expand(da, x.shape) : null, db ? expand(db, x.shape) : null],
-  2,
-);
-
-/**
- * Sums of a and b, of one shape, over the same axes, sizes kept as 1: one walk where the last axis is not among them.
- */
-export function sumPair(a: Tensor, b: Tensor, axes: readonly number[]): [Tensor, Tensor] {
-  if (axes.includes(a.rank - 1) || a.shape[a.rank - 1] === 1)
-    return [sum(a, axes, { keepDims: true }), sum(b, axes, { keepDims: true })];
-  const [p, q] = applyAll(sumsOp, [toF32(a), toF32(b)], { axes: normalizeAxes("sumPair", axes, a.rank) });
-  return [p, q!];
-}
-
-const ones: IntegerStep["filler"] = (x, count) => full([count, ...x.shape.slice(1)], 1, x.dtype);
+/** Ones, which change no product. */
+export const ones: IntegerStep["filler"] = (x, count) => full([count, ...x.shape.slice(1)], 1, x.dtype);
 const repeatsOfFirst: IntegerStep["filler"] = (x, count) => expand(slice(x, [[0, 1]]), [count, ...x.shape.slice(1)]);
-
-/**
- * For x [n, …], n a power of two, the product along n of all elements but one's own, by a tree: zeros need no
- * division.
- */
-function productsOfOthers(x: Tensor): Tensor {
-  if (x.shape[0] === 1) return full(x.shape, 1);
-  const [a, b] = halves(x);
-  const outside = productsOfOthers(mul(a, b));
-  return concat([mul(outside, b), mul(outside, a)], 0);
-}
 
 const integerProd: IntegerStep = { step: mul, filler: ones };
 const integerMax: IntegerStep = { step: maximum, filler: repeatsOfFirst };
@@ -108,9 +67,9 @@ const extreme =
     return reduce(op, integers, x, axes, keepDims);
   };
 /** Largest element over `axes`; NaN wins. */
-export const max = extreme(maxOp, integerMax);
+export const max = /* @__PURE__ */ extreme(maxOp, integerMax);
 /** Smallest element over `axes`; NaN wins. */
-export const min = extreme(minOp, integerMin);
+export const min = /* @__PURE__ */ extreme(minOp, integerMin);
 
 /** Mean and biased variance over `axes`, sizes kept as 1, in one pass that survives a large mean; of nothing NaN. */
 export function moments(x: Tensor, axes: AxesArgument): { mean: Tensor; variance: Tensor } {

@@ -2,7 +2,7 @@
 import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { ReduceOp } from "../op.ts";
+import type { ReduceOp, StatisticsKernels } from "../op.ts";
 import { normalizeAxes, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { toF32 } from "./cast.ts";
@@ -25,17 +25,16 @@ export const sizesWithout = (x: Tensor, axes: readonly number[]): number[] =>
 /** How many elements are reduced to one. */
 export const countOf = (x: Tensor, axes: readonly number[]): number => sizeOf(axes.map((d) => x.shape[d]!));
 
-export const reduceOp = (
-  combine: ReduceOp["combine"],
-  vjp: ReduceOp<ReduceAttrs>["vjp"],
-  outputs = 1,
-): ReduceOp<ReduceAttrs> => ({
+export const reduceOp = (combine: ReduceOp["combine"], statistics?: StatisticsKernels): ReduceOp<ReduceAttrs> => ({
   kind: "reduce",
   name: combine === "moments" ? "moments" : `reduce-${combine}`,
   combine,
   axes: (a) => a.axes,
-  infer: ([x], { axes }) => Array.from({ length: outputs }, () => ({ shape: keptSizes(x, axes), dtype: x.dtype })),
-  vjp,
+  statistics,
+  infer: ([x], { axes }) => {
+    const spec = { shape: keptSizes(x, axes), dtype: x.dtype };
+    return statistics ? [spec, spec] : [spec];
+  },
 });
 
 /** How integers are reduced, for the kernels' sums are of floats: halves are combined until one element is left. */

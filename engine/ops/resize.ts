@@ -1,8 +1,8 @@
 // Resizing H and W of [N, H, W, C] as PyTorch's interpolate does. Source coordinates are ratios of whole numbers, so
 // no rounding moves a pixel, and the transpose has the forward pass's weights.
 import { oneOf } from "../choice.ts";
-import { resizeBilinear, resizeBilinearGrad } from "../../kernels/resize/resize-bilinear.ts";
-import { resizeNearest, resizeNearestGrad } from "../../kernels/resize/resize-nearest.ts";
+import { resizeBilinear } from "../../kernels/resize/resize-bilinear.ts";
+import { resizeNearest } from "../../kernels/resize/resize-nearest.ts";
 import { type ResizeProblem, ratio } from "../../kernels/resize/resize-ratio.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
@@ -16,7 +16,7 @@ export interface ResizeOptions {
   alignCorners?: boolean;
 }
 
-interface ResizeAttrs {
+export interface ResizeAttrs {
   readonly h: number;
   readonly w: number;
   readonly p: number;
@@ -29,40 +29,24 @@ const axisMode = (mode: ResizeAttrs["mode"], alignCorners: boolean) =>
   mode === "nearest" ? mode : alignCorners ? "align-corners" : "half-pixel";
 
 /** The problem of an image or its gradient, which give N and C. */
-function problemOf({ shape }: Spec, { h, w, p, q, mode, alignCorners }: ResizeAttrs): ResizeProblem {
+export function resizeProblem({ shape }: Spec, { h, w, p, q, mode, alignCorners }: ResizeAttrs): ResizeProblem {
   const [n, , , c] = ofRank(shape, 4);
   const y = ratio(h, p, axisMode(mode, alignCorners));
   const x = ratio(w, q, axisMode(mode, alignCorners));
   return { n, h, w, c, p, q, mulY: y.mul, addY: y.add, denY: y.den, mulX: x.mul, addX: x.add, denX: x.den };
 }
 
-const resizeOp: KernelOp<ResizeAttrs> = {
+export const resizeOp: KernelOp<ResizeAttrs> = {
   kind: "kernel",
   name: "resize",
   infer: ([x]: readonly [Tensor], { p, q }) => {
     const [n, , , c] = ofRank(x.shape, 4);
     return [{ shape: [n, p, q, c], dtype: x.dtype }];
   },
-  vjp: ([dy], _, __, a) => [apply(resizeGradOp, [dy!], a)],
   lower(l, a) {
-    const p = problemOf(l.inputs[0]!, a);
+    const p = resizeProblem(l.inputs[0]!, a);
     const kernels = a.mode === "nearest" ? resizeNearest : resizeBilinear;
     l.dispatchItems(l.select(kernels, p), p, { x: l.input(0), y: l.output(0) });
-  },
-};
-
-const resizeGradOp: KernelOp<ResizeAttrs> = {
-  kind: "kernel",
-  name: "resize-grad",
-  infer: ([dy]: readonly [Tensor], { h, w }) => {
-    const [n, , , c] = ofRank(dy.shape, 4);
-    return [{ shape: [n, h, w, c], dtype: dy.dtype }];
-  },
-  vjp: ([du], _, __, a) => [apply(resizeOp, [du!], a)],
-  lower(l, a) {
-    const p = problemOf(l.inputs[0]!, a);
-    const kernels = a.mode === "nearest" ? resizeNearestGrad : resizeBilinearGrad;
-    l.dispatchItems(l.select(kernels, p), p, { dy: l.input(0), dx: l.output(0) });
   },
 };
 

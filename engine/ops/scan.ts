@@ -6,6 +6,7 @@ import type { KernelOp } from "../op.ts";
 import { normalizeAxis, ofRank, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { reshape } from "./movement.ts";
+import { withGradient } from "./pass.ts";
 
 interface ScanAttrs {
   readonly reverse: boolean;
@@ -15,11 +16,10 @@ interface ScanAttrs {
 const ALONE = 128;
 
 /** x [outer, n, c] summed along n. */
-const scanOp: KernelOp<ScanAttrs> = {
+export const scanOp: KernelOp<ScanAttrs> = {
   kind: "kernel",
   name: "cumulative-sum",
   infer: ([{ shape }]) => [{ shape, dtype: "f32" }],
-  vjp: ([dy], _, __, { reverse }) => [apply(scanOp, [dy!], { reverse: !reverse })],
   lower(l, { reverse }) {
     const [outer, n, c] = ofRank(l.inputs[0].shape, 3);
     if (outer * n * c === 0) return;
@@ -39,6 +39,10 @@ const scanOp: KernelOp<ScanAttrs> = {
   },
 };
 
+/** The gradient of a running sum is a running sum from the other end. */
+const runningSum = (x: Tensor, reverse: boolean): Tensor =>
+  withGradient(apply(scanOp, [x], { reverse }), [x], (dy) => [runningSum(dy, !reverse)]);
+
 /**
  * y[…, j, …] = Σ_{k ≤ j} x[…, k, …] along `axis`, f32; with `reverse` over k ≥ j. Sums go in a fixed order. Throws
  * ShapeError.
@@ -48,5 +52,5 @@ export function cumSum(x: Tensor, axis: number, { reverse = false }: { reverse?:
   if (!isFloat(x.dtype))
     throw new ShapeError("cumSum", `x is ${x.dtype}${show(x.shape)}; it must be f32: cast(x, "f32") first`);
   const lines = reshape(x, [sizeOf(x.shape.slice(0, d)), x.shape[d]!, sizeOf(x.shape.slice(d + 1))]);
-  return reshape(apply(scanOp, [lines], { reverse }), x.shape);
+  return reshape(runningSum(lines, reverse), x.shape);
 }

@@ -1,7 +1,7 @@
 // Softmax and its relatives, in f32 and to f32, shifted by the maximum so that exp cannot overflow. Their gradients
 // are written as a whole: one sum each.
 import { full } from "../constant.ts";
-import { stopGradient, withGradient } from "../grad.ts";
+import { stopGradient, withGradient } from "./pass.ts";
 import { normalizeAxes } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expand } from "./broadcast.ts";

@@ -6,10 +6,53 @@ import type { Storage } from "./memory.ts";
 
 /** For each storage those that must not lie beside it while both live. */
 export type Rivals = ReadonlyMap<Storage, ReadonlySet<Storage>>;
-/** A buffer, and what lies in it from which byte on. */
-interface Slot {
-  bytes: number;
-  taken: { readonly storage: Storage; readonly start: number }[];
+/** What lies in a buffer, from which byte on. */
+interface Taken {
+  readonly storage: Storage;
+  readonly start: number;
+}
+
+/** Stages whose tenants a slot looks up together: most live for a few, among thousands. */
+const SPAN = 32;
+const spanOf = (stage: number): number => Math.floor(stage / SPAN);
+
+/** A buffer, and what lies in it when. */
+class Slot {
+  bytes = 0;
+  readonly taken: Taken[] = [];
+  /** By spans of stages those that live in one. */
+  readonly #bySpan: (Taken[] | undefined)[] = [];
+
+  take(storage: Storage, start: number): void {
+    const taken = { storage, start };
+    this.bytes = Math.max(this.bytes, start + storage.bytes);
+    this.taken.push(taken);
+    for (let span = spanOf(storage.first); span <= spanOf(storage.last); span++) {
+      this.#bySpan[span] ??= [];
+      this.#bySpan[span]!.push(taken);
+    }
+  }
+
+  /** The first byte from which on it is free for as long as `s` lives, perhaps beyond its end; undefined beside a rival. */
+  roomFor(s: Storage, rivals: ReadonlySet<Storage> | undefined): number | undefined {
+    const alive: Taken[] = [];
+    const from = spanOf(s.first);
+    for (let span = from; span <= spanOf(s.last); span++) {
+      for (const t of this.#bySpan[span] ?? []) {
+        const { first, last } = t.storage;
+        // One that lives through several spans is met in the first that both have.
+        if (last < s.first || s.last < first || span !== Math.max(from, spanOf(first))) continue;
+        if (rivals?.has(t.storage)) return undefined;
+        alive.push(t);
+      }
+    }
+    let start = 0;
+    for (const t of alive.sort((a, b) => a.start - b.start)) {
+      if (t.start >= start + s.bytes) break;
+      start = Math.max(start, Math.ceil((t.start + t.storage.bytes) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT);
+    }
+    return start;
+  }
 }
 
 /** The order in which storages choose their slots, and what is done where one finds no room. */
@@ -66,39 +109,18 @@ function assignBy({ order, grows }: Strategy, storages: readonly Storage[], riva
   for (const s of [...storages].sort(order)) {
     let best: { readonly slot: Slot; readonly start: number; readonly more: number } | undefined;
     for (const slot of slots) {
-      const start = roomIn(slot, s, rivals);
+      const start = slot.roomFor(s, rivals.get(s));
       if (start === undefined) continue;
       const more = Math.max(0, start + s.bytes - slot.bytes);
       if (more > 0 && (!grows || more >= s.bytes || slot.bytes + more > longest)) continue;
       if (!best || more < best.more) best = { slot, start, more };
       if (more === 0) break;
     }
-    const { slot, start } = best ?? { slot: { bytes: 0, taken: [] } as Slot, start: 0 };
+    const { slot, start } = best ?? { slot: new Slot(), start: 0 };
     if (!best) slots.push(slot);
-    slot.bytes = Math.max(slot.bytes, start + s.bytes);
-    slot.taken.push({ storage: s, start });
+    slot.take(s, start);
   }
   return slots;
-}
-
-/**
- * The first byte from which on a slot is free for as long as `s` lives, perhaps beyond its end; undefined beside a
- * rival.
- */
-function roomIn({ taken }: Slot, s: Storage, rivals: Rivals): number | undefined {
-  const own = rivals.get(s);
-  const alive: Slot["taken"] = [];
-  for (const t of taken) {
-    if (t.storage.last < s.first || s.last < t.storage.first) continue;
-    if (own?.has(t.storage)) return undefined;
-    alive.push(t);
-  }
-  let start = 0;
-  for (const t of alive.sort((a, b) => a.start - b.start)) {
-    if (t.start >= start + s.bytes) break;
-    start = Math.max(start, Math.ceil((t.start + t.storage.bytes) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT);
-  }
-  return start;
 }
 
 /** The largest sum of bytes that live at one stage: no plan of this order can hold less. */

@@ -4,12 +4,13 @@ import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Pace } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Variable } from "../variable.ts";
+import { type Variable, variableOf } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
-import type { BoundMemory } from "../fuse/memory.ts";
+import { type BoundMemory, isScratch } from "../fuse/memory.ts";
+import { type Fusion, siteOf } from "../fuse/stage.ts";
 import { StagingRing } from "./staging.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
 
@@ -17,6 +18,7 @@ export interface ProgramParts {
   readonly name: string;
   readonly gpu: Gpu;
   readonly plan: Plan;
+  readonly fusion: Fusion;
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
@@ -32,6 +34,8 @@ export type Places = ReadonlyMap<Storage, BufferPlace>;
 
 export interface Replay {
   readonly dispatch: PlannedDispatch;
+  /** Where its stage was made, if that is remembered. */
+  readonly site?: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
 }
@@ -108,17 +112,20 @@ class PipelineSet {
 
   async add(code: string, entries: readonly GPUBindGroupLayoutEntry[], kernel: string): Promise<void> {
     const { gpu, pace, total } = this;
-    const made = gpu.pipeline(code, entries, kernel);
-    const told = (): void => {
+    const made = gpu.pipeline(code, entries, kernel).then((pipeline) => {
       if (!this.#givenUp) pace.tell("pipelines", ++this.#done, total);
-    };
-    made.then(told, () => {});
+      return pipeline;
+    });
+    made.catch(() => {}); // who waits for all hears of it
     this.#asked.push({ code, made });
     if (pace.isDue) await pace.turn();
   }
 
-  compiled(): Promise<GPUComputePipeline[]> {
-    return Promise.all(this.#asked.map(({ made }) => made));
+  /** All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn. */
+  async compiled(): Promise<GPUComputePipeline[]> {
+    const all = this.#asked.map(({ made }) => made);
+    await Promise.allSettled(all);
+    return Promise.all(all);
   }
 
   giveUp(): void {
@@ -149,6 +156,25 @@ function changedBy(plan: Plan): ReadonlySet<Storage> {
   for (const { memory, access } of plan.stages.flatMap((s) => s.dispatches).flatMap((d) => d.memory))
     if (access === "read_write") written.add(plan.place(memory).storage);
   return written;
+}
+
+/** The run of a buffer that a dispatch binds. */
+export function entryOf(
+  plan: Plan,
+  places: Places,
+  { binding, memory, uniform }: BoundMemory,
+): GPUBindGroupEntry & { readonly resource: Required<GPUBufferBinding> } {
+  const { storage, offset } = plan.place(memory);
+  const size = uniform ? UNIFORM_BYTES : Math.max(UNIT, wholeUnits(memory.bytes));
+  const place = places.get(storage)!;
+  return { binding, resource: { buffer: place.buffer, offset: place.offset + offset, size } };
+}
+
+/** "conv2d-direct conv2d [2, 64, 64, 8] [3, 3, 8, 8] → [2, 64, 64, 8] · unet.down1": kernel, shapes, layer. */
+function labelOf({ kernel, label, memory }: PlannedDispatch, site: string | undefined): string {
+  const names = memory.map(({ memory: { content } }) => (isScratch(content) ? undefined : variableOf(content)?.name));
+  const layer = site ?? names.find((name) => name)?.replace(/\.\w+$/, "");
+  return `${kernel.name} ${label}${layer ? ` · ${layer}` : ""}`;
 }
 
 /** Makes buffers and bind groups; within the error scopes of its caller. */
@@ -244,31 +270,28 @@ class Builder {
     pipelines: readonly GPUComputePipeline[],
     { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
   ): Replay[] {
-    const { gpu } = this.parts;
+    const { gpu, plan } = this.parts;
+    const sites = plan.stages.flatMap(({ stage, dispatches: own }) => own.map(() => siteOf(stage)));
     return dispatches.map((dispatch, i) => {
       const pipeline = pipelines[i]!;
       const entries = [
-        ...dispatch.memory.map((m) => this.#entryOf(m)),
+        ...dispatch.memory.map((m) => entryOf(plan, this.#places, m)),
         ...dispatch.uniforms.map(({ binding, data }) => ({
           binding,
           resource: { buffer, offset: arena.offsetOf(data), size: data.byteLength },
         })),
       ];
       const layout = pipeline.getBindGroupLayout(0);
-      return { dispatch, pipeline, bindGroup: gpu.device.createBindGroup({ label: dispatch.label, layout, entries }) };
+      const site = sites[i];
+      const label = labelOf(dispatch, site);
+      return { dispatch, site, pipeline, bindGroup: gpu.device.createBindGroup({ label, layout, entries }) };
     });
-  }
-
-  #entryOf({ binding, memory, uniform }: BoundMemory): GPUBindGroupEntry {
-    const { storage, offset } = this.parts.plan.place(memory);
-    const size = uniform ? UNIFORM_BYTES : Math.max(UNIT, wholeUnits(memory.bytes));
-    const place = this.#placeOf(storage);
-    return { binding, resource: { buffer: place.buffer, offset: place.offset + offset, size } };
   }
 
   /** The closing dispatch copies the run's number from the host buffer to the status word. */
   #finish(pipeline: GPUComputePipeline, host: GPUBuffer, status: GPUBuffer): Replay {
     const bindGroup = this.parts.gpu.device.createBindGroup({
+      label: finishDispatch.label,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
         { binding: 0, resource: { buffer: host, size: 16 } },

@@ -6,7 +6,7 @@ import { oneOf } from "../choice.ts";
 import { input, inputOf } from "../constant.ts";
 import type { DType } from "../dtype.ts";
 import { LimitExceededError, MemoryBudgetError, UsageError } from "../errors.ts";
-import { ancestors } from "../grad.ts";
+import { ancestors } from "../ancestors.ts";
 import { copy } from "../ops/elementwise.ts";
 import { settleAverages } from "../running-average.ts";
 import { type Shape, show } from "../shape.ts";
@@ -37,7 +37,8 @@ export interface CompileOptions extends Pacing {
   /**
    * Most bytes that activations may take; variables come on top. What does not fit is not kept but computed again:
    * first what only moves memory (norms, activations, joins, resizing), convolutions last. MemoryBudgetError where
-   * that is not enough.
+   * that is not enough. Without one, activations of more than 1 GiB are cut to a half as far as that takes 2 % more
+   * operations at most; Infinity keeps all.
    */
   memoryBudget?: number;
 }
@@ -47,6 +48,7 @@ export type Outputs<O extends string> = { readonly [K in O]: Tensor };
 
 export interface Compilation {
   readonly plan: Plan;
+  readonly fusion: Fusion;
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly afterRun: readonly (() => void)[];
@@ -62,7 +64,7 @@ export interface Estimate {
   /** No plan of these stages, in this order, can hold less for activations. */
   readonly lowerBoundBytes: number;
   readonly flops: number;
-  /** `flops` over those of the same run without a memory budget. */
+  /** `flops` over those of the same run where all is kept. */
   readonly flopsRatio: number;
   readonly dispatches: number;
   /** Distinct pipelines. */
@@ -73,6 +75,13 @@ export interface Estimate {
 
 /** Plans tried for a budget: each takes out what the last one had too much at its peak. */
 const ROUNDS = 24;
+/** Without a budget: activations up to so many bytes are kept, */
+const KEPT_BYTES = 2 ** 30;
+/** of more this share is aimed at, */
+const THRIFTY_SHARE = 1 / 2;
+/** for at most so many operations over those of the whole, by plans of which each must save this share. */
+const THRIFTY_FLOPS = 1.02;
+const WORTH = 0.05;
 
 /** Traces `f`, and plans it. Throws what `f` throws, UsageError, LimitExceededError and MemoryBudgetError. */
 export function* compile(
@@ -82,7 +91,7 @@ export function* compile(
   traits: Traits,
   limits: DeviceLimits & PlanLimits,
 ): Steps<Compilation> {
-  const { mode = "infer", name = "program", memoryBudget = Infinity } = options;
+  const { mode = "infer", name = "program", memoryBudget } = options;
   yield { phase: "trace", done: 0, total: 1 };
   const traced = trace(name, f, specs, oneOf(name, "mode", mode, ["infer", "train"]));
   yield { phase: "trace", done: 1, total: 1 };
@@ -93,6 +102,7 @@ export function* compile(
   checkLimits(name, fitting.plan, limits);
   return {
     plan: fitting.plan,
+    fusion: fitting.fusion,
     inputs: traced.inputs,
     outputs: new Map(traced.names.map((n, i) => [n, fitting.graph.roots[i]!])),
     afterRun: traced.afterRun,
@@ -191,8 +201,7 @@ function needsOwn(name: string, roots: readonly Tensor[], { id }: Trace, inputs:
     const [t] = node.outputs;
     if (node.trace !== undefined && node.trace !== id)
       throw new UsageError(
-        `${name}: ${t} was made in the function of another program, and lives there alone; ` +
-          "return it as an output there and give its values as an input here, or make it again here",
+        `${name}: ${t} was made in the function of another program; give its values as an input, or make it again`,
       );
     const symbol = inputOf(t);
     if (symbol && !symbol.feed && !inputs.has(t))
@@ -222,24 +231,35 @@ function needsStorable(name: string, graph: Graph, traits: Traits): void {
     );
 }
 
-/** The graph with results computed again until its plan fits; throws MemoryBudgetError where none does. */
+/**
+ * The graph with results computed again until its plan fits; throws MemoryBudgetError where none does. Without a budget
+ * as far as that costs next to nothing, where it needs much memory.
+ */
 function* budget(
   name: string,
   whole: Planned,
-  memoryBudget: number,
+  memoryBudget: number | undefined,
   planOf: (graph: Graph) => Steps<Planned>,
 ): Steps<Planned> {
+  const isThrifty = memoryBudget === undefined;
+  const goal = memoryBudget ?? Math.max(KEPT_BYTES, THRIFTY_SHARE * slotBytes(whole.plan));
   let made = whole;
   let reached = slotBytes(whole.plan);
-  for (let round = 0; slotBytes(made.plan) > memoryBudget; round++) {
+  for (let round = 0; slotBytes(made.plan) > goal; round++) {
     const bytes = slotBytes(made.plan);
     reached = Math.min(reached, bytes);
-    const next = round < ROUNDS ? recompute(made.graph, made.fusion, made.plan, bytes - memoryBudget) : undefined;
-    if (!next) throw new MemoryBudgetError(name, { budget: memoryBudget, reached, whole: slotBytes(whole.plan) });
-    made = yield* planOf(next);
+    const next = round < ROUNDS ? recompute(made.graph, made.fusion, made.plan, bytes - goal) : undefined;
+    const tried = next && (yield* planOf(next));
+    if (isThrifty && !(tried && isWorth(tried.plan, bytes, whole.plan))) break;
+    if (!tried) throw new MemoryBudgetError(name, { budget: goal, reached, whole: slotBytes(whole.plan) });
+    made = tried;
   }
   return made;
 }
+
+/** Whether a plan saves much of `bytes` for next to no operations more than the whole's. */
+const isWorth = (plan: Plan, bytes: number, whole: Plan): boolean =>
+  flopsOf(plan) <= THRIFTY_FLOPS * flopsOf(whole) && slotBytes(plan) <= (1 - WORTH) * bytes;
 
 const sumOf = <T>(items: readonly T[], f: (item: T) => number): number => items.reduce((n, item) => n + f(item), 0);
 const slotBytes = (p: Plan): number => sumOf(p.slotBytes, (b) => b);

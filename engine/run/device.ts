@@ -4,7 +4,7 @@ import type { TypedArray } from "../dtype.ts";
 import { Gpu, type GpuCounters, type GpuOptions } from "../gpu/gpu.ts";
 import type { GpuSource } from "../gpu/source.ts";
 import { UsageError } from "../errors.ts";
-import { Pace, finish } from "../pace.ts";
+import { Pace, type Pacing, finish } from "../pace.ts";
 import { Tensor, whatIs } from "../tensor.ts";
 import { Variable } from "../variable.ts";
 import {
@@ -67,7 +67,7 @@ export class Device implements Disposable {
   estimate<I extends string>(
     f: (inputs: Inputs<I>) => Outputs<string>,
     inputs: Readonly<Record<I, InputSpec>> = {} as Record<I, InputSpec>,
-    options: CompileOptions = {},
+    options: Omit<CompileOptions, keyof Pacing> = {},
   ): Estimate {
     return finish(compile(f, inputs, options, this.gpu.traits, this.gpu)).estimate;
   }

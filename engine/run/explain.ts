@@ -70,7 +70,7 @@ function counted(names: readonly string[]): string {
 /** A program in a line. */
 export function summaryOf(e: Estimate): string {
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-  const more = e.flopsRatio > 1 ? ` (${e.flopsRatio.toFixed(3)} times what it takes without a budget)` : "";
+  const more = e.flopsRatio > 1 ? ` (${e.flopsRatio.toFixed(3)} times what it takes where all is kept)` : "";
   return [
     `${e.dispatches} dispatches`,
     `${(e.flops / 1e9).toFixed(3)} GFLOP${more}`,

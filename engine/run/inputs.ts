@@ -22,6 +22,8 @@ export function writeInputs(parts: ProgramParts, places: Places, feeds: Feeds, e
         `program ${name} has no input "${key}"; its inputs are ${[...inputs.keys()].join(", ") || "none"}`,
       );
   }
+  // All are looked at before the first is written: a caller's encoder gets the whole run or nothing.
+  const writes: (() => void)[] = [];
   for (const storage of plan.storages) {
     if (storage.kind !== "input") continue;
     const key = storage.input!;
@@ -32,13 +34,15 @@ export function writeInputs(parts: ProgramParts, places: Places, feeds: Feeds, e
     const { buffer } = places.get(storage)!;
     if (isCallerBuffer(data)) {
       const from = placeIn(data, `program ${name}: input "${key}"`, tensor, "COPY_SRC");
-      if (size > 0) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, 0, wholeWords(tensor.bytes));
+      if (size > 0)
+        writes.push(() => encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, 0, wholeWords(tensor.bytes)));
       continue;
     }
     if (data.length !== size)
       throw new ShapeError(name, `input "${key}" is ${show(shape)} = ${size} numbers, got ${data.length}`);
-    if (size > 0) gpu.device.queue.writeBuffer(buffer, 0, encode(dtype, data));
+    if (size > 0) writes.push(() => gpu.device.queue.writeBuffer(buffer, 0, encode(dtype, data)));
   }
+  for (const write of writes) write();
 }
 
 /** The host buffer: the run's number, then what each host input's feed gives. */

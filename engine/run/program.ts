@@ -1,19 +1,14 @@
 // A compiled program: a run writes inputs, replays the dispatches, submits once, and makes nothing.
-import type { Consts } from "../../kernels/kernel.ts";
-import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
-import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
-import { type Tuned, type TunedKernel, tuneCase, tuningKey } from "../gpu/tuner.ts";
+import { type KernelTime, type TimedDispatch, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
 import type { Pace } from "../pace.ts";
-import { workgroupsOf } from "../wgsl/dispatch.ts";
-import { layoutOf } from "./bindings.ts";
 import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
 import { type CallerBuffer, isCallerBuffer } from "./caller-buffers.ts";
 import { type BufferFeeds, type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
+import { KeptAside } from "./kept-aside.ts";
 import { Results, type Values } from "./results.ts";
-import { Snapshot } from "./snapshot.ts";
 
 export type { CallerBuffer } from "./caller-buffers.ts";
 export type { BufferFeeds, Feeds } from "./inputs.ts";
@@ -38,16 +33,29 @@ export interface ProgramStats {
   readonly submits: number;
 }
 
+/** The parts of a program, as they are now. */
+export interface OpenedProgram {
+  readonly parts: ProgramParts;
+  readonly made: Built;
+  /** The dispatches of a run in their order; the last one tells that it was executed. */
+  readonly replays: readonly Replay[];
+  /** Writes what the host feeds into the next run: inputs of its own and the run's number. */
+  writeHost(): void;
+  /** Encodes all replays in one pass, and the copies behind them. */
+  encode(encoder: GPUCommandEncoder): void;
+}
+
+/** A dispatch as it is timed. */
+export const timedOf = ({ dispatch, pipeline, bindGroup }: Replay): TimedDispatch => ({
+  ...dispatch,
+  kernel: dispatch.kernel.name,
+  pipeline,
+  bindGroup,
+});
+
 export interface EncodeOptions<O extends string> {
   /** Where outputs are copied to, by their names. */
   readonly into?: { readonly [K in O]?: CallerBuffer };
-}
-
-export interface TuneOptions {
-  /** What was found before: its classes are not timed again. */
-  readonly known?: Tuned;
-  /** Hears of each kernel that was timed, by its key in `Tuned`, and is waited for: what it keeps outlives an interrupt. */
-  readonly onKernel?: (found: TunedKernel, key: string) => void | Promise<void>;
 }
 
 export class Program<O extends string = string> {
@@ -82,9 +90,10 @@ export class Program<O extends string = string> {
 
   /**
    * Writes the inputs and submits one run; returns at once. Inputs on the GPU already, in the caller's own buffers,
-   * are copied there. Throws UsageError or ShapeError on wrong inputs, and what the GPU reported.
+   * are copied there. Throws UsageError or ShapeError on wrong inputs, and what the GPU reported. `replays` are for
+   * ExchangedProgram: what is left of a run that it began.
    */
-  run(feeds: Feeds = {}): void {
+  run(feeds: Feeds = {}, replays?: readonly Replay[]): void {
     const { gpu, afterRun, name, variables } = this.#parts;
     this.#checkUsable();
     this.#followVariables();
@@ -92,7 +101,7 @@ export class Program<O extends string = string> {
       const encoder = gpu.device.createCommandEncoder({ label: name });
       writeInputs(this.#parts, this.#made.places, feeds, encoder);
       this.#host.write(this.#runs);
-      this.#encode(encoder, this.#replays);
+      this.#encode(encoder, replays ?? this.#replays);
       this.#encodeCopies(encoder);
       const waiting = this.#results.encode(encoder, this.#runs);
       gpu.submit(encoder.finish());
@@ -128,10 +137,7 @@ export class Program<O extends string = string> {
     }
     const numbers = [...inputs.keys()].find((key) => feeds[key] && !isCallerBuffer(feeds[key]));
     if (numbers !== undefined)
-      throw new UsageError(
-        `program ${name}: input "${numbers}" is not a GPUBuffer; encode() takes buffers alone, for numbers that are ` +
-          "written now would stand in every run of the same submit: write them to a buffer of yours, or use run()",
-      );
+      throw new UsageError(`program ${name}: encode() takes buffers alone; give input "${numbers}" to run()`);
     const targets = this.#results.targets(into);
     this.#followVariables();
     writeInputs(this.#parts, this.#made.places, feeds, encoder);
@@ -171,12 +177,12 @@ export class Program<O extends string = string> {
     const { gpu, name } = this.#parts;
     this.#checkUsable();
     requireTimestamps(gpu);
-    const snapshot = await Snapshot.reserve(this.#parts, this.#made.places, this.#made.changes);
+    const kept = await KeptAside.reserve(this.#parts, this.#made.places, this.#made.changes);
     try {
       // From here on everything is submitted before anything is awaited: no run of another program comes between.
       this.#checkUsable();
       this.#followVariables();
-      snapshot.take();
+      kept.take();
       let times: Promise<KernelTime[]>;
       try {
         gpu.overheard(name, () => {
@@ -188,55 +194,34 @@ export class Program<O extends string = string> {
         });
         times = this.#timed();
       } finally {
-        snapshot.restore();
+        kept.restore();
       }
       this.#times = await times;
     } finally {
-      snapshot.dispose();
+      kept.dispose();
     }
     return [...this.#times];
   }
 
   /** The dispatches once more, each timed. */
   #timed(): Promise<KernelTime[]> {
-    return timeDispatches(
-      this.#parts.gpu,
-      this.#replays.map(({ dispatch, pipeline, bindGroup }) => ({
-        label: dispatch.label,
-        kernel: dispatch.kernel.name,
-        cost: dispatch.cost,
-        pipeline,
-        bindGroup,
-        workgroups: dispatch.workgroups,
-      })),
-    );
+    return timeDispatches(this.#parts.gpu, this.#replays.map(timedOf));
   }
 
-  /**
-   * The fastest tunables of each of the program's kernels and shape classes, timed on buffers of their own: what
-   * `Device.open` takes as `tuned`. Throws UsageError without timestamp-query, and what `onKernel` throws.
-   */
-  async tune({ known = {}, onKernel }: TuneOptions = {}): Promise<Tuned> {
-    const { gpu } = this.#parts;
+  /** What a run is made of: for what looks into a program from outside. Throws UsageError. */
+  opened(): OpenedProgram {
     this.#checkUsable();
-    const found: Record<string, Consts> = { ...known };
-    for (const { dispatch: d } of this.#replays) {
-      const key = tuningKey(gpu, d.kernel, d.params, d.aliases);
-      if (key in found) continue;
-      const best = await tuneCase(gpu, {
-        ...d,
-        layout: layoutOf(d),
-        memory: d.memory.map(({ binding, memory, uniform }) => ({
-          binding,
-          bytes: uniform ? UNIFORM_BYTES : memory.bytes,
-        })),
-        workgroups: (choice) => workgroupsOf(d.kernel, d.params, { ...d.consts, ...choice }),
-      });
-      if (!best) continue;
-      found[key] = best.consts;
-      await onKernel?.(best, key);
-    }
-    return found;
+    this.#followVariables();
+    return {
+      parts: this.#parts,
+      made: this.#made,
+      replays: this.#replays,
+      writeHost: () => this.#host.write(this.#runs),
+      encode: (encoder) => {
+        this.#encode(encoder, this.#replays);
+        this.#encodeCopies(encoder);
+      },
+    };
   }
 
   stats(): ProgramStats {
@@ -299,7 +284,13 @@ export class Program<O extends string = string> {
   #encode(encoder: GPUCommandEncoder, replays: readonly Replay[]): void {
     const pass = encoder.beginComputePass({ label: this.name });
     let current: GPUComputePipeline | undefined;
-    for (const { dispatch, pipeline, bindGroup } of replays) {
+    let group: string | undefined;
+    for (const { dispatch, site, pipeline, bindGroup } of replays) {
+      if (site !== group) {
+        if (group) pass.popDebugGroup();
+        if (site) pass.pushDebugGroup(site);
+        group = site;
+      }
       if (pipeline !== current) {
         pass.setPipeline(pipeline);
         current = pipeline;
@@ -308,6 +299,7 @@ export class Program<O extends string = string> {
       const [x, y, z] = dispatch.workgroups;
       pass.dispatchWorkgroups(x, y, z);
     }
+    if (group) pass.popDebugGroup();
     pass.end();
   }
 

@@ -1,7 +1,7 @@
 // Which results are not kept until they are used again but computed again, so that a plan fits a budget; and the
 // graph in which they are. Candidates at a peak are results that wait there. Those go first that cost least for the
 // bytes they give; a convolution goes only where what it reads is kept, so that what is computed again stays short.
-import { ancestors } from "../grad.ts";
+import { ancestors } from "../ancestors.ts";
 import { Node, type Tensor } from "../tensor.ts";
 import { type Chain, type Fusion, type Stage, endOf, readsOf, writtenBy } from "../fuse/stage.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -238,11 +238,12 @@ class Rebuilder {
     if (isSource(t)) return t;
     const known = own.get(t);
     if (known) return known;
-    const { op, inputs, attrs } = t.node;
+    const { op, inputs, attrs, site } = t.node;
     const node = new Node(
       op,
       inputs.map((x) => this.#value(x, position, own)),
       attrs,
+      site,
     );
     const value = node.outputs[t.index]!;
     own.set(t, value);
@@ -256,7 +257,7 @@ class Rebuilder {
     const ofNode = stage?.kind === "kernel" || stage?.kind === "reduce" ? stage : undefined;
     const node = ofNode?.node ?? t.node;
     const inputs = node.inputs.map((x) => this.#value(x, position, own));
-    const { outputs } = new Node(node.op, inputs, node.attrs);
+    const { outputs } = new Node(node.op, inputs, node.attrs, node.site);
     if (!ofNode || ofNode.chain.tensors.length === 1) {
       node.outputs.forEach((y, i) => into.set(y, outputs[i]!));
       return;
@@ -269,11 +270,12 @@ class Rebuilder {
     own.set(raw, value);
     let end = value;
     for (const t of steps) {
-      const { op, inputs, attrs } = t.node;
+      const { op, inputs, attrs, site } = t.node;
       const node = new Node(
         op,
         inputs.map((x) => own.get(x) ?? this.#value(x, position, own)),
         attrs,
+        site,
       );
       end = node.outputs[t.index]!;
       own.set(t, end);

@@ -141,31 +141,38 @@ export class Results<O extends string> {
     const wanted = names.length ? names : ([...outputs.keys()] as K[]);
     for (const n of wanted) {
       if (!outputs.has(n)) throw this.#unknown(n);
-      if (this.#overwritten && !this.#small.has(n))
-        throw new UsageError(
-          `program ${name}: output "${n}" was overwritten by a run that was encoded since; ` +
-            "run() again, or have encode() copy it into a buffer of yours",
-        );
+      this.#checkStands(n, staging);
     }
     const copy = await this.#fetch(staging);
     const values = {} as Values<K>;
     for (const n of wanted) {
       const { dtype, size } = outputs.get(n)!;
-      values[n] = decode(dtype, await this.#bytesOf(n, copy), size);
+      values[n] = decode(dtype, await this.#bytesOf(n, staging, copy), size);
     }
     return values;
   }
 
   /** An output's bytes: of a small one from the staging buffer's copy. */
-  async #bytesOf(name: O, copy: ArrayBuffer): Promise<ArrayBuffer> {
+  async #bytesOf(name: O, staging: Staging, copy: ArrayBuffer): Promise<ArrayBuffer> {
     const { gpu, outputs } = this.#parts;
     const tensor = outputs.get(name)!;
     if (tensor.size === 0) return new ArrayBuffer(0);
     const small = this.#small.get(name);
     if (small) return copy.slice(small.at, small.at + wholeWords(tensor.bytes));
     this.#checkUsable();
+    this.#checkStands(name, staging);
     const { buffer, offset } = this.#placeOf(tensor);
     return gpu.readBuffer(buffer, offset, tensor.bytes);
+  }
+
+  /** Throws UsageError where a large output of the run that waits in `staging` was overwritten. */
+  #checkStands(output: O, staging: Staging): void {
+    const isLatest = staging === this.#latest;
+    if (this.#small.has(output) || (isLatest && !this.#overwritten)) return;
+    const by = isLatest
+      ? "a run that was encoded since; run() again, or have encode() copy it into a buffer of yours"
+      : "a later run() before it was read; await read() first";
+    throw new UsageError(`program ${this.#parts.name}: output "${output}" was overwritten by ${by}`);
   }
 
   /** Where an output is; a variable may have moved since the run. */
@@ -196,7 +203,6 @@ export class Results<O extends string> {
       if (staging.run > 0) this.#learn(performance.now() - asked);
       this.#checkUsable();
       const copy = staging.buffer.getMappedRange().slice(0);
-      staging.buffer.unmap();
       const finished = new DataView(copy).getUint32(0, true);
       if (finished !== staging.run >>> 0)
         throw new GpuValidationError(`run ${staging.run} of program ${name} did not execute on the GPU`);
@@ -206,6 +212,8 @@ export class Results<O extends string> {
       this.#checkUsable();
       throw error;
     } finally {
+      // It is mapped where the run was refused, too.
+      staging.buffer.unmap();
       staging.reading = false;
     }
   }

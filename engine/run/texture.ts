@@ -21,6 +21,7 @@ type Bound = Pick<GPUBindGroupLayoutEntry, "texture" | "storageTexture">;
 
 /** A pipeline between textures of one size and format and one buffer. */
 class TextureCopy {
+  #disposed = false;
   private constructor(
     readonly gpu: Gpu,
     readonly name: string,
@@ -80,6 +81,7 @@ class TextureCopy {
   encode(encoder: GPUCommandEncoder, texture: GPUTexture, usage: "TEXTURE_BINDING" | "STORAGE_BINDING"): void {
     const { gpu, name, pipeline, buffer, params, workgroups } = this;
     gpu.check();
+    if (this.#disposed) throw new UsageError(`${name} was disposed`);
     this.#check(texture, usage);
     gpu.overheard(name, () => {
       const view = texture.createView({ dimension: "2d", mipLevelCount: 1, arrayLayerCount: 1 });
@@ -112,7 +114,6 @@ class TextureCopy {
       throw new UsageError(`${this.name}: the texture can't be bound; make it with GPUTextureUsage.${usage}`);
   }
 
-  #disposed = false;
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;

@@ -23,6 +23,14 @@ const membersOf = (owner: Variable): readonly Member[] => owner.members ?? [{ va
 const wordsOf = ({ dtype, size }: Variable): number => wholeWords(size * bytesPerElement(dtype));
 const nameOf = (v: Variable): string => v.name || "a variable";
 
+/** How variables got their values. */
+interface Started {
+  /** From another device. */
+  readonly fetched: ReadonlySet<Variable>;
+  /** As a copy of one that this device holds. */
+  readonly copied: ReadonlyMap<Variable, Variable>;
+}
+
 export class VariableMemory implements Holder {
   /** Of variables in no arena, and of members of arenas. */
   readonly #places = new Map<Variable, BufferPlace>();
@@ -112,12 +120,12 @@ export class VariableMemory implements Holder {
       await this.gpu.scoped("variables", () => {
         for (const v of missing) made.set(v, this.#make(v));
       });
-      const fetched = await this.#start(made, pace);
+      const started = await this.#start(made, pace);
       pace.signal?.throwIfAborted();
       // From here on at once: what is written or computed meanwhile would stand in the old memory.
       for (const [v, buffer] of made) {
-        this.gpu.guarded("variables", () => this.#fill(v, buffer, fetched));
-        this.#settle(v, buffer, fetched);
+        this.gpu.guarded("variables", () => this.#fill(v, buffer, started));
+        this.#settle(v, buffer, started);
         made.delete(v);
       }
     } catch (error) {
@@ -128,12 +136,14 @@ export class VariableMemory implements Holder {
     }
   }
 
-  /** The owners that have no memory here yet, each behind those whose values its members start with. */
+  /** The owners that have no memory here yet, each behind those whose values its members start with, where that can be. */
   #missing(variables: Iterable<Variable>): Set<Variable> {
     const missing = new Set<Variable>();
+    const seen = new Set<Variable>();
     const visit = (v: Variable): void => {
       for (const owner of ownersOf(v)) {
-        if (missing.has(owner) || this.#buffers.has(owner)) continue;
+        if (seen.has(owner) || this.#buffers.has(owner)) continue;
+        seen.add(owner);
         for (const { variable } of membersOf(owner)) if (variable.origin) visit(variable.origin);
         missing.add(owner);
       }
@@ -142,24 +152,48 @@ export class VariableMemory implements Holder {
     return missing;
   }
 
-  /** Writes the values of those variables that this device holds nowhere yet; gives those that another device held. */
-  async #start(made: ReadonlyMap<Variable, GPUBuffer>, pace: Pace): Promise<ReadonlySet<Variable>> {
-    const fetched = new Set<Variable>();
-    const all = [...made].flatMap(([owner, buffer]) => membersOf(owner).map((member) => ({ ...member, buffer })));
-    for (const [i, { variable, offset, buffer }] of all.entries()) {
-      pace.tell("variables", i, all.length);
-      if (pace.isDue) await pace.turn();
-      if (this.#places.has(variable) || this.#starts.has(variable)) continue;
-      const values = variable.holder === this ? undefined : await this.#fetch(variable);
-      if (values) fetched.add(variable);
-      else if (variable.origin) continue;
-      const bytes = values ?? encode(variable.dtype, variable.initialData());
-      const at = offset * bytesPerElement(variable.dtype);
-      const write = (): void => this.gpu.device.queue.writeBuffer(buffer, at, bytes);
-      if (bytes.byteLength > 0) this.gpu.guarded("variables", write);
+  /** Writes the values of those variables that this device holds nowhere yet. */
+  async #start(made: ReadonlyMap<Variable, GPUBuffer>, pace: Pace): Promise<Started> {
+    const started = { fetched: new Set<Variable>(), copied: new Map<Variable, Variable>() };
+    const settled = new Set<Variable>();
+    const total = [...made.keys()].reduce((n, owner) => n + membersOf(owner).length, 0);
+    let done = 0;
+    for (const [owner, buffer] of made) {
+      for (const { variable, offset } of membersOf(owner)) {
+        pace.tell("variables", done++, total);
+        if (pace.isDue) await pace.turn();
+        if (this.#places.has(variable) || this.#starts.has(variable)) continue;
+        const bytes = await this.#startOf(variable, settled, started);
+        const at = offset * bytesPerElement(variable.dtype);
+        const write = (): void => this.gpu.device.queue.writeBuffer(buffer, at, bytes!);
+        if (bytes?.byteLength) this.gpu.guarded("variables", write);
+      }
+      for (const { variable } of membersOf(owner)) settled.add(variable);
+      settled.add(owner);
     }
-    pace.tell("variables", all.length, all.length);
-    return fetched;
+    pace.tell("variables", total, total);
+    return started;
+  }
+
+  /**
+   * What a variable starts with: the values that another device holds, its own initial ones, or those of its origin.
+   * Undefined where these will stand on this device by then, of the variables `settled` too: they are copied there.
+   */
+  async #startOf(
+    variable: Variable,
+    settled: ReadonlySet<Variable>,
+    { fetched, copied }: { readonly fetched: Set<Variable>; readonly copied: Map<Variable, Variable> },
+  ): Promise<ArrayBuffer | undefined> {
+    for (let source = variable; ; source = source.origin) {
+      if (this.#places.has(source) || this.#buffers.has(source) || settled.has(source)) {
+        copied.set(variable, source);
+        return undefined;
+      }
+      const values = this.#starts.get(source) ?? (source.holder === this ? undefined : await this.#fetch(source));
+      if (values && source === variable) fetched.add(variable);
+      if (values) return values;
+      if (!source.origin) return encode(source.dtype, source.initialData());
+    }
   }
 
   /** Values of a variable that another device alone holds. Throws ValuesLostError. */
@@ -183,27 +217,22 @@ export class VariableMemory implements Holder {
   }
 
   /** Puts into an owner's buffer what this device holds elsewhere, and what was written here meanwhile. */
-  #fill(owner: Variable, buffer: GPUBuffer, fetched: ReadonlySet<Variable>): void {
+  #fill(owner: Variable, buffer: GPUBuffer, { copied }: Started): void {
     const { device } = this.gpu;
     const encoder = device.createCommandEncoder({ label: `variable ${owner.name}` });
     for (const { variable, offset } of membersOf(owner)) {
       const at = offset * bytesPerElement(owner.dtype);
       const start = this.#starts.get(variable);
-      const origin = fetched.has(variable) ? undefined : this.#originOf(variable);
-      const from = this.#places.get(variable) ?? origin;
+      const copy = copied.get(variable);
+      const from = this.#places.get(variable) ?? (copy && this.placeOf(copy));
       if (start?.byteLength) device.queue.writeBuffer(buffer, at, start);
       else if (from) encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, at, wordsOf(variable));
     }
     device.queue.submit([encoder.finish()]);
   }
 
-  /** Where the values stand that a new variable starts with, if those are another one's. */
-  #originOf({ origin }: Variable): BufferPlace | undefined {
-    return origin && this.placeOf(origin);
-  }
-
   /** Makes `buffer` the memory of an owner and of its members. */
-  #settle(owner: Variable, buffer: GPUBuffer, fetched: ReadonlySet<Variable>): void {
+  #settle(owner: Variable, buffer: GPUBuffer, { fetched }: Started): void {
     this.#buffers.set(owner, buffer);
     owner.bound = true;
     for (const { variable, offset } of membersOf(owner)) {

@@ -32,6 +32,8 @@ export interface Dispatch {
 export interface Declared {
   readonly writable: ReadonlySet<number>;
   readonly uniform: ReadonlySet<number>;
+  /** Whether calls of `dbg` stay. */
+  readonly dbg?: boolean;
 }
 
 /** Least work: floating-point operations and bytes moved. */
@@ -180,6 +182,7 @@ function writeModule(
     aliases,
     hooks,
     append: append.length ? append.join("\n") : undefined,
+    dbg: declared.dbg,
   });
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];

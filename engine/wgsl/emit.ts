@@ -5,7 +5,7 @@ import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type HookContext, registerType } from "./context.ts";
 import type { Expression, Step } from "./expression.ts";
-import { functions } from "./functions.ts";
+import { bits } from "./functions.ts";
 import { Indexer, type LoopVariable } from "./indexer.ts";
 
 /**
@@ -70,7 +70,7 @@ function emitSteps(
   const names: string[] = [];
   const apart = new ApartReads(context);
   const half = (value: string): string => {
-    context.functions.half_ = functions.half_!;
+    context.functions.half_ = bits.half_!;
     return `half_(${value})`;
   };
   let view = 0;

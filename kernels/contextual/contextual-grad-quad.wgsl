@@ -9,6 +9,8 @@ enable subgroups;
 // Layouts: own [batch, P, C], other [batch, Q, C], out as own, in vec4s · rows, pull [batch, N] ·
 // best, gain [batch, M].
 // Needs: C a multiple of 4; subgroups; splits = 1.
+// All lanes read one number of order: it is uniform, though WGSL can't tell where a plan binds order as writable.
+diagnostic(off, subgroup_uniformity);
 alias F = vec4<f32>;
 alias U = vec4<u32>;
 alias B = vec4<bool>;

@@ -67,6 +67,7 @@ fn weights(dots : F, q : u32, batch : u32, p : u32, stop : u32, list : u32) -> F
   return result;
 }
 
+var<workgroup> counted : u32;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) local : u32) {
   let cRow = params.c / 4u;
@@ -82,8 +83,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let list = batch * (1u + select(params.other, params.own, ROWS));
   var stop = params.other;
   if (SOURCE) {
-    if (!ROWS) { stop = order[list]; }
-    else if (p0 >= order[list]) { stop = 0u; }   // rows without gradient: zeros
+    // Uniform, though WGSL can't tell where a plan binds order as writable.
+    if (local == 0u) { counted = order[list]; }
+    let count = workgroupUniformLoad(&counted);
+    if (!ROWS) { stop = count; }
+    else if (p0 >= count) { stop = 0u; }   // rows without gradient: zeros
   }
   stop = min((split + 1u) * params.span, stop);
   for (var q = split * params.span; q < stop; q += 64u) {

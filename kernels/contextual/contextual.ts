@@ -1,14 +1,10 @@
 // Contextual similarity of two sets of points: passes over all pairs, which are stored only where they are few and a
 // CPU works.
-import { type Consts, type KernelSpec, defineKernel } from "../kernel.ts";
+import { type KernelSpec, defineKernel } from "../kernel.ts";
 import { ceilDiv, fold, quads } from "../launch.ts";
-import gradQuad from "./contextual-grad-quad.wgsl";
-import gradTiled from "./contextual-grad-tiled.wgsl";
 import mergeLargest from "./contextual-merge-largest.wgsl";
 import mergeLeast from "./contextual-merge-least.wgsl";
 import mergeSums from "./contextual-merge-sums.wgsl";
-import order from "./contextual-order.wgsl";
-import pull from "./contextual-pull.wgsl";
 import reduceQuad from "./contextual-reduce-quad.wgsl";
 import reduceTiled from "./contextual-reduce-tiled.wgsl";
 
@@ -37,21 +33,14 @@ export type ContextualPart = ContextualProblem & {
 };
 /** `kind` is one of KIND; `keep` is 1 where products are kept between the passes. */
 type ReduceProblem = ContextualPart & { readonly kind: number; readonly keep: number };
-/** `rows` is 1 where the own points are x, `source` 1 where each row takes its largest similarity. */
-type GradProblem = ContextualPart & { readonly rows: number; readonly source: number };
 
-const pairs = (p: ContextualPart): number => p.batch * p.count * p.other;
-const pointBytes = (p: ContextualPart): number => 4 * p.batch * (p.count + p.other) * p.c;
+/** Pairs of points that a dispatch meets, and bytes of the points. */
+export const pairs = (p: ContextualPart): number => p.batch * p.count * p.other;
+export const pointBytes = (p: ContextualPart): number => 4 * p.batch * (p.count + p.other) * p.c;
 const reduceCost = (p: ReduceProblem) => ({
   flops: 2 * pairs(p) * p.c,
   bytes: pointBytes(p) + 8 * p.batch * p.splits * p.count,
 });
-const seams = (p: GradProblem): Consts => ({ ROWS: p.rows === 1, SOURCE: p.source === 1 });
-const gradCost = (p: GradProblem) => ({
-  flops: 4 * pairs(p) * p.c,
-  bytes: pointBytes(p) + 4 * p.batch * p.splits * p.count * p.c,
-});
-
 /** Adapters on a CPU with subgroups. */
 export const contextualReduceQuad = defineKernel<ReduceProblem>("contextual-reduce-quad", {
   source: reduceQuad,
@@ -74,24 +63,6 @@ export const contextualReduce = [contextualReduceQuad, contextualReduceTiled];
 export const productBytes = (batch: number, n: number, m: number): number => 64 * batch * ceilDiv(n, 4) * ceilDiv(m, 4);
 export const MOST_KEPT = 2 ** 24;
 
-/** Adds what it finds to its own output, so takes all other points at once. */
-export const contextualGradQuad = defineKernel<GradProblem>("contextual-grad-quad", {
-  source: gradQuad,
-  tunables: { NV: [4, 8, 2] },
-  consts: seams,
-  fits: (_, t) => quads(t),
-  workgroups: (p) => fold(ceilDiv(p.count, 128), p.batch),
-  cost: gradCost,
-});
-export const contextualGradTiled = defineKernel<GradProblem>("contextual-grad-tiled", {
-  source: gradTiled,
-  tunables: { CU: [4, 2, 1, 3] },
-  consts: (p) => ({ CU: Math.min(4, ceilDiv(p.c, 32)), ...seams(p) }),
-  workgroups: (p, c) => fold(ceilDiv(p.count, 32), p.batch * p.splits * ceilDiv(p.c, 32 * Number(c.CU))),
-  cost: gradCost,
-});
-export const contextualGrad = [contextualGradQuad, contextualGradTiled];
-
 /** `n` results, of which each is found in `splits`. */
 type MergeProblem = { readonly n: number; readonly splits: number };
 const perElement: Omit<KernelSpec<MergeProblem>, "source"> = {
@@ -109,21 +80,6 @@ export const contextualMergeSums = defineKernel<MergeProblem>("contextual-merge-
 export const contextualMergeLargest = defineKernel<MergeProblem>("contextual-merge-largest", {
   source: mergeLargest,
   ...perElement,
-});
-
-/** x [batch, n, C] against y [batch, m, C]. */
-type PullProblem = { readonly batch: number; readonly n: number; readonly m: number; readonly source: number };
-export const contextualPull = defineKernel<PullProblem>("contextual-pull", {
-  source: pull,
-  consts: (p) => ({ SOURCE: p.source === 1 }),
-  threads: (p) => p.batch * p.n,
-  cost: (p) => ({ flops: p.source * p.batch * p.n * p.m, bytes: 4 * p.batch * (7 * p.n + 3 * p.m) }),
-});
-
-export const contextualOrder = defineKernel<Omit<PullProblem, "m" | "source">>("contextual-order", {
-  source: order,
-  workgroups: (p) => fold(p.batch),
-  cost: (p) => ({ flops: 2 * p.batch * p.n, bytes: 12 * p.batch * p.n }),
 });
 
 /** No dispatch works longer than about this: a slow GPU's driver gives up on long ones. */

@@ -48,6 +48,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let n = t / tiles / params.p;
   let p = t / tiles % params.p;
   let live = n < params.n;
+  let image = min(n, params.n - 1u);       // what is no image mirrors one, and is not written
   // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
   let flat = !REFLECT && params.dilX == 1u && params.groups == 1u;
   let runs = select(params.s, 1u, flat);
@@ -60,7 +61,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var wi = (lane & 3u) * kRow + k;
   for (var r = 0u; r < params.r; r += 1u) {
     let h = mirror(I(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
-    let row = (n * params.h + u32(h)) * params.w * cRow;
+    let row = (image * params.h + u32(h)) * params.w * cRow;
     let limit = U(select(0u, params.w * cRow, live && u32(h) < params.h));
     for (var run = 0u; run < runs; run += 1u) {
       var at = mirror(I(i32(q * params.strideX + run * params.dilX) - params.padLeft) + step, params.w) * i32(cRow) + i32(g * cs);

@@ -46,6 +46,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let n = t / tiles / params.p;
   let p = t / tiles % params.p;
   let live = n < params.n;
+  let image = min(n, params.n - 1u);       // what is no image mirrors one, and is not written
   let taps = params.r * params.s;
   var a0 = mat4x4<f32>();                  // a pixel a column, summed over its rows at the end
   var a1 = mat4x4<f32>();
@@ -53,7 +54,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     let h = mirror(i32(p * params.strideY + r * params.dilY) - params.padTop, params.h);
     let limit = select(0u, params.w, live && u32(h) < params.h);
     for (var c = 0u; c < cRow; c += 1u) {
-      let row = (n * params.h + u32(h)) * params.w * cRow + c;
+      let row = (image * params.h + u32(h)) * params.w * cRow + c;
       var at = i32(q) - params.padLeft;
       var v0 = load(row, at, limit);
       var v1 = load(row, at + 1, limit);

@@ -1,7 +1,6 @@
-// Average pooling over H and W of NHWC, with fixed or adaptive windows, and its transpose.
+// Average pooling over H and W of NHWC, with fixed or adaptive windows.
 import { lanes } from "../lanes.ts";
 import forward from "./avg-pool.wgsl";
-import gradient from "./avg-pool-grad.wgsl";
 
 /** x [N, H, W, C] → y [N, P, Q, C]. Adaptive windows take neither kernel, stride nor padding. */
 export type AvgPoolProblem = {
@@ -25,13 +24,12 @@ export type AvgPoolProblem = {
   readonly divisor: number;
 };
 
-const inputs = (p: AvgPoolProblem): number => p.n * p.h * p.w * p.c;
+export const inputs = (p: AvgPoolProblem): number => p.n * p.h * p.w * p.c;
 const outputs = (p: AvgPoolProblem): number => p.n * p.p * p.q * p.c;
-const consts = (p: AvgPoolProblem) => ({ ADAPTIVE: p.adaptive, COUNT_PAD: p.countPad });
-const cost = (p: AvgPoolProblem) => ({
+export const consts = (p: AvgPoolProblem) => ({ ADAPTIVE: p.adaptive, COUNT_PAD: p.countPad });
+export const cost = (p: AvgPoolProblem) => ({
   flops: Math.max(inputs(p), outputs(p) * (p.adaptive ? 1 : p.kernelY * p.kernelX)),
   bytes: 4 * (inputs(p) + outputs(p)),
 });
 
 export const avgPool = lanes<AvgPoolProblem>("avg-pool", { source: forward, threads: outputs, consts, cost });
-export const avgPoolGrad = lanes<AvgPoolProblem>("avg-pool-grad", { source: gradient, threads: inputs, consts, cost });

@@ -1,7 +1,6 @@
-// Padding along two neighbouring axes (H and W of NHWC) by five modes, and its transpose.
+// Padding along two neighbouring axes (H and W of NHWC) by five modes.
 import { lanes } from "../lanes.ts";
 import forward from "./pad-image.wgsl";
-import gradient from "./pad-image-grad.wgsl";
 
 /** x [N, H, W, C] → y [N, P, Q, C] with `top` rows before and `left` columns before the image. */
 export type PadProblem = {
@@ -19,20 +18,14 @@ export type PadProblem = {
   readonly value: number;
 };
 
-const inputs = (p: PadProblem): number => p.n * p.h * p.w * p.c;
-const outputs = (p: PadProblem): number => p.n * p.p * p.q * p.c;
-const consts = (p: PadProblem) => ({ MODE: p.mode });
-const bytes = (p: PadProblem): number => 4 * (inputs(p) + outputs(p));
+export const inputs = (p: PadProblem): number => p.n * p.h * p.w * p.c;
+export const outputs = (p: PadProblem): number => p.n * p.p * p.q * p.c;
+export const consts = (p: PadProblem) => ({ MODE: p.mode });
+export const bytes = (p: PadProblem): number => 4 * (inputs(p) + outputs(p));
 
 export const padImage = lanes<PadProblem>("pad-image", {
   source: forward,
   threads: outputs,
   consts,
   cost: (p) => ({ flops: 0, bytes: bytes(p) }),
-});
-export const padImageGrad = lanes<PadProblem>("pad-image-grad", {
-  source: gradient,
-  threads: inputs,
-  consts,
-  cost: (p) => ({ flops: outputs(p), bytes: bytes(p) }),
 });

@@ -16,6 +16,10 @@ export type ResizeProblem = {
   readonly denX: number;
 };
 
+/** Elements of x and of y. */
+export const inputs = (p: ResizeProblem): number => p.n * p.h * p.w * p.c;
+export const outputs = (p: ResizeProblem): number => p.n * p.p * p.q * p.c;
+
 const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** Output o of `outs` stands at max(o·mul + add, 0) / den among `size` elements, in lowest terms. */

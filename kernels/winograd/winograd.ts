@@ -5,19 +5,17 @@ import { type ConvProblem, canTurn, turned } from "../conv2d/conv2d-problem.ts";
 import { type KernelSpec, type Traits, defineKernel } from "../kernel.ts";
 import { ceilDiv } from "../launch.ts";
 import filter from "./winograd-filter.wgsl";
-import gradient from "./winograd-gradient.wgsl";
 import image from "./winograd-image.wgsl";
 import output from "./winograd-output.wgsl";
-import weightGradOutput from "./winograd-weight-grad-output.wgsl";
 
 /** Sizes of the image y, and the channels on both sides. */
 type Sizes = Pick<ConvProblem, "n" | "p" | "q" | "c" | "k">;
-type Judged = Sizes & Pick<ConvProblem, "half">;
+export type Judged = Sizes & Pick<ConvProblem, "half">;
 /** A run of tiles, of `first` and those behind it. */
 type Strip = { readonly first: number; readonly tiles: number };
-type OfStrip = ConvProblem & Strip;
+export type OfStrip = ConvProblem & Strip;
 /** Filters for which `size` invocations transform four at a time. */
-type OfFilters = { readonly size: number };
+export type OfFilters = { readonly size: number };
 
 const tilesOf = (p: Sizes): number => p.n * ceilDiv(p.p, 4) * ceilDiv(p.q, 4);
 /** Bytes that transformed image and products of one strip may take. */
@@ -41,7 +39,7 @@ export function winogradStrips(p: Sizes, most = Infinity): Strip[] {
 }
 
 /** 3 × 3 with steps of one pixel, channels in fours. */
-const suitsWinograd = (p: ConvProblem): boolean =>
+export const suitsWinograd = (p: ConvProblem): boolean =>
   p.r === 3 &&
   p.s === 3 &&
   canTurn(p) &&
@@ -60,7 +58,7 @@ const suitsWinograd = (p: ConvProblem): boolean =>
  * against 18·(C + K) bytes more pay where C·K / (C + K) is above 1.3 times the operations that the device does while
  * it moves a byte, which are 10 to 50. Tensor cores do many more: what they can take stays with them.
  */
-function pays(p: Judged, rows: number, { cpu, subgroups, matrix }: Traits): boolean {
+export function winogradIsWorth(p: Judged, rows: number, { cpu, subgroups, matrix }: Traits): boolean {
   const { c, k } = p;
   const pixels = p.n * p.p * p.q;
   const flops = 18 * pixels * c * k;
@@ -71,8 +69,7 @@ function pays(p: Judged, rows: number, { cpu, subgroups, matrix }: Traits): bool
   return !tensorCores && (c * k) / (c + k) >= 64 && flops >= 1e9;
 }
 /** For conv2d, and for conv2dInputGrad of the `turned` problem. */
-export const winogradPays = (p: Judged, t: Traits): boolean => pays(p, tilesOf(p), t);
-export const winogradWeightGradPays = (p: Judged, t: Traits): boolean => pays(p, p.c, t);
+export const winogradPays = (p: Judged, t: Traits): boolean => winogradIsWorth(p, tilesOf(p), t);
 
 const outputSpec = {
   source: output,
@@ -96,16 +93,4 @@ export const winogradImage = defineKernel<OfStrip>("winograd-image", {
   source: image,
   threads: (p) => p.tiles * p.c,
   cost: (p) => ({ flops: 144 * p.tiles * p.c, bytes: 4 * p.c * (16 + 36) * p.tiles }),
-});
-export const winogradGradient = defineKernel<OfStrip>("winograd-gradient", {
-  source: gradient,
-  threads: (p) => p.tiles * p.k,
-  cost: (p) => ({ flops: 140 * p.tiles * p.k, bytes: 4 * p.k * (16 + 36) * p.tiles }),
-});
-/** The last of the weight gradient's, and what stands for them in a list of kernels. */
-export const winogradWeightGradOutput = defineKernel<ConvProblem, OfFilters>("winograd-weight-grad-output", {
-  source: weightGradOutput,
-  fits: (p, t) => suitsWinograd(p) && (t.winograd ?? winogradWeightGradPays(p, t)),
-  threads: (p) => p.size,
-  cost: (p) => ({ flops: 4 * 90 * p.size, bytes: 16 * (36 + 9) * p.size }),
 });

@@ -23,7 +23,7 @@ import {
 } from "../../engine/index.ts";
 import { mseLoss } from "../../losses/index.ts";
 import { input } from "../../engine/constant.ts";
-import { ancestors } from "../../engine/grad.ts";
+import { ancestors } from "../../engine/ancestors.ts";
 import { simplify } from "../../engine/fuse/simplify.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";

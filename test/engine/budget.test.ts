@@ -76,7 +76,7 @@ test("a U-Net step of base 16 at 64 × 64, batch 2, is at most 150 dispatches of
   assert.ok(e.activationBytes <= 1.15 * e.lowerBoundBytes);
 });
 
-test("a full CMEDL step, 256 × 256, batch 2: at most 4 GB; in 2 GB at most 1.5 times the operations", async () => {
+test("a full CMEDL step, 256 × 256, batch 2: 4 GB where all is kept, 2 GB by itself for 2 % more operations", async () => {
   // As a GPU would run it: planned, never made.
   const step = await Device.open((await environment().gpu()).gpu, { traits: { cpu: false } });
   const width = 64;
@@ -95,14 +95,15 @@ test("a full CMEDL step, 256 × 256, batch 2: at most 4 GB; in 2 GB at most 1.5 
       { xC: image, yC: image, xM: image, yM: image },
       { mode: "train", memoryBudget },
     );
-  const whole = plan();
-  const tight = plan(2e9);
+  const whole = plan(Infinity);
+  const thrifty = plan();
   step.dispose();
   assert.ok(
     whole.activationBytes <= 4e9 && whole.activationBytes <= 1.02 * whole.lowerBoundBytes,
     JSON.stringify(whole),
   );
-  assert.ok(tight.activationBytes <= 2e9 && tight.flopsRatio <= 1.5, JSON.stringify(tight));
+  assert.is(whole.flopsRatio, 1);
+  assert.ok(thrifty.activationBytes <= 2e9 && thrifty.flopsRatio <= 1.02, JSON.stringify(thrifty));
 });
 
 test("inference plans within 1.15 of what is alive at the peak, for neighbours may share a dispatch", async () => {

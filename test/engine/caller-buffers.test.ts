@@ -108,6 +108,36 @@ test("a large output that an encoded run overwrote is not read as the latest run
   assert.is((await program.read()).y[0], 10);
 });
 
+test("a large output that a later run overwrites while it is read is refused, not given as another's", async () => {
+  using program = await device.compile(({ x }) => ({ y: mul(x, 2), s: sum(x) }), { x: [2000] });
+  const ones = new Float32Array(2000).fill(1);
+  program.run({ x: ones });
+  const encoded = program.read("y");
+  const encoder = gpu.createCommandEncoder();
+  program.encode(encoder, { x: bufferOf(gpu, new Float32Array(2000).fill(3)) });
+  gpu.queue.submit([encoder.finish()]);
+  await refused(() => encoded, /output "y" was overwritten by a run that was encoded since/, UsageError);
+  program.run({ x: ones });
+  const again = program.read("y");
+  program.run({ x: new Float32Array(2000).fill(5) });
+  await refused(() => again, /output "y" was overwritten by a later run\(\) before it was read; await/, UsageError);
+  assert.is((await program.read()).y[0], 10);
+});
+
+test("a wrong input leaves nothing in the caller's encoder", async () => {
+  using program = await device.compile(({ a, b }) => ({ y: add(a, b) }), { a: [2], b: [2] });
+  let copies = 0;
+  const encoder = { copyBufferToBuffer: () => void copies++ } as unknown as GPUCommandEncoder;
+  const right = bufferOf(gpu, Float32Array.of(1, 2));
+  await refused(() => program.encode(encoder, { a: right }), /input "b" .* is missing/, UsageError);
+  await refused(
+    () => program.encode(encoder, { a: right, b: { buffer: empty(3), offset: 8 } }),
+    /input "b".* 8 bytes/,
+    ShapeError,
+  );
+  assert.is(copies, 0);
+});
+
 test("what only run() can do is refused: variables that change, and what the host feeds each run", async () => {
   const v = new Variable([1], [0], { name: "count" });
   using counting = await device.compile(() => {

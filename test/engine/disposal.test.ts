@@ -24,7 +24,7 @@ test("a program that was disposed says so, whatever is asked of it", async () =>
     () => program.readEarlier(1),
     () => program.ready(),
     () => program.profile({ x: [1, 2] }),
-    () => program.tune(),
+    () => program.opened(),
   ])
     await refused(use, /^program gone was disposed/, UsageError);
 });

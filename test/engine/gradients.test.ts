@@ -17,14 +17,18 @@ import {
   abs,
   add,
   atan,
+  cast,
   clamp,
   concat,
   cos,
+  cumSum,
   div,
   exp,
   expand,
   expm1,
   flip,
+  gridSample,
+  iota,
   leakyRelu,
   linear,
   log,
@@ -57,6 +61,7 @@ import {
   stack,
   sub,
   sum,
+  take,
   tanh,
   transpose,
   variance,
@@ -91,6 +96,7 @@ const cases: Record<string, Differentiated> = {
   },
   div: { f: div, shapes: [[3, 4], [4]], at: positive },
   pow: { f: pow, shapes: [[12], [12]], at: positive },
+  "pow, of its exponent": { f: (b, a) => pow(a, b), shapes: [[12], [12]], at: positive },
   "pow, both broadcast": {
     f: pow,
     shapes: [
@@ -225,6 +231,15 @@ const cases: Record<string, Differentiated> = {
       [3, 4],
     ],
   },
+  cumSum: { f: (x) => cumSum(x, 0, { reverse: true }), shapes: [[5, 4]] },
+  take: { f: (x) => take(x, cast(iota([3]), "i32"), 1), shapes: [[4, 5]] },
+  gridSample: {
+    f: (grid, x) => gridSample(x, grid, { mode: "bicubic" }),
+    shapes: [
+      [1, 2, 3, 2],
+      [1, 5, 4, 3],
+    ],
+  },
   matmul: {
     f: (a, b) => matmul(a, b),
     shapes: [
@@ -237,7 +252,10 @@ const cases: Record<string, Differentiated> = {
 
 for (const [name, op] of Object.entries(cases)) test(`${name}: the gradient is the slope`, () => gradientIsSlope(op));
 
-for (const name of ["mul", "tanh", "sigmoid", "matmul"])
+for (const name of [
+  ...["mul", "tanh", "sigmoid", "matmul", "pow", "pow, of its exponent", "sin", "cos", "atan", "erf", "erfc"],
+  ...["cumSum", "take", "gridSample"],
+])
   test(`${name}: the second derivative is the slope of the first`, () => secondDerivativeIsSlope(cases[name]!));
 
 test.run();

@@ -90,7 +90,7 @@ const cases: Record<string, Differentiated> = {
 
 for (const [name, op] of Object.entries(cases)) test(`${name}: the gradient is the slope`, () => gradientIsSlope(op));
 
-for (const name of ["instance norm", "conv2d", "conv2d, reflect", "convTranspose2d"])
+for (const name of ["instance norm", "conv2d", "conv2d, reflect", "convTranspose2d", "avgPool2d"])
   test(`${name}: the second derivative is the slope of the first`, () => secondDerivativeIsSlope(cases[name]!));
 
 test("gradients agree with finite differences through a norm, a product and a sum", async () => {

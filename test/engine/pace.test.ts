@@ -168,6 +168,20 @@ test("a compile that shares pipelines and variables with an aborted one is not t
   d.dispose();
 });
 
+test("what onProgress throws ends the compile, in every phase", async () => {
+  for (const phase of PHASES) {
+    const mistake = new Error(`in ${phase}`);
+    const { f, inputs } = layers(9);
+    const onProgress = (p: CompileProgress): void => {
+      if (p.phase === phase) throw mistake;
+    };
+    const d = await openDevice();
+    const found = await d.compile(f, inputs, { onProgress }).catch((error: unknown) => error);
+    assert.is(found, mistake);
+    d.dispose();
+  }
+});
+
 test("an abort is heard within 100 ms", async () => {
   const weights = Array.from({ length: 60 }, (_, i) => new Variable([64, 64], noise(4096, i), { name: `w${i}` }));
   const f = ({ x }: Inputs) => ({

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { add, mul, square } from "../../engine/ops/elementwise.ts";
 import { matmul } from "../../engine/ops/matmul.ts";
 import { mean } from "../../engine/ops/reduce.ts";
-import { RandomStream } from "../../engine/random-stream.ts";
+import { RandomStream, randomNormal } from "../../engine/random-stream.ts";
 import { Device } from "../../engine/run/device.ts";
 import { Variable } from "../../engine/variable.ts";
 import { Adam } from "../../train/adam.ts";
@@ -21,7 +21,7 @@ async function trained(device: Device) {
   const adam = new Adam([w], { rate: 0.01, name: "adam" });
   const program = await device.compile(
     ({ x }) => {
-      const y = matmul(add(x, mul(0.1, stream.normal([48, 32]))), w.value);
+      const y = matmul(add(x, mul(0.1, randomNormal([48, 32], stream))), w.value);
       const loss = mean(square(y));
       adam.minimize(loss);
       runs.assign(add(runs.value, 1));

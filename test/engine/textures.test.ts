@@ -142,6 +142,7 @@ test("textures of another size, format or usage are refused, and buffers go with
   );
   reader.dispose();
   reader.dispose();
+  await refused(() => reader.encode(encoder, made([W, H], "rgba8unorm")), /was disposed/, UsageError);
   assert.is(device.counters.buffers, before.buffers);
   assert.is(device.counters.bytes, before.bytes);
 });

@@ -273,6 +273,31 @@ test("a write while values are on their way from another device is not lost", as
   other.dispose();
 });
 
+test("a variable may start as another one of its own optimizer, or two optimizers' as each other's", async () => {
+  const made = (): readonly Variable[] => {
+    const a = new Variable([4], [1, 2, 3, 4], { name: "a" });
+    return [a, new Variable([4], a, { name: "b" })];
+  };
+  const d = await openDevice();
+  const [a, b] = made() as [Variable, Variable];
+  new Adam([b, a], { rate: 0.1 });
+  assert.equal([...(await d.read(b))], [1, 2, 3, 4]);
+  const [c, e] = made() as [Variable, Variable];
+  new Adam([c, e], { rate: 0.1 });
+  d.write(c, [5, 6, 7, 8]);
+  assert.equal([...(await d.read(e))], [5, 6, 7, 8]);
+  const [[first, fromFirst], [second, fromSecond]] = [made(), made()] as [[Variable, Variable], [Variable, Variable]];
+  new Adam([first, fromSecond], { rate: 0.1 });
+  new Adam([second, fromFirst], { rate: 0.1 });
+  const other = await openDevice();
+  other.write(first, [9, 9, 9, 9]);
+  await other.read(first);
+  assert.equal([...(await d.read(fromFirst))], [9, 9, 9, 9]);
+  assert.equal([...(await d.read(fromSecond))], [1, 2, 3, 4]);
+  d.dispose();
+  other.dispose();
+});
+
 test("an initial value that throws leaves no memory behind", async () => {
   const d = await device();
   const good = new Variable([4], [1, 2, 3, 4]);

@@ -2,7 +2,7 @@
 // run it.
 import * as assert from "uvu/assert";
 import type { KernelOp } from "../../engine/op.ts";
-import type { ConvAttrs } from "../../engine/ops/conv.ts";
+import type { ConvAttrs } from "../../engine/ops/conv-shapes.ts";
 import type { Traits } from "../../kernels/kernel.ts";
 import { noise, worst } from "../helpers/device.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";

@@ -3,14 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { input } from "../../engine/constant.ts";
 import { ShapeError } from "../../engine/errors.ts";
-import {
-  type Conv2dOptions,
-  conv2d,
-  conv2dInputGrad,
-  conv2dOp,
-  conv2dWeightGrad,
-  convTranspose2d,
-} from "../../engine/ops/conv.ts";
+import { conv2dWeightGrad } from "../../engine/gradients/conv-weight-grad.ts";
+import { imageGradient } from "../../engine/gradients/convolution.ts";
+import { conv2dOp } from "../../engine/ops/conv-forward.ts";
+import { type Conv2dOptions, conv2d, convTranspose2d } from "../../engine/ops/conv.ts";
 
 const test = suite("conv2d: declaration");
 
@@ -60,7 +56,7 @@ test("errors name the dimension and what would be right", () => {
   fails(conv({ pad: 8, padMode: "reflect" }), "reflect padding 8", "at most 7");
   const mirror = { stride: [1, 1], pad: [8, 0, 0, 0], dilation: [1, 1], groups: 1, padMode: "reflect" } as const;
   fails(
-    () => conv2dInputGrad(input("dy", [2, 14, 6, 8]), w, { ...mirror, size: [8, 8] }),
+    () => imageGradient(input("dy", [2, 14, 6, 8]), w, { ...mirror, size: [8, 8] }),
     "reflect padding 8",
     "at most 7",
   );

@@ -2,7 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { grad } from "../../engine/grad.ts";
-import { type Conv2dOptions, conv2d, conv2dOp, conv2dWeightGradOp } from "../../engine/ops/conv.ts";
+import { conv2dWeightGradOp } from "../../engine/gradients/conv-weight-grad.ts";
+import { conv2dOp } from "../../engine/ops/conv-forward.ts";
+import { type Conv2dOptions, conv2d } from "../../engine/ops/conv.ts";
 import { Device } from "../../engine/run/device.ts";
 import { device, noise, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";

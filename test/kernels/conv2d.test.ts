@@ -1,7 +1,9 @@
 // Convolutions and their gradients: every kernel against f64 loops, at its other tunables and in chunks too.
 import { suite } from "uvu";
 import type { KernelOp } from "../../engine/op.ts";
-import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from "../../engine/ops/conv.ts";
+import { conv2dWeightGradOp } from "../../engine/gradients/conv-weight-grad.ts";
+import { conv2dOp } from "../../engine/ops/conv-forward.ts";
+import { conv2dInputGradOp } from "../../engine/ops/conv-input-grad.ts";
 import type { Consts, Kernel } from "../../kernels/kernel.ts";
 import * as reference from "../reference/conv.ts";
 import { agrees, filter, image, output, problem } from "./conv2d-agreement.ts";

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { input } from "../../engine/constant.ts";
 import { grad } from "../../engine/grad.ts";
 import { gather, take } from "../../engine/ops/gather.ts";
-import { maxUnpool2d } from "../../engine/ops/pool.ts";
+import { maxUnpool2d } from "../../engine/ops/max-pool.ts";
 import { sizeOf } from "../../engine/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { noise, worst } from "../helpers/device.ts";

@@ -4,7 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { input } from "../../engine/constant.ts";
 import { type DType, fromHalf, toHalf } from "../../engine/dtype.ts";
-import { ancestors, grad } from "../../engine/grad.ts";
+import { ancestors } from "../../engine/ancestors.ts";
+import { grad } from "../../engine/grad.ts";
 import {
   argMax,
   avgPool2d,

@@ -1,5 +1,5 @@
 // Shapes and pads to test padding with: those that every mode takes, and those of one mode.
-import type * as reference from "../reference/pad.ts";
+import type * as reference from "../../bench/reference/pad.ts";
 
 export type Pads = readonly [low: number, high: number];
 type Case = readonly [shape: readonly number[], pads: readonly Pads[]];

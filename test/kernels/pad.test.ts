@@ -7,7 +7,7 @@ import { grad } from "../../engine/grad.ts";
 import { pad } from "../../engine/ops/pad.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { runGraph } from "../helpers/run-graph.ts";
-import * as reference from "../reference/pad.ts";
+import * as reference from "../../bench/reference/pad.ts";
 import { type Pads, cases, own } from "./pad-cases.ts";
 
 const test = suite("pad");

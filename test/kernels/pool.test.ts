@@ -2,17 +2,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { input } from "../../engine/constant.ts";
 import { grad } from "../../engine/grad.ts";
-import {
-  type AvgPoolOptions,
-  type MaxPoolOptions,
-  adaptiveAvgPool2d,
-  avgPool2d,
-  maxPool2d,
-  maxPool2dIndices,
-} from "../../engine/ops/pool.ts";
+import { type AvgPoolOptions, adaptiveAvgPool2d, avgPool2d } from "../../engine/ops/avg-pool.ts";
+import { maxPool2d, maxPool2dIndices } from "../../engine/ops/max-pool.ts";
+import type { MaxPoolOptions } from "../../engine/ops/pool-windows.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { runGraph } from "../helpers/run-graph.ts";
-import * as reference from "../reference/pool.ts";
+import * as reference from "../../bench/reference/pool.ts";
 
 const test = suite("pooling");
 

@@ -6,7 +6,7 @@ import { type ResizeOptions, resize } from "../../engine/ops/resize.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { ratio } from "../../kernels/resize/resize-ratio.ts";
 import { runGraph } from "../helpers/run-graph.ts";
-import * as reference from "../reference/resize.ts";
+import * as reference from "../../bench/reference/resize.ts";
 
 const test = suite("resize");
 

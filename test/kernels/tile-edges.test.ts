@@ -4,9 +4,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Shape, type Tensor, Device, grad, input } from "../../engine/index.ts";
-import { contextualMatch } from "../../engine/ops/contextual.ts";
+import { avgPool2d } from "../../engine/ops/avg-pool.ts";
+import { contextualMatch } from "../../engine/ops/contextual-match.ts";
 import { matmul } from "../../engine/ops/matmul.ts";
-import { avgPool2d, maxPool2d } from "../../engine/ops/pool.ts";
+import { maxPool2d } from "../../engine/ops/max-pool.ts";
 import { max, sum } from "../../engine/ops/reduce.ts";
 import { resize } from "../../engine/ops/resize.ts";
 import { cumSum } from "../../engine/ops/scan.ts";
@@ -17,8 +18,8 @@ import { noise } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 import { contextual } from "../reference/contextual.ts";
 import * as loops from "../reference/matmul.ts";
-import * as pools from "../reference/pool.ts";
-import * as resizing from "../reference/resize.ts";
+import * as pools from "../../bench/reference/pool.ts";
+import * as resizing from "../../bench/reference/resize.ts";
 
 const test = suite("tile edges");
 

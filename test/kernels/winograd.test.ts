@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, type Tensor, concat, conv2d, grad, relu, sizeOf, sub } from "../../engine/index.ts";
 import type { Traits } from "../../kernels/kernel.ts";
-import { winogradPays, winogradStrips, winogradWeightGradPays } from "../../kernels/winograd/winograd.ts";
+import { winogradPays, winogradStrips } from "../../kernels/winograd/winograd.ts";
+import { winogradWeightGradPays } from "../../kernels/winograd/winograd-weight-grad.ts";
 import { noise, tensor, worst } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 

@@ -10,7 +10,7 @@ interface Kept {
   place(): BufferPlace;
 }
 
-export class Snapshot {
+export class KeptAside {
   /** Where what was taken stood. */
   #taken: readonly BufferPlace[] = [];
   private constructor(
@@ -20,7 +20,7 @@ export class Snapshot {
   ) {}
 
   /** Room for these variables and for the large outputs. Throws OutOfMemoryError. */
-  static async reserve(parts: ProgramParts, places: Places, changed: readonly Variable[]): Promise<Snapshot> {
+  static async reserve(parts: ProgramParts, places: Places, changed: readonly Variable[]): Promise<KeptAside> {
     const { gpu, plan, outputs, name, variables } = parts;
     const ofVariables = changed.map(
       (v): Kept => ({ bytes: wholeWords(v.size * bytesPerElement(v.dtype)), place: () => variables.placeOf(v) }),
@@ -46,7 +46,7 @@ export class Snapshot {
       for (const copy of copies) gpu.destroyBuffer(copy);
       throw error;
     }
-    return new Snapshot(parts, kept, copies);
+    return new KeptAside(parts, kept, copies);
   }
 
   /** Submits the copies of what the buffers hold now. */
@@ -71,7 +71,7 @@ export class Snapshot {
   #submit(encode: (encoder: GPUCommandEncoder, at: BufferPlace, copy: GPUBuffer, bytes: number) => void): void {
     const { gpu } = this.parts;
     gpu.guarded("a copy", () => {
-      const encoder = gpu.device.createCommandEncoder();
+      const encoder = gpu.device.createCommandEncoder({ label: "a copy" });
       this.kept.forEach(({ bytes }, i) => encode(encoder, this.#taken[i]!, this.copies[i]!, bytes));
       gpu.submit(encoder.finish());
     });
