@@ -13,6 +13,7 @@ import {
   neg,
   norm2,
   oneOf,
+  ranks,
   reshape,
   square,
   sub,
@@ -75,7 +76,8 @@ export function contextualSimilarity(
     const v = concat([mul(-2, b), full(y2.shape, 1), y2], 2);
     return mean(contextualMatch(u, v, { bandWidth, best, bias: 0, scale: -1, least: 0 }), 1);
   }
-  const centre = mean(b, [0, 1], { keepDims: true });
+  const own = mean(b, [0, 1], { keepDims: true });
+  const centre = ranks()?.mean(own) ?? own;
   const half = distance === "cosine" ? 1 : 0.5;
   return mean(
     contextualMatch(unit(sub(a, centre)), unit(sub(b, centre)), { bandWidth, best, bias: half, scale: half }),

@@ -1,5 +1,17 @@
 // Distillation by hints: the student's features follow the teacher's.
-import { type Tensor, add, div, mean, oneOf, stopGradient, toF32, total, variance } from "../engine/index.ts";
+import {
+  type Tensor,
+  add,
+  div,
+  mean,
+  moments,
+  oneOf,
+  ranks,
+  stopGradient,
+  sumOfRanks,
+  toF32,
+  total,
+} from "../engine/index.ts";
 import { mseLoss } from "./elementwise.ts";
 
 /**
@@ -24,9 +36,12 @@ export function hint(student: readonly Tensor[], teacher: readonly Tensor[], nor
 }
 
 function difference(student: Tensor, teacher: Tensor, norm: HintNorm): Tensor {
-  if (norm === "frobenius") return mseLoss(student, teacher, { reduction: "sum" });
+  if (norm === "frobenius") return sumOfRanks(mseLoss(student, teacher, { reduction: "sum" }));
   const squares = mseLoss(student, teacher);
   if (norm === "mean") return squares;
-  const spread = (feature: Tensor): Tensor => mean(variance(toF32(stopGradient(feature)), [0, 1, 2]));
+  const spread = (feature: Tensor): Tensor => {
+    const x = toF32(stopGradient(feature));
+    return mean((ranks() ?? { moments }).moments(x, [0, 1, 2]).variance);
+  };
   return div(squares, add(div(add(spread(student), spread(teacher)), 2), EPSILON));
 }

@@ -1,5 +1,19 @@
 // Losses of variational translators (DRIT) that need no network: on codes, logits and pairs of images.
-import { type Tensor, abs, add, div, exp, mean, mul, softplus, square, sub, sum, toF32 } from "../engine/index.ts";
+import {
+  type Tensor,
+  abs,
+  add,
+  div,
+  exp,
+  mean,
+  mul,
+  softplus,
+  square,
+  sub,
+  sum,
+  sumOfRanks,
+  toF32,
+} from "../engine/index.ts";
 
 /** mean of −target·log σ(x) − (1 − target)·log(1 − σ(x)), straight from the logits x. Scalar. */
 export const binaryCrossEntropy = (logits: Tensor, target: number): Tensor =>
@@ -7,7 +21,7 @@ export const binaryCrossEntropy = (logits: Tensor, target: number): Tensor =>
 
 /** KL(N(μ, σ²) ‖ N(0, 1)) = −½ Σ (1 + log σ² − μ² − σ²), summed over batch and latent. μ, log σ² [N, Z] → scalar. */
 export const klToNormal = (mu: Tensor, logVariance: Tensor): Tensor =>
-  mul(-0.5, sum(sub(add(1, toF32(logVariance)), add(square(toF32(mu)), exp(toF32(logVariance))))));
+  mul(-0.5, sumOfRanks(sum(sub(add(1, toF32(logVariance)), add(square(toF32(mu)), exp(toF32(logVariance)))))));
 
 /** mean c²: keeps content codes small. Scalar. */
 export const codeSize = (code: Tensor): Tensor => mean(square(toF32(code)));

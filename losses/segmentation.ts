@@ -16,6 +16,7 @@ import {
   square,
   sub,
   sum,
+  sumOfRanks,
   toF32,
   where,
 } from "../engine/index.ts";
@@ -47,8 +48,10 @@ function diceOf(logits: Tensor, mask: Tensor): Tensor {
 }
 
 /** 1 − (2Σpt + s) / (Σp + Σt + s), sums over the whole batch. p, t of one shape in [0, 1] → scalar. */
-export const dice = (p: Tensor, t: Tensor, smooth = 1): Tensor =>
-  sub(1, div(add(mul(2, sum(mul(p, t))), smooth), add(add(sum(p), sum(t)), smooth)));
+export const dice = (p: Tensor, t: Tensor, smooth = 1): Tensor => {
+  const all = (x: Tensor): Tensor => sumOfRanks(sum(x));
+  return sub(1, div(add(mul(2, all(mul(p, t))), smooth), add(add(all(p), all(t)), smooth)));
+};
 
 /** Mean over images and classes of 1 − 2Σpt / (Σp² + Σt² + ε), sums over space. p, t [N, H, W, K] → scalar. */
 export const squaredDice = (p: Tensor, t: Tensor, eps = 1e-5): Tensor =>

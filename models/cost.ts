@@ -47,9 +47,9 @@ function mirroredBytes({ inputs, attrs }: Node): number {
   return (bytes / height / width) * (height + top + bottom) * (width + left + right);
 }
 
-/** Nodes whose outputs are a layer's, beside convolutions and products; a norm in training is one "pass". */
+/** Nodes whose outputs are a layer's, beside convolutions and products; a norm in training is one "norm". */
 const LAYERS = new Set([
-  "pass",
+  "norm",
   "relu",
   "leaky-relu",
   "tanh",
@@ -63,6 +63,7 @@ const LAYERS = new Set([
 /** Whether a value is made of random numbers alone, by elementwise ops and views. */
 function isRandom({ node }: Tensor): boolean {
   if (node.op.name === "random-uniform") return true;
+  if (node.op.kind === "pass") return isRandom(node.inputs[0]!);
   if (node.op.kind !== "elementwise" && node.op.kind !== "movement") return false;
   return node.inputs.some(isRandom) && node.inputs.every((t) => isRandom(t) || isConstant(t));
 }
@@ -80,6 +81,15 @@ const isSum = ({ op, inputs }: Node): boolean =>
   op.name === "add" && !inputs.some((t) => macsOf(t.node) !== undefined && isBias(inputs.find((o) => o !== t)));
 const isBias = (t: Tensor | undefined): boolean =>
   t !== undefined && (t.node.op.kind === "movement" ? isBias(t.node.inputs[0]) : t.node.op.name === "variable");
+
+/**
+ * What a node is computed from. A pass gives the value of its first input; behind a norm's stand the ops it is written
+ * in, and the second is what it normalises.
+ */
+function readBy({ op, inputs }: Node): readonly Tensor[] {
+  if (op.name === "norm") return inputs.slice(1);
+  return op.kind === "pass" ? inputs.slice(0, 1) : inputs;
+}
 
 /**
  * Cost of what these tensors need. Trace the network in training mode: a batch norm is a layer only there. Outputs of
@@ -101,8 +111,7 @@ export function costOf(outputs: readonly Tensor[], uncounted: (node: Node) => bo
     } else if (isSum(node)) cost.macs += node.outputs[0]!.size;
     if ((macs !== undefined || LAYERS.has(node.op.name) || isNoisy(node)) && !uncounted(node))
       cost.activationBytes += node.outputs[0]!.bytes;
-    // Behind a norm stand the ops it is written in; its first input is its value, the second what it normalises.
-    for (const t of node.op.name === "pass" ? node.inputs.slice(1) : node.inputs) stack.push(t.node);
+    for (const t of readBy(node)) stack.push(t.node);
   }
   return cost;
 }

@@ -17,6 +17,7 @@ import {
   mean,
   mode,
   mul,
+  randomNormal,
   relu,
   reshape,
   tanh,
@@ -86,7 +87,7 @@ export class ContentEncoder extends Module {
   forward(image: Tensor, domain: Domain, noise?: Tensor): Tensor {
     let y = this[domain].forward(image);
     for (const block of this.shared) y = block.forward(y);
-    const added = noise ?? (mode() === "train" ? this.random.normal(y.shape) : undefined);
+    const added = noise ?? (mode() === "train" ? randomNormal(y.shape, this.random) : undefined);
     return added ? add(y, added) : y;
   }
 

@@ -38,6 +38,7 @@ export const segmentors = {
     width: 64,
     halvings: 4,
     make: (options) => new UNet(options),
+    lastStages: ({ up, head }) => [...up.slice(-2), head],
     firstTensor: "inc.conv.conv.0.weight",
     fitting: (shapes, width = shapes.first.outputs) =>
       new UNet({
@@ -57,6 +58,7 @@ export const segmentors = {
     // Growth goes with width as in the paper, 12 for 48.
     make: ({ width = 48, ...options }) =>
       new DenseFcn({ ...options, width, growth: Math.max(1, Math.round(width / 4)) }),
+    lastStages: ({ up, decoder, head }) => [...up.slice(-2), ...decoder.slice(-2), head],
     firstTensor: "firstconv.weight",
     fitting: (shapes, width = shapes.first.outputs) =>
       new DenseFcn({
@@ -79,6 +81,7 @@ export const segmentors = {
     width: 32,
     halvings: 4,
     make: (options) => new Mrrn(options),
+    lastStages: ({ stages, join, after, head }) => [...stages.slice(-2).flat(), join, ...after, head],
     firstTensor: "CNN_block1.conv1.weight",
     fitting: (shapes, width = shapes.first.outputs) =>
       new Mrrn({

@@ -1,5 +1,5 @@
 // What the registry of networks says of each: a row of models/zoo.ts.
-import type { Tensor } from "../engine/index.ts";
+import type { Module, Tensor } from "../engine/index.ts";
 import type { Node } from "./cost.ts";
 import { type ForeignTensor, type NamedForPyTorch, StateDictError } from "./pytorch.ts";
 import type { HintLevel, Segmentor } from "./segmentor.ts";
@@ -70,6 +70,8 @@ export interface SegmentorRow<M extends Segmentor = Segmentor> extends ZooRow<M>
   /** Levels of features that it can give for distillation. */
   readonly hints: readonly HintLevel[];
   make(options: SegmentorOptions): M;
+  /** Its last two decoder stages with all behind them, in order: what fine-tuning moves. */
+  lastStages(network: M): readonly Module[];
 }
 
 /** What the names and shapes of a state dict tell of the network that it is of. */
