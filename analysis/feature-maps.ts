@@ -21,7 +21,8 @@ const BEYOND = 0.005;
 /**
  * The first `count` channels of each network's features, which are of one shape, as grey pictures of at most `side`
  * pixels: means of squares of pixels. A channel has one scale for all networks: black is what half a percent of its
- * pixels lie below, white what half a percent lie above. A channel that is the same everywhere is black; NaN stays.
+ * pixels lie below, white what half a percent lie above; where these are one value, as in a channel that is 0 nearly
+ * everywhere, black is the least value and white the greatest. A channel that is the same everywhere is black; NaN stays.
  */
 export function greyMaps(networks: readonly Features[], { count = 24, side = 128 } = {}): GreyMaps[] {
   const smaller = networks.map((features) => shrunk(features, count, side));
@@ -55,5 +56,10 @@ function shrunk({ height, width, channels, values }: Features, count: number, si
 function rangeOf(maps: readonly Float32Array[]): { low: number; high: number } {
   const sorted = Float32Array.from(maps.flatMap((map) => [...map.filter(Number.isFinite)])).sort();
   const beyond = Math.floor(BEYOND * sorted.length);
-  return { low: sorted[beyond] ?? 0, high: sorted[sorted.length - 1 - beyond] ?? 0 };
+  const at = (part: number): { low: number; high: number } => ({
+    low: sorted[part] ?? 0,
+    high: sorted[sorted.length - 1 - part] ?? 0,
+  });
+  const range = at(beyond);
+  return range.high > range.low ? range : at(0);
 }

@@ -18,9 +18,24 @@ interface Grid {
   readonly affine: Affine;
 }
 
+/**
+ * Whether the voxels of two volumes lie on one another, as they are stored; where a file says nothing of its place,
+ * whether they are as many along each axis.
+ */
+export function isSameGrid(a: PlacedGrid, b: PlacedGrid): boolean {
+  if (a.shape.some((n, i) => n !== b.shape[i])) return false;
+  const isPlaced = a.oriented && b.oriented;
+  return !isPlaced || gridDistance(a.affine, b.affine, a.shape).voxels <= placeToleranceVoxels;
+}
+
 export interface Alignment extends Distance {
   /** For each axis of the first grid: the nearest of the second's, and whether it runs the other way. */
   readonly orientation: Orientation;
+}
+
+/** A grid, and whether its file says where it is. */
+export interface PlacedGrid extends Grid {
+  readonly oriented: boolean;
 }
 
 type Point = readonly [number, number, number];

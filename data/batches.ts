@@ -27,6 +27,8 @@ export interface BatchOptions {
   readonly seed: number;
   /** Steps of an epoch. Default: what the longer set needs to be seen once; the shorter goes round again. */
   readonly steps?: number;
+  /** The part of each batch that is filled: the `rank`-th of `size` equal ones. Default: all of it. */
+  readonly part?: { readonly rank: number; readonly size: number };
   /** What to draw for each slice. The slices stay as they are: augmentedStep in train/ transforms them on the GPU. */
   readonly augment?: AugmentationConfig;
 }
@@ -34,7 +36,7 @@ export interface BatchOptions {
 type Role = "student" | "teacher";
 
 /** Places in the endless order of one set: position p belongs to round ⌊p / n⌋, and each round is a new permutation. */
-class Order {
+export class Order {
   #round = -1;
   #permutation: Uint32Array = new Uint32Array();
   constructor(
@@ -53,7 +55,7 @@ class Order {
 }
 
 /** Throws DataError where sets and options make no batches. */
-function checkOptions(student: Slices, teacher: Slices, { batch, steps, augment }: BatchOptions): void {
+function checkOptions(student: Slices, teacher: Slices, { batch, steps, part, augment }: BatchOptions): void {
   const fail = (field: string, problem: string, mend: string): never => {
     throw new DataError("batches", field, problem, mend);
   };
@@ -63,6 +65,8 @@ function checkOptions(student: Slices, teacher: Slices, { batch, steps, augment 
   }
   if (!(Number.isInteger(batch) && batch > 0))
     fail("batch", `${batch} is no whole number above 0`, "give a batch size such as 4");
+  if (part && batch % part.size !== 0)
+    fail("batch", `${batch} slices make no ${part.size} equal parts`, `give a multiple of ${part.size}`);
   if (student.count === 0 || teacher.count === 0) fail("slices", "a set is empty", "give both sets at least one slice");
   if (augment && !(augment.scale >= 0 && augment.scale < 1))
     fail("augment.scale", `${augment.scale} would let a slice vanish`, "give a number from 0 to below 1");
@@ -77,8 +81,12 @@ function checkOptions(student: Slices, teacher: Slices, { batch, steps, augment 
 /** Pairs of batches from a student's and a teacher's slices; each set goes round in an order of its own. */
 export class UnpairedBatches {
   readonly size: number;
+  /** Slices of each set that are filled in. */
   readonly batch: number;
   readonly stepsPerEpoch: number;
+  /** Slices of each set in the whole batch, and how many of them come before the part that is filled in. */
+  readonly #whole: number;
+  readonly #before: number;
   readonly #orders: Record<Role, Order>;
 
   constructor(
@@ -86,10 +94,12 @@ export class UnpairedBatches {
     readonly teacher: Slices,
     readonly options: BatchOptions,
   ) {
-    const { batch, seed } = options;
+    const { batch, seed, part = { rank: 0, size: 1 } } = options;
     checkOptions(student, teacher, options);
     this.size = student.size;
-    this.batch = batch;
+    this.batch = batch / part.size;
+    this.#whole = batch;
+    this.#before = part.rank * this.batch;
     this.stepsPerEpoch = options.steps ?? Math.ceil(Math.max(student.count, teacher.count) / batch);
     this.#orders = {
       student: new Order(student.count, keyOf(seed, "shuffle", "student")),
@@ -122,11 +132,16 @@ export class UnpairedBatches {
     ) as unknown as BatchBuffers;
   }
 
-  /** Which slices of a set make up the batch of `step` (0 …) in `epoch` (0 …). */
+  /** Which slices of a set make up the batch, or its part, of `step` (0 …) in `epoch` (0 …). */
   indices(role: Role, epoch: number, step: number): number[] {
     if (!(step >= 0 && step < this.stepsPerEpoch))
       throw new RangeError(`step ${step} is not within the epoch's ${this.stepsPerEpoch}`);
-    return Array.from({ length: this.batch }, (_, i) => this.#orders[role].at(epoch, step * this.batch + i));
+    return this.#places(step).map((place) => this.#orders[role].at(epoch, place));
+  }
+
+  /** Places in the epoch of what is filled in. */
+  #places(step: number): number[] {
+    return Array.from({ length: this.batch }, (_, i) => step * this.#whole + this.#before + i);
   }
 
   /** Fills the buffers with the batch of `step` in `epoch`. Throws where slices on disk can't be read. */
@@ -157,7 +172,7 @@ export class UnpairedBatches {
     });
     if (!augment) return;
     // Keyed by the place in the epoch, so that a slice that comes twice is not twice the same.
-    const places = slices.map((_, i) => step * this.batch + i);
+    const places = this.#places(step);
     const drawn = drawTransforms(augment, keyOf(seed, "augment", role), epoch, places);
     // The image and the mask are mirrored on the GPU: what lay on the left is then named as what lies on the right.
     if (augment.sides?.length)

@@ -2,6 +2,7 @@
 export { type AugmentationConfig, type Transforms, affineOf, defaultAugmentation, drawTransforms } from "./augment.ts";
 export { type BatchBuffers, type BatchOptions, UnpairedBatches } from "./batches.ts";
 export { CmedlError, type ErrorData } from "../errors/cmedl-error.ts";
+export { PackageMissingError } from "../errors/package-missing.ts";
 export { DataError } from "./errors.ts";
 export { type IntensityRule, type Range, lungWindow, mrPercentile, rangeOf, softTissueWindow } from "./intensity.ts";
 export {
@@ -23,6 +24,7 @@ export { parseNifti, writeNifti } from "./formats/nifti.ts";
 export { fromLps, toLps } from "./orientation.ts";
 export { LANDMARK_PERCENTILES, type Standardization, landmarksOf, standardLandmarks } from "./standardization.ts";
 export { type Pth, readPth } from "./weights/pth.ts";
+export { type AverageWeights, type SiteWeights, averageWeights } from "./weights/average.ts";
 export { writePth } from "./weights/pth-write.ts";
 export {
   type Safetensors,

@@ -23,9 +23,9 @@ export type IntensityRule =
 export const isHu = (rule: IntensityRule): boolean => rule.kind === "window" && rule.low < -50;
 
 /** Soft tissue: −160 … 240 HU. */
-export const softTissueWindow: IntensityRule = { kind: "window", low: -160, high: 240 };
+export const softTissueWindow = { kind: "window", low: -160, high: 240 } as const satisfies IntensityRule;
 /** Lungs as in the paper's reference code: −1000 … 500 HU. */
-export const lungWindow: IntensityRule = { kind: "window", low: -1000, high: 500 };
+export const lungWindow = { kind: "window", low: -1000, high: 500 } as const satisfies IntensityRule;
 /** MR: 0 … the volume's 99.5 percentile. */
 export const mrPercentile: IntensityRule = { kind: "percentile", percentile: 99.5 };
 
@@ -40,17 +40,26 @@ export interface Range {
 }
 
 /**
+ * The highest value of a rule's range; undefined of a percentile, which is another for each image, and of a histogram
+ * whose landmarks are not learned.
+ */
+export function topOf(rule: IntensityRule): number | undefined {
+  if (rule.kind === "percentile") return undefined;
+  return rule.kind === "window" ? rule.high : (rule.high ?? rule.landmarks?.at(-1));
+}
+
+/**
  * The rule's range for one volume. A percentile rule starts at 0, or at the mirrored percentile (0.5) where that is
  * negative. Throws DataError where the volume is empty, is none that a histogram rule is for, or the rule is no range.
  */
 export function rangeOf(rule: IntensityRule, data: VoxelArray, name: string): Range {
   if (rule.kind === "window") return windowOf(rule, name);
   if (rule.kind === "histogram") {
-    const { low, high, landmarks } = rule;
+    const { low, landmarks } = rule;
     if (landmarks === null)
       throw new DataError(name, "landmarks", "are not learned yet", "take the rule of a run that was started");
     const standardization = { own: landmarksOf(data, name), standard: landmarks };
-    return { ...windowOf({ low, high: high ?? landmarks.at(-1)! }, name), standardization };
+    return { ...windowOf({ low, high: topOf(rule)! }, name), standardization };
   }
   const [bottom, high] = percentiles(data, [100 - rule.percentile, rule.percentile] as const);
   const low = Math.min(0, bottom);

@@ -33,7 +33,7 @@ export function findLungs({
   const inside = withoutOutside(airRuns(data, shape), shape);
   const partOf = connected(inside, shape, true);
   const [first, second] = partsOf(inside, partOf, data, shape)
-    .filter(({ voxels, sum }) => sum >= LEAST_MEAN_HU * voxels)
+    .filter(({ finite, sum }) => sum >= LEAST_MEAN_HU * finite)
     .sort((a, b) => b.voxels - a.voxels);
   if (!first) return undefined;
   const lungs = second && second.voxels >= SECOND * first.voxels ? [first, second] : [first];
@@ -50,7 +50,8 @@ export function findLungs({
 interface Part {
   readonly part: number;
   voxels: number;
-  /** Of its values. */
+  /** Those whose values are finite, and the sum of their values: −∞ is air too, and has no mean. */
+  finite: number;
   sum: number;
 }
 
@@ -58,10 +59,15 @@ function partsOf({ from, to, rows }: Runs, partOf: Int32Array, data: VoxelArray,
   const parts = new Map<number, Part>();
   for (let r = 0; r + 1 < rows.length; r++)
     for (let i = rows[r]!; i < rows[r + 1]!; i++) {
-      const part = parts.get(partOf[i]!) ?? { part: partOf[i]!, voxels: 0, sum: 0 };
+      const part = parts.get(partOf[i]!) ?? { part: partOf[i]!, voxels: 0, finite: 0, sum: 0 };
       parts.set(part.part, part);
       part.voxels += to[i]! - from[i]!;
-      for (let x = from[i]!; x < to[i]!; x++) part.sum += data[r * nx + x]!;
+      for (let x = from[i]!; x < to[i]!; x++) {
+        const v = data[r * nx + x]!;
+        if (!Number.isFinite(v)) continue;
+        part.finite++;
+        part.sum += v;
+      }
     }
   return [...parts.values()];
 }
@@ -74,6 +80,25 @@ export function lungSlices(lungs: Uint8Array, { shape, spacingMm }: Pick<Volume,
     for (const v of storedSlice(lungs as Uint8Array<ArrayBuffer>, shape, z)) pixels += v;
     return pixels * pixelMm2 >= LEAST_MM2;
   });
+}
+
+/**
+ * The column between the right and the left lung, by the whole volume: of those in the middle half of the lungs the one
+ * with the least lung. Undefined where even that has half as much as the fullest on either side: there is one lung then.
+ */
+export function columnBetween(lungs: Uint8Array, [nx]: Shape3): number | undefined {
+  const perColumn = new Float64Array(nx);
+  for (let v = 0; v < lungs.length; v++) perColumn[v % nx]! += lungs[v]!;
+  const first = perColumn.findIndex((count) => count > 0);
+  if (first < 0) return undefined;
+  const width = perColumn.findLastIndex((count) => count > 0) + 1 - first;
+  const start = first + Math.floor(width / 4);
+  const middle = perColumn.subarray(start, start + Math.ceil(width / 2));
+  const least = Math.min(...middle);
+  // Of several, as of a chest that is air throughout between them, the middle one.
+  const column = start + ((middle.indexOf(least) + middle.lastIndexOf(least)) >> 1);
+  const most = Math.min(Math.max(...perColumn.subarray(0, column)), Math.max(...perColumn.subarray(column)));
+  return least < most / 2 ? column : undefined;
 }
 
 function airRuns(data: VoxelArray, [nx, ny, nz]: Shape3): Runs {

@@ -17,7 +17,7 @@ import {
   sliceRange,
   sliceSet,
 } from "./slices.ts";
-import { tumourField } from "./tumour-field.ts";
+import { tumourFields } from "./tumour-field.ts";
 
 export interface CollectOptions {
   readonly grid: SliceGrid;
@@ -29,7 +29,7 @@ export interface CollectOptions {
   readonly seed?: number;
   /** "lung": of the slices of CT without foreground only those that hold lung are taken. Default "all". */
   readonly slices?: "all" | "lung";
-  /** Where a slice's field lies: round its centre, or as `tumourField` puts it. Default "centre". */
+  /** Where a slice's field lies: round its centre, or as `tumourFields` puts it. Default "centre". */
   readonly fieldAt?: "centre" | "tumour";
   /** Whether images are in HU, so that lungs can be found. Default false. */
   readonly hu?: boolean;
@@ -58,8 +58,8 @@ export function prepareCase(c: LoadedCase, range: Range, options: CollectOptions
   const takesLung = hu && slices === "lung";
   const lungs = takesLung || (hu && fieldAt === "tumour") ? findLungs(image) : undefined;
   const held = takesLung ? new Set(slicesOfLungs(lungs, c)) : undefined;
-  const fieldAtZ = (z: number): Field =>
-    fieldAt === "tumour" ? tumourField({ image, mask, lungs }, z, grid.fieldMm) : fieldOf(image, grid);
+  const fieldAtZ =
+    fieldAt === "tumour" ? tumourFields({ image, mask, lungs }, grid.fieldMm) : () => fieldOf(image, grid);
   const mayBe = (z: number): boolean => held === undefined || held.has(z);
   const counts = foregroundPerSlice(mask, image.shape);
   const chosen =

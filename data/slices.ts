@@ -1,5 +1,6 @@
 // From volumes and masks to the 2-D slices that networks see. Both sets use one field of view in millimetres and one
 // size in pixels, so that a centimetre is as many pixels on CT as on MR.
+import { isSameGrid } from "./alignment.ts";
 import { type Range, scaleInto } from "./intensity.ts";
 import { permutation } from "./random.ts";
 import { type Field, centreField, cropLabels, cropValues } from "./resample.ts";
@@ -38,6 +39,9 @@ export interface Slices {
   /** Copies the mask of slice `index` to target[at …]. Throws where it can't be read. */
   copyMask(index: number, target: Uint8Array, at?: number): void;
 }
+
+/** The bytes of slices: of each the image in 32-bit floats, and the mask. */
+export const bytesOfSlices = ({ size, count }: Pick<Slices, "size" | "count">): number => count * size ** 2 * (4 + 1);
 
 /** Slices in memory: images [count, size, size], masks [count, size, size]. */
 export interface SliceSet extends Slices {
@@ -109,13 +113,34 @@ export function maskSlice(
 
 /** A case's axial slices first … last alone, where they were. */
 export function sliceRange({ image, mask, ...c }: LoadedCase, first: number, last: number): LoadedCase {
-  const [nx, ny] = image.shape;
-  const [from, to] = [first * nx * ny, (last + 1) * nx * ny];
-  const affine = image.affine.map((v, i) => (i % 4 === 3 && i < 12 ? v + first * image.affine[i - 1]! : v));
-  const data = image.data.slice(from, to) as Volume["data"];
+  const slice = image.shape[0] * image.shape[1];
+  return { ...c, image: slab(image, first, last), mask: mask.slice(first * slice, (last + 1) * slice) };
+}
+
+/** A volume's slices first … last alone, where they were. */
+function slab(volume: Volume, first: number, last: number): Volume {
+  const [nx, ny] = volume.shape;
+  const affine = volume.affine.map((v, i) => (i % 4 === 3 && i < 12 ? v + first * volume.affine[i - 1]! : v));
+  const data = volume.data.slice(first * nx * ny, (last + 1) * nx * ny) as Volume["data"];
   const shape = [nx, ny, last + 1 - first] as const;
-  const geometry = sformGeometry(affine, image.spacingMm);
-  return { ...c, image: { ...image, data, shape, affine, geometry }, mask: mask.slice(from, to) };
+  return { ...volume, data, shape, affine, geometry: sformGeometry(affine, volume.spacingMm) };
+}
+
+/**
+ * The slices of `volume` whose voxels are those of the grid of `part`; undefined where it has not all of them. Where a
+ * file says nothing of its place, all or none.
+ */
+export function slicesOnGrid(volume: Volume, part: Volume): Volume | undefined {
+  if (!(volume.oriented && part.oriented)) return isSameGrid(part, volume) ? volume : undefined;
+  const [nx, ny, nz] = part.shape;
+  if (volume.shape[0] !== nx || volume.shape[1] !== ny) return undefined;
+  const step = [2, 6, 10].map((i) => volume.affine[i]!);
+  const away = [3, 7, 11].map((i) => part.affine[i]! - volume.affine[i]!);
+  const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+  const first = Math.round(dot(step, away) / dot(step, step));
+  if (first < 0 || first + nz > volume.shape[2]) return undefined;
+  const found = slab(volume, first, first + nz - 1);
+  return isSameGrid(part, found) ? found : undefined;
 }
 
 /** Foreground voxels of each axial slice. */

@@ -10,6 +10,13 @@ import type { VoxelArray } from "./volume.ts";
 /** Percentiles of the foreground that are landmarks: pc1, the deciles, pc2. */
 export const LANDMARK_PERCENTILES = [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99] as const;
 
+/** Whether these can be the landmarks of a standard scale: one for each percentile, above 0, rising. */
+export const areLandmarks = (values: unknown): values is readonly number[] =>
+  Array.isArray(values) &&
+  values.length === LANDMARK_PERCENTILES.length &&
+  values.every((v, k) => Number.isFinite(v) && v > 0 && (k === 0 || v >= values[k - 1])) &&
+  values.at(-1) > values[0];
+
 /** A volume's landmarks, and those of the standard scale that become of them: both rise. */
 export interface Standardization {
   readonly own: readonly number[];

@@ -1,8 +1,9 @@
 // Fields round a tumour. The CMEDL paper trains on patches of 256 × 256 pixels "enclosing the tumor and the chestwall"
 // (IV-B1), and says no more. Chosen here: the chest wall is the box round the lung of the tumour's side, and 20 mm beyond
-// it; the field is centred on tumour and lung together, is moved where it would cut the tumour, and does not leave the
-// slice. Without lungs, as of MR, it is centred on the tumour; without a tumour on both lungs; without either on the
-// slice.
+// it; which side a column is of is told by the lungs of the whole volume. The field is centred on tumour and lung
+// together, is moved where it would cut the tumour, and does not leave the slice. Where no lung of that side is, as in
+// MR, it is centred on the tumour; without a tumour on both lungs; without either on the slice.
+import { columnBetween } from "./lungs.ts";
 import { type Field, centreField } from "./resample.ts";
 import { type Volume, storedSlice } from "./volume.ts";
 
@@ -23,14 +24,23 @@ export interface Chest {
   readonly lungs?: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** The field of `mm` × `mm` of axial slice z that encloses the tumour, and the chest wall as far as it is large enough. */
-export function tumourField({ image, mask, lungs }: Chest, z: number, mm: number): Field {
+/**
+ * The fields of `mm` × `mm` of a volume's axial slices z, each enclosing the tumour, and the chest wall as far as it is
+ * large enough.
+ */
+export function tumourFields(chest: Chest, mm: number): (z: number) => Field {
+  const { lungs, image } = chest;
+  const between = lungs && columnBetween(lungs, image.shape);
+  return (z) => fieldOfSlice(chest, between, z, mm);
+}
+
+function fieldOfSlice({ image, mask, lungs }: Chest, between: number | undefined, z: number, mm: number): Field {
   const { shape, spacingMm } = image;
   const [nx, ny] = shape;
   const { x, y, width, height } = centreField(nx, ny, spacingMm, mm);
   const sides = [width, height] as const;
   const tumour = boxOf(storedSlice(mask, shape, z), nx, ny);
-  const chest = lungs && chestBox(storedSlice(lungs, shape, z), image, tumour);
+  const chest = lungs && chestBox(storedSlice(lungs, shape, z), between, image, tumour);
   const start = (axis: 0 | 1, centred: number): number => {
     const enclosed = joined(tumour, chest);
     if (!enclosed) return centred;
@@ -47,24 +57,27 @@ export function tumourField({ image, mask, lungs }: Chest, z: number, mm: number
   return { x: start(0, x), y: start(1, y), width, height };
 }
 
-/** The box round the lung of the tumour's side, or round both, with the wall. */
+/**
+ * The box round the lung of the tumour's side, with the wall; without a tumour, or where there is one lung, round all.
+ * Undefined where none is.
+ */
 function chestBox(
   lungs: Uint8Array,
+  between: number | undefined,
   { shape: [nx, ny], spacingMm }: Pick<Volume, "shape" | "spacingMm">,
   tumour: Box | undefined,
 ): Box | undefined {
-  const both = boxOf(lungs, nx, ny);
-  if (!both) return undefined;
-  const middle = Math.round((both.from[0] + both.to[0]) / 2);
-  const isLow = tumour && tumour.from[0] + tumour.to[0] < 2 * middle;
-  const side = tumour && boxOf(lungs, nx, ny, isLow ? [0, middle] : [middle, nx]);
-  const { from, to } = side ?? both;
+  const isLow = tumour && between !== undefined && tumour.from[0] + tumour.to[0] < 2 * between;
+  const columns = !tumour || between === undefined ? [0, nx] : isLow ? [0, between] : [between, nx];
+  const found = boxOf(lungs, nx, ny, columns);
+  if (!found) return undefined;
+  const { from, to } = found;
   const wall = [WALL_MM / spacingMm[0], WALL_MM / spacingMm[1]] as const;
   return { from: [from[0] - wall[0], from[1] - wall[1]], to: [to[0] + wall[0], to[1] + wall[1]] };
 }
 
 /** The box round what is not 0 of a slice, of columns from … to; undefined where nothing is. */
-function boxOf(slice: Uint8Array, nx: number, ny: number, [left, right] = [0, nx]): Box | undefined {
+function boxOf(slice: Uint8Array, nx: number, ny: number, [left, right]: readonly number[] = [0, nx]): Box | undefined {
   let [x0, y0, x1, y1] = [nx, ny, 0, 0];
   for (let y = 0; y < ny; y++)
     for (let x = left!; x < right!; x++) {

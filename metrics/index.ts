@@ -24,3 +24,4 @@ export {
   surfaceDistances,
 } from "./surface.ts";
 export { type Wilcoxon, fewestPairs, wilcoxon } from "./wilcoxon.ts";
+export { type ScoreOptions, type Scored, scoresOf } from "./scores.ts";

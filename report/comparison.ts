@@ -9,6 +9,8 @@ export interface Metric {
   readonly unit?: string;
   readonly digits: number;
   readonly better: "higher" | "lower";
+  /** Where its values lie, if both ends are worth showing: charts then have this axis, else what the values fill. */
+  readonly range?: readonly [least: number, greatest: number];
 }
 
 /** The value of a case that says which part of its voxels was segmented: no metric. */
@@ -20,11 +22,24 @@ export const metricNames = (cases: Readonly<Record<string, CaseValues>>): string
 
 /** How a metric of cases is shown, by its name: "DSC", or "HD95 LV" of one structure among several. */
 export function metricOf(name: string): Metric {
-  if (name.startsWith("HD95")) return { name, unit: "mm", digits: 2, better: "lower" };
-  if (name === "PSNR") return { name, unit: "dB", digits: 2, better: "higher" };
-  if (name === "KL") return { name, unit: "nats", digits: 3, better: "lower" };
-  return { name, digits: 3, better: "higher" };
+  const kind = kindOf(name);
+  if (kind === "HD95") return { name, unit: "mm", digits: 2, better: "lower" };
+  if (kind === "PSNR") return { name, unit: "dB", digits: 2, better: "higher" };
+  if (kind === "KL") return { name, unit: "nats", digits: 3, better: "lower" };
+  // It may be negative, down to −1, but seldom is.
+  if (kind === "SSIM") return { name, digits: 3, better: "higher" };
+  return { name, digits: 3, better: "higher", range: [0, 1] };
 }
+
+/** What is measured, whichever structure it is of: "DSC" of "DSC LV" and of "DSC Avg.". */
+export const kindOf = (metric: string): string => metric.split(" ")[0]!;
+
+/** What an axis of a metric's values says. */
+export const axisLabel = ({ name, unit }: Metric): string => (unit === undefined ? name : `${name} in ${unit}`);
+
+/** Whether cases were scored by masks; of pseudo images they have KL, SSIM and PSNR. */
+export const areOfMasks = (cases: Readonly<Record<string, CaseValues>>): boolean =>
+  metricNames(cases).some((name) => kindOf(name) === "DSC");
 
 /** Values of one case by metric; null or NaN where undefined. */
 export type CaseValues = Readonly<Record<string, number | null>>;

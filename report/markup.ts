@@ -35,16 +35,17 @@ function textOf(content: Content): string {
 export const html = (strings: TemplateStringsArray, ...values: Content[]): Markup =>
   new Markup(strings.reduce((all, part, i) => all + textOf(values[i - 1]) + part));
 
-/** A table; the first column holds names, the others numbers. */
+/** A table, which scrolls where the page is narrow, by keys too; the first column holds names, the others numbers. */
 export const tableMarkup = (head: readonly Content[], rows: readonly (readonly Content[])[]): Markup => html`
-<div class="wide"><table>
+<div class="wide" tabindex="0"><table>
 <thead><tr>${head.map((cell) => html`<th>${cell}</th>`)}</tr></thead>
 <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>\n`)}</tbody>
 </table></div>`;
 
+export type PictureType = "image/png" | "image/svg+xml";
+
 /** A picture's bytes as the address of an image: what scripts they may hold don't run. */
-export const dataUrl = (type: "image/png" | "image/svg+xml", bytes: Uint8Array): string =>
-  `data:${type};base64,${base64(bytes)}`;
+export const dataUrl = (type: PictureType, bytes: Uint8Array): string => `data:${type};base64,${base64(bytes)}`;
 
 function base64(bytes: Uint8Array): string {
   const CHUNK = 0x8000;

@@ -123,8 +123,8 @@ const classColours: readonly Colour[] = [
 
 const classColour = (k: number): Colour => classColours[k % classColours.length]!;
 
-/** Contours of each class in its own colour. */
-const byClass = (mask: ArrayLike<number>, classes: number): NonNullable<Tile["contours"]> =>
+/** Contours of each class 1, 2, … of a mask in a colour of its own. */
+export const byClass = (mask: ArrayLike<number>, classes: number): NonNullable<Tile["contours"]> =>
   Array.from({ length: classes }, (_, k) => ({
     mask: Uint8Array.from(mask, (v) => (v === k + 1 ? 1 : 0)),
     colour: classColour(k),

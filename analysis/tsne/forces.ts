@@ -1,7 +1,7 @@
 // What moves the points of a t-SNE map: neighbours pull, and all push. Repulsion is exact over all pairs, or goes by a
 // grid and Fourier transforms (Linderman et al. 2019, "Fast interpolation-based t-SNE").
 import { type KernelOp, type Lowering, type MemoryHandle, type Tensor, apply } from "../../engine/index.ts";
-import { scatterClear } from "../../kernels/gather/gather.ts";
+import { scatterClear } from "../../kernels/gather/scatter-last.ts";
 import {
   tsneAttraction,
   tsneFft,

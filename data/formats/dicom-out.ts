@@ -11,6 +11,19 @@ export type { Maker, Segment } from "./dicom/encode.ts";
 export const maskObjects = ["rtstruct", "seg"] as const;
 export type MaskObject = (typeof maskObjects)[number];
 
+const COLOURS = [
+  [230, 25, 75],
+  [60, 180, 75],
+  [0, 130, 200],
+  [255, 225, 25],
+  [145, 30, 180],
+  [70, 240, 240],
+] as const;
+
+/** Structures of a mask as segments, each in a colour of its own. */
+export const segmentsOf = (labels: readonly Omit<Segment, "rgb">[]): Segment[] =>
+  labels.map(({ name, value }, i) => ({ name, value, rgb: COLOURS[i % COLOURS.length]! }));
+
 /** The series of an image, which masks on it refer to; `name` is what a DataError calls it. Throws DataError. */
 export function seriesOf(files: readonly ImageFile[], name: string): Promise<Stack> {
   return inDicom(name, async () => {

@@ -1,15 +1,19 @@
 // What DICOM files hold, told from their attributes: series of images, and the contours and segments that go with them.
 import type { CmedlError } from "../../errors/cmedl-error.ts";
 import { inDicom } from "./dicom.ts";
+import type { Patient } from "./dicom/planes.ts";
+import type { SliceMasks } from "./dicom/slice-masks.ts";
 import type { ImageFile } from "./format.ts";
 import type { LabelGrid, StructureSet } from "./structure-set.ts";
+
+export type { Patient } from "./dicom/planes.ts";
 
 /** A series of images. */
 export interface FoundSeries {
   readonly uid: string;
   readonly modality: string;
   readonly description: string;
-  readonly patient: string;
+  readonly patient: Patient;
   readonly frameOfReferenceUid: string | undefined;
   /** Where its slices are; undefined where they make no volume. */
   readonly grid: LabelGrid | undefined;
@@ -25,7 +29,7 @@ export interface FoundStructures {
   readonly name: string;
   /** The structures. Throws DataError. */
   open(): Promise<StructureSet>;
-  readonly patient: string;
+  readonly patient: Patient;
   readonly names: readonly string[];
   /** The files of the images that it is on, where that is known. */
   readonly imageNames?: ReadonlySet<string>;
@@ -54,15 +58,22 @@ export async function surveyDicom(
 }
 
 /** Masks as PNG slices, one for each of some DICOM files. Throws DataError where they are not one for one. */
+export async function openSliceMasks(
+  masks: readonly ImageFile[],
+  images: readonly ImageFile[],
+  folder: string,
+): Promise<SliceMasks> {
+  const sliceMasks = await import("./dicom/slice-masks.ts");
+  return inDicom(folder, () => sliceMasks.openSliceMasks(masks, images, folder));
+}
+
+/** What such masks hold; they are opened anew where they are drawn. Throws as openSliceMasks. */
 export async function surveySliceMasks(
   masks: readonly ImageFile[],
   images: readonly ImageFile[],
   folder: string,
 ): Promise<FoundStructures> {
-  const open = async () => {
-    const { openSliceMasks } = await import("./dicom/slice-masks.ts");
-    return inDicom(folder, () => openSliceMasks(masks, images, folder));
-  };
+  const open = (): Promise<SliceMasks> => openSliceMasks(masks, images, folder);
   const { names, patient, seriesUids, frameUids, places } = await open();
   const imageNames = new Set(images.map(({ name }) => name));
   return { name: folder, open, names, patient, imageNames, seriesUids, frameUids, places };

@@ -18,6 +18,7 @@ export type {
   WritableVoxels,
 } from "./format.ts";
 export { fileOfBytes } from "./memory-file.ts";
+export { LabelMap } from "./label-map.ts";
 export { type StructureSet, openStructures } from "./structure-set.ts";
 
 /** All formats; a row makes a format known to every command. The last asks least of a file's beginning. */

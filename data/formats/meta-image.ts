@@ -5,6 +5,7 @@ import type { Affine, Shape3, Volume } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf, volumeOf } from "./raw-voxels.ts";
+import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */
 export const metaImage: ImageFormat = {
@@ -81,7 +82,7 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
   const [nx = 1, ny = 1, nz = 1] = sizes;
   const shape: Shape3 = [nx, ny, nz];
   const elementType = get("ElementType") ?? fail("ElementType", "is missing");
-  const type = types[elementType] ?? fail("ElementType", `${elementType} is not one plain number a voxel`);
+  const type = ownOf(types, elementType) ?? fail("ElementType", `${elementType} is not one plain number a voxel`);
   const channels = Number(get("ElementNumberOfChannels") ?? 1);
   if (channels !== 1) fail("ElementNumberOfChannels", `${channels}: one value a voxel is read`, "extract a channel");
   refuseTooLarge(shape, elementTypes[type].bytes, name, "DimSize");

@@ -1,11 +1,12 @@
 // NumPy's .npy in (numpy.org/neps/nep-0001-npy-format.html): the last axis is a slice's columns, the one before its
-// rows, the one before that its slices; axes of one are left out.
+// rows, the one before that its slices; axes of one before them are left out. A last axis of one may be a channel: it is refused.
 import { DataError, printable } from "../errors.ts";
 import { type Shape3, type Volume, type VoxelArray, voxelCount } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf, volumeOf } from "./raw-voxels.ts";
 import { rescaled, sidecarOf } from "./sidecar.ts";
+import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */
 export const npy: ImageFormat = {
@@ -61,9 +62,16 @@ function parseHeader(bytes: Uint8Array, name: string): NpyHeader {
   const descr = /'descr'\s*:\s*'([^']*)'/.exec(text)?.[1] ?? fail("descr", "is not one plain type");
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text)?.[1] ?? fail("fortran_order", "is missing");
   const shape = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(text)?.[1] ?? fail("shape", "is missing");
-  const type = types[descr.slice(1)] ?? fail("descr", `${descr} is not one plain number a voxel`, "save it as int16");
+  const type =
+    ownOf(types, descr.slice(1)) ?? fail("descr", `${descr} is not one plain number a voxel`, "save it as int16");
   const all = (shape.match(/\d+/g) ?? []).map(Number);
   if (all.some((n) => n < 1)) fail("shape", `(${shape}) holds no voxel`);
+  if (all.length > 2 && all.at(-1) === 1)
+    fail(
+      "shape",
+      `(${shape}) ends in an axis of one: a channel of rows and columns, or slices of one column`,
+      "save array[..., 0] of it, whose last two axes are rows and columns",
+    );
   // Channels of one, as in [slices, 1, rows, columns].
   const axes = all.filter((n, i) => n > 1 || i >= all.length - 2);
   if (axes.length > 3 || axes.length < 2) fail("shape", `(${shape}) is not slices, rows, columns`, "save one volume");

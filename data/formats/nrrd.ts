@@ -5,6 +5,7 @@ import type { Affine, Shape3, Volume } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { type RawVoxels, gridOf, volumeOf } from "./raw-voxels.ts";
+import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */
 export const nrrd: ImageFormat = {
@@ -113,8 +114,8 @@ function parseHeader(bytes: Uint8Array, name: string): NrrdHeader {
     throw new DataError(name, field, printable(problem, 120), mend);
   };
   const need = (field: string): string => fields.get(field) ?? fail(field, "is missing");
-  const type = types[need("type")] ?? fail("type", `${need("type")} is not one plain number a voxel`);
-  const encoding = encodings[need("encoding").toLowerCase()];
+  const type = ownOf(types, need("type")) ?? fail("type", `${need("type")} is not one plain number a voxel`);
+  const encoding = ownOf(encodings, need("encoding").toLowerCase());
   if (!encoding) fail("encoding", `${need("encoding")} is not read, only raw, gzip and ascii`);
   const shape = shapeOf(need("dimension"), need("sizes"), fail);
   refuseTooLarge(shape, elementTypes[type].bytes, name, "sizes");
@@ -188,7 +189,7 @@ function placeOf(fields: Map<string, string>, shape: Shape3, fail: Fail): { affi
       return fail("spacings", `${fields.get("spacings")} are not the ${dimension} of dimension`);
     return { spacing: spacing.concat(1, 1).slice(0, 3) };
   }
-  const signs = spaces[space?.toLowerCase() ?? ""];
+  const signs = ownOf(spaces, space?.toLowerCase() ?? "");
   if (!signs) return fail("space", `${space ?? "is missing"}: not one of RAS, LAS, LPS`);
   const columns = vectorsOf(directions, "space directions", fail);
   if (columns.length !== dimension)

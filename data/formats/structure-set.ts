@@ -4,9 +4,13 @@ import { DataError } from "../errors.ts";
 import type { Volume } from "../volume.ts";
 import { dicom, inDicom } from "./dicom.ts";
 import type { ImageFile } from "./format.ts";
+import { drawLabels } from "./label-map.ts";
 
 /** The grid that masks are drawn on. */
 export type LabelGrid = Pick<Volume, "shape" | "affine" | "oriented">;
+
+/** Told of a voxel, by its number in the grid, and the structure that has it, by its place among the names, from 0. */
+export type OnVoxel = (structure: number, voxel: number) => void;
 
 export interface StructureSet {
   readonly kind: "RTSTRUCT" | "SEG" | "PNG";
@@ -15,9 +19,14 @@ export interface StructureSet {
   /** A point of each contour or frame: x, y, z, x, … in mm (LPS). */
   readonly places: Float64Array;
   /**
+   * Tells which voxels of a grid each of the named structures has, and returns what was odd, such as a structure that
+   * gave no mask. Throws DataError where a structure is not there, its frames are no voxels of the grid, or the file is
+   * damaged.
+   */
+  voxels(names: readonly string[], grid: LabelGrid, onVoxel: OnVoxel): Promise<string[]>;
+  /**
    * Labels from 1, in the order of `names`, for each voxel of a grid; where two structures overlap, a voxel has the
-   * lower label. `warnings` tells of structures that gave no mask. Throws DataError where a structure is not there, its
-   * frames are no voxels of the grid, or the file is damaged.
+   * lower label. Throws as `voxels`.
    */
   draw(names: readonly string[], grid: LabelGrid): Promise<{ data: Uint16Array<ArrayBuffer>; warnings: string[] }>;
 }
@@ -35,13 +44,11 @@ export async function openStructures(file: ImageFile): Promise<StructureSet | un
       modality === "RTSTRUCT"
         ? (await import("./dicom/structures.ts")).openStructureSet(whole)
         : (await import("./dicom/segmentation.ts")).openSegmentation(whole);
-    return {
-      ...set,
-      draw: async (names, grid) => {
-        if (grid.oriented) return inDicom(file.name, () => set.draw(names, grid));
-        const problem = "are in millimetres, and nothing tells where the image's slices are";
-        throw new DataError(file.name, "structures", problem, "give the image with its positions");
-      },
+    const voxels: StructureSet["voxels"] = async (names, grid, onVoxel) => {
+      if (grid.oriented) return inDicom(file.name, () => set.voxels(names, grid, onVoxel));
+      const problem = "are in millimetres, and nothing tells where the image's slices are";
+      throw new DataError(file.name, "structures", problem, "give the image with its positions");
     };
+    return { ...set, voxels, draw: (names, grid) => drawLabels(voxels, names, grid, file.name) };
   });
 }

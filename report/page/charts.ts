@@ -1,11 +1,14 @@
 // Charts of a page, drawn by Observable Plot as SVG. Colours are Okabe and Ito's (2008), which the colour-blind tell
 // apart; text takes the page's colour, so that charts are read on dark and light, and in print.
-import * as Plot from "@observablehq/plot";
 import type { PlotOptions } from "@observablehq/plot";
 import { Markup, html } from "../markup.ts";
 
-/** What Plot makes elements of: the page's own document, or one without a page. */
-export type PlotDocument = NonNullable<PlotOptions["document"]>;
+/** What charts are drawn with. Only who draws some needs Plot installed, so it comes from the caller. */
+export interface PlotDocument {
+  readonly Plot: typeof import("@observablehq/plot");
+  /** What Plot makes elements of: the page's own document, or one without a page. */
+  readonly elements: NonNullable<PlotOptions["document"]>;
+}
 
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"] as const;
 const colourOf = (index: number): string => COLOURS[index % COLOURS.length]!;
@@ -21,7 +24,7 @@ export interface ChartOptions {
   readonly xLabel: string;
   readonly yLabel: string;
   /** Range of the values. Default: what they fill, and 0. */
-  readonly yRange?: readonly [number, number];
+  readonly yRange?: readonly [number, number] | undefined;
   readonly width?: number;
   readonly height?: number;
 }
@@ -31,13 +34,14 @@ export function lineChart(
   lines: readonly Line[],
   { document, xLabel, yLabel, yRange, width = 400, height = 220 }: ChartOptions,
 ): Markup {
+  const { Plot } = document;
   const points = lines.flatMap(({ name, points }) => points.map(({ x, y }) => ({ name, x, y: y ?? NaN })));
   const xs = new Set(points.map(({ x }) => x));
   const isWhole = [...xs].every(Number.isInteger) && xs.size <= 12;
   return figure(
+    document,
     lines.map(({ name }) => name),
     {
-      document,
       width,
       height,
       x: { label: xLabel, ...(isWhole ? { ticks: [...xs], tickFormat: "d" } : {}) },
@@ -66,13 +70,13 @@ export function boxChart(
   groups: readonly Group[],
   { document, xLabel, yLabel, yRange, width = 400, height = 240 }: ChartOptions,
 ): Markup {
+  const { Plot } = document;
   const values = groups.flatMap(({ name, values }) =>
     values.filter(Number.isFinite).map((value) => ({ group: name, value })),
   );
   // An axis of nothing but zeros has no length.
   const range = yRange ?? (values.every(({ value }) => value === 0) ? [0, 1] : undefined);
-  return figure([], {
-    document,
+  return figure(document, [], {
     width,
     height,
     x: { label: xLabel, domain: groups.map(({ name }) => name) },
@@ -107,6 +111,7 @@ export function scatterChart(
   document: PlotDocument,
   title: string,
 ): Markup {
+  const { Plot } = document;
   const total = positions.length / 2;
   const dots = categories
     .flatMap(({ name, points }) => points.filter((i) => i < MOST_DRAWN).map((i) => ({ i, name })))
@@ -115,9 +120,9 @@ export function scatterChart(
   const names = categories.map(({ name }) => name);
   const range = names.map((_, k) => categoryColour(k));
   return figure(
+    document,
     names,
     {
-      document,
       width: 400,
       height: 400,
       margin: 4,
@@ -151,11 +156,15 @@ function squareOf(dots: readonly { x: number; y: number }[], own: "x" | "y", oth
 const rounded = (svg: string): string => svg.replace(/(\d\.\d)\d{2,}(?=")/g, "$1");
 
 function figure(
+  { Plot, elements }: PlotDocument,
   names: readonly string[],
   options: PlotOptions,
   { colours = COLOURS, caption }: { colours?: readonly string[]; caption?: string | undefined } = {},
 ): Markup {
-  const svg = new Markup(rounded(Plot.plot(options).outerHTML));
+  const plot = Plot.plot({ ...options, document: elements });
+  // A label is for an element with a role: Plot names its groups and gives them none.
+  for (const group of plot.querySelectorAll("g[aria-label]")) group.setAttribute("role", "group");
+  const svg = new Markup(rounded(plot.outerHTML));
   const legend = names.map(
     (name, i) => html`<span><i style="background:${colours[i % colours.length]!}"></i>${name}</span>`,
   );

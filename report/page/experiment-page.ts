@@ -11,7 +11,7 @@ export interface Boxes {
   readonly metric: string;
   readonly groups: readonly Group[];
   /** Where the values lie, if that is known. */
-  readonly range?: readonly [number, number];
+  readonly range?: readonly [number, number] | undefined;
 }
 
 export interface ExperimentRecord {
@@ -56,6 +56,6 @@ const boxesOf = ({ title, metric, groups, range }: Boxes, document: PlotDocument
   document,
   xLabel: "",
   yLabel: metric,
-  ...(range ? { yRange: range } : {}),
+  yRange: range,
   width: Math.max(360, 110 * groups.length),
 })}<p>${title}</p></div>`;

@@ -10,7 +10,7 @@ export interface FeatureMapsRecord {
   readonly steps: number;
   /** In words: "slice 12 of case x". */
   readonly slice: string;
-  /** The slice with the expert's contour, as a PNG. */
+  /** The slice with the contours of the expert's mask, of each class in its colour, as a PNG. */
   readonly image: Uint8Array;
   readonly layers: readonly {
     readonly name: string;
@@ -61,10 +61,10 @@ export function featuresSection(
 }
 
 const mapsMarkup = ({ steps, slice, image, layers }: FeatureMapsRecord): Markup => html`
-<div class="charts"><figure><img alt="${slice}" src="${dataUrl("image/png", image)}"><figcaption>${capital(slice)}, with the expert's contour.</figcaption></figure>
+<div class="charts"><figure><img alt="${slice}" src="${dataUrl("image/png", image)}"><figcaption>${capital(slice)}, with the contours of the expert's mask.</figcaption></figure>
 <div><p>The first channels of the layers that distillation ties, on this slice, after ${steps} steps.</p>
 <p>Each channel has one scale for all networks: black is what half a percent of its pixels lie below, white what half
- a percent lie above. A channel that is the same everywhere is black.</p></div></div>
+ a percent lie above; where these are one value, black is the least and white the greatest. A channel that is the same everywhere is black.</p></div></div>
 ${layers.map(
   ({ name, shape, shown, networks }) => html`<h3>${capital(name)}, ${shape.join(" × ")}</h3>
 <div class="pair">${networks.map((network) => {

@@ -1,5 +1,5 @@
 // One file that holds all of a page: no script, nothing fetched, readable on a phone, on paper, and by a screen reader.
-import { type Content, Markup, dataUrl, html } from "../markup.ts";
+import { type Content, Markup, type PictureType, dataUrl, html } from "../markup.ts";
 
 export interface Section {
   readonly title: string;
@@ -13,17 +13,18 @@ export interface Page {
   readonly sections: readonly Section[];
 }
 
-/** Stands on every page about results. */
 /** A picture with its caption. */
 export interface PagePicture {
   readonly title: string;
-  readonly svg: Uint8Array;
+  readonly type: PictureType;
+  readonly bytes: Uint8Array;
 }
 
-export const pictureFigure = ({ title, svg }: PagePicture): Markup => html`
-<figure><img alt="${title}" src="${dataUrl("image/svg+xml", svg)}"><figcaption>${title}</figcaption></figure>
+export const pictureFigure = ({ title, type, bytes }: PagePicture): Markup => html`
+<figure><img alt="${title}" src="${dataUrl(type, bytes)}"><figcaption>${title}</figcaption></figure>
 `;
 
+/** Stands on every page about results. */
 export const NOT_FOR_DIAGNOSIS = "Not for diagnostic use.";
 
 // Whatever text came from a file, a browser runs and fetches nothing.

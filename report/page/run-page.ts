@@ -1,8 +1,9 @@
 // The page of a training run: what it learned, how it got there, what it was made of.
-import { type CaseValues, metricNames, metricOf } from "../comparison.ts";
+import { type CaseValues, axisLabel, kindOf, metricNames, metricOf } from "../comparison.ts";
 import { summarize } from "../../metrics/summary.ts";
 import { type Line, type PlotDocument, boxChart, lineChart } from "./charts.ts";
 import { type FeatureClustersRecord, type FeatureMapsRecord, featuresSection } from "./features-section.ts";
+import { groupLosses } from "./loss-groups.ts";
 import { type Content, type Markup, html, tableMarkup } from "../markup.ts";
 import { NOT_FOR_DIAGNOSIS, type PagePicture, type Section, pageText, pictureFigure } from "./page.ts";
 
@@ -75,7 +76,10 @@ export function runPage(run: RunRecord, document: PlotDocument): string {
       ...(features ? [features] : []),
       ...run.tests.map((test) => testSection(test, run.epochs, document)),
       ...(run.steps.length ? [speed(run, document)] : []),
-      { title: "Configuration", body: html`<details><summary>config.yaml</summary><pre>${run.config}</pre></details>` },
+      {
+        title: "Configuration",
+        body: html`<details><summary>config.yaml</summary><pre tabindex="0">${run.config}</pre></details>`,
+      },
       ...(run.starts.length ? [environment(run)] : []),
     ],
   });
@@ -119,7 +123,7 @@ function progress({ epochs }: RunRecord, document: PlotDocument): Section {
     overEpochs(epochs, name, (e) => e.scheduled?.[name]),
   );
   const chart = (lines: readonly Line[], yLabel: string, yRange?: readonly [number, number]): Content =>
-    lines.length ? lineChart(lines, { document, xLabel: "epoch", yLabel, ...(yRange ? { yRange } : {}) }) : undefined;
+    lines.length ? lineChart(lines, { document, xLabel: "epoch", yLabel, yRange }) : undefined;
   return {
     title: "Validation",
     body: html`<div class="charts">${chart(dice, "Dice of the validation cases", [0, 1])}${chart(validation, "validation loss")}${chart(
@@ -130,27 +134,13 @@ function progress({ epochs }: RunRecord, document: PlotDocument): Section {
   };
 }
 
-/** Losses that are looked at together, by their names in the log: the first row whose pattern fits. */
-const LOSSES: readonly (readonly [title: string, pattern: RegExp])[] = [
-  ["adversarial: translators", /^adv/],
-  ["adversarial: discriminators", /^lossD/],
-  ["cycle", /^(cyc|ident|rec)/],
-  ["contextual", /^cx/],
-  ["hint and distillation", /^(hint|dist|mutual)/],
-  ["segmentation", /^(dice|ce|seg)/],
-  ["totals, weighted", /^loss/],
-  ["others", /./],
-];
-
 function losses({ epochs }: RunRecord, document: PlotDocument): Section {
-  const names = [...new Set(epochs.flatMap((e) => Object.keys(e.losses)))];
-  const titleOf = (name: string): string => LOSSES.find(([, pattern]) => pattern.test(name))![0];
-  const charts = LOSSES.flatMap(([title]) => {
-    const lines = names
-      .filter((name) => titleOf(name) === title)
-      .map((name) => overEpochs(epochs, name, (e) => e.losses[name]));
-    return lines.length ? [lineChart(lines, { document, xLabel: "epoch", yLabel: title })] : [];
-  });
+  const charts = groupLosses(epochs.flatMap((e) => Object.keys(e.losses))).map(({ title, names }) =>
+    lineChart(
+      names.map((name) => overEpochs(epochs, name, (e) => e.losses[name])),
+      { document, xLabel: "epoch", yLabel: title },
+    ),
+  );
   return { title: "Losses in training", body: html`<div class="charts">${charts}</div>` };
 }
 
@@ -170,18 +160,17 @@ function testSection(test: TestRecord, epochs: readonly EpochRecord[], document:
   const ids = Object.keys(cases);
   const metrics = metricNames(cases);
   const valuesOf = (metric: string): number[] => ids.map((id) => cases[id]![metric] ?? NaN);
-  const kindOf = (metric: string): string => metric.split(" ")[0]!;
   const boxes = [...new Set(metrics.map(kindOf))].map((kind) => {
-    const { unit } = metricOf(kind);
+    const metric = metricOf(kind);
     return boxChart(
       metrics
-        .filter((metric) => kindOf(metric) === kind)
-        .map((metric) => ({ name: metric === kind ? kind : metric.slice(kind.length + 1), values: valuesOf(metric) })),
+        .filter((name) => kindOf(name) === kind)
+        .map((name) => ({ name: name === kind ? kind : name.slice(kind.length + 1), values: valuesOf(name) })),
       {
         document,
         xLabel: "",
-        yLabel: unit === undefined ? kind : `${kind} in ${unit}`,
-        ...(unit === undefined ? { yRange: [0, 1] } : {}),
+        yLabel: axisLabel(metric),
+        yRange: metric.range,
       },
     );
   });
@@ -194,7 +183,7 @@ function testSection(test: TestRecord, epochs: readonly EpochRecord[], document:
     title,
     body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}${toleranceMm === undefined ? undefined : html`<p>SDSC at ${toleranceMm} mm.</p>`}${notes.map((note) => html`<p>${note}</p>`)}${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
 <div class="charts">${boxes}${roc ? rocChart(roc, document) : undefined}</div>
-<h3>The worst ${ranked.length} of ${ids.length} cases</h3>
+<h3>${ranked.length < ids.length ? `The worst ${ranked.length} of ${ids.length} cases` : "Cases, the worst first"}</h3>
 ${tableMarkup(
   ["Case", ...metrics],
   ranked.map((id) => [id, ...metrics.map((metric) => number(cases[id]![metric]))]),

@@ -45,6 +45,17 @@ test("large layers are shown by means, a few extremes set no scale, and NaN stay
   );
 });
 
+test("a channel that is 0 nearly everywhere shows what it holds", () => {
+  const at = new Map([
+    [`3 4`, 2],
+    [`7 7`, 4],
+  ]);
+  const [{ maps }] = greyMaps([features(32, 32, 1, (y, x) => at.get(`${y} ${x}`) ?? 0)]);
+  assert.is(maps[0][3 * 32 + 4], 0);
+  assert.is(maps[0][7 * 32 + 7], 1);
+  assert.is(maps[0].filter((v) => v === -1).length, 32 ** 2 - 2);
+});
+
 /** Two slices of 16 × 16: a square of class 2 at rows 4 … 7, columns 10 … 13, and nothing. */
 const masks = {
   size: 16,

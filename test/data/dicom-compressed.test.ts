@@ -7,7 +7,15 @@ import type { ImageFile } from "../../data/formats/format.ts";
 import { fileOfBytes, readFolder, readFolderHeader, readImage } from "../../data/formats/index.ts";
 import { provideNodeCodecs } from "../../node/dataset/dicom-codecs.ts";
 import { refused as refusedAs } from "../helpers/refused.ts";
-import { type SliceOptions, encapsulated, sliceBytes, withUndefinedLength } from "./dicom-writer.ts";
+import {
+  type SliceOptions,
+  encapsulated,
+  encapsulatedWith,
+  frame,
+  multiFrame,
+  sliceBytes,
+  withUndefinedLength,
+} from "./dicom-writer.ts";
 
 provideNodeCodecs();
 const test = suite("dicom: compressed");
@@ -40,6 +48,28 @@ test("RLE: literal and repeated runs, two bytes a pixel; segments that lie are r
   await refused(bad(rleFrame(high)), /RLE: 1 segments where 2 bytes a pixel are due/);
   await refused(bad(rleFrame(high, [1, 8, 9])), /RLE: segment 2 holds 2 of 6 values/);
   await refused(bad(new Uint8Array(10)), /RLE: 10 bytes hold no header/);
+});
+
+const framesOf = (count: number, first: readonly number[], fragments: readonly Uint8Array[]): ImageFile => {
+  const { more } = multiFrame(Array.from({ length: count }, (_, z) => frame(2 * z, "1")));
+  const pixels = encapsulatedWith(first, fragments);
+  return fileOfBytes(withUndefinedLength(sliceBytes({ syntax: RLE, more: [...more!, ...pixels] })), "f.dcm");
+};
+
+test("the offset table tells which fragments are a frame's; many frames are told apart in no time", async () => {
+  const of = (value: number): Uint8Array => rleFrame(literal(Array(6).fill(0)), literal(Array(6).fill(value)));
+  const halves = [of(1), of(2)].flatMap((bytes) => [bytes.subarray(0, 40), bytes.subarray(40)]);
+  const { data } = await readImage(framesOf(2, [0, 2], halves));
+  assert.equal([...data], [...Array(6).fill(1), ...Array(6).fill(2)]);
+  await refused(readImage(framesOf(2, [], halves)), /4 fragments of 2 frames, and no offset table/);
+  const count = 3000;
+  const each = Array.from({ length: count }, (_, i) => of(i % 256));
+  const many = framesOf(count, [...each.keys()], each);
+  const start = performance.now();
+  const volume = await readImage(many);
+  assert.equal([volume.shape[2], volume.data.at(-1)], [count, (count - 1) % 256]);
+  const seconds = (performance.now() - start) / 1000;
+  assert.ok(seconds < 10, `${seconds} s`);
 });
 
 test("a beginning that is cut behind Rows tells no header: the whole file does", async () => {

@@ -80,13 +80,19 @@ export function dicomBytes(attributes: readonly Attribute[], { syntax = EXPLICIT
 }
 
 /** Encapsulated pixels: an empty offset table, and a fragment each. */
-export function encapsulated(...fragments: readonly Uint8Array[]): Attribute[] {
+export const encapsulated = (...fragments: readonly Uint8Array[]): Attribute[] => encapsulatedWith([], fragments);
+
+/** Encapsulated pixels with the offset table of some of their fragments. */
+export function encapsulatedWith(first: readonly number[], fragments: readonly Uint8Array[]): Attribute[] {
   const item = (bytes: readonly number[]): number[] => [
     ...tagBytes(0xfffee000, true),
     ...long(bytes.length, true),
     ...bytes,
   ];
-  const inside = [...item([]), ...fragments.flatMap((f) => item([...f, ...(f.length % 2 ? [0] : [])]))];
+  const ends: number[] = [];
+  for (const f of fragments) ends.push((ends.at(-1) ?? 0) + 8 + f.length + (f.length % 2));
+  const table = first.flatMap((fragment) => long(ends[fragment - 1] ?? 0, true));
+  const inside = [...item(table), ...fragments.flatMap((f) => item([...f, ...(f.length % 2 ? [0] : [])]))];
   return [[ENCAPSULATED, "OB", Uint8Array.from([...inside, ...tagBytes(0xfffee0dd, true), 0, 0, 0, 0])]];
 }
 /** Stands for pixels whose length is not told. */

@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { softTissueWindow, lungWindow, rangeOf } from "../../data/intensity.ts";
-import { findLungs, lungSlices } from "../../data/lungs.ts";
+import { columnBetween, findLungs, lungSlices } from "../../data/lungs.ts";
 import { SliceCollector, withinLungs } from "../../data/prepare.ts";
 import type { LoadedCase } from "../../data/slices.ts";
 import { phantomCase } from "../../data/synthetic.ts";
-import { tumourField } from "../../data/tumour-field.ts";
+import { tumourFields } from "../../data/tumour-field.ts";
 import { makeVolume } from "../../data/volume.ts";
 import { toLps } from "../../data/orientation.ts";
 import { readVolume } from "../../node/dataset/index.ts";
@@ -81,6 +81,18 @@ test("lungs that are not joined are two parts; a volume without lungs has none",
   assert.is(findLungs(chest({ lungs: false }).image), undefined);
 });
 
+test("voxels that are no finite numbers lose no lung", () => {
+  const { image } = chest();
+  const data = Float32Array.from(image.data);
+  const at = 22 + NX * (24 + NY * 5);
+  data[at] = -Infinity;
+  const lungs = findLungs({ ...image, data })!;
+  assert.equal(lungs, findLungs(image), "−∞ is air");
+  assert.equal([lungs[at], lungs[at + 20]], [1, 1]);
+  data[at] = Number.NaN;
+  assert.is(findLungs({ ...image, data })![at + 20], 1);
+});
+
 const grid = { fieldMm: NX * 6, size: 32 };
 
 test("slices with lung: those without foreground are drawn from them alone, and tested slices are theirs", () => {
@@ -116,25 +128,43 @@ test("a field round the tumour encloses it and its lung with the wall, within th
   const c = chest();
   const lungs = findLungs(c.image);
   // The right lung reaches from 14 to 31 and from 13 to 36; the wall is 20 mm, 3.3 pixels, beyond.
-  const wide = tumourField({ ...c, lungs }, 5, 30 * 6);
+  const wide = tumourFields({ ...c, lungs }, 30 * 6)(5);
   assert.equal([wide.width, wide.height], [30, 30]);
   assert.ok(wide.x <= 14 - 3 && wide.x + 30 >= 31 + 3, `x ${wide.x}`);
   assert.ok(wide.y <= 13 - 3 && wide.y + 30 >= 36 + 3, `y ${wide.y}`);
   // One that is too small for both holds the tumour whole: columns 17 … 21, rows 28 … 32.
-  const small = tumourField({ ...c, lungs }, 5, 8 * 6);
+  const small = tumourFields({ ...c, lungs }, 8 * 6)(5);
   assert.ok(small.x <= 17 && small.x + 8 >= 21 && small.y <= 28 && small.y + 8 >= 32, JSON.stringify(small));
   // Without lungs the tumour is in the middle; near the border the field stays within the slice.
-  assert.equal(tumourField(c, 5, 8 * 6), { x: 15, y: 26, width: 8, height: 8 });
+  assert.equal(tumourFields(c, 8 * 6)(5), { x: 15, y: 26, width: 8, height: 8 });
   const mask = new Uint8Array(c.mask.length);
   mask[5 * NX * NY] = 1;
-  assert.equal(tumourField({ ...c, mask }, 5, 8 * 6), { x: 0, y: 0, width: 8, height: 8 });
+  assert.equal(tumourFields({ ...c, mask }, 8 * 6)(5), { x: 0, y: 0, width: 8, height: 8 });
   // Without a tumour both lungs are in the middle; without either the slice is.
   const none = { ...c, mask: new Uint8Array(c.mask.length) };
-  const both = tumourField({ ...none, lungs }, 5, 30 * 6);
+  const both = tumourFields({ ...none, lungs }, 30 * 6)(5);
   assert.ok(both.x <= 14 + 4 && both.x + 30 >= 51 - 4, JSON.stringify(both));
-  assert.equal(tumourField(none, 0, 30 * 6), { x: 17, y: 9, width: 30, height: 30 });
+  assert.equal(tumourFields(none, 30 * 6)(0), { x: 17, y: 9, width: 30, height: 30 });
   // A field that is larger than the slice is where it always is.
-  assert.equal(tumourField({ ...c, lungs }, 5, 100 * 6), { x: -18, y: -26, width: 100, height: 100 });
+  assert.equal(tumourFields({ ...c, lungs }, 100 * 6)(5), { x: -18, y: -26, width: 100, height: 100 });
+});
+
+test("which lung is of the tumour's side is told by the whole volume; one lung is not halved", () => {
+  const c = chest();
+  const { shape } = c.image;
+  const lungs = findLungs(c.image)!;
+  assert.is(columnBetween(lungs, shape), 32);
+  // On slice 5 the tumour's lung alone: its box reaches from 14 to 31 and from 13 to 36.
+  const right = lungs.map((v, i) => (Math.floor(i / (NX * NY)) === 5 && i % NX >= 32 ? 0 : v));
+  const field = tumourFields({ ...c, lungs: right }, 30 * 6)(5);
+  assert.equal(field, tumourFields({ ...c, lungs }, 30 * 6)(5));
+  // Where the other lung alone is, nothing tells where the tumour's chest wall is.
+  const left = lungs.map((v, i) => (Math.floor(i / (NX * NY)) === 5 && i % NX < 32 ? 0 : v));
+  assert.equal(tumourFields({ ...c, lungs: left }, 8 * 6)(5), tumourFields(c, 8 * 6)(5));
+  // A patient with one lung.
+  const only = lungs.map((v, i) => (i % NX < 32 && i < 8 * NX * NY ? v : 0));
+  assert.is(columnBetween(only, shape), undefined);
+  assert.equal(tumourFields({ ...c, lungs: only }, 30 * 6)(5), field);
 });
 
 test("slices and masks are cut by one field; none of the tumour is cut off", () => {
@@ -178,7 +208,7 @@ testWith(
       for (const { xmin, xmax, ymin, ymax } of boxes) {
         const mask = new Uint8Array(image.data.length);
         for (let y = ymin; y <= ymax; y++) mask.fill(1, xmin + nx * (y + ny * k), xmax + 1 + nx * (y + ny * k));
-        const field = tumourField({ image, mask, lungs }, k, 256 * image.spacingMm[0]);
+        const field = tumourFields({ image, mask, lungs }, 256 * image.spacingMm[0])(k);
         assert.is(field.width, 256, "a patch of 256 × 256 pixels, not resampled");
         assert.ok(field.x <= xmin && field.x + 256 > xmax && field.y <= ymin && field.y + 256 > ymax, `slice ${k}`);
       }

@@ -194,6 +194,8 @@ test("NumPy: what tells no voxel size asks for it; headers that lie are refused"
   await bad(npyBytes("<i2", "(4000, 3000, 20)", little), /data: expected 480000000 bytes, the file has 48/);
   await bad(npyBytes("<i2", "(400000, 300000, 2)", little), /shape: .* would fill/);
   await bad(npyBytes("<i2", "(2, 2, 3, 2)", little), /shape: \(2, 2, 3, 2\) is not slices, rows, columns/);
+  for (const shape of ["(4, 6, 1)", "(1, 4, 6, 1)", "(4, 3, 2, 1)"])
+    await bad(npyBytes("<i2", shape, little), /shape: \([\d, ]+\) ends in an axis of one: .* save array\[\.\.\., 0\]/);
   await bad(npyBytes("<c8", "(4, 3, 2)", little), /descr: <c8 is not one plain number/);
   await bad(npyBytes("|O", "(4, 3, 2)", little), /descr: \|O is not one plain number/);
   const scaled = await readImage(
@@ -316,6 +318,19 @@ test("2,000 seeded changes of small files end in a volume or a DataError", async
     } catch (error) {
       assert.instance(error, DataError, `change ${i} of ${name}: ${String(error)}`);
     }
+  }
+});
+
+test("what every object has by itself is no type, encoding or space of a format", async () => {
+  const meta = (type: string): string =>
+    `NDims = 3\nDimSize = 2 3 4\nElementSpacing = 1 1 1\nElementType = ${type}\nElementDataFile = LOCAL\n`;
+  for (const word of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+    const typed = nrrdHead(placed).replace("type: short", `type: ${word}`);
+    const spaced = nrrdHead(placed.replace("left-posterior-superior", word));
+    await refused(readImage(file(joined(text(meta(word)), little), "a.mha")), /ElementType/);
+    await refused(readImage(file(joined(text(typed), little), "a.nrrd")), /: type: /);
+    await refused(readImage(file(joined(text(nrrdHead(placed, word)), little), "a.nrrd")), /: encoding: /);
+    await refused(readImage(file(joined(text(spaced), little), "a.nrrd")), /: space/);
   }
 });
 

@@ -9,6 +9,8 @@ import {
   fieldOf,
   foregroundPerSlice,
   maskSlice,
+  sliceRange,
+  slicesOnGrid,
 } from "../../data/slices.ts";
 import { SliceCollector } from "../../data/prepare.ts";
 import { classesOfPlanes, slicePlanes } from "../../data/tiles.ts";
@@ -129,6 +131,36 @@ test("a set without foreground is refused", () => {
   const collector = new SliceCollector({ grid: { size: 8, fieldMm: 30 } });
   collector.add({ ...ball(), mask: new Uint8Array(40 * 30 * 20) }, range);
   assert.throws(() => collector.finish("ct"), /ct: slices: no slice holds foreground/);
+});
+
+test("slices of a volume are found on the grid of a part of it, and on no other", () => {
+  const { image } = ball();
+  const part = sliceRange(ball(), 6, 13).image;
+  const found = slicesOnGrid({ ...image, data: Int16Array.from(image.data, (v) => v + 1) }, part)!;
+  assert.equal(found.shape, [40, 30, 8]);
+  assert.equal(
+    [...found.data],
+    [...part.data].map((v) => v + 1),
+  );
+  assert.equal(found.affine, part.affine);
+  assert.is(slicesOnGrid(part, image), undefined, "it has not all of them");
+  const moved = (axis: number, mm: number): Volume => ({
+    ...part,
+    affine: part.affine.map((v, i) => (i === 4 * axis + 3 ? v + mm : v)),
+  });
+  for (const [axis, mm] of [
+    [0, 0.4],
+    [1, 0.4],
+    [2, 0.4],
+  ] as const)
+    assert.is(slicesOnGrid(image, moved(axis, mm)), undefined, `${mm} mm off along axis ${axis}`);
+});
+
+test("a volume whose file says nothing of its place is on a grid as a whole or not at all", () => {
+  const { image } = ball();
+  const placeless = { ...image, oriented: false };
+  assert.is(slicesOnGrid(placeless, sliceRange(ball(), 6, 13).image), undefined);
+  assert.is(slicesOnGrid(placeless, image), placeless);
 });
 
 test.run();

@@ -2,7 +2,7 @@
 import { parseHTML } from "linkedom";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { PlotDocument } from "../../report/page/charts.ts";
+import { plotDocument } from "../../report/page/plot-document.ts";
 import {
   type FeatureClustersRecord,
   type FeatureMapsRecord,
@@ -11,7 +11,7 @@ import {
 import { html } from "../../report/markup.ts";
 
 const test = suite("report: features");
-const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as { document: PlotDocument };
+const document = await plotDocument();
 
 const png = Uint8Array.of(1, 2, 3);
 const maps: FeatureMapsRecord = {
@@ -57,7 +57,7 @@ test("each layer has its pictures, student beside teacher, and says shape, chann
   assert.equal(
     [...page.querySelectorAll("figcaption")].map((c) => c.textContent),
     [
-      "Slice 3 of case <a>, with the expert's contour.",
+      "Slice 3 of case <a>, with the contours of the expert's mask.",
       ...["Student", "Teacher", "Student", "Teacher"].map((name) => `${name}, channels 1 to 24`),
     ],
   );

@@ -2,13 +2,14 @@
 import { parseHTML } from "linkedom";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Group, type PlotDocument, boxChart, lineChart } from "../../report/page/charts.ts";
+import { plotDocument } from "../../report/page/plot-document.ts";
+import { type Group, boxChart, lineChart } from "../../report/page/charts.ts";
 import { experimentPage } from "../../report/page/experiment-page.ts";
 import { html, dataUrl } from "../../report/markup.ts";
 import { type RunRecord, runPage } from "../../report/page/run-page.ts";
 
 const test = suite("report page");
-const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as { document: PlotDocument };
+const document = await plotDocument();
 const options = { document, xLabel: "epoch", yLabel: "Dice" };
 
 const record: RunRecord = {
@@ -28,7 +29,7 @@ const record: RunRecord = {
     { steps: 2, ms: 20, norms: { S: 1.2 } },
     { steps: 3, ms: 30 },
   ],
-  pictures: [{ title: 'the "last"', svg: Uint8Array.of(1, 2, 3) }],
+  pictures: [{ title: 'the "last"', type: "image/svg+xml", bytes: Uint8Array.of(1, 2, 3) }],
   tests: [
     {
       title: "Test",
@@ -129,6 +130,19 @@ test("charts leave gaps for what is not defined, and draw one value as a dot", (
   const boxes = boxChart(groups, { ...options, yRange: [0, 1] }).text;
   assert.not.match(boxes, "NaN");
   assert.is(boxes.split("<circle").length - 1, 3);
+});
+
+test("an axis has a metric's range where it has one: Dice from 0 to 1, SSIM as far below 0 as its values lie", () => {
+  const cases = Object.fromEntries([-0.3, 0.2, 0.4].map((SSIM, i) => [`c${i}`, { KL: 2, SSIM, PSNR: 20 }]));
+  const labels = (tests: RunRecord["tests"]): (string | null)[] =>
+    [
+      ...parseHTML(runPage({ ...record, epochs: [], steps: [], tests }, document)).document.querySelectorAll(
+        "[aria-label='y-axis tick label'] text",
+      ),
+    ].map((tick) => tick.textContent);
+  assert.ok(labels([{ title: "Translation", cases }]).some((label) => label!.startsWith("−0.")));
+  const dice = labels([{ title: "Test", cases: { a: { DSC: 0.6 }, b: { DSC: 0.7 } } }]);
+  assert.equal([dice[0], dice.at(-1)], ["0.0", "1.0"]);
 });
 
 test("an experiment's page has its tables, values and notes; charts of nothing are left out", () => {

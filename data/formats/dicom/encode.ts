@@ -1,5 +1,6 @@
 /// <reference path="./dcmjs.d.ts" />
 // DICOM out: attributes by keyword to the bytes of a file, by dcmjs, and what every file made here says of itself.
+import { importFailure } from "../../../errors/package-missing.ts";
 import { EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./dictionary.ts";
 import type { Plane } from "./planes.ts";
 
@@ -88,17 +89,18 @@ export function newSeries(
     ManufacturerModelName: "cmedl",
     DeviceSerialNumber: "none",
     SoftwareVersions: version,
-    ContentDate: day,
-    ContentTime: time,
   };
 }
 
-/** The bytes of a file. Long values need implicit VR: an explicit one has no more than 64 KiB for decimal strings. */
+/**
+ * The bytes of a file. Long values need implicit VR: an explicit one has no more than 64 KiB for decimal strings. Throws
+ * PackageMissingError where dcmjs is not installed.
+ */
 export async function encodeDicom(
   attributes: Attributes & { readonly SOPClassUID: string; readonly SOPInstanceUID: string },
   { explicit }: { readonly explicit: boolean },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { default: dcmjs } = await import("dcmjs");
+  const dcmjs = await loadDcmjs();
   const { DicomDict, DicomMetaDictionary } = dcmjs.data;
   dcmjs.log.setLevel("error");
   const syntax = explicit ? EXPLICIT_LITTLE : IMPLICIT_LITTLE;
@@ -114,6 +116,14 @@ export async function encodeDicom(
   );
   file.dict = DicomMetaDictionary.denaturalizeDataset({ ...attributes });
   return new Uint8Array(file.write({ TransferSyntaxUID: syntax }));
+}
+
+async function loadDcmjs(): Promise<typeof import("dcmjs").default> {
+  try {
+    return (await import("dcmjs")).default;
+  } catch (error) {
+    throw importFailure(error, "writing DICOM", ["dcmjs"]);
+  }
 }
 
 /** This program, as files name their writer: a UUID of its own. */

@@ -4,6 +4,7 @@ import type { ImageFile } from "../format.ts";
 import type { DicomFile } from "./parse.ts";
 import { type PixelFormat, pixelFormatOf } from "./pixel-format.ts";
 import type { Tags } from "./tags.ts";
+import { ownOf } from "../../own.ts";
 
 export type Vector = readonly [number, number, number];
 
@@ -28,6 +29,12 @@ export interface Plane {
   readonly marks: Readonly<Record<string, string | undefined>>;
 }
 
+/** Whose a file is: by PatientID or PatientName, else by its study, else by its folder. */
+export interface Patient {
+  readonly id: string;
+  readonly by: "name" | "study" | "folder";
+}
+
 /** What a file tells of the patient, study and series that its image belongs to. */
 export interface Instance {
   readonly modality: string;
@@ -37,7 +44,7 @@ export interface Instance {
   readonly sopUid: string;
   readonly frameOfReferenceUid: string | undefined;
   readonly isLocalizer: boolean;
-  readonly patient: string;
+  readonly patient: Patient;
   /** Study and patient, as they are copied into what is made from the series. */
   readonly study: Readonly<Partial<Record<StudyKeyword, string>>>;
 }
@@ -71,12 +78,12 @@ const otherObjects: Readonly<Record<string, string>> = {
 
 /** What a DICOM file that holds no image is, in words; undefined of an image. */
 export function otherObjectOf({ tags }: DicomFile): string | undefined {
-  const other = otherObjects[tags.text("Modality") ?? ""];
+  const other = ownOf(otherObjects, tags.text("Modality") ?? "");
   if (other !== undefined) return other;
   return tags.has("Rows") || tags.has("PixelData") ? undefined : "attributes without pixels";
 }
 
-export function instanceOf({ tags }: DicomFile): Instance {
+export function instanceOf({ tags, name }: DicomFile): Instance {
   const study = studyKeywords.map((keyword) => [keyword, tags.text(keyword)]);
   return {
     modality: tags.text("Modality") ?? "",
@@ -86,10 +93,22 @@ export function instanceOf({ tags }: DicomFile): Instance {
     sopUid: tags.text("SOPInstanceUID") ?? "",
     frameOfReferenceUid: tags.text("FrameOfReferenceUID"),
     isLocalizer: /\bLOCALIZER\b/.test(tags.text("ImageType") ?? ""),
-    patient: tags.text("PatientID") ?? tags.text("PatientName") ?? "",
+    patient: patientOf(tags, name),
     study: Object.fromEntries(study.filter(([, value]) => value !== undefined)) as Instance["study"],
   };
 }
+
+/** Files from which names were taken away would else be one patient's. */
+function patientOf(tags: Tags, name: string): Patient {
+  const told = tags.text("PatientID") ?? tags.text("PatientName");
+  if (told !== undefined) return { id: told, by: "name" };
+  const study = tags.text("StudyInstanceUID");
+  return study === undefined ? { id: folderOf(name), by: "folder" } : { id: study, by: "study" };
+}
+
+/** The folder of a file's path, with the sign behind it; "" where it has none. */
+export const folderOf = (name: string): string =>
+  name.slice(0, Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
 
 /**
  * The planes of one file. Throws DataError where it holds no image that can be read; with `anyObject`, a segmentation

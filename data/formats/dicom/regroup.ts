@@ -1,7 +1,7 @@
 // Series as their slices tell, where the UIDs are wrong: some programs that take names away give every slice a series of
 // its own, and some scanners give two echoes one series.
 import { DataError } from "../../errors.ts";
-import type { Plane } from "./planes.ts";
+import { type Plane, folderOf } from "./planes.ts";
 import type { Series } from "./series.ts";
 import { stackOf } from "./stack.ts";
 
@@ -18,7 +18,7 @@ export function regrouped(all: readonly Series[]): Series[] {
   for (const series of all) {
     const [only, second] = series.planes as [Plane, ...Plane[]];
     if (second || !only.position || only.instance.isLocalizer) others.push(...byFolder(series));
-    else push(alone, `${folderOf(only)}\0${likeness(only)}`, series);
+    else push(alone, `${folderOf(only.source.name)}\0${likeness(only)}`, series);
   }
   const merged = [...alone.values()].flatMap((single) => {
     const [{ uid }] = single as [Series];
@@ -31,7 +31,7 @@ export function regrouped(all: readonly Series[]): Series[] {
 
 function byFolder(series: Series): Series[] {
   const folders = new Map<string, Plane[]>();
-  for (const plane of series.planes) push(folders, folderOf(plane), plane);
+  for (const plane of series.planes) push(folders, folderOf(plane.source.name), plane);
   const stacks = [...folders.values()];
   if (stacks.length < 2 || isStack(series.planes) || !stacks.every(isStack)) return [series];
   return stacks.map((planes) => ({ uid: series.uid, planes }));
@@ -43,12 +43,17 @@ function push<T>(into: Map<string, T[]>, key: string, value: T): void {
   else into.set(key, [value]);
 }
 
-const folderOf = ({ source: { name } }: Plane): string =>
-  name.slice(0, Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
-
 /** What slices of one series have in common. */
 const likeness = ({ instance, format, marks }: Plane): string =>
-  [instance.patient, instance.modality, instance.series, format.rows, format.columns, marks.EchoTime].join("\0");
+  [
+    // Studies may be wrong as series are.
+    instance.patient.by === "name" ? instance.patient.id : "",
+    instance.modality,
+    instance.series,
+    format.rows,
+    format.columns,
+    marks.EchoTime,
+  ].join("\0");
 
 function isStack(planes: readonly Plane[]): boolean {
   try {

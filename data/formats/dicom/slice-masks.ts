@@ -3,10 +3,11 @@
 import { DataError, printable } from "../../errors.ts";
 import type { FoundStructures } from "../dicom-survey.ts";
 import type { ImageFile } from "../format.ts";
+import { drawLabels } from "../label-map.ts";
 import { areNamedAlike, stemOf } from "../slice-names.ts";
 import { inOrder, readPngSlice } from "../png.ts";
 import type { StructureSet } from "../structure-set.ts";
-import { type Frame, drawFrames, labelsOf } from "./draw-frames.ts";
+import { type Frame, frameVoxels, placesOf } from "./draw-frames.ts";
 import { type Plane, planesOf } from "./planes.ts";
 import { parseHead } from "./series.ts";
 
@@ -26,7 +27,8 @@ interface Pair {
   readonly plane: Plane;
 }
 
-type SliceMasks = StructureSet & Pick<FoundStructures, "patient" | "seriesUids" | "frameUids">;
+/** The structures, and what tells the series that they are on. */
+export type SliceMasks = StructureSet & Pick<FoundStructures, "patient" | "seriesUids" | "frameUids">;
 
 /**
  * The structures of PNG slices, each on the image of its name where all have one, else all in the natural order of the
@@ -52,6 +54,10 @@ export async function openSliceMasks(
     const told = structures[value] ?? `value ${value}`;
     names.set(names.has(told) ? `${told} (${value})` : told, value);
   }
+  const voxels: StructureSet["voxels"] = async (wanted, grid, onVoxel) => {
+    const places = placesOf(names, wanted, "structures", folder);
+    return frameVoxels(framesOf(pairs), places, wanted, grid, folder, onVoxel);
+  };
   const instances = pairs.map(({ plane }) => plane.instance);
   return {
     kind: "PNG",
@@ -60,10 +66,8 @@ export async function openSliceMasks(
     patient: instances[0]!.patient,
     seriesUids: new Set(instances.map(({ seriesUid }) => seriesUid)),
     frameUids: new Set(instances.flatMap(({ frameOfReferenceUid }) => frameOfReferenceUid ?? [])),
-    draw: (wanted, grid) => {
-      const labels = labelsOf(names, wanted, "structures", folder);
-      return drawFrames(framesOf(pairs), labels, wanted, grid, folder);
-    },
+    voxels,
+    draw: (wanted, grid) => drawLabels(voxels, wanted, grid, folder),
   };
 }
 

@@ -13,14 +13,21 @@ interface Structure {
 }
 
 /** The structures of an RTSTRUCT file, in its order. Throws DataError where contours are no numbers. */
-export function openStructureSet(file: DicomFile): StructureSet {
+export function openStructureSet(file: DicomFile): Omit<StructureSet, "draw"> {
   const warnings: string[] = [];
   const structures = structuresOf(file, warnings);
   return {
     kind: "RTSTRUCT",
     names: structures.map(({ name }) => name),
     places: Float64Array.from(structures.flatMap(({ contours }) => contours.flatMap((c) => [...c.subarray(0, 3)]))),
-    draw: async (names, grid) => draw(structures, names, grid, file.name, warnings),
+    voxels: async (names, grid, onVoxel) => {
+      const drawing = [...warnings];
+      for (const [i, name] of names.entries()) {
+        const mask = maskOf(named(structures, name, file.name), grid, file.name, drawing);
+        for (let n = 0; n < mask.length; n++) if (mask[n] !== 0) onVoxel(i, n);
+      }
+      return drawing;
+    },
   };
 }
 
@@ -57,40 +64,11 @@ function pointsOf(contour: Tags, structure: string, file: string, warnings: stri
   return Float64Array.from(data);
 }
 
-/**
- * Masks of the named structures on a grid, each with its place in `names` as label, from 1; where two overlap, a voxel
- * has the lower label. A contour belongs to the slice that it lies on by its position, whatever image it names.
- */
-function draw(
-  structures: readonly Structure[],
-  names: readonly string[],
-  grid: LabelGrid,
-  file: string,
-  told: readonly string[],
-): Awaited<ReturnType<StructureSet["draw"]>> {
-  const [nx, ny, nz] = grid.shape;
-  const data = new Uint16Array(nx * ny * nz);
-  const warnings = [...told];
-  let overlapping = 0;
-  for (const [i, name] of names.entries()) {
-    const structure = structures.find((s) => s.name === name);
-    if (!structure)
-      throw new DataError(
-        file,
-        "ROIName (3006,0026)",
-        `${printable(name)} is not among ${printable(structures.map((s) => s.name).join(", "))}`,
-        "name one of them",
-      );
-    const mask = maskOf(structure, grid, file, warnings);
-    for (let n = 0; n < mask.length; n++) {
-      if (mask[n] === 0) continue;
-      if (data[n] === 0) data[n] = i + 1;
-      else overlapping++;
-    }
-  }
-  if (overlapping > 0)
-    warnings.push(`${printable(file)}: ${overlapping} voxels are of two structures: they have the lower label.`);
-  return { data, warnings };
+function named(structures: readonly Structure[], name: string, file: string): Structure {
+  const found = structures.find((s) => s.name === name);
+  if (found) return found;
+  const problem = `${printable(name)} is not among ${printable(structures.map((s) => s.name).join(", "))}`;
+  throw new DataError(file, "ROIName (3006,0026)", problem, "name one of them");
 }
 
 /** A contour further than this part of a slice's distance from every slice is of none. */
@@ -98,7 +76,10 @@ const OFF_SLICE = 0.5;
 /** A contour whose points differ by more, in slices, lies in no plane of the grid. */
 const FLAT = 0.1;
 
-/** One structure's voxels: those whose centres lie within an odd number of its contours in their slice. */
+/**
+ * One structure's voxels: those whose centres lie within an odd number of its contours in their slice. A contour belongs
+ * to the slice that it lies on by its position, whatever image it names.
+ */
 function maskOf(
   { name, contours }: Structure,
   grid: LabelGrid,

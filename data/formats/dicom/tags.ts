@@ -2,6 +2,7 @@
 import dicomParser, { type DataSet, type Element } from "dicom-parser";
 import { DataError, printable } from "../../errors.ts";
 import { type Keyword, tagName, tagOf } from "./dictionary.ts";
+import { ownOf } from "../../own.ts";
 
 export class Tags {
   constructor(
@@ -110,5 +111,5 @@ const characterSets: Readonly<Record<string, string>> = {
 /** The decoder of a SpecificCharacterSet's last name (PS3.3 C.12.1.1.2); Latin-1 where there is none that is known. */
 export function decoderOf(specificCharacterSet: string | undefined): TextDecoder {
   const name = specificCharacterSet?.split("\\").at(-1)?.trim().replaceAll(" ", "_") ?? "";
-  return new TextDecoder(characterSets[name] ?? "latin1");
+  return new TextDecoder(ownOf(characterSets, name) ?? "latin1");
 }

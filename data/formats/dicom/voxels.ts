@@ -18,21 +18,21 @@ export async function readStack({ planes, header }: Stack, name: string): Promis
   const pixels = shape[0] * shape[1];
   const out = new (arrayFor(planes))(voxelCount(shape));
   let padded = 0;
-  let opened: { readonly source: Plane["source"]; readonly file: DicomFile } | undefined;
+  let opened:
+    | { readonly source: Plane["source"]; readonly format: PixelFormat; readonly read: FrameReader }
+    | undefined;
   for (const [z, plane] of planes.entries()) {
     const { source } = plane;
-    if (opened?.source !== source) opened = { source, file: parseDicom(await source.bytes(), source.name) };
-    // The whole file is judged again: only its beginning was read before.
-    const format = pixelFormatOf(opened.file);
-    const values = new Int32Array(pixels);
-    if (format.stored === 32 && !format.signed) {
-      const wide = new Float64Array(pixels);
-      await frameValues(opened.file, format, plane.frame, wide);
-      padded += rescale(wide, plane, out, z * pixels);
-    } else {
-      await frameValues(opened.file, format, plane.frame, values);
-      padded += rescale(values, plane, out, z * pixels);
+    if (opened?.source !== source) {
+      const file = parseDicom(await source.bytes(), source.name);
+      // The whole file is judged again: only its beginning was read before.
+      const format = pixelFormatOf(file);
+      opened = { source, format, read: frameReader(file, format) };
     }
+    const { format, read } = opened;
+    const values = format.stored === 32 && !format.signed ? new Float64Array(pixels) : new Int32Array(pixels);
+    await read(plane.frame, values);
+    padded += rescale(values, plane, out, z * pixels);
   }
   const warnings = [...header.warnings];
   if (padded > 0) {
@@ -85,21 +85,19 @@ function narrowed(values: Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): 
   return Int16Array.from(values);
 }
 
-/** One frame's stored values, whatever they are compressed by. Throws DataError. */
-export async function frameValues(
-  file: DicomFile,
-  format: PixelFormat,
-  frame: number,
-  out: Int32Array | Float64Array,
-): Promise<void> {
-  if (NATIVE.has(format.syntax)) {
-    valuesOf(nativeFrame(file, format, frame), format, out);
-    return;
-  }
+/** Puts one frame's stored values into `out`. Throws DataError. */
+export type FrameReader = (frame: number, out: Int32Array | Float64Array) => Promise<void>;
+
+/** Reads a file's frames, whatever they are compressed by. Throws DataError where they are not told apart. */
+export function frameReader(file: DicomFile, format: PixelFormat): FrameReader {
+  if (NATIVE.has(format.syntax)) return async (frame, out) => valuesOf(nativeFrame(file, format, frame), format, out);
   const decode = decoderFor(format, file.name);
-  const { samples, complete } = await decode(encapsulatedFrame(file, format, frame));
-  if (complete) out.set(samples);
-  else valuesOf(samples, format, out);
+  const encodedFrame = encapsulatedFrames(file, format);
+  return async (frame, out) => {
+    const { samples, complete } = await decode(encodedFrame(frame));
+    if (complete) out.set(samples);
+    else valuesOf(samples, format, out);
+  };
 }
 
 /** A frame's samples as they are stored; one bit a pixel becomes 0 and 1. */
@@ -124,8 +122,8 @@ function nativeFrame(file: DicomFile, format: PixelFormat, frame: number): Array
     : Uint32Array.from({ length: pixels }, (_, i) => view.getUint32(4 * i, little));
 }
 
-/** The fragments of one frame, joined (PS3.5 A.4): by the offset table, one each, or all of the only frame. */
-function encapsulatedFrame({ tags, name }: DicomFile, { frames }: PixelFormat, frame: number): Uint8Array {
+/** Gives a frame's fragments, joined (PS3.5 A.4): by the offset table, one each, or all of the only frame. */
+function encapsulatedFrames({ tags, name }: DicomFile, { frames }: PixelFormat): (frame: number) => Uint8Array {
   const fail = (problem: string): never => {
     throw tags.wrong("PixelData", problem, "copy or export the DICOM again");
   };
@@ -143,14 +141,13 @@ function encapsulatedFrame({ tags, name }: DicomFile, { frames }: PixelFormat, f
   };
   for (const { position, length } of fragments)
     if (position + length > tags.set.byteArray.length) fail("a fragment runs past the end of the file");
-  if (offsets.length > 0 && !offsets.every((o) => fragments.some(({ offset }) => offset === o)))
+  const numbers = new Map(fragments.map(({ offset }, i) => [offset, i]));
+  const starts = offsets.flatMap((offset) => numbers.get(offset) ?? []);
+  if (starts.length < offsets.length)
     fail(`its offset table names ${offsets.join(", ").slice(0, 60)}, where no fragment begins`);
-  if (frames === 1) return of(0, fragments.length);
-  if (offsets.length === frames) {
-    const indexOf = (o: number): number => fragments.findIndex(({ offset }) => offset === o);
-    const start = indexOf(offsets[frame]!);
-    return of(start, (frame + 1 < frames ? indexOf(offsets[frame + 1]!) : fragments.length) - start);
-  }
+  if (frames === 1) return () => of(0, fragments.length);
+  if (starts.length === frames)
+    return (frame) => of(starts[frame]!, (starts[frame + 1] ?? fragments.length) - starts[frame]!);
   if (fragments.length !== frames) fail(`${fragments.length} fragments of ${frames} frames, and no offset table`);
-  return of(frame, 1);
+  return (frame) => of(frame, 1);
 }

@@ -43,13 +43,16 @@ export async function writeSegmentation(
   // A file without a frame is none: an empty mask has one that is empty.
   if (frames.length === 0) frames.push({ segment: 1, z: 0, plane: first });
   const dimensions = newUid();
+  const series = newSeries(first, maker, "9002");
   return encodeDicom(
     {
-      ...newSeries(first, maker, "9002"),
+      ...series,
       SOPClassUID: SEGMENTATION,
       SOPInstanceUID: newUid(),
       Modality: "SEG",
       ImageType: ["DERIVED", "PRIMARY"],
+      ContentDate: series.InstanceCreationDate,
+      ContentTime: series.InstanceCreationTime,
       ContentLabel: "SEGMENTATION",
       ContentDescription: "Not for diagnostic use",
       ContentCreatorName: "cmedl",
