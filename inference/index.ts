@@ -7,6 +7,7 @@ export {
   type NetworkModelSpec,
   type NormStatistics,
   type SegmentationModel,
+  copyModel,
   modelOf,
   networkModel,
 } from "./model.ts";

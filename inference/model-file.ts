@@ -2,12 +2,13 @@
 // and of which images. One JSON text under one name, read field by field.
 import { DataError } from "../data/errors.ts";
 import type { IntensityRule } from "../data/intensity.ts";
+import { areLandmarks } from "../data/standardization.ts";
 import { readSafetensors, toFloat32, writeSafetensors } from "../data/weights/safetensors.ts";
 import { type Device, ShapeError, input } from "../engine/index.ts";
-import { StateDictError, toStateDict } from "../models/pytorch.ts";
+import { StateDictError } from "../models/pytorch.ts";
 import { SEGMENTORS, type SegmentorName } from "../models/segmentors.ts";
 import { channelsFor } from "./volume.ts";
-import { type Label, type NetworkModel, type NormStatistics, modelOf } from "./model.ts";
+import { type Label, type NetworkModel, type NormStatistics, modelOf, stateDictOfModel } from "./model.ts";
 
 /** The metadata's name. */
 const KEY = "cmedl-model";
@@ -21,11 +22,7 @@ export type ModelHeader = Pick<NetworkModel, "network" | "statistics" | "size" |
  * Throws what the GPU reported.
  */
 export async function saveModel(model: NetworkModel, device?: Device): Promise<Uint8Array<ArrayBuffer>> {
-  const variables = [...model.module.variables().values()];
-  const current = device && (await device.readAll(variables));
-  const values = new Map(current?.map((data, i) => [variables[i]!, data]));
-  const dict = toStateDict(model.module, (v) => values.get(v) ?? v.initialData());
-  return writeModel(model, dict);
+  return writeModel(model, await stateDictOfModel(model, device));
 }
 
 /** The file of a state dict, in PyTorch's names and layouts, with its header. */
@@ -79,7 +76,7 @@ function readHeader(text: string | undefined, file: string): ModelHeader {
     intensity: fields.get(
       "intensity",
       isIntensity,
-      'a window { "kind": "window", "low", "high" } or { "kind": "percentile", "percentile" } above 50',
+      '{ "kind": "window", "low", "high" }, { "kind": "percentile", "percentile" } above 50, or a histogram with landmarks',
     ) as IntensityRule,
     labels: fields.get(
       "labels",
@@ -130,9 +127,11 @@ const isWhole =
     Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
 
 function isIntensity(value: unknown): boolean {
-  const { kind, low, high, percentile } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { kind, low, high, percentile, landmarks } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (kind === "percentile") return isAbove(50)(percentile) && (percentile as number) <= 100;
-  return kind === "window" && Number.isFinite(low) && Number.isFinite(high) && (low as number) < (high as number);
+  const isRange = (top: unknown): boolean => Number.isFinite(low) && isAbove(low as number)(top);
+  if (kind === "histogram") return areLandmarks(landmarks) && isRange(high ?? landmarks.at(-1));
+  return kind === "window" && isRange(high);
 }
 
 function areLabels(value: unknown): boolean {

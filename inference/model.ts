@@ -1,9 +1,9 @@
 // A network for one purpose: which images it segments, and what its classes are.
-import type { Tensor } from "../engine/index.ts";
+import type { Device, Tensor } from "../engine/index.ts";
 import type { IntensityRule } from "../data/intensity.ts";
 import { setInferenceStatistics } from "../models/blocks.ts";
 import { type SegmentorName, segmentorFor } from "../models/segmentors.ts";
-import { type ForeignTensor, loadStateDict } from "../models/pytorch.ts";
+import { type ForeignTensor, loadStateDict, toStateDict } from "../models/pytorch.ts";
 import type { Segmentor } from "../models/segmentor.ts";
 
 /** A structure: its value in masks, 1 to 32,767, and what it is called. */
@@ -58,3 +58,21 @@ export function modelOf(
   loadStateDict(module, dict);
   return networkModel({ ...spec, module });
 }
+
+/**
+ * The state dict of a model: the values that `device` holds of its network by now, else those that devices start with.
+ * Throws what the GPU reported.
+ */
+export async function stateDictOfModel(
+  { module }: Pick<NetworkModel, "module">,
+  device?: Device,
+): Promise<ReturnType<typeof toStateDict>> {
+  const variables = [...module.variables().values()];
+  const current = device && (await device.readAll(variables));
+  const values = new Map(current?.map((data, i) => [variables[i]!, data]));
+  return toStateDict(module, (v) => values.get(v) ?? v.initialData());
+}
+
+/** A model of its own, with the values that this one has by now. Throws as stateDictOfModel. */
+export const copyModel = async (model: NetworkModel, device?: Device): Promise<NetworkModel> =>
+  modelOf(model, await stateDictOfModel(model, device));

@@ -5,7 +5,9 @@ import {
   LimitExceededError,
   type Pacing,
   type Program,
+  ShapeError,
   type Tensor,
+  UsageError,
   unlessAborted,
 } from "../engine/index.ts";
 
@@ -18,7 +20,29 @@ export interface SliceProgramOptions extends Pacing {
   readonly name: string;
 }
 
+/**
+ * A program of `batch` images, halved until the device can hold it. Throws UsageError where that is no whole number of
+ * at least 1, LimitExceededError where one image is too many, and as `compile` does.
+ */
+export async function compileBatch<P>(
+  name: string,
+  batch: number,
+  compile: (batch: number) => Promise<P>,
+): Promise<{ program: P; batch: number }> {
+  if (!(Number.isSafeInteger(batch) && batch >= 1))
+    throw new UsageError(`${name}: a batch of ${batch} slices; give a whole number of at least 1`);
+  for (let n = batch; ; n = Math.floor(n / 2)) {
+    try {
+      return { program: await compile(n), batch: n };
+    } catch (error) {
+      if (!(error instanceof LimitExceededError) || n === 1) throw error;
+    }
+  }
+}
+
 export class SliceProgram<O extends string> {
+  /** Resolves when all runs so far are over: a program holds the outputs of one. */
+  #last: Promise<unknown> = Promise.resolve();
   private constructor(
     readonly program: Program<O>,
     /** Slices at a time: `batch`, halved until the device can hold them. */
@@ -28,35 +52,44 @@ export class SliceProgram<O extends string> {
 
   /**
    * Compiles `f` of slices x [n, size, size, 1]; each of its outputs is [n, …]. Throws LimitExceededError where the
-   * device can't hold a single slice; it names the size that would fit. Throws as `Device.compile` does, too.
+   * device can't hold a single slice; it names the size that would fit; UsageError where `batch` is no whole number of
+   * at least 1. Throws as `Device.compile` does, too.
    */
   static async compile<O extends string>(
     device: Device,
     f: (x: Tensor) => Readonly<Record<O, Tensor>>,
     { batch, size, name, ...pacing }: SliceProgramOptions,
   ): Promise<SliceProgram<O>> {
-    for (let n = batch; ; n = Math.floor(n / 2)) {
-      try {
-        const program = await device.compile<"x", O>(({ x }) => f(x), { x: [n, size, size, 1] }, { name, ...pacing });
-        return new SliceProgram(program, n, size);
-      } catch (error) {
-        if (!(error instanceof LimitExceededError)) throw error;
-        if (n === 1) throw new LimitExceededError(`${error.message}; ${sizeThatFits(device, f, size)}`);
-      }
+    const compile = (n: number): Promise<Program<O>> =>
+      device.compile<"x", O>(({ x }) => f(x), { x: [n, size, size, 1] }, { name, ...pacing });
+    try {
+      const { program, batch: held } = await compileBatch(name, batch, compile);
+      return new SliceProgram(program, held, size);
+    } catch (error) {
+      if (!(error instanceof LimitExceededError)) throw error;
+      throw new LimitExceededError(`${error.message}; ${sizeThatFits(device, f, size)}`);
     }
   }
 
   /**
-   * The outputs for slices [count, size, size]: each [count, …]. Throws the reason of `signal` as soon as it aborts;
-   * what the GPU is at then is finished there, and nobody reads it.
+   * The outputs for slices [count, size, size]: each [count, …]. Runs that are asked for at once come one after
+   * another. Throws ShapeError where those are no slices, and the reason of `signal` as soon as it aborts; what the GPU
+   * is at then is finished there, and nobody reads it.
    */
-  async run(
-    slices: Float32Array,
-    { signal }: Pick<Pacing, "signal"> = {},
-  ): Promise<Record<O, Float32Array<ArrayBuffer>>> {
+  run(slices: Float32Array, { signal }: Pick<Pacing, "signal"> = {}): Promise<Record<O, Float32Array<ArrayBuffer>>> {
+    const mine = this.#last.then(() => this.#run(slices, signal));
+    this.#last = mine.catch(() => {});
+    return unlessAborted(mine, signal);
+  }
+
+  async #run(slices: Float32Array, signal: AbortSignal | undefined): Promise<Record<O, Float32Array<ArrayBuffer>>> {
     const { program, batch, size } = this;
     const pixels = size * size;
     const count = slices.length / pixels;
+    if (!(Number.isSafeInteger(count) && count >= 1)) {
+      const problem = `${slices.length} numbers are no slices of ${size} × ${size}`;
+      throw new ShapeError(program.name, problem);
+    }
     const all = {} as Record<O, Float32Array<ArrayBuffer>>;
     for (let first = 0; first < count; first += batch) {
       const many = Math.min(batch, count - first);

@@ -19,6 +19,7 @@ import {
   minimum,
   mul,
   pack,
+  ranks,
   requireTrace,
   reshape,
   slice,
@@ -95,12 +96,14 @@ export class Adam {
   /** All parameters in their order. */
   readonly arenas: readonly AdamArena[];
   /** What a checkpoint keeps beside the parameters and their average. */
-  readonly state: readonly AdamState[];
+  readonly state: AdamState[];
   /**
    * Of the latest trace: the norm of the whole gradient before clipping, summed over its updates; [1]. Not finite
    * where one did not happen.
    */
   norm?: Tensor;
+  /** A scalar of the parameters that `gradients` adds to every loss; traced with it. */
+  declare penalty?: () => Tensor;
   #traced?: object;
   readonly #attrs: AdamAttrs;
   readonly #control: Variable;
@@ -149,9 +152,9 @@ export class Adam {
    * losses are scaled.
    */
   gradients(loss: Tensor): Tensor[] {
-    const scale = this.options.scaled ? reshape(at(this.#control.value, CONTROL.scale), loss.shape) : undefined;
+    const whole = this.penalty ? add(loss, this.penalty()) : loss;
     return grad(
-      scale ? mul(loss, scale) : loss,
+      this.options.scaled ? mul(whole, reshape(at(this.#control.value, CONTROL.scale), loss.shape)) : whole,
       this.parameters.map((p) => p.value),
     );
   }
@@ -240,7 +243,8 @@ export class Adam {
       const own = gradients.slice(first, first + members.length);
       first += members.length;
       const offsets = members.map((m) => m.offset);
-      const g = pack(own, offsets, p!.size);
+      const part = pack(own, offsets, p!.size);
+      const g = ranks()?.meanGradient(part) ?? part;
       if (!sum) return g;
       const all = add(where(starts, 0, sum.value), g);
       sum.assign(all);

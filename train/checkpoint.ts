@@ -1,5 +1,5 @@
 // Everything a run needs to go on bit for bit, in one safetensors file: networks under PyTorch's names and layouts,
-// optimizer moments, image histories, counters. A digest over the data finds a file that was cut or changed.
+// optimizer moments, image histories, counters. A digest over all of it finds a file that was cut or changed.
 import { CorruptFileError, type Device, NumericalError, type Variable } from "../engine/index.ts";
 import { readSafetensors, writeSafetensors } from "../data/weights/safetensors.ts";
 import { fromStateDict, toStateDict } from "../models/pytorch.ts";
@@ -38,7 +38,9 @@ interface Counters {
   readonly streams?: Readonly<Record<string, number>>;
 }
 
-const FORMAT = "cmedl-checkpoint-1";
+const FORMAT = "cmedl-checkpoint-2";
+/** Of earlier versions, whose digest covers the tensors alone. */
+const FORMER = "cmedl-checkpoint-1";
 const UNSEALED = "0".repeat(64);
 
 /**
@@ -93,19 +95,21 @@ export async function saveCheckpoint(
     ["config", JSON.stringify(config)],
     ["sha256", sha256],
   ];
-  // The digest stands in the header and covers the data behind it, so the header is written twice, equally long.
+  // The digest stands in the header that it covers, too, so the header is written twice, equally long.
   const draft = writeSafetensors(tensors, metadata(UNSEALED));
-  return writeSafetensors(tensors, metadata(await digest(dataOf(draft))));
+  return writeSafetensors(tensors, metadata(await sealOf(draft, UNSEALED)));
 }
 
 /** Parses and verifies a checkpoint's bytes. Throws DataError or CorruptFileError, which name `file`. */
 export async function readCheckpoint(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Checkpoint> {
   const { tensors, metadata } = readSafetensors(bytes, file);
-  if (metadata.get("format") !== FORMAT)
+  const format = metadata.get("format");
+  if (format !== FORMAT && format !== FORMER)
     throw new CorruptFileError(
-      `${file}: format: is ${metadata.get("format") ?? "not given"}, not ${FORMAT}; give a checkpoint that cmedl wrote`,
+      `${file}: format: is ${format ?? "not given"}, not ${FORMAT}; give a checkpoint that cmedl wrote`,
     );
-  if (metadata.get("sha256") !== (await digest(dataOf(bytes))))
+  const sha256 = metadata.get("sha256") ?? "";
+  if (sha256 !== (await (format === FORMER ? digest(dataOf(bytes)) : sealOf(bytes, sha256))))
     throw new CorruptFileError(`${file}: data: differs from its own digest; use an earlier checkpoint`);
   const json = <T>(key: string): T => {
     try {
@@ -233,6 +237,14 @@ function finiteCount(values: ArrayLike<number>): number {
   let n = 0;
   for (let i = 0; i < values.length; i++) if (Number.isFinite(values[i])) n++;
   return n;
+}
+
+/** The digest of a file's header, in which zeros stand for the digest `sha256` itself, and of its tensors' digest. */
+async function sealOf(bytes: Uint8Array<ArrayBuffer>, sha256: string): Promise<string> {
+  const data = dataOf(bytes);
+  const header = new TextDecoder("latin1").decode(bytes.subarray(0, data.byteOffset - bytes.byteOffset));
+  const unsealed = header.replace(`"sha256":"${sha256}"`, `"sha256":"${UNSEALED}"`);
+  return digest(Uint8Array.from(unsealed + (await digest(data)), (c) => c.charCodeAt(0)));
 }
 
 const dataOf = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>

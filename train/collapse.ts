@@ -92,14 +92,14 @@ const isConstant = ({ predicted, expected = 0 }: EpochSigns): boolean =>
   expected > 0 && (predicted === 0 || predicted === 1);
 
 const LATE_HINT =
-  "let the hint start later (losses.schedule.hint, such as [0.2, 0.5]) or weigh less (losses.weights.hint)";
+  "let the hint weigh less (losses.weights.hint), or start later than it does (losses.schedule.hint, such as [0.2, 0.5])";
 
 function constantMask({ predicted }: EpochSigns, epochs: number): Sign {
   const what = predicted === 0 ? "empty" : "full";
   return {
     code: "constant-mask",
     message: `every validation mask has been ${what} for ${epochs} epochs`,
-    mend: "start the head at the foreground's share (networks.segmentor.prior=data), train longer, or raise optimization.rates.S",
+    mend: "train longer, raise optimization.rates.S, or, unless it is so, start the head at the foreground's share (networks.segmentor.prior=data)",
   };
 }
 

@@ -4,6 +4,7 @@ import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
 import { type Sign, judgeEpoch, startOfWatch, withVitals } from "./collapse.ts";
 import { type Checkpoint, type Progress, restoreCheckpoint, saveCheckpoint, startOfRun } from "./checkpoint.ts";
 import { type EpochPictures, type InferenceOptions, InferencePrograms } from "./inference-programs.ts";
+import { asRankZero, meanOverRanks } from "./ranks.ts";
 import type { Regime } from "./regime.ts";
 import { courseAt } from "./schedule.ts";
 import { type StepOptions, StepPrograms } from "./step-programs.ts";
@@ -48,6 +49,9 @@ export interface TrainingHooks {
   onStep?(report: StepReport): void | Promise<void>;
   /** Before an epoch's validation, with the number of its slices. */
   onValidation?(slices: number): void;
+  /** At an epoch's end, before its checkpoint: what is kept of it here is there where a run goes on behind it. */
+  onEpochEnd?(report: EpochReport): void | Promise<void>;
+  /** Once the epoch's checkpoint is safe. */
   onEpoch?(report: EpochReport, pictures: EpochPictures | undefined): void | Promise<void>;
   /** Must not resolve before the checkpoint is safe. `isBest`: the epoch just validated is the best so far. */
   save?(bytes: Uint8Array<ArrayBuffer>, progress: Progress, isBest: boolean): Promise<void>;
@@ -138,8 +142,9 @@ export class Training {
       let batch: BatchBuffers | undefined;
       if (progress.step === 0) batch = await this.#measure();
       while (progress.step < stepsPerEpoch) {
-        batch = await this.#step(hooks, batch);
-        if (signal?.aborted) {
+        const { next, stops } = await this.#step(hooks, batch, signal);
+        batch = next;
+        if (stops) {
           await this.#save(hooks, false);
           return "interrupted";
         }
@@ -147,7 +152,8 @@ export class Training {
           await this.#save(hooks, false);
       }
       await this.#endEpoch(hooks);
-      if (signal?.aborted) return "interrupted";
+      // Ranks stop together, after a step.
+      if (signal?.aborted && !options.sharing) return "interrupted";
     }
     return "finished";
   }
@@ -183,9 +189,17 @@ export class Training {
     return batch;
   }
 
-  /** One step, on `batch` if it is made already. Gives the batch of the next step, if the epoch has one. */
-  async #step(hooks: TrainingHooks, batch: BatchBuffers | undefined): Promise<BatchBuffers | undefined> {
+  /**
+   * One step, on `batch` if it is made already. Gives the batch of the next step, if the epoch has one, and whether
+   * training stops: `signal` of any rank did abort.
+   */
+  async #step(
+    hooks: TrainingHooks,
+    batch: BatchBuffers | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<{ next: BatchBuffers | undefined; stops: boolean }> {
     const { progress, stepPrograms } = this;
+    const { sharing } = this.options;
     const { stepsPerEpoch } = this.batches;
     const { epoch, step } = progress;
     const start = performance.now();
@@ -193,7 +207,9 @@ export class Training {
     const running = stepPrograms.start(progress, now);
     // The next batch is made while the GPU works on this one.
     const next = step + 1 < stepsPerEpoch ? this.#fill(epoch, step + 1, now) : undefined;
-    const { losses, norms, notFinite } = stepPrograms.judge(await running.read(), progress);
+    const own = await running.read();
+    const together = sharing && (await meanOverRanks(sharing.ranks, own, signal?.aborted ?? false));
+    const { losses, norms, notFinite } = stepPrograms.judge(together?.means ?? own, progress);
     if (notFinite.length > 0) throw await this.#notFinite(notFinite, hooks);
     for (const [name, loss] of Object.entries(losses)) {
       const [sum, count] = progress.sums[name] ?? [0, 0];
@@ -203,7 +219,7 @@ export class Training {
     progress.steps++;
     const { steps } = progress;
     await hooks.onStep?.({ epoch, step, stepsPerEpoch, steps, losses, norms, ms: performance.now() - start });
-    return next;
+    return { next, stops: together?.flag ?? signal?.aborted ?? false };
   }
 
   /** Makes a batch in buffers other than `avoid`. */
@@ -222,7 +238,8 @@ export class Training {
     const { epoch, step } = this.progress;
     const where = `epoch ${epoch + 1}, step ${step + 1}`;
     const mend = "the last checkpoint is good: go on from it with a lower learning rate";
-    if (this.options.debugNans) return new NumericalError(`${where}: ${found.join("; ")}; ${mend}`);
+    if (this.options.debugNans || this.options.sharing)
+      return new NumericalError(`${where}: ${found.join("; ")}; ${mend}`);
     const first = await this.#findFirst(hooks).catch(() => undefined);
     return new NumericalError(`${where}: ${found.join(", ")}; ${first ? `first, ${first}; ` : ""}${mend}`);
   }
@@ -255,11 +272,10 @@ export class Training {
       hooks.onValidation?.(set.count);
       validation = await validateSlices((x) => inference.segment(x), set, inference.segmenter.batch);
     }
-    let isBest = false;
-    if (validation && Number.isFinite(validation.loss) && (!best || validation.loss < best.loss)) {
-      isBest = true;
-      progress.best = { epoch, loss: validation.loss, dice: validation.dice.mean };
-    }
+    const { sharing } = this.options;
+    const isBetter = validation && Number.isFinite(validation.loss) && (!best || validation.loss < best.loss);
+    const isBest = sharing ? await asRankZero(sharing.ranks, isBetter ?? false) : (isBetter ?? false);
+    if (validation && isBest) progress.best = { epoch, loss: validation.loss, dice: validation.dice.mean };
     const signs = this.#judge(losses, validation);
     const total = this.options.epochs * this.batches.stepsPerEpoch;
     const scheduled = Object.fromEntries(
@@ -269,8 +285,9 @@ export class Training {
     progress.epoch++;
     progress.step = 0;
     progress.sums = {};
-    await this.#save(hooks, isBest);
     const report = { epoch, steps, losses, scheduled, isBest, signs, ...(validation ? { validation } : {}) };
+    await hooks.onEpochEnd?.(report);
+    await this.#save(hooks, isBest);
     await hooks.onEpoch?.(report, pictures);
   }
 

@@ -90,10 +90,13 @@ export const paysSteps = (size: number): number => (size <= 32 ? 500 : 1000);
 /** Epochs that the steps of a run are divided into, so that learning rates fall smoothly. */
 export const PAYS_EPOCHS = 20;
 
-/** A run of `steps` steps: a multiple of 20, or fewer. Rates fall linearly from its half. Throws RangeError. */
-export function paysLength(steps: number): Length & { readonly decayFrom: number } {
-  const epochs = Math.min(steps, PAYS_EPOCHS);
-  if (!Number.isInteger(steps / epochs)) throw new RangeError(`${steps} steps are no multiple of ${PAYS_EPOCHS}`);
+/**
+ * A run of `steps` steps in `most` epochs: a multiple of these, or fewer. Rates fall linearly from its half. Throws
+ * RangeError.
+ */
+export function paysLength(steps: number, most = PAYS_EPOCHS): Length & { readonly decayFrom: number } {
+  const epochs = Math.min(steps, most);
+  if (!Number.isInteger(steps / epochs)) throw new RangeError(`${steps} steps are no multiple of ${most}`);
   return { epochs, steps: steps / epochs, decayFrom: Math.floor(epochs / 2) };
 }
 

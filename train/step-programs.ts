@@ -1,20 +1,24 @@
 // The steps of a regime as programs: which one's turn it is, what a run of it gave, and whether all of that is finite.
 import {
   type Device,
+  type ExchangedProgram,
   LimitExceededError,
   type Pacing,
   type Program,
   type Tensor,
   type Watch,
   autocast,
+  callers,
   firstNotFinite,
   oneOf,
   rememberSites,
+  requireTrace,
   watchFinite,
 } from "../engine/index.ts";
 import type { BatchBuffers, UnpairedBatches } from "../data/batches.ts";
 import { augmentedStep } from "./augment.ts";
 import type { Progress } from "./checkpoint.ts";
+import { type Sharing, shared, tracedFor } from "./ranks.ts";
 import type { Losses, Regime, Step } from "./regime.ts";
 import { linearDecay } from "./schedule.ts";
 
@@ -26,6 +30,14 @@ export interface StepOptions {
   readonly precision?: "f32" | "mixed";
   /** Whether each step is watched for numbers that are not finite, which costs a pass over every tensor. */
   readonly debugNans?: boolean;
+  /** Where other processes train with this one: `batches` are then this one's part. */
+  readonly sharing?: Sharing;
+}
+
+/** A step under way. */
+export interface RunningStep {
+  /** What its program gave. */
+  read(): Promise<Values>;
 }
 
 /** What a step gave. */
@@ -37,7 +49,7 @@ export interface StepValues {
   readonly notFinite: readonly string[];
 }
 
-type Values = Readonly<Record<string, ArrayLike<number>>>;
+export type Values = Readonly<Record<string, ArrayLike<number>>>;
 
 /** Names of a program's outputs beside the losses: an optimizer's norm behind this prefix, and what a watch counted. */
 const NORM = "norm ";
@@ -45,6 +57,8 @@ const COUNTS = "not finite";
 
 export class StepPrograms {
   readonly #programs = new Map<Step, Program>();
+  /** The same, where each is run together with other ranks. */
+  readonly #shared = new Map<Step, ExchangedProgram>();
   /** What the programs of watched steps watch. */
   readonly #watches = new Map<Step, Watch>();
 
@@ -65,7 +79,11 @@ export class StepPrograms {
     const all = new StepPrograms(device, regime, batches, options);
     const watches = options.debugNans ? all.#watches : undefined;
     try {
-      for (const step of new Set(regime.steps)) all.#programs.set(step, await all.#compile(step, watches, pacing));
+      for (const step of new Set(regime.steps)) {
+        const program = await all.#compile(step, watches, pacing);
+        all.#programs.set(step, program);
+        if (options.sharing) all.#shared.set(step, shared(program, options.sharing));
+      }
       return all;
     } catch (error) {
       all.dispose();
@@ -78,6 +96,11 @@ export class StepPrograms {
     return this.#programs.get(this.regime.steps.at(-1)!)!;
   }
 
+  /** What the last of the steps sums over ranks, in its order, and how often it waits for that; nothing without ranks. */
+  get exchanges(): Pick<ExchangedProgram, "sums" | "rounds"> {
+    return this.#shared.get(this.regime.steps.at(-1)!) ?? { sums: [], rounds: 0 };
+  }
+
   /** Sets learning rates and scheduled weights as they are at the step of `progress`. */
   prepare(progress: Progress): void {
     const { epochs, decayFrom } = this.options;
@@ -87,11 +110,18 @@ export class StepPrograms {
   }
 
   /** Runs the step whose turn it is. */
-  start(progress: Progress, buffers: BatchBuffers): Program {
+  start(progress: Progress, buffers: BatchBuffers): RunningStep {
     this.prepare(progress);
-    const program = this.#programs.get(this.#stepAt(progress))!;
-    program.run({ ...buffers });
-    return program;
+    const step = this.#stepAt(progress);
+    const program = this.#programs.get(step)!;
+    const together = this.#shared.get(step);
+    if (!together) {
+      program.run({ ...buffers });
+      return program;
+    }
+    const done = together.run({ ...buffers });
+    done.catch(() => {}); // who reads hears of it
+    return { read: () => done.then(() => program.read()) };
   }
 
   /** What a step gave. An overflow that halves a loss's scale is as it should be. */
@@ -123,6 +153,7 @@ export class StepPrograms {
   }
 
   dispose(): void {
+    for (const program of this.#shared.values()) program.dispose();
     for (const program of this.#programs.values()) program.dispose();
   }
 
@@ -138,12 +169,13 @@ export class StepPrograms {
   async #compile(step: Step, watches: Map<Step, Watch> | undefined, pacing: Pacing = {}): Promise<Program> {
     const { device, regime, batches } = this;
     const mixed: Step = (batch) => autocast("f16", () => step(batch));
-    const { precision = "f32" } = this.options;
+    const { precision = "f32", sharing } = this.options;
     const augmented = augmentedStep(
       oneOf("training", "precision", precision, ["f32", "mixed"]) === "mixed" ? mixed : step,
     );
-    const before = rememberSites(watches !== undefined);
+    const before = rememberSites(watches && callers);
     const traced = (inputs: Readonly<Record<string, Tensor>>): Losses => {
+      if (sharing) requireTrace("a shared step").ranks = tracedFor(sharing);
       for (const optimizer of regime.optimizers) optimizer.norm = undefined;
       const given: Losses = { ...augmented(inputs) };
       for (const { name, norm } of regime.optimizers) if (norm) given[NORM + name] = norm;
@@ -156,24 +188,29 @@ export class StepPrograms {
       return await device.compile(traced, batches.shapes, { mode: "train", name: `${regime.kind} step`, ...pacing });
     } catch (error) {
       if (!(error instanceof LimitExceededError)) throw error;
-      throw new LimitExceededError(`${error.message}; ${batchThatFits(device, augmented, batches)}`);
+      const many = sharing?.ranks.size ?? 1;
+      throw new LimitExceededError(`${error.message}; ${batchThatFits(device, augmented, batches, many)}`);
     } finally {
       rememberSites(before);
     }
   }
 }
 
-/** "a batch of 4 fits (optimization.batch)": the first half of a batch of which the device can hold a step, in words. */
+/**
+ * "a batch of 4 fits (optimization.batch)": the first half of a batch of which the device can hold a step, in words;
+ * that of `many` ranks together.
+ */
 function batchThatFits(
   device: Device,
   step: (inputs: Readonly<Record<string, Tensor>>) => Losses,
   { shapes, batch }: UnpairedBatches,
+  many: number,
 ): string {
   for (let n = Math.floor(batch / 2); n >= 1; n = Math.floor(n / 2)) {
     const fewer = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, shape.with(0, n)]));
     try {
       device.estimate(step, fewer, { mode: "train" });
-      return `a batch of ${n} fits (optimization.batch)`;
+      return `a batch of ${n * many} fits (optimization.batch)`;
     } catch (error) {
       if (!(error instanceof LimitExceededError)) throw error;
     }

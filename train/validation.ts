@@ -1,5 +1,6 @@
 // What a segmentor is worth: classes from probabilities, Dice of each case and class.
 import type { Slices } from "../data/slices.ts";
+import { classesOf } from "../metrics/classes.ts";
 import { type Overlap, addOverlap, diceOf, meanDice, overlap } from "../metrics/dice.ts";
 
 /** What slices are judged by: masks of class numbers [count, size, size], and each slice's case. */
@@ -27,26 +28,8 @@ export interface Validation {
   readonly foreground: { readonly predicted: number; readonly expected: number };
 }
 
-/** The class of each pixel: of probabilities [pixels], 1 above ½; of [pixels, K], the most probable. */
-export function classesOf(probability: Float32Array, pixels: number): Uint8Array {
-  const K = probability.length / pixels;
-  if (K === 1) return Uint8Array.from(probability, (p) => (p > 0.5 ? 1 : 0));
-  return Uint8Array.from({ length: pixels }, (_, i) => {
-    let best = 0;
-    for (let k = 1; k < K; k++) if (probability[i * K + k]! > probability[i * K + best]!) best = k;
-    return best;
-  });
-}
-
-/** Volumetric Dice of each case and class, as a tally of all of a set's slices gives it. */
-export const diceByCase = (probability: Float32Array, set: ValidationSet): ValidationDice =>
-  tallyOf(probability, set).dice;
-
-/** Scores of probabilities [count, size, size, K] of a set's slices. */
-export const validate = (probability: Float32Array, set: ValidationSet): Validation =>
-  tallyOf(probability, set).validation;
-
-function tallyOf(probability: Float32Array, { size, count, masks, origins }: ValidationSet): ValidationTally {
+/** Volumetric Dice of each case and class, of probabilities [count, size, size, K] of a set's slices. */
+export function diceByCase(probability: Float32Array, { size, count, masks, origins }: ValidationSet): ValidationDice {
   const n = size * size;
   const each = probability.length / count;
   const tally = new ValidationTally(size);
@@ -54,7 +37,7 @@ function tallyOf(probability: Float32Array, { size, count, masks, origins }: Val
     const expert = Uint8Array.from({ length: n }, (_, i) => masks[s * n + i]!);
     tally.add(probability.subarray(s * each, (s + 1) * each), expert, origins[s]!.id);
   }
-  return tally;
+  return tally.dice;
 }
 
 /**

@@ -98,6 +98,14 @@ test("slices and progress are told in order, and an abort ends it", async () => 
   assert.is(device.counters.buffers, buffers);
 });
 
+test("histograms are standardized as in the run that the model is of", async () => {
+  const landmarks = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+  for (const high of [null, 8]) {
+    const intensity = { kind: "histogram", low: 0, high, landmarks } as const;
+    assert.equal(loadModel(await saveModel({ ...made("unet"), intensity })).intensity, intensity);
+  }
+});
+
 test("a header's fields are read one by one, and the wrong one is named", async () => {
   const bytes = await saveModel(made("unet"));
   const { tensors, metadata } = readSafetensors(bytes);
@@ -114,8 +122,9 @@ test("a header's fields are read one by one, and the wrong one is named", async 
     ["size", 8, /size: /],
     ["size", undefined, /size: is missing/],
     ["fieldMm", "330", /fieldMm: is "330"; it must be a number of mm above 0/],
-    ["intensity", window(3, 3), /intensity: .* it must be a window/],
+    ["intensity", window(3, 3), /intensity: .* it must be \{ "kind": "window"/],
     ["intensity", { kind: "percentile", percentile: 5 }, /intensity: /],
+    ["intensity", { kind: "histogram", low: 0, high: null, landmarks: [1, 2] }, /intensity: /],
     ["intensity", null, /intensity: is null/],
     ["statistics", "batch", /statistics: is "batch"; it must be running or image/],
     ["labels", [], /labels: /],

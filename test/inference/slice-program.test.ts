@@ -1,10 +1,20 @@
 // How many slices a device takes at a time is found, not given: as many as were asked for, or as few as it can hold.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Device, LimitExceededError, type Tensor, add, expand, mul } from "../../engine/index.ts";
+import {
+  Device,
+  LimitExceededError,
+  ShapeError,
+  type Tensor,
+  UsageError,
+  add,
+  expand,
+  mul,
+} from "../../engine/index.ts";
 import { SliceProgram } from "../../inference/slice-program.ts";
 import { environment } from "../helpers/environment.ts";
 import { noise } from "../helpers/device.ts";
+import { refused } from "../helpers/refused.ts";
 
 const test = suite("slice programs");
 const SIZE = 64;
@@ -52,6 +62,27 @@ test("where not one slice can be held, the size that can is named, and estimate 
     assert.match((error as Error).message, /^doubled: .* slices of 32 × 32 fit \(data\.size\)$/);
   }
   assert.equal({ submits: device.counters.totalSubmits, buffers: device.counters.buffers }, { submits, buffers });
+});
+
+test("runs that are asked for at once give each its own", async () => {
+  using device = await opened();
+  using program = await SliceProgram.compile(device, f, { batch: 2, size: SIZE, name: "doubled" });
+  const [one, two] = [noise(5 * SIZE ** 2, 6), noise(3 * SIZE ** 2, 7)];
+  const alone = [await program.run(one), await program.run(two)];
+  assert.equal(await Promise.all([program.run(one), program.run(two)]), alone);
+});
+
+test("what are no slices, and batches of none, are refused", async () => {
+  using device = await opened();
+  using program = await SliceProgram.compile(device, f, { batch: 2, size: SIZE, name: "doubled" });
+  for (const length of [0, SIZE ** 2 + 1])
+    await refused(() => program.run(new Float32Array(length)), /doubled.*numbers are no slices of 64 × 64/, ShapeError);
+  for (const batch of [0, -1, 1.5])
+    await refused(
+      () => SliceProgram.compile(device, f, { batch, size: SIZE, name: "doubled" }),
+      /doubled: a batch of .* slices; give a whole number of at least 1/,
+      UsageError,
+    );
 });
 
 test("an abort ends a run over slices at once, and the next run is whole", async () => {

@@ -173,4 +173,22 @@ for (const debugNans of [false, true]) {
   });
 }
 
+test("an epoch is told before its checkpoint, which counts it, and again once that is safe", async () => {
+  const order: string[] = [];
+  await course(
+    small(),
+    { epochs: 1 },
+    {
+      stepsPerEpoch: 1,
+      hooks: {
+        onStep: () => void order.push("step"),
+        onEpochEnd: () => void order.push("end"),
+        save: async () => void order.push("save"),
+        onEpoch: () => void order.push("epoch"),
+      },
+    },
+  );
+  assert.equal(order, ["step", "end", "save", "epoch"]);
+});
+
 test.run();

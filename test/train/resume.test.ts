@@ -6,6 +6,7 @@ import { Mrrn } from "../../models/mrrn.ts";
 import { UNet } from "../../models/unet.ts";
 import type { Segmentor } from "../../models/segmentor.ts";
 import { type Checkpoint, readCheckpoint, restoreCheckpoint } from "../../train/checkpoint.ts";
+import { stayNearStart } from "../../train/proximal.ts";
 import { StudentOnly } from "../../train/regimes/student-only.ts";
 import { Training, type StepReport } from "../../train/loop.ts";
 import type { Regime } from "../../train/regime.ts";
@@ -79,6 +80,23 @@ test("a run goes on in arenas that are cut otherwise, bit for bit", async () => 
   assert.equal(parts.losses, whole.losses);
   const { tensors } = await readCheckpoint(parts.checkpoint!, "memory");
   for (const [name, { shape }] of checkpoint.tensors) assert.equal(tensors.get(name)!.shape, shape, name);
+});
+
+test("a run that stays near its start goes on with that start, bit for bit", async () => {
+  const near: Make = () => {
+    const regime = tinyCmedl();
+    stayNearStart(regime, 10);
+    return regime;
+  };
+  const straight = await course(12, undefined, near);
+  const checkpoint = await readCheckpoint((await course(7, undefined, near)).checkpoint!, "memory");
+  const start = tinyCmedl()
+    .SC.parameters()
+    .flatMap((p) => [...Array.from(p.initialData(), Math.fround)]);
+  assert.equal([...checkpoint.tensors.get("optimizer.S.start")!.data], start);
+  const second = await course(12, checkpoint, near);
+  for (const [steps, losses] of second.losses) assert.equal(losses, straight.losses.get(steps), `step ${steps}`);
+  assert.not.equal(straight.losses.get(7), (await first()).losses.get(7));
 });
 
 const dropping: Readonly<Record<string, (dropout?: number) => Segmentor>> = {

@@ -241,8 +241,16 @@ export function checkTogether(config: TrainConfig): void {
     ["teacherIntensity", data.teacherIntensity],
   ] as const) {
     if (rule.kind === "percentile") continue;
-    const high = rule.kind === "window" ? rule.high : (rule.high ?? rule.landmarks?.at(-1) ?? Infinity);
-    refuse(!(rule.low < high), `data.${name}.high`, `is ${rule.high}, low is ${rule.low}`, "give a value above low");
+    const { low, high } = rule;
+    const last = rule.kind === "histogram" ? rule.landmarks?.at(-1) : undefined;
+    if (high === null)
+      refuse(
+        last !== undefined && !(low < last),
+        `data.${name}.low`,
+        `is ${low}, the last landmark ${last}`,
+        "lower it",
+      );
+    else refuse(!(low < high), `data.${name}.high`, `is ${high}, low is ${low}`, "give a value above low");
   }
   refuse(
     data.slices === "lung" && !isHu(data.studentIntensity),

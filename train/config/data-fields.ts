@@ -1,6 +1,6 @@
 // What a configuration says of images and masks: where they lie, how they are split, scaled and cut into slices.
 import { type IntensityRule, mrPercentile, softTissueWindow } from "../../data/intensity.ts";
-import { LANDMARK_PERCENTILES } from "../../data/standardization.ts";
+import { LANDMARK_PERCENTILES, areLandmarks } from "../../data/standardization.ts";
 import {
   type Field,
   choice,
@@ -33,11 +33,7 @@ const landmarks = (says: string): Field<readonly number[] | null> =>
     says,
     default: [],
     expects: `${LANDMARK_PERCENTILES.length} numbers [a, b, …] above 0 that rise`,
-    accepts: (v) =>
-      Array.isArray(v) &&
-      v.length === LANDMARK_PERCENTILES.length &&
-      v.every((x, k) => Number.isFinite(x) && x > 0 && (k === 0 || x >= v[k - 1])) &&
-      v.at(-1) > v[0],
+    accepts: areLandmarks,
   });
 const intensity = (value: IntensityRule, says: string) =>
   variants<IntensityRule>(

@@ -146,6 +146,7 @@ export const SCHEMA = {
     betas: pair([0.5, 0.999], { from: 0, below: 1 }, "Decay rates of Adam's two moments"),
     amsgrad: choice([false, true], false, "Whether to use AMSGrad instead of Adam"),
     weightDecay: number(0, { from: 0 }, "L2 weight decay"),
+    proximal: number(0, { from: 0 }, "FedProx's μ: how strongly the student is drawn to the weights it started from"),
     batch: whole(2, { from: 1 }, "Images of each modality in a step"),
     accumulate: whole(1, { from: 1 }, "Steps whose gradients are averaged into one update"),
     epochs: whole(100, { from: 1 }, "Most epochs to train"),

@@ -74,6 +74,7 @@ export class CycleTranslator extends Module implements Translator {
     };
   }
 
+  readonly discriminators = ["DM", "DC"];
   get networks() {
     const { GCM, GMC, DM, DC } = this;
     return { GCM, GMC, DM, DC };

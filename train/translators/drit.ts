@@ -6,7 +6,7 @@
 //   pM pC      content of the one in the style of the other       rC rM   there and back again
 //   Ec Es      encoders of content and style (both modalities)    G       generator
 //   DM DC      discriminators of pM, pC          DMz DCz   of images in random styles       Dc   of content codes
-import { Module, RandomStream, type Tensor, add, exp, full, mul, total } from "../../engine/index.ts";
+import { Module, RandomStream, type Tensor, add, exp, full, mul, randomNormal, total } from "../../engine/index.ts";
 import { l1 } from "../../losses/cycle.ts";
 import {
   DRIT_VARIATIONAL,
@@ -123,6 +123,7 @@ export class DritTranslator extends Module implements Translator {
     this.between = this.λ.c === 0 ? [] : [content, content];
   }
 
+  readonly discriminators = ["DC", "DM", "DCz", "DMz", "Dc"];
   get networks() {
     const { Ec, Es, G, DC, DM, DCz, DMz, Dc } = this;
     return { Ec, Es, G, DC, DM, DCz, DMz, Dc };
@@ -239,7 +240,7 @@ export class DritTranslator extends Module implements Translator {
   }
 
   #draw(n: number): Draws {
-    const draw = (): Tensor => this.random.normal([n, this.options.styles ?? 8]);
+    const draw = (): Tensor => randomNormal([n, this.options.styles ?? 8], this.random);
     return { sC: draw(), sM: draw(), rC: draw(), rM: draw(), z: draw() };
   }
 }

@@ -10,6 +10,7 @@ import {
   equal,
   hostInput,
   iota,
+  ranks,
   requireTrace,
   slice,
   stopGradient,
@@ -63,8 +64,10 @@ export class ImagePool extends Module {
    * Images to judge in place of `images` [N, H, W, C], detached; each run counts N more as seen. Only within a trace.
    */
   exchange(images: Tensor): Tensor {
-    const fakes = stopGradient(images);
-    if (!this.store) return fakes;
+    if (!this.store) return stopGradient(images);
+    // Every rank keeps the same history, of what all of them made.
+    const all = ranks();
+    const fakes = stopGradient(all?.whole(images) ?? images);
     const [N = 0, ...image] = fakes.shape;
     if (image.some((n, d) => n !== this.store!.shape[d + 1])) {
       throw new ShapeError(
@@ -103,6 +106,7 @@ export class ImagePool extends Module {
     requireTrace("ImagePool.exchange").afterRun.push(() => {
       this.seen += N;
     });
-    return concat(given, 0);
+    const exchanged = concat(given, 0);
+    return all?.own(exchanged) ?? exchanged;
   }
 }

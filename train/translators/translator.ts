@@ -7,6 +7,8 @@ import type { Terms } from "../terms.ts";
 export type Tie = (pM: Tensor) => Terms;
 
 export interface Translator extends Trained {
+  /** Names of those of its networks that judge images, which nothing needs once it is trained. */
+  readonly discriminators: readonly string[];
   /** Its updates of one step. To be traced. */
   update(images: Images, tie?: Tie): Losses;
   /**
