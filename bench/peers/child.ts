@@ -1,8 +1,8 @@
 // One engine in a process of its own, driven by messages: prepare a case, take samples, release it.
 import { isSoftwareAdapter } from "../../engine/index.ts";
 import { openNodeGpu } from "../../node/gpu/open.ts";
-import { type Samples, noSamples, settled, take } from "../clock.ts";
-import { CHECKED_STEPS, PEER_CASES } from "../peer-cases.ts";
+import { type Samples, noSamples, settled, take } from "../../lab/clock.ts";
+import { CHECKED_STEPS, PEER_CASES } from "./peer-cases.ts";
 import { type Counts, countWebGpu } from "./counting.ts";
 import type { Engine, EngineName, OpenEngine, Ready, Results } from "./engine.ts";
 
@@ -55,10 +55,10 @@ async function serve(name: EngineName): Promise<void> {
     const firstMs = performance.now() - start;
     let results = await made.results();
     if (c.work.kind === "unet" && c.work.want === "step") {
-      const losses = [results.loss[0]];
+      const losses = [results.loss![0]];
       while (losses.length < CHECKED_STEPS) {
         await settled(waitable, () => made.submit());
-        losses.push((await made.results()).loss[0]);
+        losses.push((await made.results()).loss![0]);
       }
       results = { losses: Float32Array.from(losses) };
     }
@@ -95,7 +95,9 @@ async function serve(name: EngineName): Promise<void> {
   process.on("message", (request: Request) => {
     answer(request)
       .catch(
-        (error: unknown): Reply => ({ error: (error instanceof Error ? error.message : String(error)).split("\n")[0] }),
+        (error: unknown): Reply => ({
+          error: (error instanceof Error ? error.message : String(error)).split("\n")[0]!,
+        }),
       )
       .then((reply) => process.send!(reply));
   });

@@ -14,19 +14,19 @@ import {
   relu,
   resize,
 } from "../../engine/index.ts";
-import { conv2dInputGrad } from "../../engine/ops/conv.ts";
+import { conv2dInputGrad } from "../../engine/ops/conv-input-grad.ts";
 import { bceWithLogits, contextual } from "../../losses/index.ts";
 import { Adam } from "../../train/adam.ts";
-import { convOutput } from "../layers.ts";
-import { type PeerCase, UNET, type UnetOps, maskOf, unetForward, unetParameters, valuesOf } from "../peer-cases.ts";
+import { convOutput } from "../cases/layers.ts";
+import { type PeerCase, UNET, type UnetOps, maskOf, unetForward, unetParameters, valuesOf } from "./peer-cases.ts";
 import type { OpenEngine, Results } from "./engine.ts";
 
 const unetOps: UnetOps<Tensor> = {
-  conv: (x, w) => conv2d(x, w, { pad: (w.shape[0] - 1) / 2 }),
+  conv: (x, w) => conv2d(x, w, { pad: (w.shape[0]! - 1) / 2 }),
   addBias: add,
   normRelu: (x, weight, bias) => relu(batchNorm(x, { weight, bias, eps: UNET.eps }).y),
   pool: (x) => maxPool2d(x, { kernel: 2, stride: 2 }),
-  up: (x) => resize(x, [2 * x.shape[1], 2 * x.shape[2]], { mode: "nearest" }),
+  up: (x) => resize(x, [2 * x.shape[1]!, 2 * x.shape[2]!], { mode: "nearest" }),
   join: (a, b) => concat([a, b], 3),
   use: (x) => x,
 };
@@ -39,9 +39,9 @@ function unet(t: Record<string, Tensor>, want: "y" | "step"): Record<string, Ten
     want === "step"
       ? new Adam(Object.values(parameters), { rate: UNET.rate, betas: UNET.betas, eps: UNET.adamEps })
       : undefined;
-  const y = unetForward(unetOps, t.image, (name) => parameters[name].value);
+  const y = unetForward(unetOps, t.image!, (name) => parameters[name]!.value);
   if (!adam) return { y };
-  const loss = bceWithLogits(y, t.target);
+  const loss = bceWithLogits(y, t.target!);
   adam.minimize(loss);
   return { loss };
 }
@@ -49,36 +49,36 @@ function unet(t: Record<string, Tensor>, want: "y" | "step"): Record<string, Ten
 function build({ work }: PeerCase, t: Record<string, Tensor>): Record<string, Tensor> {
   switch (work.kind) {
     case "matmul":
-      return { y: matmul(t.a, t.b) };
+      return { y: matmul(t.a!, t.b!) };
     case "conv": {
       const { layer, want } = work;
       const y =
         layer.op === "conv"
-          ? conv2d(t.x, t.w, layer)
-          : conv2dInputGrad(t.x, t.w, { ...layer, size: convOutput(layer) });
+          ? conv2d(t.x!, t.w!, layer)
+          : conv2dInputGrad(t.x!, t.w!, { ...layer, size: convOutput(layer) });
       if (want === "y") return { y };
       const names = want.split(" and ");
       return Object.fromEntries(
         grad(
           y,
-          names.map((n) => t[n[1]]),
+          names.map((n) => t[n[1]!]!),
           t.dy,
         ).map((g, i) => [names[i], g]),
       );
     }
     case "norm": {
-      const y = work.op === "batch-norm" ? batchNorm(t.x, t).y : instanceNorm(t.x, t);
+      const y = work.op === "batch-norm" ? batchNorm(t.x!, t).y : instanceNorm(t.x!, t);
       if (work.want === "y") return { y };
-      const [dx, dWeight, dBias] = grad(y, [t.x, t.weight, t.bias], t.dy);
+      const [dx, dWeight, dBias] = grad(y, [t.x!, t.weight!, t.bias!], t.dy);
       return { dx, dWeight, dBias };
     }
     case "max-pool": {
-      const y = maxPool2d(t.x, { kernel: 2, stride: 2 });
-      return work.want === "y" ? { y } : { dx: grad(y, [t.x], t.dy)[0] };
+      const y = maxPool2d(t.x!, { kernel: 2, stride: 2 });
+      return work.want === "y" ? { y } : { dx: grad(y, [t.x!], t.dy)[0]! };
     }
     case "contextual": {
-      const loss = contextual(t.x, t.y);
-      return work.want === "loss" ? { loss } : { loss, dx: grad(loss, [t.x])[0] };
+      const loss = contextual(t.x!, t.y!);
+      return work.want === "loss" ? { loss } : { loss, dx: grad(loss, [t.x!])[0]! };
     }
     case "unet":
       return unet(t, work.want);

@@ -12,7 +12,7 @@ export interface Counts {
 type Method = (this: unknown, ...args: never[]) => unknown;
 
 function wrap(type: { prototype: object }, name: string, after: (self: unknown, result: unknown) => void): void {
-  const original = (type.prototype as Record<string, Method>)[name];
+  const original = (type.prototype as Record<string, Method>)[name]!;
   Object.defineProperty(type.prototype, name, {
     configurable: true,
     value(this: unknown, ...args: never[]): unknown {

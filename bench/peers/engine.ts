@@ -1,5 +1,5 @@
 // What the harness asks of an engine, ours or another.
-import type { PeerCase } from "../peer-cases.ts";
+import type { PeerCase } from "./peer-cases.ts";
 
 export type Results = Record<string, Float32Array>;
 

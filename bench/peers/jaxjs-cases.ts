@@ -1,7 +1,7 @@
 // Each of the peers' cases as one jitted function of jax-js. Every use of an array takes a reference away, so what is
 // used twice is used as `.ref` first.
 import type { Array as JaxArray } from "@jax-js/jax";
-import { type PeerCase, UNET, unetForward, unetParameters, valuesOf } from "../peer-cases.ts";
+import { type PeerCase, UNET, unetForward, unetParameters, valuesOf } from "./peer-cases.ts";
 import { type Jax, contextual, convOf, maxPool, norm, unetOps } from "./jaxjs-layers.ts";
 
 export type Arrays = Record<string, JaxArray>;
@@ -28,51 +28,51 @@ export function build(
   switch (work.kind) {
     case "matmul": {
       const f = jit(np.matmul);
-      return () => ({ y: f(t.a.ref, t.b.ref) });
+      return () => ({ y: f(t.a!.ref, t.b!.ref) });
     }
     case "conv": {
       const conv = convOf(jax, work.layer);
       if (work.want === "y") {
         const f = jit(conv);
-        return () => ({ y: f(t.x.ref, t.w.ref) });
+        return () => ({ y: f(t.x!.ref, t.w!.ref) });
       }
       const names = work.want.split(" and ");
       const f = gradients(
         conv,
-        names.map((n) => "xw".indexOf(n[1])),
+        names.map((n) => "xw".indexOf(n[1]!)),
       );
-      return () => Object.fromEntries(f(t.x.ref, t.w.ref, t.dy.ref).map((g, i) => [names[i], g]));
+      return () => Object.fromEntries(f(t.x!.ref, t.w!.ref, t.dy!.ref).map((g, i) => [names[i], g]));
     }
     case "norm": {
       const forward = (x: JaxArray, g: JaxArray, b: JaxArray): JaxArray =>
         norm(jax, work.op === "batch-norm" ? [0, 2, 3] : [2, 3], x, g, b, 1e-5);
       if (work.want === "y") {
         const f = jit(forward);
-        return () => ({ y: f(t.x.ref, t.weight.ref, t.bias.ref) });
+        return () => ({ y: f(t.x!.ref, t.weight!.ref, t.bias!.ref) });
       }
       const f = gradients(forward as (...xs: JaxArray[]) => JaxArray, [0, 1, 2]);
       return () => {
-        const [dx, dWeight, dBias] = f(t.x.ref, t.weight.ref, t.bias.ref, t.dy.ref);
-        return { dx, dWeight, dBias };
+        const [dx, dWeight, dBias] = f(t.x!.ref, t.weight!.ref, t.bias!.ref, t.dy!.ref);
+        return { dx: dx!, dWeight: dWeight!, dBias: dBias! };
       };
     }
     case "max-pool": {
       if (work.want === "y") {
         const f = jit((x: JaxArray) => maxPool(jax, x));
-        return () => ({ y: f(t.x.ref) });
+        return () => ({ y: f(t.x!.ref) });
       }
       const f = gradients((x) => maxPool(jax, x), [0]);
-      return () => ({ dx: f(t.x.ref, t.dy.ref)[0] });
+      return () => ({ dx: f(t.x!.ref, t.dy!.ref)[0]! });
     }
     case "contextual": {
       const loss = (x: JaxArray, y: JaxArray): JaxArray => contextual(jax, x, y);
       if (work.want === "loss") {
         const f = jit(loss);
-        return () => ({ loss: f(t.x.ref, t.y.ref) });
+        return () => ({ loss: f(t.x!.ref, t.y!.ref) });
       }
       const f = jit(valueAndGrad(loss));
       return () => {
-        const [value, dx] = f(t.x.ref, t.y.ref);
+        const [value, dx] = f(t.x!.ref, t.y!.ref);
         return { loss: value, dx };
       };
     }
@@ -80,13 +80,13 @@ export function build(
       const names = Object.keys(unetParameters());
       let parameters = Object.entries(unetParameters()).map(([name, o]) => upload(name, valuesOf(o), o.shape));
       const logits = (p: JaxArray[], image: JaxArray): JaxArray =>
-        unetForward(unetOps(jax), image, (name) => p[names.indexOf(name)]);
+        unetForward(unetOps(jax), image, (name) => p[names.indexOf(name)]!);
       if (work.want === "y") {
         const f = jit(logits);
         return () => ({
           y: f(
             parameters.map((p) => p.ref),
-            t.image.ref,
+            t.image!.ref,
           ),
         });
       }
@@ -115,10 +115,10 @@ export function build(
             image,
             target,
           ) as [JaxArray, JaxArray[]];
-          const nextM = m.map((x, i) => x.mul(b1).add(g[i].ref.mul(1 - b1)));
-          const nextV = v.map((x, i) => x.mul(b2).add(g[i].ref.mul(g[i]).mul(1 - b2)));
+          const nextM = m.map((x, i) => x.mul(b1).add(g[i]!.ref.mul(1 - b1)));
+          const nextV = v.map((x, i) => x.mul(b2).add(g[i]!.ref.mul(g[i]!).mul(1 - b2)));
           const next = p.map((x, i) =>
-            x.sub(nextM[i].ref.mul(rate.ref).div(np.sqrt(nextV[i].ref).mul(scale.ref).add(UNET.adamEps))),
+            x.sub(nextM[i]!.ref.mul(rate.ref).div(np.sqrt(nextV[i]!.ref).mul(scale.ref).add(UNET.adamEps))),
           );
           rate.dispose();
           scale.dispose();
@@ -133,17 +133,17 @@ export function build(
       return () => {
         steps++;
         const scalar = (value: number): JaxArray => np.array(Float32Array.of(value), { shape: [1] }).reshape([]);
-        const [p, nextM, nextV, [value]] = step(
+        const [p, nextM, nextV, losses] = step(
           parameters,
           m,
           v,
-          t.image.ref,
-          t.target.ref,
+          t.image!.ref,
+          t.target!.ref,
           scalar(UNET.rate / (1 - b1 ** steps)),
           scalar(1 / Math.sqrt(1 - b2 ** steps)),
         );
-        [parameters, m, v] = [p, nextM, nextV];
-        return { loss: value };
+        [parameters, m, v] = [p!, nextM!, nextV!];
+        return { loss: losses![0]! };
       };
     }
   }

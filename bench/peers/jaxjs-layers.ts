@@ -1,8 +1,8 @@
 // The layers and functions of the peers' cases in jax-js, NCHW and KCRS. Every use of an array takes a reference away,
 // so what is used twice is used as `.ref` first.
 import type { Array as JaxArray } from "@jax-js/jax";
-import type { ConvLayer } from "../layers.ts";
-import { UNET, type UnetOps } from "../peer-cases.ts";
+import type { ConvLayer } from "../cases/layers.ts";
+import { UNET, type UnetOps } from "./peer-cases.ts";
 
 export type Jax = typeof import("@jax-js/jax");
 
@@ -26,7 +26,7 @@ export function norm(
 
 function mirrored({ numpy: np }: Jax, x: JaxArray, pad: number): JaxArray {
   for (const axis of [2, 3]) {
-    const n = x.shape[axis];
+    const n = x.shape[axis]!;
     const part = (from: number, to: number): JaxArray =>
       np.flip(axis === 2 ? x.ref.slice([], [], [from, to], []) : x.ref.slice([], [], [], [from, to]), axis);
     x = np.concatenate([part(1, pad + 1), x.ref, part(n - 1 - pad, n - 1)], axis);
@@ -59,7 +59,7 @@ export function convOf(
 }
 
 export function contextual({ numpy: np }: Jax, x: JaxArray, y: JaxArray): JaxArray {
-  const channels = x.shape[1];
+  const channels = x.shape[1]!;
   const along = { keepdims: true };
   const [a, b] = [x.reshape([channels, -1]), y.reshape([channels, -1])];
   const centre = np.mean(b.ref, 1, along);
@@ -81,7 +81,7 @@ export const unetOps = (jax: Jax): UnetOps<JaxArray> => {
   const { numpy: np, lax, nn } = jax;
   return {
     conv: (x, w) => {
-      const p = (w.shape[2] - 1) / 2;
+      const p = (w.shape[2]! - 1) / 2;
       return lax.convGeneralDilated(
         x,
         w,
@@ -102,6 +102,6 @@ export const unetOps = (jax: Jax): UnetOps<JaxArray> => {
 };
 
 export function maxPool({ numpy: np }: Jax, x: JaxArray): JaxArray {
-  const [n, c, h, w] = x.shape;
+  const [n, c, h, w] = x.shape as [number, number, number, number];
   return np.max(x.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5]);
 }

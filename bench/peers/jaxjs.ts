@@ -1,6 +1,6 @@
 // jax-js as an engine on the peers' cases. NCHW and KCRS there: operands are turned before, results after.
 import type { Array as JaxArray } from "@jax-js/jax";
-import { maskOf, valuesOf } from "../peer-cases.ts";
+import { maskOf, valuesOf } from "./peer-cases.ts";
 import type { OpenEngine, Ready, Results } from "./engine.ts";
 import { type Arrays, build } from "./jaxjs-cases.ts";
 
@@ -11,14 +11,14 @@ function permuted(
   perm: readonly number[],
 ): { values: Float32Array; shape: number[] } {
   const strides = shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1));
-  const to = perm.map((d) => shape[d]);
-  const by = perm.map((d) => strides[d]);
+  const to = perm.map((d) => shape[d]!);
+  const by = perm.map((d) => strides[d]!);
   const out = new Float32Array(values.length);
   let i = 0;
-  for (let a = 0; a < to[0]; a++)
-    for (let b = 0; b < to[1]; b++)
-      for (let c = 0; c < to[2]; c++)
-        for (let d = 0; d < to[3]; d++) out[i++] = values[a * by[0] + b * by[1] + c * by[2] + d * by[3]];
+  for (let a = 0; a < to[0]!; a++)
+    for (let b = 0; b < to[1]!; b++)
+      for (let c = 0; c < to[2]!; c++)
+        for (let d = 0; d < to[3]!; d++) out[i++] = values[a * by[0]! + b * by[1]! + c * by[2]! + d * by[3]!]!;
   return { values: out, shape: to };
 }
 const isFilter = (name: string): boolean => /(^|\.)d?w$/.test(name);
@@ -95,7 +95,7 @@ export const openJaxjs: OpenEngine = async () => {
           drop();
           latest = run();
           // All results of one jitted function are submitted together.
-          await waits.submit(Object.values(latest)[0]);
+          await waits.submit(Object.values(latest)[0]!);
         },
         async results() {
           await waits.release();

@@ -1,7 +1,7 @@
 // TensorFlow.js on WebGPU on the peers' cases. What it has no kernel for is composed in the plain way: instance norm,
 // batch norm in training, the contextual loss. Its convolution gradients are called as the kernels that they are.
-import { type PeerCase, UNET, type UnetOps, maskOf, unetForward, unetParameters, valuesOf } from "../peer-cases.ts";
-import type { ConvLayer } from "../layers.ts";
+import { type PeerCase, UNET, type UnetOps, maskOf, unetForward, unetParameters, valuesOf } from "./peer-cases.ts";
+import type { ConvLayer } from "../cases/layers.ts";
 import type { OpenEngine, Ready, Results } from "./engine.ts";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
@@ -29,7 +29,7 @@ const unetOps = (tf: Tf): UnetOps<Tensor> => ({
   addBias: tf.add,
   normRelu: (x, g, b) => tf.relu(norm(tf, "batch-norm", x, g, b, UNET.eps)),
   pool: (x) => tf.maxPool(x, 2, 2, "valid"),
-  up: (x) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]),
+  up: (x) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1]!, 2 * x.shape[2]!]),
   join: (a, b) => tf.concat([a, b], 3),
   use: (x) => x,
 });
@@ -57,22 +57,23 @@ function conv(
   const forward = (x: Tensor, w: Tensor): Tensor =>
     tf.conv2d(mirrored ? tf.mirrorPad(x, around, "reflect") : x, w, stride, pads, "NHWC", dilation);
   if (op === "conv-transpose") {
-    const to = [shape[0], 2 * shape[1], 2 * shape[2], filter[2]];
+    const to = [shape[0]!, 2 * shape[1]!, 2 * shape[2]!, filter[2]!];
     return want === "y"
-      ? { y: inputGrad(t.x, t.w, to) }
-      : { dx: tf.conv2d(t.dy, t.w, stride, pads), dw: weightGrad(t.dy, t.x) };
+      ? { y: inputGrad(t.x!, t.w!, to) }
+      : { dx: tf.conv2d(t.dy!, t.w!, stride, pads), dw: weightGrad(t.dy!, t.x!) };
   }
-  if (want === "y") return { y: forward(t.x, t.w) };
+  if (want === "y") return { y: forward(t.x!, t.w!) };
   // Through a pad or a dilation only its own differentiation leads.
   if (mirrored || dilation > 1) {
-    const [dx, dw] = tf.grads(forward)([t.x, t.w], t.dy);
+    const [dx, dw] = tf.grads(forward)([t.x!, t.w!], t.dy!) as [Tensor, Tensor];
     return want === "dx" ? { dx } : { dw };
   }
-  return want === "dx" ? { dx: inputGrad(t.dy, t.w, shape) } : { dw: weightGrad(t.x, t.dy) };
+  return want === "dx" ? { dx: inputGrad(t.dy!, t.w!, shape) } : { dw: weightGrad(t.x!, t.dy!) };
 }
 
 function contextual(tf: Tf, x: Tensor, y: Tensor): Tensor {
-  const [a, b] = [x, y].map((p) => tf.reshape(p, [-1, p.shape[3]]));
+  const rows = (p: Tensor): Tensor => tf.reshape(p, [-1, p.shape[3]!]);
+  const [a, b] = [rows(x), rows(y)];
   const centre = tf.mean(b, 0, true);
   const unit = (p: Tensor): Tensor => {
     const c = tf.sub(p, centre);
@@ -87,37 +88,37 @@ function contextual(tf: Tf, x: Tensor, y: Tensor): Tensor {
 function build(tf: Tf, { work }: PeerCase, t: Tensors): () => Tensors {
   switch (work.kind) {
     case "matmul":
-      return () => ({ y: tf.matMul(t.a, t.b) });
+      return () => ({ y: tf.matMul(t.a!, t.b!) });
     case "conv":
       return () => conv(tf, work.layer, t, work.want);
     case "norm": {
       const forward = (x: Tensor, g: Tensor, b: Tensor): Tensor => norm(tf, work.op, x, g, b, 1e-5);
-      if (work.want === "y") return () => ({ y: forward(t.x, t.weight, t.bias) });
+      if (work.want === "y") return () => ({ y: forward(t.x!, t.weight!, t.bias!) });
       return () => {
-        const [dx, dWeight, dBias] = tf.grads(forward)([t.x, t.weight, t.bias], t.dy);
-        return { dx, dWeight, dBias };
+        const [dx, dWeight, dBias] = tf.grads(forward)([t.x!, t.weight!, t.bias!], t.dy!);
+        return { dx: dx!, dWeight: dWeight!, dBias: dBias! };
       };
     }
     case "max-pool": {
       const forward = (x: Tensor): Tensor => tf.maxPool(x, 2, 2, "valid");
-      return work.want === "y" ? () => ({ y: forward(t.x) }) : () => ({ dx: tf.grads(forward)([t.x], t.dy)[0] });
+      return work.want === "y" ? () => ({ y: forward(t.x!) }) : () => ({ dx: tf.grads(forward)([t.x!], t.dy!)[0]! });
     }
     case "contextual":
-      if (work.want === "loss") return () => ({ loss: contextual(tf, t.x, t.y) });
+      if (work.want === "loss") return () => ({ loss: contextual(tf, t.x!, t.y!) });
       return () => {
-        const { value, grad } = tf.valueAndGrad((x) => contextual(tf, x, t.y))(t.x);
+        const { value, grad } = tf.valueAndGrad((x) => contextual(tf, x, t.y!))(t.x!);
         return { loss: value, dx: grad };
       };
     case "unet": {
       const parameters = Object.fromEntries(
         Object.entries(unetParameters()).map(([name, o]) => [name, tf.variable(tf.tensor(valuesOf(o), o.shape))]),
       );
-      const logits = (): Tensor => unetForward(unetOps(tf), t.image, (name) => parameters[name]);
+      const logits = (): Tensor => unetForward(unetOps(tf), t.image!, (name) => parameters[name]!);
       if (work.want === "y") return () => ({ y: logits() });
       const adam = tf.train.adam(UNET.rate, UNET.betas[0], UNET.betas[1], UNET.adamEps);
       const loss = (): Tensor => {
         const z = logits();
-        return tf.mean(tf.add(tf.sub(tf.relu(z), tf.mul(z, t.target)), tf.log1p(tf.exp(tf.neg(tf.abs(z))))));
+        return tf.mean(tf.add(tf.sub(tf.relu(z), tf.mul(z, t.target!)), tf.log1p(tf.exp(tf.neg(tf.abs(z))))));
       };
       return () => ({ loss: adam.minimize(loss, true, Object.values(parameters))! });
     }

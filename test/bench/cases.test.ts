@@ -1,8 +1,8 @@
 // Which cases there are: gathered from the networks, not listed.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { matches } from "../../bench/case.ts";
-import { kernelCases } from "../../bench/kernel-cases.ts";
+import { matches } from "../../bench/cases/case.ts";
+import { kernelCases } from "../../bench/cases/kernel-cases.ts";
 import {
   type ConvLayer,
   convOutput,
@@ -12,13 +12,13 @@ import {
   nameOf,
   outputShape,
   shrunk,
-} from "../../bench/layers.ts";
-import { networkCases } from "../../bench/network-cases.ts";
-import { paperLayers } from "../../bench/networks.ts";
-import { PEER_CASES, unetParameters } from "../../bench/peer-cases.ts";
-import { compareElements, convSpots, spotsOf } from "../../bench/spots.ts";
-import { uniform } from "../../bench/statistics.ts";
-import { checkPass } from "../../bench/check.ts";
+} from "../../bench/cases/layers.ts";
+import { networkCases } from "../../bench/cases/network-cases.ts";
+import { paperLayers } from "../../bench/cases/networks.ts";
+import { PEER_CASES, unetParameters } from "../../bench/peers/peer-cases.ts";
+import { compareElements, convSpots, spotsOf } from "../../bench/cases/spots.ts";
+import { uniform } from "../../bench/measure/statistics.ts";
+import { checkPass } from "../../bench/cases/check.ts";
 import { Device, conv2d as conv } from "../../engine/index.ts";
 import { tensor } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
@@ -186,7 +186,7 @@ test("spots hold both ends and are distinct", () => {
 test("one wrong element anywhere is found, by its index", () => {
   const values = uniform(1000, 4);
   const want = (i: number): number => values[i]!;
-  assert.equal(compareElements(values, want, 1e-3), { off: 0 });
+  assert.equal(compareElements(values, want, 1e-3), { off: 0, at: 0 });
   for (const at of [0, 7, 640, 999]) {
     const got = values.slice();
     got[at] = values[at]! + 0.5;

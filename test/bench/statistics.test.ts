@@ -1,11 +1,12 @@
 // What benches say of samples, and when they call a run slower.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compareReports, compareRows, isRegression } from "../../bench/compare.ts";
-import { disagreement, judge, ratioOf } from "../../bench/peers.ts";
-import { type Report, type Row, fileNameOf, rooflineMs } from "../../bench/report.ts";
-import { geometricMean, quantile, relativeL2, summarize, uniform } from "../../bench/statistics.ts";
-import { comparisonLines, rowLine, sideBySide } from "../../bench/table.ts";
+import { compareReports, compareRows, isRegression } from "../../bench/measure/compare.ts";
+import { disagreement, judge, ratioOf } from "../../bench/peers/peers.ts";
+import { type Report, type Row, fileNameOf, rooflineMs } from "../../bench/say/report.ts";
+import { geometricMean, relativeL2, uniform } from "../../bench/measure/statistics.ts";
+import { quantile, summarize } from "../../lab/statistics.ts";
+import { comparisonLines, rowLine, sideBySide } from "../../bench/say/table.ts";
 
 const test = suite("bench statistics");
 
@@ -78,6 +79,18 @@ const report = (adapter: string, rows: Row[]): Report => ({
 test("reports compare by name on one adapter only", () => {
   assert.is(compareReports(report("x", [row(10)]), report("x", [row(20), { ...row(1), name: "new" }])).length, 1);
   assert.throws(() => compareReports(report("x", [row(10)]), report("y", [row(10)])), /one adapter/);
+});
+
+test("what changed is noisy where others took part of the machine in either run", () => {
+  const idle = { ...report("x", [row(10)]), load: 0.9 };
+  const busy = { ...report("x", [row(20)]), load: 9 };
+  const verdicts = (old: Report, now: Report) => compareReports(old, now).map((c) => c.verdict);
+  assert.equal(verdicts(idle, busy), ["noisy"]);
+  assert.equal(verdicts(busy, idle), ["noisy"]);
+  assert.equal(verdicts(idle, { ...busy, load: 1 }), ["slower"]);
+  assert.equal(verdicts(idle, { ...busy, rows: [row(10)] }), ["same"]);
+  assert.not.ok(compareReports(idle, busy).some(isRegression));
+  assert.match(comparisonLines(compareReports(idle, busy)).join("\n"), /1 changed, but the machine was busy/);
 });
 
 test("a wrong result prints no time", () => {

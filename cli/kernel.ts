@@ -1,0 +1,56 @@
+// cmedl kernel new: a family of kernels to start from, in a clone. cmedl kernel list: those that there are.
+import type { Command } from "commander";
+import { markdownTable } from "../bench/say/markdown.ts";
+import { CommandError } from "../node/errors.ts";
+import { cloneAround, kernelFiles } from "../node/kernels/files.ts";
+import { type ListedKernel, listKernels } from "../node/kernels/list.ts";
+import { writeFamily } from "../node/kernels/scaffold.ts";
+
+export function register(command: Command): void {
+  command
+    .command("new")
+    .description("Write a new family: a naive kernel that works, its declaration, op, reference, test and bench row.")
+    .argument("<name>", "lower-case words joined by -")
+    .addHelpText(
+      "after",
+      "\nRuns in a clone; nothing that is there is overwritten.\n\nExample:\n  cmedl kernel new box-blur",
+    )
+    .action(async (name: string) => {
+      const written = await writeFamily(await cloneHere(), name);
+      process.stdout.write(
+        `${written.join("\n")}\n\nnext: write the formula, then\n  cmedl lint kernels/${name}/${name}-direct.wgsl\n` +
+          `  npm test -- kernels/${name}\n  npm run bench -- ${name} --shape 1x64x64x32\ndocs/how-to/kernel.md goes on from there\n`,
+      );
+    });
+  command
+    .command("list")
+    .description("List all kernels of a clone: formula, layouts, needs, tunables.")
+    .option("--json", "print the list as JSON")
+    .action(async ({ json }: { json?: boolean }) => {
+      const kernels = listKernels(await kernelFiles(await cloneHere()));
+      process.stdout.write(json ? `${JSON.stringify(kernels, null, 2)}\n` : `${tableOf(kernels)}\n`);
+    });
+}
+
+/** The clone that the command is run in. Throws CommandError. */
+async function cloneHere(): Promise<string> {
+  const root = await cloneAround(process.cwd());
+  if (root === undefined)
+    throw new CommandError("usage", "this is no clone of cmedl (there is no kernels/kernel.ts here or above)");
+  return root;
+}
+
+/** As markdown; tunables as "KV 2, 1, 3, 4", the default first. */
+const tableOf = (kernels: readonly ListedKernel[]): string =>
+  markdownTable(
+    ["kernel", "computes", "layouts", "needs", "tunables"],
+    kernels.map(({ names, formula, layouts = "", needs = "", tunables }) => [
+      names.join(", "),
+      formula,
+      layouts,
+      needs,
+      Object.entries(tunables)
+        .map(([name, values]) => `${name} ${values.join(", ")}`)
+        .join("; "),
+    ]),
+  ).replaceAll("---:", "---");
