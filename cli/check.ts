@@ -6,7 +6,8 @@ import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
 import { planRun } from "../node/run/plan.ts";
 import { loadRunSets } from "../node/run/sets.ts";
-import { type RunEstimate, dryRun, estimateText } from "../node/run/train.ts";
+import { dryRun } from "../node/run/train.ts";
+import { type RunEstimate, estimateText } from "../report/estimate.ts";
 import { type Table, tableText } from "../report/table.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { makeRegime } from "../train/regimes/make.ts";
@@ -85,7 +86,7 @@ function requireAll({ data, regime }: TrainConfig, needsTeacher: boolean): void 
 
 async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckFlags): Promise<RunEstimate> {
   const { config, sources } = await planRun(asked, undefined, narrator);
-  const sets = await loadRunSets(config, sources, narrator, await memoryOptions(flags, undefined));
+  using sets = await loadRunSets(config, sources, narrator, await memoryOptions(flags, undefined));
   using device = await openDevice(narrator, flags.device);
   return await dryRun(device, config, sets, narrator); // The device is open until then.
 }

@@ -69,12 +69,39 @@ export const commands: readonly CommandEntry[] = [
     summary: "convert weights: PyTorch files, safetensors, the networks of a run",
     load: () => import("./convert.ts"),
   },
+  {
+    name: "federate",
+    summary: "average the weights of sites that train one network without sharing images",
+    load: () => import("./federate.ts"),
+  },
   { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },
   {
     name: "tune",
     summary: "find the fastest tile sizes of the kernels on this GPU, for all later commands",
     load: () => import("./tune.ts"),
   },
+  { name: "bench", summary: "time kernels, or one of yours against them", load: () => import("./bench.ts") },
+  {
+    name: "profile",
+    summary: "where a step's time and memory go: by layer and by kernel",
+    load: () => import("./profile.ts"),
+  },
+  {
+    name: "capture",
+    summary: "one dispatch of a step as a folder that runs by itself; texts of its kernels",
+    load: () => import("./capture.ts"),
+  },
+  {
+    name: "debug",
+    summary: "what kernels print by dbg, indices out of range, the first number that is not finite",
+    load: () => import("./debug.ts"),
+  },
+  {
+    name: "kernel",
+    summary: "list the kernels of a clone, or start one of your own",
+    load: () => import("./kernel.ts"),
+  },
+  { name: "lint", summary: "check kernels without a driver: file, line and caret", load: () => import("./lint.ts") },
   {
     name: "doctor",
     summary: "show the GPU that is used here, why, and what would make it faster",

@@ -8,6 +8,7 @@ import { readTest, testNames } from "../node/run/tests.ts";
 import {
   type Method,
   type Metric,
+  areOfMasks,
   compareMethods,
   comparisonNotes,
   comparisonTables,
@@ -50,7 +51,7 @@ async function compare(paths: readonly string[], { name, json }: CompareFlags): 
     if (!found) throw new CommandError("usage", `${run.path} has no test called ${test}; ${await whatThereIs(run)}`);
     if (found.toleranceMm !== undefined) tolerances.add(found.toleranceMm);
     // A test of pseudo images has no masks that could be worth nothing.
-    const learned = found.toleranceMm === undefined || didLearn(found.cases);
+    const learned = !areOfMasks(found.cases) || didLearn(found.cases);
     const called = basename(resolve(run.path));
     const isTaken = all.some((m) => m.name === called);
     all.push({ group: "", name: isTaken ? run.path : called, cases: found.cases, learned });

@@ -14,7 +14,7 @@ Examples:
   cmedl completion zsh >> ~/.zshrc
   cmedl completion fish > ~/.config/fish/completions/cmedl.fish
   cmedl completion pwsh >> $PROFILE
-It completes \`cmedl\`, as \`npm install --global cmedl\` makes it, not \`npx cmedl\`.`,
+It completes \`cmedl\`, as \`npm install --global @cmedl/cli\` makes it, not \`npx cmedl\`.`,
     )
     .action(async (shell: (typeof shells)[number]) => {
       process.stdout.write(`${await getCompletionScript({ name: "cmedl", completer: "cmedl", shell })}\n`);

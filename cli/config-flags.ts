@@ -8,7 +8,7 @@ import type { TrainConfig } from "../train/config/config.ts";
 import { type Layer, PRESETS, layeredConfig, presetOf } from "../train/config/presets.ts";
 import { parseValue, readConfigFile } from "../node/config-file.ts";
 import { CommandError } from "../node/errors.ts";
-import type { Oddness } from "../node/run/statistics.ts";
+import type { Oddness } from "../node/run/odd-images.ts";
 import { completing } from "./completion-words.ts";
 import { FIELD_FLAGS } from "./field-flags.ts";
 

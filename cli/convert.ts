@@ -22,7 +22,7 @@ interface ConvertFlags {
 
 export function register(command: Command): void {
   command
-    .argument("<in>", "a .pth or .pt file, a .safetensors file, a checkpoint, or the folder of a run")
+    .argument("<in>", "a .pth or .pt file, a .safetensors file, a checkpoint, a model.zip, or the folder of a run")
     .argument("<out>", "file to write: .safetensors, or .pth for torch.load")
     .option(
       "--model <name>",
@@ -35,7 +35,7 @@ export function register(command: Command): void {
     )
     .option(
       "--network <name>",
-      "which network of a checkpoint or run: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)",
+      "which network of a checkpoint, run or model.zip: SC, SM, GCM, GMC, DC, DM, … (default: the one that segments)",
     )
     .option(
       "--prefix <text>",
@@ -56,7 +56,8 @@ Examples:
   cmedl convert unet.pth unet.safetensors --model unet    a state dict of the reference U-Net
   cmedl convert vgg19-dcbb9e9d.pth vgg19.safetensors --model vgg19
   cmedl convert runs/first student.safetensors            the student, for load_state_dict
-  cmedl convert runs/first translator.pth --network GCM`,
+  cmedl convert runs/first translator.pth --network GCM
+  cmedl convert model.zip student.pth`,
     )
     .action(convert);
 }

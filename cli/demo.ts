@@ -8,17 +8,22 @@ import { CommandError } from "../node/errors.ts";
 import { PaysData, type PaysSets } from "../node/experiment/pays-data.ts";
 import { type PlannedPaysJob, planPays } from "../node/experiment/pays-run.ts";
 import { exists, writeAtomic } from "../node/files.ts";
-import { Narrator, clock } from "../node/narrator.ts";
+import { Narrator } from "../node/narrator.ts";
+import { clock } from "../report/quantities.ts";
 import { RunFolder } from "../node/run/folder.ts";
+import { zipOfRun } from "../node/run/models-below.ts";
 import { comparisonSvg } from "../node/run/pictures.ts";
-import { VolumeSegmenter } from "../node/run/segment.ts";
+import { VolumeSegmenter } from "../train/volumes/volume-segmenter.ts";
 import { trainRun } from "../node/run/train.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysJob, type PaysWord, paysSteps } from "../train/pays.ts";
 import { type ValidationDice, diceByCase } from "../train/validation.ts";
+import { writeJsonLine } from "./json-line.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
 const { size: SIZE, generator: GENERATOR, patients: LABELLED } = PAYS_DEFAULTS;
+/** The network of the epoch with the lowest validation loss, in each run's folder. */
+const MODEL = "model.zip";
 const STEPS = paysSteps(SIZE) / PAYS_EPOCHS;
 
 interface DemoFlags {
@@ -26,6 +31,8 @@ interface DemoFlags {
   seed: string;
   epochs: string;
   device?: string;
+  quiet?: boolean;
+  json?: boolean;
 }
 
 export function register(command: Command): void {
@@ -34,12 +41,16 @@ export function register(command: Command): void {
     .option("--seed <n>", "seed of the phantoms and of every random choice", "0")
     .option("--epochs <n>", `epochs of both runs, of ${STEPS} steps`, String(PAYS_EPOCHS));
   addDeviceFlag(command)
+    .option("-q, --quiet", "say nothing but errors and the result")
+    .option("--json", "print the records of both runs' log.jsonl as they come, a line each, and last the result")
     .addHelpText(
       "after",
       `
 The student segments CT, of which ${LABELLED} patients have labels. CT only learns from these; CMEDL+pMRI also
 from labelled MR of other patients: translated to CT, and by hints of a teacher that segments it.
 Both train equally long, and are tested after the last epoch on 48 CT patients that neither saw.
+With --json a line is a record of log.jsonl and the run that it is of, and the last {"event":"done",…} has the
+Dice of each of these patients by either run.
 
 Examples:
   cmedl demo
@@ -52,15 +63,16 @@ Examples:
 async function demo(flags: DemoFlags): Promise<void> {
   const { seed, epochs } = readFlags(flags);
   const started = performance.now();
-  const narrator = new Narrator();
+  const narrator = new Narrator({ quiet: flags.quiet });
   const out = flags.out ?? (await freeName("runs/demo"));
-  const data = PaysData.phantoms(SIZE, narrator);
+  using data = PaysData.phantoms(SIZE, narrator);
   const jobs = (["ct", "pmri"] as const).map((word) => jobOf(word, seed));
   const [alone, taught] = (await planPays(jobs, data, {
     size: SIZE,
     generator: GENERATOR,
     steps: epochs * STEPS,
-    given: [{ value: { optimization: { epochs } }, locate: (error) => error }],
+    epochs,
+    given: [],
   })) as [PlannedPaysJob, PlannedPaysJob];
   const sets = await data.sets(taught.config, taught.test);
   const { cases } = taught.config;
@@ -71,7 +83,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   );
 
   using device = await openDevice(narrator, flags.device);
-  const around: Surroundings = { device, sets, narrator };
+  const around: Surroundings = { device, sets, narrator, json: flags.json };
   narrator.say("1 of 2: CT only, the baseline");
   const baseline = await trainAndTest(alone.config, join(out, "ct-only"), around);
   narrator.say("2 of 2: CMEDL+pMRI, taught by MR");
@@ -79,6 +91,12 @@ async function demo(flags: DemoFlags): Promise<void> {
 
   const picture = join(out, "demo.svg");
   await writeAtomic(picture, comparisonSvg(sets.test, baseline.probability, cmedl.probability, cmedl.translated));
+  const seconds = (performance.now() - started) / 1000;
+  if (flags.json) {
+    const runs = { "ct-only": baseline.dice.cases, cmedl: cmedl.dice.cases };
+    writeJsonLine({ event: "done", out, dice: runs, picture, seconds });
+    return;
+  }
   process.stdout.write(`
 Dice on ${taught.test.length} CT patients that neither run saw, after the last epoch:
 ${resultText("CT only", baseline)}
@@ -89,7 +107,8 @@ ${verdict(baseline, cmedl)}
 picture      ${picture}
 reports      ${join(out, "ct-only", "report.html")}, ${join(out, "cmedl", "report.html")}
 checkpoints  ${join(out, "ct-only", "checkpoints")}, ${join(out, "cmedl", "checkpoints")}
-took         ${clock((performance.now() - started) / 1000)}
+model        ${join(out, "cmedl", MODEL)}: for \`cmedl predict\`, or dropped into the studio (npm run web)
+took         ${clock(seconds)}
 `);
 }
 
@@ -111,6 +130,7 @@ interface Surroundings {
   readonly device: Device;
   readonly sets: PaysSets;
   readonly narrator: Narrator;
+  readonly json: boolean | undefined;
 }
 
 interface Tested {
@@ -125,13 +145,15 @@ interface Tested {
 async function trainAndTest(
   config: TrainConfig,
   path: string,
-  { device, sets, narrator }: Surroundings,
+  { device, sets, narrator, json }: Surroundings,
 ): Promise<Tested> {
   const { test } = sets;
   const run = await RunFolder.create(path);
   await using _lock = await run.lock();
   await run.writeConfig(config);
-  await trainRun(device, config, sets, run, narrator);
+  const onEvent = (event: object): void => writeJsonLine({ run: run.path, ...event });
+  await trainRun(device, config, sets, run, narrator, json ? { onEvent } : {});
+  await writeAtomic(join(path, MODEL), (await zipOfRun(path)).zip);
   const { checkpoint } = await run.latestCheckpoint();
   using segmenter = await VolumeSegmenter.open(device, config, checkpoint);
   const probability = await segmenter.probabilities(test.images);

@@ -5,6 +5,7 @@ import { version } from "../package.json";
 import { webgpuVersion } from "../node/run/environment.ts";
 import { MATRIX_FEATURE, adapterMatrix } from "../engine/gpu/matrix.ts";
 import type { Traits } from "../kernels/kernel.ts";
+import { PackageMissingError } from "../errors/package-missing.ts";
 import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
 import { addDeviceFlag } from "./open-device.ts";
 import { type InstallHint, installHint, readSystem } from "../node/gpu/install-hint.ts";
@@ -37,7 +38,7 @@ export interface Report {
       })
     | null;
   tried: GpuChoice["tried"];
-  /** For speed, or for running at all. */
+  /** For speed, or for running at all; none where a package is missing. */
   hint: InstallHint | null;
 }
 
@@ -55,8 +56,10 @@ export function register(command: Command): void {
     });
 }
 
-/** The report, and the typed error where no GPU was found. */
-export async function examine(device?: string): Promise<{ report: Report; error?: GpuUnavailableError }> {
+/** The report, and the typed error where no GPU was found, or no Dawn. */
+export async function examine(
+  device?: string,
+): Promise<{ report: Report; error?: GpuUnavailableError | PackageMissingError }> {
   const versions = {
     cmedl: version,
     node: process.versions.node,
@@ -85,6 +88,10 @@ export async function examine(device?: string): Promise<{ report: Report; error?
     };
     return { report: { versions, gpu, tried: choice.tried, hint: choice.software ? installHint(readSystem()) : null } };
   } catch (error) {
+    if (error instanceof PackageMissingError) {
+      const tried = [{ how: "webgpu", result: error.message }];
+      return { report: { versions, gpu: null, tried, hint: null }, error };
+    }
     if (!(error instanceof GpuUnavailableError)) throw error;
     return { report: { versions, gpu: null, tried: error.tried, hint: installHint(readSystem()) }, error };
   }

@@ -3,7 +3,7 @@ import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { loadMaskPair, pairMasks } from "../node/dataset/index.ts";
 import { Narrator } from "../node/narrator.ts";
-import { scoresOf } from "../node/run/scores.ts";
+import { scoresOf } from "../metrics/scores.ts";
 import { casesCsv } from "../node/run/tests.ts";
 import { casesTable } from "../report/cases-table.ts";
 import type { CaseValues } from "../report/comparison.ts";
@@ -16,7 +16,7 @@ export interface MaskFlags {
   label?: string;
   labels?: string;
   output?: string;
-  tolerance: string;
+  tolerance?: string;
   force?: boolean;
   json?: boolean;
   quiet?: boolean;

@@ -5,8 +5,8 @@ import { exists } from "../node/files.ts";
 import type { Narrator } from "../node/narrator.ts";
 import type { TestCase } from "../node/run/evaluate.ts";
 import { type Source, imageSource } from "../node/run/source.ts";
-import { VolumeTranslator } from "../node/run/translate.ts";
-import { TRANSLATION_NOTES, testTranslation } from "../node/run/translation-test.ts";
+import { VolumeTranslator } from "../train/volumes/volume-translator.ts";
+import { TRANSLATION_NOTES, otherGridText, testTranslation } from "../node/run/translation-test.ts";
 import type { TestRecord } from "../report/page/run-page.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
@@ -48,8 +48,7 @@ export async function evaluateTranslation(
     ...images,
     onReal: (id) => reading.advance(id),
     onCase: (id) => bar.advance(id),
-    onOtherGrid: (id) =>
-      narrator.say(`${id}: its real image lies on another grid: no SSIM, no PSNR; resample it to the student's grid`),
+    onOtherGrid: (id) => narrator.say(otherGridText(id)),
   });
   reading.done();
   bar.done();

@@ -11,13 +11,14 @@ import { RunFolder } from "../node/run/folder.ts";
 import { writeReport } from "../node/run/report.ts";
 import { type Source, imageSource, scanSource } from "../node/run/source.ts";
 import { testPaths, writeTest } from "../node/run/tests.ts";
-import { requireTranslator } from "../node/run/translate.ts";
+import { requireTranslator } from "../train/volumes/volume-translator.ts";
 import type { TestRecord } from "../report/page/run-page.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
 import { type TrainConfig, structureNames } from "../train/config/config.ts";
 import { type MaskFlags, evaluateMasks, printCases } from "./evaluate-masks.ts";
 import { evaluateTranslation, realImages } from "./evaluate-translation.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
 
 interface EvaluateFlags extends MaskFlags {
   data?: string;
@@ -52,7 +53,7 @@ export function register(command: Command): void {
     .option("--labels <values>", "with --masks: the values of the structures, as 1,2,3 (the one there is)")
     .option("--label <value>", "with --masks: the value of one structure among several")
     .option("-o, --output <csv>", "with --masks: write a line a case to this file")
-    .option("--tolerance <mm>", "tolerance of surface Dice", "3")
+    .option(TOLERANCE_FLAG, TOLERANCE_SAYS)
     .option("--force", "overwrite a test of the same name; test on cases that took part in the run")
     .option("--json", "print all as JSON");
   addDeviceFlag(command)
@@ -75,11 +76,11 @@ Examples:
   cmedl evaluate --masks rater-2 --experts rater-1 -o agreement.csv`,
     )
     .action((run: string | undefined, flags: EvaluateFlags) => {
-      const toleranceMm = Number(flags.tolerance);
-      if (!(toleranceMm >= 0)) throw new CommandError("usage", `--tolerance ${flags.tolerance} is no length in mm`);
+      const toleranceMm = toleranceOf(flags.tolerance);
       if (run !== undefined && flags.masks === undefined && flags.experts === undefined) {
         refuse(flags, ["output", "label", "labels"], "goes with --masks alone");
-        if (!flags.translation) refuse(flags, ["teacher", "paired"], "goes with --translation alone");
+        if (flags.translation) refuse(flags, ["tolerance"], "goes with masks, which --translation does not test");
+        else refuse(flags, ["teacher", "paired"], "goes with --translation alone");
         return evaluate(run, toleranceMm, flags);
       }
       if (run === undefined && flags.masks !== undefined && flags.experts !== undefined) {

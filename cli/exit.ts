@@ -1,9 +1,12 @@
 // How an error leaves the command: an exit code and one clear sentence on stderr.
 
 import { CommanderError } from "commander";
+import { systemCode } from "../node/files.ts";
 
-/** Exit codes by an error's `code`; what is not named here is unexpected: 1. */
+/** Exit codes by an error's `code`; what is not named here is unexpected, and 1. */
 export const exitCodes: Readonly<Record<string, number>> = {
+  "package-missing": 1,
+  findings: 1,
   usage: 2,
   data: 3,
   config: 3,
@@ -28,6 +31,7 @@ const fileErrors: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is no folder",
   EEXIST: "it exists already",
   ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
   EROFS: "the file system is read-only",
   EMFILE: "too many files are open",
   ENOTEMPTY: "the folder is not empty",
@@ -40,13 +44,14 @@ export function exitOf(error: unknown): { exitCode: number; sentence: string } {
     const sentence = error.message.replace(/^error: /, "").replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
     return { exitCode: error.exitCode === 0 ? 0 : 2, sentence: said ? "" : sentence };
   }
-  const { code, name, message, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
-  if (syscall !== undefined && /^E[A-Z0-9]+$/.test(code ?? "")) {
-    const why = fileErrors[code!] ?? code;
+  const { name, message, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const code = systemCode(error);
+  if (syscall !== undefined && /^E[A-Z0-9]+$/.test(code)) {
+    const why = fileErrors[code] ?? code;
     return { exitCode: 7, sentence: path === undefined ? `${syscall}: ${why}` : `${path}: ${why}` };
   }
   if (name === "AbortError") return { exitCode: 130, sentence: "interrupted" };
-  const exitCode = code === undefined ? undefined : exitCodes[code];
+  const exitCode = exitCodes[code];
   if (exitCode !== undefined) return { exitCode, sentence: message };
   return { exitCode: 1, sentence: `unexpected error: ${message ?? String(error)} (CMEDL_DEBUG=1 shows where)` };
 }

@@ -7,14 +7,18 @@ import { ExperimentFolder } from "../node/experiment/folder.ts";
 import { mergedFields } from "../node/experiment/jobs.ts";
 import { PaysData } from "../node/experiment/pays-data.ts";
 import { writePays } from "../node/experiment/pays-report.ts";
-import { planPays, runPays } from "../node/experiment/pays-run.ts";
+import { planPays, runPays, testedPays } from "../node/experiment/pays-run.ts";
 import { lengthText } from "../node/experiment/report.ts";
-import { Narrator, clock } from "../node/narrator.ts";
+import { Narrator } from "../node/narrator.ts";
+import { clock } from "../report/quantities.ts";
 import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLength, paysSteps } from "../train/pays.ts";
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
+import { addCacheFlag, cacheOf } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { type TaskFlags, addTaskFlags, chosenRuns, emit, endOfTask, nothingToCollect } from "./task-flags.ts";
+import { wholeNumber } from "./whole-number.ts";
 
-interface PaysFlags extends FlagValues {
+interface PaysFlags extends FlagValues, TaskFlags {
   data?: string;
   student?: string;
   teacher?: string;
@@ -25,6 +29,7 @@ interface PaysFlags extends FlagValues {
   size: string;
   steps?: string;
   generator: string;
+  cache?: string;
   device?: string;
   force?: boolean;
   quiet?: boolean;
@@ -68,6 +73,8 @@ export function registerPays(experiment: Command): void {
     .option("--generator <channels>", "channels of the translators", `${generator}`);
   addConfigFlags(command, { without: OWN });
   addForceFlag(command);
+  addCacheFlag(command);
+  addTaskFlags(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .option("--json", "print results.json instead of the tables")
@@ -78,10 +85,11 @@ Rows:
 ${PAYS_ROWS.map(({ word, name }) => `  ${word.padEnd(13)} ${name}`).join("\n")}
 
 All rows train equally many steps by one recipe, without early stopping. They are tested on patients
-nobody trained on: the test cases of splits.json, else a quarter of the patients, drawn once. Dice at
-the last epoch is the primary measure; that of the best validation epoch is told beside it. The test
-takes the seed as its unit. Ctrl-C saves, and the same command goes on. Runs that are done are not
-trained again. More seeds, student cases and rows may be asked for later.
+nobody trained on: the test cases of splits.json, or those that validate where it names none; without
+one, a quarter of the patients, drawn once. Dice at the last epoch is the primary measure; that of the
+best validation epoch is told beside it. The test takes the seed as its unit. Ctrl-C saves, and the
+same command goes on. Runs that are done are not trained again. More seeds, student cases and rows may
+be asked for later. On a cluster: --emit writes what its engine runs, --collect makes the tables.
 
 Examples:
   cmedl experiment pays --data phantom
@@ -99,27 +107,42 @@ async function pays(flags: PaysFlags): Promise<void> {
   const asked = mergedFields(given);
   const size = asked.data?.size ?? Number(flags.size);
   const steps = wanted ?? paysSteps(size);
-  const data =
+  const cache = await cacheOf(flags.cache, flags.data);
+  using data =
     flags.data === "phantom"
       ? PaysData.phantoms(size, narrator)
-      : await PaysData.folders(flags, asked.data?.splits ?? undefined, narrator, oddness(flags));
+      : await PaysData.folders(flags, narrator, {
+          splits: asked.data?.splits ?? undefined,
+          odd: oddness(flags),
+          cache,
+        });
   const jobs = await planPays(paysJobs(rows, patients, seeds), data, { size, generator, steps, given });
   const settings = { data: data.name, steps, generator, ...asked };
   const folder = await ExperimentFolder.open(flags.out, "pays", settings);
   const { epochs, steps: ofEpoch } = paysLength(steps);
   const length = { epochs, steps: ofEpoch };
+  if (flags.collect && !folder.decided) throw nothingToCollect(folder.path);
   if (!folder.decided) await folder.decide({ version: 1, experiment: "pays", settings, length });
   narrator.say(`data: ${data.says}`);
   narrator.say(`${jobs.length} runs of ${lengthText(length)}; the primary measure is Dice at the last epoch`);
 
+  const runs = jobs.map((job) => job.id);
+  const out = folder.path;
+  if (flags.emit) return void process.stdout.write(`${await emit(flags.emit, { name: "pays", out, runs })}\n`);
+  const chosen = chosenRuns(flags.only, runs);
   const about = { data: data.says, size, length };
   const open = deviceOpener(narrator, flags.device);
   const around = { data, folder, narrator, open, command: "cmedl experiment pays" };
-  const { results, failed } = await runPays(
-    jobs,
-    around,
-    async (found) => void (await writePays(folder, jobs, found, about)),
-  );
+  const { results, failed } = flags.collect
+    ? { results: await testedPays(jobs, folder), failed: [] }
+    : await runPays(
+        jobs.filter((job) => chosen.has(job.id)),
+        around,
+        async (found) => {
+          if (!flags.only) await writePays(folder, jobs, found, about);
+        },
+      );
+  if (flags.only) return endOfTask(chosen, failed);
   const text = await writePays(folder, jobs, results, about);
   if (flags.json) process.stdout.write(await readFile(join(folder.path, "results.json"), "utf8"));
   else
@@ -166,10 +189,4 @@ function rowsIn(text: string | undefined): readonly PaysRow[] {
   if (unknown !== undefined)
     throw new CommandError("usage", `--rows ${text}: ${unknown} is none of ${known.join(", ")}`);
   return PAYS_ROWS.filter((row) => words.includes(row.word));
-}
-
-function wholeNumber(flag: string, text: string): number {
-  const n = Number(text);
-  if (!Number.isInteger(n) || n < 1) throw new CommandError("usage", `${flag} ${text}: give a whole number above 0`);
-  return n;
 }

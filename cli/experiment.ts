@@ -9,16 +9,21 @@ import { ExperimentFolder } from "../node/experiment/folder.ts";
 import { type Choices, mergedFields, planJobs } from "../node/experiment/jobs.ts";
 import { decideLength } from "../node/experiment/length.ts";
 import { lengthText, writeTables } from "../node/experiment/report.ts";
-import { type Surroundings, runJobs } from "../node/experiment/run.ts";
-import { Narrator, clock } from "../node/narrator.ts";
+import { type Surroundings, runJobs, testedJobs } from "../node/experiment/run.ts";
+import { Narrator } from "../node/narrator.ts";
+import { clock } from "../report/quantities.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, structuresOf } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
 import { completing } from "./completion-words.ts";
 import { registerPays } from "./experiment-pays.ts";
+import { addCacheFlag, cacheOf } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { type TaskFlags, addTaskFlags, chosenRuns, emit, endOfTask, nothingToCollect } from "./task-flags.ts";
+import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
+import { wholeNumber } from "./whole-number.ts";
 
-interface ExperimentFlags extends FlagValues {
+interface ExperimentFlags extends FlagValues, TaskFlags {
   data?: string;
   student?: string;
   teacher?: string;
@@ -28,7 +33,8 @@ interface ExperimentFlags extends FlagValues {
   seeds: string;
   folds?: string;
   budget?: string;
-  tolerance: string;
+  tolerance?: string;
+  cache?: string;
   device?: string;
   force?: boolean;
   quiet?: boolean;
@@ -46,10 +52,12 @@ export function register(command: Command): void {
     .option("--seeds <n>", "runs of each row; a case counts with the mean of its runs", "1")
     .option("--folds <n>", "cross-validation by patients: each case is tested in one fold")
     .option("--budget <time>", "wall time for all, such as 90s, 20m or 2h: decides how long every row trains")
-    .option("--tolerance <mm>", "tolerance of surface Dice", "3")
+    .option(TOLERANCE_FLAG, TOLERANCE_SAYS)
     .option("--paired <folder>", "table5: real MR of the CT's own patients, registered to them, for SSIM and PSNR");
   addConfigFlags(command, { without: ["--segmentor", "--seed", "--fold", "--init"] });
   addForceFlag(command);
+  addCacheFlag(command);
+  addTaskFlags(command);
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
     .option("--json", "print results.json instead of the tables")
@@ -67,7 +75,7 @@ and all rows take the largest number of steps that fits: a row with slow steps g
 time. The number then stays, however often the command is given again. The best epoch by validation
 is tested, case by case, on the cases that splits.json names as "test", else on those that validate.
 Ctrl-C saves, and the same command goes on. Rows that are done are not trained again. Segmentors and
-seeds may be added later.
+seeds may be added later. On a cluster: --emit writes what its engine runs, --collect makes the tables.
 
 Examples:
   cmedl experiment table1 --data phantom --segmentors unet --budget 20m
@@ -101,10 +109,11 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const since = (): number => (performance.now() - started) / 1000;
   const plan = experimentOf(name);
   const { budget, toleranceMm, ...choices } = readFlags(flags, plan);
+  checkPaired(flags, plan);
   const narrator = new Narrator({ quiet: flags.quiet });
   const given = flagLayers(flags);
   const asked = mergedFields(given);
-  const data = await openData(plan, flags, asked, narrator);
+  using data = await openData(plan, flags, asked, narrator);
   const jobs = await planJobs(plan, choices, data, given);
   const first = jobs[0]!; // at least one row, network and seed
   const settings = { data: data.name, folds: choices.folds, ...asked };
@@ -119,6 +128,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     const unused = budget === null ? "" : "; --budget changes nothing now";
     narrator.say(`going on in ${folder.path}: ${lengthText(folder.decided.length)} a run, as it was begun${unused}`);
   }
+  if (flags.collect && !folder.decided) throw nothingToCollect(folder.path);
   const { length, seconds } =
     folder.decided ??
     (await folder.decide({
@@ -127,6 +137,10 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
       settings,
       ...(await decideLength(first, trainedJobs(jobs), { ...asked.optimization, budget, since }, around)),
     }));
+
+  const runs = trainedJobs(jobs).map((job) => job.id);
+  if (flags.emit) return void process.stdout.write(`${await emit(flags.emit, { name, out: folder.path, runs })}\n`);
+  const chosen = chosenRuns(flags.only, runs);
 
   const testIsValidation = first.test.some((id) => first.config.cases.studentVal.includes(id));
   const { structures, tests } = plan;
@@ -139,14 +153,23 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     isOfThePaper: !isPhantom && structuresOf(first.config) === (structures?.length ?? 1),
     testIsValidation,
   };
-  const { results, failed } = await runJobs(jobs, around, {
-    length,
-    seconds,
-    tests,
-    toleranceMm,
-    structures,
-    onJob: async (found) => void (await writeTables(folder, name, plan, jobs, found, about)),
-  });
+  const { results, failed } = flags.collect
+    ? { results: await testedJobs(jobs, around, { tests, toleranceMm }), failed: [] }
+    : await runJobs(
+        jobs.filter((job) => chosen.has(job.run)),
+        around,
+        {
+          length,
+          seconds,
+          tests,
+          toleranceMm,
+          structures,
+          onJob: async (found) => {
+            if (!flags.only) await writeTables(folder, name, plan, jobs, found, about);
+          },
+        },
+      );
+  if (flags.only) return endOfTask(chosen, failed);
   const text = await writeTables(folder, name, plan, jobs, results, about);
   if (flags.json) process.stdout.write(await readFile(join(folder.path, "results.json"), "utf8"));
   else
@@ -173,10 +196,24 @@ async function openData(
   { data: asked }: PartialConfig,
   narrator: Narrator,
 ): Promise<ExperimentData> {
+  const cache = await cacheOf(flags.cache, flags.data);
   if (flags.data !== "phantom")
-    return ExperimentData.ofFolders(flags, plan.folders, asked?.splits ?? undefined, narrator, oddness(flags));
+    return ExperimentData.ofFolders(flags, plan.folders, narrator, {
+      splits: asked?.splits ?? undefined,
+      odd: oddness(flags),
+      cache,
+    });
   const isMrTheStudent = plan.folders[0] === "mr";
   return ExperimentData.ofPhantoms(isMrTheStudent ? ["MR", "CT"] : ["CT", "MR"], asked?.size ?? PHANTOM_SIZE, narrator);
+}
+
+/** Throws CommandError where nothing is tested against the images of --paired. */
+function checkPaired({ paired, data }: ExperimentFlags, { tests }: Experiment): void {
+  if (paired === undefined) return;
+  if (tests !== "translation")
+    throw new CommandError("usage", `--paired ${paired}: only table5 tests pseudo images; leave it out`);
+  if (data === "phantom")
+    throw new CommandError("usage", `--paired ${paired}: phantoms have real images of their own; leave it out`);
 }
 
 interface Choice extends Choices {
@@ -186,16 +223,13 @@ interface Choice extends Choices {
 }
 
 function readFlags(flags: ExperimentFlags, plan: Experiment): Choice {
-  const toleranceMm = Number(flags.tolerance);
   const segmentors = segmentorsIn(flags.segmentors) ?? plan.segmentors;
-  if (!(toleranceMm >= 0) || flags.tolerance.trim() === "")
-    throw new CommandError("usage", `--tolerance ${flags.tolerance}: give millimetres, 0 or more`);
   return {
     segmentors: [...new Set(segmentors)],
     seeds: wholeNumber("--seeds", flags.seeds, 1),
     folds: flags.folds === undefined ? null : wholeNumber("--folds", flags.folds, 2),
     budget: flags.budget === undefined ? null : secondsIn(flags.budget),
-    toleranceMm,
+    toleranceMm: toleranceOf(flags.tolerance),
   };
 }
 
@@ -209,13 +243,6 @@ function segmentorsIn(text: string | undefined): SegmentorName[] | undefined {
         throw new CommandError("usage", `--segmentors ${text}: ${name} is none of ${SEGMENTORS.join(", ")}`);
       return known;
     });
-}
-
-function wholeNumber(flag: string, text: string, least: number): number {
-  const n = Number(text);
-  if (!Number.isInteger(n) || n < least)
-    throw new CommandError("usage", `${flag} ${text}: give a whole number of at least ${least}`);
-  return n;
 }
 
 /** Seconds of "90s", "20m", "2h" or "1h30m". Throws CommandError. */

@@ -159,15 +159,19 @@ function labelsOrNames(text: string, field: string): unknown {
   throw new ConfigError(["data", "names"], "names some of the labels only", "name all of them, or none");
 }
 
+const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
+
 /** What a word, a percentile or two values say of how images are scaled. */
 function intensityOf(text: string): unknown {
   if (text === "soft") return softTissueWindow;
   if (text === "lung") return lungWindow;
   if (text === "histogram") return { kind: "histogram" };
-  if (/^[\d.]+ ?%$/.test(text)) return { kind: "percentile", percentile: Number.parseFloat(text) };
-  const bounds = text.split(",").map(Number);
-  const [low = NaN, high = NaN] = bounds;
-  if (bounds.length > 2 || !(low < high))
+  const [number, percent, ...others] = text.split("%");
+  if (percent?.trim() === "" && others.length === 0 && isNumber(number!))
+    return { kind: "percentile", percentile: Number(number) };
+  const bounds = text.split(",");
+  const [low, high] = bounds.map(Number) as [number, number];
+  if (bounds.length !== 2 || !bounds.every(isNumber) || !(low < high))
     throw new ConfigError(
       [],
       "is no window",

@@ -1,10 +1,10 @@
 // How a mask becomes the bytes of a file: an image format that is written, or an object of its DICOM series.
-import { type Segment, maskObjects, writeMaskObject } from "../data/formats/dicom-out.ts";
+import { maskObjects, segmentsOf, writeMaskObject } from "../data/formats/dicom-out.ts";
 import { writableFormat, writableNames, writableSuffixes } from "../data/formats/index.ts";
 import type { Volume } from "../data/volume.ts";
 import { readSeries } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
-import { type maskOf, maskValues } from "../node/run/segment.ts";
+import { type maskOf, maskValues } from "../train/volumes/volume-segmenter.ts";
 import { version } from "../package.json";
 import { type TrainConfig, outputsOf } from "../train/config/config.ts";
 
@@ -30,24 +30,12 @@ export async function maskWriter(output: string, kind: string, imagePath: string
   // What the series lacks is found before the work is done.
   const series = await readSeries(imagePath);
   return async (mask, _, config, description) =>
-    writeMaskObject(object, mask, series, segmentsOf(config), { version, description, date: new Date() });
+    writeMaskObject(object, mask, series, segmentsOf(labelsOf(config)), { version, description, date: new Date() });
 }
 
-const colours = [
-  [230, 25, 75],
-  [60, 180, 75],
-  [0, 130, 200],
-  [255, 225, 25],
-  [145, 30, 180],
-  [70, 240, 240],
-] as const;
-
 /** The structures of a configuration's masks. */
-const segmentsOf = (config: TrainConfig): Segment[] =>
-  maskValues(config)
-    .slice(1)
-    .map((value, i) => ({
-      name: config.data.names?.[i] ?? (outputsOf(config) > 1 ? `label ${value}` : "tumour"),
-      value,
-      rgb: colours[i % colours.length]!,
-    }));
+const labelsOf = (config: TrainConfig) =>
+  maskValues(config).map((value, i) => ({
+    name: config.data.names?.[i] ?? (outputsOf(config) > 1 ? `label ${value}` : "tumour"),
+    value,
+  }));

@@ -11,16 +11,28 @@ export interface MemoryFlags {
   readonly maxMemory?: string;
 }
 
+export const addCacheFlag = (command: Command): Command =>
+  command.option(
+    "--cache <folder>",
+    "keep prepared slices there: a case whose files and settings are the same is not prepared again",
+  );
+
 export const addMemoryFlags = (command: Command): Command =>
-  command
-    .option(
-      "--cache <folder>",
-      "keep prepared slices there: a case whose files and settings are the same is not read again",
-    )
-    .option(
-      "--max-memory <bytes>",
-      "most memory for slices, such as 2GB or 512MiB: larger sets are read from the cache, slice by slice (all in memory)",
-    );
+  addCacheFlag(command).option(
+    "--max-memory <bytes>",
+    "most memory for slices, such as 2GB or 512MiB: larger sets are read from the cache, slice by slice (all in memory)",
+  );
+
+/**
+ * The cache of slices that come from folders; undefined where none is named. Throws CommandError where the data are
+ * phantoms, FileError where it can't be written.
+ */
+export async function cacheOf(cache: string | undefined, data: string | undefined): Promise<SliceCache | undefined> {
+  if (cache === undefined) return undefined;
+  if (data === "phantom")
+    throw new CommandError("usage", `--cache ${cache}: phantoms are made on the spot and not kept; leave it out`);
+  return SliceCache.open(cache);
+}
 
 /**
  * What the flags say. `folder` is the cache's where --max-memory needs one and none is named. Throws CommandError,

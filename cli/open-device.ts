@@ -1,7 +1,7 @@
 // The engine's device in Node, with the tile sizes that were found for it, and one line on stderr about what it runs
 // on.
 import type { Command } from "commander";
-import { Device } from "../engine/index.ts";
+import { Device, tunedBy } from "../engine/index.ts";
 import { type NodeGpu, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
 import { readTuning } from "../node/gpu/tuning-file.ts";
 import type { Narrator } from "../node/narrator.ts";
@@ -37,6 +37,6 @@ export function deviceOpener(
       narrator.say(describeChoice(found.choice));
       if (problem) narrator.say(problem);
     }
-    return Device.open(found.gpu, { tuned });
+    return Device.open(found.gpu, { tuned: tunedBy(tuned) });
   };
 }

@@ -1,25 +1,35 @@
 // cmedl predict: the student of a run segments CT images; a mask has its image's geometry, as NIfTI or DICOM.
 import { basename } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { CmedlError } from "../errors/cmedl-error.ts";
 import { writableSuffixes } from "../data/formats/index.ts";
 import { writeNifti } from "../data/formats/nifti.ts";
 import { outputsOf } from "../train/config/config.ts";
 import { CommandError } from "../node/errors.ts";
+import { DeviceLosses } from "../node/gpu/losses.ts";
 import { writeAtomic } from "../node/files.ts";
 import { type MaskWriter, maskWriter } from "./mask-writer.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
-import { RunFolder } from "../node/run/folder.ts";
-import { type PredictionOptions, coverageText, predictVolume, structuresText } from "../node/run/predict.ts";
+import {
+  type Prediction,
+  type PredictionOptions,
+  coverageText,
+  predictVolume,
+  structuresText,
+} from "../train/volumes/prediction.ts";
 import {
   type PredictionTask,
   predictionTasks,
   probabilityFiles,
   refuseOldMasks,
+  withoutMasks,
 } from "../node/run/prediction-files.ts";
-import { type ReadImage, readImage, requireField } from "../node/run/read-image.ts";
-import { VolumeSegmenter } from "../node/run/segment.ts";
+import { PredictionManifest } from "../node/run/prediction-manifest.ts";
+import { type ReadImage, readImage } from "../node/run/read-image.ts";
+import { ofShard, parseShard } from "../node/run/shard.ts";
+import { openTrainedModel } from "../node/run/trained-model.ts";
+import { VolumeSegmenter } from "../train/volumes/volume-segmenter.ts";
 
 interface PredictFlags {
   output: string;
@@ -31,13 +41,15 @@ interface PredictFlags {
   probabilities?: boolean;
   largest?: string;
   fillHoles?: boolean;
+  shard?: string;
+  resume?: boolean;
   device?: string;
   quiet?: boolean;
 }
 
 export function register(command: Command): void {
   command
-    .argument("<run>", "folder of a training run")
+    .argument("<run>", "folder of a training run, or a model.zip of `cmedl export`")
     .argument("<image>", "image of the student's modality: a file, a DICOM series' folder, or a folder of images")
     .requiredOption(
       "-o, --output <mask>",
@@ -50,6 +62,10 @@ export function register(command: Command): void {
     .option("--probabilities", "write each structure's probabilities too: MASK_probability.nii.gz, as 32-bit floats")
     .option("--largest <n>", "keep the n largest parts of each structure (all)")
     .option("--fill-holes", "fill holes of each structure within axial slices")
+    .option("--shard <i/n>", "of a folder's images only the i-th of n parts, which may run at once")
+    .addOption(
+      new Option("--resume", "keep the masks that exist, and segment the images that have none").conflicts("force"),
+    )
     .option(
       "--statistics <which>",
       'batch norm by the "running" averages of training, or of each "batch" of four slices (as the run is configured)',
@@ -64,6 +80,8 @@ training is segmented whole, by fields that overlap and are blended. An image wh
 like those of the training images (MR for CT, HU + 1024) is refused, unless --force.
 Of a folder, read as \`cmedl train\` reads one, each image is segmented, and its mask written as CASE.nii.gz
 into the folder of -o. An image that fails is named at the end (exit code 3); the others go on.
+What became of each stands in predictions.jsonl there, of a part in predictions-I-of-N.jsonl. A mask
+is written whole or not at all: --resume goes on where a run was ended, with --force nothing is kept.
 Parts are connected by sides, edges and corners of voxels; what is left out becomes background. Holes are
 filled afterwards. Probabilities are those before both; of several structures there is a file for each
 label, MASK_probability-LABEL.nii.gz.
@@ -73,6 +91,8 @@ Examples:
   cmedl predict runs/first scan.nii.gz -o mask.nii.gz
   cmedl predict runs/first scan.nii.gz -o mask.nii.gz --largest 1 --fill-holes --probabilities
   cmedl predict runs/first data/ct -o masks
+  cmedl predict runs/first archive -o masks --shard 3/16 --resume
+  cmedl predict model.zip scan.nii.gz -o mask.nii.gz
   cmedl predict runs/first CT-FOLDER -o tumour.dcm --format rtstruct`,
     )
     .action(predict);
@@ -81,12 +101,18 @@ Examples:
 async function predict(runPath: string, imagePath: string, flags: PredictFlags): Promise<void> {
   const { output, force = false, probabilities = false } = flags;
   const options = optionsOf(flags);
-  const tasks = await predictionTasks(imagePath, output);
+  const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
+  const { tasks: all, isMany } = await predictionTasks(imagePath, output);
+  if (!isMany && (shard || flags.resume))
+    throw new CommandError("usage", "--shard and --resume are of a folder of images, and -o names a folder of masks");
+  const narrator = new Narrator({ quiet: flags.quiet });
+  const model = await openTrainedModel(runPath);
+  const { config, statistics } = model;
+  const part = shard ? ofShard(all, shard) : all;
+  const tasks = flags.resume ? await withoutMasks(part, config, probabilities) : part;
+  if (isMany) narrator.say(countText(tasks.length, part.length, all.length));
   const kind = flags.format ?? "nifti";
   const writers = await Promise.all(tasks.map(({ image, mask }) => maskWriter(mask, kind, image)));
-  const narrator = new Narrator({ quiet: flags.quiet });
-  const run = await RunFolder.open(runPath);
-  const config = await run.readConfig();
   if (!force) await refuseOldMasks(tasks, config, probabilities);
   if (outputsOf(config) > 1 && flags.threshold !== undefined)
     throw new CommandError(
@@ -94,36 +120,57 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
       `--threshold does not go with the run's classes ${config.data.labels!.join(", ")}: ` +
         "each voxel gets the most probable",
     );
-  const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
-  requireField(config, run);
-  const statistics = await run.readStatistics();
+  const { weights, file } = await model.weights((line) => narrator.say(line));
   const odd = force ? "say" : "refuse";
   const read = ({ image }: PredictionTask): Promise<ReadImage> =>
     readImage(image, config, { statistics, odd, narrator });
-  const [only, ...others] = tasks;
+  if (tasks.length === 0) return;
   // A single image that can't be used is refused before a GPU is looked for.
-  const first = only && others.length === 0 ? await read(only) : undefined;
+  const first = isMany ? undefined : await read(tasks[0]!);
+  const manifest = isMany ? new PredictionManifest(output, shard) : undefined;
 
-  using device = await openDevice(narrator, flags.device);
-  using segmenter = await VolumeSegmenter.open(device, config, checkpoint, flags.statistics);
+  const open = deviceOpener(narrator, flags.device);
+  const openSegmenter = async (): Promise<VolumeSegmenter> =>
+    VolumeSegmenter.open(await open(), config, weights, { statistics: flags.statistics });
+  let segmenter = await openSegmenter();
+  const losses = new DeviceLosses((line) => narrator.say(line));
+  /** What `work` gives, on another device where this one is lost. */
+  const throughLosses = async <T>(place: string, work: () => Promise<T>): Promise<T> => {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!losses.allow(error, place)) throw error;
+        segmenter.device.dispose();
+        segmenter = await openSegmenter();
+      }
+    }
+  };
   narrator.say(`weights of ${file}`);
-  const description = `cmedl ${basename(run.path)}`;
+  const description = `cmedl ${basename(model.path)}`;
   const failed: string[] = [];
-  const bar = others.length > 0 ? narrator.bar("segmenting", tasks.length) : undefined;
+  const bar = isMany ? narrator.bar("segmenting", tasks.length) : undefined;
   for (const [i, task] of tasks.entries()) {
     try {
+      const started = performance.now();
       const image = first ?? (await read(task));
-      await predictOne(segmenter, task, image, writers[i]!, { ...options, description }, narrator);
+      const structures = await throughLosses(`from ${task.image}`, () =>
+        predictOne(segmenter, task, image, writers[i]!, { ...options, description }, narrator),
+      );
+      const seconds = (performance.now() - started) / 1000;
+      await manifest?.add({ ...task, time: now(), model: model.path, seconds, structures });
       process.stdout.write(`${task.mask}\n`);
     } catch (error) {
       if (first || !(error instanceof CmedlError && ["data", "file"].includes(error.code))) throw error;
       failed.push(task.image);
+      await manifest?.add({ image: task.image, time: now(), failed: error.message });
       narrator.say(`failed: ${error.message}`);
     }
     bar?.advance();
   }
   bar?.done();
   narrator.end();
+  segmenter.device.dispose();
   if (failed.length > 0)
     throw new CommandError("data", `${failed.length} of ${tasks.length} images failed: ${failed.join(", ")}`);
 }
@@ -153,6 +200,15 @@ function optionsOf({
   };
 }
 
+const now = (): string => new Date().toISOString();
+
+/** How many images are segmented, of a part and of all. */
+function countText(left: number, part: number, all: number): string {
+  const of = part < all ? `, of ${part} in this part of ${all}` : "";
+  const there = left < part ? `; ${part - left} have their masks` : "";
+  return `${left} image${left === 1 ? "" : "s"} to segment${of}${there}`;
+}
+
 async function predictOne(
   segmenter: VolumeSegmenter,
   { mask: output }: PredictionTask,
@@ -160,7 +216,7 @@ async function predictOne(
   write: MaskWriter,
   { description, ...options }: PredictionOptions & { readonly description: string },
   narrator: Narrator,
-): Promise<void> {
+): Promise<Prediction["structures"]> {
   const { config } = segmenter;
   narrator.say(coverageText(config, prepared.image, options));
   const { mask, probabilities, structures } = await predictVolume(segmenter, stored, prepared, options);
@@ -168,4 +224,5 @@ async function predictOne(
   for (const [i, map] of probabilities.entries()) await writeAtomic(files[i]!, writeNifti(map, stored));
   await writeAtomic(output, await write(mask, stored, config, description));
   narrator.say(`${output}: ${structuresText(structures)}`);
+  return structures;
 }

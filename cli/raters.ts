@@ -1,5 +1,4 @@
 // cmedl raters: how much several raters, or algorithms, agree about the same cases (Table IV, Fig. 7).
-import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { type PairScores, agreementOf } from "../metrics/agreement.ts";
@@ -7,20 +6,21 @@ import { summarize } from "../metrics/summary.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
-import { plotDocument } from "../node/plot-document.ts";
-import { type Rater, comparePairs, ratersPicture } from "../node/raters.ts";
+import { plotDocument } from "../report/page/plot-document.ts";
+import { type Rater, casesWithout, comparePairs, isShared, ratedCases, ratersPicture } from "../node/raters.ts";
 import { imageSource } from "../node/run/source.ts";
-import { metricOf } from "../report/comparison.ts";
-import { experimentPage } from "../report/page/experiment-page.ts";
+import { type Metric, axisLabel, metricOf } from "../report/comparison.ts";
+import { type Boxes, experimentPage } from "../report/page/experiment-page.ts";
 import { type Table, csv, tableText } from "../report/table.ts";
 import { labelsOf } from "./evaluate-masks.ts";
+import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
 
 interface RatersFlags {
   output?: string;
   images?: string;
   label?: string;
   labels?: string;
-  tolerance: string;
+  tolerance?: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -32,7 +32,7 @@ export function register(command: Command): void {
     .option("--images <folder>", "with -o: images of the cases, for pictures with all contours")
     .option("--labels <values>", "the values of the structures, as 1,2,3 (the one there is)")
     .option("--label <value>", "the value of one structure among several")
-    .option("--tolerance <mm>", "tolerance of surface Dice", "3")
+    .option(TOLERANCE_FLAG, TOLERANCE_SAYS)
     .option("--json", "print all as JSON")
     .option("-q, --quiet", "say nothing but errors")
     .addHelpText(
@@ -50,34 +50,42 @@ Example:
 
 async function raters(args: readonly string[], flags: RatersFlags): Promise<void> {
   const { output, images, quiet } = flags;
-  const toleranceMm = Number(flags.tolerance);
-  if (!(toleranceMm >= 0)) throw new CommandError("usage", `--tolerance ${flags.tolerance} is no length in mm`);
+  const toleranceMm = toleranceOf(flags.tolerance);
   const all = ratersOf(args);
   if (images !== undefined && output === undefined)
     throw new CommandError("usage", "--images makes pictures: name the folder to write them to by -o");
-  const files = output === undefined ? undefined : await filesIn(output);
   const labels = labelsOf(flags);
+  const files = output === undefined ? undefined : await filesIn(output);
+  const source = images === undefined ? undefined : await imageSource(images);
   const narrator = new Narrator({ quiet });
-  const pairs = await comparePairs(all, {
-    labels,
-    toleranceMm,
-    onPair: ([a, b], cases) => narrator.say(`${a} and ${b}: ${cases} cases`),
-    onMissing: ([a, b], ids) => narrator.say(`warning: ${a} has no mask of ${ids.join(", ")}, which ${b} has`),
-  });
+  const cases = await ratedCases(all);
+  for (const rater of all) {
+    const missing = casesWithout(rater, cases);
+    if (missing.length > 0)
+      narrator.say(`warning: ${rater.name} has no mask of ${missing.join(", ")}, which others have`);
+  }
+  const bar = narrator.bar("comparing", cases.filter(isShared).length);
+  const pairs = await comparePairs(cases, { labels, toleranceMm, onCase: (id) => bar.advance(id) });
+  bar.done();
+  narrator.end();
   const tables = [agreementTable(pairs, all), dscTable(pairs, all)];
   const record = { toleranceMm, raters: all, agreement: agreements(pairs, all), pairs };
   if (files) {
     await writeAtomic(files.csv, pairsCsv(pairs));
     await writeAtomic(files.json, `${JSON.stringify(record, null, 2)}\n`);
-    const picture =
-      images === undefined ? "" : await ratersPicture(all, await imageSource(images), leastAlike(pairs), labels);
+    const pictured = leastAlike(pairs).map((id) => cases.find((rated) => rated.id === id)!);
+    const onNoPicture = (id: string, why: string): void => narrator.say(`no picture of ${id}: ${why}`);
+    const picture = source ? await ratersPicture(all, source, pictured, { labels, onNoPicture }) : "";
     if (picture !== "") await writeAtomic(files.picture, picture);
     const page = {
       title: "Agreement of raters",
       findings: [],
       tables,
-      boxes: metricsOf(pairs).map((metric) => boxesOf(pairs, all, metric)),
-      ...(picture === "" ? {} : { pictures: [{ title: PICTURE_TITLE, svg: new TextEncoder().encode(picture) }] }),
+      boxes: metricsOf(pairs).map((name) => boxesOf(pairs, all, metricOf(name))),
+      pictures:
+        picture === ""
+          ? []
+          : [{ title: PICTURE_TITLE, type: "image/svg+xml" as const, bytes: new TextEncoder().encode(picture) }],
       notes: [
         `SDSC at ${toleranceMm} mm`,
         "each pair of raters and case is one value; CV is σ / μ of a rater's values",
@@ -92,13 +100,13 @@ async function raters(args: readonly string[], flags: RatersFlags): Promise<void
 const PICTURE_TITLE = "The cases about which the raters agree least";
 const PICTURED = 6;
 
-/** "R1=folder", or a folder, whose own name is the rater's then. Throws CommandError. */
+/** "R1=folder", or a folder, whose own name is the rater's then; a name holds no "/". Throws CommandError. */
 function ratersOf(args: readonly string[]): Rater[] {
   const all = args.map((text) => {
-    const equals = text.indexOf("=");
-    return equals < 1
-      ? { name: basename(resolve(text)), folder: text }
-      : { name: text.slice(0, equals), folder: text.slice(equals + 1) };
+    const [, name, folder] = /^([^=/\\]+)=(.*)$/s.exec(text) ?? [];
+    if (name === undefined || folder === undefined) return { name: basename(resolve(text)), folder: text };
+    if (folder === "") throw new CommandError("usage", `${text}: name a folder behind "="`);
+    return { name, folder };
   });
   if (all.length < 2) throw new CommandError("usage", "name the folders of two raters or more");
   const twice = all.find(({ name }, i) => all.findIndex((other) => other.name === name) !== i);
@@ -106,12 +114,11 @@ function ratersOf(args: readonly string[]): Rater[] {
   return all;
 }
 
-/** The files of an output folder, which is made. Throws FileError where one is there already. */
+/** The files of an output folder. Throws FileError where one is there already. */
 async function filesIn(folder: string): Promise<{ csv: string; json: string; page: string; picture: string }> {
   const at = (name: string): string => join(folder, name);
   const files = { csv: at("raters.csv"), json: at("raters.json"), page: at("report.html"), picture: at("raters.svg") };
   for (const file of Object.values(files)) await refuseOverwrite(file, "choose another folder");
-  await mkdir(folder, { recursive: true });
   return files;
 }
 
@@ -154,18 +161,15 @@ function dscTable(pairs: readonly PairScores[], all: readonly Rater[]): Table {
   return { title: `${metric} of every two raters`, head: ["", "", ...namesOf(all)], groups: [{ name: "", rows }] };
 }
 
-const boxesOf = (pairs: readonly PairScores[], all: readonly Rater[], metric: string) => {
-  const { unit } = metricOf(metric);
-  return {
-    title: `${metric} of each rater against all others`,
-    metric: unit === undefined ? metric : `${metric} in ${unit}`,
-    groups: all.map(({ name }) => ({
-      name,
-      values: pairs.filter(({ raters: of }) => of.includes(name)).map(({ scores }) => scores[metric] ?? NaN),
-    })),
-    ...(unit === undefined ? { range: [0, 1] as const } : {}),
-  };
-};
+const boxesOf = (pairs: readonly PairScores[], all: readonly Rater[], metric: Metric): Boxes => ({
+  title: `${metric.name} of each rater against all others`,
+  metric: axisLabel(metric),
+  groups: all.map(({ name }) => ({
+    name,
+    values: pairs.filter(({ raters: of }) => of.includes(name)).map(({ scores }) => scores[metric.name] ?? NaN),
+  })),
+  range: metric.range,
+});
 
 const pairsCsv = (pairs: readonly PairScores[]): string =>
   csv([

@@ -6,7 +6,7 @@ import { type CaseName, randomSplit } from "../data/split.ts";
 import { scanDataset, scanImages } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
-import { idsOf } from "../node/run/plan.ts";
+import { idsOf } from "../train/run/plan.ts";
 
 interface SplitFlags {
   out?: string;

@@ -4,11 +4,12 @@ import { printable } from "../data/errors.ts";
 import type { Device } from "../engine/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { exists } from "../node/files.ts";
-import { Narrator } from "../node/narrator.ts";
+import type { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { type TrainRunOptions, dryRun, estimateText, trainRun } from "../node/run/train.ts";
+import { type TrainRunOptions, dryRun, trainRun } from "../node/run/train.ts";
+import { estimateText } from "../report/estimate.ts";
 import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { layeredConfig } from "../train/config/presets.ts";
@@ -24,17 +25,35 @@ import {
   oddness,
   refuseOnResume,
 } from "./config-flags.ts";
+import { writeJsonLine } from "./json-line.ts";
 import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import {
+  type RankFlags,
+  type RankedJob,
+  addRankFlags,
+  asRank,
+  checkRanks,
+  deviceOf,
+  endWithSilentRank,
+  firstAlone,
+  follow,
+  isFirst,
+  narratorOf,
+} from "./ranks.ts";
+import { ScratchFolder } from "./scratch-folder.ts";
+import { superviseTrain } from "./supervised-train.ts";
 
-interface TrainFlags extends ConfigFlags, MemoryFlags {
+interface TrainFlags extends ConfigFlags, MemoryFlags, RankFlags {
   out?: string;
   resume?: string;
   device?: string;
   debugNans?: boolean;
   force?: boolean;
   dryRun?: boolean;
+  supervise?: boolean;
   quiet?: boolean;
+  json?: boolean;
 }
 
 export function register(command: Command): void {
@@ -47,12 +66,18 @@ export function register(command: Command): void {
   command.option("--debug-nans", "stop at the first op whose output is not finite, and name it; slow");
   addForceFlag(command);
   addMemoryFlags(command);
+  addRankFlags(command);
   command.option(
     "--dry-run",
-    "read the data, compile, say what a step takes in memory and time, and stop: nothing is kept",
+    "read the data, compile, say what a step takes in memory and time, and stop: nothing is kept but a --cache",
+  );
+  command.option(
+    "--supervise",
+    "train in a process that this one watches: where its GPU hangs or its driver crashes, it goes on in another",
   );
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
+    .option("--json", "print the records of log.jsonl as they come, a line each, and last what came of the run")
     .addHelpText(
       "after",
       `
@@ -61,6 +86,8 @@ values. Fields that are not known are refused. The preset paper is the paper alo
 the masks at their share of the data, and the hints late (\`cmedl presets cmedl\` has the numbers).
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
+With --json a line is {"event":"step",…}, "epoch" or "sign" (of a collapse), and the last "done" with the
+run's folder and its best epoch; of a dry run the only one, "estimate". Losses and Dice are those of log.jsonl.
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
 epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, environment.json
 (versions, adapter, command line), and statistics.json (what the values of its images are like,
@@ -73,6 +100,8 @@ With --cache prepared slices are kept for the next run: each case's file is used
 its image and mask, and the settings, are the same. With --max-memory slices that take more stay
 there (RUN/cache unless named) and are read one by one; batches are the same, bit for bit. The folder
 may be deleted whenever nothing trains (docs/data.md).
+Under mpirun -n K the K processes train one run: optimization.batch is that of all together, each takes
+a K-th of it, and rank 0 alone writes and speaks (docs/scaling.md).
 A resume keeps the configuration; where the data moved, name its folders again.
 
 Examples:
@@ -85,41 +114,53 @@ Examples:
   cmedl train --student data/ct --teacher data/mr --out runs/fold2 --fold 2/5
   cmedl train --student data/ct --teacher data/mr --init runs/first --out runs/second
   cmedl train --student data/ct --teacher data/mr --out runs/large --cache /scratch/slices --max-memory 4GB
+  mpirun -n 4 npx cmedl train --student data/ct --teacher data/mr --batch 8 --out runs/four
   cmedl train --resume runs/first --epochs 120
   cmedl train --resume runs/first --student /mnt/new/ct --teacher /mnt/new/mr`,
     )
     .action((file: string | undefined, flags: TrainFlags) => {
-      if (flags.resume === undefined) return start(file, flags);
-      if (file !== undefined)
+      if (flags.supervise) return superviseTrain(flags);
+      if (flags.resume !== undefined && file !== undefined)
         throw new CommandError("usage", `${file} does not go with --resume: a run keeps its configuration`);
-      return resume(flags.resume, flags);
+      return asRank(flags, (job) =>
+        flags.resume === undefined ? start(file, flags, job) : resume(flags.resume, flags, job),
+      );
     });
 }
 
-async function start(file: string | undefined, flags: TrainFlags): Promise<void> {
+async function start(file: string | undefined, flags: TrainFlags, job: RankedJob | undefined): Promise<void> {
   const asked = await configFrom(file, flags);
   const regime = makeRegime(asked);
   const out = requireFolders(asked, regime, flags);
-  const narrator = new Narrator({ quiet: flags.quiet });
-  if (out !== undefined) await RunFolder.check(out);
+  checkRanks(asked, flags, job);
+  const narrator = narratorOf(flags, job);
+  if (out !== undefined && isFirst(job)) await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs, narrator);
   const { config, sources } = plan;
-  const memory = await memoryOptions(flags, out === undefined ? undefined : RunFolder.cachePath(out));
-  const sets = await loadRunSets(config, sources, narrator, { odd: oddness(flags), ...memory });
-  const device = await openDevice(narrator, flags.device);
+  await using scratch = flags.dryRun ? new ScratchFolder() : undefined;
+  const memory = await memoryOptions(flags, scratch?.path ?? (out && RunFolder.cachePath(out)));
+  using sets = await firstAlone(job, () => loadRunSets(config, sources, narrator, { odd: oddness(flags), ...memory }));
+  const open = deviceOpener(narrator, await deviceOf(flags.device, job, narrator));
+  const device = await open();
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
     for (const line of planText(plan, sets, regime)) narrator.say(line);
-    narrator.say(estimateText(await dryRun(device, config, sets, narrator)));
-    narrator.say("nothing was trained or written");
+    const estimate = await dryRun(device, config, sets, narrator, job);
+    narrator.say(estimateText(estimate));
+    if (flags.json && isFirst(job)) writeJsonLine({ event: "estimate", ...estimate });
+    const { cache } = flags;
+    narrator.say(
+      cache === undefined ? "nothing was trained or written" : `nothing was trained; ${cache} has the slices`,
+    );
     return;
   }
+  if (job && !isFirst(job)) return follow(device, config, sets, narrator, { sharing: job }, out);
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();
   await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}`);
   for (const line of planText(plan, sets, regime)) narrator.say(line);
-  await train(device, config, sets, run, narrator, { debugNans: flags.debugNans });
+  await train(open, device, config, sets, run, narrator, flags, job);
 }
 
 /**
@@ -170,38 +211,52 @@ function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: 
   return lines;
 }
 
-async function resume(path: string, flags: TrainFlags): Promise<void> {
+async function resume(path: string, flags: TrainFlags, job: RankedJob | undefined): Promise<void> {
   refuseOnResume(flags);
   if (flags.dryRun) throw new CommandError("usage", "--dry-run does not go with --resume: it tries a new run");
-  const narrator = new Narrator({ quiet: flags.quiet });
+  const narrator = narratorOf(flags, job);
   const run = await RunFolder.open(path);
-  await using _lock = await run.lock();
+  await using _lock = isFirst(job) ? await run.lock() : undefined;
   const stored = await run.readConfig();
   const from = await run.standing((message) => narrator.say(`passed over: ${printable(message)}`));
   const config = layeredConfig({ says: "", config: stored, literal: true }, flagLayers(flags));
+  checkRanks(config, flags, job);
   const progress = from?.checkpoint.progress ?? startOfRun();
   const { epochs } = config.optimization;
-  if (progress.epoch >= epochs)
+  // One that was killed behind its last checkpoint has its end to write.
+  if (progress.epoch >= epochs && (await run.isEnded()))
     throw new CommandError("usage", `${run.path} has finished its ${epochs} epochs; give more with --epochs`);
   const before = await run.readStatistics();
   const memory = await memoryOptions(flags, RunFolder.cachePath(run.path));
   const odd = before === undefined ? "ignore" : oddness(flags);
-  const sets = await loadRunSets(config, await openSources(config), narrator, { odd, before, ...memory });
-  const device = await openDevice(narrator, flags.device);
+  const sources = await openSources(config);
+  using sets = await firstAlone(job, () => loadRunSets(config, sources, narrator, { odd, before, ...memory }));
+  const open = deviceOpener(narrator, await deviceOf(flags.device, job, narrator));
+  const device = await open();
+  if (job && !isFirst(job)) return follow(device, config, sets, narrator, { sharing: job, from }, path);
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);
-  await train(device, config, sets, run, narrator, { ...(from ? { from } : {}), debugNans: flags.debugNans });
+  await train(open, device, config, sets, run, narrator, flags, job, from);
 }
 
 async function train(
+  reopen: () => Promise<Device>,
   device: Device,
   config: TrainConfig,
   sets: RunSets,
   run: RunFolder,
   narrator: Narrator,
-  options: TrainRunOptions,
+  { debugNans, json }: TrainFlags,
+  job: RankedJob | undefined,
+  from?: TrainRunOptions["from"],
 ): Promise<void> {
-  const { best } = await trainRun(device, config, sets, run, narrator, options);
+  const { best } = await trainRun(device, config, sets, run, narrator, {
+    ...(from && { from }),
+    debugNans,
+    // Ranks go on together: one that has lost its device ends the job.
+    ...(job ? { sharing: job, onMet: () => endWithSilentRank(job, run.path) } : { reopen }),
+    ...(json && { onEvent: writeJsonLine }),
+  });
   const path = (await exists(run.bestCheckpoint)) ? run.bestCheckpoint : `${run.path}/checkpoints`;
   narrator.say(
     best
@@ -209,5 +264,11 @@ async function train(
       : `no epoch was validated; checkpoints: ${path}`,
   );
   narrator.say(`segment a scan with: cmedl predict ${run.path} IMAGE.nii.gz -o MASK.nii.gz`);
-  process.stdout.write(`${run.path}\n`);
+  if (!json) process.stdout.write(`${run.path}\n`);
+  else
+    writeJsonLine({
+      event: "done",
+      run: run.path,
+      ...(best && { epoch: best.epoch + 1, validationLoss: best.loss, dice: best.dice, checkpoint: path }),
+    });
 }

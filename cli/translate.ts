@@ -5,10 +5,10 @@ import { fromLps } from "../data/orientation.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { Narrator } from "../node/narrator.ts";
-import { RunFolder } from "../node/run/folder.ts";
 import { refuseImages } from "../node/run/prediction-files.ts";
-import { readImage, requireField } from "../node/run/read-image.ts";
-import { VolumeTranslator, requireTranslator, unitOf } from "../node/run/translate.ts";
+import { readImage } from "../node/run/read-image.ts";
+import { openTrainedModel } from "../node/run/trained-model.ts";
+import { VolumeTranslator, requireTranslator, unitOf } from "../train/volumes/volume-translator.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 
 interface TranslateFlags {
@@ -20,7 +20,7 @@ interface TranslateFlags {
 
 export function register(command: Command): void {
   command
-    .argument("<run>", "folder of a training run whose regime translates, such as cmedl")
+    .argument("<run>", "folder of a training run whose regime translates, such as cmedl, or a model.zip of it")
     .argument("<image>", "image of the student's modality: a file, or the folder of a DICOM series")
     .requiredOption("-o, --output <image>", "NIfTI image to write (.nii or .nii.gz), of 32-bit floats")
     .option("--force", "overwrite the image if it exists, and translate an image unlike those of training");
@@ -50,19 +50,18 @@ async function translate(runPath: string, imagePath: string, flags: TranslateFla
   await refuseImages([imagePath], [output]);
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet: flags.quiet });
-  const run = await RunFolder.open(runPath);
-  const config = await run.readConfig();
-  requireTranslator(config, run.path);
-  requireField(config, run);
-  const { checkpoint, file } = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
+  const model = await openTrainedModel(runPath);
+  const { config, statistics } = model;
+  requireTranslator(config, model.path);
+  const { weights, file } = await model.weights((line) => narrator.say(line));
   const { stored, image, range } = await readImage(imagePath, config, {
-    statistics: await run.readStatistics(),
+    statistics,
     odd: force ? "say" : "refuse",
     narrator,
   });
 
   using device = await openDevice(narrator, flags.device);
-  using translator = await VolumeTranslator.open(device, config, checkpoint);
+  using translator = await VolumeTranslator.open(device, config, weights);
   const pseudo = fromLps(await translator.translate(image, range), stored);
   await writeAtomic(output, format.write(pseudo, stored, output));
   const { teacherIntensity } = config.data;

@@ -1,16 +1,36 @@
-// cmedl tune: times the tile sizes of the kernels that a configuration's steps use, and keeps the fastest for all
-// later commands.
-import type { Command } from "commander";
-import { type Program, type Tuned, type TunedKernel, autocast } from "../engine/index.ts";
-import { makeRegime } from "../train/regimes/make.ts";
-import { compileSegmenter } from "../inference/slice-segmenter.ts";
-import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
-import { profilingFeatures } from "../node/gpu/open.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
-import { Narrator } from "../node/narrator.ts";
+// cmedl tune: races kernels and tile sizes on this GPU at the problems of a step, and keeps the fastest for all later
+// commands.
+import { readFile, stat } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { watchDriver } from "../bench/measure/driver-time.ts";
+import { Device, type Tuned } from "../engine/index.ts";
+import {
+  type Candidate,
+  Recorder,
+  type Recording,
+  STRATEGIES,
+  type Strategy,
+  type TunedProblem,
+  simulate,
+  tune,
+} from "../lab/index.ts";
+import type { Subject } from "../lab/subject.ts";
+import { ZOO } from "../models/zoo.ts";
+import { CommandError } from "../node/errors.ts";
+import { writeAtomic } from "../node/files.ts";
+import { describeChoice, openNodeGpu, profilingFeatures } from "../node/gpu/open.ts";
 import { keepTuning, readTuning, tuningFile } from "../node/gpu/tuning-file.ts";
+import { Narrator } from "../node/narrator.ts";
+import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
+import { addDeviceFlag } from "./open-device.ts";
+import { regimeSubject, subjectOf } from "./subject.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 interface TuneFlags extends ConfigFlags {
+  search?: string;
+  trials?: string;
+  record?: string;
+  simulate?: string;
   again?: boolean;
   device?: string;
   quiet?: boolean;
@@ -18,87 +38,165 @@ interface TuneFlags extends ConfigFlags {
 }
 
 export function register(command: Command): void {
-  command.argument("[config]", "YAML of a run, as train takes it");
+  command.argument(
+    "[subject]",
+    "a network of `cmedl models`, a run, the YAML of one, or part of the name of a kernel or an op",
+  );
+  command
+    .addOption(new Option("--search <how>", "how candidates are gone through").choices(STRATEGIES).default("greedy"))
+    .option("--trials <n>", "candidates of a problem that random draws (8)")
+    .option("--record <file>", "also write all times as JSON, for --simulate")
+    .option("--simulate <file>", "play each way of searching over recorded times: no GPU, nothing is kept")
+    .option("--again", "time again what was timed before");
   addPresetFlag(command);
   addConfigFlags(command, { without: ["--init"] });
-  command.option("--again", "time again what was timed before");
   addDeviceFlag(command)
     .option("-q, --quiet", "say nothing but errors")
-    .option("--json", "print the kernels and their times as JSON, at the end")
+    .option("--json", "print problems, candidates and times as JSON, at the end")
     .addHelpText(
       "after",
       `
-Every combination of a kernel's tile sizes is timed on this GPU, at each class of shapes (rounded
-up to powers of two) that the training step and prediction have. The fastest is kept, by adapter and
-driver, as soon as it is found (a run that was interrupted goes on where it was), in
+At each problem of the training step and of prediction (an op at a class of shapes, rounded up to powers of two) the
+kernels that can do it race on this GPU, Winograd's way among them, at the values of their tile sizes. The fastest is
+kept if it is surely faster than what ships (as \`cmedl bench\` says "faster"), by adapter and driver, as soon as it is
+found (a run that was interrupted goes on where it was), in
 ${tuningFile()}
-and every later command uses it. It needs GPU timestamps.
+and every later command uses it. The clock is the GPU's timestamps, or the processor time of a software adapter's threads.
+
+  --search greedy   each kernel as it ships, then the tile sizes of the fastest one after the other
+  --search grid     every kernel at every combination of its tile sizes
+  --search random   so many of these as --trials says, drawn by --seed
+
 A run that is resumed after tuning sums in another order: it goes on, but not bit for bit.
 
 Examples:
   cmedl tune                                       the paper's CMEDL step, 256 × 256, batch 2
-  cmedl tune --preset ct-only --segmentor mrrn
-  cmedl tune my.yaml --again`,
+  cmedl tune unet --size 128
+  cmedl tune conv2d-weight-grad --preset ct-only   only problems that such a kernel can do
+  cmedl tune my.yaml --again --search grid --record times.json
+  cmedl tune --simulate times.json                 would greedy, or 8 at random, have found as much?`,
     )
-    .action(tune);
+    .action(tuneKernels);
 }
 
-async function tune(file: string | undefined, flags: TuneFlags): Promise<void> {
-  const config = await configFrom(file, flags);
-  const {
-    data: { size },
-    optimization: { batch, precision },
-  } = config;
-  const regime = makeRegime(config);
+/** What is tuned: training steps and predictions, and which problems of them. */
+interface Asked {
+  readonly subjects: readonly Subject[];
+  readonly only?: string;
+}
+
+async function tuneKernels(subject: string | undefined, flags: TuneFlags): Promise<void> {
+  const trials = wholeNumber("--trials", flags.trials ?? "8");
+  const seed = wholeNumber("--seed", String(flags.seed ?? 0), 0);
+  if (flags.simulate !== undefined) return play(flags.simulate, { trials, seed }, flags.json ?? false);
+  const { subjects, only } = await askedFor(subject, flags);
   const narrator = new Narrator({ quiet: flags.quiet });
   const kept = await readTuning();
-  using device = await openDevice(narrator, flags.device, profilingFeatures);
-  const image = [batch, size, size, 1];
-  const shapes = { xC: image, yC: image, xM: image, yM: image };
+  const driverMs = watchDriver();
+  const { gpu, choice } = await openNodeGpu({ device: flags.device, dawnFeatures: profilingFeatures, quiet: true });
+  narrator.say(describeChoice(choice));
+  // What ships runs here, whatever was kept.
+  using device = await Device.open(gpu);
+  const recorder = new Recorder(device.gpu.adapterName);
+  const found: TunedProblem[] = [];
   let known: Tuned = flags.again ? {} : kept.tuned;
   let keptCount = Object.keys(kept.tuned).length;
-  const found: TunedKernel[] = [];
-  const onKernel = async (k: TunedKernel, key: string): Promise<void> => {
-    keptCount = await keepTuning({ [key]: k.consts });
-    found.push(k);
-    if (!flags.json) process.stdout.write(`${line(k)}\n`);
+  const onFound = async (problem: TunedProblem): Promise<void> => {
+    keptCount = await keepTuning(problem.tuned);
+    found.push(problem);
+    if (!flags.json) process.stdout.write(`${line(problem)}\n`);
   };
-  const timeAll = async (name: string, compile: () => Promise<Program>): Promise<void> => {
+  let knownCount = 0;
+  const onKnown = (): void => {
+    knownCount++;
+  };
+  for (const { name, mode, inputs, make } of subjects) {
     narrator.say(`compiling ${name} …`);
-    using program = await compile();
-    known = await program.tune({ known, onKernel });
-  };
-  for (const step of new Set(regime.steps)) {
-    await timeAll(`${regime.kind} step (${size} × ${size}, batch ${batch})`, () =>
-      device.compile((b) => (precision === "mixed" ? autocast("f16", () => step(b)) : step(b)), shapes, {
-        mode: "train",
-        name: "step",
-      }),
-    );
+    const { compute } = make();
+    using program = await device.compile(compute, inputs, { mode, name });
+    const strategy = flags.search as Strategy;
+    known = await tune(device, program, {
+      ...{ known, strategy, trials, seed, onFound, onKnown, onTime: recorder.hear },
+      ...(only === undefined ? {} : { only }),
+      ...(choice.software && driverMs ? { driverMs } : {}),
+    });
   }
-  await timeAll("prediction", async () => {
-    const { program } = await compileSegmenter(device, (x) => regime.segment(x), { batch, size });
-    return program;
-  });
-  const gained = found.filter((k) => k.timeUs < k.beforeUs);
+  if (only !== undefined && found.length + knownCount === 0)
+    throw new CommandError(
+      "usage",
+      `${only}: no file, run or network, and no op or kernel with a choice in ${subjects[0]!.name} has it in its name`,
+    );
+  if (flags.record !== undefined) await writeAtomic(flags.record, `${JSON.stringify(recorder.recording, null, 1)}\n`);
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ file: tuningFile(), kept: keptCount, kernels: found }, null, 2)}\n`);
+    const problems = found.map(({ candidates, ...problem }) => ({ ...problem, candidates: candidates.length }));
+    process.stdout.write(`${JSON.stringify({ file: tuningFile(), kept: keptCount, problems }, null, 2)}\n`);
     return;
   }
+  const gained = found.filter((p) => p.best !== p.candidates[0]);
   process.stdout.write(
-    `${found.length} kernels timed, ${gained.length} of them faster than as they ship; ` +
-      `${keptCount} kept in ${tuningFile()}\n`,
+    `${found.length} problems timed, ${gained.length} of them faster than as they ship; ` +
+      `${keptCount} choices kept in ${tuningFile()}\n`,
   );
 }
 
-/** "conv2d-direct-quad  KV 3  1.24×  812 µs, 1007 as it was  conv2d [2, …] → […]". */
-function line({ label, kernel, consts, timeUs, beforeUs }: TunedKernel): string {
-  const values = Object.entries(consts)
-    .map(([name, v]) => `${name} ${v}`)
-    .join(" ");
+/** Throws CommandError, and what reading a configuration throws. */
+async function askedFor(subject: string | undefined, flags: TuneFlags): Promise<Asked> {
+  const isNetwork = subject !== undefined && subject in ZOO;
+  const there = subject === undefined ? undefined : await stat(subject).catch(() => undefined);
+  if (subject !== undefined && (isNetwork || there?.isDirectory())) {
+    const options = { size: flags.size === undefined ? undefined : wholeNumber("--size", String(flags.size)) };
+    const passes = ["training", "inference"] as const;
+    return { subjects: await Promise.all(passes.map((pass) => subjectOf(subject, { pass, ...options }))) };
+  }
+  const isFile = there?.isFile() || /\.ya?ml$/.test(subject ?? "");
+  const config = await configFrom(isFile ? subject : undefined, flags);
+  return {
+    subjects: [regimeSubject(config, { pass: "training" }), regimeSubject(config, { pass: "inference" })],
+    ...(subject === undefined || isFile ? {} : { only: subject }),
+  };
+}
+
+/** "conv2d [2, …] [3, …] → [2, …]  1.24×  812 µs, 1007 as it ships  conv2d-direct-quad KV 4 of 9 candidates, 6 timed". */
+function line({ label, best, candidates, timed, timeUs, beforeUs }: TunedProblem): string {
   const gain = `${(beforeUs / timeUs).toFixed(2)}×`;
-  const now = `${timeUs.toFixed(0)} µs`;
-  const before = `${beforeUs.toFixed(0)} as it was`;
-  const times = `${gain.padStart(6)}  ${now.padStart(10)}, ${before.padEnd(18)}`;
-  return `${kernel.padEnd(36)} ${values.padEnd(8)} ${times} ${label}`;
+  const times = `${gain.padStart(6)}  ${`${timeUs.toFixed(0)} µs`.padStart(10)}, ${beforeUs.toFixed(0)} as it ships`;
+  return `${times.padEnd(38)} ${named(best).padEnd(38)} ${timed} of ${candidates.length} timed  ${label}`;
+}
+
+const named = ({ kernel, consts }: Candidate): string =>
+  [kernel, ...Object.entries(consts).map(([name, value]) => `${name} ${value}`)].join(" ");
+
+/** Plays the searches over a recording, and tells what each would have found. Throws CommandError. */
+async function play(file: string, how: { trials: number; seed: number }, asJson: boolean): Promise<void> {
+  const played = await simulate(await readRecording(file), how);
+  if (asJson) {
+    process.stdout.write(`${JSON.stringify(played, null, 2)}\n`);
+    return;
+  }
+  for (const { strategy, problems, timed, candidates, ratio, worst } of played)
+    process.stdout.write(
+      `${strategy.padEnd(7)} timed ${timed} of ${candidates} candidates at ${problems} problems; ` +
+        `${ratio.toFixed(3)}× the time of the fastest on average, ${worst.toFixed(2)}× at worst\n`,
+    );
+}
+
+async function readRecording(file: string): Promise<Recording> {
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError("file", `${file}: can't be read (${error.code}); give what --record wrote`);
+  });
+  const isTime = (t: unknown): boolean =>
+    typeof t === "object" &&
+    t !== null &&
+    typeof (t as { kernel?: unknown }).kernel === "string" &&
+    typeof (t as { consts?: unknown }).consts === "object" &&
+    Array.isArray((t as { us?: unknown }).us) &&
+    (t as { us: unknown[] }).us.every((n) => typeof n === "number" && n >= 0);
+  try {
+    const recording = JSON.parse(text) as Recording;
+    const problems = Object.values(recording.problems);
+    if (problems.length > 0 && problems.every((space) => Array.isArray(space) && space.every(isTime))) return recording;
+  } catch {
+    // said below
+  }
+  throw new CommandError("data", `${file}: holds no times of kernels; give what --record wrote`);
 }

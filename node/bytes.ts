@@ -24,9 +24,3 @@ export function parseBytes(text: string): number | undefined {
   const bytes = Math.floor(Number(number) * (factor ?? NaN));
   return bytes > 0 ? bytes : undefined;
 }
-
-/** "1.5 GiB", "512 MiB", "0.2 MiB". */
-export const bytesText = (bytes: number): string =>
-  bytes >= 2 ** 30
-    ? `${(bytes / 2 ** 30).toFixed(1)} GiB`
-    : `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;

@@ -7,7 +7,11 @@ import { CmedlError } from "../errors/cmedl-error.ts";
  */
 export class CommandError extends CmedlError {
   override readonly name = "CommandError";
-  constructor(code: "usage" | "data" | "config" | "file" | "interrupted", message: string, options?: ErrorOptions) {
+  constructor(
+    code: "usage" | "data" | "config" | "file" | "findings" | "interrupted",
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(code, message, options);
   }
 }

@@ -1,7 +1,19 @@
 // Files as the commands need them: read with clear errors, written whole or not at all, never outside their folder,
 // never over old ones.
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  access,
+  constants as modes,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { constants } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { printable } from "../data/errors.ts";
 import { CmedlError } from "../errors/cmedl-error.ts";
@@ -33,10 +45,16 @@ const reasons: Readonly<Record<string, readonly [problem: string, mend: string]>
   ERR_FS_FILE_TOO_LARGE: ["is larger than 2 GiB", "crop or split it"],
 };
 
+/** The code of an error of the system's, such as "ENOSPC"; "" for any other. Node has no name for a quota's. */
+export function systemCode(cause: unknown): string {
+  const { errno, code = "" } = (cause ?? {}) as NodeJS.ErrnoException;
+  return errno === -constants.errno.EDQUOT ? "EDQUOT" : code;
+}
+
 /** The error as a FileError in plain words. */
 export function fileError(path: string, cause: unknown): FileError {
   if (cause instanceof FileError) return cause;
-  const code = (cause as NodeJS.ErrnoException | null)?.code ?? "";
+  const code = systemCode(cause);
   const [problem, mend] = reasons[code] ?? [
     cause instanceof Error ? cause.message : String(cause),
     "check the file and the disk",
@@ -68,6 +86,11 @@ export async function readBytes(path: string, count?: number): Promise<Uint8Arra
   }
 }
 
+/** Whether a path is a folder; false where nothing is there. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
 /** Throws FileError where it cannot be told. */
 export async function exists(path: string): Promise<boolean> {
   let isThere = true;
@@ -87,7 +110,7 @@ export async function requireWritable(path: string): Promise<void> {
   while (!(await exists(folder)) && dirname(folder) !== folder) folder = dirname(folder);
   try {
     if (!(await stat(folder)).isDirectory()) throw new FileError(folder, "is no folder", "choose another folder");
-    await access(folder, constants.W_OK);
+    await access(folder, modes.W_OK);
   } catch (cause) {
     throw fileError(folder, cause);
   }
@@ -121,6 +144,15 @@ export async function writeAtomic(path: string, content: Uint8Array | string | I
     await rm(temporary, { force: true }).catch(() => {});
     throw fileError(path, cause);
   }
+}
+
+/** Whether a name is that of a file which `writeAtomic` has begun. */
+export const isTemporary = (name: string): boolean => /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/.test(name);
+
+/** Removes what writers that were killed left in a folder; nobody may be writing there. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  for (const name of names.filter(isTemporary)) await rm(join(folder, name), { force: true });
 }
 
 /** Makes renames in a folder last; does nothing where folders cannot be synced (Windows). */

@@ -3,9 +3,10 @@
 //   using device = await Device.open((await openNodeGpu()).gpu);     // Device: "cmedl", presetConfig: "cmedl/train"
 //   const narrator = new Narrator();
 //   const { config, sources } = await planRun(presetConfig("cmedl", { data: { student: "ct", teacher: "mr" } }));
+//   using sets = await loadRunSets(config, sources, narrator);
 //   const run = await RunFolder.create("runs/first");
 //   await run.writeConfig(config);
-//   await trainRun(device, config, await loadRunSets(config, sources, narrator), run, narrator);
+//   await trainRun(device, config, sets, run, narrator);
 
 // A GPU
 export {
@@ -38,7 +39,8 @@ export {
   scanDataset,
   scanImages,
 } from "./dataset/index.ts";
-export { type PhantomCounts, type Source, imageSource, phantomSource, scanSource } from "./run/source.ts";
+export type { PhantomCounts } from "../train/run/phantoms.ts";
+export { type Source, imageSource, phantomSource, scanSource } from "./run/source.ts";
 
 // Configurations and runs
 export { readWholeConfig, writeConfig } from "./config-file.ts";
@@ -49,14 +51,16 @@ export { type RunResult, type TrainRunOptions, trainRun } from "./run/train.ts";
 export { type Bar, Narrator } from "./narrator.ts";
 
 // Trained networks
-export { type SegmentOptions, VolumeSegmenter, maskOf, maskValues, prepareVolume } from "./run/segment.ts";
-export { type Prediction, type PredictionOptions, predictVolume } from "./run/predict.ts";
-export { VolumeTranslator } from "./run/translate.ts";
+export type { SegmentOptions } from "../inference/volume.ts";
+export { VolumeSegmenter, maskOf, maskValues, prepareVolume } from "../train/volumes/volume-segmenter.ts";
+export { type Prediction, type PredictionOptions, predictVolume } from "../train/volumes/prediction.ts";
+export { VolumeTranslator } from "../train/volumes/volume-translator.ts";
 export { type EvaluateOptions, type Evaluation, type TestCase, evaluateRun, testCases } from "./run/evaluate.ts";
 export { type Weights, type WeightsOptions, readWeights } from "./run/weights.ts";
 
 // Errors
 export { CmedlError, type ErrorData } from "../errors/cmedl-error.ts";
+export { PackageMissingError } from "../errors/package-missing.ts";
 export { CommandError } from "./errors.ts";
 export { FileError, writeAtomic } from "./files.ts";
 export { RunLockedError } from "./run/lock.ts";

@@ -1,15 +1,6 @@
 // How a command shows that it goes on: bars on a terminal, plain lines every few seconds elsewhere. All on stderr.
 import cliProgress from "cli-progress";
-
-/** "2:05" or "1:02:05". */
-export function clock(seconds: number): string {
-  if (!Number.isFinite(seconds)) return "--:--";
-  const s = Math.max(0, Math.round(seconds));
-  const two = (n: number): string => String(n).padStart(2, "0");
-  return s >= 3600
-    ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`
-    : `${Math.floor(s / 60)}:${two(s % 60)}`;
-}
+import { clock } from "../report/quantities.ts";
 
 /** Seconds left, from the rate of the recent work. The first piece, which waits for compilers, does not count. */
 class Rate {

@@ -6,6 +6,7 @@ import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { type Case, type CaseImage, type Dataset, findSplits, scanDataset, scanImages } from "../dataset/index.ts";
 import type { Narrator } from "../narrator.ts";
+import { refuseOtherNames } from "../../train/run/label-names.ts";
 import { splitOf } from "../run/plan.ts";
 import { type CaseFingerprint, checkCase } from "./case.ts";
 import { type Finding, problem } from "./finding.ts";
@@ -77,7 +78,15 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
       bar.advance(c.id);
     }
     const { layout, folder } = set;
-    sets.push({ role, folder, layout: layout.description, rule, cases, unread, names: namesOf(set.cases) });
+    sets.push({
+      role,
+      folder,
+      layout: layout.description,
+      rule,
+      cases,
+      unread,
+      names: namesOf(data, set.layout.labels),
+    });
   }
   bar.done();
   narrator.end();
@@ -85,6 +94,8 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
   const { placeOf, splitBy } = await placesIn(config, scanned, findings);
   for (const set of sets) findings.push(...checkSet(set, data));
   findings.push(...copies(sets, placeOf));
+  const [one, other] = scanned.map(({ set }) => ({ name: set.folder, labels: set.layout.labels }));
+  if (one && other) await found(async () => refuseOtherNames(data.labels, one, other), findings);
   return {
     version: 1,
     splitBy,
@@ -100,6 +111,10 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
   };
 }
 
+/** Names of structures by their labels: those of the configuration, where it tells none those of the set's files. */
+const namesOf = ({ labels, names }: TrainConfig["data"], told: ReadonlyMap<number, string> = new Map()) =>
+  new Map([...told, ...(labels && names ? labels.map((label, i) => [label, names[i]!] as const) : [])]);
+
 /** How images are looked at: where the landmarks of a rule are not learned yet, by the percentile that ends them. */
 const beforeLearning = (rule: IntensityRule): IntensityRule =>
   rule.kind === "histogram" && rule.landmarks === null ? { kind: "percentile", percentile: 99 } : rule;
@@ -114,9 +129,6 @@ async function found<T>(f: () => Promise<T>, findings: Finding[]): Promise<T | u
     return undefined;
   }
 }
-
-const namesOf = (cases: readonly (CaseImage & Partial<Case>)[]): Map<number, string> =>
-  new Map(cases.flatMap(({ structures = [] }) => structures.map(({ label, name }) => [label, name] as const)));
 
 /** Where the cases stand in the splits that training would take; what is wrong with them is a finding. */
 async function placesIn(

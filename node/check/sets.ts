@@ -9,7 +9,7 @@ export interface CheckedSet {
   readonly role: "student" | "teacher";
   readonly folder: string;
   readonly cases: readonly CaseFingerprint[];
-  /** Names of structures by their labels, where files tell them. */
+  /** Names of structures by their labels, where files or the configuration tell them. */
   readonly names: ReadonlyMap<number, string>;
 }
 
@@ -24,7 +24,7 @@ export function checkSet(
   return [...labelFindings(set, wanted), ...sideFindings(set, wanted, sides), ...spacingFindings(set)];
 }
 
-function labelFindings({ folder, cases }: CheckedSet, wanted: readonly number[] | null): Finding[] {
+function labelFindings({ folder, cases, names }: CheckedSet, wanted: readonly number[] | null): Finding[] {
   const masked = cases.filter((c) => c.labels !== undefined);
   if (masked.length === 0) return [];
   const found = [...new Set(masked.flatMap((c) => c.labels!.map(({ label }) => label)))].sort((a, b) => a - b);
@@ -40,13 +40,15 @@ function labelFindings({ folder, cases }: CheckedSet, wanted: readonly number[] 
   const absent = wanted.filter((label) => lackingOf(label).length === masked.length);
   const findings: Finding[] = [];
   if (absent.length > 0) {
-    const what = `no mask holds ${shownLabels(absent)}, only ${shownLabels(found)}`;
-    findings.push(problem(new DataError(folder, "labels", what, "choose others with --labels")));
+    const what = `no mask holds ${shownLabels(absent, names)}, only ${shownLabels(found)}`;
+    const [first] = absent.flatMap((label) => names.get(label) ?? []);
+    const named = first === undefined ? "" : `, with their names as "${first}=${found[0]!}"`;
+    findings.push(problem(new DataError(folder, "labels", what, `choose others with --labels${named}`)));
   }
   for (const label of wanted) {
     const lacking = lackingOf(label);
     if (lacking.length === 0 || absent.includes(label)) continue;
-    const what = `${lacking.length} of ${masked.length} masks hold no ${label}: ${shownIds(lacking)}`;
+    const what = `${lacking.length} of ${masked.length} masks hold no ${nameOf(label, names)}: ${shownIds(lacking)}`;
     findings.push(note(folder, "labels", what, "check that it is absent there, and was not left out"));
   }
   return findings;
@@ -59,13 +61,12 @@ function sideFindings(
 ): Finding[] {
   if (sides !== null) return []; // The configuration says which they are.
   const isWanted = (label: number): boolean => wanted === null || wanted.includes(label);
-  const nameOf = (label: number): string => (names.has(label) ? `${label} ${names.get(label)}` : String(label));
   const named = sidedNames(new Map([...names].filter(([label]) => isWanted(label))));
   const placed = sidedPlaces(cases.map(({ labels = [] }) => labels.filter(({ label }) => isWanted(label))));
   const pairs = names.size > 0 ? named.pairs : placed;
   const findings: Finding[] = [];
   if (pairs.length > 0) {
-    const shown = pairs.map((pair) => pair.map(nameOf).join(" and ")).join(", ");
+    const shown = pairs.map((pair) => pair.map((label) => nameOf(label, names)).join(" and ")).join(", ");
     const what =
       names.size > 0
         ? `${shown} are left and right of one another`
@@ -74,7 +75,7 @@ function sideFindings(
     findings.push(note(folder, "labels", what, `where a flip should swap them, train with --set data.sides=${value}`));
   }
   if (named.single.length > 0) {
-    const what = `${named.single.map(nameOf).join(", ")} is of one side, and the other side has no label`;
+    const what = `${named.single.map((label) => nameOf(label, names)).join(", ")} is of one side, and the other side has no label`;
     findings.push(note(folder, "labels", what, "a flip would show it on the wrong side: --set augmentation.flip=0"));
   }
   return findings;
@@ -127,8 +128,13 @@ const copied = (c: CaseFingerprint, what: string, mend: string): Finding =>
   problem(new DataError(c.image, "voxels", what, mend));
 
 const mm = (v: number): string => v.toFixed(2);
-const shownLabels = (labels: readonly number[]): string =>
-  labels.slice(0, 12).join(", ") + (labels.length > 12 ? ", …" : "");
+const nameOf = (label: number, names: CheckedSet["names"]): string =>
+  names.has(label) ? `${label} ${names.get(label)}` : String(label);
+const shownLabels = (labels: readonly number[], names: CheckedSet["names"] = new Map()): string =>
+  labels
+    .slice(0, 12)
+    .map((label) => nameOf(label, names))
+    .join(", ") + (labels.length > 12 ? ", …" : "");
 const shownIds = (cases: readonly CaseFingerprint[]): string =>
   cases
     .slice(0, 5)

@@ -2,7 +2,7 @@
 import { closeSync, readSync } from "node:fs";
 import { crc32 } from "../../data/crc32.ts";
 import { originsOf } from "../../data/prepare.ts";
-import { type SliceOrigin, type SliceSet, type Slices, sliceSet } from "../../data/slices.ts";
+import { type SliceOrigin, type SliceSet, type Slices, bytesOfSlices, sliceSet } from "../../data/slices.ts";
 import { FileError } from "../files.ts";
 import type { CacheEntry } from "./slice-cache.ts";
 
@@ -29,7 +29,7 @@ export class CachedSlices implements Slices {
   }
   /** Of all images and masks. */
   get bytes(): number {
-    return this.count * 5 * this.size ** 2;
+    return bytesOfSlices(this);
   }
   /** Foreground voxels of the volumes, and those of them that lie outside the fields. */
   get foreground(): number {
@@ -56,7 +56,13 @@ export class CachedSlices implements Slices {
     const { path, file, header, start } = this.#entries[e]!;
     const slice = index - this.#first[e]!;
     const n = this.size ** 2;
-    const read = readSync(file, bytes, 0, bytes.length, start + slice * 5 * n + part * 4 * n);
+    const read = readSync(
+      file,
+      bytes,
+      0,
+      bytes.length,
+      start + bytesOfSlices({ size: this.size, count: slice }) + part * 4 * n,
+    );
     if (read !== bytes.length || crc32(bytes) !== header.checksums[slice]![part])
       throw new FileError(
         path,

@@ -1,18 +1,19 @@
 // DICOM below a folder: which structure set belongs to which series, and patients' folders as cases.
-import { join } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import {
   type DicomSurvey,
   type FoundSeries,
   type FoundStructures,
+  type Patient,
   surveyDicom,
   surveySliceMasks,
 } from "../../data/formats/dicom-survey.ts";
 import { CmedlError } from "../../errors/cmedl-error.ts";
-import type { Case, CaseImage } from "./case.ts";
+import type { Case, CaseImage, DicomCases } from "../../data/layouts/case.ts";
 import { groundsAmong } from "./ground.ts";
-import { diskFile, filesBelow } from "./open.ts";
-import { describe, ownerOf } from "./structure-owner.ts";
+import { diskFile, filesBelow, filesOfDirectory, isDirectoryFile, isFolderThere } from "./open.ts";
+import { describe, ownerOf } from "../../data/layouts/structure-owner.ts";
 
 /** A series of images with the structure sets that are on it. */
 export interface DicomImage {
@@ -21,31 +22,54 @@ export interface DicomImage {
 }
 
 export interface DicomTree {
+  /** The folder that holds all files. */
+  readonly root: string;
   /** Series of more than scouts, by patient and modality. */
   readonly images: readonly DicomImage[];
+  /** Series of scouts alone. */
+  readonly scouts: readonly FoundSeries[];
   /** Why structure sets are on none of the series. */
   readonly unmatched: readonly DataError[];
   /** Of folders and files that can't be read. */
   readonly faults: readonly CmedlError[];
 }
 
-/** Looks through all files below a folder, or those given; what can't be read is told of. */
-export async function scanDicom(
-  folder: string,
-  {
-    files,
-    onFile,
-  }: { readonly files?: readonly string[]; readonly onFile?: (done: number, total: number) => void } = {},
-): Promise<DicomTree> {
+/**
+ * Looks through all files below a folder, those that a DICOMDIR lists, or one file. What can't be read is told of.
+ * Throws FileError where `path` itself can't be read, DataError where it is a file that begins like DICOM and is damaged.
+ */
+export async function scanDicom(path: string, onFile?: (done: number, total: number) => void): Promise<DicomTree> {
   const unread: CmedlError[] = [];
-  const paths = files ?? (await filesBelow(folder, { onFault: (fault) => unread.push(fault) }));
+  const isTree = await isFolderThere(path);
+  const root = isTree ? path : dirname(path);
+  const paths = isTree ? await filesBelow(path, { onFault: (fault) => unread.push(fault) }) : await filesAt(path);
   const survey = await surveyDicom(paths.map(diskFile), (done) => onFile?.(done, paths.length));
+  if (paths[0] === path && survey.faults[0]) throw survey.faults[0];
   const masks = await sliceMasks(paths);
-  return matched({
-    series: survey.series,
-    structures: [...survey.structures, ...masks.structures],
+  const below = <T extends { readonly patient: Patient }>(found: T): T => ({
+    ...found,
+    patient: patientBelow(root, found.patient),
+  });
+  return matched(root, {
+    series: survey.series.map(below),
+    structures: [...survey.structures, ...masks.structures].map(below),
     faults: [...unread, ...survey.faults, ...masks.faults],
   });
+}
+
+/** The files that a DICOMDIR lists; another file alone. */
+const filesAt = async (path: string): Promise<string[]> => (isDirectoryFile(path) ? filesOfDirectory(path) : [path]);
+
+/** A patient that only the folder tells is called by the way from the root to it. */
+const patientBelow = (root: string, patient: Patient): Patient =>
+  patient.by === "folder" ? { ...patient, id: relative(root, patient.id) || basename(resolve(root)) } : patient;
+
+/** What is odd of the patient whose a series is taken to be; whole sentences. */
+export function patientWarnings({ patient: { id, by }, files }: Pick<FoundSeries, "patient" | "files">): string[] {
+  if (by === "name") return [];
+  const taken = by === "study" ? "its study (StudyInstanceUID)" : "its folder";
+  const odd = `${printable(files[0]!.name)}: neither PatientID nor PatientName is told`;
+  return [`${odd}: ${taken} is taken for a patient, ${printable(id, 80)}.`];
 }
 
 /** The masks of slices among files. */
@@ -62,23 +86,19 @@ async function sliceMasks(paths: readonly string[]): Promise<Pick<DicomSurvey, "
   return { structures, faults };
 }
 
-function matched({ series, structures, faults }: DicomSurvey): DicomTree {
+function matched(root: string, { series, structures, faults }: DicomSurvey): DicomTree {
   const images = series.filter(({ isLocalizer }) => !isLocalizer);
   const owners = new Map(structures.map((set) => [set, ownerOf(set, images)]));
-  const key = ({ patient, modality, uid }: FoundSeries): string => `${patient}\0${modality}\0${uid}`;
+  const key = ({ patient, modality, uid }: FoundSeries): string => `${patient.id}\0${modality}\0${uid}`;
   return {
+    root,
     images: images
       .map((s) => ({ series: s, structures: structures.filter((set) => owners.get(set) === s) }))
       .sort((a, b) => (key(a.series) < key(b.series) ? -1 : 1)),
+    scouts: series.filter(({ isLocalizer }) => isLocalizer),
     unmatched: [...owners.values()].filter((owner) => owner instanceof DataError),
     faults,
   };
-}
-
-/** One patient's folder as a case: its image alone, else with its structures, whose labels are given later. */
-export interface DicomCases<C> {
-  readonly cases: readonly C[];
-  readonly faults: readonly CmedlError[];
 }
 
 /** The image of each subfolder that holds DICOM. Throws FileError. */
@@ -86,11 +106,14 @@ export async function dicomImages(folder: string, subfolders: readonly string[])
   return casesOf(folder, subfolders, (image) => [image, undefined]);
 }
 
-/** The case of each subfolder that holds DICOM: one series of images, and one structure set on it. */
+/**
+ * The case of each subfolder that holds DICOM: one series of images, and one structure set on it. Structures that are on
+ * no series are a fault.
+ */
 export async function dicomCases(folder: string, subfolders: readonly string[]): Promise<DicomCases<Case>> {
-  return casesOf(folder, subfolders, (image, { structures }, unmatched) => {
-    const [set, other] = structures;
-    if (unmatched[0]) return [undefined, unmatched[0]];
+  return casesOf(folder, subfolders, (image, { images, unmatched }) => {
+    if (unmatched[0] || !image) return [undefined, unmatched[0]];
+    const [set, other] = images[0]!.structures;
     const fault = (problem: string): DataError =>
       new DataError(image.imagePath, "structures", problem, "use `cmedl import FOLDER`, which takes them by name");
     if (!set) return [undefined, fault("no RTSTRUCT or SEG is on its series")];
@@ -106,21 +129,17 @@ export async function dicomCases(folder: string, subfolders: readonly string[]):
 async function casesOf<C extends CaseImage>(
   folder: string,
   subfolders: readonly string[],
-  caseOf: (
-    image: CaseImage,
-    found: DicomImage,
-    unmatched: readonly DataError[],
-  ) => [C | undefined, DataError | undefined],
+  // Without an image where the folder holds no series.
+  caseOf: (image: CaseImage | undefined, found: DicomTree) => [C | undefined, DataError | undefined],
 ): Promise<DicomCases<C>> {
   const cases: C[] = [];
   const faults: CmedlError[] = [];
   for (const name of [...subfolders].sort()) {
     const path = join(folder, name);
-    const { images, unmatched, faults: damaged } = await scanDicom(path);
-    faults.push(...damaged);
-    const [only, second] = images;
-    if (!only) continue;
-    if (second) {
+    const tree = await scanDicom(path);
+    const { images } = tree;
+    faults.push(...tree.faults);
+    if (images.length > 1) {
       const shown = images.slice(0, 3).map(({ series }) => describe(series));
       const problem = `holds ${images.length} series: ${shown.join("; ")}`;
       faults.push(
@@ -129,7 +148,8 @@ async function casesOf<C extends CaseImage>(
       continue;
     }
     const patient = name.normalize("NFC");
-    const [found, fault] = caseOf({ id: patient, patient, imagePath: path }, only, unmatched);
+    const image = images.length === 0 ? undefined : { id: patient, patient, imagePath: path };
+    const [found, fault] = caseOf(image, tree);
     if (found) cases.push(found);
     if (fault) faults.push(fault);
   }

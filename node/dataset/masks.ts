@@ -1,12 +1,15 @@
-// Two folders of masks of the same cases, as two raters drew them, paired by their files' names.
+// Folders of masks of the same cases, as several raters drew them, paired by their files' names.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError, printable } from "../../data/errors.ts";
 import { isImageName } from "../../data/formats/index.ts";
-import type { LoadedCase } from "../../data/slices.ts";
-import { type Labels, loadCase } from "./load.ts";
-import { isMaskName, withoutMaskWord } from "./names.ts";
-import { nameOf } from "./pairing.ts";
+import { toLps } from "../../data/orientation.ts";
+import type { Volume } from "../../data/volume.ts";
+import type { Labels } from "../../data/collect-slices.ts";
+import { classesOf, readMask, readVolume } from "./load.ts";
+import { isMaskName, withoutImageWord, withoutMaskWord } from "../../data/layouts/names.ts";
+
+import { nameOf } from "../../data/layouts/pairing.ts";
 
 /** The files of one case. */
 export interface MaskPair {
@@ -24,32 +27,37 @@ export async function pairMasks(
   experts: string,
 ): Promise<{ pairs: readonly MaskPair[]; missing: readonly string[] }> {
   const [own, others] = [await masksIn(masks), await masksIn(experts)];
+  requireCommonCase(masks, own, experts, others);
   const pairs = [...others].flatMap(([id, expertPath]) => {
     const maskPath = own.get(id);
     return maskPath === undefined ? [] : [{ id, maskPath, expertPath }];
   });
-  if (pairs.length === 0) {
-    const [mine, theirs] = [own, others].map((found) => printable([...found.keys()][0]!));
-    throw new DataError(
-      masks,
-      "names",
-      `none of its ${own.size} masks (${mine}, …) is of a case of ${experts} (${theirs}, …)`,
-      "give the masks of a case the same name in both folders",
-    );
-  }
   return { pairs, missing: [...others.keys()].filter((id) => !own.has(id)) };
 }
 
-/** The mask files of a folder by their cases. */
-async function masksIn(folder: string): Promise<Map<string, string>> {
+/** The mask files of a folder by the ids of their cases. */
+export type MaskFiles = ReadonlyMap<string, string>;
+
+/** Throws DataError, which names the first folder, where no case has masks in both. */
+export function requireCommonCase(masks: string, own: MaskFiles, experts: string, others: MaskFiles): void {
+  if ([...own.keys()].some((id) => others.has(id))) return;
+  const [mine, theirs] = [own, others].map((found) => printable([...found.keys()][0]!));
+  throw new DataError(
+    masks,
+    "names",
+    `none of its ${own.size} masks (${mine}, …) is of a case of ${experts} (${theirs}, …)`,
+    "give the masks of a case the same name in both folders",
+  );
+}
+
+/** The mask files of a folder. Throws DataError where it holds none, or two of a case. */
+export async function masksIn(folder: string): Promise<MaskFiles> {
   const names = await readdir(folder).catch(() => {
     throw new DataError(folder, "folder", "cannot be read", "name a folder of label masks");
   });
-  const files = names.filter((name) => isImageName(name) && !name.startsWith(".")).sort();
-  const masks = files.filter((file) => isMaskName(nameOf(file)));
+  const files = masksAmong(names.filter((name) => isImageName(name) && !name.startsWith(".")).sort());
   const found = new Map<string, string>();
-  // Beside images, masks are those that are called so; alone they may have any name.
-  for (const file of masks.length > 0 ? masks : files) {
+  for (const file of files) {
     const id = withoutMaskWord(nameOf(file));
     const other = found.get(id);
     if (other !== undefined)
@@ -65,13 +73,41 @@ async function masksIn(folder: string): Promise<Map<string, string>> {
   return found;
 }
 
-/** Both masks of a case as class numbers, on the expert's grid. Throws DataError where the other lies elsewhere. */
-export async function loadMaskPair(
-  { id, maskPath, expertPath }: MaskPair,
+/**
+ * The files that are masks: all where none has a word for a mask, else those that have one, and those without any word
+ * whose case has none of these. Where such a mask is of a file without a word, this is its image, as all without are.
+ */
+function masksAmong(files: readonly string[]): readonly string[] {
+  const masks = files.filter((file) => isMaskName(nameOf(file)));
+  if (masks.length === 0) return files;
+  const masked = new Set(masks.map((file) => withoutMaskWord(nameOf(file))));
+  const plain = files.filter((file) => !masks.includes(file) && withoutImageWord(nameOf(file)) === nameOf(file));
+  return plain.some((file) => masked.has(nameOf(file))) ? masks : [...masks, ...plain].sort();
+}
+
+/**
+ * Masks of one case as class numbers, in the order of their files and on the grid of the first; each file is read once.
+ * Throws DataError, which names the file, where a mask lies elsewhere or is no label mask.
+ */
+export async function loadMasks(
+  [first, ...others]: readonly [string, ...string[]],
   labels: Labels,
-): Promise<{ image: LoadedCase["image"]; mask: Uint8Array; expert: Uint8Array }> {
-  const load = (path: string): Promise<LoadedCase> =>
-    loadCase({ id, patient: id, imagePath: expertPath, maskPath: path }, { labels });
-  const { image, mask: expert } = await load(expertPath);
-  return { image, expert, mask: (await load(maskPath)).mask };
+): Promise<{ grid: Volume; masks: readonly Uint8Array[] }> {
+  const stored = await readVolume(first);
+  const grid = toLps(stored);
+  const masks = [classesOf(grid.data, labels, first)];
+  for (const path of others) {
+    const { data } = await readMask(first, path, stored);
+    masks.push(classesOf(toLps({ ...stored, data }).data, labels, path));
+  }
+  return { grid, masks };
+}
+
+/** Both masks of a case as class numbers, on the expert's grid. Throws DataError as loadMasks. */
+export async function loadMaskPair(
+  { maskPath, expertPath }: MaskPair,
+  labels: Labels,
+): Promise<{ image: Volume; mask: Uint8Array; expert: Uint8Array }> {
+  const { grid, masks } = await loadMasks([expertPath, maskPath], labels);
+  return { image: grid, expert: masks[0]!, mask: masks[1]! };
 }

@@ -14,14 +14,12 @@ import {
   readImageHeader,
 } from "../../data/formats/index.ts";
 import { seriesOf } from "../../data/formats/dicom-out.ts";
-import { surveySliceMasks } from "../../data/formats/dicom-survey.ts";
+import { openSliceMasks } from "../../data/formats/dicom-survey.ts";
 import { looksLikeDicom as isDicom } from "../../data/formats/dicom/syntax.ts";
-import { wrappedNegatives } from "../../data/intensity.ts";
 import type { Volume } from "../../data/volume.ts";
 import { type FileError, exists, fileError, pathInside, readBytes } from "../files.ts";
 import { listing, noteRead } from "../reads.ts";
 import { provideNodeCodecs } from "./dicom-codecs.ts";
-import { checkImageGrid } from "./geometry.ts";
 import { groundsAmong, isGround, likeliestGround } from "./ground.ts";
 
 provideNodeCodecs();
@@ -54,7 +52,7 @@ async function sizeOf(path: string): Promise<number> {
 export interface WalkOptions {
   /** How many files there may be. */
   readonly most?: number;
-  /** Told of folders that can't be read, which are passed over; without it they are thrown. */
+  /** Told of folders within that can't be read, which are passed over; without it they are thrown. */
   readonly onFault?: (fault: FileError) => void;
 }
 
@@ -69,7 +67,7 @@ export async function filesBelow(folder: string, { most = Infinity, onFault }: W
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
     const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
       const fault = fileError(path!, cause);
-      if (!onFault) throw fault;
+      if (!onFault || path === folder) throw fault;
       onFault(fault);
       return [];
     });
@@ -106,15 +104,20 @@ function isWithin(folder: string, path: string): boolean {
   return way.split(sep)[0] !== ".." && !isAbsolute(way);
 }
 
-/** Whether a file lists the others of a medium (DICOMDIR), by its name. */
+/** Whether a path is a folder. Throws FileError where nothing is there. */
+export async function isFolderThere(path: string): Promise<boolean> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw fileError(path, cause);
+  });
+  return found.isDirectory();
+}
+
+/** Whether a file, which is no folder, lists the others of a medium (DICOMDIR), by its name. */
 export const isDirectoryFile = (path: string): boolean => /^dicomdir\b/i.test(basename(path));
 
 /** The files of an image that is a folder, or that a DICOMDIR lists; undefined where `path` is a plain file. */
 async function slicesAt(path: string): Promise<ImageFile[] | undefined> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw fileError(path, cause);
-  });
-  if (found.isDirectory()) {
+  if (await isFolderThere(path)) {
     const files = await filesBelow(path, { most: MOST_FILES });
     // Masks beside an image's slices are none of them.
     const isSlice = (file: string): boolean => !isDirectoryFile(file) && (isGround(path) || !isGround(dirname(file)));
@@ -139,23 +142,6 @@ export async function filesOfDirectory(path: string): Promise<string[]> {
 export async function readVoxels(path: string): Promise<Volume> {
   const slices = await slicesAt(path);
   return slices ? readFolder(slices, path) : readImage(diskFile(path));
-}
-
-/**
- * The volume of an image, a file or a folder of slices, in its stored order, as every command reads it. Its warnings
- * tell of a sheared grid and of negative values that wrapped round. Throws DataError (axial slices that are no
- * rectangles too) or FileError.
- */
-export async function readVolume(path: string): Promise<Volume> {
-  const volume = await readVoxels(path);
-  const warnings = [...volume.warnings, ...checkImageGrid(volume, path)];
-  const wrapped = wrappedNegatives(volume.data);
-  if (wrapped > 0)
-    warnings.push(
-      `${printable(path)}: ${wrapped} of ${volume.data.length} voxels are above 57,343, as where negative values were ` +
-        "read without their sign (−100 as 65,436): convert the DICOM again, or subtract 65,536 from them.",
-    );
-  return { ...volume, warnings };
 }
 
 /** What an image's header tells, as its file or the files of its slices begin. Throws DataError or FileError. */
@@ -189,6 +175,5 @@ export async function readStructureSet(path: string): Promise<StructureSet | und
     diskFile,
   );
   if (!ground) return undefined;
-  const found = await surveySliceMasks(ground.masks.map(diskFile), ground.images.map(diskFile), path);
-  return found.open();
+  return openSliceMasks(ground.masks.map(diskFile), ground.images.map(diskFile), path);
 }

@@ -3,10 +3,11 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
 import { isImageName, isSliceName } from "../../data/formats/index.ts";
-import { exists, readBytes } from "../files.ts";
-import type { Case, CaseImage, Found, Listing } from "./case.ts";
-import { findImages } from "./images.ts";
-import { pairFiles } from "./layout.ts";
+import { exists, isFolder, readBytes } from "../files.ts";
+import type { Case, CaseImage, Found, Listing } from "../../data/layouts/case.ts";
+import { dicomCases, dicomImages } from "./dicom-tree.ts";
+import { findImages } from "../../data/layouts/images.ts";
+import { pairFiles } from "../../data/layouts/layout.ts";
 
 /** A folder's cases: with masks, or (Dataset<CaseImage>) as images alone. */
 export interface Dataset<C extends CaseImage = Case> extends Found<C> {
@@ -14,16 +15,17 @@ export interface Dataset<C extends CaseImage = Case> extends Found<C> {
 }
 
 /**
- * Finds the cases of a folder; no file is opened. Throws DataError: no folder, no image file, names without a pattern,
- * an image without a mask.
+ * Finds the cases of a folder by names and its dataset.json. Other files are opened only where no name tells of an
+ * image: folders are looked through for DICOM then. Throws DataError: no folder, no image file, names without a
+ * pattern, an image without a mask; FileError where a file can't be read.
  */
 export async function scanDataset(folder: string): Promise<Dataset> {
   return { folder, ...(await pairFiles(await listingOf(folder))) };
 }
 
 /**
- * Finds the images of a folder, whether or not they have masks; no file is opened. Throws DataError: no folder, no
- * image file.
+ * Finds the images of a folder, whether or not they have masks; files are opened as scanDataset does. Throws DataError:
+ * no folder, no image file; FileError where a file can't be read.
  */
 export async function scanImages(folder: string): Promise<Dataset<CaseImage>> {
   return { folder, ...(await findImages(await listingOf(folder))) };
@@ -41,6 +43,8 @@ async function listingOf(folder: string): Promise<Listing> {
     slices: async (path) => (await readdir(path)).filter((f) => isSliceName(f) && !f.startsWith(".")).sort(),
     folders: (path) => foldersIn(path).catch(() => []),
     stacks: stacksIn,
+    dicomCases,
+    dicomImages,
     text: async (path) => ((await exists(path)) ? new TextDecoder().decode(await readBytes(path)) : undefined),
   };
 }
@@ -61,6 +65,3 @@ async function stacksIn(path: string): Promise<string[]> {
     if ((await readdir(join(path, name))).some((file) => !file.startsWith(".") && isSliceName(file))) stacks.push(name);
   return stacks;
 }
-
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;

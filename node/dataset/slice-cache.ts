@@ -12,11 +12,12 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { crc32 } from "../../data/crc32.ts";
 import type { PreparedCase } from "../../data/prepare.ts";
+import { bytesOfSlices } from "../../data/slices.ts";
 import type { ValueStatistics } from "../../data/value-statistics.ts";
 import { version } from "../../package.json";
 import { FileError, fileError, requireWritable, writeAtomic } from "../files.ts";
 import { type Read, areUnchanged, recordReads } from "../reads.ts";
-import type { PreparedFile } from "./load-slices.ts";
+import type { PreparedFile } from "../../data/collect-slices.ts";
 import { filesBelow } from "./open.ts";
 
 const MAGIC = "CMEDLSL1";
@@ -137,8 +138,11 @@ function openEntry(path: string): CacheEntry | undefined {
     throw fileError(path, cause);
   }
   const entry = readHeader(file);
-  const isWhole = entry && fstatSync(file).size === entry.start + entry.header.z.length * 5 * entry.header.size ** 2;
-  if (isWhole) return { path, file, ...entry };
+  if (entry) {
+    const { header, start } = entry;
+    if (fstatSync(file).size === start + bytesOfSlices({ size: header.size, count: header.z.length }))
+      return { path, file, ...entry };
+  }
   closeSync(file);
   return undefined;
 }

@@ -1,43 +1,9 @@
-// What the headers of a set's files tell: types, shapes and places are checked before any voxel is read.
-import type { ImageHeader } from "../../data/formats/index.ts";
-import { orientationOf } from "../../data/orientation.ts";
-import { shortSideMm } from "../../data/slices.ts";
-import type { Case, CaseImage } from "./case.ts";
-import { checkImageGrid, pairGrids } from "./geometry.ts";
-import { readHeader, readStructureSet } from "./open.ts";
+// What the headers of a set's files on disk tell.
+import { type CaseSurvey, surveyCases as survey } from "../../data/layouts/survey.ts";
+import { diskCases } from "./load.ts";
 
-/** What the headers of a case tell, before its voxels are read. */
-export interface CaseSurvey {
-  readonly case: CaseImage;
-  readonly image: ImageHeader;
-  /** Short side of the axial slices in mm. */
-  readonly shortSideMm: number;
-}
+export type { CaseSurvey };
 
-/** A case, or its image alone. */
-type PerhapsMasked = CaseImage & Partial<Case>;
-
-/**
- * Reads the headers of every image, and of its mask where one is named: types, equal shapes, equal places. Throws
- * DataError at the first that is wrong.
- */
-export async function surveyCases(cases: readonly PerhapsMasked[]): Promise<CaseSurvey[]> {
-  const surveys: CaseSurvey[] = [];
-  for (const c of cases) {
-    const image = await readHeader(c.imagePath);
-    checkImageGrid(image, c.imagePath);
-    const { imagePath } = c;
-    // One structure's file stands for the others of its case: they are checked when they are read.
-    const maskPath = c.structures ? c.structures[0]?.path : c.maskPath;
-    if (maskPath !== undefined && !(await readStructureSet(maskPath)))
-      pairGrids({ imagePath, maskPath }, image, await readHeader(maskPath));
-    surveys.push({ case: c, image, shortSideMm: axialShortSideMm(image) });
-  }
-  return surveys;
-}
-
-/** The short side of the slices once they are turned to Left-Posterior-Superior, from the header as it is stored. */
-function axialShortSideMm({ affine, oriented, shape, spacingMm }: ImageHeader): number {
-  const [x, y] = oriented ? orientationOf(affine).axes : ([0, 1] as const);
-  return shortSideMm({ shape: [shape[x], shape[y], 1], spacingMm: [spacingMm[x], spacingMm[y], 1] });
-}
+/** As surveyCases of files on disk. Throws DataError at the first that is wrong, FileError where one can't be read. */
+export const surveyCases = (cases: Parameters<typeof survey>[0]): Promise<CaseSurvey[]> =>
+  survey(cases, diskCases.files);

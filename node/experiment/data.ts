@@ -5,23 +5,20 @@ import { drawFold } from "../../data/folds.ts";
 import { defaultFieldMm } from "../../data/slices.ts";
 import { splitUnpaired } from "../../data/split.ts";
 import type { Modality } from "../../data/synthetic.ts";
+import { DISPOSE } from "../../engine/index.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";
+import type { SliceCache } from "../dataset/index.ts";
 import type { Narrator } from "../narrator.ts";
 import { type TestCase, testCases } from "../run/evaluate.ts";
 import { withLandmarks } from "../run/landmarks.ts";
-import { idsOf, listsOfFold } from "../run/plan.ts";
+import { listsOfFold } from "../run/plan.ts";
 import { type RunSets, loadRunSets } from "../run/sets.ts";
-import type { Oddness } from "../run/statistics.ts";
-import {
-  PHANTOM_COUNTS,
-  PHANTOM_FIELD_MM,
-  type Source,
-  imageSource,
-  phantomSource,
-  scanSource,
-} from "../run/source.ts";
+import { idsOf } from "../../train/run/plan.ts";
+import { PHANTOM_COUNTS, PHANTOM_FIELD_MM } from "../../train/run/phantoms.ts";
+import type { Oddness } from "../run/odd-images.ts";
+import { type Source, imageSource, phantomSource, scanSource } from "../run/source.ts";
 
 /** Ids that train, choose the best epoch, and are tested on. */
 export type Cases = TrainConfig["cases"] & { readonly test: readonly string[] };
@@ -33,6 +30,16 @@ export interface NamedFolders {
   readonly teacher?: string;
   /** Images of the teacher's modality of the student's own patients, registered to theirs. */
   readonly paired?: string;
+}
+
+/** How folders are read. */
+export interface FolderOptions {
+  /** The file of splits that was named for them. */
+  readonly splits?: string | undefined;
+  /** What is done with images that are plainly not what they are taken for. Default "refuse". */
+  readonly odd?: Oddness;
+  /** Where prepared slices are kept for the next row and the next time. */
+  readonly cache?: SliceCache | undefined;
 }
 
 interface Roles {
@@ -68,10 +75,8 @@ export class ExperimentData {
     readonly roles: Roles,
     /** Real images of the student's own patients; of phantoms those of either modality. */
     readonly paired: { readonly student?: Source; readonly teacher?: Source },
-    /** The file of splits that was named for it. */
-    readonly splits: string | undefined,
     readonly narrator: Narrator,
-    readonly odd: Oddness,
+    readonly options: FolderOptions = {},
   ) {}
 
   /**
@@ -81,9 +86,8 @@ export class ExperimentData {
   static async ofFolders(
     named: NamedFolders,
     below: readonly [string, string],
-    splits: string | undefined,
     narrator: Narrator,
-    odd: Oddness = "refuse",
+    options: FolderOptions = {},
   ): Promise<ExperimentData> {
     const [studentPath, teacherPath] = await foldersOf(named, below);
     const student = await scanSource(studentPath);
@@ -95,9 +99,8 @@ export class ExperimentData {
       { data: { fieldMm } },
       { student, teacher },
       named.paired === undefined ? {} : { student: await imageSource(named.paired) },
-      splits,
       narrator,
-      odd,
+      options,
     );
   }
 
@@ -120,9 +123,7 @@ export class ExperimentData {
         student: phantomSource(teacher, size, seed, PHANTOM_COUNTS, student),
         teacher: phantomSource(student, size, seed, PHANTOM_COUNTS, teacher),
       },
-      undefined,
       narrator,
-      "refuse",
     );
   }
 
@@ -152,10 +153,11 @@ export class ExperimentData {
    */
   async cases(swapped: boolean, fold: number | null, folds: number | null): Promise<Cases> {
     const { student, teacher } = this.#roles(swapped);
+    const { splits } = this.options;
     if (folds !== null) requirePatients(student, folds);
     const lists =
       fold === null || folds === null
-        ? { student: (await student.splits(this.splits))?.lists, teacher: (await teacher.splits(this.splits))?.lists }
+        ? { student: (await student.splits(splits))?.lists, teacher: (await teacher.splits(splits))?.lists }
         : { student: listsOfFold(drawFold(student.cases, { fold: fold + 1, of: folds }, student.name)) };
     const split = splitUnpaired(student.cases, teacher.cases, { seed: 0, lists });
     const val = idsOf(split.student.val);
@@ -189,9 +191,16 @@ export class ExperimentData {
     const { data, cases, seed } = config;
     const key = JSON.stringify([data, cases, seed, swapped]);
     if (this.#kept?.key === key) return this.#kept.sets;
-    const sets = await loadRunSets(config, this.#roles(swapped), this.narrator, { odd: this.odd });
+    this[DISPOSE]();
+    const sets = await loadRunSets(config, this.#roles(swapped), this.narrator, this.options);
     this.#kept = { key, sets };
     return sets;
+  }
+
+  /** Lets go of the slices that are kept; those that `sets` gave can't be read then where they are on disk. */
+  [DISPOSE](): void {
+    this.#kept?.sets[DISPOSE]();
+    this.#kept = undefined;
   }
 
   /** The cases that are tested on, one in memory at a time. */

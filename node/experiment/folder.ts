@@ -24,6 +24,16 @@ export interface Decided {
   readonly seconds?: Readonly<Record<string, number>>;
 }
 
+/** How a run was tested: what must be the same for its test to stand. */
+export interface TestMethod {
+  /** The tolerance of surface Dice. */
+  readonly toleranceMm: number;
+  /** Absent: masks. */
+  readonly tests?: "translation";
+  /** The folder of the cases' own real images. */
+  readonly paired?: string;
+}
+
 /** A job's run, to be released after use. */
 export interface FoundRun {
   readonly run: RunFolder;
@@ -62,7 +72,7 @@ export class ExperimentFolder {
         "usage",
         `${path} holds the experiment ${decided.experiment}, not ${experiment}; name a new folder with --out`,
       );
-    const [first, ...others] = differences(decided.settings, JSON.parse(JSON.stringify(settings)));
+    const [first, ...others] = differences(decided.settings, plainly(settings));
     if (first) {
       const more = others.length ? ` (and ${others.length} more)` : "";
       throw new CommandError(
@@ -106,7 +116,7 @@ export class ExperimentFolder {
     try {
       if (await hasCheckpoint(path)) {
         const run = await RunFolder.open(path);
-        const [first] = differences(await run.readConfig(), JSON.parse(JSON.stringify(config)));
+        const [first] = differences(await run.readConfig(), plainly(config));
         if (first)
           throw new CommandError(
             "usage",
@@ -134,31 +144,27 @@ export class ExperimentFolder {
     return { run, remove };
   }
 
-  /** A job's test, if it was tested with this tolerance on these cases. */
-  async evaluation(
-    run: string,
-    job: string,
-    toleranceMm: number,
-    ids: readonly string[],
-  ): Promise<Evaluation | undefined> {
+  /** A job's test, if these cases were tested so. */
+  async evaluation(run: string, job: string, how: TestMethod, ids: readonly string[]): Promise<Evaluation | undefined> {
     const file = this.#evaluationFile(run, job);
     if (!(await exists(file))) return undefined;
-    const found = await readJson<{ coverage?: string; toleranceMm: number; cases: Evaluation }>(file);
-    const isSame = found.coverage === COVERAGE && found.toleranceMm === toleranceMm;
-    return isSame && ids.every((id) => id in found.cases) ? found.cases : undefined;
+    const { coverage, cases, ...tested } = await readJson<{ coverage?: string; cases: Evaluation } & TestMethod>(file);
+    const isSame = coverage === COVERAGE && differences(tested, plainly(how)).length === 0;
+    return isSame && ids.every((id) => id in cases) ? cases : undefined;
   }
 
-  async writeEvaluation(run: string, job: string, toleranceMm: number, cases: Evaluation): Promise<void> {
-    await writeAtomic(
-      this.#evaluationFile(run, job),
-      `${JSON.stringify({ coverage: COVERAGE, toleranceMm, cases }, null, 2)}\n`,
-    );
+  async writeEvaluation(run: string, job: string, how: TestMethod, cases: Evaluation): Promise<void> {
+    const content = JSON.stringify({ coverage: COVERAGE, ...how, cases }, null, 2);
+    await writeAtomic(this.#evaluationFile(run, job), `${content}\n`);
   }
 
   #evaluationFile(run: string, job: string): string {
     return join(this.runPath(run), `evaluation-${job}.json`);
   }
 }
+
+/** A value as it comes back from JSON. */
+const plainly = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 const CALIBRATION = ".calibration";
 /** What of a slice is scored; evaluations of 0.1.0 were of the central field alone. */

@@ -2,7 +2,8 @@
 // steps of each kind of run.
 import type { TrainConfig } from "../../train/config/config.ts";
 import { type Cost, type Length, costKey, lengthFor, secondsOf } from "../../train/experiments.ts";
-import { Narrator, clock } from "../narrator.ts";
+import { Narrator } from "../narrator.ts";
+import { clock } from "../../report/quantities.ts";
 import type { RunFolder } from "../run/folder.ts";
 import type { RunSets } from "../run/sets.ts";
 import { trainRun } from "../run/train.ts";

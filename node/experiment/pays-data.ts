@@ -3,15 +3,18 @@
 import { keyOf, permutation } from "../../data/random.ts";
 import { type SliceSet, defaultFieldMm } from "../../data/slices.ts";
 import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
+import { DISPOSE } from "../../engine/index.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { CommandError } from "../errors.ts";
+import type { SliceLoadOptions } from "../dataset/index.ts";
 import type { Narrator } from "../narrator.ts";
-import { idsOf } from "../run/plan.ts";
+import { idsOf } from "../../train/run/plan.ts";
 import { withLandmarks } from "../run/landmarks.ts";
-import { type RunSets, loadRunSets, slicingOf } from "../run/sets.ts";
-import type { Oddness } from "../run/statistics.ts";
-import { PHANTOM_FIELD_MM, type PhantomCounts, type Source, phantomSource, scanSource } from "../run/source.ts";
-import { type Cases, type NamedFolders, foldersOf } from "./data.ts";
+import { PHANTOM_FIELD_MM, type PhantomCounts } from "../../train/run/phantoms.ts";
+import { slicingOf } from "../../train/run/sets.ts";
+import { type RunSets, loadRunSets } from "../run/sets.ts";
+import { type Source, phantomSource, scanSource } from "../run/source.ts";
+import { type Cases, type FolderOptions, type NamedFolders, foldersOf } from "./data.ts";
 
 interface Roles {
   readonly student: Source;
@@ -21,7 +24,7 @@ interface Roles {
 const CT_COUNTS: PhantomCounts = { train: 12, validate: 4, test: 48 };
 const MR_COUNTS: PhantomCounts = { train: 24, validate: 0, test: 0 };
 
-/** Parts of a folder's patients that validate and are tested on where splits.json names no test cases. */
+/** Parts of a folder's patients that validate and are tested on where there is no splits.json. */
 const VALIDATED = 1 / 8;
 const TESTED = 1 / 4;
 
@@ -42,7 +45,7 @@ export class PaysData {
     readonly rolesOf: (seed: number) => Roles,
     readonly split: (roles: Roles) => Promise<Cases>,
     readonly narrator: Narrator,
-    readonly odd: Oddness = "refuse",
+    readonly options: FolderOptions = {},
   ) {}
 
   /** CT and MR phantoms of `size` × `size` pixels, of other patients for each seed. */
@@ -71,26 +74,25 @@ export class PaysData {
   }
 
   /**
-   * The folders --student and --teacher, or ct/ and mr/ in --data, split the same way for each seed: as splits.json says
-   * if it names test cases, else by patients drawn once. Throws DataError where they hold no cases, CommandError where
+   * The folders --student and --teacher, or ct/ and mr/ in --data, split the same way for each seed: as splits.json
+   * says, else by patients drawn once. Where it names no test cases those that validate are tested on. Throws DataError where they hold no cases, CommandError where
    * none is named.
    */
-  static async folders(
-    named: NamedFolders,
-    splits: string | undefined,
-    narrator: Narrator,
-    odd: Oddness = "refuse",
-  ): Promise<PaysData> {
+  static async folders(named: NamedFolders, narrator: Narrator, options: FolderOptions = {}): Promise<PaysData> {
     const [studentPath, teacherPath] = await foldersOf(named, ["ct", "mr"]);
     const roles: Roles = { student: await scanSource(studentPath), teacher: await scanSource(teacherPath) };
     const { student, teacher } = roles;
+    const { splits } = options;
     const given = await listsOf(student, splits);
-    const isGiven = given?.test !== undefined;
-    const lists = isGiven
+    const lists = given
       ? { student: given, teacher: await listsOf(teacher, splits) }
       : { student: drawnLists(student.cases, student.name) };
     const sides = [...(await student.shortSidesMm()), ...(await teacher.shortSidesMm())];
-    const how = isGiven ? "split by splits.json" : "split by patients drawn once";
+    const how = !given
+      ? "split by patients drawn once"
+      : given.test
+        ? "split by splits.json"
+        : "split by splits.json, which names no test cases: those that validate are tested on, and chose the best epoch";
     return new PaysData(
       `${studentPath} (${student.cases.length} cases) and ${teacherPath} (${teacher.cases.length} cases), ${how}`,
       `${studentPath}, ${teacherPath}`,
@@ -98,7 +100,7 @@ export class PaysData {
       () => roles,
       async () => splitBy(lists, roles),
       narrator,
-      odd,
+      options,
     );
   }
 
@@ -132,17 +134,30 @@ export class PaysData {
     const { data, cases, seed } = config;
     const key = JSON.stringify([data, cases, seed, test]);
     if (this.#kept?.key === key) return this.#kept.sets;
+    this[DISPOSE]();
     const roles = this.rolesOf(seed);
-    const sets = await loadRunSets(config, roles, this.narrator, { odd: this.odd });
-    const tested = await roles.student.loadSlices(test, {
+    const sets = await loadRunSets(config, roles, this.narrator, this.options);
+    const { student } = roles;
+    const { cache } = this.options;
+    const options: SliceLoadOptions = {
       ...slicingOf(config),
       rule: data.studentIntensity,
       labels: data.labels,
       negatives: "all",
       onWarning: (message) => this.narrator.say(message),
-    });
+    };
+    const tested =
+      cache && student.cacheSlices
+        ? (await student.cacheSlices(test, cache, options)).inMemory()
+        : await student.loadSlices(test, options);
     this.#kept = { key, sets: { ...sets, test: tested } };
     return this.#kept.sets;
+  }
+
+  /** Lets go of the slices that are kept; those that `sets` gave can't be read then where they are on disk. */
+  [DISPOSE](): void {
+    this.#kept?.sets[DISPOSE]();
+    this.#kept = undefined;
   }
 }
 
@@ -161,7 +176,7 @@ function splitBy({ student: studentLists, teacher: teacherLists }: Lists, { stud
     studentTrain: idsOf(split.student.train),
     studentVal: idsOf(split.student.val),
     teacherTrain: idsOf(split.teacher.train),
-    test: idsOf(split.student.test ?? []),
+    test: idsOf(split.student.test ?? split.student.val),
   };
 }
 

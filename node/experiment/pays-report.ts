@@ -7,11 +7,11 @@ import { type SeedRun, type SeedSummary, compareSeeds, meanOf, summarizeSeeds } 
 import { type Table, csv, tableMarkdown, tableText } from "../../report/table.ts";
 import type { Length } from "../../train/experiments.ts";
 import { PAYS_BASELINE, PAYS_COMPARISONS, type PaysRow } from "../../train/pays.ts";
-import { plotDocument } from "../plot-document.ts";
+import { plotDocument } from "../../report/page/plot-document.ts";
 import type { ExperimentFolder } from "./folder.ts";
 import { type PaysComparison, conclusions, differenceText, pText } from "./pays-conclusion.ts";
 import type { PaysResult, PaysResults, PlannedPaysJob } from "./pays-run.ts";
-import { lengthText } from "./report.ts";
+import { lengthText, missingText } from "./report.ts";
 
 export interface PaysAbout {
   /** The data in words. */
@@ -158,6 +158,7 @@ const curve = (found: readonly Found[]): Table | undefined =>
 
 function notesOf(jobs: readonly PlannedPaysJob[], results: PaysResults, { data, length }: PaysAbout): string[] {
   const seeds = new Set([...results.keys()].map((job) => job.seed)).size;
+  const missing = jobs.filter((job) => !results.has(job)).map((job) => job.id);
   const least = fewestPairs(LEVEL);
   const hasFailed = [...results.values()].some(({ last, best }) => !last.learned || !best.learned);
   return [
@@ -177,7 +178,7 @@ function notesOf(jobs: readonly PlannedPaysJob[], results: PaysResults, { data, 
       : []),
     `every row trained ${lengthText(length)}`,
     `data: ${data}`,
-    ...(results.size < jobs.length ? [`${results.size} of ${jobs.length} runs are in; the others follow`] : []),
+    ...(missing.length > 0 ? [missingText(missing, jobs.length)] : []),
   ];
 }
 

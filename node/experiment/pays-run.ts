@@ -5,12 +5,15 @@ import type { ConfigError } from "../../train/config/check.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
 import { type Layer, layeredConfig, presetOf } from "../../train/config/presets.ts";
 import { type PaysJob, type PaysSizes, paysLength, paysRecipe } from "../../train/pays.ts";
-import { type ValidationSet, classesOf, diceByCase } from "../../train/validation.ts";
-import { type Narrator, clock } from "../narrator.ts";
+import { classesOf } from "../../metrics/classes.ts";
+import { type ValidationSet, diceByCase } from "../../train/validation.ts";
+import type { Narrator } from "../narrator.ts";
+import { clock } from "../../report/quantities.ts";
 import { withFeaturesOfFile } from "../run/plan.ts";
-import { VolumeSegmenter } from "../run/segment.ts";
+import { VolumeSegmenter } from "../../train/volumes/volume-segmenter.ts";
 import { trainRun } from "../run/train.ts";
 import { Pace } from "./pace.ts";
+import type { ExperimentFolder } from "./folder.ts";
 import type { PaysData, PaysSets } from "./pays-data.ts";
 import { type Surroundings, type TrainedRun, eachInTurn, trainToEnd } from "./run.ts";
 
@@ -43,6 +46,8 @@ export interface PaysSurroundings extends Omit<Surroundings, "data"> {
 export interface PaysRequest extends PaysSizes {
   /** Steps of each run. */
   readonly steps: number;
+  /** Epochs that these are divided into. Default 20. */
+  readonly epochs?: number;
   /** The user's fields; a row's own go over them. */
   readonly given: readonly Layer[];
 }
@@ -51,7 +56,7 @@ export interface PaysRequest extends PaysSizes {
 export async function planPays(
   jobs: readonly PaysJob[],
   data: PaysData,
-  { given, steps, ...sizes }: PaysRequest,
+  { given, steps, epochs, ...sizes }: PaysRequest,
 ): Promise<PlannedPaysJob[]> {
   const planned: PlannedPaysJob[] = [];
   for (const job of jobs) {
@@ -61,7 +66,7 @@ export async function planPays(
       plain(data.fields),
       ...given,
       plain(job.row.fields),
-      plain({ optimization: paysLength(steps), seed: job.seed, cases }),
+      plain({ optimization: paysLength(steps, epochs), seed: job.seed, cases }),
     ]);
     planned.push({ ...job, test, config: await data.learned(await withFeaturesOfFile(config), job.seed) });
   }
@@ -108,20 +113,36 @@ export async function runPays(
   return { results, failed };
 }
 
+/** What is known of jobs whose runs were trained and tested before; nothing is done for the others. */
+export async function testedPays(jobs: readonly PlannedPaysJob[], folder: ExperimentFolder): Promise<PaysResults> {
+  const results = new Map<PlannedPaysJob, PaysResult>();
+  for (const job of jobs) {
+    const known = await knownResult(job, folder);
+    if (known) results.set(job, known);
+  }
+  return results;
+}
+
+const testFile = ({ id }: PlannedPaysJob): string => `runs/${id}/test.json`;
+
+async function knownResult(job: PlannedPaysJob, folder: ExperimentFolder): Promise<PaysResult | undefined> {
+  const known = await folder.read<Stored>(testFile(job));
+  const isWhole = known !== undefined && job.test.every((id) => id in known.last.dice);
+  return isWhole ? { last: defined(known.last), best: defined(known.best) } : undefined;
+}
+
 /** Trains a job's run unless it is done, and tests it unless it was; `isNew` where all of it was trained now. */
 async function runJob(job: PlannedPaysJob, around: PaysSurroundings): Promise<{ result: PaysResult; isNew: boolean }> {
   const { data, folder, narrator, open } = around;
   const trained = await trainToEnd(job.id, job.config, around, async (run, from) => {
     const sets = await data.sets(job.config, job.test);
     using device = await open();
-    await trainRun(device, job.config, sets, run, narrator, from);
+    await trainRun(device, job.config, sets, run, narrator, { ...from, reopen: open });
   });
-  const file = `runs/${job.id}/test.json`;
-  const known = await folder.read<Stored>(file);
-  const isKnown = known !== undefined && job.test.every((id) => id in known.last.dice);
-  if (isKnown) return { result: { last: defined(known.last), best: defined(known.best) }, isNew: trained.isNew };
+  const known = await knownResult(job, folder);
+  if (known) return { result: known, isNew: trained.isNew };
   const result = await testRun(job, trained, await data.sets(job.config, job.test), around);
-  await folder.write(file, `${JSON.stringify(result, null, 2)}\n`);
+  await folder.write(testFile(job), `${JSON.stringify(result, null, 2)}\n`);
   const { last, best } = result;
   narrator.say(`tested: Dice ${meanText(last)} at the last epoch, ${meanText(best)} at epoch ${best.epochs}`);
   return { result, isNew: trained.isNew };

@@ -3,6 +3,7 @@ import {
   type Compared,
   type Method,
   type Metric,
+  axisLabel,
   compareMethods,
   comparisonCsv,
   comparisonNotes,
@@ -15,7 +16,7 @@ import { tableMarkdown, tableText } from "../../report/table.ts";
 import { type Experiment, type Job, type Length, NETWORK_NAMES, type PaperNumbers } from "../../train/experiments.ts";
 import { type Evaluation, didLearn } from "../run/evaluate.ts";
 import { TRANSLATION_NOTES } from "../run/translation-test.ts";
-import { plotDocument } from "../plot-document.ts";
+import { plotDocument } from "../../report/page/plot-document.ts";
 import type { ExperimentFolder } from "./folder.ts";
 
 export interface About {
@@ -89,14 +90,14 @@ export async function writeTables(
 }
 
 /** The values of each method's cases, network by network. */
-function boxesOf(methods: readonly Method[], { name, unit }: Metric): Boxes[] {
+function boxesOf(methods: readonly Method[], metric: Metric): Boxes[] {
   return [...new Set(methods.map((m) => m.group))].map((group) => ({
     title: group,
-    metric: unit === undefined ? name : `${name} in ${unit}`,
+    metric: axisLabel(metric),
     groups: methods
       .filter((m) => m.group === group)
-      .map((m) => ({ name: m.name, values: Object.values(m.cases).map((values) => values[name] ?? NaN) })),
-    ...(unit === undefined ? { range: [0, 1] as const } : {}),
+      .map((m) => ({ name: m.name, values: Object.values(m.cases).map((values) => values[metric.name] ?? NaN) })),
+    range: metric.range,
   }));
 }
 
@@ -152,6 +153,10 @@ function paperNumbers(metrics: Experiment["metrics"], numbers: PaperNumbers): Re
   );
 }
 
+/** Which of `all` results are not in yet. */
+export const missingText = (missing: readonly string[], all: number): string =>
+  `${all - missing.length} of ${all} runs are in; missing: ${missing.join(", ")}`;
+
 function notesOf(
   plan: Experiment,
   jobs: readonly Job[],
@@ -159,7 +164,7 @@ function notesOf(
   compared: readonly Compared[],
   { toleranceMm, length, data, isOfThePaper, testIsValidation }: About,
 ): string[] {
-  const done = jobs.filter((j) => results.has(j)).length;
+  const missing = jobs.filter((j) => !results.has(j)).map((j) => j.id);
   const seeds = new Set(jobs.map((j) => j.seed)).size;
   const times = seeds > 1 ? `, ${seeds} times; a case counts with the mean of its runs` : "";
   const tolerance = plan.metrics.includes("SDSC") ? `SDSC at ${toleranceMm} mm; ` : "";
@@ -172,6 +177,6 @@ function notesOf(
     ...(testIsValidation ? ["the cases tested on also chose each row's best epoch: all rows are flattered alike"] : []),
     ...(isOfThePaper ? ["the paper's numbers are of its own patients, and no target for others"] : []),
     `data: ${data}`,
-    ...(done < jobs.length ? [`${done} of ${jobs.length} runs are in; the others follow`] : []),
+    ...(missing.length > 0 ? [missingText(missing, jobs.length)] : []),
   ];
 }

@@ -4,15 +4,16 @@ import { type Device, NumericalError } from "../../engine/index.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { type Length, trainedJobs } from "../../train/experiments.ts";
 import { CommandError } from "../errors.ts";
-import { type Narrator, clock } from "../narrator.ts";
+import type { Narrator } from "../narrator.ts";
+import { clock } from "../../report/quantities.ts";
 import { type Evaluation, evaluateRun } from "../run/evaluate.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { RunLock, RunLockedError } from "../run/lock.ts";
 import { type TrainRunOptions, trainRun } from "../run/train.ts";
-import { VolumeTranslator } from "../run/translate.ts";
-import { type TranslationOptions, testTranslation } from "../run/translation-test.ts";
+import { VolumeTranslator } from "../../train/volumes/volume-translator.ts";
+import { type TranslationOptions, otherGridText, testTranslation } from "../run/translation-test.ts";
 import type { ExperimentData } from "./data.ts";
-import type { ExperimentFolder } from "./folder.ts";
+import type { ExperimentFolder, TestMethod } from "./folder.ts";
 import { type PlannedJob, isSwapped, rowName } from "./jobs.ts";
 import { Pace } from "./pace.ts";
 
@@ -121,11 +122,36 @@ async function runJob(
   const started = performance.now();
   const { run, isNew } = await trainJob(trained, options.length, around);
   pace.done(trained.id, isNew ? (performance.now() - started) / 1000 : undefined);
-  const known = await folder.evaluation(trained.id, job.id, options.toleranceMm, job.test);
+  const how = methodOf(around.data, options);
+  const known = await folder.evaluation(trained.id, job.id, how, job.test);
   if (known) return known;
   const found = await testJob(job, run, around, options);
-  await folder.writeEvaluation(trained.id, job.id, options.toleranceMm, found);
+  await folder.writeEvaluation(trained.id, job.id, how, found);
   return found;
+}
+
+/** What is known of jobs whose runs were trained and tested before; nothing is done for the others. */
+export async function testedJobs(
+  jobs: readonly PlannedJob[],
+  { data, folder }: Pick<Surroundings, "data" | "folder">,
+  options: Pick<RunJobsOptions, "tests" | "toleranceMm">,
+): Promise<ReadonlyMap<PlannedJob, Evaluation>> {
+  const how = methodOf(data, options);
+  const results = new Map<PlannedJob, Evaluation>();
+  for (const job of jobs) {
+    const known = await folder.evaluation(job.run, job.id, how, job.test);
+    if (known) results.set(job, known);
+  }
+  return results;
+}
+
+function methodOf(
+  { paired }: ExperimentData,
+  { tests, toleranceMm }: Pick<RunJobsOptions, "tests" | "toleranceMm">,
+): TestMethod {
+  if (tests !== "translation") return { toleranceMm };
+  const folder = paired.student?.folder;
+  return { toleranceMm, tests, ...(folder ? { paired: folder } : {}) };
 }
 
 /** A job's run, trained to its end. */
@@ -135,7 +161,7 @@ function trainJob(job: PlannedJob, length: Length, around: Surroundings): Promis
   return trainToEnd(job.id, config, around, async (run, from) => {
     const sets = await data.sets(config, isSwapped(job));
     using device = await open();
-    await trainRun(device, config, sets, run, narrator, from);
+    await trainRun(device, config, sets, run, narrator, { ...from, reopen: open });
   });
 }
 
@@ -180,7 +206,12 @@ async function testJob(
   using device = await open();
   const found =
     tests === "translation"
-      ? await testTranslator(device, config, run, { cases, ...data.realImages(isSwapped(job)), onCase })
+      ? await testTranslator(device, config, run, {
+          cases,
+          ...data.realImages(isSwapped(job)),
+          onCase,
+          onOtherGrid: (id) => narrator.say(otherGridText(id)),
+        })
       : await evaluateRun(device, config, run, cases, { toleranceMm, names: structures, onCase });
   bar.done();
   narrator.end();

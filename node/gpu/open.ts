@@ -10,6 +10,7 @@
 import { isMainThread } from "node:worker_threads";
 import { CmedlError, UsageError } from "../../engine/errors.ts";
 import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/source.ts";
+import { PackageMissingError, importFailure } from "../../errors/package-missing.ts";
 import { describeMend } from "./install-hint.ts";
 import { overhear } from "./quiet-stderr.ts";
 import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";
@@ -82,17 +83,23 @@ export const tensorCoreFeatures: readonly string[] = ["allow_unsafe_apis", "vulk
 /** Timestamps in nanoseconds instead of multiples of 65.536 µs. */
 export const profilingFeatures: readonly string[] = ["-timestamp_quantization"];
 
-type Webgpu = typeof import("webgpu");
+/** What of Dawn's module is used: its own types name @webgpu/types, which a compiler that knows WebGPU must not see. */
+interface Dawn {
+  create(options: string[]): GPU;
+}
 interface Found {
   gpu: GPU;
   adapter: GPUAdapter;
   adapters: ListedAdapter[];
 }
 
-// Dawn segfaults at the next garbage collection if a create() result is dropped.
-const keptForever: GPU[] = [];
+/** Dawn segfaults at the next garbage collection if a create() result is dropped. */
+export const keptForever: GPU[] = [];
 
-/** Opens the GPU that `options.device` or the machine suggests; every call is a new Dawn instance. */
+/**
+ * Opens the GPU that `options.device` or the machine suggests; every call is a new Dawn instance. Throws
+ * PackageMissingError where webgpu is not installed, GpuUnavailableError where there is no such GPU.
+ */
 export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
   const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
   const flags = dawnFlags(options.dawnFeatures ?? []);
@@ -174,12 +181,15 @@ function preloadLoader(path: string): void {
 const RTLD_NOW = 2;
 const RTLD_NODELETE = 0x1000;
 
-async function loadDawn(tried: GpuChoice["tried"]): Promise<Webgpu> {
+/** Dawn, with its globals set. Throws PackageMissingError, or GpuUnavailableError where it does not load. */
+export async function loadDawn(tried: GpuChoice["tried"]): Promise<Dawn> {
   try {
     const webgpu = await import("webgpu");
     Object.assign(globalThis, webgpu.globals);
     return webgpu;
   } catch (cause) {
+    const failure = importFailure(cause, "a GPU in Node", ["webgpu"]);
+    if (failure instanceof PackageMissingError) throw failure;
     const message = cause instanceof Error ? cause.message.split("\n")[0]! : String(cause);
     tried.push({ how: "webgpu", result: message });
     throw new GpuUnavailableError(
@@ -192,7 +202,7 @@ async function loadDawn(tried: GpuChoice["tried"]): Promise<Webgpu> {
 
 /** One Dawn instance, or two when the first is not yet pinned to the best adapter. */
 async function findAdapter(
-  webgpu: Webgpu,
+  webgpu: Dawn,
   flags: string[],
   wish: string,
   quiet: boolean,

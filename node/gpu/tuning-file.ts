@@ -1,4 +1,4 @@
-// Where the tile sizes that `cmedl tune` found are kept between commands: one JSON in the user's cache.
+// Where the kernels and tile sizes that `cmedl tune` found are kept between commands: one JSON in the user's cache.
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { readFile } from "node:fs/promises";
@@ -22,7 +22,9 @@ const isKept = (v: unknown): v is Kept => {
     typeof tuned === "object" &&
     tuned !== null &&
     Object.values(tuned).every(
-      (c) => typeof c === "object" && c !== null && Object.values(c).every((n) => typeof n === "number"),
+      (c) =>
+        typeof c === "string" ||
+        (typeof c === "object" && c !== null && Object.values(c).every((n) => typeof n === "number")),
     )
   );
 };

@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { printable } from "../../data/errors.ts";
 import type { FoundSeries, FoundStructures } from "../../data/formats/dicom-survey.ts";
+import type { CmedlError } from "../../errors/cmedl-error.ts";
 import type { DicomImage, DicomTree } from "../dataset/dicom-tree.ts";
 import { CommandError } from "../errors.ts";
 
@@ -22,11 +23,15 @@ export interface PlannedCase {
 }
 
 export interface ImportPlan {
+  /** The folder that holds all files. */
+  readonly root: string;
   /** The patterns, in the order of the labels 1, 2, …; empty where images are written alone. */
   readonly labels: readonly string[];
   readonly cases: readonly PlannedCase[];
   /** Series that are passed over, each with the reason. */
   readonly passedOver: readonly { readonly series: FoundSeries; readonly reason: string }[];
+  /** Of files and folders that can't be read, and of structure sets that are on no series. */
+  readonly faults: readonly CmedlError[];
 }
 
 /** Names that a pattern with * and ? is for, whatever their capitals. */
@@ -38,6 +43,9 @@ export function matcherOf(pattern: string): (name: string) => boolean {
   const whole = new RegExp(`^${source}$`, "iu");
   return (name) => whole.test(name.normalize("NFC"));
 }
+
+/** What of a tree is not used, and why. */
+export const faultsOf = ({ faults, unmatched }: DicomTree): readonly CmedlError[] => [...faults, ...unmatched];
 
 /** All names of structures in a tree, sorted, each once. */
 export const structureNames = ({ images }: DicomTree): string[] =>
@@ -56,14 +64,14 @@ export function planImport(tree: DicomTree, patterns: readonly string[]): Import
     const shown = names.length > 0 ? `there are ${shownNames(names)}` : "there are none";
     throw new CommandError("data", `--structure ${printable(labels[i]!)} is for no structure: ${shown}`);
   });
-  const passedOver: { series: FoundSeries; reason: string }[] = [];
+  const passedOver = tree.scouts.map((series) => ({ series, reason: "holds scouts (LOCALIZER) alone" }));
   const wanted = tree.images.flatMap((image) => {
     const found = structuresOf(image, matchers);
     if (typeof found !== "string") return [{ series: image.series, structures: found }];
     passedOver.push({ series: image.series, reason: found });
     return [];
   });
-  return { labels, cases: named(wanted), passedOver };
+  return { root: tree.root, labels, cases: named(wanted), passedOver, faults: faultsOf(tree) };
 }
 
 function onlyName(names: readonly string[]): string[] {
@@ -102,10 +110,10 @@ function structuresOf(
 function named(
   wanted: readonly { readonly series: FoundSeries; readonly structures: readonly PlannedStructure[] }[],
 ): PlannedCase[] {
-  const folderOf = foldersOf(wanted.map(({ series }) => series.patient));
+  const folderOf = foldersOf(wanted.map(({ series }) => series.patient.id));
   const inPlace = new Map<string, (typeof wanted)[number][]>();
   for (const one of wanted) {
-    const place = `${modalityFolder(one.series.modality)}/${folderOf.get(one.series.patient)!}`;
+    const place = `${modalityFolder(one.series.modality)}/${folderOf.get(one.series.patient.id)!}`;
     inPlace.set(place, [...(inPlace.get(place) ?? []), one]);
   }
   return [...inPlace].flatMap(([place, ones]) =>

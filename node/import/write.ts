@@ -4,8 +4,11 @@ import { DataError } from "../../data/errors.ts";
 import { type WritableVoxels, readFolder } from "../../data/formats/index.ts";
 import { writeNifti } from "../../data/formats/nifti.ts";
 import type { Volume, VoxelArray } from "../../data/volume.ts";
-import { checkImageGrid } from "../dataset/geometry.ts";
-import { exists, refuseOverwrite, writeAtomic } from "../files.ts";
+import { CmedlError } from "../../errors/cmedl-error.ts";
+import { patientWarnings } from "../dataset/dicom-tree.ts";
+import { type DrawnStructures, drawStructures } from "../../data/layouts/draw-structures.ts";
+import { checkImageGrid } from "../../data/layouts/geometry.ts";
+import { FileError, exists, refuseOverwrite, writeAtomic } from "../files.ts";
 import type { ImportPlan, PlannedCase } from "./plan.ts";
 
 /** The manifest's name in the new folder. */
@@ -26,12 +29,18 @@ interface ImportedCase {
   readonly warnings: readonly string[];
 }
 
-export interface ImportResult {
+/** What import.json holds. */
+export interface ImportManifest {
+  readonly format: "cmedl import 1";
+  /** As it was given. */
+  readonly source: string;
+  /** The patterns of labels. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly cases: readonly ImportedCase[];
-  /** Series that could not be read, or were passed over. */
+  /** Series of which nothing was written. */
   readonly leftOut: readonly { readonly series: string; readonly patient: string; readonly reason: string }[];
-  /** How many of them could not be read. */
-  readonly failed: number;
+  /** Files and folders that could not be read, and structure sets that are on no series. */
+  readonly passedOver: readonly { readonly file: string | null; readonly reason: string }[];
 }
 
 export interface ImportOptions {
@@ -50,58 +59,87 @@ export async function refuseOldFiles({ cases }: ImportPlan, out: string): Promis
 
 /**
  * Writes a plan's images and masks, then the manifest; nothing is overwritten. A series that can't be read is left out,
- * and told of. Throws FileError where a file is there already or can't be written.
+ * and told of: `failed` counts those. Throws FileError where a file is there already or can't be written; the manifest
+ * then tells how far it came.
  */
-export async function writeImport(plan: ImportPlan, options: ImportOptions): Promise<ImportResult> {
+export async function writeImport(
+  plan: ImportPlan,
+  options: ImportOptions,
+): Promise<{ manifest: ImportManifest; failed: number }> {
   const { source, out, onCase, onWarning } = options;
   await refuseOldFiles(plan, out);
   const cases: ImportedCase[] = [];
   const leftOut = plan.passedOver.map(({ series, reason }) => leftOutOf(series, reason));
   const passedOver = leftOut.length;
-  for (const planned of plan.cases) {
-    onCase?.(planned);
-    try {
-      const done = await writeCase(planned, options);
-      for (const warning of done.warnings) onWarning?.(warning);
-      cases.push(done);
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      onWarning?.(`left out: ${error.message}`);
-      leftOut.push(leftOutOf(planned.series, error.message));
-    }
-  }
-  const manifest = {
+  const manifest: ImportManifest = {
     format: "cmedl import 1",
     source,
     labels: Object.fromEntries(plan.labels.map((pattern, i) => [i + 1, pattern])),
     cases,
     leftOut,
+    passedOver: plan.faults.map(passedOverOf),
   };
-  await writeAtomic(join(out, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-  return { cases, leftOut, failed: leftOut.length - passedOver };
+  const writeManifest = (): Promise<void> => writeAtomic(join(out, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  for (const [i, planned] of plan.cases.entries()) {
+    onCase?.(planned);
+    const read = await readCase(planned, plan.root, out).catch((error: unknown) => {
+      if (error instanceof CmedlError) return error;
+      throw error;
+    });
+    if (read instanceof CmedlError) {
+      onWarning?.(`left out: ${read.message}`);
+      leftOut.push(leftOutOf(planned.series, read.message));
+      continue;
+    }
+    for (const warning of read.record.warnings) onWarning?.(warning);
+    try {
+      for (const { path, bytes } of read.files) await writeAtomic(join(out, path), bytes);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      for (const { series } of plan.cases.slice(i)) leftOut.push(leftOutOf(series, `the import stopped: ${reason}`));
+      // Where nothing can be written, that cannot be either; the first error tells why.
+      await writeManifest().catch(() => {});
+      throw error;
+    }
+    cases.push(read.record);
+  }
+  await writeManifest();
+  return { manifest, failed: leftOut.length - passedOver };
 }
 
-const leftOutOf = ({ uid, patient }: PlannedCase["series"], reason: string): ImportResult["leftOut"][number] => ({
+const leftOutOf = ({ uid, patient }: PlannedCase["series"], reason: string): ImportManifest["leftOut"][number] => ({
   series: uid,
-  patient,
+  patient: patient.id,
   reason,
 });
 
-async function writeCase(
+const passedOverOf = (fault: CmedlError): ImportManifest["passedOver"][number] => ({
+  file: fault instanceof DataError || fault instanceof FileError ? fault.file : null,
+  reason: fault.message,
+});
+
+/** What is written of a series, and what the manifest says of it. Throws CmedlError where it can't be read. */
+async function readCase(
   { series, structures, image, mask }: PlannedCase,
-  { source, out }: ImportOptions,
-): Promise<ImportedCase> {
+  root: string,
+  out: string,
+): Promise<{ readonly record: ImportedCase; readonly files: readonly { path: string; bytes: Uint8Array }[] }> {
   const volume = await readFolder(series.files, series.files[0]!.name);
-  const warnings = [...volume.warnings, ...checkImageGrid(volume, series.files[0]!.name)];
-  const drawn = structures.length > 0 ? await maskOf(structures, volume, warnings) : undefined;
+  const warnings = [...patientWarnings(series), ...volume.warnings, ...checkImageGrid(volume, series.files[0]!.name)];
+  const drawn = structures.length > 0 ? await maskOf(structures, volume) : undefined;
+  if (drawn) warnings.push(...drawn.warnings);
   // The mask first: an image without one would be a case that can't be read.
-  if (drawn && mask) await writeAtomic(join(out, mask), writeNifti(drawn.data, volume));
-  if (await exists(join(out, image))) throw new DataError(image, "file", "exists already", "choose another --out");
-  await writeAtomic(join(out, image), writeNifti(writable(volume.data), volume));
-  return {
+  const files = [
+    ...(drawn && mask ? [{ path: mask, bytes: writeNifti(narrowed(drawn.data), volume) }] : []),
+    { path: image, bytes: writeNifti(writable(volume.data), volume) },
+  ];
+  // They may have come since the import began.
+  for (const { path } of files)
+    if (await exists(join(out, path))) throw new DataError(path, "file", "exists already", "choose another --out");
+  const record = {
     image,
     mask: mask ?? null,
-    patient: series.patient,
+    patient: series.patient.id,
     modality: series.modality,
     series: series.uid,
     description: series.description,
@@ -111,40 +149,26 @@ async function writeCase(
     structures: structures.map(({ set, name, label }, i) => ({
       name,
       label,
-      file: relative(source, set.name),
+      file: relative(root, set.name),
       voxels: drawn?.voxels[i] ?? 0,
     })),
     warnings,
   };
+  return { record, files };
 }
 
-/** The labels of structures on an image's grid, and how many voxels each has. */
-async function maskOf(
-  structures: PlannedCase["structures"],
-  volume: Volume,
-  warnings: string[],
-): Promise<{ data: Uint8Array<ArrayBuffer>; voxels: number[] }> {
-  const data = new Uint8Array(volume.data.length);
-  const voxels = structures.map(() => 0);
-  let overlapping = 0;
-  for (const set of new Set(structures.map((s) => s.set))) {
-    const opened = await set.open();
-    for (const [i, { name, label, set: own }] of structures.entries()) {
-      if (own !== set) continue;
-      const drawn = await opened.draw([name], volume);
-      for (const warning of drawn.warnings) if (!warnings.includes(warning)) warnings.push(warning);
-      for (let n = 0; n < data.length; n++) {
-        if (drawn.data[n] === 0) continue;
-        voxels[i]!++;
-        if (data[n] !== 0 && data[n] !== label) overlapping++;
-        if (data[n] === 0 || label < data[n]!) data[n] = label;
-      }
-    }
-  }
-  if (overlapping > 0)
-    warnings.push(`${volume.name}: ${overlapping} voxels are of two labels: they have the lower one.`);
-  return { data, voxels };
-}
+/** The labels of structures on an image's grid. */
+const maskOf = (structures: PlannedCase["structures"], volume: Volume): Promise<DrawnStructures> =>
+  drawStructures(
+    structures.map(({ set, name, label }) => ({ file: set, name, label })),
+    (set) => set.open(),
+    volume,
+    volume.name,
+  );
+
+/** Labels in the narrowest type that NIfTI is written in here and that holds them. */
+const narrowed = (labels: Uint16Array): WritableVoxels =>
+  labels.some((label) => label > 255) ? Int16Array.from(labels) : Uint8Array.from(labels);
 
 /** Voxels in a type that NIfTI is written in here. */
 function writable(data: VoxelArray): WritableVoxels {

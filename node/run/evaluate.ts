@@ -8,8 +8,8 @@ import { type CaseValues, SEGMENTED } from "../../report/comparison.ts";
 import { type TrainConfig, outputsOf, structuresOf } from "../../train/config/config.ts";
 import type { Checkpoint } from "../../train/checkpoint.ts";
 import type { RunFolder } from "./folder.ts";
-import { scoresOf } from "./scores.ts";
-import { VolumeSegmenter } from "./segment.ts";
+import { scoresOf } from "../../metrics/scores.ts";
+import { VolumeSegmenter } from "../../train/volumes/volume-segmenter.ts";
 import type { Source } from "./source.ts";
 
 /** Metrics by name of each case by id. */

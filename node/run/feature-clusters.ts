@@ -19,7 +19,7 @@ export interface ClusterOptions {
 }
 
 /** Pixels that a map is made of, and their features, of one layer and network. */
-interface Gathered {
+export interface GatheredPixels {
   readonly layer: number;
   readonly network: NetworkName;
   readonly channels: number;
@@ -27,24 +27,28 @@ interface Gathered {
   readonly values: Float32Array<ArrayBuffer>;
 }
 
+/** What the pixels were taken from. */
+export interface ClusteredFrom {
+  readonly config: TrainConfig;
+  /** Of the weights. */
+  readonly steps: number;
+  /** How many cases the pixels are of. */
+  readonly cases: number;
+}
+
 /**
- * The maps of all layers and networks. `sets` are those slices of each case that show a structure; `open` opens a device
- * for each map, which holds what t-SNE needs until it is disposed. Throws UsageError where there are too few pixels for
- * the perplexity.
+ * The maps of all layers and networks, of pixels that gatherPixels took. `open` opens a device for each map, which holds
+ * what t-SNE needs until it is disposed. Throws UsageError where there are too few pixels for the perplexity.
  */
 export async function featureClusters(
-  program: FeatureProgram,
-  sets: readonly SliceSet[],
-  config: TrainConfig,
-  steps: number,
-  options: ClusterOptions,
+  pixels: readonly GatheredPixels[],
+  { config, steps, cases }: ClusteredFrom,
+  { perplexity, iterations }: ClusterOptions,
   { open, narrator }: { open: () => Promise<Device>; narrator: Narrator },
 ): Promise<FeatureClustersRecord> {
   const { seed, data } = config;
-  const { perplexity, iterations } = options;
   const maps: FeatureClustersRecord["maps"][number][] = [];
-  for (const gathered of await gather(program, sets, seed, options, narrator)) {
-    const { layer, network, channels, labels, values } = gathered;
+  for (const { layer, network, channels, labels, values } of pixels) {
     const name = layerNames(config)[layer]!;
     const points = { count: labels.length, channels, values };
     using device = await open();
@@ -65,7 +69,7 @@ export async function featureClusters(
   }
   return {
     steps,
-    cases: `${sets.length} validation case${sets.length === 1 ? "" : "s"}`,
+    cases: `${cases} validation case${cases === 1 ? "" : "s"}`,
     window: Math.min(WINDOW, data.size),
     seed,
     perplexity,
@@ -75,20 +79,23 @@ export async function featureClusters(
   };
 }
 
-/** Chooses the pixels, the same for both networks, and takes their features slice by slice. */
-async function gather(
+/**
+ * Chooses pixels of each layer, the same for both networks, and takes their features slice by slice. `sets` are those
+ * slices of each case that show a structure; `seed` draws the pixels.
+ */
+export async function gatherPixels(
   program: FeatureProgram,
   sets: readonly SliceSet[],
   seed: number,
-  { points }: ClusterOptions,
+  { points }: Pick<ClusterOptions, "points">,
   narrator: Narrator,
-): Promise<Gathered[]> {
+): Promise<GatheredPixels[]> {
   const most = Math.min(MOST_OF_A_CASE, Math.floor(points / sets.length));
   const bar = narrator.bar(
     "features of slices",
     sets.reduce((sum, { count }) => sum + count, 0),
   );
-  const all: Gathered[] = [];
+  const all: GatheredPixels[] = [];
   for (const set of sets) {
     const chosen = program.shapes.map(([side]) => choosePixels(set, { side, window: WINDOW, most, seed }));
     const parts = program.networks.flatMap((network) =>
@@ -110,8 +117,8 @@ async function gather(
 /** Room for the features of the pixels of one case. */
 const partOf = (
   pixels: readonly LabelledPixel[],
-  { layer, network, channels }: Pick<Gathered, "layer" | "network" | "channels">,
-): Gathered => ({
+  { layer, network, channels }: Pick<GatheredPixels, "layer" | "network" | "channels">,
+): GatheredPixels => ({
   layer,
   network,
   channels,
@@ -120,7 +127,7 @@ const partOf = (
 });
 
 /** The parts of all cases, dealt out in turn: the first points are a fair sample of all. */
-function joined(parts: readonly Gathered[]): Gathered {
+function joined(parts: readonly GatheredPixels[]): GatheredPixels {
   const { layer, network, channels } = parts[0]!;
   const longest = Math.max(...parts.map(({ labels }) => labels.length));
   const labels: number[] = [];

@@ -1,20 +1,22 @@
-// What a run's networks hold inside, kept in its folder for the report: features/maps.json with PNGs beside it, and
-// features/tsne.json. Both say after how many steps the weights were.
+// What a run's networks hold inside, kept in its folder for the report: features/maps.json with its pictures as PNGs in
+// base64, so that one write changes all, and features/tsne.json. Both say after how many steps the weights were.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Features, greyMaps } from "../../analysis/index.ts";
 import type { SliceSet } from "../../data/slices.ts";
-import type { Device } from "../../engine/index.ts";
+import { DISPOSE, type Device } from "../../engine/index.ts";
 import { HINT_LAYERS } from "../../models/segmentor.ts";
 import type { FeatureClustersRecord, FeatureMapsRecord, NetworkName } from "../../report/page/features-section.ts";
+import { byClass } from "../../report/montage.ts";
 import { Picture, colours } from "../../report/picture.ts";
 import type { Checkpoint } from "../../train/checkpoint.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { SliceProgram } from "../../inference/slice-program.ts";
 import { readBytes, writeAtomic } from "../files.ts";
 import type { RunFolder } from "./folder.ts";
-import { slicesToPicture } from "./pictures.ts";
-import { trainedRegime } from "./segment.ts";
+import { slicesToPicture } from "../../train/run/pictured.ts";
+import { trainedRegime } from "../../train/volumes/trained-regime.ts";
+import { slicingOf } from "../../train/run/sets.ts";
 import type { Source } from "./source.ts";
 
 const FOLDER = "features";
@@ -81,18 +83,22 @@ export class FeatureProgram {
   dispose(): void {
     this.program.dispose();
   }
+
+  [DISPOSE](): void {
+    this.dispose();
+  }
 }
 
 /** What the layers of a configuration's features are called. */
 export const layerNames = ({ networks: { segmentor } }: TrainConfig): readonly string[] => HINT_LAYERS[segmentor.hints];
 
 /** Those slices of a case that show a structure, as the student sees them. Throws CommandError, DataError. */
-export const structureSlices = (source: Source, id: string, { data, seed }: TrainConfig): Promise<SliceSet> =>
+export const structureSlices = (source: Source, id: string, config: TrainConfig): Promise<SliceSet> =>
   source.loadSlices([id], {
-    grid: { fieldMm: data.fieldMm!, size: data.size },
-    rule: data.studentIntensity,
-    seed,
-    labels: data.labels,
+    ...slicingOf(config),
+    rule: config.data.studentIntensity,
+    seed: config.seed,
+    labels: config.data.labels,
     negatives: 0,
   });
 
@@ -113,7 +119,7 @@ export async function featureMaps(
   return {
     steps,
     slice: `slice ${z + 1} of case ${id}`,
-    image: sliceWithContour(set, s),
+    image: sliceWithContours(set, s, config.data.labels?.length ?? 1),
     layers: program.shapes.map((shape, layer) => {
       const grey = greyMaps(
         program.networks.map((name) => found[name]![layer]!),
@@ -129,13 +135,14 @@ export async function featureMaps(
   };
 }
 
-function sliceWithContour(set: SliceSet, s: number): Uint8Array {
+function sliceWithContours(set: SliceSet, s: number, classes: number): Uint8Array {
   const { size } = set;
   const scale = Math.max(1, Math.ceil(384 / size));
   const picture = new Picture(size * scale, size * scale);
   picture.grey(imageOf(set, s), size, size, 0, 0, scale);
   const mask = set.masks.subarray(s * size ** 2, (s + 1) * size ** 2);
-  picture.contour(mask, size, size, 0, 0, scale, colours.expert, "inside");
+  for (const { mask: one, colour, side } of byClass(mask, classes))
+    picture.contour(one, size, size, 0, 0, scale, colour, side);
   return picture.png();
 }
 
@@ -151,35 +158,40 @@ function gridOf({ height, width, maps }: ReturnType<typeof greyMaps>[number]): U
 
 const pathOf = (run: RunFolder, name: string): string => join(run.path, FOLDER, name);
 
-/** Writes the maps into the run's folder. Throws FileError. */
-export async function writeFeatureMaps(run: RunFolder, record: FeatureMapsRecord): Promise<void> {
-  const png = async (name: string, bytes: Uint8Array): Promise<string> => {
-    await writeAtomic(pathOf(run, name), bytes);
-    return name;
-  };
-  const image = await png("slice.png", record.image);
-  const layers: object[] = [];
-  for (const [i, layer] of record.layers.entries()) {
-    const networks: object[] = [];
-    for (const { name, png: bytes } of layer.networks)
-      networks.push({ name, png: await png(`${name}-${i + 1}.png`, bytes) });
+/** A record whose pictures are of another kind: bytes, or text. */
+type MapsOf<T> = Omit<FeatureMapsRecord, "image" | "layers"> & {
+  readonly image: T;
+  readonly layers: readonly (Omit<FeatureMapsRecord["layers"][number], "networks"> & {
+    readonly networks: readonly { readonly name: NetworkName; readonly png: T }[];
+  })[];
+};
+
+/** The same record with each of its pictures changed. */
+async function withPictures<A, B>(record: MapsOf<A>, change: (picture: A) => B | Promise<B>): Promise<MapsOf<B>> {
+  const image = await change(record.image);
+  const layers: MapsOf<B>["layers"][number][] = [];
+  for (const layer of record.layers) {
+    const networks: { name: NetworkName; png: B }[] = [];
+    for (const { name, png } of layer.networks) networks.push({ name, png: await change(png) });
     layers.push({ ...layer, networks });
   }
-  await writeAtomic(pathOf(run, "maps.json"), `${JSON.stringify({ ...record, image, layers }, null, 2)}\n`);
+  return { ...record, image, layers };
+}
+
+/** Writes the maps into the run's folder, all in one file. Throws FileError. */
+export async function writeFeatureMaps(run: RunFolder, record: FeatureMapsRecord): Promise<void> {
+  const text = await withPictures(record, (png: Uint8Array) => Buffer.from(png).toString("base64"));
+  await writeAtomic(pathOf(run, "maps.json"), `${JSON.stringify(text, null, 2)}\n`);
 }
 
 /** The maps in the run's folder; undefined where there are none, or a file is missing. */
 export async function readFeatureMaps(run: RunFolder): Promise<FeatureMapsRecord | undefined> {
   try {
-    const { image, layers, ...rest } = JSON.parse(await readFile(pathOf(run, "maps.json"), "utf8"));
-    const png = (name: string): Promise<Uint8Array> => readBytes(pathOf(run, name));
-    const read: FeatureMapsRecord["layers"][number][] = [];
-    for (const layer of layers) {
-      const networks: { name: NetworkName; png: Uint8Array }[] = [];
-      for (const network of layer.networks) networks.push({ ...network, png: await png(network.png) });
-      read.push({ ...layer, networks });
-    }
-    return { ...rest, image: await png(image), layers: read };
+    const text = JSON.parse(await readFile(pathOf(run, "maps.json"), "utf8")) as MapsOf<string>;
+    // Earlier versions wrote each picture to a file of its own, and its name here.
+    return await withPictures(text, (png): Promise<Uint8Array> | Uint8Array =>
+      png.endsWith(".png") ? readBytes(pathOf(run, png)) : new Uint8Array(Buffer.from(png, "base64")),
+    );
   } catch {
     return undefined;
   }

@@ -23,8 +23,18 @@ import type { TrainConfig } from "../../train/config/config.ts";
 import { readWholeConfig, writeConfig } from "../config-file.ts";
 import type { Environment } from "./environment.ts";
 import { LOCK, RunLock } from "./lock.ts";
-import { type RunStatistics, parseStatistics } from "./statistics.ts";
-import { FileError, exists, fileError, readBytes, requireWritable, syncFolder, writeAtomic } from "../files.ts";
+import { type RunStatistics, parseStatistics } from "../../train/statistics.ts";
+import {
+  FileError,
+  exists,
+  fileError,
+  isTemporary,
+  readBytes,
+  removeTemporaries,
+  requireWritable,
+  syncFolder,
+  writeAtomic,
+} from "../files.ts";
 
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 
@@ -58,7 +68,9 @@ export class RunFolder {
 
   /** Throws FileError where `create` would; makes nothing. */
   static async check(path: string): Promise<void> {
-    const entries = (await entriesOf(path)).filter((name) => name !== LOCK && name !== CACHE);
+    const entries = (await entriesOf(path)).filter(
+      (name) => name !== LOCK && name !== CACHE && !isTemporary(name) && !name.startsWith(`${LOCK}.`),
+    );
     const isNew = entries.length === 0 || (await neverBegan(path, entries));
     if (!isNew)
       throw new FileError(
@@ -138,6 +150,11 @@ export class RunFolder {
     await writeAtomic(join(this.path, "STATUS"), `${[status, ...lines].join("\n")}\n`);
   }
 
+  /** Whether a run was ended, by itself or by someone, and not killed at its work. */
+  async isEnded(): Promise<boolean> {
+    return !(await readFile(join(this.path, "STATUS"), "utf8").catch(() => "")).startsWith("running\n");
+  }
+
   /** Adds events to log.jsonl. */
   async log(...events: object[]): Promise<void> {
     const path = join(this.path, "log.jsonl");
@@ -171,12 +188,18 @@ export class RunFolder {
     });
   }
 
-  /** Drops what was logged after step `steps`: a resume says it again. */
+  /** Drops what was logged after step `steps`, which a resume says again, and a last line cut short. */
   async truncateLog(steps: number): Promise<void> {
-    const events = await this.events();
-    const kept = events.filter((e) => !(typeof e.steps === "number" && e.steps > steps));
-    if (events.length > 0)
-      await writeAtomic(join(this.path, "log.jsonl"), kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
+    const path = join(this.path, "log.jsonl");
+    if (!(await exists(path))) return;
+    const kept = (await this.events()).filter((e) => !(typeof e.steps === "number" && e.steps > steps));
+    await writeAtomic(path, kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
+  }
+
+  /** Removes what processes that were killed left half-written. Call it while this process holds the lock. */
+  async sweep(): Promise<void> {
+    for (const folder of [this.path, join(this.path, "checkpoints"), join(this.path, "pictures")])
+      await removeTemporaries(folder);
   }
 
   async writePicture(path: string, svg: string): Promise<void> {
@@ -194,19 +217,19 @@ export class RunFolder {
     const folder = join(this.path, "checkpoints");
     await writeAtomic(join(folder, checkpointName(steps)), bytes);
     if (isBest) await writeAtomic(this.bestCheckpoint, bytes);
-    const old = (await this.#stepFiles()).slice(KEPT);
+    const old = (await stepCheckpoints(this.path)).slice(KEPT);
     for (const name of old) await rm(join(folder, name), { force: true });
     if (old.length) await syncFolder(folder);
   }
 
   /** Where the run stands; undefined before its first checkpoint. Throws as latestCheckpoint. */
   async standing(onDamaged?: (message: string) => void): Promise<SavedCheckpoint | undefined> {
-    return (await this.#stepFiles()).length === 0 ? undefined : this.latestCheckpoint(onDamaged);
+    return (await stepCheckpoints(this.path)).length === 0 ? undefined : this.latestCheckpoint(onDamaged);
   }
 
   /** The newest checkpoint that verifies. Throws FileError where none does; `onDamaged` hears of the others. */
   async latestCheckpoint(onDamaged?: (message: string) => void): Promise<SavedCheckpoint> {
-    for (const name of await this.#stepFiles()) {
+    for (const name of await stepCheckpoints(this.path)) {
       const file = join(this.path, "checkpoints", name);
       try {
         return { checkpoint: await readCheckpoint(await readBytes(file), file), file };
@@ -233,15 +256,15 @@ export class RunFolder {
     }
     return this.latestCheckpoint(onDamaged);
   }
+}
 
-  /** Names of step checkpoints, newest first. */
-  async #stepFiles(): Promise<string[]> {
-    const names = await readdir(join(this.path, "checkpoints")).catch(() => [] as string[]);
-    return names
-      .filter((n) => /^step-\d+\.safetensors$/.test(n))
-      .sort()
-      .reverse();
-  }
+/** Names of the step checkpoints in a run's folder, newest first; none where there is no such folder. */
+export async function stepCheckpoints(path: string): Promise<string[]> {
+  const names = await readdir(join(path, "checkpoints")).catch(() => [] as string[]);
+  return names
+    .filter((n) => /^step-\d+\.safetensors$/.test(n))
+    .sort()
+    .reverse();
 }
 
 /** What a folder holds; nothing where it does not exist. Throws FileError where it may not be read. */
@@ -259,7 +282,7 @@ const BEFORE_THE_FIRST_STEP = new Set([
 
 /** Whether a folder is that of a run that ended before anything of it was worth keeping. */
 async function neverBegan(path: string, entries: readonly string[]): Promise<boolean> {
-  if (!entries.includes(CONFIG) || entries.some((name) => !BEFORE_THE_FIRST_STEP.has(name))) return false;
+  if (!entries.includes("checkpoints") || entries.some((name) => !BEFORE_THE_FIRST_STEP.has(name))) return false;
   const inside = [await entriesOf(join(path, "checkpoints")), await entriesOf(join(path, "pictures"))];
-  return inside.flat().length === 0;
+  return inside.flat().every(isTemporary);
 }

@@ -6,11 +6,12 @@ import { type SafetensorsTensor, toFloat32 } from "../../data/weights/safetensor
 import { type ForeignTensor, StateDictError, loadStateDict } from "../../models/pytorch.ts";
 import { readCheckpoint, keptStateDict } from "../../train/checkpoint.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
+import { isModelZip, readModelZip } from "../../train/model-zip.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
-import { readBytes } from "../files.ts";
+import { isFolder, readBytes } from "../files.ts";
 import { RunFolder } from "./folder.ts";
-import { isFolder, readWeights, segmentorAmong } from "./weights.ts";
+import { readWeights, segmentorAmong } from "./weights.ts";
 
 /** Where networks started, as environment.json keeps it. */
 export interface InitialWeights {
@@ -25,8 +26,8 @@ type StateDict = ReadonlyMap<string, ForeignTensor>;
 
 /**
  * Makes the weights at `config.init` the values that the regime's networks start with: of a run's kept checkpoint, or a
- * checkpoint's file, those of the student, and of every other network that both have by one name; of any other file
- * those of the student. Where weights have a moving average, that is taken. Undefined where the configuration names
+ * checkpoint's file, or a model zip, those of the student, and of every other network that both have by one name; of any
+ * other file those of the student. Where weights have a moving average, that is taken. Undefined where the configuration names
  * none. Throws DataError where names or shapes are not those of the networks, FileError.
  */
 export async function startFrom(
@@ -70,13 +71,14 @@ async function fileOf(path: string, say: (line: string) => void): Promise<string
   return (await (await RunFolder.open(path)).bestOrLatest((message) => say(`passed over: ${message}`))).file;
 }
 
-/** Every network that a checkpoint holds, by its name; undefined where the file is no checkpoint. */
+/** Every network that a checkpoint or a model zip holds, by its name; undefined where the file is neither. */
 async function networksOfCheckpoint(
   bytes: Uint8Array<ArrayBuffer>,
   file: string,
 ): Promise<ReadonlyMap<string, StateDict> | undefined> {
-  if (!readWeightFile(bytes, file).metadata.get("format")?.startsWith("cmedl-checkpoint")) return undefined;
-  const { tensors } = await readCheckpoint(bytes, file);
+  const isZip = isModelZip(bytes, file);
+  if (!isZip && !readWeightFile(bytes, file).metadata.get("format")?.startsWith("cmedl-checkpoint")) return undefined;
+  const { tensors } = isZip ? readModelZip(bytes, file) : await readCheckpoint(bytes, file);
   const names = new Set([...tensors.keys()].map((name) => name.split(".", 1)[0]!));
   for (const other of ["optimizer", "pool", "average"]) names.delete(other);
   return new Map([...names].map((name) => [name, keptStateDict(tensors, name)]));

@@ -7,8 +7,11 @@ export interface Interrupt {
   stop(): void;
 }
 
-/** Listens for SIGINT and SIGTERM; `say` hears at the first what happens now. */
-export function listenForInterrupt(say: (line: string) => void): Interrupt {
+/**
+ * Listens for SIGINT and SIGTERM, and for SIGUSR2 as a rank: of these Open MPI's mpirun hands on that alone. `say` hears
+ * at the first what happens now.
+ */
+export function listenForInterrupt(say: (line: string) => void, isRank = false): Interrupt {
   const controller = new AbortController();
   const listener = (): void => {
     if (controller.signal.aborted) {
@@ -18,7 +21,7 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
     say("finishing this step, then saving; Ctrl-C again to stop at once");
     controller.abort();
   };
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const signals = isRank ? (["SIGINT", "SIGTERM", "SIGUSR2"] as const) : (["SIGINT", "SIGTERM"] as const);
   for (const name of signals) process.on(name, listener);
   return {
     signal: controller.signal,

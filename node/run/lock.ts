@@ -55,7 +55,7 @@ export class RunLock implements AsyncDisposable {
     const holder: Holder = {
       host: hostname(),
       pid: process.pid,
-      began: await beginningOf(process.pid),
+      began: (await processOf(process.pid))?.began ?? null,
       since: new Date().toISOString(),
     };
     const text = `${JSON.stringify(holder)}\n`;
@@ -163,7 +163,8 @@ async function lives({ host, pid, began }: Holder, path: string): Promise<boolea
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  return began === null || began === (await beginningOf(pid));
+  const found = await processOf(pid);
+  return !found || (!found.isEnding && (began === null || began === found.began));
 }
 
 /** Milliseconds since a file was last touched, by the clock of its disk, which other hosts share. */
@@ -179,14 +180,26 @@ async function silentFor(path: string): Promise<number> {
   }
 }
 
-/** When a process began: the boot and the clock ticks since then (Linux, proc(5)); null elsewhere. */
-async function beginningOf(pid: number): Promise<string | null> {
+interface Process {
+  /** The boot, and the clock ticks since then. */
+  readonly began: string;
+  /** Killed, exiting or a zombie: it runs no more of its program, but has its number until its parent hears of it. */
+  readonly isEnding: boolean;
+}
+
+/** A process as proc(5) of Linux has it; undefined elsewhere. */
+async function processOf(pid: number): Promise<Process | undefined> {
   try {
     const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
     const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /s, "").split(" ");
-    const STARTTIME = 22 - 3;
-    return `${boot} ${fields[STARTTIME]}`;
+    const field = (number: number): string => fields[number - 3]!;
+    const isGone = "ZX".includes(field(3));
+    const isExiting = (Number(field(9)) & PF_EXITING) !== 0;
+    const isKilled = (Number(field(31)) & (1 << (SIGKILL - 1))) !== 0;
+    return { began: `${boot} ${field(22)}`, isEnding: isGone || isExiting || isKilled };
   } catch {
-    return null;
+    return undefined;
   }
 }
+const PF_EXITING = 4;
+const SIGKILL = 9;

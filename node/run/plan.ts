@@ -1,12 +1,11 @@
 // From a configuration as it was asked for to a whole one: what the folders of data and the file of VGG weights decide.
-import type { IntensityRule } from "../../data/intensity.ts";
-import { defaultFieldMm } from "../../data/slices.ts";
 import { DataError } from "../../data/errors.ts";
 import { type DrawnFold, drawFold } from "../../data/folds.ts";
 import { type CaseName, type SplitLists, type UnpairedSplit, splitUnpaired } from "../../data/split.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
 import { makeRegime } from "../../train/regimes/make.ts";
+import { idsOf, withCases } from "../../train/run/plan.ts";
 import type { FoundSplits } from "../dataset/index.ts";
 import { Narrator } from "../narrator.ts";
 import { withLandmarks } from "./landmarks.ts";
@@ -27,7 +26,8 @@ export interface RunPlan {
  * Scans the folders that `asked.data` names, splits their cases and fills in what is not given. A teacher that is named
  * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Landmarks
  * that are to be learned are, from the images that train. Throws DataError where a folder, a header, the splits, an image
- * that is learned from, the file of VGG weights or that of initial ones is wrong.
+ * that is learned from, the file of VGG weights or that of initial ones is wrong, and where the folders call a label that
+ * is wanted by two names.
  */
 export async function planRun(
   asked: TrainConfig,
@@ -39,44 +39,11 @@ export async function planRun(
   const teacher = data.teacher === "" ? undefined : await teacherSource(data.teacher, inputs);
   const { split, splitBy } = await splitOf(asked, student, teacher);
   const sides = [...(await student.shortSidesMm()), ...((await teacher?.shortSidesMm()) ?? [])];
-  const planned = await withFeaturesOfFile({
-    ...asked,
-    data: {
-      ...forgetLandmarks(asked),
-      names: namesOf(data, student),
-      fieldMm: data.fieldMm ?? Math.round(defaultFieldMm(sides)),
-    },
-    cases: {
-      studentTrain: idsOf(split.student.train),
-      studentVal: idsOf(split.student.val),
-      teacherTrain: idsOf(split.teacher.train),
-    },
-  });
+  const planned = await withFeaturesOfFile(withCases(asked, { student, teacher }, split, sides));
   await examineInit(planned);
   const sources = { student, teacher: inputs.includes("xM") ? teacher : undefined };
   const config = await withLandmarks(planned, sources, narrator);
   return { config, sources, splitBy };
-}
-
-/** What the structures are called: as the configuration says, else as the student's folder does, if it names all. */
-function namesOf({ names, labels }: TrainConfig["data"], { labels: told }: Source): TrainConfig["data"]["names"] {
-  const found = names ?? labels?.map((label) => told?.get(label));
-  return found?.every((name) => name !== undefined) ? found : null;
-}
-
-/**
- * The data of a configuration. Where it is that of an earlier run, its landmarks are that run's: its split is drawn anew,
- * and they may have been learned from images that now validate.
- */
-function forgetLandmarks({ data, cases }: TrainConfig): TrainConfig["data"] {
-  if (cases.studentTrain.length === 0) return data;
-  const forgotten = (rule: IntensityRule): IntensityRule =>
-    rule.kind === "histogram" ? { ...rule, landmarks: null } : rule;
-  return {
-    ...data,
-    studentIntensity: forgotten(data.studentIntensity),
-    teacherIntensity: forgotten(data.teacherIntensity),
-  };
 }
 
 /** What is split: cases, and the splits that go with them. */
@@ -147,5 +114,3 @@ export async function withFeaturesOfFile(config: TrainConfig): Promise<TrainConf
 /** The teacher's folder; its masks are asked for only where the regime reads them. */
 const teacherSource = (folder: string, inputs: Regime["inputs"]): Promise<Source> =>
   inputs.includes("yM") ? scanSource(folder) : imageSource(folder);
-
-export const idsOf = (cases: readonly CaseName[]): string[] => cases.map((c) => c.id);

@@ -1,13 +1,13 @@
 // Which files a prediction reads and writes.
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { printable } from "../../data/errors.ts";
 import { withoutSuffix, writableFormat } from "../../data/formats/index.ts";
 import { type TrainConfig, outputsOf } from "../../train/config/config.ts";
 import { scanImages } from "../dataset/index.ts";
 import { CommandError } from "../errors.ts";
-import { refuseOverwrite, requireWritable } from "../files.ts";
-import { maskValues } from "./segment.ts";
+import { exists, isFolder, refuseOverwrite, requireWritable } from "../files.ts";
+import { maskValues } from "../../train/volumes/volume-segmenter.ts";
 
 /** An image, and the file of its mask. */
 export interface PredictionTask {
@@ -20,9 +20,11 @@ export interface PredictionTask {
  * where `output` is no image's name, each with the file of its case below `output`. Throws CommandError where an image
  * would be overwritten, DataError where the folder holds none, FileError where `output` can't be written to.
  */
-export async function predictionTasks(path: string, output: string): Promise<readonly PredictionTask[]> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  const isMany = isFolder && writableFormat(output) === undefined && !/\.dcm$/i.test(output);
+export async function predictionTasks(
+  path: string,
+  output: string,
+): Promise<{ readonly tasks: readonly PredictionTask[]; readonly isMany: boolean }> {
+  const isMany = (await isFolder(path)) && writableFormat(output) === undefined && !/\.dcm$/i.test(output);
   if (isMany) await requireWritable(output);
   const tasks = isMany
     ? (await scanImages(path)).cases.map(({ id, imagePath }) => ({
@@ -34,7 +36,7 @@ export async function predictionTasks(path: string, output: string): Promise<rea
     tasks.map(({ image }) => image),
     tasks.map(({ mask }) => mask),
   );
-  return tasks;
+  return { tasks, isMany };
 }
 
 /** Throws CommandError where a file that would be written is an image that is read: no --force goes that far. */
@@ -53,11 +55,26 @@ async function placeOf(path: string): Promise<string> {
 
 /** The files of a mask's probabilities, one for each structure, beside it. */
 export function probabilityFiles(mask: string, config: TrainConfig): readonly string[] {
-  const [, ...values] = maskValues(config);
+  const values = maskValues(config);
   const stem = withoutSuffix(mask);
   return outputsOf(config) === 1
     ? [`${stem}_probability.nii.gz`]
     : values.map((value) => `${stem}_probability-${value}.nii.gz`);
+}
+
+/** The images whose masks, and probabilities where they are wanted, are not all there. A file that is there is whole. */
+export async function withoutMasks(
+  tasks: readonly PredictionTask[],
+  config: TrainConfig,
+  probabilities: boolean,
+): Promise<PredictionTask[]> {
+  const missing: PredictionTask[] = [];
+  for (const task of tasks) {
+    const files = [task.mask, ...(probabilities ? probabilityFiles(task.mask, config) : [])];
+    const there = await Promise.all(files.map(exists));
+    if (there.includes(false)) missing.push(task);
+  }
+  return missing;
 }
 
 /** Throws FileError where a file that would be written exists. */

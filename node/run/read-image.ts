@@ -5,8 +5,9 @@ import { readVolume } from "../dataset/index.ts";
 import { CommandError } from "../errors.ts";
 import type { Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
-import { prepareVolume } from "./segment.ts";
-import { type Oddness, type RunStatistics, oddImage, tell } from "./statistics.ts";
+import { prepareVolume } from "../../train/volumes/volume-segmenter.ts";
+import { type Oddness, tellOdd } from "./odd-images.ts";
+import { type RunStatistics, oddImage } from "../../train/statistics.ts";
 
 export type ReadImage = { readonly stored: Volume } & ReturnType<typeof prepareVolume>;
 
@@ -27,7 +28,7 @@ export async function readImage(
   const stored = await readVolume(path);
   for (const warning of stored.warnings) narrator.say(warning);
   const { image, range } = prepareVolume(stored, config, path);
-  if (statistics) tell(oddImage(image, range, path, statistics), odd, narrator);
+  if (statistics) tellOdd(path, oddImage(image, range, statistics), odd, narrator);
   return { stored, image, range };
 }
 

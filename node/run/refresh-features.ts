@@ -6,7 +6,7 @@ import type { TrainConfig } from "../../train/config/config.ts";
 import { CommandError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { Narrator } from "../narrator.ts";
-import { type ClusterOptions, featureClusters } from "./feature-clusters.ts";
+import { type ClusterOptions, type GatheredPixels, featureClusters, gatherPixels } from "./feature-clusters.ts";
 import {
   FeatureProgram,
   featureMaps,
@@ -46,17 +46,19 @@ async function refresh(run: RunFolder, { open, narrator, clusters }: RefreshOpti
   const { steps } = checkpoint.progress;
   const hasMaps = (await readFeatureMaps(run))?.steps === steps;
   if (hasMaps && !clusters) return;
-  const source = await sourceOf(config);
-  using device = await open();
-  const program = await FeatureProgram.open(device, config, checkpoint);
-  if (!program) throw new CommandError("usage", `a regime of the kind ${config.regime} shows no features`);
-  if (!hasMaps) {
-    const [set] = await setsOf(source, config, 1);
-    await writeFeatureMaps(run, await featureMaps(program, set!, config, steps));
+  const sets = await setsOf(await sourceOf(config), config, clusters ? Infinity : 1);
+  let pixels: readonly GatheredPixels[] = [];
+  {
+    // Gone before t-SNE opens devices of its own.
+    using device = await open();
+    using program = await FeatureProgram.open(device, config, checkpoint);
+    if (!program) throw new CommandError("usage", `a regime of the kind ${config.regime} shows no features`);
+    if (!hasMaps) await writeFeatureMaps(run, await featureMaps(program, sets[0]!, config, steps));
+    if (clusters) pixels = await gatherPixels(program, sets, config.seed, clusters, narrator);
   }
   if (!clusters) return;
-  const sets = await setsOf(source, config);
-  await writeFeatureClusters(run, await featureClusters(program, sets, config, steps, clusters, { open, narrator }));
+  const from = { config, steps, cases: sets.length };
+  await writeFeatureClusters(run, await featureClusters(pixels, from, clusters, { open, narrator }));
 }
 
 /** The student's folder. Throws CommandError where there is none any more. */
@@ -68,7 +70,7 @@ async function sourceOf({ data }: TrainConfig): Promise<Source> {
 }
 
 /** Slices with a structure of each validation case that has one, the first `most` of these. Throws CommandError. */
-async function setsOf(source: Source, config: TrainConfig, most = Infinity): Promise<SliceSet[]> {
+async function setsOf(source: Source, config: TrainConfig, most: number): Promise<SliceSet[]> {
   const sets: SliceSet[] = [];
   for (const id of config.cases.studentVal) {
     if (sets.length >= most) break;

@@ -1,9 +1,11 @@
 // report.html of a run, from what its folder holds.
 import { readFile, readdir } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, extname, join, parse, resolve } from "node:path";
 import { type EpochRecord, type RunRecord, type StepRecord, runPage } from "../../report/page/run-page.ts";
+import type { PictureType } from "../../report/markup.ts";
+import type { PagePicture } from "../../report/page/page.ts";
 import { writeAtomic } from "../files.ts";
-import { plotDocument } from "../plot-document.ts";
+import { plotDocument } from "../../report/page/plot-document.ts";
 import { readFeatureClusters, readFeatureMaps } from "./features.ts";
 import type { RunFolder } from "./folder.ts";
 import { readTests } from "./tests.ts";
@@ -39,19 +41,25 @@ async function recordOf(run: RunFolder): Promise<RunRecord> {
   };
 }
 
+/** What a picture's file holds, by how its name ends; earlier versions wrote PNG. */
+const PICTURE_TYPES: Readonly<Record<string, PictureType>> = { ".svg": "image/svg+xml", ".png": "image/png" };
+
 /** The pictures of the epoch that is kept and of the last one. */
-async function picturesOf(run: RunFolder, epochs: readonly EpochRecord[]): Promise<RunRecord["pictures"]> {
-  const files = (await readdir(join(run.path, "pictures")).catch(() => [] as string[])).sort();
-  const nameOf = (epoch: number): string => basename(run.picturePath(epoch - 1));
+async function picturesOf(run: RunFolder, epochs: readonly EpochRecord[]): Promise<PagePicture[]> {
+  const folder = join(run.path, "pictures");
+  const names = await readdir(folder).catch(() => [] as string[]);
+  const byEpoch = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+  const files = names.filter((name) => extname(name) in PICTURE_TYPES).sort(byEpoch);
   const best = epochs.filter((e) => e.best).at(-1);
+  const nameOfBest = best && parse(run.picturePath(best.epoch - 1)).name;
   const chosen = [
-    { file: best && nameOf(best.epoch), title: `The epoch that is kept: ${best?.epoch}` },
+    { file: files.find((file) => parse(file).name === nameOfBest), title: `The epoch that is kept: ${best?.epoch}` },
     { file: files.at(-1), title: "The last epoch" },
   ];
-  const found: { title: string; svg: Uint8Array }[] = [];
+  const found: PagePicture[] = [];
   for (const { file, title } of chosen.filter((c, i) => i === chosen.findIndex((d) => d.file === c.file)))
-    if (file !== undefined && files.includes(file))
-      found.push({ title, svg: await readFile(join(run.path, "pictures", file)) });
+    if (file !== undefined)
+      found.push({ title, type: PICTURE_TYPES[extname(file)]!, bytes: await readFile(join(folder, file)) });
   return found;
 }
 

@@ -5,32 +5,12 @@ import { type TrainConfig, structureNames } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
 import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../report/tensorboard.ts";
-import type { EpochRecord, StepRecord } from "../../report/page/run-page.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
-import { epochSvg, slicesToPicture } from "./pictures.ts";
+import { type EpochEvent, type StepEvent, epochEvent, signEvents, stepEvent } from "../../train/run/events.ts";
+import { slicesToPicture } from "../../train/run/pictured.ts";
+import { epochSvg } from "../../report/epoch-picture.ts";
 import { writeReport } from "./report.ts";
-
-/** A step's line of log.jsonl. */
-interface StepEvent extends StepRecord {
-  readonly event: "step";
-  readonly losses: StepReport["losses"];
-  /** When it ended, in seconds since 1970. */
-  readonly at: number;
-  /** From 1. */
-  readonly epoch: number;
-  readonly step: number;
-}
-
-/** An epoch's line of log.jsonl. */
-export interface EpochEvent extends EpochRecord {
-  readonly event: "epoch";
-  /** When it ended, in seconds since 1970. */
-  readonly at: number;
-  readonly steps: number;
-  /** Dice by case. */
-  readonly cases: Readonly<Record<string, number>>;
-}
 
 const REPORT_EVERY_MS = 60_000;
 
@@ -42,6 +22,8 @@ export interface ReporterOptions {
   readonly stepsPerEpoch: number;
   /** Where the run begins, or goes on. */
   readonly at: { readonly epoch: number; readonly step: number };
+  /** Told of each record of log.jsonl once it is written there. */
+  readonly onEvent?: ((event: object) => void) | undefined;
 }
 
 export class Reporter {
@@ -71,6 +53,8 @@ export class Reporter {
     const of = <T>(event: string): T[] => events.filter((e) => e.event === event) as unknown as T[];
     this.#history.push(...of<EpochEvent>("epoch"));
     this.signs.push(...of<Sign>("sign"));
+    // A process that was killed behind an epoch's checkpoint left them without it.
+    if (this.#history.length > 0) await this.run.writeResults(this.#history.map(resultRow));
     await this.run.writeEvents([
       tensorBoardHeader(now()),
       ...of<StepEvent>("step").map((e) => tensorBoardRecord(stepScalars(e))),
@@ -83,6 +67,7 @@ export class Reporter {
     const { run } = this;
     return {
       onStep: (report) => this.#onStep(report),
+      onEpochEnd: (report) => this.#onEpochEnd(report),
       onEpoch: (report, pictures) => this.#onEpoch(report, pictures),
       save: (bytes, progress, isBest) => run.saveCheckpoint(bytes, progress.steps, isBest),
       latest: () => run.latestCheckpoint().catch(() => undefined),
@@ -105,25 +90,27 @@ export class Reporter {
     return { slices, pictured: this.#teacherPictured };
   }
 
+  async #log(...events: object[]): Promise<void> {
+    await this.run.log(...events);
+    for (const event of events) this.options.onEvent?.(event);
+  }
+
   /** At the end of an epoch, unless the last report is fresh: drawing takes as long as some epochs do. */
   async #writeReportNowAndThen(): Promise<void> {
     if (performance.now() - this.#reported > REPORT_EVERY_MS) await this.writeReport();
   }
 
-  async #onStep({ epoch, step, steps, ms, losses, norms }: StepReport): Promise<void> {
-    const event: StepEvent = {
-      event: "step",
-      at: now(),
-      epoch: epoch + 1,
-      step: step + 1,
-      steps,
-      ms: Math.round(ms),
-      losses,
-      norms,
-    };
-    await this.run.log(event);
+  async #onStep(report: StepReport): Promise<void> {
+    const event = stepEvent(report);
+    await this.#log(event);
     await this.run.appendEvent(tensorBoardRecord(stepScalars(event)));
-    this.#stepBar.advance(`${shortLosses(losses)}  ${(ms / 1000).toFixed(2)} s/step`);
+    this.#stepBar.advance(`${shortLosses(report.losses)}  ${(report.ms / 1000).toFixed(2)} s/step`);
+  }
+
+  async #onEpochEnd(report: EpochReport): Promise<void> {
+    const event = epochEvent(report, structureNames(this.options.config));
+    this.#history.push(event);
+    await this.#log(event, ...signEvents(report));
   }
 
   async #onEpoch(report: EpochReport, pictures: EpochPictures | undefined): Promise<void> {
@@ -134,16 +121,13 @@ export class Reporter {
     const number = report.epoch + 1;
     this.reports.push(report);
     this.#stepBar.done();
-    const event = epochEvent(report, names);
-    this.#history.push(event);
-    await run.log(event);
+    const event = this.#history.at(-1)!;
     await run.appendEvent(tensorBoardRecord(epochScalars(event)));
-    for (const sign of report.signs) await run.log({ event: "sign", epoch: number, steps: report.steps, ...sign });
     await run.writeResults(this.#history.map(resultRow));
     if (pictures)
       await run.writePicture(
         run.picturePath(report.epoch),
-        epochSvg(pictures, validation, this.#teacherOf(pictures), `epoch ${number}`, names),
+        epochSvg(pictures.rows, validation, this.#teacherOf(pictures), `epoch ${number}`, names),
       );
     await this.#writeReportNowAndThen();
     narrator.say(`epoch ${number}/${epochs}  ${shortLosses(report.losses)}${validationText(event)}`);
@@ -177,26 +161,6 @@ const epochScalars = ({ at, steps, losses, scheduled, validationLoss, dice, case
     "validation/loss": validationLoss ?? NaN,
   },
 });
-
-function epochEvent(
-  { epoch, steps, losses, scheduled, validation, isBest }: EpochReport,
-  names: readonly string[],
-): EpochEvent {
-  const classes = validation?.dice.classes;
-  return {
-    event: "epoch",
-    at: now(),
-    epoch: epoch + 1,
-    steps,
-    losses,
-    ...(Object.keys(scheduled).length > 0 ? { scheduled } : {}),
-    validationLoss: validation?.loss ?? null,
-    dice: validation?.dice.mean ?? null,
-    cases: validation?.dice.cases ?? {},
-    ...(classes ? { classes: byName(classes, names) } : {}),
-    best: isBest,
-  };
-}
 
 /** An epoch's row of results.csv. */
 function resultRow({
@@ -241,7 +205,3 @@ function shortLosses(losses: Readonly<Record<string, number>>): string {
     .slice(0, SHOWN)
     .join(" ");
 }
-
-/** Dice of classes 1, 2, … under the names of their structures. */
-const byName = (classes: readonly number[], names: readonly string[]): Record<string, number> =>
-  Object.fromEntries(classes.map((d, k) => [names[k] ?? `class ${k + 1}`, d]));

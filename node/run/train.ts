@@ -1,24 +1,25 @@
 // One training run on prepared slices: `train`, `experiment` and `demo` all are this.
-import { changesIntensity } from "../../data/augment.ts";
-import { UnpairedBatches } from "../../data/batches.ts";
-import type { Device } from "../../engine/index.ts";
-import { inferBy } from "../../train/inference-programs.ts";
+import { type Device, DeviceLostError } from "../../engine/index.ts";
 import type { Checkpoint } from "../../train/checkpoint.ts";
-import { type TrainConfig, flipsLeftOut, sidesOf } from "../../train/config/config.ts";
-import { type EpochReport, type Outcome, Training, type TrainingOptions } from "../../train/loop.ts";
-import type { Regime } from "../../train/regime.ts";
+import { type TrainConfig, flipsLeftOut } from "../../train/config/config.ts";
+import { type EpochReport, type Outcome, Training } from "../../train/loop.ts";
+import type { Sharing } from "../../train/ranks.ts";
 import { featuresOf, makeRegime } from "../../train/regimes/make.ts";
-import { bytesText } from "../bytes.ts";
+import { timeSteps } from "../../train/run/estimate.ts";
+import { trainingParts } from "../../train/run/training-parts.ts";
+import type { RunEstimate } from "../../report/estimate.ts";
 import { CommandError } from "../errors.ts";
-import { type Narrator, clock } from "../narrator.ts";
+import { DeviceLosses } from "../gpu/losses.ts";
+import type { Narrator } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
 import type { RunFolder } from "./folder.ts";
+import { meetRanks } from "./ranks.ts";
 import { type InitialWeights, startFrom } from "./init.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import { slicesToPicture } from "./pictures.ts";
 import { Reporter } from "./reporter.ts";
-import { type RunSets, withPrior } from "./sets.ts";
-import { loadVgg } from "./vgg.ts";
+import type { RunSets } from "./sets.ts";
+import { vggWeights } from "./vgg.ts";
+import { watchFor } from "./watchdog.ts";
 
 export interface RunResult {
   /** The epoch with the lowest validation loss, from 0; null where none was validated. */
@@ -34,17 +35,23 @@ export interface TrainRunOptions {
   readonly from?: { readonly checkpoint: Checkpoint; readonly file: string };
   /** Ends the run as Ctrl-C does. */
   readonly signal?: AbortSignal;
+  /** Opens another device where this one is lost: the run goes on there by itself, from its last checkpoint. */
+  readonly reopen?: () => Promise<Device>;
   /** Stop at the first op whose output is not finite, and name it; slow. */
   readonly debugNans?: boolean;
+  /** Where other processes train with this one, which is rank 0; the others call `followRun`. */
+  readonly sharing?: Sharing | undefined;
+  /** Told once every rank has compiled. */
+  readonly onMet?: () => void;
+  /** Told of each step, epoch and sign of a collapse, as log.jsonl has them. */
+  readonly onEvent?: (event: object) => void;
 }
-
-/** Validation slices that a picture is made of after each epoch. */
-const PICTURED = 3;
 
 /**
  * Trains a run to its end, an early stop, or Ctrl-C (SIGINT, SIGTERM), and keeps all in its folder. Throws CommandError
  * "interrupted" after Ctrl-C once a checkpoint is safe, NumericalError where numbers are not finite, DataError and
- * FileError for the files of VGG weights and of initial ones.
+ * FileError for the files of VGG weights and of initial ones, DeviceLostError where `reopen` is absent, or devices are
+ * lost again and again without a new checkpoint.
  */
 export async function trainRun(
   device: Device,
@@ -52,32 +59,73 @@ export async function trainRun(
   sets: RunSets,
   run: RunFolder,
   narrator: Narrator,
-  { from, signal, debugNans = false }: TrainRunOptions = {},
+  options: TrainRunOptions = {},
 ): Promise<RunResult> {
-  const {
-    training: compiled,
-    batches,
-    startSeconds,
-    init,
-  } = await compile(device, config, sets, narrator, {
-    from,
-    debugNans,
-  });
+  const { reopen } = options;
+  const losses = new DeviceLosses((line) => narrator.say(line));
+  let from = options.from;
+  let now = device;
+  try {
+    for (;;) {
+      try {
+        return await trainOn(now, config, sets, run, narrator, { ...options, from });
+      } catch (error) {
+        if (!reopen || !(error instanceof DeviceLostError)) throw error;
+        const at = await run.standing();
+        const steps = at?.checkpoint.progress.steps ?? 0;
+        if (!losses.allow(error, `from step ${steps + 1}`)) throw error;
+        if (now !== device) now.dispose();
+        now = await reopen();
+        from = at;
+      }
+    }
+  } finally {
+    if (now !== device) now.dispose();
+  }
+}
+
+async function trainOn(
+  device: Device,
+  config: TrainConfig,
+  sets: RunSets,
+  run: RunFolder,
+  narrator: Narrator,
+  { debugNans = false, ...options }: TrainRunOptions,
+): Promise<RunResult> {
+  const { training: compiled, ...made } = await compile(device, config, sets, narrator, { ...options, debugNans });
   using training = compiled;
+  return await keepTraining(training, config, sets, run, narrator, { ...options, ...made });
+}
+
+/**
+ * Trains what is compiled to its end, an early stop, or Ctrl-C, and keeps all in the run's folder, as `trainRun` does.
+ * What processes that were killed left half-written in the folder goes. Throws as `trainRun`.
+ */
+export async function keepTraining(
+  training: Training,
+  config: TrainConfig,
+  sets: RunSets,
+  run: RunFolder,
+  narrator: Narrator,
+  { from, signal, onEvent, reopen, init, startSeconds, sharing }: KeepOptions,
+): Promise<RunResult> {
+  watchFor(training.device.gpu);
+  await run.sweep();
   const reporter = new Reporter(run, narrator, {
     config,
     validation: sets.validation,
     teacher: sets.teacher,
-    stepsPerEpoch: batches.stepsPerEpoch,
+    stepsPerEpoch: training.batches.stepsPerEpoch,
     at: { epoch: training.progress.epoch, step: training.progress.step },
+    onEvent,
   });
   await run.truncateLog(training.progress.steps);
   await reporter.readHistory();
 
-  const interrupt = listenForInterrupt((line) => narrator.say(line));
+  const interrupt = listenForInterrupt((line) => narrator.say(line), sharing !== undefined);
   const signals = signal ? [signal, interrupt.signal] : [interrupt.signal];
   if (!from) await run.writeStatistics(sets.statistics);
-  await run.recordStart(environmentOf(device, init), training.progress.steps);
+  await run.recordStart(environmentOf(training.device, init), training.progress.steps);
   await run.setStatus("running", reporter.signs);
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
@@ -87,7 +135,8 @@ export async function trainRun(
   } catch (error) {
     if (!(error instanceof CommandError)) {
       await run.setStatus("failed", reporter.signs).catch(() => {});
-      await reporter.writeReport();
+      // A run that goes on at once needs no report of how it ended.
+      if (!(reopen && error instanceof DeviceLostError)) await reporter.writeReport();
     }
     throw error;
   } finally {
@@ -97,20 +146,27 @@ export async function trainRun(
   return { best: training.progress.best, epochs: reporter.reports, startSeconds };
 }
 
-/** What a run would take. */
-export interface RunEstimate {
-  /** Of the GPU's memory, at the most. */
-  readonly bytes: number;
-  /** Of the host's memory: the slices that it holds. */
-  readonly hostBytes: number;
-  readonly secondsPerStep: number;
-  readonly stepsPerEpoch: number;
-  /** At most. */
-  readonly epochs: number;
+/**
+ * Trains beside rank 0, which does the same by `trainRun`: reads its checkpoints, and writes nothing. Throws as
+ * `trainRun`.
+ */
+export async function followRun(
+  device: Device,
+  config: TrainConfig,
+  sets: RunSets,
+  narrator: Narrator,
+  { from, sharing, onMet }: Pick<TrainRunOptions, "from" | "sharing" | "onMet">,
+): Promise<void> {
+  const { training: compiled } = await compile(device, config, sets, narrator, { from, sharing, onMet });
+  using training = compiled;
+  const interrupt = listenForInterrupt((line) => narrator.say(line), true);
+  try {
+    const outcome = await training.run({}, interrupt.signal);
+    if (outcome === "interrupted") throw new CommandError("interrupted", "stopped with the other ranks");
+  } finally {
+    interrupt.stop();
+  }
 }
-
-/** Rounds of the regime's steps that an estimate does; the first, which waits for the driver, does not count. */
-const ROUNDS = 2;
 
 /**
  * Compiles a run's step as `trainRun` does, does it a few times, and tells what it takes; nothing is kept. Throws as
@@ -121,117 +177,48 @@ export async function dryRun(
   config: TrainConfig,
   sets: RunSets,
   narrator: Narrator,
+  sharing?: Sharing,
 ): Promise<RunEstimate> {
-  const { training: compiled, batches, round } = await compile(device, config, sets, narrator, {});
+  const { training: compiled } = await compile(device, config, sets, narrator, { sharing });
   using training = compiled;
-  const { stepsPerEpoch } = batches;
-  const enough = new AbortController();
-  const times: number[] = [];
-  await training.run(
-    {
-      onStep: ({ ms }) => {
-        times.push(ms);
-        if (times.length >= Math.min(ROUNDS * round, stepsPerEpoch)) enough.abort();
-      },
-    },
-    enough.signal,
-  );
-  const { epochs } = config.optimization;
-  const counted = times.length > round ? times.slice(round) : times;
-  const secondsPerStep = counted.reduce((sum, ms) => sum + ms, 0) / counted.length / 1000;
-  return { bytes: device.counters.peakBytes, hostBytes: sets.bytesInMemory, secondsPerStep, stepsPerEpoch, epochs };
+  return { ...(await timeSteps(training)), hostBytes: sets.bytesInMemory };
 }
 
-/** An estimate in a sentence. */
-export function estimateText({ bytes, hostBytes, secondsPerStep, stepsPerEpoch, epochs }: RunEstimate): string {
-  const epoch = secondsPerStep * stepsPerEpoch;
-  const step = secondsPerStep >= 10 ? clock(secondsPerStep) : `${secondsPerStep.toPrecision(2)} s`;
-  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
-  return (
-    `a run takes ${(bytes / 2 ** 20).toFixed(0)} MiB of the GPU's memory, ${bytesText(hostBytes)} of the host's for ` +
-    `slices, and here ${step} a step: ${clock(epoch)} for an epoch of ${count(stepsPerEpoch, "step")}, ` +
-    `${clock(epoch * epochs)} for ${count(epochs, "epoch")}, and validation beside`
-  );
-}
-
-interface Compiled {
-  readonly training: Training;
-  readonly batches: UnpairedBatches;
-  /** How many steps of different kinds take turns. */
-  readonly round: number;
+interface Made {
   readonly startSeconds: number;
   readonly init: InitialWeights | undefined;
 }
+interface Compiled extends Made {
+  readonly training: Training;
+}
+interface KeepOptions extends Made, Omit<TrainRunOptions, "debugNans"> {}
 
 async function compile(
   device: Device,
   config: TrainConfig,
   sets: RunSets,
   narrator: Narrator,
-  { from, debugNans = false }: Pick<TrainRunOptions, "from" | "debugNans">,
+  { from, debugNans = false, sharing, onMet }: Pick<TrainRunOptions, "from" | "debugNans" | "sharing" | "onMet">,
 ): Promise<Compiled> {
-  const regime = await regimeOf(withPrior(config, sets));
+  const { file } = config.networks.features;
+  const needsFile = file !== null && featuresOf(makeRegime(config)) !== undefined;
+  const features = needsFile ? await vggWeights(file) : undefined;
+  const { regime, batches, options } = trainingParts(config, sets, { features, debugNans, sharing });
   // A run that goes on has weights of its own.
   const init = from ? undefined : await startFrom(regime, config, (line) => narrator.say(line));
-  const batches = batchesOf(config, sets);
   const why = flipsLeftOut(config);
   if (why !== undefined)
     narrator.say(`slices are not flipped: data.sides ${why}; give pairs of labels, or [] where none has a side`);
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${batches.size} × ${batches.size}, batch ${batches.batch}) …`);
-  const training = await Training.create(device, regime, batches, optionsOf(config, sets, debugNans), from);
+  const training = await Training.create(device, regime, batches, options, from);
   const startSeconds = (performance.now() - started) / 1000;
   narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
-  return { training, batches, round: regime.steps.length, startSeconds, init };
-}
-
-/** The configuration's regime, its frozen features read from their file. */
-async function regimeOf(config: TrainConfig): Promise<Regime> {
-  const regime = makeRegime(config);
-  const { file } = config.networks.features;
-  const vgg = featuresOf(regime);
-  if (vgg && file !== null) await loadVgg(vgg, file);
-  inferBy(regime, config.optimization.statistics);
-  return regime;
-}
-
-function batchesOf(config: TrainConfig, sets: RunSets): UnpairedBatches {
-  const {
-    seed,
-    optimization: { batch, steps },
-  } = config;
-  const augmentation = {
-    ...config.augmentation,
-    ...(flipsLeftOut(config) === undefined ? { sides: sidesOf(config) } : { flip: 0, sides: [] }),
-  };
-  const { flip, degrees, scale, elastic } = augmentation;
-  const augments = flip || degrees || scale || elastic || changesIntensity(augmentation);
-  // A regime without a teacher looks at the student's half of a batch only.
-  return new UnpairedBatches(sets.student, sets.teacher ?? sets.student, {
-    batch,
-    seed,
-    ...(steps === null ? {} : { steps }),
-    ...(augments ? { augment: augmentation } : {}),
-  });
-}
-
-function optionsOf(config: TrainConfig, { validation }: RunSets, debugNans: boolean): TrainingOptions {
-  const {
-    saveEvery,
-    optimization: { epochs, decayFrom, patience, precision },
-  } = config;
-  return {
-    epochs,
-    config,
-    validation,
-    pictured: slicesToPicture(validation, PICTURED),
-    debugNans,
-    precision,
-    watch: true,
-    ...(saveEvery === null ? {} : { saveEvery }),
-    ...(decayFrom === null ? {} : { decayFrom }),
-    ...(patience === null ? {} : { patience }),
-  };
+  if (sharing) {
+    narrator.say(await meetRanks(training, sharing));
+    onMet?.();
+  }
+  return { training, startSeconds, init };
 }
 
 /** "812 dispatches a step, 97 pipelines, 512 MiB". */

@@ -1,7 +1,7 @@
 // How like real images of the teacher's modality a run's pseudo images are (Table V): their values as a distribution,
 // and voxel by voxel where a patient was imaged by both.
-import { gridDistance, placeToleranceVoxels } from "../../data/alignment.ts";
 import { rangeOf, scaleInto } from "../../data/intensity.ts";
+import { slicesOnGrid } from "../../data/slices.ts";
 import { type Volume, storedSlice } from "../../data/volume.ts";
 import { histogram, klOfCounts, psnr, ssim } from "../../metrics/similarity.ts";
 import type { CaseValues } from "../../report/comparison.ts";
@@ -9,7 +9,7 @@ import type { TrainConfig } from "../../train/config/config.ts";
 import { withoutImageWord } from "../dataset/index.ts";
 import type { Evaluation, TestCase } from "./evaluate.ts";
 import type { Source } from "./source.ts";
-import type { VolumeTranslator } from "./translate.ts";
+import type { VolumeTranslator } from "../../train/volumes/volume-translator.ts";
 
 /** Where values lie that are scaled to train. */
 const SCALED = [-1, 1] as const;
@@ -19,6 +19,10 @@ export const TRANSLATION_NOTES = [
   `KL: divergence of the values of a pseudo image's voxels from those of all real images together, each scaled to train, in ${BINS} bins.`,
   "SSIM (the mean over axial slices) and PSNR: against the patient's own real image, where one is given.",
 ];
+
+/** What is said of a case whose real image lies on another grid. */
+export const otherGridText = (id: string): string =>
+  `${id}: its real image lies on another grid: no SSIM, no PSNR; resample it to the student's grid`;
 
 export interface TranslationOptions {
   readonly translator: VolumeTranslator;
@@ -45,7 +49,7 @@ export async function testTranslation(
 ): Promise<Evaluation> {
   const counts = new Float64Array(BINS);
   for (const { id } of real.cases) {
-    const { image } = await real.load(id);
+    const image = await real.loadImage(id);
     for (const [bin, n] of histogram(scaledToTrain(image, config), SCALED, BINS).entries()) counts[bin]! += n;
     onReal?.(id);
   }
@@ -54,12 +58,12 @@ export async function testTranslation(
     const { id, image } = tested;
     const pseudo = await translator.scaled(image, range);
     const also = paired?.cases.find((c) => withoutImageWord(c.id) === withoutImageWord(id));
-    const own = also && (await paired!.load(also.id)).image;
-    const isPaired = own !== undefined && isSameGrid(image, own);
-    if (own && !isPaired) onOtherGrid?.(id);
+    // The case may be the slices of its image that hold lung.
+    const own = also && slicesOnGrid(await paired!.loadImage(also.id), image);
+    if (also && !own) onOtherGrid?.(id);
     found[id] = {
       KL: klOfCounts(histogram(pseudo, SCALED, BINS), counts),
-      ...(isPaired ? likeness(pseudo, scaledToTrain(own, config), image) : { SSIM: NaN, PSNR: NaN }),
+      ...(own ? likeness(pseudo, scaledToTrain(own, config), image) : { SSIM: NaN, PSNR: NaN }),
     };
     onCase?.(id);
   }
@@ -71,9 +75,6 @@ function scaledToTrain({ data, name }: Volume, { data: { teacherIntensity } }: T
   scaleInto(scaled, 0, data, rangeOf(teacherIntensity, data, name));
   return scaled;
 }
-
-const isSameGrid = (a: Volume, b: Volume): boolean =>
-  a.shape.every((n, i) => n === b.shape[i]) && gridDistance(a.affine, b.affine, a.shape).voxels <= placeToleranceVoxels;
 
 function likeness(
   a: Float32Array<ArrayBuffer>,

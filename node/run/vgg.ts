@@ -1,8 +1,8 @@
 // ImageNet weights of VGG19 from a file with torchvision's names: safetensors, or the .pth that torchvision publishes.
 import { toFloat32 } from "../../data/weights/safetensors.ts";
 import { DataError } from "../../data/errors.ts";
-import { type Vgg19, type VggLayers, tapsWithin } from "../../models/vgg.ts";
-import { loadStateDict } from "../../models/pytorch.ts";
+import { type VggLayers, tapsWithin } from "../../models/vgg.ts";
+import type { ForeignTensor } from "../../models/pytorch.ts";
 import { readWeights } from "./weights.ts";
 
 const tensorsOf = async (path: string) => (await readWeights(path)).tensors;
@@ -32,10 +32,6 @@ export async function examineVgg(
   return { taps, width: width! };
 }
 
-/** Fills the trunk with the file's weights. Throws StateDictError, DataError, FileError. */
-export async function loadVgg(vgg: Vgg19, path: string): Promise<void> {
-  loadStateDict(
-    vgg,
-    new Map([...(await tensorsOf(path))].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }])),
-  );
-}
+/** The file's weights. Throws DataError, FileError. */
+export const vggWeights = async (path: string): Promise<ReadonlyMap<string, ForeignTensor>> =>
+  new Map([...(await tensorsOf(path))].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));

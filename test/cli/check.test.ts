@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { writeNifti } from "../../data/formats/nifti.ts";
 import { phantomSet } from "../../data/synthetic.ts";
 import type { DataCheck } from "../../node/check/check.ts";
-import type { RunEstimate } from "../../node/run/train.ts";
+import type { RunEstimate } from "../../report/estimate.ts";
 import { type PhantomFolder, writePhantoms } from "../helpers/phantom-folder.ts";
 import type { Modality } from "../../data/synthetic.ts";
 import { cmedl } from "./command.ts";
@@ -117,7 +117,11 @@ test("padding, values that are not finite, empty masks and several labels are no
   assert.match(notes, /ct-003_mask.nii.gz: labels: the mask is empty/);
   assert.match(notes, /noted: labels: the masks hold 2 labels: 1, 2; choose one with --label N/);
   const wanted = await check(data, "--labels", "1,5");
-  assert.match(wanted.problems, /labels: no mask holds 5, only 1, 2/);
+  assert.match(wanted.problems, /labels: no mask holds 5, only 1, 2; choose others with --labels$/m);
+  const named = await check(data, "--labels", "left kidney=1,right kidney=2,spleen=5");
+  const absent = /no mask holds 5 spleen, only 1, 2; choose others .* as "spleen=1"/;
+  assert.match(named.problems, absent);
+  assert.match(named.notes, /1 left kidney and 2 right kidney are left and right of one another/);
 });
 
 test("structures that are named for a side are told of, until data.sides says which they are", async () => {
@@ -148,6 +152,14 @@ test("with --estimate what training takes is found by a few steps, and nothing i
   const lacking = await cmedl(["check", at("ct"), "--estimate"]);
   assert.is(lacking.exitCode, 2);
   assert.match(lacking.stderr, /--estimate needs --teacher/);
+});
+
+test("a window is read whole: a bound that is missing is no 0, and a number has one point", async () => {
+  for (const rule of [",400", "400,", "-160", "99.5.5%", "%", "99.5%%", "1,2,3", "400,-160"]) {
+    const { exitCode, stderr } = await cmedl(["check", "--student", at("ct"), `--window=${rule}`]);
+    assert.is(exitCode, 2, rule);
+    assert.match(stderr, /--window .*: give soft, lung, histogram/, rule);
+  }
 });
 
 test.run();

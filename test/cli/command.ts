@@ -1,7 +1,7 @@
 // Runs the `cmedl` command as a process of its own, from the sources as they were when the first one was run.
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
@@ -23,9 +23,8 @@ export async function commandLine(args: readonly string[]): Promise<string[]> {
 async function build(): Promise<string> {
   const folder = resolve("node_modules/.cache/cmedl", `command-${process.pid}`);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   await promisify(execFile)(process.execPath, ["tools/build.mjs", "--maps", "--out", folder]);
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   return join(folder, "cmedl.mjs");
 }
 

@@ -190,6 +190,26 @@ test("a run's networks become plain state dicts, .pth files and ONNX models", as
     assert.match(done.stderr, said);
     assert.ok((await bytesOf(args[1])).length > 1000);
   }
+  // The same of a model's zip.
+  assert.is((await cmedl(["export", at("run"), at("model.zip")])).exitCode, 0);
+  for (const name of ["student.safetensors", "student.pth", "student.onnx"]) {
+    const command = name.endsWith("onnx") ? "export" : "convert";
+    for (const [from, to] of [
+      [at("run"), at(name)],
+      [at("model.zip"), at(`zip-${name}`)],
+    ] as const) {
+      const done = await cmedl([command, from, to, "--force"]);
+      assert.is(done.exitCode, 0, done.stderr);
+    }
+    assert.equal(await bytesOf(at(`zip-${name}`)), await bytesOf(at(name)), name);
+  }
+  assert.is((await cmedl(["export", at("run"), at("model.safetensors")])).exitCode, 0);
+  assert.is((await cmedl(["export", at("model.zip"), at("zip-model.safetensors")])).exitCode, 0);
+  assert.equal(await bytesOf(at("zip-model.safetensors")), await bytesOf(at("model.safetensors")));
+  const judge = await cmedl(["convert", at("model.zip"), at("y.pth"), "--network", "DM"]);
+  assert.match(judge.stderr, /model\.zip holds no network DM; choose one of .*GCM/);
+  const twice = await cmedl(["export", at("model.zip"), at("again.zip")]);
+  assert.equal([twice.exitCode, /is a model's zip already: copy it/.test(twice.stderr)], [2, true]);
   const small = await cmedl(["export", at("run"), at("z.onnx"), "--network", "DM", "--size", "4"]);
   assert.is(small.exitCode, 2, small.stderr);
   assert.match(small.stderr, /DM at 4 × 4: conv2d/);

@@ -48,7 +48,7 @@ test("a run is tested on the cases that its splits name, and its report shows th
   assert.equal(Object.keys(values!), ["DSC", "SDSC", "HD95", "AUC", "segmented"]);
   assert.ok(test.roc.auc >= 0 && test.roc.auc <= 1);
   assert.match(await readFile(at("run-0", "tests", "test.csv"), "utf8"), /^case,DSC,SDSC,HD95,AUC,segmented\n/);
-  assert.match(await readFile(at("run-0", "report.html"), "utf8"), /The worst 1 of 1 cases/);
+  assert.match(await readFile(at("run-0", "report.html"), "utf8"), /<h3>Cases, the worst first<\/h3>/);
   const again = await cmedl(["evaluate", at("run-0")]);
   assert.is(again.exitCode, 7);
   assert.match(again.stderr, /test\.json: exists already; give another --name, or --force/);
@@ -60,6 +60,21 @@ test("runs are compared on what both were tested on", async () => {
   // Runs of two steps have learned nothing, and nothing is tested with them.
   const first = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"]);
   assert.match(first.stdout, /run-1 †/);
+  // Earlier versions wrote no tolerance: a test of masks is told by its metrics.
+  const file = at("run-1", "tests", "all.json");
+  const { toleranceMm, ...earlier } = JSON.parse(await readFile(file, "utf8")) as { toleranceMm: number };
+  assert.is(toleranceMm, 3);
+  await writeFile(file, JSON.stringify(earlier));
+  assert.match((await cmedl(["compare", at("run-0"), at("run-1"), "--name", "all"])).stdout, /run-1 †/);
+  await writeFile(file, JSON.stringify({ ...earlier, toleranceMm }));
+  for (const run of ["run-0", "run-1"]) {
+    const cases = Object.fromEntries(ids.map((id, i) => [id, { KL: 0.1 * i, SSIM: 0.5, PSNR: 20 }]));
+    await writeFile(at(run, "tests", "translation.json"), JSON.stringify({ title: "Translation", cases }));
+  }
+  const translated = await cmedl(["compare", at("run-0"), at("run-1"), "--name", "translation"]);
+  assert.is(translated.exitCode, 0, translated.stderr);
+  assert.not.match(translated.stdout, "†");
+  for (const run of ["run-0", "run-1"]) await rm(at(run, "tests", "translation.json"));
   for (const [run, gain] of [
     ["run-0", 0],
     ["run-1", 0.1],
@@ -142,6 +157,10 @@ test("what can't be is refused", async () => {
     [["evaluate", "--masks", at("rater"), "--experts", at("expert"), "--label", "1,2"], 2, /--label 1,2: labels are/],
     [["evaluate", at("run-0"), "--name", "../x"], 2, /--name \.\.\/x: letters/],
     [["evaluate", "--masks", at("ct"), "--experts", at("none")], 3, /none: folder: cannot be read/],
+    [["evaluate", at("run-0"), "--tolerance", ""], 2, /--tolerance "": give millimetres, 0 or more/],
+    [["raters", at("rater"), at("expert"), "--tolerance", " "], 2, /--tolerance "": give millimetres/],
+    [["raters", at("rater"), at("expert"), "--tolerance", "-1"], 2, /--tolerance -1: give millimetres/],
+    [["evaluate", at("run-0"), "--translation", "--tolerance", "3"], 2, /--tolerance goes with masks/],
     [["report", at("ct")], 7, /holds no run/],
     [["compare", at("run-0")], 2, /two runs or more/],
   ] as const) {

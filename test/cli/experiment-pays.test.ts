@@ -2,10 +2,12 @@
 // what bad requests say.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cmedl } from "./command.ts";
+import { cmedl, commandLine } from "./command.ts";
 
 const test = suite("experiment pays");
 let folder = "";
@@ -59,11 +61,53 @@ test("rows are trained, tested on 48 patients and compared; more seeds train onl
   assert.match(await readFile(at("learning-curve.csv"), "utf8"), /^row,1\nCT only,/);
 });
 
+test("a run may be a task of its own; the tables are collected, and what is missing is named", async () => {
+  const only = await cmedl([...request(3, "ct"), "--only", "ct-k1-seed2"]);
+  assert.equal([only.exitCode, only.stdout], [0, "trained and tested: ct-k1-seed2\n"], only.stderr);
+  await rm(at("runs", "ct-k1-seed1"), { recursive: true });
+  const { exitCode, stdout, stderr } = await cmedl([...request(3, "ct"), "--collect"]);
+  assert.is(exitCode, 0, stderr);
+  assert.match(stdout, /2 of 3 runs are in; missing: ct-k1-seed1/);
+  assert.not.match(stderr, /compiled in/, "nothing is trained");
+});
+
+test("an engine's file is written once, where the command is given, with the command and its runs", async () => {
+  const beside = await mkdtemp(join(tmpdir(), "cmedl-emit-"));
+  const [node, ...args] = [process.execPath, ...(await commandLine([...request(2, "ct"), "--emit", "local"]))];
+  const emit = (): Promise<{ stdout: string }> => promisify(execFile)(node, args, { cwd: beside });
+  try {
+    assert.match((await emit()).stdout, /^cmedl\.sh: 2 runs\nJOBS=2 bash cmedl\.sh trains two runs at a time/);
+    const script = await readFile(join(beside, "cmedl.sh"), "utf8");
+    assert.match(script, /--rows ct --student-cases 1 --steps 4 /);
+    assert.match(script, /ct-k1-seed0 ct-k1-seed1/);
+    await emit().then(
+      () => assert.unreachable(),
+      (error: { code: number; stderr: string }) => {
+        assert.is(error.code, 7);
+        assert.match(error.stderr, /cmedl\.sh: is there already; move it away/);
+      },
+    );
+  } finally {
+    await rm(beside, { recursive: true });
+  }
+});
+
 for (const [name, args, sentence] of [
+  [
+    "a run that is none",
+    () => [...request(2, "ct"), "--only", "ct-k1-seed7"],
+    /--only ct-k1-seed7: ct-k1-seed7 is no run/,
+  ],
+  [
+    "tables of nothing",
+    () => [...request(2, "ct"), "--out", at("empty"), "--collect"],
+    /--collect: .*empty holds no experiment yet/,
+  ],
   ["other settings into the same folder", () => request(2, "ct", "--generator", "3"), /generator was 2, now 3/],
   ["a row that is none", () => request(2, "ct,cmedl"), /--rows ct,cmedl: cmedl is none of ct, ct-intensity,/],
   ["steps that make no whole epochs", () => request(2, "ct", "--steps", "30"), /--steps 30: give a multiple of 20/],
   ["too many patients", () => request(2, "ct", "--student-cases", "13"), /--student-cases 13: 12 patients can train/],
+  ["a cache of phantoms", () => request(2, "ct", "--cache", "slices"), /--cache slices: phantoms are made on the spot/],
   ["no data", () => ["experiment", "pays"], /no data was named/],
 ] as const) {
   test(`${name}: exit 2 and one sentence`, async () => {

@@ -3,10 +3,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { differences } from "../../node/experiment/folder.ts";
+import { ExperimentFolder, differences } from "../../node/experiment/folder.ts";
 import { Pace } from "../../node/experiment/pace.ts";
 import { secondsIn } from "../../cli/experiment.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
@@ -161,6 +161,31 @@ for (const [name, args, exitCode, sentence] of [
     assert.is(stderr.trim().split("\n").length, 1, stderr);
   });
 }
+
+test("a test stands for the way in which it was made alone", async () => {
+  const settings = { data: "here" };
+  const experiment = await ExperimentFolder.open(at("methods"), "table5", settings);
+  await mkdir(experiment.runPath("a"), { recursive: true });
+  const ids = ["ct-004"];
+  const how = { toleranceMm: 3, tests: "translation" } as const;
+  const found = { "ct-004": { KL: 1, SSIM: NaN, PSNR: NaN } };
+  await experiment.writeEvaluation("a", "a", how, found);
+  assert.is((await experiment.evaluation("a", "a", how, ids))?.["ct-004"]?.KL, 1);
+  assert.is(await experiment.evaluation("a", "a", how, ["ct-005"]), undefined);
+  assert.is(await experiment.evaluation("a", "a", { ...how, paired: "/mr" }, ids), undefined);
+  assert.is(await experiment.evaluation("a", "a", { ...how, toleranceMm: 2 }, ids), undefined);
+  assert.is(await experiment.evaluation("a", "a", { toleranceMm: 3 }, ids), undefined);
+});
+
+test("--paired is refused where nothing is tested against it", async () => {
+  const paired = ["--paired", at("data", "mr")];
+  const masks = await cmedl(["experiment", "table1", "--data", at("data"), ...paired]);
+  assert.is(masks.exitCode, 2);
+  assert.match(masks.stderr, /only table5 tests pseudo images; leave it out/);
+  const phantoms = await cmedl(["experiment", "table5", "--data", "phantom", ...paired]);
+  assert.is(phantoms.exitCode, 2);
+  assert.match(phantoms.stderr, /phantoms have real images of their own/);
+});
 
 test("times are read, and others refused", () => {
   assert.equal(["90s", "20m", "2h", "1h30m", "1.5h"].map(secondsIn), [90, 1200, 7200, 5400, 5400]);

@@ -1,5 +1,14 @@
 // DICOM trees as a user has them: listed, imported, and read as they lie.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
@@ -11,6 +20,9 @@ import { loadCase, scanDataset, scanDicom, scanImages, surveyCases } from "../..
 import { matcherOf, planImport } from "../../node/import/plan.ts";
 import { writeImport } from "../../node/import/write.ts";
 import { type SliceOptions, dicomBytes, seriesBytes } from "../data/dicom-writer.ts";
+import { refused } from "../helpers/refused.ts";
+import { DataError } from "../../data/errors.ts";
+import { FileError } from "../../node/files.ts";
 import { cmedl } from "./command.ts";
 
 const test = suite("import");
@@ -69,7 +81,8 @@ const json = (
     patient: string;
     structures: { name: string; label: number; voxels: number }[];
   }[];
-  leftOut: unknown[];
+  leftOut: { series: string; reason: string }[];
+  passedOver: { file: string; reason: string }[];
 } => JSON.parse(readFileSync(path, "utf8"));
 
 test("--list shows each series with its structures, and what can't be read", async () => {
@@ -82,7 +95,7 @@ test("--list shows each series with its structures, and what can't be read", asy
     "patient/1\tCT, 4 slices\tGTV-1, Body",
   ]);
   assert.match(stderr, /passed over: .*cut\.dcm: data set: is damaged or cut/);
-  assert.match(stderr, /1 files or folders were passed over/);
+  assert.match(stderr, /one file or folder was passed over: .*cut\.dcm: data set: is damaged or cut/);
   const listed = JSON.parse((await cmedl(["import", join(root, "tree"), "--list", "--json"])).stdout) as {
     patient: string;
     structures: string[];
@@ -96,12 +109,17 @@ test("structures named by patterns become labels in folders that train reads; no
   const { exitCode, stdout, stderr } = await cmedl(args);
   assert.is(exitCode, 3, stderr);
   assert.is(stdout, `${out}\n`, "what could be read is written");
-  const { cases, leftOut } = json(join(out, "import.json"));
+  const { cases, leftOut, passedOver } = json(join(out, "import.json"));
   assert.equal(
     cases.map((c) => c.image),
     ["ct/patient_2/image.nii.gz", "mr/patient_2/image.nii.gz", "ct/patient_1/image.nii.gz"],
   );
   assert.is(leftOut.length, 1, "a series without structures");
+  assert.equal(
+    passedOver.map(({ file }) => file),
+    [join(root, "tree/cut.dcm")],
+  );
+  assert.match(passedOver[0]!.reason, /cut\.dcm: data set: is damaged or cut/);
   const [first] = cases;
   assert.equal(
     first!.structures.map(({ name, label }) => [name, label]),
@@ -145,6 +163,78 @@ test("what can't be decided is asked for; a series that can't be read is left ou
   assert.is(json(join(root, "y/import.json")).leftOut.length, 1);
 });
 
+test("a path itself that can't be read is refused as a file (exit code 7); one file is a series too", async () => {
+  const gone = await cmedl(["import", join(root, "nowhere"), "--list"]);
+  assert.is(gone.exitCode, 7);
+  assert.match(gone.stderr, /nowhere: does not exist; check the path/);
+  assert.not.match(gone.stderr, /holds no DICOM/);
+  await refused(scanDicom(join(root, "tree/cut.dcm")), /cut\.dcm: data set: is damaged or cut/, DataError);
+  const one = seriesBytes(phantom.image, { series: "1.2.70", more: patient("one") })[0]!;
+  put("one/DICOMDIR-1/slice.dcm", one);
+  for (const path of ["one", "one/DICOMDIR-1", "one/DICOMDIR-1/slice.dcm"]) {
+    const { root: folder, images, faults } = await scanDicom(join(root, path));
+    assert.equal([images.map(({ series }) => series.patient.id), faults], [["one"], []], path);
+    assert.ok(images[0]!.series.files[0]!.name.startsWith(folder));
+  }
+  assert.match((await cmedl(["import", join(root, "tree/notes.txt"), "--list"])).stderr, /holds no DICOM series/);
+});
+
+test("--json prints what import.json holds; with -q the reason stands in the last sentence; --list writes nothing", async () => {
+  const out = join(root, "said");
+  const args = ["import", join(root, "tree"), "--structure", "gtv*", "--json", "-q"];
+  const { exitCode, stdout, stderr } = await cmedl([...args, "--out", out]);
+  assert.is(exitCode, 3);
+  assert.is(stdout, readFileSync(join(out, "import.json"), "utf8"));
+  assert.match(stderr, /one file or folder was passed over: .*cut\.dcm: data set: is damaged/);
+  for (const flags of [
+    ["--list", "--out", join(root, "other")],
+    ["--list", "--structure", "gtv"],
+  ]) {
+    const both = await cmedl(["import", join(root, "tree"), ...flags]);
+    assert.equal([both.exitCode, both.stdout], [2, ""]);
+    assert.match(both.stderr, /--list writes nothing: leave it out, or --out and --structure/);
+  }
+});
+
+test("a file that came while an import was at work is kept, and nothing of its series is written beside it", async () => {
+  const plan = planImport(await scanDicom(join(root, "tree/A")), ["gtv*"]);
+  const out = join(root, "came");
+  const onCase = (): void => put("came/ct/patient_1/image.nii.gz", "mine");
+  const { manifest, failed } = await writeImport(plan, { source: "tree/A", out, onCase });
+  assert.equal([failed, manifest.cases.length], [1, 0]);
+  assert.match(manifest.leftOut[0]!.reason, /image\.nii\.gz: file: exists already/);
+  assert.equal(readdirSync(join(out, "ct/patient_1")), ["image.nii.gz"]);
+});
+
+test("import.json tells of scouts, and of series that went or could not be written while the import was at work", async () => {
+  for (const name of ["A", "B", "C"]) await putPatient(`moving/${name}`, name, `1.4.${name.charCodeAt(0)}`, ["GTV"]);
+  const scout = seriesBytes(phantom.image, {
+    series: "1.4.1",
+    more: patient("A", [[0x00080008, "CS", "ORIGINAL\\PRIMARY\\LOCALIZER"]]),
+  });
+  put("moving/A/scout.dcm", scout[0]!);
+  const plan = planImport(await scanDicom(join(root, "moving")), ["gtv"]);
+  const out = join(root, "moved");
+  const source = "moving";
+  rmSync(join(root, "moving/A/image"), { recursive: true });
+  const gone = await writeImport(plan, { source, out });
+  assert.equal([gone.failed, gone.manifest.cases.map(({ patient }) => patient)], [1, ["B", "C"]]);
+  const [scouts, series] = json(join(out, "import.json")).leftOut;
+  assert.match(scouts!.reason, /holds scouts \(LOCALIZER\) alone/);
+  assert.match(series!.reason, /moving\/A\/image\/\d: does not exist; check the path/);
+
+  // A file stands where the folder of C would be.
+  const blocked = join(root, "blocked");
+  put("blocked/ct/C", "mine");
+  await refused(writeImport(plan, { source, out: blocked }), /ct\/C/, FileError);
+  const manifest = json(join(blocked, "import.json"));
+  assert.equal(
+    manifest.cases.map(({ patient }) => patient),
+    ["B"],
+  );
+  assert.match(manifest.leftOut.at(-1)!.reason, /the import stopped: .*ct\/C/);
+});
+
 test("paths that can't be read are passed over and told of (exit code 3); links to folders are followed once", async () => {
   const lying = seriesBytes(phantom.image, { series: "1.2.60", more: patient("linked") });
   lying.forEach((bytes, z) => put(`elsewhere/${z}.dcm`, bytes));
@@ -158,8 +248,12 @@ test("paths that can't be read are passed over and told of (exit code 3); links 
   const { exitCode, stderr } = await cmedl(["import", join(root, "linked"), "--out", join(root, "z")]);
   assert.is(exitCode, 3);
   assert.match(stderr, /passed over: .*linked\/gone\.dcm: does not exist; check the path/);
-  assert.match(stderr, /1 files or folders were passed over/);
+  assert.match(stderr, /one file or folder was passed over: .*gone\.dcm: does not exist/);
   assert.is(json(join(root, "z/import.json")).cases.length, 1);
+  assert.equal(
+    json(join(root, "z/import.json")).passedOver.map(({ file }) => file),
+    [join(root, "linked/gone.dcm")],
+  );
   // Root may open all.
   if (process.getuid?.() === 0) return;
   chmodSync(join(root, "linked/closed"), 0);
@@ -173,7 +267,8 @@ test("a tree of DICOM, a folder a patient, is a set as it lies; structures have 
   const tree = join(root, "lying");
   for (const name of ["A", "B"]) await putPatient(`lying/${name}`, name, `1.3.${name.charCodeAt(0)}`, ["GTV", "Body"]);
   const { cases, layout } = await scanDataset(tree);
-  assert.match(layout.description, /as DICOM/);
+  assert.is(layout.description, "a folder of DICOM a patient (labels 1 Body, 2 GTV)");
+  assert.equal([...layout.labels!.values()], ["Body", "GTV"]);
   assert.equal(
     cases.map((c) => [c.id, c.structures!.map((s) => `${s.label} ${s.name}`)]),
     [

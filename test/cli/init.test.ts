@@ -68,6 +68,16 @@ test("all networks of a run of the same regime, the student alone of another's; 
   assert.equal(await weightsOf("pseudo", "S"), await weightsOf("both", "SC"));
 });
 
+test("a model zip gives the networks that it holds", async () => {
+  const zip = await cmedl(["export", at("both"), at("both.zip")]);
+  assert.is(zip.exitCode, 0, zip.stderr);
+  const { exitCode, stderr } = await train("zipped", "--init", at("both.zip"), ...still);
+  assert.is(exitCode, 0, stderr);
+  for (const network of ["SC", "SM", "GCM", "GMC"])
+    assert.equal(await weightsOf("zipped", network), await weightsOf("both", network), network);
+  assert.equal(Object.keys((await startOf("zipped"))[0]!.init!.networks).sort(), ["GCM", "GMC", "SC", "SM"]);
+});
+
 test("a .pth file is the student's", async () => {
   const file = at("alone", "checkpoints", "best.safetensors");
   const { tensors } = readSafetensors(new Uint8Array(await readFile(file)), file);

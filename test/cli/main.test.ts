@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { CommandError } from "../../node/errors.ts";
 import { exitOf } from "../../cli/exit.ts";
+import { PackageMissingError } from "../../errors/package-missing.ts";
 import { GpuUnavailableError } from "../../node/gpu/open.ts";
 import { NumericalError, OutOfMemoryError, ShapeError } from "../../engine/errors.ts";
 import { cmedl } from "./command.ts";
@@ -62,6 +63,7 @@ test("an error's kind decides the exit code, and its message is the sentence", (
     [new CommandError("data", "no images"), 3, /^no images$/],
     [Object.assign(new Error("bad header"), { code: "data" }), 3, /^bad header$/],
     [new GpuUnavailableError("none", []), 4, /^none$/],
+    [new PackageMissingError("a page", ["linkedom"]), 1, /^a page needs what is not installed: npm install linkedom$/],
     [new OutOfMemoryError("too large"), 5, /^too large$/],
     [new NumericalError("Lcyc is NaN"), 6, /^Lcyc is NaN$/],
     [new CommandError("interrupted", "stopped after step 3"), 130, /step 3/],

@@ -1,10 +1,11 @@
 // Folders that are swapped, and images that are not like those of training, are refused in one sentence, unless --force.
+import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunStatistics } from "../../node/run/statistics.ts";
+import type { RunStatistics } from "../../train/statistics.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { cmedl } from "./command.ts";
 
@@ -57,6 +58,13 @@ test("a dry run reads and compiles, and writes nothing", async () => {
   );
   assert.is(dry.stdout, "");
   assert.equal(await readdir(folder), before);
+  // Slices that are more than may be in memory are somewhere else, and gone with it.
+  const small = ["--dry-run", "--out", at("tried"), "--max-memory", "1KB"];
+  const streamed = await cmedl(["train", "--student", at("ct"), "--preset", "ct-only", ...tiny, ...small]);
+  assert.is(streamed.exitCode, 0, streamed.stderr);
+  assert.equal(await readdir(folder), before);
+  const [, cache = ""] = /read from disk as they are needed; (.*) holds /.exec(streamed.stderr) ?? [];
+  assert.ok(cache !== "" && !existsSync(cache), streamed.stderr);
 });
 
 test("a run keeps what its images are like; predict refuses others, unless --force; old runs go on", async () => {

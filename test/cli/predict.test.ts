@@ -11,6 +11,7 @@ import { toLps } from "../../data/orientation.ts";
 import type { Volume } from "../../data/volume.ts";
 import { Device } from "../../engine/index.ts";
 import { loadModel, segmentVolume } from "../../inference/index.ts";
+import { readModelZip } from "../../train/model-zip.ts";
 import { readVolume } from "../../node/dataset/index.ts";
 import { openNodeGpu } from "../../node/gpu/open.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
@@ -57,7 +58,7 @@ test("a folder's images get a mask each, under the names of their cases; one tha
   assert.equal(many.stdout.trim().split("\n"), [at("masks", "p001.nii.gz"), at("masks", "p003.nii.gz")]);
   assert.match(many.stderr, /failed: .*p002.nii.gz: .*\n/);
   assert.match(many.stderr, /cmedl: 1 of 3 images failed: .*p002.nii.gz\n$/);
-  assert.equal((await readdir(at("masks"))).sort(), ["p001.nii.gz", "p003.nii.gz"]);
+  assert.equal((await readdir(at("masks"))).sort(), ["p001.nii.gz", "p003.nii.gz", "predictions.jsonl"]);
   const alone = await cmedl(["predict", at("run"), at("scans", "p003.nii.gz"), "-o", at("one.nii.gz")]);
   assert.is(alone.exitCode, 0, alone.stderr);
   assert.equal((await read(at("one.nii.gz"))).data, (await read(at("masks", "p003.nii.gz"))).data);
@@ -69,6 +70,48 @@ test("a folder's images get a mask each, under the names of their cases; one tha
   assert.is(own.exitCode, 2, "images are not overwritten, even by --force");
   assert.match(own.stderr, /p001.nii.gz is an image that is read; name another place/);
 });
+
+test("parts of a folder are segmented apart, and what is missing is segmented later", async () => {
+  const lines = async (name: string): Promise<Record<string, unknown>[]> =>
+    (await readFile(at("parts", name), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const predict = (...more: string[]) => cmedl(["predict", at("run"), at("archive"), "-o", at("parts"), ...more]);
+  await mkdir(at("archive"));
+  for (const id of ["001", "002", "003"])
+    await writeFile(at("archive", `p${id}.nii.gz`), await readFile(at("ct", `ct-${id}_image.nii.gz`)));
+  await writeFile(at("archive", "p002.nii.gz"), new Uint8Array(50));
+
+  const first = await predict("--shard", "1/2");
+  assert.equal([first.exitCode, (await readdir(at("parts"))).length], [0, 3], first.stderr);
+  assert.match(first.stderr, /2 images to segment, of 2 in this part of 3/);
+  const [one, three] = await lines("predictions-1-of-2.jsonl");
+  assert.equal([one!.mask, three!.mask], [at("parts", "p001.nii.gz"), at("parts", "p003.nii.gz")]);
+  assert.is(typeof (three!.structures as { ml: number }[])[0]!.ml, "number");
+
+  const second = await predict("--shard", "2/2");
+  assert.is(second.exitCode, 3, second.stderr);
+  assert.match(String((await lines("predictions-2-of-2.jsonl"))[0]!.failed), /p002\.nii\.gz/);
+
+  await writeFile(at("archive", "p002.nii.gz"), await readFile(at("ct", "ct-002_image.nii.gz")));
+  const rest = await predict("--resume");
+  assert.equal([rest.exitCode, rest.stdout], [0, `${at("parts", "p002.nii.gz")}\n`], rest.stderr);
+  assert.match(rest.stderr, /1 image to segment; 2 have their masks/);
+  const done = await predict("--resume");
+  assert.equal([done.exitCode, done.stdout], [0, ""], done.stderr);
+});
+
+for (const [name, more, sentence] of [
+  ["a part that is none", ["--shard", "3/2"], /--shard 3\/2: give a part and how many there are/],
+  ["keeping and overwriting", ["--resume", "--force"], /'--resume' cannot be used with option '--force'/],
+] as const) {
+  test(`${name}: exit 2 and one sentence`, async () => {
+    const { exitCode, stderr } = await cmedl(["predict", at("run"), at("ct"), "-o", at("none"), ...more, "-q"]);
+    assert.is(exitCode, 2, stderr);
+    assert.match(stderr, sentence);
+  });
+}
 
 test("probabilities are those that the mask is of; parts and holes are tidied after", async () => {
   const image = at("ct", "ct-001_image.nii.gz");
@@ -203,6 +246,42 @@ test("export writes a model's file, by which a program segments as predict does"
   assert.match(odd.stderr, /--network does not go with a \.safetensors file/);
   const file = await cmedl(["export", at("run.safetensors"), at("other.safetensors")]);
   assert.match(file.stderr, /is no folder of a run/);
+});
+
+test("a model's zip predicts and translates as the run it was exported from, bit for bit", async () => {
+  const image = at("ct", "ct-001_image.nii.gz");
+  const zip = at("model.zip");
+  const { exitCode, stderr, stdout } = await cmedl(["export", at("run"), zip, "--licence", "CC BY 4.0"]);
+  assert.is(exitCode, 0, stderr);
+  assert.is(stdout, `${zip}\n`);
+  const { card, config, statistics } = readModelZip(new Uint8Array(await readFile(zip)), zip);
+  assert.match(card, /\| validation \| Dice .* after epoch 1, on 1 cases \|/);
+  assert.match(card, /\| licence \| CC BY 4\.0 \|/);
+  assert.is(config.data.student, "");
+  assert.is(statistics?.student.images, 2);
+  const again = await cmedl(["export", at("run"), zip]);
+  assert.is(again.exitCode, 7, "nothing is overwritten");
+  for (const [command, name] of [
+    ["predict", "zip-mask"],
+    ["translate", "zip-pseudo"],
+  ] as const) {
+    const outputs: Uint8Array[] = [];
+    for (const [from, file] of [
+      [at("run"), at(`${name}-run.nii`)],
+      [zip, at(`${name}.nii`)],
+    ] as const) {
+      const done = await cmedl([command, from, image, "-o", file]);
+      assert.is(done.exitCode, 0, done.stderr);
+      outputs.push(new Uint8Array((await read(file)).data.buffer));
+    }
+    assert.equal(outputs[0], outputs[1], command);
+  }
+  const mr = await cmedl(["predict", zip, at("mr", "mr-001_image.nii.gz"), "-o", at("zip-mr.nii")]);
+  assert.is(mr.exitCode, 3, "images are compared with those of training, which the zip tells of");
+  const odd = await cmedl(["export", at("run"), at("other.zip"), "--network", "SM"]);
+  assert.match(odd.stderr, /--network does not go with a \.zip/);
+  const licence = await cmedl(["export", at("run"), at("other.onnx"), "--licence", "mine"]);
+  assert.match(licence.stderr, /--licence goes with a \.zip/);
 });
 
 test.run();

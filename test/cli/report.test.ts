@@ -72,6 +72,11 @@ test("too few pixels for the perplexity, and wrong numbers, are told", async () 
   const wrong = await cmedl(["report", at("run"), "--tsne", "--tsne-iterations", "many"]);
   assert.is(wrong.exitCode, 2);
   assert.match(wrong.stderr, /--tsne-iterations many is no whole number from 1 on/);
+  for (const flag of ["--tsne-points", "--tsne-iterations", "--tsne-perplexity"]) {
+    const { exitCode, stderr } = await cmedl(["report", at("run"), flag, "100"]);
+    assert.is(exitCode, 2);
+    assert.match(stderr, `${flag} goes with --tsne alone`);
+  }
 });
 
 test("without its data a run has a report still, and it is said what is left out", async () => {

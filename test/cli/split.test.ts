@@ -41,7 +41,6 @@ test("folds of train, of the file that split writes, and of an experiment are on
   const data = await ExperimentData.ofFolders(
     { student: at("ct"), teacher: at("mr") },
     ["ct", "mr"],
-    undefined,
     new Narrator({ quiet: true }),
   );
   const validated: string[] = [];

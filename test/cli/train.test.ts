@@ -100,6 +100,24 @@ test("train writes a run's folder; predict writes a mask with the image's geomet
   assert.equal([...(await segments.draw(segments.names, await readVolume(at("series")))).data], [...mask.data]);
 });
 
+test("--json prints the records of log.jsonl and nothing else, and last what came of the run", async () => {
+  const run = at("told");
+  const flags = ["--preset", "ct-only", "--student", at("ct"), ...tiny, "--epochs", "1", "--json"];
+  const dry = await cmedl(["train", ...flags, "--dry-run", "-q"]);
+  assert.is(dry.exitCode, 0, dry.stderr);
+  const estimate = JSON.parse(dry.stdout) as { event: string; secondsPerStep: number; hostBytes: number };
+  assert.is(estimate.event, "estimate");
+  assert.ok(estimate.secondsPerStep > 0 && estimate.hostBytes > 0, dry.stdout);
+  const { exitCode, stdout, stderr } = await cmedl(["train", ...flags, "--out", run]);
+  assert.is(exitCode, 0, stderr);
+  const lines = stdout.trim().split("\n");
+  assert.equal(lines.slice(0, -1), (await readFile(join(run, "log.jsonl"), "utf8")).trim().split("\n"));
+  const { validationLoss, dice, ...done } = JSON.parse(lines.at(-1)!) as Record<string, unknown>;
+  assert.equal(done, { event: "done", run, epoch: 1, checkpoint: join(run, "checkpoints/best.safetensors") });
+  const epoch = JSON.parse(lines.at(-2)!) as { event: string; validationLoss: number; dice: number };
+  assert.equal([epoch.event, epoch.validationLoss, epoch.dice], ["epoch", validationLoss, dice]);
+});
+
 test("Ctrl-C finishes the step, saves and exits 130; a resume goes on with the same numbers", async () => {
   const run = at("stopped");
   const child = spawn(

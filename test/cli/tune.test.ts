@@ -35,11 +35,12 @@ async function interrupted(args: readonly string[], cache: string): Promise<void
   await new Promise((resolve) => child.once("exit", resolve));
 }
 
-test("times each kernel of a step once, keeps what it found at once, and goes on after an interrupt", () =>
+test("times each problem of a step once, keeps what it found at once, and goes on after an interrupt", () =>
   inCache(async (cache) => {
     const { gpu } = JSON.parse((await cmedl(["doctor", "--json"])).stdout) as Report;
     if (!gpu!.timestamps) return;
-    const args = ["tune", "--regime", "ct-only", "--size", "32", "--width", "4", "--quiet"];
+    const flags = ["--preset", "ct-only", "--size", "32", "--width", "4", "--quiet"];
+    const args = ["tune", "max-pool-2d", ...flags];
     await interrupted(args, cache);
     const left = Object.keys((await readTuning()).tuned).length;
     assert.ok(left >= 1, "what was found before the interrupt is kept");
@@ -47,24 +48,53 @@ test("times each kernel of a step once, keeps what it found at once, and goes on
     assert.is(first.exitCode, 0, first.stderr);
     assert.not.match(first.stderr, /compiling/);
     const lines = first.stdout.trim().split("\n");
-    const count = lines.length - 1;
+    const { tuned } = await readTuning();
+    const kept = Object.keys(tuned).length;
+    assert.ok(kept > left);
     assert.match(
       lines.at(-1)!,
-      new RegExp(`^${count} kernels timed, \\d+ of them faster than as they ship; ${left + count} kept in ${cache}`),
+      new RegExp(
+        `^${lines.length - 1} problems timed, \\d+ of them faster than as they ship; ${kept} choices kept in ${cache}`,
+      ),
     );
-    const { tuned } = await readTuning();
-    assert.is(Object.keys(tuned).length, left + count);
     assert.is(new Set(Object.keys(tuned).map((key) => key.split(" | ")[0])).size, 1, "all of one adapter");
     const second = await cmedl(args, { XDG_CACHE_HOME: cache });
-    assert.match(second.stdout, /^0 kernels timed/);
+    assert.match(second.stdout, /^0 problems timed/);
+    const unknown = await cmedl(["tune", "conv3d", ...flags], { XDG_CACHE_HOME: cache });
+    assert.is(unknown.exitCode, 2);
+    assert.match(
+      unknown.stderr,
+      /conv3d: no file, run or network, and no op or kernel with a choice in .* has it in its name/,
+    );
   }));
+
+test("recorded times are played without a GPU; a file of something else is named", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cmedl-times-"));
+  try {
+    const file = join(folder, "times.json");
+    const times = [30, 20, 25].map((us, i) => ({ kernel: "conv2d-direct-quad", consts: { KV: i + 1 }, us: [us] }));
+    await writeFile(file, JSON.stringify({ adapter: "gpu", problems: { conv2d: times } }));
+    const { stdout, exitCode } = await cmedl(["tune", "--simulate", file, "--trials", "2"]);
+    assert.is(exitCode, 0);
+    assert.match(stdout, /^grid {4}timed 3 of 3 candidates at 1 problems; 1\.000× the time of the fastest on average/m);
+    assert.match(stdout, /^random {2}timed 2 of 3/m);
+    await writeFile(file, "{}");
+    const wrong = await cmedl(["tune", "--simulate", file]);
+    assert.is(wrong.exitCode, 3);
+    assert.match(wrong.stderr, /times\.json: holds no times of kernels; give what --record wrote/);
+    const absent = await cmedl(["tune", "--simulate", join(folder, "absent.json")]);
+    assert.is(absent.exitCode, 7);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
 
 test("another version's sizes do not count; a broken file is named, not fatal", () =>
   inCache(async () => {
     assert.equal(await readTuning(), { tuned: {} });
     assert.is(await keepTuning({ "a | conv2d | n1": { KV: 2 } }), 1);
-    assert.is(await keepTuning({ "a | conv2d | n2": { KV: 1 } }), 2);
-    const both = { "a | conv2d | n1": { KV: 2 }, "a | conv2d | n2": { KV: 1 } };
+    assert.is(await keepTuning({ "a | conv2d | n2": "conv2d-direct" }), 2);
+    const both = { "a | conv2d | n1": { KV: 2 }, "a | conv2d | n2": "conv2d-direct" };
     assert.equal((await readTuning()).tuned, both, "what is kept is added to");
     await writeFile(
       tuningFile(),

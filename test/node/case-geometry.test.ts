@@ -244,6 +244,9 @@ test("structures in files of their own are one mask with a label each", async ()
   );
   assert.match(warnings.join(), /2 voxels are of two structures: they have the lower label/);
   assert.is((await loadCase(cases[0]!, { labels: [2] })).mask.filter((v) => v === 1).length, 12);
+  // The lower label, in whatever order the files are.
+  const turned = { ...cases[0]!, structures: [...cases[0]!.structures!].reverse() };
+  assert.equal((await loadCase(turned, { labels: [2, 1] })).mask, read.mask);
   assert.match(
     await message(() => loadCase(cases[0]!)),
     /holds 2 labels \(1 liver, 2 spleen\); choose one with --label N/,

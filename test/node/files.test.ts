@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FileError, pathInside, readBytes, refuseOverwrite, writeAtomic } from "../../node/files.ts";
+import { exitOf } from "../../cli/exit.ts";
+import { FileError, fileError, pathInside, readBytes, refuseOverwrite, writeAtomic } from "../../node/files.ts";
 
 const test = suite<{ dir: string }>("files");
 test.before((c) => {
@@ -38,6 +39,13 @@ test("a write that fails keeps the old content and removes its temporary file", 
     [],
   );
   assert.is(readFileSync(join(dir, "taken", "kept"), "utf8"), "old");
+});
+
+test("a quota that is used up is told in words, though Node has no name for it", () => {
+  const errno = -constants.errno.EDQUOT;
+  const cause = Object.assign(new Error(), { code: `Unknown system error ${errno}`, errno, syscall: "write" });
+  assert.match(fileError("masks/a.nii", cause).message, /^masks\/a\.nii: the disk quota is used up; free some space$/);
+  assert.equal(exitOf({ ...cause, path: "a" }), { exitCode: 7, sentence: "a: the disk quota is used up" });
 });
 
 test("reading says plainly what is wrong", async ({ dir }) => {

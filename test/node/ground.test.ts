@@ -66,9 +66,10 @@ test("masks of slices are on the slice of their name, of each phase, whatever th
     ],
   );
   const out = join(root, "imported");
-  const { cases, failed } = await writeImport(planImport(found, ["liver", "*kidney", "spleen"]), { source: path, out });
+  const plan = planImport(found, ["liver", "*kidney", "spleen"]);
+  const { manifest, failed } = await writeImport(plan, { source: path, out });
   assert.is(failed, 0);
-  for (const { image, mask } of cases) {
+  for (const { image, mask } of manifest.cases) {
     const voxels = (name: string) => parseNifti(new Uint8Array(readFileSync(join(out, name))), name);
     assert.is(voxels(image).data[0]! % 100, 0, "the first slice is the lowest");
     assert.equal([...voxels(mask!).data], [0, 0, 0, 0, 0, 2, 0, 1, 1, 2, 0, 0, 3, 0, 0, 0, 0, 0]);

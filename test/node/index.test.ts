@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseNifti, writeNifti } from "../../data/index.ts";
+import { DataError } from "../../data/errors.ts";
 import { Device } from "../../engine/index.ts";
 import * as cmedlNode from "../../node/index.ts";
 import { presetConfig } from "../../train/index.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
 
 const {
-  CommandError,
   Narrator,
   RunFolder,
   VolumeSegmenter,
@@ -103,7 +103,7 @@ test("scans and phantoms are read the same way, and a case that is gone is named
       await loadRunSets({ ...config, cases: gone }, sources, narrator);
       assert.unreachable("a case that is gone was read");
     } catch (error) {
-      assert.instance(error, CommandError);
+      assert.instance(error, DataError);
       assert.match((error as Error).message, /: case mr-009 of the run is gone; put its files back/);
     }
   }

@@ -1,5 +1,5 @@
 // The standard scale of a run's histograms: who teaches it, where it is kept, and how a command line asks for it.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -12,10 +12,12 @@ import { readWholeConfig, writeConfig } from "../../node/config-file.ts";
 import { CommandError } from "../../node/errors.ts";
 import { ExperimentData } from "../../node/experiment/data.ts";
 import { Narrator } from "../../node/narrator.ts";
+import { withLandmarks } from "../../node/run/landmarks.ts";
 import { planRun } from "../../node/run/plan.ts";
+import { scanSource } from "../../node/run/source.ts";
 import { loadRunSets } from "../../node/run/sets.ts";
-import { prepareVolume } from "../../node/run/segment.ts";
-import { unitOf } from "../../node/run/translate.ts";
+import { prepareVolume } from "../../train/volumes/volume-segmenter.ts";
+import { unitOf } from "../../train/volumes/volume-translator.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import { presetConfig } from "../../train/config/presets.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
@@ -95,13 +97,21 @@ test("a run's configuration that begins another run has its landmarks learned an
   assert.equal(landmarksIn(kept.config)[0], given);
 });
 
+test("they are learned from images alone: no mask is read for them", async () => {
+  const set = at("unmasked");
+  await cp(at("mr"), set, { recursive: true });
+  const masks = (await readdir(set)).filter((name) => name.includes("mask"));
+  assert.ok(masks.length > 0);
+  const source = await scanSource(set);
+  for (const name of masks) await writeFile(join(set, name), "no mask");
+  const [id] = source.cases.map((c) => c.id);
+  const config = { ...asked(), cases: { studentTrain: [id!], studentVal: [], teacherTrain: [] } };
+  const [learned] = landmarksIn(await withLandmarks(config, { student: source }, narrator));
+  assert.equal(learned, standardLandmarks([landmarksOf((await source.loadImage(id!)).data, id!)]));
+});
+
 test("an experiment learns them by its own cases", async () => {
-  const data = await ExperimentData.ofFolders(
-    { student: at("mr"), teacher: at("mr") },
-    ["mr", "mr"],
-    undefined,
-    narrator,
-  );
+  const data = await ExperimentData.ofFolders({ student: at("mr"), teacher: at("mr") }, ["mr", "mr"], narrator);
   const { test: _, ...cases } = await data.cases(false, 0, 2);
   const learned = await data.learned({ ...asked(), cases }, false);
   const { config } = await planRun(asked({ fold: [1, 2] }));

@@ -115,6 +115,8 @@ test("TotalSegmentator: each structure's file has a label, the same in every cas
     ),
   );
   assert.is(layout.kind, "structures");
+  assert.is(layout.description, "a folder a patient, a file a structure (labels 1 aorta, 2 liver, 3 spleen)");
+  assert.equal([...layout.labels!.values()], ["aorta", "liver", "spleen"]);
   assert.equal(
     cases.map((c) => [c.id, c.structures!.map((s) => [s.label, s.name])]),
     [
@@ -180,6 +182,13 @@ test("images without masks keep numbers that are no channels", async () => {
   assert.equal(await ids("imagesTr/amos_0001", "imagesTr/amos_0004"), ["amos_0001", "amos_0004"]);
   assert.equal(await ids("imagesTr/a_0000", "imagesTr/b_0000"), ["a", "b"]);
   assert.equal(await ids("P1/ct", "P2/ct"), ["P1", "P2"]);
+});
+
+test("a patient's folder may be called as a mask is; folders of masks are none", async () => {
+  const ids = async (...names: string[]) => (await scanImages(folder(...names))).cases.map((c) => c.id);
+  assert.equal(await ids("seg-7/ct", "gt_01/ct", "P2_label/ct", "label3/ct"), ["P2_label", "gt_01", "label3", "seg-7"]);
+  assert.equal(await ids("P1/ct", "P1_seg/ct", "P2_image/ct", "mask_P2/ct"), ["P1", "P2_image"]);
+  assert.equal(await ids("P1/ct", "Segmentations/a", "Segmentations/b", "gtv/a"), ["P1"]);
 });
 
 test("a folder that can be read in two ways is refused with both", async () => {

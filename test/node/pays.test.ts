@@ -1,13 +1,18 @@
 // `experiment pays` without a GPU: its rows, who trains and who is tested on, what counts as nothing learned, and what
 // the comparisons say.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ExperimentData } from "../../node/experiment/data.ts";
 import { type PaysComparison, conclusions } from "../../node/experiment/pays-conclusion.ts";
 import { PaysData } from "../../node/experiment/pays-data.ts";
 import { planPays, scoreOf } from "../../node/experiment/pays-run.ts";
+import { SliceCache } from "../../node/dataset/index.ts";
 import { Narrator } from "../../node/narrator.ts";
 import { PAYS_COMPARISONS, PAYS_ROWS, type PaysWord, paysJobs, paysLength, paysSteps } from "../../train/pays.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 
 const test = suite("experiment pays");
 const phantoms = PaysData.phantoms(32, new Narrator({ quiet: true }));
@@ -84,6 +89,69 @@ test("the first k of 12 CT patients and 24 MR patients train; 48 others are test
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /--student-cases 13: 12 patients can train/),
   );
+});
+
+test("a run is divided into the epochs that are asked for: those of the demo are of 25 steps, however many", async () => {
+  for (const epochs of [2, 4, 30]) {
+    const jobs = paysJobs(PAYS_ROWS.slice(0, 1), [3], 1);
+    const request = { size: 32, generator: 8, steps: 25 * epochs, epochs, given: [] };
+    const [{ config }] = (await planPays(jobs, phantoms, request)) as [Awaited<ReturnType<typeof planPays>>[number]];
+    const { optimization } = config;
+    assert.equal([optimization.epochs, optimization.steps, optimization.decayFrom], [epochs, 25, epochs / 2]);
+  }
+});
+
+test("slices of folders are kept in a cache, those of the test too, and are the same", async () => {
+  const root = await mkdtemp(join(tmpdir(), "cmedl-pays-"));
+  const quiet = new Narrator({ quiet: true });
+  try {
+    await writePhantoms(join(root, "ct"), "CT", { size: 32, slices: 3, count: 8 });
+    await writePhantoms(join(root, "mr"), "MR", { size: 32, slices: 3, count: 2 });
+    const slicesOf = async (cache?: SliceCache) => {
+      using data = await PaysData.folders({ data: root }, quiet, { cache });
+      const jobs = paysJobs(PAYS_ROWS.slice(0, 1), [2], 1);
+      const [job] = await planPays(jobs, data, { size: 32, generator: 2, steps: 20, given: [] });
+      const { student, test: tested } = await data.sets(job!.config, job!.test);
+      const image = new Float32Array(32 ** 2);
+      student.copyImage(1, image);
+      return [student.count, image, tested.images, tested.masks];
+    };
+    const plain = await slicesOf();
+    const cache = await SliceCache.open(join(root, "cache"));
+    assert.equal(await slicesOf(cache), plain);
+    assert.ok(cache.made > 2 && cache.found === 0, `${cache.made} made, ${cache.found} found`);
+    const again = await SliceCache.open(join(root, "cache"));
+    assert.equal(await slicesOf(again), plain);
+    assert.equal([again.made, again.found], [0, cache.made]);
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
+test('of folders those of "test" are tested on, else those that validate; without splits a quarter of the patients', async () => {
+  const root = await mkdtemp(join(tmpdir(), "cmedl-pays-"));
+  const quiet = new Narrator({ quiet: true });
+  const told = async (lists?: object): Promise<[string, Record<string, readonly string[]>]> => {
+    await rm(join(root, "splits.json"), { force: true });
+    if (lists) await writeFile(join(root, "splits.json"), JSON.stringify(lists));
+    using data = await PaysData.folders({ data: root }, quiet);
+    return [data.says.replace(/^.*, split/, "split"), { ...(await data.cases(0, 2)) }];
+  };
+  try {
+    await writePhantoms(join(root, "ct"), "CT", { size: 32, slices: 2, count: 8 });
+    await writePhantoms(join(root, "mr"), "MR", { size: 32, slices: 2, count: 2 });
+    const ct = (from: number, to: number): string[] => [...Array(9).keys()].slice(from, to).map((i) => `ct-00${i}`);
+    const lists = { train_ct: ct(1, 3), val_ct: ct(3, 6), train_mr: ["mr-001", "mr-002"] };
+    const [without, cases] = await told(lists);
+    assert.equal([cases.studentVal, cases.test], [ct(3, 6), ct(3, 6)]);
+    assert.match(without, /names no test cases: those that validate are tested on, and chose the best epoch/);
+    const [given, tested] = await told({ ...lists, test: ct(6, 9) });
+    assert.equal([given, tested.studentVal, tested.test], ["split by splits.json", ct(3, 6), ct(6, 9)]);
+    const [drawn, parts] = await told();
+    assert.equal([drawn, parts.studentVal!.length, parts.test!.length], ["split by patients drawn once", 1, 2]);
+  } finally {
+    await rm(root, { recursive: true });
+  }
 });
 
 test("nothing was learned where every Dice is 0 or every patient's mask is one constant", () => {

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type SliceSet, sliceSet } from "../../data/slices.ts";
-import { withPrior } from "../../node/run/sets.ts";
+import { countSlices, withPrior } from "../../train/run/sets.ts";
 import { priorBias } from "../../models/segmentor.ts";
 import { presetConfig } from "../../train/config/presets.ts";
 
@@ -16,8 +16,14 @@ function slices(...classes: readonly number[]): SliceSet {
   return sliceSet({ size: 32, count: 1, images: new Float32Array(32 * 32), masks, origins });
 }
 
-const priorOf = (labels: readonly number[] | null, student: SliceSet, teacher?: SliceSet): unknown =>
-  withPrior(presetConfig("cmedl", { data: { labels, size: 32 } }), { student, teacher }).networks.segmentor.prior;
+function priorOf(labels: readonly number[] | null, student: SliceSet, teacher?: SliceSet): unknown {
+  const structures = labels?.length ?? 1;
+  const counts = {
+    student: countSlices(student, structures, "set"),
+    ...(teacher && { teacher: countSlices(teacher, structures, "set") }),
+  };
+  return withPrior(presetConfig("cmedl", { data: { labels, size: 32 } }), counts).networks.segmentor.prior;
+}
 
 test("one structure's share is that of student's and teacher's slices together", () => {
   assert.is(priorOf(null, slices(1, 1, 1, 1), slices(1, 1)), 6 / 2048);
@@ -33,8 +39,7 @@ test("each of several structures has its share, at least a pixel of a slice", ()
 
 test("a prior that is given stays, and so does none", () => {
   const config = presetConfig("paper");
-  const sets = { student: slices(1), teacher: undefined, validation: slices(1) };
-  assert.is(withPrior(config, sets), config);
+  assert.is(withPrior(config, { student: countSlices(slices(1), 1, "set") }), config);
 });
 
 test("the bias is a sigmoid's logit for one structure, logarithms of a softmax's shares for several", () => {

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { eachInTurn } from "../../node/experiment/run.ts";
 import { Narrator } from "../../node/narrator.ts";
 import { RunFolder } from "../../node/run/folder.ts";
@@ -52,6 +53,17 @@ test("a process that was killed holds nothing: one of many others takes over", a
   await taken[0]!.release();
 });
 
+test("a process that ended holds nothing, though its parent has not heard of it", async () => {
+  if (process.platform !== "linux") return;
+  const parent = spawn("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 100"]);
+  const [pid] = (await once(parent.stdout, "data")).map(Number);
+  await heldBy({ pid });
+  assert.match(await refusal(), /is being trained/);
+  while (!/^State:\tZ/m.test(await readFile(`/proc/${pid}/status`, "utf8"))) await setTimeout(20);
+  await using _lock = await RunLock.take(folder);
+  parent.kill();
+});
+
 test("a process number that was used again is another process", async () => {
   if (process.platform !== "linux") return;
   await heldBy({ began: "another boot 12345" });
@@ -69,6 +81,31 @@ test("on another host a holder counts as gone after ten minutes without a sign o
 test("a lock that cannot be read is held, and the message says what to remove", async () => {
   await writeFile(path(), "");
   assert.match(await refusal(), /by another process; .* remove .*LOCK/);
+});
+
+test("a run whose process was killed before it wrote its configuration may be started again", async () => {
+  const first = await RunFolder.create(join(folder, "run"));
+  assert.is((await RunFolder.create(first.path)).path, first.path);
+  const half = [".config.yaml.4242.0a1b2c3d.tmp", "LOCK.4242.0a1b2c3d"];
+  for (const name of half) await writeFile(join(first.path, name), "seed:");
+  await writeFile(join(first.path, "checkpoints", ".step-00000001.safetensors.4242.0a1b2c3d.tmp"), "");
+  assert.is((await RunFolder.create(first.path)).path, first.path);
+  await first.sweep();
+  assert.equal((await readdir(first.path, { recursive: true })).sort(), [
+    "LOCK.4242.0a1b2c3d",
+    "checkpoints",
+    "pictures",
+  ]);
+  await writeFile(join(first.path, "notes.txt"), "mine");
+  assert.match(String(await RunFolder.create(first.path).catch((e: Error) => e.message)), /is not empty/);
+});
+
+test("a first line of the log that was cut short does not spoil the next one", async () => {
+  const run = await RunFolder.create(join(folder, "run"));
+  await writeFile(join(run.path, "log.jsonl"), '{"event":"st');
+  await run.truncateLog(0);
+  await run.log({ event: "step", steps: 1 });
+  assert.equal(await run.events(), [{ event: "step", steps: 1 }]);
 });
 
 test("a run that never began may be started again; one that did may not", async () => {

@@ -1,11 +1,14 @@
 // Prepared slices on disk: when they are used again, what must make them anew, and batches that are read from them.
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { appendFile, mkdtemp, readFile, readdir, rename, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UnpairedBatches } from "../../data/batches.ts";
-import { parseBytes, bytesText } from "../../node/bytes.ts";
+import { DataError } from "../../data/errors.ts";
+import { parseBytes } from "../../node/bytes.ts";
+import { bytesText } from "../../report/quantities.ts";
 import { CachedSlices, SliceCache } from "../../node/dataset/index.ts";
 import { CommandError } from "../../node/errors.ts";
 import { FileError, exists, readBytes } from "../../node/files.ts";
@@ -83,6 +86,38 @@ test("batches from memory, from the cache, and from disk slice by slice are the 
   assert.is(first.sets.bytesInMemory, plain.bytesInMemory);
   assert.match(second.says, /^slices: 6 of 6 cases were prepared before; 0\.\d MiB, in memory; .*same holds 0\.\d MiB/);
   assert.match(streamed.says, /read from disk as they are needed/);
+});
+
+/** How many files of a folder this process has open. */
+const openIn = (place: string): number =>
+  readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(place);
+    } catch {
+      return false; // the folder's own, which is closed by now
+    }
+  }).length;
+const withProc = existsSync("/proc/self/fd") ? test : test.skip;
+
+withProc("files of slices on disk are closed with their sets, and where a set can't be loaded", async () => {
+  const { config, sources } = await planned();
+  const cache = await SliceCache.open(at("closed"));
+  const options = { cache, maxBytes: 1000 };
+  const empty = { ...config, data: { ...config.data, labels: [7] } };
+  {
+    using sets = await loadRunSets(config, sources, new Lines(), options);
+    assert.is(sets.student.count > 0 && openIn(at("closed")), 6);
+  }
+  assert.is(openIn(at("closed")), 0);
+  // The teacher's case is gone once the student's are open.
+  const gone = { ...config, cases: { ...config.cases, teacherTrain: ["mr-009"] } };
+  await refused(loadRunSets(gone, sources, new Lines(), options), /mr-009 of the run is gone/, DataError);
+  assert.is(openIn(at("closed")), 0);
+  await refused(loadRunSets(empty, sources, new Lines(), options), /masks: all 2 are empty of label 7/, DataError);
+  assert.is(openIn(at("closed")), 0);
+  // In memory nothing stays open.
+  await loadRunSets(config, sources, new Lines(), { cache });
+  assert.is(openIn(at("closed")), 0);
 });
 
 test("a set within --max-memory is in memory; one without a cache is refused", async () => {

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { scanDataset, scanDicom, scanImages } from "../../node/dataset/index.ts";
-import { type Attribute, dicomBytes, sliceBytes } from "../data/dicom-writer.ts";
+import { patientWarnings, scanDataset, scanDicom, scanImages } from "../../node/dataset/index.ts";
+import { planImport } from "../../node/import/plan.ts";
+import { type SeriesOf, contours, seriesIn } from "../data/dicom-tree-writer.ts";
 import { refused } from "../helpers/refused.ts";
 import { DataError } from "../../data/errors.ts";
 
@@ -21,73 +22,6 @@ function tree(files: Readonly<Record<string, Uint8Array>>): string {
     writeFileSync(join(path, name), content);
   }
   return path;
-}
-
-interface SeriesOf {
-  readonly uid: string;
-  /** Its frame of reference; "" where it tells none. */
-  readonly frame: string;
-  readonly z: readonly number[];
-  readonly patient?: string;
-}
-
-const seriesIn = (folder: string, { uid, frame, z, patient = "P" }: SeriesOf): Record<string, Uint8Array> =>
-  Object.fromEntries(
-    z.map((at) => [
-      `${folder}/${at}.dcm`,
-      sliceBytes({
-        z: at,
-        series: uid,
-        sop: `${uid}.${1000 + at * 10}`,
-        more: [
-          [0x00100020, "LO", patient],
-          [0x00200052, "UI", frame],
-        ],
-      }),
-    ]),
-  );
-
-/** Contours at some places along z, by what they name. */
-function contours(z: readonly number[], { series = "", frame = "", patient = "P" } = {}): Uint8Array {
-  const attributes: Attribute[] = [
-    [0x00080060, "CS", "RTSTRUCT"],
-    [0x00100020, "LO", patient],
-    [
-      0x30060010,
-      "SQ",
-      [
-        [
-          [0x00200052, "UI", frame],
-          [0x30060012, "SQ", [[[0x30060014, "SQ", [[[0x0020000e, "UI", series]]]]]]],
-        ],
-      ],
-    ],
-    [
-      0x30060020,
-      "SQ",
-      [
-        [
-          [0x30060022, "IS", "1"],
-          [0x30060026, "LO", "GTV"],
-        ],
-      ],
-    ],
-    [
-      0x30060039,
-      "SQ",
-      [
-        [
-          [
-            0x30060040,
-            "SQ",
-            z.map((at): Attribute[] => [[0x30060050, "DS", `10\\20\\${at}\\11\\20\\${at}\\11\\21\\${at}`]]),
-          ],
-          [0x30060084, "IS", "1"],
-        ],
-      ],
-    ],
-  ];
-  return dicomBytes(attributes);
 }
 
 /** The series that has structures, and why sets are on none. */
@@ -151,6 +85,39 @@ test("what names no frame of reference is on the series of its patient that it l
   assert.match(reason, /PatientID \(0010,0020\): no series of Q is there/);
 });
 
+test("files that tell no patient are their study's, without it their folder's; contours are on no other's series", async () => {
+  const nameless = { frame: "", patient: "", z: [0, 3, 6] };
+  const studies = {
+    ...seriesIn("a", { ...nameless, uid: "1.2.1", study: "1.7.1" }),
+    ...seriesIn("b", { ...nameless, uid: "1.2.2", study: "1.7.2" }),
+  };
+  const { images } = await scanDicom(tree(studies));
+  assert.equal(
+    images.map(({ series }) => series.patient.id),
+    ["1.7.1", "1.7.2"],
+  );
+  assert.match(
+    patientWarnings(images[0]!.series).join(),
+    /0\.dcm: neither .* is told: its study .* patient, 1\.7\.1\./,
+  );
+  const ofStudy = (study: string): Uint8Array => contours([3], { patient: "", study });
+  assert.equal(await owner({ ...studies, "rs.dcm": ofStudy("1.7.2") }), [["1.2.2"], ""]);
+  const [none, reason] = await owner({ ...studies, "rs.dcm": ofStudy("1.7.3") });
+  assert.equal(none, []);
+  assert.match(reason, /StudyInstanceUID \(0020,000d\): no series of 1\.7\.3 is there, and no PatientID is told; give/);
+  const folders = {
+    ...seriesIn("a/image", { ...nameless, uid: "1.2.1" }),
+    ...seriesIn("b/image", { ...nameless, uid: "1.2.2" }),
+    "b/contours/rs.dcm": ofStudy(""),
+  };
+  assert.equal(await owner(folders), [["1.2.2"], ""]);
+  const { "b/contours/rs.dcm": _, ...series } = folders;
+  assert.equal(
+    planImport(await scanDicom(tree(series)), []).cases.map(({ image }) => image),
+    ["ct/a_image/image.nii.gz", "ct/b_image/image.nii.gz"],
+  );
+});
+
 test("a patient's folder whose contours are of another series is refused as a case, and read as an image", async () => {
   const set = tree({ ...seriesIn("P/image", mr), "P/rs.dcm": contours([0], { frame: "1.9.1" }) });
   await refused(scanDataset(set), /rs\.dcm: FrameOfReferenceUID \(0020,0052\): 1\.9\.1 is not 1\.9\.2/, DataError);
@@ -158,6 +125,15 @@ test("a patient's folder whose contours are of another series is refused as a ca
     (await scanImages(set)).cases.map(({ id }) => id),
     ["P"],
   );
+});
+
+test("a patient's folder with contours and no series is refused among others that are whole", async () => {
+  const set = tree({
+    ...seriesIn("A", { ...ct, patient: "A" }),
+    "A/rs.dcm": contours([0, 3], { frame: "1.9.1", patient: "A" }),
+    "B/rs.dcm": contours([0, 3], { frame: "1.9.1", patient: "B" }),
+  });
+  await refused(scanDataset(set), /B\/rs\.dcm: PatientID \(0010,0020\): no series of B is there; give/, DataError);
 });
 
 test.run();

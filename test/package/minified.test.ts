@@ -31,7 +31,8 @@ test("errors have the names of their classes", async () => {
     assert.ok(classes.length > 12, "the bundle has few errors");
     for (const [name, value] of classes) {
       const Class = value as new (...args: readonly unknown[]) => CmedlError;
-      const error = new Class(name === "ConfigError" ? [] : "a", { budget: 1, reached: 2, whole: 2 }, "c", "d");
+      const second = name === "PackageMissingError" ? ["b"] : { budget: 1, reached: 2, whole: 2 };
+      const error = new Class(name === "ConfigError" ? [] : "a", second, "c", "d");
       assert.is(error.name, name);
       assert.is(typeof error.code, "string");
     }
