@@ -1,6 +1,6 @@
 // An op with a WGSL kernel of its own, gradient included: a 3 × 3 box blur, black outside the image.
 // The functions that declare kernels and ops are the engine's own and not exported yet: this file imports them by path.
-import { Device, Variable, grad, mul, sum, type Tensor } from "cmedl";
+import { Device, Variable, grad, mul, sum, type Tensor, withGradient } from "cmedl";
 import { openNodeGpu } from "cmedl/node";
 import type { KernelOp } from "../engine/op.ts";
 import { apply } from "../engine/tensor.ts";
@@ -37,8 +37,6 @@ const boxBlurOp: KernelOp = {
   kind: "kernel",
   name: "box-blur",
   infer: ([x]) => [{ shape: x!.shape, dtype: "f32" }],
-  // y = Bx, and B is symmetric: the gradient of x is B dy.
-  vjp: ([dy]) => [dy ? boxBlur(dy) : null],
   lower(l) {
     const [H = 0, W = 0] = l.inputs[0]!.shape;
     l.dispatch(kernel, { H, W }, { x: l.input(0), y: l.output(0) }); // params, then buffers, by their names in WGSL
@@ -46,7 +44,9 @@ const boxBlurOp: KernelOp = {
 };
 
 /** x [H, W] f32 → the mean of each pixel's 3 × 3 neighbourhood, [H, W]. */
-const boxBlur = (x: Tensor): Tensor => apply(boxBlurOp, [x], {});
+const boxBlur = (x: Tensor): Tensor =>
+  // y = Bx, and B is symmetric: the gradient of x is B dy.
+  withGradient(apply(boxBlurOp, [x], {}), [x], (dy) => [boxBlur(dy)]);
 
 using device = await Device.open((await openNodeGpu()).gpu);
 const dot = new Variable([SIZE, SIZE], (): number[] => Array.from({ length: SIZE ** 2 }, (_, i) => (i === 12 ? 9 : 0)));

@@ -25,7 +25,6 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
 
 const device = await Device.open((await openNodeGpu({ quiet: true })).gpu);
 const segmenter = await Segmenter.open(device, loadModel(await readFile(file), file));
-let turn: Promise<unknown> = Promise.resolve(); // one volume at a time: the GPU is one
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const left = new AbortController();
@@ -33,10 +32,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   try {
     if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end();
     const volume = parseNifti(await bodyOf(request), "the upload");
-    const mine = turn.then(() => segmenter.segment(volume, { signal: left.signal }));
-    turn = mine.catch(() => {});
-    const mask = writeNifti(await mine, volume, { gzip: true });
-    response.writeHead(200, { "content-type": "application/gzip" }).end(mask);
+    const mask = await segmenter.segment(volume, { signal: left.signal }); // volumes take turns, slice by slice
+    const file = writeNifti(mask, volume, { gzip: true });
+    response.writeHead(200, { "content-type": "application/gzip" }).end(file);
   } catch (error) {
     if (left.signal.aborted) return;
     const { code, message } = CmedlError.from(error);

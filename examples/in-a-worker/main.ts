@@ -43,9 +43,9 @@ const said = document.querySelector("#said")!;
 const controller = new AbortController();
 document.querySelector("#stop")!.addEventListener("click", () => controller.abort());
 try {
-  await ask({ model: await bytesOf("model.safetensors") });
-  const onProgress = (part: number): void => said.replaceChildren(`${(100 * part).toFixed(0)} %`);
   const { signal } = controller;
+  await ask({ model: await bytesOf("model.safetensors") }, { signal });
+  const onProgress = (part: number): void => said.replaceChildren(`${(100 * part).toFixed(0)} %`);
   const mask = await ask({ nifti: await bytesOf("image.nii.gz") }, { signal, onProgress });
   said.textContent = `${mask!.filter(Boolean).length} voxels`;
 } catch (error) {

@@ -7,25 +7,29 @@ import type { Answer, Question } from "./main.ts";
 
 const tell = (answer: Answer, transfer: Transferable[] = []): void => self.postMessage(answer, { transfer });
 const running = new Map<number, AbortController>();
+let device: Promise<Device> | undefined;
 let ready: Promise<Segmenter> | undefined;
 
 async function answer({ id, ...question }: Question): Promise<void> {
   if ("stop" in question) return running.get(id)?.abort();
   const controller = new AbortController();
+  const { signal } = controller;
   running.set(id, controller);
   try {
     if ("model" in question) {
-      ready = Device.open(navigator.gpu).then((device) => Segmenter.open(device, loadModel(question.model)));
+      const before = ready;
+      device ??= Device.open(navigator.gpu);
+      ready = device.then((gpu) => Segmenter.open(gpu, loadModel(question.model), { signal }));
+      (await before?.catch(() => undefined))?.dispose();
       await ready;
       return tell({ id, done: true });
     }
     const segmenter = await ready!;
-    const { signal } = controller;
     const onProgress = ({ done, total }: { done: number; total: number }): void => tell({ id, part: done / total });
     const mask = await segmenter.segment(parseNifti(question.nifti, "the volume"), { signal, onProgress });
     tell({ id, mask }, [mask.buffer]);
   } catch (error) {
-    tell({ id, error: CmedlError.from(error).toJSON(), aborted: controller.signal.aborted });
+    tell({ id, error: CmedlError.from(error).toJSON(), aborted: signal.aborted });
   } finally {
     running.delete(id);
   }
