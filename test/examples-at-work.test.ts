@@ -1,43 +1,32 @@
 // The examples of pages and of a server, at work: in Chromium under the policy that each names, and over HTTP.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { type Server, createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
-import type { Browser, Page } from "playwright-core";
 import { setTimeout } from "node:timers/promises";
+import { build } from "esbuild";
+import { decode } from "fast-png";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseNifti, phantomCase, writeNifti, writePth } from "../data/index.ts";
-import { Device, RandomStreams } from "../engine/index.ts";
-import { loadModel, networkModel, saveModel, segmentVolume } from "../inference/index.ts";
-import { UNet, toStateDict } from "../models/index.ts";
+import { parseNifti, writePth } from "../data/index.ts";
+import { Device } from "../engine/index.ts";
+import { loadModel, segmentVolume } from "../inference/index.ts";
+import { toStateDict } from "../models/index.ts";
 import { openNodeGpu } from "../node/gpu/open.ts";
-import { softTissueWindow } from "../data/intensity.ts";
-import { launchChromium } from "../tools/chromium.mjs";
+import { chromium, inPage } from "./helpers/in-page.ts";
+import { type TinySegmentation, tinySegmentation } from "./helpers/tiny-segmentation.ts";
 
 const test = suite("examples at work");
 
 const SIZE = 32;
 let folder = "";
-let browser: Browser | undefined;
-let model: Uint8Array<ArrayBuffer>;
-let scan: Uint8Array<ArrayBuffer>;
-let network: UNet;
+const browser = await chromium();
+/** A test that needs a browser: skipped, and counted as such, where there is none. */
+const testInPage = browser ? test : test.skip;
+let tiny: TinySegmentation;
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-examples-"));
-  network = new UNet({ width: 2, depth: 2 });
-  network.initialize(new RandomStreams(3));
-  const labels = [{ value: 1, name: "tumour" }];
-  const images = { size: SIZE, fieldMm: 330, intensity: softTissueWindow, labels };
-  model = await saveModel(networkModel({ network: "unet", module: network, ...images }));
-  const volume = phantomCase({ modality: "CT", seed: 0, index: 0, size: SIZE }).image;
-  scan = writeNifti(Int16Array.from(volume.data), volume);
-  browser = await launchChromium().catch((error: Error) => {
-    console.log(`SKIPPED the pages: ${error.message}`);
-    return undefined;
-  });
+  tiny = await tinySegmentation(SIZE);
 });
 test.after(async () => {
   await browser?.close();
@@ -47,18 +36,17 @@ test.after(async () => {
 /** The voxels that Node finds. */
 async function voxelsInNode(): Promise<number> {
   using device = await Device.open((await openNodeGpu({ quiet: true })).gpu);
-  const mask = await segmentVolume(device, loadModel(model), parseNifti(scan, "scan"));
+  const mask = await segmentVolume(device, loadModel(tiny.model), parseNifti(tiny.scan, "scan"));
   return mask.filter(Boolean).length;
 }
 
-/** A page of an example under a policy, and what else went wrong in it; `use` has it until it resolves. */
-async function inPage(
+/** The page of an example under a policy; its entries are bundled, and a model and a scan lie beside it. */
+async function inExample(
   name: string,
   entries: readonly string[],
   policy: string,
-  use: (page: Page, text: (holds: RegExp) => Promise<string>) => Promise<void>,
+  use: Parameters<typeof inPage>[3],
 ): Promise<void> {
-  if (!browser) return;
   const { outputFiles } = await build({
     entryPoints: entries.map((file) => `examples/${name}/${file}`),
     bundle: true,
@@ -69,42 +57,18 @@ async function inPage(
     outdir: folder,
     write: false,
   });
-  const files = new Map<string, [type: string, body: Uint8Array]>([
-    ["/", ["text/html", await readFile(`examples/${name}/index.html`)]],
-    ["/model.safetensors", ["application/octet-stream", model]],
-    ["/image.nii.gz", ["application/octet-stream", scan]],
+  const files = new Map<string, Uint8Array>([
+    ["/index.html", await readFile(`examples/${name}/index.html`)],
+    ["/model.safetensors", tiny.model],
+    ["/image.nii.gz", tiny.scan],
+    ...outputFiles.map(({ path, contents }) => [path.slice(folder.length), contents] as const),
   ]);
-  for (const { path, contents } of outputFiles)
-    files.set(`/${path.slice(folder.length + 1)}`, ["text/javascript", contents]);
-  const server = createServer(({ url = "" }, response) => {
-    const [type, body] = files.get(url) ?? ["text/plain", new Uint8Array()];
-    response.writeHead(files.has(url) ? 200 : 404, { "content-type": type, "content-security-policy": policy });
-    response.end(body);
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const page = await browser.newPage();
-  const wrong: string[] = [];
-  page.on("pageerror", (error) => wrong.push(error.message));
-  page.on("console", (m) => m.type() === "error" && !/favicon/.test(m.location().url) && wrong.push(m.text()));
-  try {
-    await page.goto(urlOf(server));
-    const said = page.locator("#said");
-    await use(page, async (holds) => {
-      await said.filter({ hasText: holds }).waitFor({ timeout: 120_000 });
-      return (await said.textContent()) ?? "";
-    });
-    assert.equal(wrong, []);
-  } finally {
-    await page.close();
-    server.close();
-    server.closeAllConnections();
-  }
+  await inPage(browser, (path) => files.get(path), policy, use);
 }
-const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
 
-test("script-tag segments by one script, under a policy that allows itself and its two files alone", async () => {
+testInPage("script-tag segments by one script, under a policy that allows itself and its two files alone", async () => {
   const policy = "default-src 'none'; script-src 'self'; connect-src 'self'";
-  await inPage("script-tag", ["app.ts"], policy, async (page, text) => {
+  await inExample("script-tag", ["app.ts"], policy, async (page, text) => {
     const said = await text(/voxels of|not|GPU/);
     assert.match(said, /^\d+ voxels of tumour$/);
     const found = Number.parseInt(said, 10);
@@ -114,25 +78,44 @@ test("script-tag segments by one script, under a policy that allows itself and i
   });
 });
 
-test("in-a-worker segments beside its page", async () => {
+testInPage("overlay shows a mask over its scan in NiiVue", async () => {
+  const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'";
+  await inExample("overlay", ["page.ts"], policy, async (page, text) => {
+    const viewer = page.locator("#viewer");
+    const found = Number.parseInt(await text(/voxels of|not|GPU|WebGL/), 10);
+    assert.ok(Math.abs(found - (await voxelsInNode())) <= 0.002 * SIZE ** 2 * 16, `${found} voxels`);
+    const picture = await viewer.screenshot({ path: process.env.CMEDL_SCREENSHOT });
+    const { data, channels } = decode(picture);
+    let [red, grey] = [0, 0];
+    for (let i = 0; i < data.length; i += channels) {
+      const [r = 0, g = 0, b = 0] = data.subarray(i, i + 3);
+      if (r > g + 40 && r > b + 40) red++;
+      else if (r > 40 && r === g && g === b) grey++;
+    }
+    assert.ok(red > 2000, `${red} pixels of the mask are drawn`);
+    assert.ok(grey > 10_000, `${grey} pixels of the scan alone are drawn`);
+  });
+});
+
+testInPage("in-a-worker segments beside its page", async () => {
   const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'";
-  await inPage("in-a-worker", ["main.ts", "worker.ts"], policy, async (_, text) => {
+  await inExample("in-a-worker", ["main.ts", "worker.ts"], policy, async (_, text) => {
     assert.match(await text(/voxels|abort|not/i), /^\d+ voxels$/);
   });
 });
 
-test("in-a-worker stops when it is told to, by the reason of the page's own signal", async () => {
+testInPage("in-a-worker stops when it is told to, by the reason of the page's own signal", async () => {
   const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'";
-  await inPage("in-a-worker", ["main.ts", "worker.ts"], policy, async (page, text) => {
+  await inExample("in-a-worker", ["main.ts", "worker.ts"], policy, async (page, text) => {
     await page.locator("#stop").click(); // long before the model is compiled
     assert.match(await text(/abort|voxels/i), /abort/i);
   });
 });
 
-test("fine-tune trains a PyTorch U-Net in a page that may fetch nothing, and gives its model", async () => {
-  const pth = writePth(toStateDict(network, (v) => v.initialData()));
+testInPage("fine-tune trains a PyTorch U-Net in a page that may fetch nothing, and gives its model", async () => {
+  const pth = writePth(toStateDict(tiny.network, (v) => v.initialData()));
   const policy = "default-src 'none'; script-src 'self'";
-  await inPage("fine-tune", ["page.ts"], policy, async (page, text) => {
+  await inExample("fine-tune", ["page.ts"], policy, async (page, text) => {
     await page.locator("#weights").setInputFiles({ name: "unet.pth", mimeType: "", buffer: Buffer.from(pth) });
     await text(/^(?!loss|…)|→ [\d.]+$/);
     await page
@@ -149,12 +132,12 @@ test("fine-tune trains a PyTorch U-Net in a page that may fetch nothing, and giv
 });
 
 test("server segments an upload, and refuses what is too large or no image", async () => {
-  await writeFile(join(folder, "model.safetensors"), model);
+  await writeFile(join(folder, "model.safetensors"), tiny.model);
   const { server, url } = await started(join(folder, "model.safetensors"), { MOST_BYTES: "200000" });
   try {
     const send = (body: Uint8Array | ReadableStream): Promise<Response> =>
       fetch(url, { method: "POST", body, duplex: "half" } as RequestInit);
-    const done = await send(scan);
+    const done = await send(tiny.scan);
     assert.is(done.status, 200);
     const mask = parseNifti(new Uint8Array(await done.arrayBuffer()), "mask.nii.gz");
     assert.is([...mask.data].filter(Boolean).length, await voxelsInNode());
@@ -178,7 +161,7 @@ test("server segments an upload, and refuses what is too large or no image", asy
     );
     assert.ok(cut === 413 || cut === "closed", `${cut}`);
     assert.is((await fetch(url)).status, 405);
-    assert.is((await send(scan)).status, 200);
+    assert.is((await send(tiny.scan)).status, 200);
   } finally {
     server.kill();
   }

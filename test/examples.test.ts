@@ -1,10 +1,14 @@
 // Every example runs as it stands, and finds what it says.
 import { execFile } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { build } from "esbuild";
+import { commandLine } from "./cli/command.ts";
 
 const test = suite("examples");
 
@@ -45,12 +49,6 @@ test("own-regime moves both networks", async () => {
   assert.ok(numberAfter("G\\(ct\\) − ct\\|", steps[2]!) < numberAfter("G\\(ct\\) − ct\\|", steps[0]!), text);
 });
 
-test("overlay writes a mask on the scan's grid", async () => {
-  const text = await printed("overlay");
-  const voxels = numberAfter("scan of", text);
-  assert.is(text, `tumour.nii: ${352 + voxels} bytes, scan of ${voxels} voxels\n`);
-});
-
 test("in-a-page is bundled for a browser without anything of Node's", async () => {
   const { outputFiles, warnings } = await build({
     entryPoints: ["examples/in-a-page/page.ts"],
@@ -66,6 +64,37 @@ test("in-a-page is bundled for a browser without anything of Node's", async () =
   const html = readFileSync("examples/in-a-page/index.html", "utf8");
   const code = readFileSync("examples/in-a-page/page.ts", "utf8");
   for (const [, id] of code.matchAll(/"#(\w+)"/g)) assert.ok(html.includes(`id="${id}"`), `the page lacks #${id}`);
+});
+
+test("queue takes of its packages and of cmedl what they have", async () => {
+  const { dependencies } = JSON.parse(readFileSync("examples/queue/package.json", "utf8"));
+  assert.equal(Object.keys(dependencies), ["bullmq", "cmedl", "ioredis", "webgpu"]);
+  for (const name of ["enqueue", "worker"])
+    await build({
+      entryPoints: [`examples/queue/${name}.mjs`],
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      packages: "external",
+      external: ["bullmq"],
+      tsconfig: "tsconfig.json",
+      loader: { ".wgsl": "text" },
+      write: false,
+      logLevel: "silent",
+    });
+});
+
+test("federated: two folders that never meet train one student, and a table says what came out", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cmedl-federated-"));
+  try {
+    const env = { ...process.env, CMEDL: [process.execPath, ...(await commandLine([]))].join(" ") };
+    const { stdout } = await promisify(execFile)("bash", ["examples/federated/rounds.sh", folder], { env });
+    const alone = numberAfter("mean alone +", stdout);
+    assert.ok(numberAfter("round-3 +", stdout) > alone && alone > 0.1, stdout);
+    assert.equal((await readdir(join(folder, "sites"))).sort(), ["a", "b", "test"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("each example is tested here and named in examples/README.md", () => {

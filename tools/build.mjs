@@ -1,39 +1,33 @@
 // node tools/build.mjs [--types] [--maps] [--out FOLDER]: builds dist/, the library and the command, a module for each
-// file, so that a bundler takes what is used; with --types the declarations too, each beside its module; with --maps each
-// module's source map in it.
+// file, so that a bundler takes what is used, and dist/npm, what they need of small npm packages; with --types the
+// declarations too, each beside its module; with --maps each module's source map in it. Both packages, cmedl and
+// @cmedl/cli, are made of this: the library goes without dist/bench
+// and dist/cli.
 import { build } from "esbuild";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { join, posix, relative, resolve } from "node:path";
 import { root } from "./bundle.mjs";
-import { entries } from "./exports.mjs";
-import { ROOMS } from "./rooms.mjs";
-import { minifyWgsl } from "./wgsl.mjs";
-
-/**
- * The file behind `npx cmedl`. Its path never changes: in a clone, npx links it into its cache once, and a clone that is
- * updated still runs through that link.
- */
-const COMMAND = "cmedl.mjs";
+import { writeDeclarations } from "./declarations.mjs";
+import { packPackages, packagesOf } from "./npm-packages.mjs";
+import { OF_CLONES, ROOMS } from "./rooms.mjs";
+import { packedWgsl } from "./wgsl.mjs";
 
 const args = process.argv.slice(2);
 const withTypes = args.includes("--types");
-const dist = args.includes("--out") ? args[args.indexOf("--out") + 1] : join(root, "dist");
+const dist = args.includes("--out") ? resolve(args[args.indexOf("--out") + 1]) : join(root, "dist");
 const started = performance.now();
 
 const filesBelow = async (folder) =>
   (await readdir(join(root, folder), { recursive: true })).map((f) => `${folder}/${f.replaceAll("\\", "/")}`);
 const files = (await Promise.all(ROOMS.map(filesBelow))).flat();
-const modules = files.filter((f) => /\.(ts|wgsl)$/.test(f) && !f.endsWith(".d.ts"));
+const isOfClones = (f) => OF_CLONES.some((path) => f.startsWith(path));
+const modules = files.filter((f) => /\.(ts|wgsl)$/.test(f) && !f.endsWith(".d.ts") && !isOfClones(f));
+const packages = packagesOf(modules);
 /** Path of a module below dist/, without its ending. */
 const built = (file) => file.replace(/\.ts$/, "");
 
-for (const old of existsSync(dist) ? await readdir(dist, { recursive: true, withFileTypes: true }) : []) {
-  // `npm pack` runs prepare after prepack: a build without --types keeps the declarations.
-  if (!old.isDirectory() && (withTypes || !old.name.endsWith(".d.ts"))) {
-    await rm(join(old.parentPath ?? old.path, old.name)); // Node 20.11 has the second alone
-  }
-}
+await removeEarlierBuild();
 const { metafile } = await build({
   entryPoints: modules.map((file) => ({ in: file, out: built(file) })),
   absWorkingDir: root,
@@ -42,75 +36,58 @@ const { metafile } = await build({
   format: "esm",
   platform: "neutral",
   target: "es2022",
-  packages: "external",
-  external: ["node:*"],
-  plugins: [{ name: "modules", setup: apart }],
+  plugins: [packedWgsl, { name: "modules", setup: apart }],
   metafile: true,
   sourcemap: args.includes("--maps") ? "inline" : false,
   logLevel: "warning",
 });
-await writeFile(join(dist, COMMAND), '#!/usr/bin/env node\nimport "./cli/main.js";\n', { mode: 0o755 });
-if (withTypes) await declarations(entries().map(({ source }) => join(root, source)));
+await packPackages(packages, dist);
+// The file behind `npx cmedl`. Its path never changes: in a clone, npx links it into its cache once, and a clone that is
+// updated still runs through that link.
+await copyFile(join(root, "cli/cmedl.mjs"), join(dist, "cmedl.mjs"));
+await chmod(join(dist, "cmedl.mjs"), 0o755);
+if (withTypes) await writeDeclarations(dist, packages.file);
 const bytes = Object.entries(metafile.outputs)
   .filter(([file]) => file.endsWith(".js"))
   .reduce((n, [, o]) => n + o.bytes, 0);
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
 console.log(`dist: ${modules.length} modules, ${(bytes / 1000).toFixed(0)} kB, in ${seconds} s`);
 
-/** Each of our files stays a module of its own, which others import as it is called in dist/. */
-function apart({ onResolve, onLoad }) {
+/** Each of our files stays a module of its own, which others import as it is called in dist/; so do packed packages. */
+function apart({ onResolve }) {
+  onResolve({ filter: /^[^./]/ }, ({ path, importer, kind }) => {
+    if (kind === "entry-point") return undefined;
+    const file = packages.file(path);
+    const from = posix.dirname(relative(root, importer).replaceAll("\\", "/"));
+    return { path: file === undefined ? path : posix.relative(from, file), external: true };
+  });
   onResolve({ filter: /^\.{1,2}\/.*\.(ts|wgsl)$/ }, ({ path, kind }) =>
     kind === "entry-point" ? undefined : { path: `${built(path)}.js`, external: true },
   );
-  onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
-    contents: minifyWgsl(await readFile(path, "utf8")),
-    loader: "text",
-  }));
 }
 
-async function declarations(sources) {
-  const { default: ts } = await import("typescript");
-  const path = join(root, "tsconfig.json");
-  const { options, errors } = ts.parseJsonConfigFileContent(
-    ts.readConfigFile(path, ts.sys.readFile).config,
-    ts.sys,
-    root,
+/**
+ * Empties `dist` of files. A folder that --out names and that has others than a build writes is no folder of builds:
+ * then the process ends.
+ */
+async function removeEarlierBuild() {
+  const found = existsSync(dist) ? await readdir(dist, { recursive: true, withFileTypes: true }) : [];
+  const old = found.filter((entry) => !entry.isDirectory()).map(pathOf);
+  const written = new RegExp(
+    `^(?:cmedl\\.mjs|npm/LICENSES\\.txt|(?:${[...ROOMS, "npm"].join("|")})/.*\\.(?:js|d\\.ts))$`,
   );
-  const program = ts.createProgram([...sources, join(root, "kernels/wgsl.d.ts")], {
-    ...options,
-    noEmit: false,
-    declaration: true,
-    emitDeclarationOnly: true,
-    rootDir: root,
-    outDir: dist,
-  });
-  const written = new Map();
-  const emitted = program.emit(undefined, (file, text) => void written.set(file, text));
-  const found = [...errors, ...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
-  if (found.length > 0) {
+  const other = old.find((file) => !written.test(relative(dist, file).replaceAll("\\", "/")));
+  if (other !== undefined && dist !== join(root, "dist")) {
     console.error(
-      ts.formatDiagnostics(found, {
-        getCanonicalFileName: (f) => f,
-        getCurrentDirectory: () => root,
-        getNewLine: () => "\n",
-      }),
+      `${other} is no file of a build, which would empty ${dist}: name another folder, or remove that file`,
     );
     process.exit(1);
   }
-  const entryFiles = new Set(entries().map(({ source }) => built(source)));
-  for (const [file, text] of written) {
-    const name = relative(dist, file)
-      .replaceAll("\\", "/")
-      .replace(/\.d\.ts$/, "");
-    await mkdir(dirname(file), { recursive: true });
-    // A consumer's library may have no Disposable. WebGPU came to TypeScript's own with 6.0: before, the types that
-    // package.json names lead the compiler to those of a package, which later ones would find twice.
-    if (entryFiles.has(name))
-      await writeFile(
-        join(dist, `${name}.with-webgpu.d.ts`),
-        '/// <reference types="@webgpu/types" />\nexport * from "./index.js";\n',
-      );
-    const head = entryFiles.has(name) ? '/// <reference lib="esnext.disposable" />\n' : "";
-    await writeFile(file, head + text.replaceAll(/(from |import\()"(\.{1,2}\/[^"]+)\.ts"/g, '$1"$2.js"'));
-  }
+  // `npm pack` runs prepare after prepack: a build without --types keeps the declarations.
+  for (const file of old) if (withTypes || !file.endsWith(".d.ts")) await rm(file);
+}
+
+/** Of an entry of a folder. Node 20.11 has `path` alone. */
+function pathOf({ parentPath, path, name }) {
+  return join(parentPath ?? path, name);
 }

@@ -10,8 +10,13 @@ export const ROOMS = [
   "models",
   "losses",
   "analysis",
+  "lab",
   "inference",
   "train",
   "node",
+  "bench",
   "cli",
 ];
+
+/** Of these folders what only a clone runs: it is not built. */
+export const OF_CLONES = ["bench/main.ts", "bench/peers/"];

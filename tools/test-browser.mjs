@@ -4,7 +4,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:http";
 import { SourceMap } from "node:module";
 import { tmpdir } from "node:os";
 import { join, normalize } from "node:path";
@@ -12,6 +11,7 @@ import { pathToFileURL } from "node:url";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { root, withBundle } from "./bundle.mjs";
 import { launchChromium } from "./chromium.mjs";
+import { serve } from "./serve.mjs";
 import { fileList, testFiles } from "./test.mjs";
 
 /** Test files that need neither node: nor a file system, as beginnings of their paths. */
@@ -21,6 +21,7 @@ const isomorphic = [
   "test/models/",
   "test/losses/",
   "test/golden/golden.test.ts",
+  "test/lab/debug.test.ts",
   "test/train/ten-steps.test.ts",
   "test/train/augment.test.ts",
   "test/train/augment-intensities.test.ts",
@@ -40,11 +41,13 @@ if (files.length === 0)
 const entry = `import { runInPage } from "./test/page/page.ts";\nvoid runInPage(${fileList(files)});`;
 const outcome = await withBundle({ contents: entry, platform: "browser" }, async (bundlePath) => {
   const bundle = await readFile(bundlePath, "utf8");
-  const server = await serve({
-    "/": ["text/html", await readFile(join(root, "test/page/page.html"))],
-    "/tests.mjs": ["text/javascript", bundle],
-  });
-  const url = `http://127.0.0.1:${server.address().port}/`;
+  const page = await readFile(join(root, "test/page/page.html"));
+  const own = new Map([
+    ["/index.html", page],
+    ["/tests.mjs", bundle],
+  ]);
+  const served = (path) => own.get(path) ?? fileOfTests(path);
+  const { url, close } = await serve(served, { headers: { "cache-control": "no-store" } });
   if (serveOnly) {
     console.log(`open ${url} in a browser with WebGPU; Ctrl-C ends`);
     await new Promise(() => {});
@@ -52,8 +55,7 @@ const outcome = await withBundle({ contents: entry, platform: "browser" }, async
   try {
     return await runPage(url, sourceMapper(bundle));
   } finally {
-    server.close();
-    server.closeAllConnections();
+    close();
   }
 });
 const compared = await compareWithNode(outcome.records);
@@ -149,20 +151,10 @@ async function compareWithNode(records) {
   return { passed, failed };
 }
 
-/** A loopback server of the given pages and of the files below test/. */
-async function serve(pages) {
-  const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    try {
-      if (!(path in pages) && (!path.startsWith("/test/") || normalize(path) !== path)) throw new Error("not served");
-      const [type, body] = pages[path] ?? ["application/octet-stream", await readFile(join(root, path))];
-      response.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
+/** A file below test/, if `path` names one. */
+function fileOfTests(path) {
+  if (!path.startsWith("/test/") || normalize(path) !== path) return undefined;
+  return readFile(join(root, path)).catch(() => undefined);
 }
 
 /** Leads places in the bundle back to the sources. */

@@ -1,5 +1,6 @@
 // WGSL without what only readers need: comments but for the marks of hooks, indentation, spaces around punctuation.
 // Statements stay on lines of their own: a hook is a line, and an error of a compiler names one.
+import { readFile } from "node:fs/promises";
 
 /** Signs beside which a space says nothing, whatever stands on its other side. */
 const SIGNS = /\s*([{}()[\],;:=?])\s*/g;
@@ -18,3 +19,14 @@ export const minifyWgsl = (text) =>
     .join("\n")
     .replace(/(?<!\/\/ hook)\n(?=\})/g, "")
     .concat("\n");
+
+/** Plugin of esbuild: kernels come into what is packed as texts, minified. */
+export const packedWgsl = {
+  name: "packed WGSL",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
+      contents: minifyWgsl(await readFile(path, "utf8")),
+      loader: "text",
+    }));
+  },
+};

@@ -53,6 +53,8 @@ export async function runGraph(t: Tensor, feeds: Feeds): Promise<ArrayLike<numbe
           .forEach((view, k) => indices(view, inputs[k].shape).forEach((at, i) => (joined[at] = xs[k][i])));
         return [joined];
       }
+      case "pass":
+        return [xs[0]];
       default:
         if (op === constantOp) return [new Array<number>(y.size).fill((attrs as { value: number }).value)];
         throw new Error(`runGraph: ${y} is given no value and is neither a kernel nor a view`);

@@ -1,5 +1,5 @@
 // Convolutions in plain f64 loops: what the kernels must give. Layouts: x NHWC · w RSCK · y NPQK.
-import { source } from "./pad.ts";
+import { source } from "../../bench/reference/pad.ts";
 
 export interface Conv {
   readonly n: number;

@@ -1,6 +1,6 @@
 // Sampling NHWC at grid points in plain f64 loops: for each point the pixels it mixes, their weights, and the
 // weights' slopes.
-import type { Image } from "./pool.ts";
+import type { Image } from "../../bench/reference/pool.ts";
 
 export type Mode = "bilinear" | "nearest" | "bicubic";
 export type Padding = "zeros" | "border" | "reflection";

@@ -1,0 +1,26 @@
+// All experiments, in the order in which they are run.
+import { bitFlips } from "./bit-flips.ts";
+import { deviceLoss } from "./device-loss.ts";
+import { disk } from "./disk.ts";
+import { growth } from "./growth.ts";
+import { guards } from "./guards.ts";
+import { hang } from "./hang.ts";
+import { kill } from "./kill.ts";
+import { killCommand } from "./kill-command.ts";
+import { longDispatches } from "./long-dispatches.ts";
+import { mixed } from "./mixed.ts";
+import { mutations } from "./mutations.ts";
+import { names } from "./names.ts";
+import { notFinite } from "./not-finite.ts";
+import { outOfMemory } from "./out-of-memory.ts";
+import { sameBits } from "./same-bits.ts";
+import type { Soak } from "./soak.ts";
+import { validation } from "./validation.ts";
+
+export const soaks: readonly Soak[] = [
+  ...[kill, killCommand, disk],
+  ...[deviceLoss, outOfMemory, hang, validation, longDispatches],
+  ...[notFinite, guards, sameBits, mixed],
+  ...[mutations, bitFlips, names],
+  growth,
+];
