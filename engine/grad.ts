@@ -5,8 +5,15 @@ import { UsageError } from "./errors.ts";
 import { gradients } from "./gradients/index.ts";
 import { carry } from "./ops/cast.ts";
 import { add } from "./ops/elementwise.ts";
+import { batchNorm } from "./ops/norm.ts";
+import { recompute } from "./plan/recompute.ts";
+import { followAverage } from "./running-average.ts";
 import { show } from "./shape.ts";
 import { type Tensor, rememberSites } from "./tensor.ts";
+import { bringTraining } from "./training.ts";
+
+// Where nothing of this module is used a bundler leaves this out, too.
+bringTraining({ batchNorm, followAverage, recompute });
 
 /** Before the site of a node, where its gradient was made. */
 export const GRADIENT_OF = "gradient of ";

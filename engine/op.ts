@@ -60,20 +60,6 @@ export interface ReduceOp<A extends Attrs = Attrs, I extends OpInputs = AtLeastO
   readonly kind: "reduce";
   readonly combine: "sum" | "max" | "min" | "prod" | "moments" | "sums";
   axes(attrs: A): readonly number[];
-  /** The kernels of a reduction that gives two statistics. */
-  readonly statistics?: StatisticsKernels;
-}
-
-/** Kernels that walk a tensor once for two statistics of each column. */
-export interface StatisticsKernels {
-  /** An invocation walks a column or a part of it. */
-  readonly columns: Kernel;
-  /** An invocation walks a row or a part of it; absent where the last axis is always kept. */
-  readonly rows?: Kernel;
-  /** A workgroup walks a part of neighbouring columns. */
-  readonly group: Kernel;
-  /** A workgroup walks neighbouring columns, and goes on with the elementwise stage behind them. */
-  readonly thenMap: Kernel;
 }
 
 /** Anything with kernels of its own. */

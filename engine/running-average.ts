@@ -28,13 +28,16 @@ export function followAverage(running: Variable, batch: Tensor, momentum: number
   };
   // A variable that was read in this step can't move into an arena any more.
   if (trace.values.has(running) && !running.arena) average.settle();
-  else trace.averages.push(average);
+  else {
+    trace.averages.push(average);
+    trace.atEnd.add(settleAverages);
+  }
 }
 
 /**
  * Turns the averages that a trace noted into assignments: of an arena where their variables can still move into one.
  */
-export function settleAverages(trace: Trace): void {
+function settleAverages(trace: Trace): void {
   const { averages } = trace;
   trace.averages = [];
   const free = [...new Set(averages.map((a) => a.running))].filter((v) => !v.arena && !v.bound);

@@ -50,8 +50,9 @@ let traces = 0;
 export class Trace {
   readonly values = new Map<Variable, Tensor>();
   readonly assigned = new Set<Variable>();
-  /** Settled at the trace's end. */
   averages: RunningAverage[] = [];
+  /** Called once at the trace's end, within it. */
+  readonly atEnd = new Set<(trace: Trace) => void>();
   /** Called after each run of the traced program, in order: host counters of optimizers. */
   readonly afterRun: (() => void)[] = [];
   /** Where others have parts of the batch too. */

@@ -5,7 +5,6 @@ import {
   constantInit,
   conv2d,
   convTranspose2d,
-  followAverage,
   instanceNorm,
   linear,
   mode,
@@ -16,6 +15,7 @@ import {
   Parameter,
   relu,
   type Tensor,
+  training,
   uniformInit,
   Variable,
 } from "../engine/index.ts";
@@ -93,18 +93,26 @@ export class Linear extends Module {
 /** What batch norm normalises by at inference: running averages, the statistics of the batch, or each image's own. */
 export type InferenceStatistics = "running" | "batch" | "image";
 
+interface Gains {
+  readonly eps: number;
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+}
+
 /**
  * Batch norm of [N, H, W, C] over N, H and W, with gain and bias per channel; eps 1e-5. Training uses the batch's
  * statistics and moves the running ones by 0.1 (variance unbiased). Inference uses the running ones, unless
- * `inference` is "batch", this batch's, or "image", each image's own: after training with batches of 1 or 2 the running
- * averages are poor. By "batch" a result depends on what else is in the batch, by the others it does not.
+ * `setInferenceStatistics` says "batch", this batch's, or "image", each image's own: after training with batches of 1
+ * or 2 the running averages are poor. By "batch" a result depends on what else is in the batch, by the others it does
+ * not. `forward` throws UsageError where a page trains it that imports nothing else that trains.
  */
 export class BatchNorm2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly runningMean: Variable;
   readonly runningVariance: Variable;
-  inference: InferenceStatistics = "running";
+  /** At inference; by the running averages if absent. */
+  normalize: ((x: Tensor, gains: Gains) => Tensor) | undefined;
   constructor(
     channels: number,
     readonly eps = 1e-5,
@@ -117,24 +125,31 @@ export class BatchNorm2d extends Module {
     this.runningVariance = new Variable([channels], () => new Float32Array(channels).fill(1), { trainable: false });
   }
   forward(x: Tensor): Tensor {
-    const affine = { eps: this.eps, weight: this.weight.value, bias: this.bias.value };
-    if (mode() === "infer" && this.inference === "running") {
-      return normalize(x, this.runningMean.value, this.runningVariance.value, this.eps, affine.weight, affine.bias);
-    }
-    if (mode() === "infer" && this.inference === "image") return instanceNorm(x, affine);
-    const { y, mean, variance, count } = batchNorm(x, affine);
-    if (mode() === "train") {
-      followAverage(this.runningMean, mean, this.momentum);
-      followAverage(this.runningVariance, variance, this.momentum, count / Math.max(1, count - 1));
-    }
+    const gains: Gains = { eps: this.eps, weight: this.weight.value, bias: this.bias.value };
+    if (mode() === "train") return this.#train(x, gains);
+    if (this.normalize) return this.normalize(x, gains);
+    return normalize(x, this.runningMean.value, this.runningVariance.value, this.eps, gains.weight, gains.bias);
+  }
+  #train(x: Tensor, gains: Gains): Tensor {
+    const { batchNorm, followAverage } = training("batch norm by the statistics of a batch");
+    const { y, mean, variance, count } = batchNorm(x, gains);
+    followAverage(this.runningMean, mean, this.momentum);
+    followAverage(this.runningVariance, variance, this.momentum, count / Math.max(1, count - 1));
     return y;
   }
 }
 
+const BY_STATISTICS: Readonly<Record<InferenceStatistics, BatchNorm2d["normalize"]>> = {
+  running: undefined,
+  batch: (x, gains) => batchNorm(x, gains).y,
+  image: instanceNorm,
+};
+
 /** Makes every batch norm within `module` use these statistics at inference. */
 export function setInferenceStatistics(module: Module, statistics: InferenceStatistics): void {
   oneOf("setInferenceStatistics", "statistics", statistics, ["running", "batch", "image"]);
-  for (const layer of modulesOf(module).values()) if (layer instanceof BatchNorm2d) layer.inference = statistics;
+  for (const layer of modulesOf(module).values())
+    if (layer instanceof BatchNorm2d) layer.normalize = BY_STATISTICS[statistics];
 }
 
 /** Conv 3×3, batch norm, ReLU, twice: the block of U-Net. [N, H, W, C] → [N, H, W, K]. */

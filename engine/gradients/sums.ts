@@ -1,15 +1,15 @@
 // Two sums at once, which the gradients of norms need and no op's forward side does.
 import { sumsColumns, sumsGroup, sumsThenMap } from "../../kernels/reduce/sums.ts";
+import { statisticsLowering } from "../lower/join-norms.ts";
 import { sum } from "../ops/broadcast.ts";
 import { toF32 } from "../ops/cast.ts";
-import { reduceOp } from "../ops/reduction.ts";
+import { statisticsOp } from "../ops/reduction.ts";
 import { normalizeAxes } from "../shape.ts";
 import { type Tensor, applyAll } from "../tensor.ts";
 
-export const sumsOp = reduceOp("sums", {
-  columns: sumsColumns,
-  group: sumsGroup,
-  thenMap: sumsThenMap,
+export const sumsOp = statisticsOp("reduce-sums", "sums", {
+  kernels: { columns: sumsColumns, group: sumsGroup, thenMap: sumsThenMap },
+  lowering: statisticsLowering,
 });
 
 /**

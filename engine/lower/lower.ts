@@ -14,11 +14,9 @@ import { type Memory, memoryOf, wholeOf } from "../fuse/memory.ts";
 import type { DeviceLimits, OpDispatch, OpKernels, OpMemory } from "./kernels.ts";
 import type { ReduceStage } from "./loops.ts";
 import { lowerMap } from "./map.ts";
-import { lowerNorm } from "./norm.ts";
-import { lowerParts, lowerReduce } from "./reduce.ts";
+import { lowerReduce } from "./reduce.ts";
 import { bindRuns, boxOf, loopFrom } from "./runs.ts";
-import { type Parts, mergeParts, newParts } from "./statistics.ts";
-import { tallied, tallyHook } from "./tally.ts";
+import { statisticsOf } from "./statistics-op.ts";
 
 export type { Dispatch } from "../wgsl/dispatch.ts";
 
@@ -30,15 +28,8 @@ export interface LoweredStage {
   readonly dispatches: readonly Dispatch[];
 }
 
-/** A kernel's dispatches where they tally statistics: the parts, and a dispatch that joins these. */
-export interface TalliedStage {
-  readonly dispatches: readonly Dispatch[];
-  readonly parts: Parts;
-  readonly merge: Dispatch;
-}
-
-type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
-type MapStage = Extract<Stage, { kind: "map" }>;
+export type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
+export type MapStage = Extract<Stage, { kind: "map" }>;
 
 export class Lowerer {
   readonly traits: Traits;
@@ -61,7 +52,8 @@ export class Lowerer {
       lowered.push({ stage, dispatches: this.#dispatchesOf(stage) });
     }
     yield { phase: "lower", done: stages.length, total: stages.length };
-    return lowered;
+    const [statistics] = stages.flatMap((s) => (s.kind === "reduce" ? (statisticsOf(s.node) ?? []) : []));
+    return statistics ? yield* statistics.lowering.join(lowered, this) : lowered;
   }
 
   #dispatchesOf(stage: Stage): Dispatch[] {
@@ -73,9 +65,9 @@ export class Lowerer {
         return lowerMap({ value, into, view, ...this.#reading() });
       }
       case "reduce":
-        return lowerReduce(this.#reduceStage(stage));
+        return lowerReduce(this.reduceStage(stage));
       case "kernel":
-        return this.#kernel(stage);
+        return this.kernel(stage);
     }
   }
 
@@ -97,88 +89,45 @@ export class Lowerer {
   }
 
   #reading(computed?: Tensor): { stored: StoredTensors; maxBindingBytes: number } {
-    return { stored: this.#stored(computed), maxBindingBytes: this.limits.maxBindingBytes };
+    return { stored: this.stored(computed), maxBindingBytes: this.limits.maxBindingBytes };
   }
 
   /** What is read from memory, but for a tensor that is just being computed. */
-  #stored(computed?: Tensor): StoredTensors {
+  stored(computed?: Tensor): StoredTensors {
     const { stored, residences } = this.fusion;
     return { has: (t) => t !== computed && stored.has(t), residence: (t) => residences.get(t) };
   }
 
-  readonly #memoryOf = (t: Tensor): Memory => memoryOf(t, this.fusion.stored);
-  readonly #newScratch = (bytes: number): Memory => ({ content: { scratch: this.#scratches++ }, offset: 0, bytes });
+  readonly memoryOf = (t: Tensor): Memory => memoryOf(t, this.fusion.stored);
+  readonly newScratch = (bytes: number): Memory => ({ content: { scratch: this.#scratches++ }, offset: 0, bytes });
 
-  #reduceStage({ node, chain }: NodeStage): ReduceStage {
+  reduceStage({ node, chain }: NodeStage): ReduceStage {
     return {
       node,
       chain,
       tail: this.#tail(chain),
       traits: this.traits,
-      stored: this.#stored(),
+      stored: this.stored(),
       maxBindingBytes: this.limits.maxBindingBytes,
-      memoryOf: this.#memoryOf,
-      newScratch: this.#newScratch,
+      memoryOf: this.memoryOf,
+      newScratch: this.newScratch,
     };
-  }
-
-  /**
-   * Two statistics, of `parts` where these are known, and the elementwise stage behind them, as one dispatch or two;
-   * undefined where that can't be.
-   */
-  norm(statistics: NodeStage, { result, duplicate }: MapStage, parts?: Parts): Dispatch[] | undefined {
-    const { maxStorageBuffers, maxBindingBytes } = this.limits;
-    if (result.shape.join() !== statistics.node.inputs[0]!.shape.join()) return undefined;
-    if (Math.max(result.bytes, duplicate?.into.bytes ?? 0) > maxBindingBytes) return undefined;
-    return lowerNorm({
-      node: statistics.node,
-      result,
-      residence: this.fusion.residences.get(result),
-      duplicate,
-      traits: this.traits,
-      stored: this.#stored(result),
-      maxStorageBuffers,
-      maxBindingBytes,
-      memoryOf: this.#memoryOf,
-      parts,
-      cut: () => lowerParts(this.#reduceStage(statistics)),
-    });
-  }
-
-  /** A kernel's dispatches where they tally the moments that `statistics` takes of what they write; else undefined. */
-  tally(stage: NodeStage, statistics: Node): TalliedStage | undefined {
-    const pixels = this.kernels.writersOf(stage.node).at(-1)?.kernel.tally;
-    // Windows have tiles of their own.
-    const tiles = pixels && this.kernels.writersOf(stage.node).length === 1 ? tallied(statistics, pixels) : undefined;
-    if (!pixels || !tiles) return undefined;
-    const outs = tiles.images * tiles.channels;
-    const parts = newParts(outs, tiles.splits, pixels, this.#newScratch);
-    const dispatches = this.#kernel(stage, (context) => tallyHook(tiles, parts, context));
-    if (dispatches.some((d) => d.memory.length > this.limits.maxStorageBuffers)) return undefined;
-    const { count, label } = tiles;
-    const merge = mergeParts({ node: statistics, memoryOf: this.#memoryOf }, parts, {
-      outs,
-      count,
-      label,
-      columns: true,
-    });
-    return { dispatches, parts, merge };
   }
 
   /** The epilogue of a chain: from the kernel's value to what is stored; undefined where they are one. */
   #tail({ tensors, domain }: Chain): Expression | undefined {
     const end = tensors.at(-1)!;
     if (tensors.length === 1) return undefined;
-    return new Expression(end, domain, reshapeAccess(domain, end.shape)!, this.#stored(end), tensors);
+    return new Expression(end, domain, reshapeAccess(domain, end.shape)!, this.stored(end), tensors);
   }
 
   /** An op's own dispatches; those that write its result have the epilogue, the place and the tally. */
-  #kernel({ node, chain }: NodeStage, tally?: (context: HookContext) => string): Dispatch[] {
+  kernel({ node, chain }: NodeStage, tally?: (context: HookContext) => string): Dispatch[] {
     const writers = this.kernels.writersOf(node);
     const end = endOf(chain);
     const residence = this.fusion.residences.get(end);
     const strided = residence && !isContiguous(residence.view, end.shape) ? residence : undefined;
-    const memory = this.#memoryOfOp(node, strided ? wholeOf(strided.into) : this.#memoryOf(end), strided !== undefined);
+    const memory = this.#memoryOfOp(node, strided ? wholeOf(strided.into) : this.memoryOf(end), strided !== undefined);
     const operands = node.inputs.slice(0, 2).map((t) => show(t.shape));
     const label = `${node.op.name} ${operands.join(" ")} → ${show(rawOf(chain).shape)}`;
     const runWritten = (d: OpDispatch): Run => {
@@ -233,9 +182,9 @@ export class Lowerer {
   #memoryOfOp({ inputs, outputs }: Node, target: Memory, placed: boolean): (handle: OpMemory) => Memory {
     const scratches = new Map<number, Memory>();
     const wholeOfHandle = ({ role, index, bytes }: OpMemory): Memory => {
-      if (role === "input") return this.#memoryOf(inputs[index]!);
-      if (role === "output") return index === 0 ? target : this.#memoryOf(outputs[index]!);
-      const known = scratches.get(index) ?? this.#newScratch(bytes);
+      if (role === "input") return this.memoryOf(inputs[index]!);
+      if (role === "output") return index === 0 ? target : this.memoryOf(outputs[index]!);
+      const known = scratches.get(index) ?? this.newScratch(bytes);
       scratches.set(index, known);
       return known;
     };

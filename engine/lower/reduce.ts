@@ -6,8 +6,8 @@ import { endOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, makeDispatch, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { emitFunction } from "../wgsl/emit.ts";
-import { type ReduceStage, type Walk, type WalkOfChunks, groupOf, walkOf, walkParams, windowedWalk } from "./loops.ts";
-import { type Parts, lowerStatistics, statisticsOfParts } from "./statistics.ts";
+import { type ReduceStage, type Walk, type WalkOfChunks, groupOf, walkParams, windowedWalk } from "./loops.ts";
+import { statisticsOf } from "./statistics-op.ts";
 
 type Combine = "sum" | "max" | "min" | "prod";
 
@@ -18,15 +18,10 @@ export function lowerReduce(stage: ReduceStage): Dispatch[] {
   const walked = windowedWalk(stage);
   if (!walked) return [];
   const { whole, windows } = walked;
-  const { combine } = stage.node.op as ReduceOp;
-  if (combine === "moments" || combine === "sums") return lowerStatistics(stage, whole, windows);
+  const statistics = statisticsOf(stage.node);
+  if (statistics) return statistics.lowering.lower(stage, whole, windows);
+  const combine = (stage.node.op as ReduceOp).combine as Combine;
   return windows.length > 0 ? lowerWindows(stage, whole, windows, combine) : lowerSingle(stage, whole, combine);
-}
-
-/** Two statistics by parts of each column, for a dispatch that joins them; undefined where columns are not cut. */
-export function lowerParts(stage: ReduceStage): { dispatch: Dispatch; parts: Parts } | undefined {
-  const walk = walkOf(stage);
-  return walk?.fits && walk.shape.columns && walk.shape.splits > 1 ? statisticsOfParts(stage, walk) : undefined;
 }
 
 /** One result an output, of chunks that several dispatches make. */

@@ -1,14 +1,23 @@
 // Two statistics of one walk, moments or two sums: whole, or of parts that a second dispatch joins, moments-merge or
 // merge-then-map.
 import { momentsMerge } from "../../kernels/reduce/statistics.ts";
-import type { ReduceOp, StatisticsKernels } from "../op.ts";
+import type { ReduceOp } from "../op.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { OFFSET_ALIGNMENT } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, type DispatchParts, makeDispatch, typeAliases } from "../wgsl/dispatch.ts";
 import { type Ahead, functionText } from "../wgsl/emit.ts";
 import type { Memory } from "../fuse/memory.ts";
-import { type ReduceStage, WORKGROUPS, type Walk, type WalkOfChunks, neighboursOf, walkParams } from "./loops.ts";
+import {
+  type ReduceStage,
+  WORKGROUPS,
+  type Walk,
+  type WalkOfChunks,
+  neighboursOf,
+  walkOf,
+  walkParams,
+} from "./loops.ts";
+import { type StatisticsKernels, statisticsOf } from "./statistics-op.ts";
 
 /**
  * Statistics of parts of columns in one buffer of floats: the first ones, part s of column o at s·outs + o, and
@@ -31,10 +40,10 @@ export function newParts(outs: number, splits: number, chunk: number, newScratch
 const isMoments = (node: Node): boolean => (node.op as ReduceOp).combine === "moments";
 
 /** The kernels of a reduction to two statistics. */
-export function statisticsKernels({ op }: Node): StatisticsKernels {
-  const { statistics } = op as ReduceOp;
-  if (!statistics) throw new Error(`internal: ${op.name} gives no two statistics`);
-  return statistics;
+export function statisticsKernels(node: Node): StatisticsKernels {
+  const statistics = statisticsOf(node);
+  if (!statistics) throw new Error(`internal: ${node.op.name} gives no two statistics`);
+  return statistics.kernels;
 }
 
 /** Both results of a reduction to statistics. */
@@ -64,7 +73,13 @@ function walkStatistics(node: Node, { shape, parts, hook }: Walk, first: Memory,
     : makeDispatch({ ...own, kernel: rows, aliases: {}, buffers });
 }
 
-export function statisticsOfParts(stage: ReduceStage, walk: Walk): { dispatch: Dispatch; parts: Parts } {
+/** The parts of each column, for a dispatch that joins them; undefined where columns are not cut. */
+export function lowerParts(stage: ReduceStage): { dispatch: Dispatch; parts: Parts } | undefined {
+  const walk = walkOf(stage);
+  return walk?.fits && walk.shape.columns && walk.shape.splits > 1 ? statisticsOfParts(stage, walk) : undefined;
+}
+
+function statisticsOfParts(stage: ReduceStage, walk: Walk): { dispatch: Dispatch; parts: Parts } {
   const { node, traits, newScratch } = stage;
   const { splits, chunk, columns, outs } = walk.shape;
   if (!traits.cpu && columns) return statisticsByGroups(stage, walk);

@@ -4,6 +4,7 @@ import { momentsColumns, momentsGroup, momentsRows, momentsThenMap } from "../..
 import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
+import { statisticsLowering } from "../lower/join-norms.ts";
 import type { ReduceOp } from "../op.ts";
 import { normalizeAxes, show } from "../shape.ts";
 import { type Tensor, applyAll } from "../tensor.ts";
@@ -21,6 +22,7 @@ import {
   reduce,
   reduceOp,
   sizesWithout,
+  statisticsOp,
 } from "./reduction.ts";
 
 export { sum } from "./broadcast.ts";
@@ -29,11 +31,9 @@ export type { ReduceOptions } from "./reduction.ts";
 export const maxOp = /* @__PURE__ */ reduceOp("max");
 export const minOp = /* @__PURE__ */ reduceOp("min");
 export const prodOp = /* @__PURE__ */ reduceOp("prod");
-export const momentsOp = /* @__PURE__ */ reduceOp("moments", {
-  columns: momentsColumns,
-  rows: momentsRows,
-  group: momentsGroup,
-  thenMap: momentsThenMap,
+export const momentsOp = /* @__PURE__ */ statisticsOp("moments", "moments", {
+  kernels: { columns: momentsColumns, rows: momentsRows, group: momentsGroup, thenMap: momentsThenMap },
+  lowering: statisticsLowering,
 });
 
 /** Ones, which change no product. */

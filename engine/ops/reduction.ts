@@ -2,7 +2,8 @@
 import { full } from "../constant.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
-import type { ReduceOp, StatisticsKernels } from "../op.ts";
+import type { Statistics, StatisticsOp } from "../lower/statistics-op.ts";
+import type { ReduceOp } from "../op.ts";
 import { normalizeAxes, show, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { toF32 } from "./cast.ts";
@@ -25,15 +26,26 @@ export const sizesWithout = (x: Tensor, axes: readonly number[]): number[] =>
 /** How many elements are reduced to one. */
 export const countOf = (x: Tensor, axes: readonly number[]): number => sizeOf(axes.map((d) => x.shape[d]!));
 
-export const reduceOp = (combine: ReduceOp["combine"], statistics?: StatisticsKernels): ReduceOp<ReduceAttrs> => ({
+export const reduceOp = (combine: ReduceOp["combine"]): ReduceOp<ReduceAttrs> => ({
   kind: "reduce",
-  name: combine === "moments" ? "moments" : `reduce-${combine}`,
+  name: `reduce-${combine}`,
   combine,
   axes: (a) => a.axes,
+  infer: ([x], { axes }) => [{ shape: keptSizes(x, axes), dtype: x.dtype }],
+});
+
+/** A reduction to two statistics, with what lowers it. */
+export const statisticsOp = (
+  name: string,
+  combine: "moments" | "sums",
+  statistics: Statistics,
+): StatisticsOp<ReduceAttrs> => ({
+  ...reduceOp(combine),
+  name,
   statistics,
   infer: ([x], { axes }) => {
     const spec = { shape: keptSizes(x, axes), dtype: x.dtype };
-    return statistics ? [spec, spec] : [spec];
+    return [spec, spec];
   },
 });
 

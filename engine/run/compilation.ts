@@ -8,10 +8,10 @@ import type { DType } from "../dtype.ts";
 import { LimitExceededError, MemoryBudgetError, UsageError } from "../errors.ts";
 import { ancestors } from "../ancestors.ts";
 import { copy } from "../ops/elementwise.ts";
-import { settleAverages } from "../running-average.ts";
 import { type Shape, show } from "../shape.ts";
 import { Tensor, whatIs } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
+import { training, trainingIfBrought } from "../training.ts";
 import type { Variable } from "../variable.ts";
 import type { Pacing, Steps } from "../pace.ts";
 import { aliasOf } from "../fuse/access.ts";
@@ -19,12 +19,10 @@ import { fuse } from "../fuse/fuse.ts";
 import { type Graph, simplify } from "../fuse/simplify.ts";
 import type { Fusion } from "../fuse/stage.ts";
 import { type Ends, overwriteInPlace } from "../lower/in-place.ts";
-import { joinNorms } from "../lower/join-norms.ts";
 import { type DeviceLimits, kernelsOf } from "../lower/kernels.ts";
 import { Lowerer } from "../lower/lower.ts";
 import { type PlanLimits, checkLimits } from "../plan/limits.ts";
 import { type Plan, place } from "../plan/plan.ts";
-import { recompute } from "./recompute.ts";
 
 /** Shape of a program's input (f32), or shape and dtype. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
@@ -126,8 +124,7 @@ function* planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLi
   yield { phase: "fuse", done: 2, total: 2 };
   const lowerer = new Lowerer(fusion, kernels);
   const lowered = yield* lowerer.lower();
-  const joined = yield* joinNorms(lowered, lowerer);
-  const inPlace = overwriteInPlace(joined, ends, lowerer);
+  const inPlace = overwriteInPlace(lowered, ends, lowerer);
   const plan = yield* place(inPlace, fusion, ends, limits.maxBindingBytes, traits.cpu ? UNIFORM_BYTES : 0);
   return { graph, fusion, plan };
 }
@@ -157,7 +154,7 @@ function trace(
   const [inputs, outputs] = withTrace(effects, () => {
     const symbols = new Map(Object.entries(specs).map(([key, spec]) => [key, symbolOf(name, key, spec)]));
     const found = outputsOf(name, f(Object.fromEntries(symbols)));
-    settleAverages(effects);
+    for (const settle of effects.atEnd) settle(effects);
     return [symbols, found];
   });
   const assigned = [...effects.assigned];
@@ -242,6 +239,8 @@ function* budget(
   planOf: (graph: Graph) => Steps<Planned>,
 ): Steps<Planned> {
   const isThrifty = memoryBudget === undefined;
+  const recompute = (isThrifty ? trainingIfBrought() : training(`${name}: a memory budget`))?.recompute;
+  if (!recompute) return whole;
   const goal = memoryBudget ?? Math.max(KEPT_BYTES, THRIFTY_SHARE * slotBytes(whole.plan));
   let made = whole;
   let reached = slotBytes(whole.plan);

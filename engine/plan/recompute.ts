@@ -4,7 +4,7 @@
 import { ancestors } from "../ancestors.ts";
 import { Node, type Tensor } from "../tensor.ts";
 import { type Chain, type Fusion, type Stage, endOf, readsOf, writtenBy } from "../fuse/stage.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan } from "./plan.ts";
 import type { Graph } from "../fuse/simplify.ts";
 
 /** A stored tensor, or a join with all that is written straight into it. */
