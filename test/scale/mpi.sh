@@ -65,9 +65,15 @@ check "in one sentence, once" [ "$(grep -c "a batch of 4 does not divide among 3
 
 for mpirun in "${launchers[@]}"; do
   run="$work/killed-$mpirun" code=0
-  ranks "$mpirun" 2 "${ct[@]}" --epochs 500 --set saveEvery=2 --out "$run" >/dev/null 2>&1 &
+  ranks "$mpirun" 2 "${ct[@]}" --epochs 500 --set saveEvery=2 --out "$run" >"$run.log" 2>&1 &
   job=$!
-  until [ -n "$(ls "$run/checkpoints" 2>/dev/null)" ]; do sleep 0.2; kill -0 "$job"; done
+  while [ -z "$(ls "$run/checkpoints" 2>/dev/null)" ] && kill -0 "$job" 2>/dev/null; do sleep 0.2; done
+  if ! kill -0 "$job" 2>/dev/null; then
+    wait "$job" || code=$?
+    tail -n 30 "$run.log"
+    check "$mpirun: a job saves before it is killed (exit code $code)" false
+    continue
+  fi
   victim=$(for pid in $(pgrep -f -- "--out $run"); do
     if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qxE "(OMPI_COMM_WORLD_RANK|PMI_RANK)=1"; then echo "$pid"; fi
   done | head -n 1)
