@@ -94,8 +94,10 @@ class Seen {
       return;
     }
     const kib = Math.round(slopeOf(this.#rss.slice(epochs >> 1)) / 1024);
-    const heap = `${mib(this.#heap[WARM]!)} → ${mib(this.#heap.at(-1)!)}`;
-    tally.note(`resident ${mib(this.#rss[WARM]!)} → ${mib(this.#rss.at(-1)!)} MiB in ${epochs} epochs, heap ${heap}`);
+    // At the beginning, in the middle, at the end.
+    const course = (of: readonly number[]): string =>
+      [WARM, epochs >> 1, epochs - 1].map((e) => mib(of[e]!)).join(" → ");
+    tally.note(`resident ${course(this.#rss)} MiB in ${epochs} epochs, heap ${course(this.#heap)}`);
     const late = residentByKind();
     const kinds = [...late].map(([kind, bytes]) => `${kind} ${mib(this.#early.get(kind) ?? 0)} → ${mib(bytes)}`);
     tally.note(`of it ${kinds.join(", ")}; handles ${[...this.#handles].join(", ")}`);
