@@ -23,13 +23,13 @@ const SCRIPTS = [
 ];
 const PATHS = ["../x", "..\\x", "/etc/x", "C:\\x", "a/../../x", "a/\0x", "..", "", "./../x", "\\\\host\\x"];
 const TERMINAL = ["\u001b[31mred", "\u001b]0;title\u0007", "a\rb", "a\nfake: line", "\u202egnp.exe", "\u009b2J"];
-const EACH = 2000;
+const EACH = 200;
 const KEYS = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty"];
 
 export const names: Soak = {
   name: "names",
   tries: "paths, escape sequences, prototype keys and markup in names of files, cases and tensors",
-  seconds: 20,
+  seconds: 30,
   run: async (budget, random) => {
     const tally = new Tally();
     const plot = await plotDocument();
