@@ -224,3 +224,9 @@ export function arenaOf(variables: readonly Variable[], name: string): Variable 
   for (const { variable, offset } of members) variable.moveInto(arena, offset);
   return arena;
 }
+
+/** What has a buffer of its own, a variable in no arena or an arena, and holds `v` or a part of it. */
+export const ownersOf = (v: Variable): readonly Variable[] => {
+  if (!v.members?.length) return [v.arena?.variable ?? v];
+  return v.members.map((m) => m.variable.arena?.variable ?? m.variable);
+};

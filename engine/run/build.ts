@@ -5,6 +5,7 @@ import type { Gpu } from "../gpu/gpu.ts";
 import type { Pace } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOf } from "../variable.ts";
+import { uniformReach } from "./allocated.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
@@ -138,18 +139,6 @@ class PipelineSet {
 const UNIT = 16;
 const wholeUnits = (bytes: number): number => Math.ceil(bytes / UNIT) * UNIT;
 
-/** Bytes of each storage, or of each slot by its number, that uniform bindings reach. */
-function uniformReach(plan: Plan, dispatches: readonly PlannedDispatch[]): Map<Storage | number, number> {
-  const reach = new Map<Storage | number, number>();
-  for (const { memory, uniform } of dispatches.flatMap((d) => d.memory)) {
-    if (!uniform) continue;
-    const { storage, offset } = plan.place(memory);
-    const of = storage.slot ?? storage;
-    reach.set(of, Math.max(reach.get(of) ?? 0, offset + UNIFORM_BYTES));
-  }
-  return reach;
-}
-
 /** What a run of a plan changes. */
 function changedBy(plan: Plan): ReadonlySet<Storage> {
   const written = new Set<Storage>(plan.copies.map((c) => c.to.storage));
@@ -196,7 +185,7 @@ class Builder {
   ): Built {
     const { gpu, plan, name } = this.parts;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const reach = uniformReach(plan, dispatches);
+    const reach = uniformReach(plan);
     const bytesOf = (bytes: number, of: Storage | number): number => Math.max(bytes, reach.get(of) ?? 0);
     this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytesOf(bytes, i), usage, `slot ${i}`));
     for (const s of plan.storages)

@@ -23,6 +23,7 @@ import { type DeviceLimits, kernelsOf } from "../lower/kernels.ts";
 import { Lowerer } from "../lower/lower.ts";
 import { type PlanLimits, checkLimits } from "../plan/limits.ts";
 import { type Plan, place } from "../plan/plan.ts";
+import { allocatedBytes } from "./allocated.ts";
 
 /** Shape of a program's input (f32), or shape and dtype. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
@@ -104,7 +105,7 @@ export function* compile(
     inputs: traced.inputs,
     outputs: new Map(traced.names.map((n, i) => [n, fitting.graph.roots[i]!])),
     afterRun: traced.afterRun,
-    estimate: estimateOf(fitting.plan, flopsOf(whole.plan)),
+    estimate: estimateOf(fitting.plan, flopsOf(whole.plan), traits.cpu),
   };
 }
 
@@ -264,7 +265,7 @@ const sumOf = <T>(items: readonly T[], f: (item: T) => number): number => items.
 const slotBytes = (p: Plan): number => sumOf(p.slotBytes, (b) => b);
 const flopsOf = (p: Plan): number => sumOf(p.stages, (s) => sumOf(s.dispatches, (d) => d.cost.flops));
 
-function estimateOf(p: Plan, leastFlops: number): Estimate {
+function estimateOf(p: Plan, leastFlops: number, cpu: boolean): Estimate {
   const variableBytes = sumOf(p.storages, (s) => (s.kind === "variable" ? s.bytes : 0));
   const activationBytes = slotBytes(p);
   const flops = flopsOf(p);
@@ -277,7 +278,7 @@ function estimateOf(p: Plan, leastFlops: number): Estimate {
   return {
     activationBytes,
     variableBytes,
-    bytes: activationBytes + sumOf(p.storages, (s) => s.bytes),
+    bytes: allocatedBytes(p, cpu),
     lowerBoundBytes: p.lowerBoundBytes,
     flops,
     flopsRatio: leastFlops ? flops / leastFlops : 1,

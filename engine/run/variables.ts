@@ -2,10 +2,10 @@
 // comes from another device.
 import { type TypedArray, bytesPerElement, decode, encode, wholeWords } from "../dtype.ts";
 import { ShapeError, UsageError, ValuesLostError } from "../errors.ts";
-import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { Pace } from "../pace.ts";
-import type { Holder, Member, Variable } from "../variable.ts";
+import { type Holder, type Member, type Variable, ownersOf } from "../variable.ts";
+import { bytesBehindVariables } from "./allocated.ts";
 
 /** A byte of a buffer. */
 export interface BufferPlace {
@@ -13,11 +13,6 @@ export interface BufferPlace {
   readonly offset: number;
 }
 
-/** What has a buffer of its own, a variable in no arena or an arena, and holds `v` or a part of it. */
-const ownersOf = (v: Variable): readonly Variable[] => {
-  if (!v.members?.length) return [v.arena?.variable ?? v];
-  return v.members.map((m) => m.variable.arena?.variable ?? m.variable);
-};
 /** What an owner's buffer holds. */
 const membersOf = (owner: Variable): readonly Member[] => owner.members ?? [{ variable: owner, offset: 0 }];
 const wordsOf = ({ dtype, size }: Variable): number => wholeWords(size * bytesPerElement(dtype));
@@ -207,10 +202,8 @@ export class VariableMemory implements Holder {
   }
 
   #make(owner: Variable): GPUBuffer {
-    // Any part of it may be bound as a uniform on a CPU adapter.
-    const beyond = this.gpu.traits.cpu ? UNIFORM_BYTES : 0;
     return this.gpu.createBuffer(
-      wordsOf(owner) + beyond,
+      wordsOf(owner) + bytesBehindVariables(this.gpu.traits.cpu),
       GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       `variable ${owner.name}`,
     );

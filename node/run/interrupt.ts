@@ -16,17 +16,24 @@ export function listenForInterrupt(say: (line: string) => void, isRank = false):
   const listener = (): void => {
     if (controller.signal.aborted) {
       process.stderr.write("\n");
-      process.exit(130);
+      endAtOnce();
+      return;
     }
     say("finishing this step, then saving; Ctrl-C again to stop at once");
     controller.abort();
   };
   const signals = isRank ? (["SIGINT", "SIGTERM", "SIGUSR2"] as const) : (["SIGINT", "SIGTERM"] as const);
-  for (const name of signals) process.on(name, listener);
-  return {
-    signal: controller.signal,
-    stop: () => {
-      for (const name of signals) process.off(name, listener);
-    },
+  const stop = (): void => {
+    for (const name of signals) process.off(name, listener);
   };
+  // As a signal ends a process that does not listen, which shells tell as 130: one that exits by itself while its driver
+  // compiles may crash there.
+  const endAtOnce = (): void => {
+    stop();
+    if (process.platform === "win32") process.exit(130);
+    process.removeAllListeners("SIGINT");
+    process.kill(process.pid, "SIGINT");
+  };
+  for (const name of signals) process.on(name, listener);
+  return { signal: controller.signal, stop };
 }

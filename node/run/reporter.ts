@@ -5,6 +5,7 @@ import { type TrainConfig, structureNames } from "../../train/config/config.ts";
 import type { Sign } from "../../train/collapse.ts";
 import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../../train/loop.ts";
 import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../report/tensorboard.ts";
+import { FileError } from "../files.ts";
 import type { Bar, Narrator } from "../narrator.ts";
 import type { RunFolder } from "./folder.ts";
 import { type EpochEvent, type StepEvent, epochEvent, signEvents, stepEvent } from "../../train/run/events.ts";
@@ -74,12 +75,16 @@ export class Reporter {
     };
   }
 
-  /** Writes report.html as the run stands; says why where it can't. */
-  async writeReport(): Promise<void> {
+  /** Writes report.html as the run stands; says why where it can't, and gives the error where a file was in its way. */
+  async writeReport(): Promise<FileError | undefined> {
     this.#reported = performance.now();
-    await writeReport(this.run).catch((error: Error) =>
-      this.narrator.say(`the report could not be written: ${error.message}`),
-    );
+    try {
+      await writeReport(this.run);
+      return undefined;
+    } catch (error) {
+      this.narrator.say(`the report could not be written: ${(error as Error).message}`);
+      return error instanceof FileError ? error : undefined;
+    }
   }
 
   /** The teacher's slices that are shown beside `pictures`: looked for once. */

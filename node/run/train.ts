@@ -9,6 +9,7 @@ import { timeSteps } from "../../train/run/estimate.ts";
 import { trainingParts } from "../../train/run/training-parts.ts";
 import type { RunEstimate } from "../../report/estimate.ts";
 import { CommandError } from "../errors.ts";
+import type { FileError } from "../files.ts";
 import { DeviceLosses } from "../gpu/losses.ts";
 import type { Narrator } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
@@ -127,10 +128,11 @@ export async function keepTraining(
   if (!from) await run.writeStatistics(sets.statistics);
   await run.recordStart(environmentOf(training.device, init), training.progress.steps);
   await run.setStatus("running", reporter.signs);
+  let unreported: FileError | undefined;
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
     await run.setStatus(outcome, reporter.signs);
-    await reporter.writeReport();
+    unreported = await reporter.writeReport();
     sayOutcome(outcome, training, config, run, narrator);
   } catch (error) {
     if (!(error instanceof CommandError)) {
@@ -143,6 +145,8 @@ export async function keepTraining(
     interrupt.stop();
     narrator.end();
   }
+  // The run is done and saved, but a disk that failed at last may have failed before.
+  if (unreported) throw unreported;
   return { best: training.progress.best, epochs: reporter.reports, startSeconds };
 }
 

@@ -12,11 +12,12 @@ import { tinyRegime } from "./tiny-net.ts";
 
 /** After so many flips one is tried in a run's folder. */
 const IN_FOLDER_EVERY = 500;
+const FLIPS = 10_000;
 
 export const bitFlips: Soak = {
   name: "bit-flips",
   tries: "one bit of a checkpoint flipped, or its end cut off, anywhere",
-  share: 1,
+  seconds: 20,
   run: async (budget, random) => {
     const tally = new Tally();
     using device = await Device.open((await environment().gpu()).gpu);
@@ -33,7 +34,7 @@ export const bitFlips: Soak = {
     const header = 8 + Number(new DataView(whole.buffer).getBigUint64(0, true));
     let inHeader = 0;
     try {
-      for (let n = 0; budget.allows(n) && n < 20_000; n++) {
+      for (let n = 0; budget.allows(n) && n < FLIPS; n++) {
         const { bytes, where } = harmed(whole, header, random.of(n));
         if (where.includes("header")) inHeader++;
         await tally.try(`${where} (seed ${random.seed}, ${n})`, async () => {
@@ -44,6 +45,7 @@ export const bitFlips: Soak = {
     } finally {
       await rm(base, { recursive: true, force: true });
     }
+    tally.count("flips", tally.tried, FLIPS);
     tally.note(`${whole.length} bytes, of which ${header} are the header; ${inHeader} flips there`);
     return tally;
   },

@@ -18,27 +18,14 @@ import { noise } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { discs } from "../helpers/tiny-cmedl.ts";
-import { type Budget, type Random, type Soak, Tally, must, quantile } from "./soak.ts";
+import { type Budget, type Random, Since, type Soak, Tally, must, quantile } from "./soak.ts";
 import { type TinyNet, tinyRegime } from "./tiny-net.ts";
 
 /** Within which work must go on after a loss, its compile included. */
 const LIMIT_MS = 2000;
+/** Losses of each kind of work after which it is enough; together 50 and more. */
+const WANTED = { training: 20, inference: 25, runs: 10 } as const;
 
-/** How long something took: by the clock, and by the processor, which is all that counts on a machine with other work. */
-class Since {
-  readonly #at = performance.now();
-  readonly #cpu = process.cpuUsage();
-
-  get ms(): number {
-    return performance.now() - this.#at;
-  }
-
-  /** The shorter of both. */
-  get ownMs(): number {
-    const { user, system } = process.cpuUsage(this.#cpu);
-    return Math.min(this.ms, (user + system) / 1000);
-  }
-}
 const STEPS = 12;
 
 const open = async (): Promise<Device> => Device.open((await environment().gpu()).gpu);
@@ -46,12 +33,21 @@ const open = async (): Promise<Device> => Device.open((await environment().gpu()
 export const deviceLoss: Soak = {
   name: "device-loss",
   tries: "device.destroy() at random moments of training, inference and a run's folder",
-  share: 4,
+  seconds: 80,
   run: async (budget, random) => {
     const tally = new Tally();
-    await inTraining(budget.part(0.35), random, tally);
-    await inInference(budget.part(0.4), random.of(1), tally);
-    if (budget.most === Infinity) await inRuns(budget, random.of(2), tally);
+    const again = [
+      ...(await inTraining(budget.part(0.45), random, tally)),
+      ...(await inInference(budget.part(0.5), random.of(1), tally)),
+    ];
+    if (budget.isShort) return tally;
+    const inWhole = await inRuns(budget, random.of(2), tally);
+    tally.count("losses", again.length + inWhole, 50);
+    const slowest = quantile(
+      again.map(({ ownMs }) => ownMs),
+      1,
+    );
+    tally.goal(`going on after ${LIMIT_MS / 1000} s at most`, `${(slowest / 1000).toFixed(1)} s`, slowest <= LIMIT_MS);
     return tally;
   },
 };
@@ -77,7 +73,7 @@ function textOf(again: readonly Again[]): string {
 }
 
 /** Trainings that keep a checkpoint in memory after each third step. */
-async function inTraining(budget: Budget, random: Random, tally: Tally): Promise<void> {
+async function inTraining(budget: Budget, random: Random, tally: Tally): Promise<readonly Again[]> {
   const course = async (lose?: { draw: Random; stepMs: number }): Promise<{ losses: number[]; again: Again[] }> => {
     const losses: number[] = [];
     const again: Again[] = [];
@@ -121,7 +117,7 @@ async function inTraining(budget: Budget, random: Random, tally: Tally): Promise
   const stepMs = (performance.now() - began) / STEPS / 2;
   const all: Again[] = [];
   const before = tally.tried;
-  for (let n = 0; budget.allows(tally.tried - before); n++) {
+  for (let n = 0; budget.allows(tally.tried - before) && all.length < WANTED.training; n++) {
     await tally.try(`training ${n} of seed ${random.seed}`, async () => {
       const { losses, again } = await course({ draw: random.of(n), stepMs });
       tally.tried += Math.max(0, again.length - 1);
@@ -131,10 +127,11 @@ async function inTraining(budget: Budget, random: Random, tally: Tally): Promise
     });
   }
   tally.note(`training: ${all.length} losses, the next step ${textOf(all)}`);
+  return all;
 }
 
 /** Slices through a network, whose device is lost while it computes. */
-async function inInference(budget: Budget, random: Random, tally: Tally): Promise<void> {
+async function inInference(budget: Budget, random: Random, tally: Tally): Promise<readonly Again[]> {
   const images = noise(16 * 32 * 32, 3);
   const net = tinyRegime().SC as TinyNet;
   const compiled = (device: Device): Promise<SliceProgram<"y">> =>
@@ -148,7 +145,7 @@ async function inInference(budget: Budget, random: Random, tally: Tally): Promis
   let program = first;
   const all: Again[] = [];
   const before = tally.tried;
-  for (let n = 0; budget.allows(tally.tried - before); n++) {
+  for (let n = 0; budget.allows(tally.tried - before) && all.length < WANTED.inference; n++) {
     await tally.try(`inference ${n} of seed ${random.seed}`, async () => {
       const draw = random.of(n);
       loseSoon(device, draw, wholeMs / 2);
@@ -174,10 +171,11 @@ async function inInference(budget: Budget, random: Random, tally: Tally): Promis
   }
   device.dispose();
   tally.note(`inference: ${all.length} losses, all slices again ${textOf(all)}`);
+  return all;
 }
 
-/** Whole runs of `trainRun`, which opens another device by itself. */
-async function inRuns(budget: Budget, random: Random, tally: Tally): Promise<void> {
+/** Whole runs of `trainRun`, which opens another device by itself; how many were lost. */
+async function inRuns(budget: Budget, random: Random, tally: Tally): Promise<number> {
   const base = await mkdtemp(join(tmpdir(), "cmedl-loss-"));
   const narrator = new Narrator({ quiet: true });
   let losses = 0;
@@ -211,7 +209,7 @@ async function inRuns(budget: Budget, random: Random, tally: Tally): Promise<voi
     };
     const want = await course("whole");
     const before = tally.tried;
-    for (let n = 0; budget.allows(tally.tried - before); n++)
+    for (let n = 0; budget.allows(tally.tried - before) && losses < WANTED.runs; n++)
       await tally.try(`run ${n} of seed ${random.seed}`, async () => {
         must((await course(`run-${n}`, random.of(n))) === want, "other losses than those of a run that lost no device");
       });
@@ -219,6 +217,7 @@ async function inRuns(budget: Budget, random: Random, tally: Tally): Promise<voi
     await rm(base, { recursive: true, force: true });
   }
   tally.note(`whole runs: ${losses} losses`);
+  return losses;
 }
 
 const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

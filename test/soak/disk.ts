@@ -6,12 +6,11 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { writeNifti } from "../../data/formats/nifti.ts";
-import { phantomCase } from "../../data/synthetic.ts";
 import { commandLine } from "../cli/command.ts";
+import { writePhantoms } from "../helpers/phantom-folder.ts";
 import { type Ended, bundleOf, start } from "./child.ts";
 import { mustBeWhole, mustEqual, uninterrupted } from "./killed-run.ts";
-import { type Budget, type Random, type Soak, Tally, must } from "./soak.ts";
+import { type Budget, type Random, type Soak, Tally, inLanes, must } from "./soak.ts";
 
 const run = promisify(execFile);
 const NUMBERS = ["2", "5", "2"];
@@ -26,11 +25,19 @@ const SAID: Readonly<Record<keyof typeof ERRNO, RegExp>> = {
 };
 /** What a run does to its disk, from its lock to its last report: about so many operations. */
 const OPERATIONS = 260;
+/** Each kind of error begins once in so many of them. */
+const STRIDE = 13;
+/** Runs on a disk that is slow, and whose folder vanishes. */
+const SLOW = 5;
+const VANISHING = 5;
+/** What commands write is begun and done in so many operations. */
+const COMMAND_OPERATIONS = 5;
+const LANES = 2;
 
 export const disk: Soak = {
   name: "disk",
   tries: "full, read-only, failing, slow and vanishing disks under runs and under what commands write",
-  share: 5,
+  seconds: 180,
   run: async (budget, random) => {
     const tally = new Tally();
     const base = await mkdtemp(join(tmpdir(), "cmedl-disk-"));
@@ -42,10 +49,10 @@ export const disk: Soak = {
     try {
       if (!compiles) tally.note("skipped: no C compiler makes the fault injector here");
       else {
-        await underRuns(budget.part(0.6), random, base, faults, tally);
-        if (budget.most === Infinity) await underCommands(budget.part(0.7), random.of(1), base, faults, tally);
+        await underRuns(budget.part(0.7), random, base, faults, tally);
+        if (!budget.isShort) await underCommands(budget.part(0.9), base, faults, tally);
       }
-      if (budget.most === Infinity) await onFullDisks(base, tally);
+      if (!budget.isShort) await onFullDisks(base, tally);
     } finally {
       await rm(base, { recursive: true, force: true });
     }
@@ -62,109 +69,126 @@ function mustBeTold({ code, signal, stderr }: Ended, folder: string, errno: keyo
   );
 }
 
-async function underRuns(budget: Budget, random: Random, base: string, faults: string, tally: Tally): Promise<void> {
-  const file = await bundleOf("test/soak/tiny-run.ts");
-  const killable = {
-    lanes: 1,
-    saveEvery: 2,
-    stepsPerEpoch: 5,
-    start: async (folder: string, options: Parameters<typeof start>[2]) => start(file, [folder, ...NUMBERS], options),
-  };
-  const whole = await uninterrupted(killable, join(base, "whole"));
-  let vanished = 0;
-  const before = tally.tried;
-  for (let n = 0; budget.allows(tally.tried - before); n++) {
-    const draw = random.of(n);
-    const folder = join(base, `run-${n}`);
-    const errno = draw.pick(Object.keys(ERRNO) as (keyof typeof ERRNO)[]);
-    const at = draw.whole(OPERATIONS);
-    const isSlow = draw.next() < 0.1;
-    const vanishes = !isSlow && draw.next() < 0.1;
-    const env: Readonly<Record<string, string>> = isSlow
-      ? { FAULT_SLOW_US: "20000" }
-      : vanishes
-        ? {}
-        : { FAULT_AT: `${at}`, FAULT_ERRNO: `${ERRNO[errno]}` };
-    const how = isSlow ? "slow" : vanishes ? "vanishing" : `${errno} from operation ${at} on`;
-    await tally.try(`${how} (seed ${random.seed}, ${n})`, async () => {
-      let acknowledged = 0;
-      let steps = 0;
-      const child = await killable.start(folder, {
-        env: { LD_PRELOAD: faults, FAULT_UNDER: folder, ...env },
-        onLine: (line) => {
-          if (!line.startsWith('{"event":"step"')) return;
-          steps++;
-          if (steps > 2) acknowledged = 2;
-          if (vanishes && steps === 4) void rm(folder, { recursive: true, force: true });
-        },
-      });
-      const ended = await child.ended;
-      if (vanishes) {
-        vanished++;
-        must(ended.code === 7 && ended.stderr.includes(folder), `left with ${ended.code}: ${ended.stderr}`);
-        return;
-      }
-      if (ended.code !== 0) {
-        mustBeTold(ended, folder, errno);
-        if (existsSync(folder)) await mustBeWhole(folder, acknowledged);
-        const again = await (await killable.start(folder, {})).ended;
-        must(again.code === 0, `the resume left with ${again.code}: ${again.stderr}`);
-      }
-      await mustEqual(folder, whole);
-    });
-    await rm(folder, { recursive: true, force: true });
-  }
-  tally.note(`${tally.tried - before} runs, of which ${vanished} lost their folder`);
+type Errno = keyof typeof ERRNO;
+const errnos = Object.keys(ERRNO) as Errno[];
+
+/** A fault under a run. */
+type Fault =
+  | { readonly kind: "slow" | "vanishing" }
+  | { readonly kind: "error"; readonly errno: Errno; readonly at: number };
+
+/** Every kind of error, from one of each thirteen operations on; slow and vanishing disks. In an order without any. */
+function faultsUnderRuns(random: Random): Fault[] {
+  const all: Fault[] = [
+    ...Array.from({ length: SLOW }, () => ({ kind: "slow" }) as const),
+    ...Array.from({ length: VANISHING }, () => ({ kind: "vanishing" }) as const),
+    ...Array.from({ length: OPERATIONS / STRIDE }, (_, i) =>
+      errnos.map((errno) => ({ kind: "error", errno, at: STRIDE * i + random.whole(STRIDE) }) as const),
+    ).flat(),
+  ];
+  const places = all.map((fault) => ({ fault, place: random.next() }));
+  return places.sort((a, b) => a.place - b.place).map(({ fault }) => fault);
 }
 
-async function underCommands(
-  budget: Budget,
-  random: Random,
-  base: string,
-  faults: string,
-  tally: Tally,
-): Promise<void> {
-  const trained = join(base, "whole");
-  const image = join(base, "image.nii.gz");
-  const volume = phantomCase({ modality: "CT", seed: 0, index: 0, size: 32 }).image;
-  await writeFile(image, writeNifti(Int16Array.from(volume.data), volume));
-  const out = join(base, "out");
-  const commands: Readonly<Record<string, readonly string[]>> = {
-    convert: ["convert", image, join(out, "image.nii")],
-    "convert to MetaImage": ["convert", image, join(out, "image.mha")],
-    export: ["export", trained, join(out, "model.zip")],
-    report: ["report", trained, "-o", join(out, "report.html")],
-  };
-  const fresh = async (): Promise<void> => {
-    await rm(out, { recursive: true, force: true });
-    await mkdir(out);
-  };
-  const usable: string[] = [];
-  for (const [name, args] of Object.entries(commands)) {
-    await fresh();
-    const [, file, ...rest] = await commandLine(args);
-    const { code } = await start(file!, rest).ended;
-    if (code === 0 && (await readdir(out)).length > 0) usable.push(name);
-  }
-  tally.note(`commands: ${usable.join(", ")}`);
-  const before = tally.tried;
-  for (let n = 0; usable.length > 0 && budget.allows(tally.tried - before); n++) {
-    const draw = random.of(n);
-    const name = usable[n % usable.length]!;
-    const errno = draw.pick(Object.keys(ERRNO) as (keyof typeof ERRNO)[]);
-    const at = draw.whole(5);
-    await tally.try(`${name} with ${errno} from operation ${at} on`, async () => {
-      await fresh();
-      const [, file, ...rest] = await commandLine(commands[name]!);
-      const env = { LD_PRELOAD: faults, FAULT_UNDER: out, FAULT_AT: `${at}`, FAULT_ERRNO: `${ERRNO[errno]}` };
-      const ended = await start(file!, rest, { env }).ended;
-      if (ended.code === 0) return;
-      mustBeTold(ended, out, errno);
-      const left = await readdir(out);
-      // A disk that fails for good may keep a temporary file; the file itself is whole or not there.
-      must(!left.some((entry) => !entry.startsWith(".")), `left ${left.join(", ")}`);
+async function underRuns(budget: Budget, random: Random, base: string, faults: string, tally: Tally): Promise<void> {
+  const file = await bundleOf("test/soak/tiny-run.ts");
+  const startRun = async (folder: string, options: Parameters<typeof start>[2]) =>
+    start(file, [folder, ...NUMBERS], options);
+  const whole = await uninterrupted({ start: startRun }, join(base, "whole"));
+  const all = faultsUnderRuns(random);
+  let tried = 0;
+  const goOn = async (n: number, fault: Fault): Promise<void> => {
+    const folder = join(base, `run-${n}`);
+    const { kind } = fault;
+    const env: Readonly<Record<string, string>> =
+      kind === "error"
+        ? { FAULT_AT: `${fault.at}`, FAULT_ERRNO: `${ERRNO[fault.errno]}` }
+        : kind === "slow"
+          ? { FAULT_SLOW_US: "20000" }
+          : {};
+    let acknowledged = 0;
+    let steps = 0;
+    const child = await startRun(folder, {
+      env: { LD_PRELOAD: faults, FAULT_UNDER: folder, ...env },
+      onLine: (line) => {
+        if (!line.startsWith('{"event":"step"')) return;
+        steps++;
+        if (steps > 2) acknowledged = 2;
+        if (kind === "vanishing" && steps === 4) void rm(folder, { recursive: true, force: true });
+      },
     });
-  }
+    const ended = await child.ended;
+    if (kind === "vanishing") {
+      must(ended.code === 7 && ended.stderr.includes(folder), `left with ${ended.code}: ${ended.stderr}`);
+      return;
+    }
+    if (ended.code !== 0) {
+      must(kind === "error", `left with ${ended.code}: ${ended.stderr}`);
+      mustBeTold(ended, folder, fault.errno);
+      if (existsSync(folder)) await mustBeWhole(folder, acknowledged);
+      const again = await (await startRun(folder, {})).ended;
+      must(again.code === 0, `the resume left with ${again.code}: ${again.stderr}`);
+    }
+    await mustEqual(folder, whole);
+    await rm(folder, { recursive: true, force: true });
+  };
+  await inLanes(Math.min(LANES, budget.most), all.entries(), async ([n, fault]) => {
+    if (!budget.allows(tried)) return;
+    tried++;
+    const told = fault.kind === "error" ? `${fault.errno} from operation ${fault.at} on` : fault.kind;
+    await tally.try(`${told} (seed ${random.seed}, ${n})`, () => goOn(n, fault));
+  });
+  tally.count(`runs: each kind of error at one in ${STRIDE} operations, slow, vanishing`, tried, all.length);
+}
+
+/** Commands that write into `out`, of a run and the data that it was trained on. */
+const commandsOf = (run: string, data: string, out: string): Readonly<Record<string, readonly string[]>> => ({
+  convert: ["convert", run, join(out, "weights.safetensors")],
+  export: ["export", run, join(out, "model.onnx")],
+  predict: ["predict", run, join(data, "ct-001_image.nii.gz"), "-o", join(out, "mask.nii.gz")],
+  report: ["report", run, "-o", join(out, "report.html")],
+  split: ["split", data, "-o", join(out, "splits.json")],
+});
+
+async function underCommands(budget: Budget, base: string, faults: string, tally: Tally): Promise<void> {
+  const data = join(base, "ct");
+  const trained = join(base, "trained");
+  await writePhantoms(data, "CT", { size: 32, slices: 3 });
+  const command = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> => {
+    const [, file, ...rest] = await commandLine(args);
+    return await start(file!, rest, { env }).ended;
+  };
+  const tiny = ["--size", "32", "--width", "2", "--batch", "1", "--steps", "2", "--epochs", "1", "-q"];
+  const made = await command(["train", "--preset", "ct-only", "--student", data, "--out", trained, ...tiny]);
+  must(made.code === 0, `a run to write files of left with ${made.code}: ${made.stderr}`);
+  const names = Object.keys(commandsOf("", "", ""));
+  // Each command meets each kind of error once, and so does each operation.
+  const all = names.flatMap((name, c) =>
+    Array.from({ length: COMMAND_OPERATIONS }, (_, at) => ({ name, at, errno: errnos[(c + at) % errnos.length]! })),
+  );
+  let [tried, failing] = [0, 0];
+  await inLanes(LANES, all.entries(), async ([n, { name, errno, at }]) => {
+    if (!budget.allows(tried)) return;
+    tried++;
+    await tally.try(`${name} with ${errno} from operation ${at} on`, async () => {
+      const out = join(base, `out-${n}`);
+      await mkdir(out);
+      const env = { LD_PRELOAD: faults, FAULT_UNDER: out, FAULT_AT: `${at}`, FAULT_ERRNO: `${ERRNO[errno]}` };
+      const ended = await command(commandsOf(trained, data, out)[name]!, env);
+      const left = (await readdir(out)).filter((entry) => !entry.startsWith("."));
+      await rm(out, { recursive: true, force: true });
+      if (ended.code === 0) {
+        must(left.length > 0, "left with 0, and wrote nothing");
+        return;
+      }
+      failing++;
+      mustBeTold(ended, out, errno);
+      // A disk that fails for good may keep a temporary file; the file itself is whole or not there.
+      must(left.length === 0, `left ${left.join(", ")}`);
+    });
+  });
+  tally.note(`${failing} of ${tried} commands (${names.join(", ")}) met their fault`);
+  tally.count("commands, each with each kind of error", tried, all.length);
 }
 
 /** A small disk of its own, which only root may mount. */

@@ -4,12 +4,14 @@ import { Training } from "../../train/loop.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import { environment } from "../helpers/environment.ts";
 import { discs } from "../helpers/tiny-cmedl.ts";
+import { residentByKind } from "./mappings.ts";
 import { type Soak, Tally, must, quantile } from "./soak.ts";
 import { tinyRegime } from "./tiny-net.ts";
 
+const STEPS = 100_000;
 const STEPS_AN_EPOCH = 200;
 /** Epochs that are not judged: caches fill, and the compiler of the language still works. */
-const WARM = 3;
+const WARM = 5;
 /** Of fewer epochs the memory's slope is told and not judged: allocators grow in steps. */
 const JUDGED = 60;
 /** A slope of the resident memory that many epochs must not have, in bytes an epoch. */
@@ -18,71 +20,105 @@ const MOST_DRIFT = 0.05;
 
 export const growth: Soak = {
   name: "growth",
-  tries: "epochs of 200 steps with validation and a checkpoint each, one after the other",
-  share: 5,
+  tries: "epochs of 200 steps with validation and a checkpoint each, for all the time that is left",
+  seconds: 240,
   run: async (budget) => {
     const tally = new Tally();
     using device = await Device.open((await environment().gpu()).gpu);
-    const epochs = budget.most === Infinity ? 100_000 : 2;
-    const steps = budget.most === Infinity ? STEPS_AN_EPOCH : 20;
+    const epochs = budget.isShort ? 2 : 1e6;
+    const steps = budget.isShort ? 20 : STEPS_AN_EPOCH;
     const batches = new UnpairedBatches(discs(6, 1, 0.3), discs(6, 2, 0.8), { batch: 1, seed: 5, steps });
     const validation = discs(4, 9, 0.3);
     using training = await Training.create(device, tinyRegime(), batches, { epochs, validation, watch: true });
     const stop = new AbortController();
-    const rss: number[] = [];
-    const heap: number[] = [];
-    const own: number[] = [];
-    const gpu = new Set<string>();
-    const handles = new Set<number>();
-    let cpu = process.cpuUsage();
+    const seen = new Seen(device, steps, budget.isShort ? 0 : WARM);
     await training.run(
       {
         onEpoch: () => {
-          globalThis.gc?.();
-          const { user, system } = process.cpuUsage(cpu);
-          cpu = process.cpuUsage();
-          own.push((user + system) / 1000 / steps);
-          rss.push(process.memoryUsage().rss);
-          heap.push(process.memoryUsage().heapUsed);
-          const { buffers, bytes, pipelines, bindGroups } = device.counters;
-          if (rss.length > WARM || epochs === 2) {
-            gpu.add(`${buffers} buffers, ${bytes} bytes, ${pipelines} pipelines, ${bindGroups} bind groups`);
-            handles.add(process.getActiveResourcesInfo().length);
-          }
+          seen.look();
           if (budget.leftMs <= 0) stop.abort();
         },
         save: async () => {},
       },
       stop.signal,
     );
-    const done = rss.length;
-    tally.tried = done * steps;
-    await tally.try("memory of the GPU", () => must(gpu.size === 1, `was ${[...gpu].join("; ")}`));
-    if (done > 4 * WARM) {
-      const late = rss.slice(done >> 1);
-      const slope = slopeOf(late);
-      tally.note(
-        `resident memory ${mib(rss[WARM]!)} → ${mib(rss.at(-1)!)} MiB, ${Math.round(slope / 1024)} KiB an epoch in its second half`,
-      );
-      tally.note(`heap ${mib(heap[WARM]!)} → ${mib(heap.at(-1)!)} MiB; handles ${[...handles].join(", ")}`);
-      if (done >= JUDGED)
-        await tally.try("resident memory", () =>
-          must(slope < MOST_BYTES, `grows by ${Math.round(slope / 1024)} KiB an epoch`),
-        );
-      const half = own.slice(WARM);
-      const [early, later] = [half.slice(0, half.length >> 1), half.slice(half.length >> 1)].map((h) =>
-        quantile(h, 0.5),
-      );
-      const drift = later! / early! - 1;
-      tally.note(`work of a step ${early!.toFixed(2)} → ${later!.toFixed(2)} ms`);
-      await tally.try("work of a step", () => must(drift < MOST_DRIFT, `became ${(100 * drift).toFixed(1)} % more`));
-      await tally.try("handles", () =>
-        must(Math.max(...handles) - Math.min(...handles) <= 2, `were ${[...handles].join(", ")}`),
-      );
-    } else tally.note(`${done} epochs are too few to tell a slope`);
+    await seen.judge(tally);
+    if (!budget.isShort) tally.count("steps", tally.tried, STEPS);
     return tally;
   },
 };
+
+/** What is seen of the process after each epoch. */
+class Seen {
+  readonly #rss: number[] = [];
+  readonly #heap: number[] = [];
+  /** Processor time of a step, in ms, the driver's threads with it. */
+  readonly #own: number[] = [];
+  readonly #gpu = new Set<string>();
+  readonly #handles = new Set<number>();
+  #early: ReadonlyMap<string, number> = new Map();
+  #cpu = process.cpuUsage();
+
+  constructor(
+    readonly device: Device,
+    readonly steps: number,
+    readonly warm: number,
+  ) {}
+
+  look(): void {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    globalThis.gc?.();
+    this.#own.push((user + system) / 1000 / this.steps);
+    const { rss, heapUsed } = process.memoryUsage();
+    this.#rss.push(rss);
+    this.#heap.push(heapUsed);
+    if (this.#rss.length > this.warm) {
+      const { buffers, bytes, pipelines, bindGroups } = this.device.counters;
+      this.#gpu.add(`${buffers} buffers, ${bytes} bytes, ${pipelines} pipelines, ${bindGroups} bind groups`);
+      this.#handles.add(process.getActiveResourcesInfo().length);
+      if (this.#early.size === 0) this.#early = residentByKind();
+    }
+    this.#cpu = process.cpuUsage();
+  }
+
+  async judge(tally: Tally): Promise<void> {
+    const epochs = this.#rss.length;
+    tally.tried = epochs * this.steps;
+    const judged = async (what: string, holds: boolean, problem: string): Promise<void> => {
+      await tally.try(what, () => must(holds, problem));
+      tally.tried--;
+    };
+    await judged("memory of the GPU", this.#gpu.size === 1, `was ${[...this.#gpu].join("; ")}`);
+    if (epochs <= 4 * WARM) {
+      tally.note(`${epochs} epochs are too few to tell a slope`);
+      return;
+    }
+    const kib = Math.round(slopeOf(this.#rss.slice(epochs >> 1)) / 1024);
+    // At the beginning, in the middle, at the end.
+    const course = (of: readonly number[]): string =>
+      [WARM, epochs >> 1, epochs - 1].map((e) => mib(of[e]!)).join(" → ");
+    tally.note(`resident ${course(this.#rss)} MiB in ${epochs} epochs, heap ${course(this.#heap)}`);
+    const late = residentByKind();
+    const kinds = [...late].map(([kind, bytes]) => `${kind} ${mib(this.#early.get(kind) ?? 0)} → ${mib(bytes)}`);
+    tally.note(`of it ${kinds.join(", ")}; handles ${[...this.#handles].join(", ")}`);
+    if (epochs >= JUDGED) {
+      const isFlat = 1024 * kib < MOST_BYTES;
+      await judged("resident memory", isFlat, `grows by ${kib} KiB an epoch`);
+      tally.goal(`resident memory less than ${MOST_BYTES / 1024} KiB an epoch in the second half`, `${kib}`, isFlat);
+    }
+    const counted = this.#own.slice(WARM);
+    const halves = [counted.slice(0, counted.length >> 1), counted.slice(counted.length >> 1)];
+    // Work of others makes a step dearer, and never cheaper.
+    const [early, later] = halves.map((half) => quantile(half, 0.1)) as [number, number];
+    const drift = later / early - 1;
+    const text = `${(100 * drift).toFixed(1)} %`;
+    tally.note(`work of a step ${early.toFixed(2)} → ${later.toFixed(2)} ms`);
+    await judged("work of a step", drift < MOST_DRIFT, `became ${text} more`);
+    tally.goal(`work of a step at most ${100 * MOST_DRIFT} % more in the second half`, text, drift < MOST_DRIFT);
+    const [least, most] = [Math.min(...this.#handles), Math.max(...this.#handles)];
+    await judged("handles", most - least <= 2, `were ${[...this.#handles].join(", ")}`);
+  }
+}
 
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
 

@@ -4,17 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RunFolder } from "../../node/run/folder.ts";
 import { bundleOf, start } from "./child.ts";
-import { type Soak, Tally, must, quantile } from "./soak.ts";
+import { type Soak, Tally, inLanes, must, quantile } from "./soak.ts";
 
 const NUMBERS = ["2", "5", "2"];
 /** After each of them comes a step or a second checkpoint. At an epoch's end come programs that never ran before, which may take longer. */
 const AT = [3, 4, 6, 7, 8, 9];
 const FOUND_MS = 15_000;
+/** Hangs and crashes, each. */
+const WANTED = 10;
+const LANES = 2;
 
 export const hang: Soak = {
   name: "hang",
   tries: "endless kernels and crashes of the process at random steps, under --supervise",
-  share: 4,
+  seconds: 140,
   run: async (budget, random) => {
     const tally = new Tally();
     const base = await mkdtemp(join(tmpdir(), "cmedl-hang-"));
@@ -31,10 +34,8 @@ export const hang: Soak = {
       const { code, stderr } = await start(tinyRun, [whole, ...NUMBERS]).ended;
       must(code === 0, `a run that nothing ended left with ${code}: ${stderr}`);
       const want = await losses(whole);
-      for (let n = 0; budget.allows(tally.tried); n++) {
-        const draw = random.of(n);
-        const how = n % 2 === 0 ? "SOAK_HANG" : "SOAK_CRASH";
-        const at = draw.pick(AT);
+      const goOn = async (n: number, how: "SOAK_HANG" | "SOAK_CRASH"): Promise<void> => {
+        const at = random.of(n).pick(AT);
         await tally.try(`${how} after step ${at}`, async () => {
           const folder = join(base, `run-${n}`);
           const once = join(base, `once-${n}`);
@@ -52,8 +53,14 @@ export const hang: Soak = {
           must((await losses(folder)) === want, "other losses than those of a run that nothing ended");
           await rm(folder, { recursive: true, force: true });
         });
-      }
-      if (budget.most === Infinity)
+      };
+      // A hang takes one processor and is waited for: two at once.
+      const hows = Array.from({ length: WANTED }, () => ["SOAK_HANG", "SOAK_CRASH"] as const).flat();
+      let begun = 0;
+      await inLanes(Math.min(LANES, budget.most), hows.entries(), async ([n, how]) => {
+        if (budget.allows(begun++)) await goOn(n, how);
+      });
+      if (!budget.isShort)
         await tally.try("SIGTERM to the supervisor", async () => {
           const folder = join(base, "stopped");
           let sent = false;
@@ -71,6 +78,8 @@ export const hang: Soak = {
     } finally {
       await rm(base, { recursive: true, force: true });
     }
+    tally.count("hangs found", found.length, WANTED);
+    tally.count("crashes", crashes, WANTED);
     const most = found.length > 0 ? Math.round(quantile(found, 1)) : 0;
     tally.note(`${found.length} hangs, found after ${most} ms at most; ${crashes} crashes`);
     return tally;

@@ -12,6 +12,8 @@ import { type Budget, type Outcome, type Random, Tally, must, quantile } from ".
 export interface Killable {
   /** Runs at once: a small one waits for its disk most of the time. */
   readonly lanes: number;
+  /** SIGKILLs after which it is enough. */
+  readonly kills: number;
   readonly saveEvery: number;
   readonly stepsPerEpoch: number;
   start(folder: string, options: ChildOptions): Promise<Child>;
@@ -41,8 +43,9 @@ export async function killAgainAndAgain(killable: Killable, budget: Budget, rand
   try {
     const whole = await uninterrupted(killable, join(base, "whole"));
     let runs = 0;
+    const goesOn = (): boolean => budget.allows(tally.tried) && kills < killable.kills;
     const lane = async (): Promise<void> => {
-      while (budget.allows(tally.tried)) await oneRun(runs++);
+      while (goesOn()) await oneRun(runs++);
     };
     const oneRun = async (n: number): Promise<void> => {
       const draw = random.of(n);
@@ -50,7 +53,7 @@ export async function killAgainAndAgain(killable: Killable, budget: Budget, rand
       const told = `run ${n} of seed ${random.seed}`;
       let acknowledged = 0;
       let ended = false;
-      for (let kill = 0; kill < KILLS_A_RUN && budget.allows(tally.tried) && !ended; kill++) {
+      for (let kill = 0; kill < KILLS_A_RUN && goesOn() && !ended; kill++) {
         const how = draw.next() < 0.2 ? "SIGTERM" : "SIGKILL";
         await tally.try(`${told}, end ${kill} by ${how}`, async () => {
           const killed = await endOnce(killable, folder, how, draw, whole.ms);
@@ -79,11 +82,12 @@ export async function killAgainAndAgain(killable: Killable, budget: Budget, rand
   tally.note(
     `${kills} SIGKILL (${during} at a change of the run's files), ${terms} SIGTERM, ${ends} runs to their end`,
   );
+  tally.count("SIGKILLs", kills, killable.kills);
   if (graces.length > 0) tally.note(`saved ${Math.round(quantile(graces, 1))} ms after SIGTERM at most`);
   return tally;
 }
 
-export async function uninterrupted(killable: Killable, folder: string): Promise<Whole> {
+export async function uninterrupted(killable: Pick<Killable, "start">, folder: string): Promise<Whole> {
   let began = 0;
   const onLine = (line: string): void => {
     if (isReady(line)) began = performance.now();

@@ -17,7 +17,7 @@ export const longDispatches: Soak = {
   name: "long-dispatches",
   tries:
     "each dispatch of the CMEDL step of width 64, 256 × 256, batch 2, planned for a GPU of 160 GFLOP/s and 20 GB/s",
-  share: 0.5,
+  seconds: 15,
   run: async () => {
     const tally = new Tally();
     using device = await Device.open((await environment().gpu()).gpu, { traits: { cpu: false } });
@@ -48,6 +48,7 @@ export const longDispatches: Soak = {
       await tally.try(`${kernel} ${label}`, () => {
         must(ms <= LIMIT_MS, `takes ${Math.round(ms)} ms by its plan`);
       });
+    tally.goal(`each at most ${LIMIT_MS} ms`, `${Math.round(timed[0]!.ms)} ms`, timed[0]!.ms <= LIMIT_MS);
     const total = timed.reduce((sum, { ms }) => sum + ms, 0);
     for (const { kernel, label, ms } of timed.slice(0, 3)) tally.note(`${ms.toFixed(0)} ms: ${kernel} ${label}`);
     tally.note(`the whole step: ${(total / 1000).toFixed(1)} s`);

@@ -1,18 +1,14 @@
-// npm run soak -- --minutes N [--only NAME,NAME] [--seed S] [--json FILE]: harms runs, files and devices for N minutes,
-// each experiment in a process of its own, and prints a table. Exit code 1 where anything failed.
+// npm run soak -- --minutes N [--only NAME,NAME] [--seed S] [--json FILE] [--markdown FILE]: harms runs, files and devices
+// for N minutes, each experiment in a process of its own, and prints a table. Exit code 1 where anything failed.
 import { writeFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { testInNode } from "../helpers/node.ts";
 import { start } from "./child.ts";
 import { soaks } from "./soaks.ts";
 import { Budget, type Outcome, Random, type Soak } from "./soak.ts";
-
-interface Row extends Outcome {
-  readonly name: string;
-  readonly tries: string;
-  readonly seconds: number;
-}
+import { type Row, rowText, tableMarkdown, tableText } from "./table.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -20,6 +16,7 @@ const { values: flags } = parseArgs({
     only: { type: "string" },
     seed: { type: "string" },
     json: { type: "string" },
+    markdown: { type: "string" },
     /** Runs one experiment in this process, for so many seconds. */
     one: { type: "string" },
     seconds: { type: "string" },
@@ -40,8 +37,8 @@ else await runAll();
 async function runOne(name: string, seconds: number): Promise<void> {
   const soak = soaks.find((s) => s.name === name)!;
   const outcome = await soak.run(new Budget(seconds), new Random(seed));
-  const { tried, failed, notes } = outcome;
-  process.stdout.write(`${MARK}${JSON.stringify({ tried, failed, notes })}\n`, () => process.exit(0));
+  const { tried, failed, notes, goals } = outcome;
+  process.stdout.write(`${MARK}${JSON.stringify({ tried, failed, notes, goals })}\n`, () => process.exit(0));
 }
 
 async function runAll(): Promise<void> {
@@ -54,24 +51,24 @@ async function runAll(): Promise<void> {
     process.exit(2);
   }
   const chosen = soaks.filter((s) => only?.includes(s.name) ?? true);
-  const shares = chosen.reduce((sum, s) => sum + s.share, 0);
-  console.log(`soak: ${chosen.length} experiments in ${minutes} minutes, seed ${seed}`);
+  console.log(
+    `soak: ${chosen.length} experiments in ${minutes} minutes, seed ${seed}, ${availableParallelism()} cores`,
+  );
+  const whole = new Budget(60 * minutes);
   const rows: Row[] = [];
-  for (const soak of chosen) {
-    const row = await inItsProcess(soak, (60 * minutes * soak.share) / shares);
+  for (const [i, soak] of chosen.entries()) {
+    // Most end with their goals: what one leaves of its time is the others'.
+    const rest = chosen.slice(i).reduce((sum, s) => sum + s.seconds, 0);
+    const row = await inItsProcess(soak, whole.part(soak.seconds / rest).seconds);
     rows.push(row);
-    console.log(lineOf(row));
-    for (const note of row.notes) console.log(`    ${note}`);
-    for (const line of row.failed.slice(0, 20)) console.log(`    FAILED ${line}`);
+    console.log(rowText(row));
   }
-  const failed = rows.reduce((n, r) => n + r.failed.length, 0);
-  const tried = rows.reduce((n, r) => n + r.tried, 0);
-  console.log(`\n${lineOf({ name: "experiment", tries: "what was tried" })}`);
-  for (const row of rows) console.log(lineOf(row));
-  console.log(`\n${tried} tried, ${failed} failed; seed ${seed}`);
-  if (flags.json !== undefined)
-    writeFileSync(flags.json, `${JSON.stringify({ date: new Date().toISOString(), minutes, seed, rows }, null, 2)}\n`);
-  process.exit(failed > 0 ? 1 : 0);
+  const load = loadavg()[2]!.toFixed(1);
+  console.log(`\n${tableText(rows)}; seed ${seed}, load of the last 15 minutes ${load}`);
+  const about = { date: new Date().toISOString(), minutes, seed, node: process.version, load, rows };
+  if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(about, null, 2)}\n`);
+  if (flags.markdown !== undefined) writeFileSync(flags.markdown, tableMarkdown(rows));
+  process.exit(rows.some(({ failed }) => failed.length > 0) ? 1 : 0);
 }
 
 /** The outcome of an experiment's own process; a crash or a hang of it is a failure. */
@@ -87,16 +84,11 @@ async function inItsProcess(soak: Soak, seconds: number): Promise<Row> {
   const about = { name: soak.name, tries: soak.tries, seconds: ms / 1000 };
   if (line !== undefined && code === 0) return { ...about, ...(JSON.parse(line.slice(MARK.length)) as Outcome) };
   const why = `the experiment ended with ${code ?? signal} (seed ${seed}): ${stderr.trim().slice(-2000)}`;
-  return { ...about, tried: 1, failed: [why], notes: [] };
-}
-
-function lineOf(row: Pick<Row, "name" | "tries"> & Partial<Row>): string {
-  const number = (n: number | undefined, head: string): string => (n === undefined ? head : Math.round(n).toString());
-  return [
-    row.name.padEnd(16),
-    number(row.tried, "tried").padStart(9),
-    number(row.failed?.length, "failed").padStart(7),
-    number(row.seconds, "seconds").padStart(8),
-    ` ${row.tries}`,
-  ].join(" ");
+  return {
+    ...about,
+    tried: 1,
+    failed: [why],
+    notes: [],
+    goals: [{ wanted: "an outcome", reached: "none", met: false }],
+  };
 }

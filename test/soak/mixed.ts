@@ -17,7 +17,7 @@ const BAND = 0.05;
 export const mixed: Soak = {
   name: "mixed",
   tries: `${STEPS} steps of a U-Net in half precision beside single precision`,
-  share: 2,
+  seconds: 60,
   run: async (budget) => {
     const tally = new Tally();
     const { gpu, adapter } = await environment().gpu();
@@ -56,6 +56,7 @@ export const mixed: Soak = {
         most = Math.max(most, apart);
         must(apart <= BAND, `losses are ${apart.toFixed(3)} apart`);
       });
+    tally.count("steps", half.length, STEPS);
     tally.note(`${half.length} steps; losses are at most ${most.toFixed(4)} apart over ${WINDOW} steps`);
     return tally;
   },

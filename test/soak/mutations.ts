@@ -1,106 +1,121 @@
 // Files of each format with bytes changed, cut out, put in and repeated: refused in our words or read, never a crash,
 // a hang, or more memory than the file is honest about.
-import { CmedlError } from "../../errors/cmedl-error.ts";
-import { mutatedFormats } from "./mutated-files.ts";
-import { type Random, type Soak, Tally, must } from "./soak.ts";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Child, bundleOf, start } from "./child.ts";
+import { type Read, readMutated } from "./mutate.ts";
+import { type MutatedFormat, mutatedFormats } from "./mutated-files.ts";
+import { type Budget, type Random, type Soak, Tally, inLanes } from "./soak.ts";
 
-const LIMIT_MS = 2000;
-const MOST_BYTES = 128 * 2 ** 20;
-/** Mutations of a format between two looks at the memory. */
-const TURN = 250;
 const OF_EACH = 100_000;
-/** Values that lie at edges of what readers count with. */
-const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
-const WORDS = ["__proto__", "constructor", "../../x", "\u001b[31m", "1e999", "-1", "NaN", "{", "\n"];
+/** Of a format, read by one process. */
+const OF_PROCESS = 20_000;
+const LANES = 2;
+/** A process whose reader goes no further for so long hangs. */
+const HANGS_MS = 20_000;
+/** Crashes and hangs of a format after which it is left. */
+const MOST_ENDS = 5;
 
 export const mutations: Soak = {
   name: "mutations",
   tries: "mutated files of each format that is read",
-  share: 8,
+  seconds: 300,
   run: async (budget, random) => {
     const tally = new Tally();
-    const formats = await mutatedFormats();
-    const prototype = JSON.stringify(Object.getOwnPropertyNames(Object.prototype).sort());
-    for (const [f, { name, bytes, read }] of formats.entries()) {
-      const draw = random.of(f);
-      const own = budget.part(1 / (formats.length - f));
-      await read(bytes);
-      let [n, accepted] = [0, 0];
-      let slowest = 0;
-      while (own.allows(n) && n < OF_EACH) {
-        globalThis.gc?.();
-        const before = process.memoryUsage().rss;
-        for (let turn = 0; turn < TURN && n < OF_EACH && (turn === 0 || own.leftMs > 0); turn++, n++) {
-          tally.tried++;
-          const mutated = mutate(bytes, draw.of(n));
-          const began = performance.now();
-          try {
-            await read(mutated);
-            accepted++;
-          } catch (error) {
-            if (!(error instanceof CmedlError))
-              tally.failed.push(`${name}, mutation ${n} of seed ${draw.seed}: ${String((error as Error).stack)}`);
-          }
-          const ms = performance.now() - began;
-          slowest = Math.max(slowest, ms);
-          // By the processor's clock this would be less on a machine with other work.
-          if (ms > LIMIT_MS)
-            tally.failed.push(`${name}, mutation ${n} of seed ${draw.seed}: took ${Math.round(ms)} ms`);
-        }
-        await tally.try(`${name}, the ${TURN} mutations before ${n} of seed ${draw.seed}`, () => {
-          tally.tried--;
-          const grown = process.memoryUsage().rss - before;
-          must(grown < MOST_BYTES, `memory grew by ${Math.round(grown / 2 ** 20)} MiB`);
-          const now = JSON.stringify(Object.getOwnPropertyNames(Object.prototype).sort());
-          must(now === prototype, "Object.prototype was changed");
-        });
+    const all = (await mutatedFormats()).map((format, f) => new Mutated(format, random.of(f)));
+    if (budget.isShort) {
+      for (const { format, draw } of all) {
+        const goesOn = (n: number): boolean => budget.allows(n);
+        const { to, failed } = await readMutated(format, { from: 0, to: budget.most, draw, goesOn });
+        tally.tried += to;
+        tally.failed.push(...failed.map((line) => `${format.name}, ${line}`));
       }
-      tally.note(`${name}: ${n} mutations, ${accepted} read all the same, the slowest ${Math.round(slowest)} ms`);
+      return tally;
     }
+    const base = await mkdtemp(join(tmpdir(), "cmedl-mutations-"));
+    try {
+      // Formats take turns, so that where time is short all have as many.
+      const turns = Array.from({ length: OF_EACH / OF_PROCESS }, () => all).flat();
+      let left = turns.length;
+      await inLanes(LANES, turns, async (mutated) => {
+        await mutated.goOn(base, budget.part(LANES / Math.max(LANES, left)));
+        left--;
+      });
+    } finally {
+      await rm(base, { recursive: true, force: true });
+    }
+    for (const mutated of all) {
+      tally.tried += mutated.n;
+      tally.failed.push(...mutated.failed.map((line) => `${mutated.format.name}, ${line}`));
+    }
+    const most = all.reduce((a, b) => (b.slowestMs > a.slowestMs ? b : a));
+    const accepted = all.map(({ format, accepted, n }) => `${format.name} ${Math.round((100 * accepted) / n)}`);
+    tally.note(`of a hundred read all the same: ${accepted.join(", ")}`);
+    tally.note(`the slowest ${Math.round(most.slowestMs)} ms (${most.format.name})`);
+    const least = all.reduce((a, b) => (b.n < a.n ? b : a));
+    tally.count(`of each of ${all.length} formats`, least.n, OF_EACH);
     return tally;
   },
 };
 
-/** One to four changes. */
-function mutate(bytes: Uint8Array, draw: Random): Uint8Array<ArrayBuffer> {
-  let out: Uint8Array = bytes.slice();
-  for (let times = 1 + draw.whole(4); times > 0 && out.length > 0; times--) out = changed(out, draw);
-  return new Uint8Array(out);
-}
+/** A format, and what became of its mutations so far. */
+class Mutated {
+  n = 0;
+  accepted = 0;
+  slowestMs = 0;
+  readonly failed: string[] = [];
+  #ends = 0;
 
-function changed(bytes: Uint8Array, draw: Random): Uint8Array {
-  // Most of what can be said wrongly stands at the beginning, or, of zips, at the end.
-  const near = draw.next();
-  const span = Math.min(bytes.length, 400);
-  const at =
-    near < 0.5 ? draw.whole(span) : near < 0.7 ? bytes.length - 1 - draw.whole(span) : draw.whole(bytes.length);
-  const length = Math.min(bytes.length - at, 1 + draw.whole(64));
-  const spliced = (put: Uint8Array, out: number): Uint8Array =>
-    Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + out)]);
-  switch (draw.whole(8)) {
-    case 0:
-      bytes[at]! ^= 1 << draw.whole(8);
-      return bytes;
-    case 1:
-      bytes[at] = draw.whole(256);
-      return bytes;
-    case 2: {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const value = draw.pick(EDGES);
-      if (at + 4 <= bytes.length) view.setUint32(at, value, draw.next() < 0.7);
-      return bytes;
-    }
-    case 3:
-      return bytes.subarray(0, at);
-    case 4:
-      return spliced(new Uint8Array(0), length);
-    case 5:
-      return spliced(bytes.slice(at, at + length), 0);
-    case 6:
-      return spliced(new TextEncoder().encode(draw.pick(WORDS)), draw.whole(12));
-    default: {
-      bytes.fill(draw.pick([0, 0xff, 0x20, 0x39]), at, at + length);
-      return bytes;
+  constructor(
+    readonly format: MutatedFormat,
+    readonly draw: Random,
+  ) {}
+
+  /** Reads the next ones in a process of their own; after a crash or a hang in another one, from the next on. */
+  async goOn(base: string, budget: Budget): Promise<void> {
+    const to = Math.min(this.n + OF_PROCESS, OF_EACH);
+    while (this.n < to && this.#ends < MOST_ENDS && budget.leftMs > 0) {
+      const file = join(base, this.format.name);
+      const args = [this.n, to, this.draw.seed, budget.leftMs / 1000].map(String);
+      const child = start(await bundleOf("test/soak/mutations-child.ts"), [this.format.name, ...args, file], {
+        node: ["--expose-gc", "--enable-source-maps"],
+        limitMs: budget.leftMs + 4 * HANGS_MS,
+      });
+      const { code, signal, stdout, stderr } = await watched(child, file);
+      if (code === 0) {
+        const read = JSON.parse(stdout) as Read;
+        this.n = read.to;
+        this.accepted += read.accepted;
+        this.slowestMs = Math.max(this.slowestMs, read.slowestMs);
+        this.failed.push(...read.failed);
+        return;
+      }
+      this.#ends++;
+      const at = await numberIn(file);
+      this.failed.push(`mutation ${at} of seed ${this.draw.seed}: ended by ${code ?? signal}: ${stderr.slice(-1000)}`);
+      this.n = at + 1;
     }
   }
+}
+
+/** The end of a process that tells in `file` how far it is; one that goes no further is ended. */
+async function watched({ process: child, ended }: Child, file: string): ReturnType<typeof start>["ended"] {
+  let [at, since] = [-1, performance.now()];
+  const timer = setInterval(async () => {
+    const now = await numberIn(file);
+    if (now !== at) [at, since] = [now, performance.now()];
+    else if (performance.now() - since > HANGS_MS) child.kill("SIGKILL");
+  }, 1000);
+  try {
+    return await ended;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** What a process wrote there; 0 before it did. */
+async function numberIn(file: string): Promise<number> {
+  const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+  return bytes.length < 4 ? 0 : bytes.readUInt32LE();
 }

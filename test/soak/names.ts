@@ -23,22 +23,24 @@ const SCRIPTS = [
 ];
 const PATHS = ["../x", "..\\x", "/etc/x", "C:\\x", "a/../../x", "a/\0x", "..", "", "./../x", "\\\\host\\x"];
 const TERMINAL = ["\u001b[31mred", "\u001b]0;title\u0007", "a\rb", "a\nfake: line", "\u202egnp.exe", "\u009b2J"];
+const EACH = 200;
 const KEYS = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty"];
 
 export const names: Soak = {
   name: "names",
   tries: "paths, escape sequences, prototype keys and markup in names of files, cases and tensors",
-  share: 1,
+  seconds: 30,
   run: async (budget, random) => {
     const tally = new Tally();
     const plot = await plotDocument();
-    for (let n = 0; budget.allows(n) && n < 2000; n++) {
+    for (let n = 0; budget.allows(n) && n < EACH; n++) {
       const draw = random.of(n);
       await tally.try(`path ${n}`, () => mustStayInside(draw));
       await tally.try(`terminal ${n}`, () => mustPrint(draw));
       await tally.try(`keys ${n}`, () => mustKeepPrototype(draw));
       await tally.try(`page ${n}`, () => mustEscape(draw, plot));
     }
+    tally.count("names of each kind", tally.tried / 4, EACH);
     return tally;
   },
 };

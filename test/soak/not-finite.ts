@@ -1,5 +1,6 @@
 // NaN and infinities put into each parameter and behind each stage of a step in turn: what the step then gives tells of
 // it, or is what it would have been.
+import { watchDriver } from "../../bench/measure/driver-time.ts";
 import { Device } from "../../engine/index.ts";
 import { bytesPerElement } from "../../engine/dtype.ts";
 import { writtenBy } from "../../engine/fuse/stage.ts";
@@ -13,14 +14,17 @@ import { StepPrograms } from "../../train/step-programs.ts";
 import { StudentOnly } from "../../train/regimes/student-only.ts";
 import { environment } from "../helpers/environment.ts";
 import { tinyBatches, tinyCmedl } from "../helpers/tiny-cmedl.ts";
+import { costOfCheck } from "./cost-of-check.ts";
 import { type Budget, type Random, type Soak, Tally, must } from "./soak.ts";
 
 export const notFinite: Soak = {
   name: "not-finite",
   tries: "NaN and Inf in each parameter and behind each stage of a step, told by its losses and norms in the same step",
-  share: 3,
+  seconds: 260,
   run: async (budget, random) => {
     const tally = new Tally();
+    // Before a GPU is opened: what threads come then are the driver's.
+    const driverMs = watchDriver();
     await ofRegime(
       "U-Net",
       new StudentOnly({ seed: 3, segmentor: () => new UNet({ width: 2, depth: 2 }) }),
@@ -28,7 +32,9 @@ export const notFinite: Soak = {
       random,
       tally,
     );
-    if (budget.most === Infinity) await ofRegime("CMEDL", tinyCmedl(), budget, random.of(1), tally);
+    if (budget.isShort) return tally;
+    await costOfCheck(budget.part(0.3), driverMs, tally);
+    await ofRegime("CMEDL", tinyCmedl(), budget, random.of(1), tally);
     return tally;
   },
 };
@@ -86,29 +92,10 @@ async function ofRegime(
   const plainText = JSON.stringify(Object.entries(plain).map(([k, v]) => [k, [...Array.from(v)]]));
   must(judged(plain).length === 0, "the step is not finite by itself");
   const before = tally.tried;
-  const order = Array.from({ length: of }, (_, i) => (i * 7919 + random.whole(of)) % of);
-  for (const at of order) {
-    if (!budget.allows(tally.tried - before)) break;
-    for (const value of [NaN, Infinity])
-      await tally.try(`${name}: ${value} behind dispatch ${at}, ${labelAt(program.opened(), at)}`, async () => {
-        const values = await run(at, value);
-        if (!values) {
-          tally.tried--;
-          return;
-        }
-        if (judged(values).length > 0) {
-          told++;
-          return;
-        }
-        const same = JSON.stringify(Object.entries(values).map(([k, v]) => [k, [...Array.from(v)]])) === plainText;
-        if (same) harmless++;
-        // A bounded function may end an infinity in a number; a NaN stays one.
-        else if (value === Infinity) absorbed++;
-        else must(false, "changed the step's losses or norms, and they are finite");
-      });
-  }
-  for (const variable of regime.networks.SC!.parameters()) {
-    if (!budget.allows(tally.tried - before)) break;
+  let isWhole = true;
+  const goesOn = (): boolean => (isWhole &&= budget.allows(tally.tried - before));
+  for (const variable of Object.values(regime.networks).flatMap((network) => network.parameters())) {
+    if (!goesOn()) break;
     await tally.try(`${name}: NaN in ${variable.name}`, async () => {
       const kept = await device.read(variable);
       const harmed = Float32Array.from(kept);
@@ -120,6 +107,29 @@ async function ofRegime(
       told++;
     });
   }
+  // A prime apart: a short run tries dispatches of all parts of the step.
+  const first = random.whole(of);
+  const order = Array.from({ length: of }, (_, i) => (i * 7919 + first) % of);
+  for (const [value, at] of [NaN, Infinity].flatMap((v) => order.map((i) => [v, i] as const))) {
+    if (!goesOn()) break;
+    await tally.try(`${name}: ${value} behind dispatch ${at}, ${labelAt(program.opened(), at)}`, async () => {
+      const values = await run(at, value);
+      if (!values) {
+        tally.tried--;
+        return;
+      }
+      if (judged(values).length > 0) {
+        told++;
+        return;
+      }
+      const same = JSON.stringify(Object.entries(values).map(([k, v]) => [k, [...Array.from(v)]])) === plainText;
+      if (same) harmless++;
+      // A bounded function may end an infinity in a number; a NaN stays one.
+      else if (value === Infinity) absorbed++;
+      else must(false, "changed the step's losses or norms, and they are finite");
+    });
+  }
+  if (!budget.isShort) tally.goal(`all of ${name}`, isWhole ? "all" : `${tally.tried - before} tries`, isWhole);
   tally.note(
     `${name}, ${of} dispatches: ${told} told, ${harmless} of no effect on losses and norms, ${absorbed} infinities absorbed`,
   );

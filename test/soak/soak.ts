@@ -4,9 +4,18 @@ export interface Soak {
   readonly name: string;
   /** What it tries, in a line of the table. */
   readonly tries: string;
-  /** Its part of the time, against the others' parts. */
-  readonly share: number;
+  /** About how long it takes to its goals on two cores of a software adapter: its part of the time, against the others'. */
+  readonly seconds: number;
   run(budget: Budget, random: Random): Promise<Outcome>;
+}
+
+/** What an experiment is to reach in a run of 30 minutes; a goal that is not met is no failure, but is said. */
+export interface Goal {
+  /** "200 SIGKILLs" */
+  readonly wanted: string;
+  /** "203" */
+  readonly reached: string;
+  readonly met: boolean;
 }
 
 export interface Outcome {
@@ -15,6 +24,7 @@ export interface Outcome {
   readonly failed: readonly string[];
   /** Figures, and what could not be tried here. */
   readonly notes: readonly string[];
+  readonly goals: readonly Goal[];
 }
 
 /** How long an experiment goes on: until its time is over, or it tried as often as it may. At least once each. */
@@ -24,6 +34,8 @@ export class Budget {
   constructor(
     readonly seconds: number,
     readonly most = Infinity,
+    /** Whether it is a test's, of a few tries: no goals, and nothing that takes minutes. */
+    readonly isShort = most !== Infinity,
   ) {
     this.#end = performance.now() + 1000 * seconds;
   }
@@ -37,9 +49,25 @@ export class Budget {
     return tried < this.most && (tried === 0 || this.leftMs > 0);
   }
 
-  /** A part of it, for one of several things that are tried. */
-  part(share: number): Budget {
-    return new Budget(Math.max(0, this.leftMs / 1000) * share, this.most);
+  /** A part of it, for one of several things that are tried; `most` times at most, where that is fewer. */
+  part(share: number, most = Infinity): Budget {
+    return new Budget((Math.max(0, this.leftMs) / 1000) * share, Math.min(most, this.most), this.isShort);
+  }
+}
+
+/** How long something took: by the clock, and by the processor, which is all that counts on a machine with other work. */
+export class Since {
+  readonly #at = performance.now();
+  readonly #cpu = process.cpuUsage();
+
+  get ms(): number {
+    return performance.now() - this.#at;
+  }
+
+  /** The shorter of both. */
+  get ownMs(): number {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    return Math.min(this.ms, (user + system) / 1000);
   }
 }
 
@@ -80,6 +108,7 @@ export class Tally implements Outcome {
   tried = 0;
   readonly failed: string[] = [];
   readonly notes: string[] = [];
+  readonly goals: Goal[] = [];
 
   /** Tries once: what `attempt` throws is a failure, told with `what`. */
   async try(what: string, attempt: () => Promise<void> | void): Promise<void> {
@@ -94,6 +123,32 @@ export class Tally implements Outcome {
   note(line: string): void {
     this.notes.push(line);
   }
+
+  goal(wanted: string, reached: string, met: boolean): void {
+    this.goals.push({ wanted, reached, met });
+  }
+
+  /** A goal of `wanted` tries, or of what else is counted. */
+  count(of: string, reached: number, wanted: number): void {
+    this.goal(`${wanted.toLocaleString("en")} ${of}`, reached.toLocaleString("en"), reached >= wanted);
+  }
+
+  /** Takes the outcome of a part, whose lines begin with `name`. */
+  take(name: string, { tried, failed, notes, goals }: Outcome): void {
+    this.tried += tried;
+    this.failed.push(...failed.map((line) => `${name}: ${line}`));
+    this.notes.push(...notes.map((line) => `${name}: ${line}`));
+    this.goals.push(...goals.map((goal) => ({ ...goal, wanted: `${goal.wanted} (${name})` })));
+  }
+}
+
+/** Does `each` of what there is to do, so many at once. */
+export async function inLanes<T>(lanes: number, work: Iterable<T>, each: (one: T) => Promise<void>): Promise<void> {
+  const rest = work[Symbol.iterator]();
+  const lane = async (): Promise<void> => {
+    for (let next = rest.next(); !next.done; next = rest.next()) await each(next.value);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 /** Throws unless `holds`. */

@@ -1,4 +1,4 @@
-// All experiments, in the order in which they are run.
+// All experiments, in the order in which they are run: short ones first, for what they leave of their time is the others'.
 import { bitFlips } from "./bit-flips.ts";
 import { deviceLoss } from "./device-loss.ts";
 import { disk } from "./disk.ts";
@@ -18,9 +18,8 @@ import type { Soak } from "./soak.ts";
 import { validation } from "./validation.ts";
 
 export const soaks: readonly Soak[] = [
-  ...[kill, killCommand, disk],
-  ...[deviceLoss, outOfMemory, hang, validation, longDispatches],
-  ...[notFinite, guards, sameBits, mixed],
-  ...[mutations, bitFlips, names],
+  ...[validation, longDispatches, names, bitFlips, sameBits, mixed],
+  ...[deviceLoss, guards, hang, disk, kill, killCommand],
+  ...[outOfMemory, notFinite, mutations],
   growth,
 ];

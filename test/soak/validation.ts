@@ -21,7 +21,7 @@ type Inputs = Readonly<Record<string, Tensor>>;
 export const validation: Soak = {
   name: "validation",
   tries: "dispatches bound wrongly, shaders with a bad line, buffers over a limit",
-  share: 1,
+  seconds: 15,
   run: async (budget, random) => {
     const tally = new Tally();
     const { gpu } = await environment().gpu();
@@ -67,6 +67,7 @@ export const validation: Soak = {
         await program.read();
       });
     }
+    const dispatches = tally.tried;
     for (let n = 0; n < Math.min(10, budget.most); n++)
       await tally.try(`a shader with a bad line ${n}`, async () => {
         const bad = `fn main${n}() { let x: u32 = -1.5; }`;
@@ -80,6 +81,7 @@ export const validation: Soak = {
         must(error instanceof LimitExceededError && /step.* bytes/.test(error.message), String(error));
         must(small.counters.totalSubmits === 0, "something was submitted");
       });
+    tally.count("dispatches that are refused", dispatches, AT_MOST);
     return tally;
   },
 };
