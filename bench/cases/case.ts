@@ -18,6 +18,8 @@ export interface Start {
   readonly modules: readonly Module[];
   /** Shapes of its feeds. */
   readonly inputs: Readonly<Record<string, Shape>>;
+  /** Names of results that come after an update of the same run. */
+  readonly updated?: RegExp;
 }
 
 export interface Case {

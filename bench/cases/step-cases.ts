@@ -66,6 +66,9 @@ function smallSteps(): NamedStep[] {
 
 const imagesOf = ({ data: { size }, optimization: { batch } }: TrainConfig) => ({ size, batch });
 
+/** Results of CMEDL's step that follow the translators' update. */
+const OF_SEGMENTORS = /^(dice..|hintS|lossS|norm S)$/;
+
 /** A regime at the weights of its configuration's seed, with every term of its losses at full weight. */
 function regimeOf(config: TrainConfig): Regime {
   const regime = makeRegime(config);
@@ -126,6 +129,7 @@ function stepCase({ name, config }: NamedStep): Case {
   const inputs = { xC: shape, yC: shape, xM: shape, yM: shape };
   const symbols = () =>
     Object.fromEntries(Object.entries(inputs).map(([k, s]) => [k, input(k, s)])) as unknown as Batch;
+  const isTaught = config.regime !== "ct-only";
   const whole = () => regimeOf(config).steps.at(-1)!;
   return {
     name,
@@ -144,7 +148,11 @@ function stepCase({ name, config }: NamedStep): Case {
       return {
         program,
         feeds,
-        start: () => ({ modules: networksOf(regimeOf(config)), inputs }),
+        start: () => ({
+          modules: networksOf(regimeOf(config)),
+          inputs,
+          ...(isTaught ? { updated: OF_SEGMENTORS } : {}),
+        }),
         async check() {
           const twin = regimeOf(config);
           using alone = await device.compile((x) => forwardLosses(twin, x), inputs, { mode: "train" });

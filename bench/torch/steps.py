@@ -18,10 +18,14 @@ MAKE = {
 
 
 class Work:
-    """What a case does: `run` once, which gives what is compared by name, on these networks and inputs (NCHW)."""
+    """What a case does: `run` once, which gives results by name, on these networks and inputs (NCHW); its optimizers by name."""
 
-    def __init__(self, run, modules=(), inputs=None):
-        self.run, self.modules, self.inputs = run, modules, inputs or {}
+    def __init__(self, run, modules=(), inputs=None, optimizers=None):
+        self.run, self.modules, self.inputs, self.optimizers = run, modules, inputs or {}, optimizers or {}
+
+    def norms(self):
+        """Of the whole gradient of each optimizer in the latest run."""
+        return {f"norm {name}": o.norm() for name, o in self.optimizers.items()}
 
 
 def dice(logits, t):
@@ -54,6 +58,9 @@ class Optimizer:
             p.grad = g
         self.scaler.step(self.adam)
         self.scaler.update()
+
+    def norm(self):
+        return torch.stack([p.grad.norm() for p in self.parameters if p.grad is not None]).norm()
 
 
 class ImagePool:
@@ -114,7 +121,7 @@ def ct_only(case, inputs, device, amp):
             value = dice(SC(inputs["xC"])[0], inputs["yC"])
         S.minimize(value)
         return {"diceCT": value, "lossS": value}
-    return Work(step, [SC], inputs)
+    return Work(step, [SC], inputs, {"S": S})
 
 
 def cmedl(case, inputs, device, amp):
@@ -158,7 +165,7 @@ def cmedl(case, inputs, device, amp):
             losses |= terms | {"hintS": hinted, "lossS": 5 * sum(terms.values()) + hinted}
         S.minimize(losses["lossS"])
         return losses
-    return Work(step, modules, inputs)
+    return Work(step, modules, inputs, {"G": G, "D": D, "S": S})
 
 
 def modes(device):
