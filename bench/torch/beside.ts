@@ -12,7 +12,7 @@ import { relativeL2 } from "../measure/statistics.ts";
 import { BESIDE, PYTORCH } from "../say/beside.ts";
 import type { Row } from "../say/report.ts";
 import { standingCases } from "../standing.ts";
-import { Python, TorchError } from "./python.ts";
+import { Python } from "./python.ts";
 import { writeStart } from "./start-file.ts";
 import { type Took, ours, pytorch } from "./turns.ts";
 
@@ -69,40 +69,30 @@ export async function besideRows(c: Case, sides: Sides): Promise<[theirs: Row, o
   const { program, feeds } = prepared;
   const { dispatches, pipelines, activationBytes: plannedBytes } = program.stats();
   const own: Row = { ...facts, name: `${name}${BESIDE}`, group, dispatches, pipelines, plannedBytes };
-  try {
-    const { wrong, checked } = await agreed(c, prepared, python);
-    if (wrong !== undefined)
-      return [
-        { ...theirs, checked },
-        { ...own, checked, wrong },
-      ];
-    const both = [await pytorch(python), await ours(device, program, feeds, driverMs)];
-    const taken: Took[][] = [];
-    const round = async (order: readonly number[]): Promise<number[]> => {
-      const took: Took[] = [];
-      for (const i of order) took[i] = await both[i]!.turn();
-      taken.push(took);
-      return order.map((i) => took[i]!.wallMs);
-    };
-    const [first, second] = await contest({ clock: "wall", round }, 2, { seconds, isStopped });
-    // Without the rounds that warmed up.
-    const counted = taken.slice(-first!.ms.samples);
-    const [before, now] = [0, 1].map((i) => counted.flatMap((took) => took[i]?.cpuMs ?? []));
-    const isTold = now!.length === counted.length;
+  const { wrong, checked } = await agreed(c, prepared, python);
+  if (wrong !== undefined)
     return [
-      { ...theirs, checked, ms: first!.ms, cpuMs: summarize(before!) },
-      {
-        ...{ ...own, checked, ...second! },
-        ...(isTold ? { cpuMs: summarize(now!), cpuAgainst: pairedRatio(before!, now!) } : {}),
-      },
+      { ...theirs, checked },
+      { ...own, checked, wrong },
     ];
-  } catch (error) {
-    if (!(error instanceof TorchError)) throw error;
-    return [
-      { ...theirs, wrong: error.message },
-      { ...own, wrong: `PyTorch: ${error.message}` },
-    ];
-  }
+  const both = [await pytorch(python), await ours(device, program, feeds, driverMs)];
+  const taken: Took[][] = [];
+  const round = async (order: readonly number[]): Promise<number[]> => {
+    const took: Took[] = [];
+    for (const i of order) took[i] = await both[i]!.turn();
+    taken.push(took);
+    return order.map((i) => took[i]!.wallMs);
+  };
+  const [first, second] = await contest({ clock: "wall", round }, 2, { seconds, isStopped });
+  // Without the rounds that warmed up.
+  const counted = taken.slice(-first!.ms.samples);
+  const [before, now] = [0, 1].map((i) => counted.flatMap((took) => took[i]?.cpuMs ?? []));
+  const isTold = now!.length === counted.length;
+  const cpu = isTold ? { cpuMs: summarize(now!), cpuAgainst: pairedRatio(before!, now!) } : {};
+  return [
+    { ...theirs, checked, ms: first!.ms, cpuMs: summarize(before!) },
+    { ...own, checked, ...second!, ...cpu },
+  ];
 }
 
 /** Prepares PyTorch; whether both give the same, or where they can't be compared, whether ours is right by itself. */
@@ -110,20 +100,23 @@ async function agreed(c: Case, { program, feeds = {}, start, check }: Prepared, 
   const runs = checkedRuns(c);
   const description = { ...c.torch, group: c.group, runs };
   if (!start) {
-    await python.ask<"prepare">({ prepare: description, start: null });
-    return check();
+    const told = await python.prepare(description, null);
+    return "error" in told ? refused(told.error) : check();
   }
   const file = join(tmpdir(), `cmedl-bench-start-${process.pid}.bin`);
   try {
     const began = start();
     await writeStart(file, began, feeds);
-    const { results } = await python.ask<"prepare">({ prepare: description, start: file });
+    const told = await python.prepare(description, file);
+    if ("error" in told) return refused(told.error);
     for (let i = 0; i < runs; i++) program.run(feeds);
-    return compared((await program.read()) as Values, results!, began.updated);
+    return compared((await program.read()) as Values, told.results!, began.updated);
   } finally {
     await rm(file, { force: true });
   }
 }
+
+const refused = (error: string) => ({ checked: "", wrong: `PyTorch: ${error}` });
 
 type Values = Readonly<Record<string, ArrayLike<number>>>;
 

@@ -6,16 +6,17 @@ import { UsageError } from "../../engine/index.ts";
 
 const SCRIPT = "bench/torch/bench.py";
 
-export type Asked = { readonly prepare: object; readonly start: string | null } | { readonly run: number };
-
-interface Replies {
-  readonly prepare: { readonly results: Readonly<Record<string, readonly number[]>> | null };
-  readonly run: { readonly wallMs: number; readonly cpuMs: number };
+/** What PyTorch could not do, in its own words. */
+interface Failed {
+  readonly error: string;
 }
-
-/** PyTorch could not do what it was asked. */
-export class TorchError extends Error {
-  override readonly name = "TorchError";
+/** Results by name; null where no start was given. */
+interface Prepared {
+  readonly results: Readonly<Record<string, readonly number[]>> | null;
+}
+interface Took {
+  readonly wallMs: number;
+  readonly cpuMs: number;
 }
 
 export class Python {
@@ -91,15 +92,25 @@ export class Python {
     });
   }
 
-  /** One request at a time. Throws TorchError with PyTorch's own words. */
-  async ask<K extends keyof Replies>(asked: Extract<Asked, Record<K, unknown>>): Promise<Replies[K]> {
+  /** Builds a case, begins with the weights and inputs of the file, if one is given, and runs it. */
+  prepare(description: object, start: string | null): Promise<Prepared | Failed> {
+    return this.#ask<Prepared>({ prepare: description, start });
+  }
+
+  /** Milliseconds of one of so many runs. Throws Error where that fails. */
+  async run(repeats: number): Promise<Took> {
+    const told = await this.#ask<Took>({ run: repeats });
+    if ("error" in told) throw new Error(`PyTorch: ${told.error}`);
+    return told;
+  }
+
+  /** One request at a time. Throws Error where the process has ended. */
+  async #ask<T>(asked: object): Promise<T | Failed> {
     const reply = this.#line();
     if (!this.#ended) this.#child.stdin.write(`${JSON.stringify(asked)}\n`);
     const line = await reply;
     if (line === undefined) throw new Error(this.#lastWords());
-    const told = JSON.parse(line) as Replies[K] | { readonly error: string };
-    if ("error" in told) throw new TorchError(told.error);
-    return told;
+    return JSON.parse(line) as T | Failed;
   }
 
   end(): void {

@@ -57,7 +57,7 @@ export async function ours(
 
 export async function pytorch(python: Python): Promise<Side> {
   let ms = 0;
-  for (let i = 0; i < WARM_UP; i++) ms = (await python.ask<"run">({ run: 1 })).wallMs;
+  for (let i = 0; i < WARM_UP; i++) ms = (await python.run(1)).wallMs;
   const repeats = repeatsFor(ms);
-  return { turn: () => python.ask<"run">({ run: repeats }) };
+  return { turn: () => python.run(repeats) };
 }
