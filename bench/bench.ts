@@ -27,8 +27,16 @@ export interface Voice {
 
 /** Of a clone alone: rows of other engines in the place of ours, and what is done with a report. */
 export interface Extras {
-  otherRows?(): Promise<Row[]>;
+  otherRows?(machine: Machine): Promise<OtherRows>;
   after?(report: Report): Promise<void>;
+}
+
+/** Rows that a clone measures, and what its report says of them. */
+export type OtherRows = Pick<Report, "rows"> & Partial<Pick<Report, "beside" | "command">>;
+
+export interface Machine extends NodeGpu {
+  /** A clock of the driver's threads, on a software adapter. */
+  readonly driverMs?: () => number;
 }
 
 /** The exit code: 1 where something is wrong or slower. Throws UsageError and what files and the GPU refuse. */
@@ -60,15 +68,15 @@ export async function bench(
     adapter: choice.name,
     software: choice.software,
     date: new Date().toISOString(),
-    command: commandOf(words, options),
+    command: commandOf("cmedl bench", words, options),
     host: `${cpus()[0]!.model} × ${cpus().length}, Node ${process.version}`,
   };
-  const others = await extras.otherRows?.();
+  const others = await extras.otherRows?.(machine);
   const peaks = others ? undefined : await peaksOf(machine, options.peaks ?? false, voice);
-  const rows = others ?? (await measured(peaks!));
+  const rows = others?.rows ?? (await measured(peaks!));
   if (options.watch) return 0;
   const load = loadavg()[0]! / cpus().length;
-  const report: Report = { ...about, ...(load > 0 ? { load: Number(load.toFixed(2)) } : {}), peaks, rows };
+  const report: Report = { ...about, ...(load > 0 ? { load: Number(load.toFixed(2)) } : {}), peaks, ...others, rows };
   return (await conclude(report, old, options, voice, extras)) ? 1 : 0;
 
   async function measured(peaks: Peaks): Promise<Row[]> {
@@ -99,10 +107,6 @@ export async function bench(
       isStopped,
     });
   }
-}
-
-interface Machine extends NodeGpu {
-  readonly driverMs?: () => number;
 }
 
 /** The op that is asked for, if one is. Throws UsageError where flags are of the other kind. */
@@ -140,7 +144,7 @@ async function peaksOf(machine: Machine, again: boolean, { narrate }: Voice): Pr
 }
 
 /** Ctrl-C no longer ends the process at once: what this gives tells that it was pressed. */
-function stopOnSignals(): () => boolean {
+export function stopOnSignals(): () => boolean {
   let isStopped = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => {
@@ -184,7 +188,7 @@ async function conclude(
   extras: Extras,
 ): Promise<boolean> {
   const { rows } = report;
-  say(measuredBy(report));
+  if (report.beside === undefined) say(measuredBy(report));
   const above = aboveRoofline(rows);
   if (above) say(above);
   if (options.json) await writeReport(options.json, report);
@@ -208,7 +212,7 @@ const MEASURED = [
 ] as (keyof Options)[];
 
 /** The command that measures the same: paths of one machine are left out. */
-function commandOf(words: readonly string[], options: Options): string {
+export function commandOf(command: string, words: readonly string[], options: Options): string {
   const flags = MEASURED.flatMap((name) => {
     const value = options[name];
     if (value === undefined || value === false) return [];
@@ -216,5 +220,5 @@ function commandOf(words: readonly string[], options: Options): string {
     return [`--${name} ${Array.isArray(value) ? value.join("x") : String(value)}`];
   });
   const set = Object.entries(options.set ?? {}).map(([name, n]) => `--set ${name}=${n}`);
-  return ["cmedl bench", ...words, ...flags, ...set].join(" ");
+  return [command, ...words, ...flags, ...set].join(" ");
 }

@@ -3,13 +3,15 @@ import { writeFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { exitOf } from "../cli/exit.ts";
 import { openNodeGpu } from "../node/gpu/open.ts";
-import { bench } from "./bench.ts";
+import { type Machine, type OtherRows, bench, commandOf, stopOnSignals } from "./bench.ts";
 import { type CloneOptions, addCloneOptions, addOptions } from "./options.ts";
 import { runPeers } from "./peers/peers.ts";
+import { BESIDE_HEADS, besideCells, besideMean } from "./say/beside.ts";
 import { readReport, writeReport } from "./say/report-file.ts";
 import { type Report, type Row, fileNameOf } from "./say/report.ts";
-import { sideBySide } from "./say/table.ts";
+import { columns, sideBySide } from "./say/table.ts";
 import { standingCases } from "./standing.ts";
+import { runBeside, torchCases } from "./torch/beside.ts";
 
 const say = (line = ""): void => void process.stdout.write(`${line}\n`);
 const narrate = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -27,11 +29,31 @@ async function save(report: Report): Promise<void> {
   say(`written to ${file}`);
 }
 
+const isSoftware = async ({ device }: CloneOptions): Promise<boolean> =>
+  (await openNodeGpu({ device, quiet: true })).choice.software;
+
 async function writeCases(file: string, words: readonly string[], options: CloneOptions): Promise<void> {
-  const { choice } = await openNodeGpu({ device: options.device, quiet: true });
-  const { scale, cases } = standingCases(words, choice.software, options);
-  const told = cases.map(({ name, group, flops, bytes, torch }) => ({ name, group, flops, bytes, ...torch }));
-  await writeFile(file, JSON.stringify({ scale, cases: told }));
+  const { cases } = standingCases(words, await isSoftware(options), options);
+  const known = cases.filter((c) => c.torch);
+  const told = known.map(({ name, group, flops, bytes, torch }) => ({ name, group, flops, bytes, ...torch }));
+  await writeFile(file, JSON.stringify({ cases: told }));
+}
+
+/** Ours beside PyTorch: a line a case as it comes, then the table. */
+async function besidePyTorch(words: readonly string[], options: CloneOptions, machine: Machine): Promise<OtherRows> {
+  const { gpu, driverMs, choice } = machine;
+  const { seconds } = options;
+  const { rows, beside } = await runBeside(words, options, {
+    ...{ gpu, driverMs, seconds, narrate, software: choice.software, isStopped: stopOnSignals() },
+    onRows: (made) => {
+      for (const cells of besideCells(made)) narrate(`${cells.join("  ")}  ${made[1].checked ?? ""}`);
+    },
+  });
+  say(`beside ${beside}`);
+  for (const line of columns([BESIDE_HEADS, ...besideCells(rows)])) say(line);
+  const mean = besideMean(rows);
+  if (mean) say(mean);
+  return { rows, beside, command: commandOf("npm run bench -- --torch-cpu", words, options) };
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -45,12 +67,21 @@ async function main(args: readonly string[]): Promise<number> {
     await writeCases(options.cases, words, options);
     return 0;
   }
+  if (options.torchCpu && options.list) {
+    for (const c of torchCases(words, await isSoftware(options), options)) say(`${c.group.padEnd(8)} ${c.name}`);
+    return 0;
+  }
+  const isOther = options.peers || options.torchCpu;
   return bench(
-    options.peers ? [] : words,
+    isOther ? [] : words,
     options,
     { say, narrate },
     {
-      otherRows: options.peers ? () => runPeers(words, options, say) : undefined,
+      otherRows: options.torchCpu
+        ? (machine) => besidePyTorch(words, options, machine)
+        : options.peers
+          ? async () => ({ rows: await runPeers(words, options, say) })
+          : undefined,
       async after(report) {
         if (options.save) await save(report);
         if (options.torch) for (const line of sideBySide(report, await readReport(options.torch))) say(line);

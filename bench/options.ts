@@ -35,6 +35,8 @@ export interface Options {
 export interface CloneOptions extends Options {
   save?: boolean;
   torch?: string;
+  torchCpu?: boolean;
+  python: string;
   peers?: boolean;
   cold?: boolean;
   rounds: number;
@@ -166,6 +168,8 @@ export function addCloneOptions(command: Command): Command {
   return command
     .option("--save", "write them to bench/results/<adapter>.json, keeping other cases that are there")
     .option("--torch <file>", "print results of bench/torch/bench.py beside these")
+    .option("--torch-cpu", "PyTorch on the same cores' CPU beside ours instead, in turn")
+    .option("--python <path>", "with --torch-cpu: a Python 3 that has PyTorch", "python3")
     .option("--peers", "TensorFlow.js and jax-js beside ours instead")
     .option("--cold", "with --peers: also the first run of the U-Net step with an empty shader cache")
     .option("--rounds <n>", "with --peers: rounds over all engines", positive, 5)
@@ -175,6 +179,10 @@ export function addCloneOptions(command: Command): Command {
       `
 --peers runs the cases of bench/peers/peer-cases.ts in TensorFlow.js and jax-js (installed into bench/peers/node_modules on first
 use), each engine in its own process on the same adapter, one after the other, round by round; results must agree within relative L2 1e-3.
+--torch-cpu runs our programs on this adapter and PyTorch on the CPU, with as many threads as the adapter takes (LP_NUM_THREADS, else one
+for each core), round by round until a verdict stands: by wall clock, and by processor time (of the driver's threads and of run(); of
+PyTorch's process). Both begin with the same weights and images, and what the second run gives must agree within relative L2 1e-3; kernels
+and networks with dropout are checked by themselves. Without a filter it takes networks and steps.
 --torch FILE prints a result of bench/torch/bench.py beside this run; it takes its shapes from --cases FILE.`,
     );
 }

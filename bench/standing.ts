@@ -2,8 +2,10 @@
 import { Device, type GpuOptions, type GpuSource, MemoryBudgetError, UsageError } from "../engine/index.ts";
 import { type Case, matches, nearest } from "./cases/case.ts";
 import { kernelCases, softwareLimits } from "./cases/kernel-cases.ts";
+import { arenaCases } from "./cases/arena.ts";
 import { networkCases } from "./cases/network-cases.ts";
 import { paperLayers } from "./cases/networks.ts";
+import { stepCases } from "./cases/step-cases.ts";
 import { FULL, QUICK, runCase } from "./measure/harness.ts";
 import type { Peaks } from "./measure/peaks.ts";
 import type { Options } from "./options.ts";
@@ -25,7 +27,8 @@ export function standingCases(words: readonly string[], software: boolean, { qui
   const small = software && !plan;
   if (size && size.length !== 1) throw new UsageError(`--size ${size.join("x")}: of networks it is one number, pixels`);
   const scale = { size: size?.[0] ?? (small ? 64 : 256), batch: 2, share: small ? 0.25 : 1 };
-  const all = [...kernelCases(paperLayers(), limits), ...networkCases(scale)].filter((c) => !quick || c.quick);
+  const whole = [...networkCases(scale), ...arenaCases(), ...stepCases(scale)];
+  const all = [...kernelCases(paperLayers(), limits), ...whole].filter((c) => !quick || c.quick);
   const cases = all.filter((c) => matches(c, words));
   if (cases.length === 0)
     throw new UsageError(

@@ -19,4 +19,4 @@ export const ROOMS = [
 ];
 
 /** Of these folders what only a clone runs: it is not built. */
-export const OF_CLONES = ["bench/main.ts", "bench/peers/"];
+export const OF_CLONES = ["bench/main.ts", "bench/peers/", "bench/torch/"];

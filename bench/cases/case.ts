@@ -1,5 +1,5 @@
 // What a bench runs.
-import type { Device, Estimate, Feeds, Program } from "../../engine/index.ts";
+import type { Device, Estimate, Feeds, Module, Program, Shape } from "../../engine/index.ts";
 import type { Group } from "../say/report.ts";
 
 /** A compiled case, ready to be timed. */
@@ -8,6 +8,18 @@ export interface Prepared {
   readonly feeds?: Feeds;
   /** Runs and checks the result. How far off it was, in words, or why it is wrong. */
   check(): Promise<{ wrong?: string; checked: string }>;
+  /** What another engine needs to compute the same; absent where what is drawn at random makes results differ. */
+  start?(): Start;
+}
+
+/** What a program begins with. */
+export interface Start {
+  /** Its networks made again, with the weights that they had before the first run. */
+  readonly modules: readonly Module[];
+  /** Shapes of its feeds. */
+  readonly inputs: Readonly<Record<string, Shape>>;
+  /** Names of results that come after an update of the same run. */
+  readonly updated?: RegExp;
 }
 
 export interface Case {
@@ -18,8 +30,8 @@ export interface Case {
   /** Least work; flops are 0 where bytes alone decide. */
   readonly flops: number;
   readonly bytes: number;
-  /** What bench/torch needs to build the same. */
-  readonly torch: object;
+  /** What bench/torch needs to build the same; absent where it can't. */
+  readonly torch?: object;
   /** What the program would take, nothing made; of networks and steps. Throws MemoryBudgetError. */
   estimate?(device: Device, memoryBudget?: number): Estimate;
   prepare(device: Device): Promise<Prepared>;

@@ -1,5 +1,6 @@
 // A case's numbers as cells: what tables on a terminal, in markdown and on a page have in common.
 import { digits } from "../measure/statistics.ts";
+import type { Ratio } from "../../lab/measure/verdict.ts";
 import type { Report, Row } from "./report.ts";
 
 /** "–" for what is absent, not finite or nothing. */
@@ -21,13 +22,14 @@ export function rowCells({ name, ms, flops = 0, bytes = 0, ofPeak, bound }: Row)
   ];
 }
 
-/** "1.10× [1.07–1.13] slower": times over those of the first, the interval, and the verdict. */
-export function againstCell({ against }: Row): string {
-  if (!against) return "";
-  const { ratio, low, high, verdict } = against;
+/** "1.10× [1.07–1.13]": times over those of the first, and the interval. */
+export function ratioCell({ ratio, low, high }: Ratio): string {
   const interval = high === Infinity ? "too few rounds" : `${low.toFixed(2)}–${high.toFixed(2)}`;
-  return `${ratio.toFixed(2)}× [${interval}] ${verdict}`;
+  return `${ratio.toFixed(2)}× [${interval}]`;
 }
+
+/** The same with the verdict. */
+export const againstCell = ({ against }: Row): string => (against ? `${ratioCell(against)} ${against.verdict}` : "");
 
 const CLOCKS: Readonly<Record<Row["clock"], string>> = {
   gpu: "GPU timestamps",

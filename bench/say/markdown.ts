@@ -1,4 +1,5 @@
 // A run's results, and a network's timeline, as markdown.
+import { BESIDE_HEADS, besideCells, besideMean } from "./beside.ts";
 import { ROW_HEADS, aboveRoofline, againstCell, measuredBy, optional, rowCells } from "./cells.ts";
 import type { Report } from "./report.ts";
 import { type Timeline, byKernel, reconciled } from "../../lab/timeline.ts";
@@ -13,6 +14,7 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
 
 export function reportMarkdown(report: Report): string {
   const { adapter, software, date, command, host, rows } = report;
+  if (report.beside !== undefined) return besideMarkdown(report);
   const isAgainst = rows.some((row) => row.against);
   return [
     `**${command}** on ${adapter}${software ? " (a software renderer, no GPU)" : ""}, ${date}`,
@@ -28,6 +30,15 @@ export function reportMarkdown(report: Report): string {
     "",
   ].join("\n\n");
 }
+
+/** The rows of ours beside PyTorch's. */
+const besideMarkdown = ({ adapter, date, command, host, beside, load, rows }: Report): string =>
+  [
+    `**${command}** on ${adapter}, beside ${beside}, ${date}`,
+    `${host}.${load === undefined ? "" : ` Load at the end: ${load} processes a core.`} ${besideMean(rows) ?? ""}`.trim(),
+    markdownTable(BESIDE_HEADS, besideCells(rows)),
+    "",
+  ].join("\n\n");
 
 /** The columns of kernels' shares, and what a kernel has in them. */
 export const SHARE_HEADS = ["kernel", "µs", "share %", "launches", "GFLOP/s", "GB/s"] as const;

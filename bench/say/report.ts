@@ -23,6 +23,9 @@ export interface Row {
   readonly bound?: "arithmetic" | "memory";
   /** Times over those of the first row, measured in turn. */
   readonly against?: Ratio & { readonly verdict: Verdict };
+  /** The same of processor time, where it was measured beside wall time. */
+  readonly cpuMs?: Summary;
+  readonly cpuAgainst?: Ratio;
   readonly dispatches?: number;
   readonly submits?: number;
   readonly pipelines?: number;
@@ -46,6 +49,8 @@ export interface Report {
   readonly date: string;
   readonly command: string;
   readonly host: string;
+  /** Who was measured in turn with ours, in words. */
+  readonly beside?: string;
   /** Processes that wanted a core at the end, for each core: the system's load average of a minute. */
   readonly load?: number;
   /** GFLOP/s of fused multiply–adds and GB/s of a copy (read and written bytes), measured on this device. */

@@ -4,7 +4,8 @@
     python3 bench/torch/bench.py cases.json torch.json [filter ...] [--cpu] [--threads N] [--mode f32|tf32|amp]
     npm run bench -- --torch torch-f32.json
 
-Writes one JSON a mode, torch-f32.json and the like, in the form of bench/report.ts. On a GPU: f32 with TF32 off, TF32 on, and AMP.
+Writes one JSON a mode, torch-f32.json and the like, in the form of bench/say/report.ts. On a GPU: f32 with TF32 off, TF32 on, and
+AMP. `npm run bench -- --torch-cpu` runs it as `bench.py --serve --threads N`: serve.py says what it answers.
 """
 import argparse
 import json
@@ -17,7 +18,8 @@ from datetime import datetime, timezone
 import torch
 
 from layers import kernel
-from steps import modes, network
+from serve import serve
+from steps import Work, modes, network
 
 
 def quantile(xs, q):
@@ -45,21 +47,26 @@ def samples(run, device, least=7, most=60, seconds=1.5):
     return times
 
 
-def measure(case, scale, device, amp):
+def work_of(case, device, amp):
+    """What a case of any group does."""
+    if case["group"] != "kernel":
+        return network(case, device, amp)
+    inner = kernel(case, device)
+
+    def run():
+        with torch.autocast(device_type=device, enabled=amp):
+            return inner()
+    return Work(run)
+
+
+def measure(case, device, amp):
     row = {k: case[k] for k in ("name", "group", "flops", "bytes")} | {"clock": "gpu" if device == "cuda" else "wall"}
     try:
         torch.manual_seed(1)
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         start = time.perf_counter()
-        if case["group"] == "kernel":
-            inner = kernel(case, device)
-
-            def run():
-                with torch.autocast(device_type=device, enabled=amp):
-                    return inner()
-        else:
-            run = network(case, scale, device, amp)
+        run = work_of(case, device, amp).run
         run()
         if device == "cuda":
             torch.cuda.synchronize()
@@ -76,13 +83,19 @@ def measure(case, scale, device, amp):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases")
-    parser.add_argument("out")
+    parser.add_argument("cases", nargs="?")
+    parser.add_argument("out", nargs="?")
     parser.add_argument("filter", nargs="*")
     parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--mode", choices=("f32", "tf32", "amp"))
+    parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
+    if options.serve:
+        torch.set_num_threads(options.threads)
+        return serve(lambda case: work_of(case, "cpu", False))
+    if options.out is None:
+        parser.error("give CASES and OUT: npm run bench -- --cases FILE writes the cases")
     device = "cuda" if torch.cuda.is_available() and not options.cpu else "cpu"
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = True
@@ -98,7 +111,7 @@ def main():
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         rows = []
         for case in cases:
-            rows.append(measure(case, given["scale"], device, amp))
+            rows.append(measure(case, device, amp))
             ms = rows[-1].get("ms")
             print(f"{mode:5} {case['name']:52} {ms['median']:10.3f} ms" if ms else f"{mode:5} {case['name']:52} {rows[-1]['wrong']}", flush=True)
         report = {"engine": engine, "adapter": adapter, "software": device == "cpu", "date": datetime.now(timezone.utc).isoformat(), "command": " ".join(["python3", *sys.argv]), "host": f"PyTorch {torch.__version__}", "rows": rows}

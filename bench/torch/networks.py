@@ -1,4 +1,4 @@
-"""The paper's networks in PyTorch, wired as models/*.ts: for times, not for weights."""
+"""The paper's networks in PyTorch, wired as models/*.ts, with parameters in the same order."""
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -92,10 +92,8 @@ class Mrrn(nn.Module):
         super().__init__()
         one = lambda a, b: nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(inplace=True))
         channels = lambda level: width * 2 ** (level - 1)
-        self.stem, self.stream, self.join = one(1, width), nn.Conv2d(width, width, 1), one(3 * width, width)
-        self.before = nn.ModuleList(one(width, width) for _ in range(units))
-        self.after = nn.ModuleList(one(width, width) for _ in range(units))
-        self.stages, last = nn.ModuleList(), width
+        self.stem, self.before = one(1, width), nn.ModuleList(one(width, width) for _ in range(units))
+        self.stream, self.stages, last = nn.Conv2d(width, width, 1), nn.ModuleList(), width
         for i, (level, streams) in enumerate(STAGES):
             if i == 6:
                 last = channels(2)
@@ -104,6 +102,7 @@ class Mrrn(nn.Module):
                 stage.append(ResidualConnection(last, 2 ** (level - s), channels(s), channels(level)))
                 last = channels(level)
             self.stages.append(stage)
+        self.join, self.after = one(3 * width, width), nn.ModuleList(one(width, width) for _ in range(units))
         self.head = nn.Conv2d(width, 1, 1)
 
     def forward(self, x):
@@ -166,11 +165,14 @@ class Vgg19(nn.Module):
         self.taps, plan = set(taps), [width] * 2 + [2 * width] * 2 + [4 * width] * 4 + [8 * width] * 4
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in list(zip([3, *plan], plan))[:max(taps) + 1])
         self.pools = {2, 4, 8}
+        # ImageNet's, of red, green and blue.
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1))
         for p in self.parameters():
             p.requires_grad_(False)
 
     def forward(self, image):
-        y, found = (image.expand(-1, 3, -1, -1) * 0.5 + 0.5 - 0.45) / 0.225, []
+        y, found = (image * 0.5 + 0.5 - self.mean) / self.deviation, []
         for i, conv in enumerate(self.convs):
             y = F.relu(conv(F.max_pool2d(y, 2) if i in self.pools else y))
             if i in self.taps:

@@ -1,7 +1,10 @@
-"""Networks at inference and in training, and the CMEDL step of train/regimes/cmedl.ts."""
+"""Networks at inference and in training, and the steps of train/regimes/cmedl.ts and student-only.ts."""
+import random
+
 import torch
 import torch.nn.functional as F
 
+import arena as A
 import networks as N
 
 MAKE = {
@@ -9,7 +12,20 @@ MAKE = {
     "dense-fcn": lambda share: N.DenseFcn(int(48 * share), int(12 * share)),
     "mrrn": lambda share: N.Mrrn(int(32 * share)),
     "generator": lambda share: N.Generator(int(64 * share)),
+    "sd-unet": lambda _: A.SdUNet(),
+    "resnet-50": lambda _: A.ResNet50(),
 }
+
+
+class Work:
+    """What a case does: `run` once, which gives results by name, on these networks and inputs (NCHW); its optimizers by name."""
+
+    def __init__(self, run, modules=(), inputs=None, optimizers=None):
+        self.run, self.modules, self.inputs, self.optimizers = run, modules, inputs or {}, optimizers or {}
+
+    def norms(self):
+        """Of the whole gradient of each optimizer in the latest run."""
+        return {f"norm {name}": o.norm() for name, o in self.optimizers.items()}
 
 
 def dice(logits, t):
@@ -43,63 +59,113 @@ class Optimizer:
         self.scaler.step(self.adam)
         self.scaler.update()
 
+    def norm(self):
+        return torch.stack([p.grad.norm() for p in self.parameters if p.grad is not None]).norm()
 
-def network(case, scale, device, amp):
-    """A function of nothing that runs the network or trains it once."""
-    size, batch, share = scale["size"], scale["batch"], scale["share"]
-    image = lambda: torch.rand(batch, 1, size, size, device=device) * 2 - 1
+
+class ImagePool:
+    """The history that a discriminator judges: half of the time an old image takes the place of a new one."""
+
+    def __init__(self, capacity):
+        self.capacity, self.held = capacity, []
+
+    def exchange(self, images):
+        given = []
+        for image in images.detach():
+            if len(self.held) < self.capacity:
+                self.held.append(image)
+            elif self.held and random.random() < 0.5:
+                slot = random.randrange(self.capacity)
+                image, self.held[slot] = self.held[slot], image
+            given.append(image)
+        return torch.stack(given)
+
+
+def network(case, device, amp):
+    """A case of the groups network and step."""
+    size, batch = case["size"], case["batch"]
+    image = lambda: torch.rand(batch, case.get("channels", 1), size, size, device=device) * 2 - 1
+    mask = lambda: (image() > 0.4).float()
     autocast = lambda: torch.autocast(device_type=device, enabled=amp)
-    if case["network"] == "cmedl":
-        return cmedl(size, batch, share, device, amp)
-    net = MAKE[case["network"]](share).to(device)
+    if case["network"] in ("cmedl", "ct-only"):
+        inputs = {"xC": image(), "yC": mask(), "xM": image(), "yM": mask()}
+        return (cmedl if case["network"] == "cmedl" else ct_only)(case, inputs, device, amp)
+    net = MAKE[case["network"]](case.get("share", 1)).to(device)
     first = lambda y: y[0] if isinstance(y, tuple) else y
-    x = image()
     if case["pass"] == "inference":
         net.eval()
+        inputs = {"image": image()}
 
         def infer():
             with torch.no_grad(), autocast():
-                return first(net(x))
-        return infer
-    target = image() if case["network"] == "generator" else (image() > 0.4).float()
+                return {"y": first(net(inputs["image"]))}
+        return Work(infer, [net], inputs)
+    inputs = {"x": image(), "t": image() if case["network"] == "generator" else mask()}
     loss = F.l1_loss if case["network"] == "generator" else dice
     optimizer = Optimizer([net], 1e-3, amp)
 
     def train():
         with autocast():
-            value = loss(first(net(x)), target)
+            value = loss(first(net(inputs["x"])), inputs["t"])
         optimizer.minimize(value)
-    return train
+        return {"loss": value}
+    return Work(train, [net], inputs)
 
 
-def cmedl(size, batch, share, device, amp):
-    w = int(64 * share)
-    GCM, GMC, DM, DC, SC, SM, V = (m.to(device) for m in (N.Generator(w), N.Generator(w), N.Discriminator(w), N.Discriminator(w), N.UNet(w), N.UNet(w), N.Vgg19(w)))
-    G, D, S = Optimizer([GCM, GMC], 1e-4, amp), Optimizer([DM, DC], 1e-4, amp), Optimizer([SC, SM], 2e-4, amp)
-    image = lambda: torch.rand(batch, 1, size, size, device=device) * 2 - 1
-    xC, xM, yC, yM = image(), image(), (image() > 0.4).float(), (image() > 0.4).float()
+def ct_only(case, inputs, device, amp):
+    SC = N.UNet(case["segmentor"]).to(device)
+    S = Optimizer([SC], case["rates"]["S"], amp)
+
+    def step():
+        with torch.autocast(device_type=device, enabled=amp):
+            value = dice(SC(inputs["xC"])[0], inputs["yC"])
+        S.minimize(value)
+        return {"diceCT": value, "lossS": value}
+    return Work(step, [SC], inputs, {"S": S})
+
+
+def cmedl(case, inputs, device, amp):
+    generator, discriminator = lambda: N.Generator(*case["generator"]), lambda: N.Discriminator(*case["discriminator"])
+    segmentor = lambda: N.UNet(case["segmentor"])
+    modules = [m.to(device) for m in (generator(), generator(), discriminator(), discriminator(), segmentor(), segmentor(), N.Vgg19(*case["features"]))]
+    GCM, GMC, DM, DC, SC, SM, V = modules
+    rates, translated = case["rates"], case["segPC"]
+    G, D, S = Optimizer([GCM, GMC], rates["G"], amp), Optimizer([DM, DC], rates["D"], amp), Optimizer([SC, SM], rates["S"], amp)
+    poolM, poolC = ImagePool(case["pool"]), ImagePool(case["pool"])
     square = lambda d, t: ((d.float() - t) ** 2).mean()
     hint = lambda a, b: sum(((p - q) ** 2).mean() for p, q in zip(a, b))
     autocast = lambda: torch.autocast(device_type=device, enabled=amp)
 
     def step():
+        xC, yC, xM, yM = (inputs[k] for k in ("xC", "yC", "xM", "yM"))
         with autocast():
             pM, pC = GCM(xC), GMC(xM)
-            rC, rM = GMC(pM), GCM(pC)
-            student, teacher = SC(xC), SM(pM)
-            cx = sum(contextual(a, b) for a, b in zip(V(pM), V(xM))) / 3
-            lossG = (square(DM(pM), 1) + square(DC(pC), 1) + 10 * ((rC - xC).abs().mean() + (rM - xM).abs().mean()) + cx
-                     + hint(student[1], teacher[1]) + 5 * dice(teacher[0], yC))
-        G.minimize(lossG)
+            teacher = SM(pM)
+            losses = {
+                "advM": square(DM(pM), 1), "advC": square(DC(pC), 1),
+                "cycC": (GMC(pM) - xC).abs().mean(), "cycM": (GCM(pC) - xM).abs().mean(),
+                "cx": sum(contextual(a, b) for a, b in zip(V(pM), V(xM))) / len(V.taps),
+                "hintG": hint(SC(xC)[1], teacher[1]), "segPMG": dice(teacher[0], yC),
+            }
+            weights = {"cycC": 10, "cycM": 10, "segPMG": 5}
+            losses["lossG"] = sum(weights.get(name, 1) * value for name, value in losses.items())
+        G.minimize(losses["lossG"])
         with autocast():
-            lossD = sum(0.5 * (square(d(real), 1) + square(d(fake.detach()), 0)) for d, real, fake in ((DM, xM, pM), (DC, xC, pC)))
-        D.minimize(lossD)
+            for name, d, real, fake in (("lossDM", DM, xM, poolM.exchange(pM)), ("lossDC", DC, xC, poolC.exchange(pC))):
+                losses[name] = 0.5 * (square(d(real), 1) + square(d(fake), 0))
+        D.minimize(losses["lossDM"] + losses["lossDC"])
         with autocast():
-            pM = GCM(xC).detach()
-            student, pseudo, real = SC(xC), SM(pM), SM(xM)
-            lossS = 5 * (dice(student[0], yC) + dice(pseudo[0], yC) + dice(real[0], yM)) + hint(student[1], pseudo[1])
-        S.minimize(lossS)
-    return step
+            with torch.no_grad():
+                pM, pC = GCM(xC), GMC(xM) if translated else None
+            student, pseudo = SC(xC), SM(pM)
+            terms = {"diceCT": dice(student[0], yC), "dicePM": dice(pseudo[0], yC), "diceRM": dice(SM(xM)[0], yM)}
+            if translated:
+                terms["dicePC"] = dice(SC(pC)[0], yM)
+            hinted = hint(student[1], pseudo[1])
+            losses |= terms | {"hintS": hinted, "lossS": 5 * sum(terms.values()) + hinted}
+        S.minimize(losses["lossS"])
+        return losses
+    return Work(step, modules, inputs, {"G": G, "D": D, "S": S})
 
 
 def modes(device):
@@ -107,4 +173,3 @@ def modes(device):
     if device == "cpu":
         return [("pytorch f32", False, False)]
     return [("pytorch f32", False, False), ("pytorch tf32", True, False), ("pytorch amp", True, True)]
-

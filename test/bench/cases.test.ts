@@ -1,6 +1,7 @@
 // Which cases there are: gathered from the networks, not listed.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ResNet50, SdUNet, arenaCases } from "../../bench/cases/arena.ts";
 import { matches } from "../../bench/cases/case.ts";
 import { kernelCases } from "../../bench/cases/kernel-cases.ts";
 import {
@@ -15,6 +16,7 @@ import {
 } from "../../bench/cases/layers.ts";
 import { networkCases } from "../../bench/cases/network-cases.ts";
 import { paperLayers } from "../../bench/cases/networks.ts";
+import { stepCases } from "../../bench/cases/step-cases.ts";
 import { PEER_CASES, unetParameters } from "../../bench/peers/peer-cases.ts";
 import { compareElements, convSpots, spotsOf } from "../../bench/cases/spots.ts";
 import { uniform } from "../../bench/measure/statistics.ts";
@@ -81,19 +83,33 @@ test("each convolution has three passes; a quick run has one layer of each kind"
   assert.is(new Set(cases.filter((c) => c.quick).map((c) => c.name.replace(/ \S+$/, ""))).size, kinds);
 });
 
-test("networks: inference and training of four, and the two methods' steps, with their flops", () => {
+test("networks: inference and training of four, with their flops", () => {
   const cases = networkCases({ size: 32, batch: 1, share: 0.25 });
-  assert.is(cases.filter((c) => c.group === "network").length, 8);
-  assert.equal(
-    cases.filter((c) => c.group === "step").map((c) => c.name.split(" ")[0]),
-    ["cmedl", "vae-cmedl"],
-  );
-  assert.ok(cases.every((c) => c.flops > 0 && c.bytes > 0));
+  assert.is(cases.length, 8);
+  assert.ok(cases.every((c) => c.group === "network" && c.flops > 0 && c.bytes > 0));
   const [inference, training] = cases.filter((c) => c.name.startsWith("unet"));
   assert.ok(
     training.flops > 2.9 * inference.flops && training.flops < 3 * inference.flops,
     `${training.flops / inference.flops}`,
   );
+});
+
+test("steps: the two methods, and three that are trained without a GPU, with their flops", () => {
+  const cases = stepCases({ size: 32, batch: 1, share: 0.25 });
+  assert.equal(
+    cases.map((c) => c.name.split(/[ ,]/).slice(0, 2).join(" ")),
+    ["cmedl step", "vae-cmedl step", "cmedl step", "ct-only step", "demo's cmedl"],
+  );
+  assert.ok(cases.every((c) => c.group === "step" && c.flops > 0 && c.bytes > 0));
+});
+
+test("the Inference Arena's networks have their sizes and parameters", () => {
+  assert.equal(
+    arenaCases().map((c) => c.name),
+    ["sd-unet inference @32×32×4 ×2", "resnet-50 inference @224×224×3 ×4"],
+  );
+  assert.is(new ResNet50().parameterCount(), 25_557_032);
+  assert.is(new SdUNet().parameterCount(), 5_294_080);
 });
 
 test("filters take every word, and plain letters for signs", () => {
