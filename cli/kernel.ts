@@ -18,8 +18,9 @@ export function register(command: Command): void {
     .action(async (name: string) => {
       const written = await writeFamily(await cloneHere(), name);
       process.stdout.write(
-        `${written.join("\n")}\n\nnext: write the formula, then\n  cmedl lint kernels/${name}/${name}-direct.wgsl\n` +
-          `  npm test -- kernels/${name}\n  npm run bench -- ${name} --shape 1x64x64x32\ndocs/how-to/kernel.md goes on from there\n`,
+        `${written.join("\n")}\n\nnext: write the formula in kernels/${name}/${name}-direct.wgsl and bench/reference/${name}.ts, then\n` +
+          `  npx cmedl lint ${name}\n  npm test -- kernels/${name}\n  npx cmedl bench ${name} --shape 1x64x64x32\n` +
+          "docs/how-to/kernel.md goes on from there\n",
       );
     });
   command

@@ -14,6 +14,8 @@ import {
   sizeOf,
   square,
 } from "../engine/index.ts";
+import type { Asked } from "../bench/cases/asked.ts";
+import { Operands } from "../bench/cases/operands.ts";
 import { uniform } from "../bench/measure/statistics.ts";
 import type { Made, Subject } from "../lab/subject.ts";
 import { segmentation } from "../losses/index.ts";
@@ -123,6 +125,16 @@ export function regimeSubject(config: TrainConfig, { pass, ...asked }: SubjectOp
     },
   };
 }
+
+/** Ops of the bench by themselves, on noise. */
+export function opsSubject(name: string, ops: readonly Asked[]): Subject {
+  const compute = (): Record<string, Tensor> =>
+    Object.assign({}, ...ops.map((op) => named(op.name, new Operands(op.pass).build())));
+  return { name, mode: "train", inputs: {}, make: () => ({ modules: {}, compute }), feeds: () => ({}) };
+}
+
+const named = (op: string, results: Record<string, Tensor>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(results).map(([name, t]) => [`${op}: ${name}`, t]));
 
 /** What `cmedl models` names, or a run's folder. Throws CommandError where it is neither. */
 export async function subjectOf(runOrModel: string, options: SubjectOptions): Promise<Subject> {

@@ -27,7 +27,7 @@ test("a new family is written, listed and sound; a second of its name is refused
   assert.equal(written, [
     "kernels/box-blur/box-blur-direct.wgsl",
     "kernels/box-blur/box-blur.ts",
-    "test/reference/box-blur.ts",
+    "bench/reference/box-blur.ts",
     "engine/ops/box-blur.ts",
     "bench/cases/box-blur.ts",
     "test/kernels/box-blur.test.ts",
