@@ -193,9 +193,12 @@ export class OpBench implements Disposable {
         throw error;
       }
       const text = textOf(entrant);
-      if (texts.has(text)) entrant.program.dispose();
-      else entrants.push(entrant);
+      if (texts.has(text)) {
+        entrant.program.dispose();
+        continue;
+      }
       texts.add(text);
+      entrants.push(entrant);
       this.#say(`compiled ${entrant.name}`);
     }
     this.#checkTaken(choices, entrants);

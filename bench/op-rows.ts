@@ -5,17 +5,17 @@ import { readTuning } from "../node/gpu/tuning-file.ts";
 import type { GpuSource } from "../engine/index.ts";
 import type { Peaks } from "./measure/peaks.ts";
 import { type Measuring, OpBench, type OpRequest } from "./op-bench.ts";
-import type { Options } from "./options.ts";
+import { type Options, sizesOf } from "./options.ts";
 import type { Row } from "./say/report.ts";
 import { contestLines } from "./say/table.ts";
 import { eachText, verdictLines } from "./watch.ts";
 
 /** The op as the flags say. Throws FileError. */
 export async function requestOf(op: string, options: Options): Promise<OpRequest> {
-  const { shape, filter, stride, pad, dilation, groups, reflect, axes, size, kernel, traits, variant: file } = options;
+  const { size, kernel, traits, variant: file } = options;
   return {
     op,
-    sizes: { shape: shape!, filter, stride, pad, dilation, groups, reflect, axes, size: pairOf(size) },
+    sizes: sizesOf(options, pairOf(size)),
     kernel,
     variant: file === undefined ? undefined : { file, text: await textOf(file) },
     tunables: options.set,

@@ -1,6 +1,6 @@
 // The bench's command line: what every installation has, and what only a clone of the repository has.
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { askedOps } from "./cases/asked.ts";
+import { type Sizes, askedOps } from "./cases/asked.ts";
 
 export interface Options {
   shape?: readonly number[];
@@ -123,6 +123,12 @@ export type ShapeOptions = Pick<
   Options,
   "shape" | "filter" | "stride" | "pad" | "dilation" | "groups" | "reflect" | "axes"
 >;
+
+/** What they say; `size` is [H, W] of what a resize gives. */
+export function sizesOf(options: ShapeOptions, size?: Sizes["size"]): Sizes {
+  const { shape = [], filter, stride, pad, dilation, groups, reflect, axes } = options;
+  return { shape, filter, stride, pad, dilation, groups, reflect, axes, size };
+}
 
 export function addShapeOptions(command: Command): Command {
   return command

@@ -2,9 +2,9 @@
 // commands.
 import { readFile, stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { asked, isAsked } from "../bench/cases/asked.ts";
+import { isAsked } from "../bench/cases/asked.ts";
 import { watchDriver } from "../bench/measure/driver-time.ts";
-import { type ShapeOptions, addShapeOptions } from "../bench/options.ts";
+import { type ShapeOptions, addShapeOptions, sizesOf } from "../bench/options.ts";
 import { Device, type Tuned } from "../engine/index.ts";
 import {
   type Candidate,
@@ -25,7 +25,7 @@ import { keepTuning, readTuning, tuningFile } from "../node/gpu/tuning-file.ts";
 import { Narrator } from "../node/narrator.ts";
 import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
 import { addDeviceFlag } from "./open-device.ts";
-import { opsSubject, regimeSubject, subjectOf } from "./subject.ts";
+import { opSubject, regimeSubject, subjectOf } from "./subject.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 interface TuneFlags extends ConfigFlags, ShapeOptions {
@@ -144,16 +144,7 @@ async function tuneKernels(subject: string | undefined, flags: TuneFlags): Promi
 
 /** Throws CommandError, and what reading a configuration throws. */
 async function askedFor(subject: string | undefined, flags: TuneFlags): Promise<Asked> {
-  if (flags.shape) {
-    if (subject === undefined || !isAsked(subject))
-      throw new CommandError(
-        "usage",
-        `--shape needs an op of \`cmedl bench --help\` before it, such as: tune conv2d --shape 2x64x64x32 --filter 3x3x32x32`,
-      );
-    const { shape, filter, stride, pad, dilation, groups, reflect, axes } = flags;
-    const op = asked(subject, { shape, filter, stride, pad, dilation, groups, reflect, axes });
-    return { subjects: [opsSubject(op.name, [op])] };
-  }
+  if (flags.shape) return { subjects: [opSubject(subject ?? "", sizesOf(flags))] };
   const isNetwork = subject !== undefined && subject in ZOO;
   const there = subject === undefined ? undefined : await stat(subject).catch(() => undefined);
   if (subject !== undefined && (isNetwork || there?.isDirectory())) {

@@ -47,7 +47,11 @@ const elements = ({ n, h, w, c }: ${problem}): number => n * h * w * c;
 /** The least work there is: an operation an element, x and y once. */
 const cost = (p: ${problem}) => ({ flops: elements(p), bytes: 8 * elements(p) });
 
-export const ${own}Direct = defineKernel<${problem}>("${name}-direct", { source: direct, threads: elements, cost });
+export const ${own}Direct = defineKernel<${problem}>("${name}-direct", {
+  source: direct,
+  threads: elements,
+  cost,
+});
 
 /** In order of preference; the last takes any problem. */
 export const ${own}Kernels = [${own}Direct];
@@ -102,7 +106,7 @@ export const ${own}Asked: AskedOp = {
       return { y: (i) => reference({ n, h, w, c }, d("x", shape), i) };
     },
   }),
-  small: ({ shape }) => [[1, 5, 7, 3], [2, 8, 9, ofRank(shape, 4)[3]]].map((small) => ({ shape: small })),
+  small: ({ shape }) => [{ shape: [1, 5, 7, 3] }, { shape: [2, 8, 9, ofRank(shape, 4)[3]] }],
 };
 `,
     [`test/kernels/${name}.test.ts`]: `// Every kernel of ${name} against f64, at each of its tunables.
