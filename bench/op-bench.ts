@@ -1,7 +1,7 @@
 // One op at one shape: every kernel and tile that can do it, or a text of one's own, checked and then timed in turn.
 import { Device, type GpuSource, type Tuned, tunedBy, UsageError } from "../engine/index.ts";
 import { type Asked, type Sizes, asked } from "./cases/asked.ts";
-import { type Choice, UnfitError, byChoice, choicesOf, namesOf, offersOf } from "../lab/choice.ts";
+import { type Choice, UnfitError, choicesOf, namesOf, offersOf } from "../lab/choice.ts";
 import { Check, type Checked } from "./cases/entrant-check.ts";
 import { type Entrant, dispatchesOf, enter, textOf } from "./cases/entrant.ts";
 import { CommandError } from "../node/errors.ts";
@@ -158,9 +158,10 @@ export class OpBench implements Disposable {
     const base: Choice = { ...(isListed ? { kernels: [kernel.name] } : {}), tunables };
     const own = variantOf(kernel, text);
     const choice = { ...base, variant: own };
-    const build = () => byChoice(this.operands.build(), choice);
-    const errors = await textErrors(this.device, build, own);
-    if (errors.length > 0) throw new CommandError("data", errors.flatMap((e) => errorLines(file, e)).join("\n"));
+    for (const build of this.check.buildsOf(choice)) {
+      const errors = await textErrors(this.device, build, own);
+      if (errors.length > 0) throw new CommandError("data", errors.flatMap((e) => errorLines(file, e)).join("\n"));
+    }
     return [base, choice];
   }
 

@@ -12,6 +12,9 @@ export function familyFiles(name: string): Record<string, string> {
     [`kernels/${name}/${name}-direct.wgsl`]: `// y[n,h,w,c] = x[n,h,w,c]²: write your formula here. One invocation makes one element.
 // Layouts: x, y NHWC. Needs: nothing.
 alias F = f32;
+alias I = i32;
+alias U = u32;
+alias B = bool;
 struct Params { n : u32, h : u32, w : u32, c : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<f32>;

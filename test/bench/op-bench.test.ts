@@ -50,6 +50,13 @@ test("a text of one's own that is right, and one that is wrong: its first wrong 
   assert.match(off.wrong!, /it is the sum of 12 products:\n {4}x\[0, \d, \d, \d\] \S+ · w\[\d, \d, \d, 0\] \S+ = \S+/);
 });
 
+test("a text that compiles alone, but not with what is fused into it", async () => {
+  const text = direct.replace(/^alias U .*$/m, "");
+  assert.is.not(text, direct);
+  const message = await refusal(rowsOf({ ...conv, variant: { file: "my.wgsl", text }, kernel: "conv2d-direct" }));
+  assert.match(message, /^my\.wgsl, in what is fused into it: .*\n {2}fn relu_/);
+});
+
 test("what does not compile is told by the file's own line, with a caret, whatever seams rewrite before it", async () => {
   const lines = direct.split("\n");
   const at = lines.findIndex((line) => /let .*= params\.c/.test(line));
