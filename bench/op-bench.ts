@@ -70,9 +70,10 @@ export class OpBench implements Disposable {
   /**
    * Rows of what the request names, the first of which the others are held against: with a variant the shipped text and
    * it; with tunables the op as it ships and with them; else all kernels and tiles. Throws UsageError where a kernel or
-   * tunable is none of this op's, CommandError with the lines of a variant that does not compile.
+   * tunable is none of this op's, CommandError with the lines of a variant that does not compile. `onChecked` hears of
+   * the last row before any is timed.
    */
-  async rows(text = this.request.variant?.text): Promise<Row[]> {
+  async rows(text = this.request.variant?.text, onChecked: (row: Row) => void = () => {}): Promise<Row[]> {
     const choices = text === undefined ? this.#choices() : await this.#withVariant(text);
     const entrants = await this.#entrants(choices);
     const rows: Row[] = [];
@@ -82,6 +83,7 @@ export class OpBench implements Disposable {
       if (!wrong) right.push(entrant);
       rows.push({ ...this.#rowOf(entrant, "wall"), checked, ...(wrong ? { wrong: wrong.join("\n") } : {}) });
     }
+    onChecked(rows.at(-1)!);
     const timed = right.length > 0 ? await this.#timed(right) : new Map<string, Partial<Row>>();
     for (const { program } of entrants) program.dispose();
     return rows.map((row) => ({ ...row, ...timed.get(row.name) }));
