@@ -1,7 +1,7 @@
 // One op at one shape: every kernel and tile that can do it, or a text of one's own, checked and then timed in turn.
 import { Device, type GpuSource, type Tuned, tunedBy, UsageError } from "../engine/index.ts";
 import { type Asked, type Sizes, asked } from "./cases/asked.ts";
-import { type Choice, UnfitError, byChoice, choicesOf, namesOf, offersOf } from "../lab/choice.ts";
+import { type Choice, UnfitError, choicesOf, namesOf, offersOf } from "../lab/choice.ts";
 import { Check, type Checked } from "./cases/entrant-check.ts";
 import { type Entrant, dispatchesOf, enter, textOf } from "./cases/entrant.ts";
 import { CommandError } from "../node/errors.ts";
@@ -70,9 +70,10 @@ export class OpBench implements Disposable {
   /**
    * Rows of what the request names, the first of which the others are held against: with a variant the shipped text and
    * it; with tunables the op as it ships and with them; else all kernels and tiles. Throws UsageError where a kernel or
-   * tunable is none of this op's, CommandError with the lines of a variant that does not compile.
+   * tunable is none of this op's, CommandError with the lines of a variant that does not compile. `onChecked` hears of
+   * the last row before any is timed.
    */
-  async rows(text = this.request.variant?.text): Promise<Row[]> {
+  async rows(text = this.request.variant?.text, onChecked: (row: Row) => void = () => {}): Promise<Row[]> {
     const choices = text === undefined ? this.#choices() : await this.#withVariant(text);
     const entrants = await this.#entrants(choices);
     const rows: Row[] = [];
@@ -82,6 +83,7 @@ export class OpBench implements Disposable {
       if (!wrong) right.push(entrant);
       rows.push({ ...this.#rowOf(entrant, "wall"), checked, ...(wrong ? { wrong: wrong.join("\n") } : {}) });
     }
+    onChecked(rows.at(-1)!);
     const timed = right.length > 0 ? await this.#timed(right) : new Map<string, Partial<Row>>();
     for (const { program } of entrants) program.dispose();
     return rows.map((row) => ({ ...row, ...timed.get(row.name) }));
@@ -158,9 +160,10 @@ export class OpBench implements Disposable {
     const base: Choice = { ...(isListed ? { kernels: [kernel.name] } : {}), tunables };
     const own = variantOf(kernel, text);
     const choice = { ...base, variant: own };
-    const build = () => byChoice(this.operands.build(), choice);
-    const errors = await textErrors(this.device, build, own);
-    if (errors.length > 0) throw new CommandError("data", errors.flatMap((e) => errorLines(file, e)).join("\n"));
+    for (const build of this.check.buildsOf(choice)) {
+      const errors = await textErrors(this.device, build, own);
+      if (errors.length > 0) throw new CommandError("data", errors.flatMap((e) => errorLines(file, e)).join("\n"));
+    }
     return [base, choice];
   }
 
@@ -193,9 +196,12 @@ export class OpBench implements Disposable {
         throw error;
       }
       const text = textOf(entrant);
-      if (texts.has(text)) entrant.program.dispose();
-      else entrants.push(entrant);
+      if (texts.has(text)) {
+        entrant.program.dispose();
+        continue;
+      }
       texts.add(text);
+      entrants.push(entrant);
       this.#say(`compiled ${entrant.name}`);
     }
     this.#checkTaken(choices, entrants);

@@ -5,17 +5,17 @@ import { readTuning } from "../node/gpu/tuning-file.ts";
 import type { GpuSource } from "../engine/index.ts";
 import type { Peaks } from "./measure/peaks.ts";
 import { type Measuring, OpBench, type OpRequest } from "./op-bench.ts";
-import type { Options } from "./options.ts";
+import { type Options, sizesOf } from "./options.ts";
 import type { Row } from "./say/report.ts";
 import { contestLines } from "./say/table.ts";
-import { eachText, verdictLines } from "./watch.ts";
+import { eachText, sayVerdict } from "./watch.ts";
 
 /** The op as the flags say. Throws FileError. */
 export async function requestOf(op: string, options: Options): Promise<OpRequest> {
-  const { shape, filter, stride, pad, dilation, groups, reflect, axes, size, kernel, traits, variant: file } = options;
+  const { size, kernel, traits, variant: file } = options;
   return {
     op,
-    sizes: { shape: shape!, filter, stride, pad, dilation, groups, reflect, axes, size: pairOf(size) },
+    sizes: sizesOf(options, pairOf(size)),
     kernel,
     variant: file === undefined ? undefined : { file, text: await textOf(file) },
     tunables: options.set,
@@ -41,8 +41,8 @@ export async function benchOp(
   return rows.map((row) => ({ ...row, name: `${bench.asked.name} ${row.name}` }));
 }
 
-/** Seconds of a comparison while a file is watched. */
-const WATCHED_SECONDS = 0.5;
+/** Seconds of a comparison while a file is watched: with compiling and checking, less than one from save to line. */
+const WATCHED_SECONDS = 0.3;
 const quickly = (measuring: Measuring): Measuring => ({ ...measuring, seconds: WATCHED_SECONDS, say: undefined });
 
 /** Until Ctrl-C; no rows. */
@@ -50,10 +50,7 @@ async function watchVariant(file: string, bench: OpBench, say: (line: string) =>
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
   say(`${bench.asked.name}: ${file} against the shipped text at each save; Ctrl-C ends`);
-  const onText = async (text: string): Promise<void> => {
-    for (const line of await verdictLines(bench, text)) say(line);
-  };
-  await eachText(file, onText, stop.signal);
+  await eachText(file, (text) => sayVerdict(bench, text, say), stop.signal);
   bench[Symbol.dispose]();
   return [];
 }

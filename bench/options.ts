@@ -1,6 +1,6 @@
 // The bench's command line: what every installation has, and what only a clone of the repository has.
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { askedOps } from "./cases/asked.ts";
+import { type Sizes, askedOps } from "./cases/asked.ts";
 
 export interface Options {
   shape?: readonly number[];
@@ -120,11 +120,20 @@ Examples:
   cmedl bench --quick conv 3x3 fwd --json now.json
   cmedl bench conv2d --shape 1x64x64x64 --filter 3x3x64x64 --against HEAD~1`;
 
-/** What every installation has. */
-export function addOptions(command: Command): Command {
+/** The sizes of an op, but for --size. */
+export type ShapeOptions = Pick<
+  Options,
+  "shape" | "filter" | "stride" | "pad" | "dilation" | "groups" | "reflect" | "axes"
+>;
+
+/** What they say; `size` is [H, W] of what a resize gives. */
+export function sizesOf(options: ShapeOptions, size?: Sizes["size"]): Sizes {
+  const { shape = [], filter, stride, pad, dilation, groups, reflect, axes } = options;
+  return { shape, filter, stride, pad, dilation, groups, reflect, axes, size };
+}
+
+export function addShapeOptions(command: Command): Command {
   return command
-    .usage("[options] [op | filter …]")
-    .argument("[filter...]", "an op, with --shape; else only cases with all of these words")
     .option("--shape <sizes>", "of the op's first operand: images NHWC, as 2x256x256x64", sizes)
     .option("--filter <sizes>", "RxSxCxK of a convolution, RxS of a pool, KxN of a product's right matrix", sizes)
     .option("--stride <n>", "of a convolution or a pool; YxX where they differ", pair)
@@ -132,7 +141,15 @@ export function addOptions(command: Command): Command {
     .option("--dilation <n>", "of a convolution's filter", pair)
     .option("--groups <n>", "of a convolution", positive)
     .option("--reflect", "mirror the image at its borders instead of zeros")
-    .option("--axes <list>", "of a sum (default: all)", sizes)
+    .option("--axes <list>", "of a sum (default: all)", sizes);
+}
+
+/** What every installation has. */
+export function addOptions(command: Command): Command {
+  command
+    .usage("[options] [op | filter …]")
+    .argument("[filter...]", "an op, with --shape; else only cases with all of these words");
+  return addShapeOptions(command)
     .option("--size <sizes>", "HxW of what a resize gives; without --shape, pixels of the networks' images", sizes)
     .option("--kernel <name>", "only this kernel, at each of its tiles")
     .option("--variant <file>", "a .wgsl of yours in the place of the kernel's text, timed against it")

@@ -39,16 +39,21 @@ export async function eachText(
   }
 }
 
-/** What is said of a text: the error with its caret, the wrong element, or the time, the ratio and the largest error. */
-export async function verdictLines(bench: OpBench, text: string): Promise<string[]> {
+/**
+ * What is said of a text: the error with its caret, the wrong element, or the largest error, as soon as it is known, and
+ * then the time and the ratio.
+ */
+export async function sayVerdict(bench: OpBench, text: string, say: (line: string) => void): Promise<void> {
   const at = new Date().toTimeString().slice(0, 8);
+  const indented = (lines: string): string => `${at}  ${lines.split("\n").join("\n  ")}`;
   try {
-    const rows = await bench.rows(text);
-    const own = rows.at(-1)!;
-    if (own.wrong) return [`${at}  WRONG`, ...own.wrong.split("\n").map((line) => `  ${line}`)];
-    return [`${at}  ${digits(own.ms!.median)} ms  ${againstCell(own)}  ${own.checked}`];
+    const rows = await bench.rows(text, ({ checked, wrong }) =>
+      say(indented(wrong === undefined ? `right: ${checked}` : `WRONG\n${wrong}`)),
+    );
+    const { ms, wrong, ...own } = rows.at(-1)!;
+    if (wrong === undefined) say(indented(`${digits(ms!.median)} ms  ${againstCell(own)}`));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return [`${at}  ${error.message.split("\n").join("\n  ")}`];
+    say(indented(error.message));
   }
 }

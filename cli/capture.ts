@@ -11,24 +11,20 @@ import { writeCapture } from "../node/lab/capture-folder.ts";
 import { assembliesOf } from "../node/lab/dump.ts";
 import { Narrator } from "../node/narrator.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
-import { addSubjectFlags, subjectOptions } from "./profile.ts";
+import { SUBJECT, type SubjectFlags, addSubjectFlags, subjectOptions } from "./profile.ts";
 import { subjectOf } from "./subject.ts";
 
-interface CaptureFlags {
+interface CaptureFlags extends SubjectFlags {
   out?: string;
   dump?: "wgsl" | "spirv";
   device?: string;
   quiet?: boolean;
-  inference?: boolean;
-  size?: string;
-  batch?: string;
-  width?: string;
 }
 
 export function register(command: Command): void {
   command
     .argument("<stage>", 'the number of a stage, or words of its line: "conv2d unet.up.3"; "all" lists them')
-    .argument("[run|model]", "a run's folder, or a network of `cmedl models`", "unet");
+    .argument("[run|model|op]", SUBJECT, "unet");
   addSubjectFlags(command)
     .option("-o, --out <folder>", "where it goes (default: capture-STAGE)")
     .addOption(

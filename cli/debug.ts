@@ -10,21 +10,17 @@ import { CommandError } from "../node/errors.ts";
 import { cloneAround, kernelFiles } from "../node/kernels/files.ts";
 import { Narrator } from "../node/narrator.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
-import { addSubjectFlags, subjectOptions } from "./profile.ts";
+import { SUBJECT, type SubjectFlags, addSubjectFlags, subjectOptions } from "./profile.ts";
 import { subjectOf } from "./subject.ts";
 import { wholeNumber } from "./whole-number.ts";
 
-interface DebugFlags {
+interface DebugFlags extends SubjectFlags {
   bounds?: boolean;
   nan?: boolean;
   most?: string;
   device?: string;
   json?: boolean;
   quiet?: boolean;
-  inference?: boolean;
-  size?: string;
-  batch?: string;
-  width?: string;
 }
 
 /** A line of results, and the same as data. */
@@ -36,7 +32,7 @@ interface Result {
 }
 
 export function register(command: Command): void {
-  command.argument("<run|model>", "a run's folder, or a network of `cmedl models`");
+  command.argument("<run|model|op>", SUBJECT);
   addSubjectFlags(command)
     .option("--bounds", "find indices out of range")
     .option("--nan", "find the first stage that leaves a number that is not finite")
@@ -56,7 +52,8 @@ the files in kernels/ are read as they are now. Weights are as before.
 Examples:
   cmedl debug unet --size 32 --width 8               lines of dbg
   cmedl debug RUN --nan
-  cmedl debug unet --inference --size 32 --bounds`,
+  cmedl debug unet --inference --size 32 --bounds
+  cmedl debug max-pool --shape 1x9x9x4 --filter 2x2 --bounds`,
     )
     .action(debug);
 }

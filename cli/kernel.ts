@@ -1,10 +1,10 @@
 // cmedl kernel new: a family of kernels to start from, in a clone. cmedl kernel list: those that there are.
 import type { Command } from "commander";
-import { markdownTable } from "../bench/say/markdown.ts";
 import { CommandError } from "../node/errors.ts";
 import { cloneAround, kernelFiles } from "../node/kernels/files.ts";
-import { type ListedKernel, listKernels } from "../node/kernels/list.ts";
+import { listKernels } from "../node/kernels/list.ts";
 import { writeFamily } from "../node/kernels/scaffold.ts";
+import { kernelTable, readRoofline } from "./kernel-table.ts";
 
 export function register(command: Command): void {
   command
@@ -18,17 +18,22 @@ export function register(command: Command): void {
     .action(async (name: string) => {
       const written = await writeFamily(await cloneHere(), name);
       process.stdout.write(
-        `${written.join("\n")}\n\nnext: write the formula, then\n  cmedl lint kernels/${name}/${name}-direct.wgsl\n` +
-          `  npm test -- kernels/${name}\n  npm run bench -- ${name} --shape 1x64x64x32\ndocs/how-to/kernel.md goes on from there\n`,
+        `${written.join("\n")}\n\nnext: write the formula in kernels/${name}/${name}-direct.wgsl and bench/reference/${name}.ts, then\n` +
+          `  npx cmedl lint ${name}\n  npm test -- kernels/${name}\n  npx cmedl bench ${name} --shape 1x64x64x32\n` +
+          "docs/how-to/kernel.md goes on from there\n",
       );
     });
   command
     .command("list")
-    .description("List all kernels of a clone: formula, layouts, needs, tunables.")
+    .description(
+      "List all kernels of a clone: formula, layouts, needs, tunables, share of the roofline where it was measured.",
+    )
     .option("--json", "print the list as JSON")
     .action(async ({ json }: { json?: boolean }) => {
-      const kernels = listKernels(await kernelFiles(await cloneHere()));
-      process.stdout.write(json ? `${JSON.stringify(kernels, null, 2)}\n` : `${tableOf(kernels)}\n`);
+      const root = await cloneHere();
+      const kernels = listKernels(await kernelFiles(root));
+      const text = json ? JSON.stringify(kernels, null, 2) : kernelTable(kernels, await readRoofline(root));
+      process.stdout.write(`${text}\n`);
     });
 }
 
@@ -39,18 +44,3 @@ async function cloneHere(): Promise<string> {
     throw new CommandError("usage", "this is no clone of cmedl (there is no kernels/kernel.ts here or above)");
   return root;
 }
-
-/** As markdown; tunables as "KV 2, 1, 3, 4", the default first. */
-const tableOf = (kernels: readonly ListedKernel[]): string =>
-  markdownTable(
-    ["kernel", "computes", "layouts", "needs", "tunables"],
-    kernels.map(({ names, formula, layouts = "", needs = "", tunables }) => [
-      names.join(", "),
-      formula,
-      layouts,
-      needs,
-      Object.entries(tunables)
-        .map(([name, values]) => `${name} ${values.join(", ")}`)
-        .join("; "),
-    ]),
-  ).replaceAll("---:", "---");

@@ -2,6 +2,7 @@
 import { readFile, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { askedOfImages } from "../bench/cases/asked.ts";
 import { type Finding, findingText } from "../lab/lint/finding.ts";
 import { type LintedFile, lintFiles, lintPrograms } from "../lab/lint/lint.ts";
 import { CommandError } from "../node/errors.ts";
@@ -11,7 +12,7 @@ import { Narrator } from "../node/narrator.ts";
 import { nearest } from "../train/config/check.ts";
 import { PAPER_CONFIG } from "../train/config/config.ts";
 import type { Subject } from "../lab/subject.ts";
-import { modelSubject, regimeSubject } from "./subject.ts";
+import { modelSubject, opsSubject, regimeSubject } from "./subject.ts";
 
 interface LintFlags {
   alone?: boolean;
@@ -29,10 +30,11 @@ export function register(command: Command): void {
       "after",
       `
 Checks each file as it stands, at every value of its seams and every combination of its tunables, in each type of its
-storage; then as training steps and inference of the paper's networks fuse it, on three kinds of device. Found are
-errors of types, barriers that not all threads reach, constant indices out of range, workgroups, workgroup memory and
-bindings beyond what every device has, what nothing uses, and what op and kernel do not agree on. In a clone the files
-in kernels/ are read as they are now. No GPU and no driver is needed. Leaves with 1 where anything was found.
+storage; then as training steps and inference of the paper's networks and ops of the bench fuse it, on three kinds of
+device. Found are errors of types, barriers that not all threads reach, constant indices out of range, workgroups,
+workgroup memory and bindings beyond what every device has, what nothing uses, and what op and kernel do not agree on.
+In a clone the files in kernels/ are read as they are now. No GPU and no driver is needed. Leaves with 1 where anything
+was found.
 
 Examples:
   cmedl lint                                 every kernel
@@ -42,12 +44,16 @@ Examples:
     .action(lint);
 }
 
-/** Programs in which every kernel of the paper's networks is fused as in use; small images, for nothing is run. */
+/**
+ * Programs in which every kernel of the paper's networks is fused as in use, and ops of the bench, among which new
+ * ones are; small images, for nothing is run.
+ */
 const programs = (): Subject[] => [
   modelSubject("unet", { pass: "inference", size: 64, width: 16 }),
   modelSubject("dense-fcn", { pass: "training", size: 64 }),
   modelSubject("mrrn", { pass: "training", size: 64, width: 16 }),
   regimeSubject({ ...PAPER_CONFIG, data: { ...PAPER_CONFIG.data, size: 64 } }, { pass: "training" }),
+  opsSubject("the bench's ops of images", askedOfImages()),
 ];
 
 async function lint(names: readonly string[], { alone, json, quiet }: LintFlags): Promise<void> {

@@ -2,6 +2,7 @@
 import { cpus, release, type } from "node:os";
 import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { type ShapeOptions, addShapeOptions, sizesOf } from "../bench/options.ts";
 import { profileOf } from "../lab/profile.ts";
 import { type Timeline, byKernel, partsOf, reconciled } from "../lab/timeline.ts";
 import { traceOf } from "../lab/trace-events.ts";
@@ -13,7 +14,7 @@ import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { type SubjectOptions, subjectOf } from "./subject.ts";
 import { wholeNumber } from "./whole-number.ts";
 
-interface SubjectFlags {
+export interface SubjectFlags extends ShapeOptions {
   inference?: boolean;
   size?: string;
   batch?: string;
@@ -28,28 +29,36 @@ interface ProfileFlags extends SubjectFlags {
   quiet?: boolean;
 }
 
+/** Of the argument that these flags go with. */
+export const SUBJECT = "a run's folder, a network of `cmedl models`, or with --shape an op of `cmedl bench`";
+
 /** Adds what chooses a subject; the command again. */
 export const addSubjectFlags = (command: Command): Command =>
-  command
+  addShapeOptions(command)
     .option("--inference", "inference, not a training step")
-    .option("--size <pixels>", "width and height of the images (default: the run's own, else 256)")
+    .option(
+      "--size <pixels>",
+      "width and height of the images (default: the run's own, else 256), or of what a resize gives",
+    )
     .option("--batch <images>", "images at once (default: the run's own, else 2)")
     .option("--width <channels>", "channels of a segmentor at full resolution (default: its own)");
 
 /** What these flags ask for. Throws CommandError. */
-export function subjectOptions({ inference, size, batch, width }: SubjectFlags): SubjectOptions {
+export function subjectOptions({ inference, size, batch, width, ...flags }: SubjectFlags): SubjectOptions {
   const number = (flag: string, text: string | undefined): number | undefined =>
     text === undefined ? undefined : wholeNumber(flag, text);
+  const side = number("--size", size);
   return {
     pass: inference ? "inference" : "training",
-    size: number("--size", size),
+    size: side,
     batch: number("--batch", batch),
     width: number("--width", width),
+    ...(flags.shape && { sizes: sizesOf(flags, side === undefined ? undefined : [side, side]) }),
   };
 }
 
 export function register(command: Command): void {
-  command.argument("<run|model>", "a run's folder, or a network of `cmedl models`");
+  command.argument("<run|model|op>", SUBJECT);
   addSubjectFlags(command)
     .option("--trace <file>", "write Chrome trace events, which ui.perfetto.dev opens")
     .addOption(new Option("--depth <levels>", "levels of layers that the tree shows").default("3"));
@@ -66,7 +75,8 @@ not rounded. Nothing is trained and nothing written: weights are as before.
 Examples:
   cmedl profile unet --size 128 --batch 2
   cmedl profile mrrn --inference --depth 5
-  cmedl profile RUN --trace step.json`,
+  cmedl profile RUN --trace step.json
+  cmedl profile conv2d --shape 2x64x64x32 --filter 3x3x32x32`,
     )
     .action(profile);
 }

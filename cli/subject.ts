@@ -14,6 +14,8 @@ import {
   sizeOf,
   square,
 } from "../engine/index.ts";
+import { type Asked, type Sizes, asked, askedOps, isAsked } from "../bench/cases/asked.ts";
+import { Operands } from "../bench/cases/operands.ts";
 import { uniform } from "../bench/measure/statistics.ts";
 import type { Made, Subject } from "../lab/subject.ts";
 import { segmentation } from "../losses/index.ts";
@@ -33,6 +35,8 @@ export interface SubjectOptions {
   readonly batch?: number;
   /** Channels at full resolution, of a segmentor alone; its own if absent. */
   readonly width?: number;
+  /** Of an op of the bench, which is then what is named. */
+  readonly sizes?: Sizes;
 }
 
 /** Feeds for the shapes: noise, and masks of it where the input's name is y…. */
@@ -124,8 +128,32 @@ export function regimeSubject(config: TrainConfig, { pass, ...asked }: SubjectOp
   };
 }
 
-/** What `cmedl models` names, or a run's folder. Throws CommandError where it is neither. */
+/** Ops of the bench by themselves, on noise. */
+export function opsSubject(name: string, ops: readonly Asked[]): Subject {
+  const compute = (): Record<string, Tensor> =>
+    Object.assign({}, ...ops.map((op) => named(op.name, new Operands(op.pass).build())));
+  return { name, mode: "train", inputs: {}, make: () => ({ modules: {}, compute }), feeds: () => ({}) };
+}
+
+/** An op of the bench at a shape. Throws CommandError where there is none of this name, and what its sizes make it throw. */
+export function opSubject(op: string, sizes: Sizes): Subject {
+  if (!isAsked(op))
+    throw new CommandError(
+      "usage",
+      `--shape needs an op before it, not "${op}"; ops are ${askedOps()
+        .map(({ name }) => name)
+        .join(", ")}`,
+    );
+  const found = asked(op, sizes);
+  return opsSubject(found.name, [found]);
+}
+
+const named = (op: string, results: Record<string, Tensor>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(results).map(([name, t]) => [`${op}: ${name}`, t]));
+
+/** What `cmedl models` names, a run's folder, or with sizes an op. Throws CommandError where it is none of these. */
 export async function subjectOf(runOrModel: string, options: SubjectOptions): Promise<Subject> {
+  if (options.sizes) return opSubject(runOrModel, options.sizes);
   if (runOrModel in ZOO) return modelSubject(runOrModel, options);
   const isRun = await stat(join(runOrModel, "config.yaml")).then(
     () => true,
@@ -137,6 +165,6 @@ export async function subjectOf(runOrModel: string, options: SubjectOptions): Pr
   throw new CommandError(
     "usage",
     `${runOrModel} is neither a run's folder (with config.yaml) nor a network; ${meant ? `did you mean ${meant}? ` : ""}` +
-      `networks are ${names.join(", ")}`,
+      `networks are ${names.join(", ")}${isAsked(runOrModel) ? `; the op ${runOrModel} needs --shape` : ""}`,
   );
 }

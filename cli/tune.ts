@@ -2,7 +2,9 @@
 // commands.
 import { readFile, stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { isAsked } from "../bench/cases/asked.ts";
 import { watchDriver } from "../bench/measure/driver-time.ts";
+import { type ShapeOptions, addShapeOptions, sizesOf } from "../bench/options.ts";
 import { Device, type Tuned } from "../engine/index.ts";
 import {
   type Candidate,
@@ -12,9 +14,9 @@ import {
   type Strategy,
   type TunedProblem,
   simulate,
-  tune,
 } from "../lab/index.ts";
 import type { Subject } from "../lab/subject.ts";
+import { tuneSubject } from "../lab/tune/tune.ts";
 import { ZOO } from "../models/zoo.ts";
 import { CommandError } from "../node/errors.ts";
 import { writeAtomic } from "../node/files.ts";
@@ -23,10 +25,10 @@ import { keepTuning, readTuning, tuningFile } from "../node/gpu/tuning-file.ts";
 import { Narrator } from "../node/narrator.ts";
 import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
 import { addDeviceFlag } from "./open-device.ts";
-import { regimeSubject, subjectOf } from "./subject.ts";
+import { opSubject, regimeSubject, subjectOf } from "./subject.ts";
 import { wholeNumber } from "./whole-number.ts";
 
-interface TuneFlags extends ConfigFlags {
+interface TuneFlags extends ConfigFlags, ShapeOptions {
   search?: string;
   trials?: string;
   record?: string;
@@ -40,7 +42,7 @@ interface TuneFlags extends ConfigFlags {
 export function register(command: Command): void {
   command.argument(
     "[subject]",
-    "a network of `cmedl models`, a run, the YAML of one, or part of the name of a kernel or an op",
+    "a network of `cmedl models`, a run, the YAML of one, part of the name of a kernel or an op; with --shape an op of `cmedl bench`",
   );
   command
     .addOption(new Option("--search <how>", "how candidates are gone through").choices(STRATEGIES).default("greedy"))
@@ -48,6 +50,7 @@ export function register(command: Command): void {
     .option("--record <file>", "also write all times as JSON, for --simulate")
     .option("--simulate <file>", "play each way of searching over recorded times: no GPU, nothing is kept")
     .option("--again", "time again what was timed before");
+  addShapeOptions(command);
   addPresetFlag(command);
   addConfigFlags(command, { without: ["--init"] });
   addDeviceFlag(command)
@@ -73,6 +76,7 @@ Examples:
   cmedl tune                                       the paper's CMEDL step, 256 × 256, batch 2
   cmedl tune unet --size 128
   cmedl tune conv2d-weight-grad --preset ct-only   only problems that such a kernel can do
+  cmedl tune conv2d --shape 2x64x64x32 --filter 3x3x32x32    an op alone, in seconds
   cmedl tune my.yaml --again --search grid --record times.json
   cmedl tune --simulate times.json                 would greedy, or 8 at random, have found as much?`,
     )
@@ -110,12 +114,10 @@ async function tuneKernels(subject: string | undefined, flags: TuneFlags): Promi
   const onKnown = (): void => {
     knownCount++;
   };
-  for (const { name, mode, inputs, make } of subjects) {
-    narrator.say(`compiling ${name} …`);
-    const { compute } = make();
-    using program = await device.compile(compute, inputs, { mode, name });
+  for (const subject of subjects) {
+    narrator.say(`planning ${subject.name} …`);
     const strategy = flags.search as Strategy;
-    known = await tune(device, program, {
+    known = await tuneSubject(device, subject, {
       ...{ known, strategy, trials, seed, onFound, onKnown, onTime: recorder.hear },
       ...(only === undefined ? {} : { only }),
       ...(choice.software && driverMs ? { driverMs } : {}),
@@ -124,7 +126,8 @@ async function tuneKernels(subject: string | undefined, flags: TuneFlags): Promi
   if (only !== undefined && found.length + knownCount === 0)
     throw new CommandError(
       "usage",
-      `${only}: no file, run or network, and no op or kernel with a choice in ${subjects[0]!.name} has it in its name`,
+      `${only}: no file, run or network, and no op or kernel with a choice in ${subjects[0]!.name} has it in its name` +
+        (isAsked(only) ? `; --shape SIZES tunes the op ${only} alone` : ""),
     );
   if (flags.record !== undefined) await writeAtomic(flags.record, `${JSON.stringify(recorder.recording, null, 1)}\n`);
   if (flags.json) {
@@ -141,6 +144,7 @@ async function tuneKernels(subject: string | undefined, flags: TuneFlags): Promi
 
 /** Throws CommandError, and what reading a configuration throws. */
 async function askedFor(subject: string | undefined, flags: TuneFlags): Promise<Asked> {
+  if (flags.shape) return { subjects: [opSubject(subject ?? "", sizesOf(flags))] };
   const isNetwork = subject !== undefined && subject in ZOO;
   const there = subject === undefined ? undefined : await stat(subject).catch(() => undefined);
   if (subject !== undefined && (isNetwork || there?.isDirectory())) {

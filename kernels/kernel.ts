@@ -202,7 +202,11 @@ export function packParams(kernel: Pick<Kernel, "name" | "params">, values: Para
   const view = new DataView(bytes);
   kernel.params.forEach((field, i) => {
     const value = values[field.name];
-    if (value === undefined) throw new Error(`kernel ${kernel.name}: Params.${field.name} has no value`);
+    if (value === undefined)
+      throw new Error(
+        `kernel ${kernel.name}: Params.${field.name} has no value; the problem that its op's lower gives has ` +
+          `${Object.keys(values).join(", ")}: name ${field.name} there, or leave it out of the kernel`,
+      );
     const v = Number(value);
     if (field.type === "f32") view.setFloat32(4 * i, v, true);
     else if (field.type === "i32") view.setInt32(4 * i, v, true);

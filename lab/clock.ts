@@ -10,6 +10,11 @@ export interface Waitable {
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
+/** Sleeps, on a software adapter, for most of what the shortest took so far. */
+export const restOf = async ({ traits }: Waitable, times: readonly number[]): Promise<void> => {
+  if (traits.cpu && times.length > 0) await sleep(0.9 * Math.min(...times));
+};
+
 /**
  * Milliseconds from `submit()` until the queue is idle; `expectedMs` is slept through for 90 % first, where the
  * adapter is software.
@@ -46,12 +51,17 @@ export interface Samples {
 export const noSamples = (expectedMs = 0): Samples => ({ ms: [], hostMs: [], expectedMs });
 
 /**
- * Runs once more; the sample counts unless the sleep was longer than the work, which then is expected to be shorter.
+ * Runs once more; the sample counts unless the sleep was longer than the work, which then is expected to be shorter. What
+ * is expected is what the shortest took: on a busy machine the last may have been a long one, behind which others would
+ * not count.
  */
 export async function take(gpu: Waitable, submit: () => unknown, into: Samples): Promise<void> {
   const { ms, hostMs, awake } = await timed(gpu, submit, into.expectedMs);
-  into.expectedMs = awake ? ms : 0.8 * into.expectedMs;
-  if (!awake) return;
+  if (!awake) {
+    into.expectedMs *= 0.8;
+    return;
+  }
   into.ms.push(ms);
   into.hostMs.push(hostMs);
+  into.expectedMs = Math.min(...into.ms);
 }

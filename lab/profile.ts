@@ -5,7 +5,7 @@ import type { Device } from "../engine/run/device.ts";
 import { Explanation, explainDispatch, summaryOf } from "../engine/run/explain.ts";
 import { type Feeds, type OpenedProgram, timedOf } from "../engine/run/program.ts";
 import { aside, submitRun } from "./aside.ts";
-import { noSamples, settled, take } from "./clock.ts";
+import { noSamples, restOf, settled, take } from "./clock.ts";
 import { withLayers } from "./layers.ts";
 import { memoryUse } from "./memory.ts";
 import { quantile, summarize } from "./statistics.ts";
@@ -20,7 +20,7 @@ export interface ProfileOptions {
 }
 
 /** Whole runs and profiles: so many at least and at most, and no more after so long. */
-const TURNS = { least: 3, most: 30, ms: 3000 };
+const TURNS = { least: 15, most: 30, ms: 3000 };
 
 const total = (times: readonly number[]): number => times.reduce((sum, t) => sum + t, 0);
 
@@ -60,11 +60,13 @@ async function sampled(opened: OpenedProgram, feeds: Feeds, onTurn: (part: numbe
   const { parts, replays } = opened;
   const { gpu } = parts;
   const run = (): void => submitRun(opened, feeds);
+  await settled(gpu, run); // the first time, drivers compile: what the next takes is expected of those that count
   const wall = noSamples(await settled(gpu, run));
   const passMs: number[] = [];
   const profiles: KernelTime[][] = [];
+  const profiledMs: number[] = [];
   const timed = replays.map(timedOf);
-  if (gpu.timestamps) await timeDispatches(gpu, timed); // the first time, drivers compile
+  if (gpu.timestamps) await timeDispatches(gpu, timed); // not counted either
   const start = performance.now();
   const elapsed = (): number => performance.now() - start;
   const isEnough = (): boolean =>
@@ -73,14 +75,16 @@ async function sampled(opened: OpenedProgram, feeds: Feeds, onTurn: (part: numbe
     onTurn(Math.min(1, Math.max(wall.ms.length / TURNS.most, elapsed() / TURNS.ms)));
     await take(gpu, run, wall);
     if (!gpu.timestamps) continue;
-    passMs.push(await passTime(opened, feeds));
-    profiles.push(await timeDispatches(gpu, timed));
+    passMs.push(await passTime(opened, feeds, () => restOf(gpu, passMs)));
+    const times = await timeDispatches(gpu, timed, () => restOf(gpu, profiledMs));
+    profiles.push(times);
+    profiledMs.push(total(times.map(({ timeUs }) => timeUs)) / 1000);
   }
   return { wallMs: wall.ms, encodeMs: wall.hostMs, passMs, profiles };
 }
 
 /** What a run takes on the GPU, between timestamps before and behind its pass, ms. */
-async function passTime(opened: OpenedProgram, feeds: Feeds): Promise<number> {
+async function passTime(opened: OpenedProgram, feeds: Feeds, rest: () => Promise<void>): Promise<number> {
   const { gpu } = opened.parts;
   const querySet = gpu.device.createQuerySet({ type: "timestamp", count: 2, label: "a run's ends" });
   const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
@@ -92,6 +96,7 @@ async function passTime(opened: OpenedProgram, feeds: Feeds): Promise<number> {
       mark("end", { beginningOfPassWriteIndex: 1 })(encoder);
       encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
     });
+    await rest();
     const [begin = 0n, end = 0n] = new BigUint64Array(await gpu.readBuffer(resolved, 0, 16));
     return Number(end - begin) / 1e6;
   } finally {

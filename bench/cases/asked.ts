@@ -189,6 +189,12 @@ export const askedOps = (): { readonly name: string; readonly sizes: string }[] 
   }));
 export const isAsked = (op: string): boolean => op in OPS;
 
+/** Each op that images are enough for, at small ones. */
+export const askedOfImages = (): Asked[] =>
+  Object.entries(OPS)
+    .filter(([, { shape, filter }]) => shape === "NxHxWxC" && !filter)
+    .map(([op]) => asked(op, { shape: [2, 8, 8, 8], size: [16, 16] }));
+
 export interface Asked {
   readonly name: string;
   readonly pass: Pass;

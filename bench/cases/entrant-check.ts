@@ -48,6 +48,12 @@ export class Check {
     return whole.wrong || !most || whole.off > most.off ? whole : most;
   }
 
+  /** What a text of one's own is checked in: the op as it was asked for, and with more ops fused into it. */
+  buildsOf(choice: Choice): (() => Record<string, Tensor>)[] {
+    const whole = () => byChoice(this.operands.build(), choice);
+    return [whole, () => fused(whole())];
+  }
+
   async #smallOne(size: string, pass: Pass, isFused: boolean, choice: Choice): Promise<Checked> {
     const operands = new Operands(pass);
     const shapes = new Map<string, Shape>();

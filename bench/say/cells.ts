@@ -40,7 +40,8 @@ const CLOCKS: Readonly<Record<Row["clock"], string>> = {
 /** What the peaks were, and by which clock the rows were timed. */
 export function measuredBy({ peaks, rows }: Pick<Report, "peaks" | "rows">): string {
   const clock = rows.find(({ clock }) => clock !== "wall")?.clock ?? "wall";
-  return `Peaks: ${peaks ? peaksLine(peaks) : "not measured"}. Kernels timed by ${CLOCKS[clock]}.`;
+  const timed = rows.some(({ ms }) => ms) ? ` Kernels timed by ${CLOCKS[clock]}.` : "";
+  return `Peaks: ${peaks ? peaksLine(peaks) : "not measured"}.${timed}`;
 }
 
 /** "41.2 GFLOP/s of fused multiply–adds (nine of ten runs reached 97 %), 9.1 GB/s of a copy (95 %)". */

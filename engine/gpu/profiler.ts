@@ -31,9 +31,14 @@ export function requireTimestamps(gpu: Gpu): void {
 
 /**
  * Runs the dispatches once, each in its own pass, all of them submitted before this returns. Some browsers and Dawn by
- * default round to 65.536 or 100 µs. Throws UsageError without timestamp-query.
+ * default round to 65.536 or 100 µs. `rest` is waited for before the times are asked for: who waits for a GPU in Node
+ * polls, and takes a core from a software adapter. Throws UsageError without timestamp-query.
  */
-export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatch[]): Promise<KernelTime[]> {
+export async function timeDispatches(
+  gpu: Gpu,
+  dispatches: readonly TimedDispatch[],
+  rest?: () => Promise<void>,
+): Promise<KernelTime[]> {
   requireTimestamps(gpu);
   const parts: TimedPart[] = [];
   try {
@@ -41,6 +46,7 @@ export async function timeDispatches(gpu: Gpu, dispatches: readonly TimedDispatc
       for (let first = 0; first < dispatches.length; first += MAX_QUERIES / 2)
         parts.push(submitTimed(gpu, dispatches.slice(first, first + MAX_QUERIES / 2)));
     });
+    await rest?.();
     const rows: KernelTime[] = [];
     for (const part of parts) rows.push(...(await timesOf(gpu, part)));
     return rows;

@@ -53,8 +53,8 @@ export const suitsWinograd = (p: ConvProblem): boolean =>
 /**
  * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have
  * `rows` of which a CPU's workgroup takes 64, idle or not. Multiplications must be halved all the same, and the
- * matrices [C, K] be small. On a CPU adapter measured (docs/kernels.md): 1.3 to 4 times as fast from 32 channels on;
- * under 0.1 GFLOP that is a few milliseconds. On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel
+ * matrices [C, K] be small. On a CPU adapter measured (docs/decisions/0001, 0015): 1.3 to 4 times as fast from 32 channels
+ * on; under 0.1 GFLOP that is a few milliseconds, with 32 channels not on every processor. On a GPU reasoned, not measured: 13.5·C·K operations fewer a pixel
  * against 18·(C + K) bytes more pay where C·K / (C + K) is above 1.3 times the operations that the device does while
  * it moves a byte, which are 10 to 50. Tensor cores do many more: what they can take stays with them.
  */
@@ -64,7 +64,8 @@ export function winogradIsWorth(p: Judged, rows: number, { cpu, subgroups, matri
   const flops = 18 * pixels * c * k;
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
   if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
-  if (cpu) return subgroups && Math.min(c, k) >= 32 && flops >= 1e8;
+  const narrow = Math.min(c, k);
+  if (cpu) return subgroups && narrow >= 32 && flops >= (narrow >= 64 ? 5e7 : 1e8);
   const tensorCores = matrix?.f32 ?? (p.half ? matrix?.f16 : undefined);
   return !tensorCores && (c * k) / (c + k) >= 64 && flops >= 1e9;
 }

@@ -10,6 +10,7 @@ export type Rule =
   | "unused-function"
   | "unused-constant"
   | "host-side"
+  | "hook-types"
   | "left-in"
   | "entry-point";
 

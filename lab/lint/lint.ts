@@ -5,6 +5,7 @@ import { compiledFindings } from "./compile.ts";
 import type { Finding, WgslFile } from "./finding.ts";
 import type { Subject } from "../subject.ts";
 import { planOf } from "./host.ts";
+import { hookTypes } from "./hook-types.ts";
 import { tooLargeWorkgroups } from "./limits.ts";
 import { variantsOfFile, variantsOfKernel } from "./seams.ts";
 import { unusedIn } from "./unused.ts";
@@ -59,7 +60,7 @@ export async function lintFiles(device: GPUDevice, files: readonly LintedFile[])
       return [{ file, code, name }];
     });
   });
-  for (const file of files) found.add(unusedIn(file, file.family));
+  for (const file of files) found.add([...unusedIn(file, file.family), ...hookTypes(file)]);
   await inTurns(modules, async ({ file, code, name }) => {
     found.add(await compiledFindings(device, file, code, name));
   });

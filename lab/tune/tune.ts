@@ -2,9 +2,13 @@
 // tunables.
 import { type Tuned, choiceKey } from "../../engine/gpu/tuned.ts";
 import { requireTimestamps } from "../../engine/gpu/profiler.ts";
+import type { Fusion } from "../../engine/fuse/stage.ts";
+import { finish } from "../../engine/pace.ts";
+import { compile } from "../../engine/run/compilation.ts";
 import type { Device } from "../../engine/run/device.ts";
 import type { Program } from "../../engine/run/program.ts";
 import type { Node } from "../../engine/tensor.ts";
+import type { Subject } from "../subject.ts";
 import type { Choice } from "../choice.ts";
 import { Problem, withCandidate } from "./problem.ts";
 import {
@@ -55,10 +59,20 @@ export interface TunedProblem extends Found {
  * `onFound` throws.
  */
 export async function tune(device: Device, program: Program, options: TuneOptions = {}): Promise<Tuned> {
-  const { fusion } = program.opened().parts;
+  return tuneStages(device, program.opened().parts.fusion, options);
+}
+
+/** `tune` for what a subject would be compiled to: it is planned, and nothing of it is made. */
+export async function tuneSubject(device: Device, subject: Subject, options: TuneOptions = {}): Promise<Tuned> {
+  const { name, mode, inputs, make } = subject;
+  const { fusion } = finish(compile(make().compute, inputs, { mode, name }, device.gpu.traits, device.gpu));
+  return tuneStages(device, fusion, options);
+}
+
+async function tuneStages(device: Device, { stages }: Fusion, options: TuneOptions): Promise<Tuned> {
   if (!options.driverMs) requireTimestamps(device.gpu);
   const tuner = new Tuner(device, options);
-  for (const stage of fusion.stages) if (stage.kind === "kernel") await tuner.race(stage.node);
+  for (const stage of stages) if (stage.kind === "kernel") await tuner.race(stage.node);
   return tuner.found;
 }
 

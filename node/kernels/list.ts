@@ -1,5 +1,5 @@
 // All kernels of a clone as a table, from their headers and declarations.
-import { dirname, basename } from "node:path";
+import { basename, dirname } from "node:path";
 import type { LintedFile } from "../../lab/lint/lint.ts";
 
 export interface ListedKernel {

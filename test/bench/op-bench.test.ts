@@ -6,6 +6,7 @@ import { Operands } from "../../bench/cases/operands.ts";
 import { errorLines } from "../../bench/cases/variant.ts";
 import { place, termLines } from "../../bench/cases/wrong.ts";
 import { OpBench, type OpRequest } from "../../bench/op-bench.ts";
+import { sayVerdict } from "../../bench/watch.ts";
 import direct from "../../kernels/conv2d/conv2d-direct.wgsl";
 import { environment } from "../helpers/environment.ts";
 
@@ -48,6 +49,31 @@ test("a text of one's own that is right, and one that is wrong: its first wrong 
   assert.is(off.ms, undefined);
   assert.match(off.wrong!, /^at 1x9x7x3: y\[0, 0, 0, 0\] \(element 0 of \d+\) is \S+, it should be \S+\n/);
   assert.match(off.wrong!, /it is the sum of 12 products:\n {4}x\[0, \d, \d, \d\] \S+ · w\[\d, \d, \d, 0\] \S+ = \S+/);
+});
+
+test("a text that compiles alone, but not with what is fused into it", async () => {
+  const text = direct.replace(/^alias U .*$/m, "");
+  assert.is.not(text, direct);
+  const message = await refusal(rowsOf({ ...conv, variant: { file: "my.wgsl", text }, kernel: "conv2d-direct" }));
+  assert.match(message, /^my\.wgsl, in what is fused into it: .*\n {2}fn relu_/);
+});
+
+test("what --watch says of a text: an error, a wrong element, or that it is right and then its time", async () => {
+  const request = { ...conv, variant: { file: "my.wgsl", text: direct }, kernel: "conv2d-direct" };
+  using bench = await OpBench.open((await environment().gpu()).gpu, request, short);
+  const saidOf = async (text: string): Promise<string[]> => {
+    const said: string[] = [];
+    await sayVerdict(bench, text, (line) => void said.push(line.replace(/^\d\d:\d\d:\d\d {2}/, "")));
+    return said;
+  };
+  const [right, time, ...more] = await saidOf(direct);
+  assert.match(right!, /^right: off by \S+ of the largest at most: y\[.*\] at \S+$/);
+  assert.match(time!, /^\S+ ms {2}\d\.\d\d× \[.*\] (same|faster|slower|noisy)$/);
+  assert.equal(more, []);
+  const [wrong, ...rest] = await saidOf(direct.replace(/r < params\.r;/g, "r + 1u < params.r;"));
+  assert.match(wrong!, /^WRONG\n {2}at 1x9x7x3: y\[0, 0, 0, 0\]/);
+  assert.equal(rest, []);
+  assert.match((await saidOf(direct.replace("params.c", "params.nothing"))).join(), /^my\.wgsl:\d+:\d+: /);
 });
 
 test("what does not compile is told by the file's own line, with a caret, whatever seams rewrite before it", async () => {

@@ -46,7 +46,7 @@ test("times each problem of a step once, keeps what it found at once, and goes o
     assert.ok(left >= 1, "what was found before the interrupt is kept");
     const first = await cmedl(args, { XDG_CACHE_HOME: cache });
     assert.is(first.exitCode, 0, first.stderr);
-    assert.not.match(first.stderr, /compiling/);
+    assert.not.match(first.stderr, /planning/);
     const lines = first.stdout.trim().split("\n");
     const { tuned } = await readTuning();
     const kept = Object.keys(tuned).length;
@@ -107,6 +107,19 @@ test("another version's sizes do not count; a broken file is named, not fatal", 
       assert.equal(tuned, {});
       assert.match(problem!, /tuned\.json: .* remove it, or run `cmedl tune` anew/);
     }
+  }));
+
+test("an op at a shape is tuned alone; what is no op is refused with those that are", () =>
+  inCache(async (cache) => {
+    const { gpu } = JSON.parse((await cmedl(["doctor", "--json"])).stdout) as Report;
+    if (!gpu!.timestamps) return;
+    const shape = ["--shape", "1x8x8x8", "--filter", "3x3x8x8", "--quiet"];
+    const tuned = await cmedl(["tune", "conv2d", ...shape], { XDG_CACHE_HOME: cache });
+    assert.is(tuned.exitCode, 0, tuned.stderr);
+    assert.match(tuned.stdout, / timed {2}conv2d \[1, 8, 8, 8\] \[3, 3, 8, 8\] → \[1, 8, 8, 8\]\n/);
+    const refused = await cmedl(["tune", "blur", ...shape], { XDG_CACHE_HOME: cache });
+    assert.is(refused.exitCode, 2);
+    assert.match(refused.stderr, /--shape needs an op before it, not "blur"; ops are conv2d, /);
   }));
 
 test.run();

@@ -62,6 +62,18 @@ for (const [what, from, to, at] of FAULTS) {
   });
 }
 
+test("a hook without the types that may be fused into it", async () => {
+  const hook =
+    "alias F = vec4<f32>;\nalias U = vec4<u32>;\n// hook: the write\nfn epilogue(v : F, i : u32) -> F { return v; }\n";
+  const hooked = SOUND.replace("fn twice", `${hook}fn twice`).replace(
+    "twice(x[gid.x]);",
+    "epilogue(F(twice(x[gid.x])), gid.x).x;",
+  );
+  const findings = await found(hooked);
+  assert.equal(places(findings), ["9:4 hook-types"]);
+  assert.match(findings[0]!.message, /`epilogue` may need alias I = vec4<i32>; alias B = vec4<bool>; beside F$/);
+});
+
 test("too much workgroup memory, and more storage buffers than every device binds", async () => {
   const memory = SOUND.replace("fn twice", "var<workgroup> tile : array<f32, 5000>;\nfn twice").replace(
     "twice(x[gid.x])",

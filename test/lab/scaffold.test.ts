@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { kernelTable, readRoofline } from "../../cli/kernel-table.ts";
 import { lintFiles } from "../../lab/lint/lint.ts";
 import { openValidator } from "../../node/gpu/validator.ts";
 import { kernelFiles } from "../../node/kernels/files.ts";
@@ -27,7 +28,7 @@ test("a new family is written, listed and sound; a second of its name is refused
   assert.equal(written, [
     "kernels/box-blur/box-blur-direct.wgsl",
     "kernels/box-blur/box-blur.ts",
-    "test/reference/box-blur.ts",
+    "bench/reference/box-blur.ts",
     "engine/ops/box-blur.ts",
     "bench/cases/box-blur.ts",
     "test/kernels/box-blur.test.ts",
@@ -62,6 +63,21 @@ test("kernels are listed by what their files say of them", async () => {
   });
   assert.match(of("max-pool").formula, /^y\[n,p,q,c\] = max over r,s/);
   for (const { names, formula } of kernels) assert.ok(formula.length > 5 && formula.length < 400, names[0]);
+});
+
+test("docs/kernel-table.md has a row for each kernel, as `cmedl kernel list` prints it", async () => {
+  const kernels = listKernels(await kernelFiles(process.cwd()));
+  const roofline = await readRoofline(process.cwd());
+  const firsts = kernels.map(({ names }) => names[0]);
+  for (const measured of Object.values(roofline))
+    for (const name of Object.keys(measured)) assert.ok(firsts.includes(name), `${name} of roofline.json is no kernel`);
+  const page = (await readFile("docs/kernel-table.md", "utf8")).split("\n");
+  const missing = kernelTable(kernels, roofline)
+    .split("\n")
+    .filter((row) => !page.includes(row));
+  assert.equal(missing, [], "put what `npx cmedl kernel list` prints into docs/kernel-table.md");
+  const rows = page.filter((line) => line.startsWith("| "));
+  assert.is(rows.length, kernels.length + 2, "rows of kernels that there are no more");
 });
 
 test.run();

@@ -106,5 +106,6 @@ async function bench(worker: Remote<Kernels>): Promise<void> {
   report.value = found;
   const wrong = found.rows.filter((row) => !row.ms).length;
   const after = isStopped ? "stopped after " : "";
-  say(`${after}${found.rows.length} cases${wrong > 0 ? `, ${wrong} wrong` : ", all right"}`);
+  const cases = `${found.rows.length} case${found.rows.length === 1 ? "" : "s"}`;
+  say(`${after}${cases}${wrong > 0 ? `, ${wrong} wrong` : ", all right"}`);
 }
