@@ -53,7 +53,9 @@ export class Lowerer {
     }
     yield { phase: "lower", done: stages.length, total: stages.length };
     const [statistics] = stages.flatMap((s) => (s.kind === "reduce" ? (statisticsOf(s.node) ?? []) : []));
-    return statistics ? yield* statistics.lowering.join(lowered, this) : lowered;
+    if (statistics) return yield* statistics.lowering.join(lowered, this);
+    yield { phase: "join", done: stages.length, total: stages.length };
+    return lowered;
   }
 
   #dispatchesOf(stage: Stage): Dispatch[] {
