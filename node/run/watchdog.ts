@@ -7,7 +7,7 @@ const FIRST_OF_ALL_MS = { software: 30 * 60_000, hardware: 120_000 };
 const FIRST_MS = 60_000;
 /** The first read of a program may take so many times what the longest of others took. */
 const TIMES_LONGEST = 20;
-const LEAST_MS = 14_000;
+const LEAST_MS = 10_000;
 /** A read may take so many times what the median one of its program took. */
 const TIMES_MEDIAN = 10;
 /** Reads of a program that are remembered. */
