@@ -11,24 +11,24 @@ import type { RunFolder } from "./folder.ts";
 import { readTests } from "./tests.ts";
 
 /** The text of the run's report. Throws FileError where the run cannot be read. */
-async function runReport(run: RunFolder): Promise<string> {
-  return runPage(await recordOf(run), await plotDocument());
+async function runReport(run: RunFolder, status: string | undefined): Promise<string> {
+  return runPage(await recordOf(run, status), await plotDocument());
 }
 
-/** Writes the run's report; its path. Throws FileError. */
-export async function writeReport(run: RunFolder, file = run.reportFile): Promise<string> {
-  await writeAtomic(file, await runReport(run));
+/** Writes the run's report; its path. The status is that of STATUS, unless it is given. Throws FileError. */
+export async function writeReport(run: RunFolder, file = run.reportFile, status?: string): Promise<string> {
+  await writeAtomic(file, await runReport(run, status));
   return file;
 }
 
-async function recordOf(run: RunFolder): Promise<RunRecord> {
+async function recordOf(run: RunFolder, status: string | undefined): Promise<RunRecord> {
   const events = await run.events();
   const of = <T>(event: string): T[] => events.filter((e) => e.event === event) as unknown as T[];
   const epochs = of<EpochRecord>("epoch");
   const text = (file: string): Promise<string> => readFile(join(run.path, file), "utf8").catch(() => "");
   return {
     name: basename(resolve(run.path)),
-    status: (await text("STATUS")).split("\n")[0] || "starting",
+    status: status ?? ((await text("STATUS")).split("\n")[0] || "starting"),
     signs: of("sign"),
     epochs,
     steps: of<StepRecord>("step"),

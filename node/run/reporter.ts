@@ -7,7 +7,7 @@ import type { EpochPictures, EpochReport, StepReport, TrainingHooks } from "../.
 import { type ScalarEvent, tensorBoardHeader, tensorBoardRecord } from "../../report/tensorboard.ts";
 import { FileError } from "../files.ts";
 import type { Bar, Narrator } from "../narrator.ts";
-import type { RunFolder } from "./folder.ts";
+import type { RunFolder, Status } from "./folder.ts";
 import { type EpochEvent, type StepEvent, epochEvent, signEvents, stepEvent } from "../../train/run/events.ts";
 import { slicesToPicture } from "../../train/run/pictured.ts";
 import { epochSvg } from "../../report/epoch-picture.ts";
@@ -75,11 +75,14 @@ export class Reporter {
     };
   }
 
-  /** Writes report.html as the run stands; says why where it can't, and gives the error where a file was in its way. */
-  async writeReport(): Promise<FileError | undefined> {
+  /**
+   * Writes report.html as the run stands, with the status that it is about to have; says why where it can't, and gives
+   * the error where a file was in its way.
+   */
+  async writeReport(status?: Status): Promise<FileError | undefined> {
     this.#reported = performance.now();
     try {
-      await writeReport(this.run);
+      await writeReport(this.run, this.run.reportFile, status);
       return undefined;
     } catch (error) {
       this.narrator.say(`the report could not be written: ${(error as Error).message}`);

@@ -131,8 +131,9 @@ export async function keepTraining(
   let unreported: FileError | undefined;
   try {
     const outcome = await training.run(reporter.hooks, AbortSignal.any(signals));
+    // Last the status: what is killed before it goes on, and writes its end again.
+    unreported = await reporter.writeReport(outcome);
     await run.setStatus(outcome, reporter.signs);
-    unreported = await reporter.writeReport();
     sayOutcome(outcome, training, config, run, narrator);
   } catch (error) {
     if (!(error instanceof CommandError)) {
