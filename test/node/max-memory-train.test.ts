@@ -82,23 +82,27 @@ testWith(
   [isLinux ? scans : "/proc"],
   "what a run takes is flat, and the small set's and the allowance",
   async () => {
-    const small = await trained("small", await linked("few", 3, 1));
-    const large = await trained(
-      "large",
-      await linked("many", 22, COPIES),
-      ...["--max-memory", String(ALLOWED), "--cache", join(folder, "cache")],
-    );
-    const [, mib] = /prepared before; (\d+) MiB, read from disk/.exec(large.says) ?? [];
-    assert.ok(Number(mib) * MIB >= 3 * ALLOWED, large.says);
+    const few = await linked("few", 3, 1);
+    const many = await linked("many", 22, COPIES);
     const most = (values: readonly number[]): number => Math.max(...values) / MIB;
-    // The first epoch's end makes what later ones use again: validation, pictures, a checkpoint's bytes.
     const middle = (values: readonly number[]): number => values.toSorted((x, y) => x - y)[values.length >> 1]! / MIB;
+    // The first epoch's end makes what later ones use again: validation, pictures, a checkpoint's bytes.
     const growth = (rss: readonly number[]): number => middle(rss.slice(-40)) - middle(rss.slice(40, 80));
-    const grown = [large, small].map(({ rss }) => growth(rss)) as [number, number];
-    const shown = `${mib} MiB of slices; most ${most(large.rss)}, small ${most(small.rss)}, grown ${grown.join(" and ")} MiB`;
-    console.log(shown);
-    assert.ok(grown[0] - grown[1] < GROWTH * Number(mib), shown);
-    assert.ok(most(large.rss.slice(5)) - most(small.rss) < (ALLOWED + CONSTANT) / MIB, shown);
+    // When garbage is collected is chance, more so on a busy machine; slices that stay are there each time.
+    for (const attempt of [1, 2]) {
+      const small = await trained(`small ${attempt}`, few);
+      const limits = ["--max-memory", String(ALLOWED), "--cache", join(folder, `cache ${attempt}`)];
+      const large = await trained(`large ${attempt}`, many, ...limits);
+      const [, mib] = /prepared before; (\d+) MiB, read from disk/.exec(large.says) ?? [];
+      assert.ok(Number(mib) * MIB >= 3 * ALLOWED, large.says);
+      const grown = [large, small].map(({ rss }) => growth(rss)) as [number, number];
+      const shown = `${mib} MiB of slices; most ${most(large.rss)}, small ${most(small.rss)}, grown ${grown.join(" and ")} MiB`;
+      console.log(shown);
+      const isFlat = grown[0] - grown[1] < GROWTH * Number(mib);
+      const isSmall = most(large.rss.slice(5)) - most(small.rss) < (ALLOWED + CONSTANT) / MIB;
+      if (isFlat && isSmall) return;
+      assert.is(attempt, 1, shown);
+    }
   },
 );
 
