@@ -116,8 +116,6 @@ export { type ResizeOptions, resize } from "./ops/resize.ts";
 export { type DropoutOptions, dropout } from "./ops/dropout.ts";
 export { type ContextualMatchOptions, contextualMatch } from "./ops/contextual-match.ts";
 
-export { together } from "./together.ts";
-
 // Programs, and the device that runs them
 export { Device, type CompileOptions, type Estimate, type InputSpec } from "./run/device.ts";
 export {

@@ -57,8 +57,6 @@ export class Trace {
   readonly afterRun: (() => void)[] = [];
   /** Where others have parts of the batch too. */
   ranks?: TracedRanks;
-  /** Batches, of one size, that a batch at hand is made of. */
-  batches = 1;
   constructor(
     readonly mode: Mode,
     /** Of this trace and of those that are a part of it. */
@@ -69,22 +67,6 @@ export class Trace {
 let current: Trace | undefined;
 
 export const currentTrace = (): Trace | undefined => current;
-
-/** How many batches the batch at hand is made of, one after the other: each has statistics of its own. */
-export const batches = (): number => current?.batches ?? 1;
-
-/** Runs `f`, in which a batch is made of so many. */
-export function inBatches<T>(count: number, f: () => T): T {
-  if (!current) return f();
-  const trace = current;
-  const outer = trace.batches;
-  trace.batches = count;
-  try {
-    return f();
-  } finally {
-    trace.batches = outer;
-  }
-}
 
 export const ranks = (): TracedRanks | undefined => current?.ranks;
 

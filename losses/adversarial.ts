@@ -1,5 +1,5 @@
 // Adversarial losses. Maps d of a discriminator are [N, P, Q, 1] without a final sigmoid: one judgement a patch.
-import { type Tensor, mean, mul, oneOf, square, stopGradient, sub, together, total, toF32 } from "../engine/index.ts";
+import { type Tensor, mean, mul, oneOf, square, stopGradient, sub, total, toF32 } from "../engine/index.ts";
 import { binaryCrossEntropy } from "./latent.ts";
 
 /** What judges images: a discriminator, or a function of the same form. */
@@ -26,7 +26,5 @@ export const adversarial = (D: Critic, fake: Tensor, kind: GanLoss = "least-squa
   judge(D.forward(fake), 1, kind);
 
 /** The discriminator's part: ½ [real → 1, fake → 0]. The fake is detached. Scalar. */
-export function discrimination(D: Critic, real: Tensor, fake: Tensor, kind: GanLoss = "least-squares"): Tensor {
-  const [ofReal, ofFake] = together((x) => D.forward(x), [real, stopGradient(fake)]) as [Tensor, Tensor];
-  return mul(0.5, total(judge(ofReal, 1, kind), judge(ofFake, 0, kind)));
-}
+export const discrimination = (D: Critic, real: Tensor, fake: Tensor, kind: GanLoss = "least-squares"): Tensor =>
+  mul(0.5, total(judge(D.forward(real), 1, kind), judge(D.forward(stopGradient(fake)), 0, kind)));

@@ -1,6 +1,6 @@
 // The losses of DRIT as VAE-CMEDL trains it. Discriminators give logits: binary cross-entropy is straight from them.
 // Where the paper's equation and the published DRIT differ, docs/equations.md says how.
-import { type Tensor, mul, stopGradient, together, total, weightedSum } from "../engine/index.ts";
+import { type Tensor, mul, stopGradient, total, weightedSum } from "../engine/index.ts";
 import { l1 } from "./cycle.ts";
 import { binaryCrossEntropy, klToNormal } from "./latent.ts";
 
@@ -66,13 +66,11 @@ export const multiScaleAdversarial = (D: MultiScaleCritic, fake: Tensor, weight 
   mul(weight, total(...D.forward(fake).map((logits) => binaryCrossEntropy(logits, 1))));
 
 /** The discriminator's part, summed over scales: real → 1, fake → 0. The fake is detached. Scalar. */
-export function multiScaleDiscrimination(D: MultiScaleCritic, real: Tensor, fake: Tensor): Tensor {
-  const [ofReal = [], ofFake = []] = together((x) => D.forward(x), [real, stopGradient(fake)]);
-  return total(
-    ...ofReal.map((logits) => binaryCrossEntropy(logits, 1)),
-    ...ofFake.map((logits) => binaryCrossEntropy(logits, 0)),
+export const multiScaleDiscrimination = (D: MultiScaleCritic, real: Tensor, fake: Tensor): Tensor =>
+  total(
+    ...D.forward(real).map((logits) => binaryCrossEntropy(logits, 1)),
+    ...D.forward(stopGradient(fake)).map((logits) => binaryCrossEntropy(logits, 0)),
   );
-}
 
 /**
  * Eq. (12), one domain: mean ‖z − E_s(G(E_c(x), z))‖₁, where the style encoder's μ is what it says of the fake. [N,

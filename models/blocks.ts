@@ -14,7 +14,6 @@ import {
   oneOf,
   Parameter,
   relu,
-  split,
   type Tensor,
   training,
   uniformInit,
@@ -134,11 +133,8 @@ export class BatchNorm2d extends Module {
   #train(x: Tensor, gains: Gains): Tensor {
     const { batchNorm, followAverage } = training("batch norm by the statistics of a batch");
     const { y, mean, variance, count } = batchNorm(x, gains);
-    const ofEach = (t: Tensor): readonly Tensor[] =>
-      t.rank === 1 ? [t] : split(t, new Array<number>(t.shape[0]!).fill(1), 0);
-    for (const m of ofEach(mean)) followAverage(this.runningMean, m, this.momentum);
-    for (const v of ofEach(variance))
-      followAverage(this.runningVariance, v, this.momentum, count / Math.max(1, count - 1));
+    followAverage(this.runningMean, mean, this.momentum);
+    followAverage(this.runningVariance, variance, this.momentum, count / Math.max(1, count - 1));
     return y;
   }
 }

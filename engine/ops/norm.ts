@@ -4,11 +4,11 @@ import { ShapeError } from "../errors.ts";
 import type { OpInputs, PassOp } from "../op.ts";
 import { type Shape, sameShape, show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
-import { batches, inBatches, ranks } from "../trace.ts";
+import { ranks } from "../trace.ts";
 import { cast, toF32 } from "./cast.ts";
 import { abs, add, div, maximum, mul, rsqrt, sub } from "./elementwise.ts";
 import { broadcast } from "./expression.ts";
-import { concat, reshape, slice, stack } from "./movement.ts";
+import { reshape } from "./movement.ts";
 import { withGradient } from "./pass.ts";
 import { max, moments, norm2, sum } from "./reduce.ts";
 import { pow } from "./transcendental.ts";
@@ -103,53 +103,23 @@ export function instanceNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {
   return cast(y, x.dtype);
 }
 
-interface BatchNormed {
-  readonly y: Tensor;
-  /** Of the batch [C]; of each [count, C] where it is made of several (`together`). The variance is biased. */
-  readonly mean: Tensor;
-  readonly variance: Tensor;
-  /** How many numbers of a channel each is of. */
-  readonly count: number;
-}
-
 /**
- * Batch norm of x [N, …, C] with the statistics of this batch, of all ranks where several train; also those statistics.
- * Weight and bias [C]. Throws ShapeError.
+ * Batch norm of x [N, …, C] with the statistics of this batch, of all ranks where several train; also those statistics,
+ * [C] each. Weight and bias [C]. Throws ShapeError.
  */
-export function batchNorm(x: Tensor, { eps = 1e-5, ...rest }: NormOptions = {}): BatchNormed {
+export function batchNorm(
+  x: Tensor,
+  { eps = 1e-5, ...rest }: NormOptions = {},
+): { y: Tensor; mean: Tensor; variance: Tensor; count: number } {
   const channels = needsChannels("batchNorm", x, 2, rest);
+  const axes = x.shape.map((_, d) => d).slice(0, -1);
   const all = ranks();
-  const several = batches();
-  // Ranks have sums of one batch at a time.
-  if (all && several > 1) return oneByOne(x, several, eps, rest);
-  const count = x.size / channels / several;
-  const split = several === 1 ? x : reshape(x, [several, count, channels]);
-  const axes = split.shape.map((_, d) => d).slice(several === 1 ? 0 : 1, -1);
-  const { y, mean, variance } = (all?.normalize ?? normalizeOver)(split, axes, eps, rest);
-  const shape = several === 1 ? [channels] : [several, channels];
+  const { y, mean, variance } = (all?.normalize ?? normalizeOver)(x, axes, eps, rest);
   return {
-    y: cast(reshape(y, x.shape), x.dtype),
-    mean: reshape(mean, shape),
-    variance: reshape(variance, shape),
-    count: count * (all?.size ?? 1),
-  };
-}
-
-function oneByOne(x: Tensor, several: number, eps: number, rest: Affine): BatchNormed {
-  const n = x.shape[0]! / several;
-  const each = Array.from({ length: several }, (_, i) =>
-    inBatches(1, () => batchNorm(slice(x, [[i * n, (i + 1) * n]]), { eps, ...rest })),
-  );
-  const [{ count }] = each as [BatchNormed];
-  const rows = (of: "mean" | "variance"): Tensor => stack(each.map((b) => b[of]));
-  return {
-    y: concat(
-      each.map(({ y }) => y),
-      0,
-    ),
-    mean: rows("mean"),
-    variance: rows("variance"),
-    count,
+    y: cast(y, x.dtype),
+    mean: reshape(mean, [channels]),
+    variance: reshape(variance, [channels]),
+    count: (x.size / channels) * (all?.size ?? 1),
   };
 }
 

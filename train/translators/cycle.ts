@@ -3,7 +3,7 @@
 //   xC xM    images of C and M, unpaired
 //   pM pC    pseudo M of xC, pseudo C of xM      rC rM    there and back again
 //   GCM GMC  translators      DM DC  discriminators      F  frozen VGG19
-import { Module, RandomStreams, type Tensor, UsageError, together, total } from "../../engine/index.ts";
+import { Module, RandomStreams, type Tensor, UsageError, total } from "../../engine/index.ts";
 import { type GanLoss, adversarial, discrimination } from "../../losses/adversarial.ts";
 import { type ContextualOptions, contextual } from "../../losses/contextual.ts";
 import { cycle, identity } from "../../losses/cycle.ts";
@@ -109,11 +109,10 @@ export class CycleTranslator extends Module implements Translator {
   translation({ xC, xM }: Images, tie?: Tie) {
     const { GCM, GMC, DM, DC, F, λ } = this;
     const { gan, contextual: options } = this.options;
+    const pM = GCM.forward(xC);
     const pC = GMC.forward(xM);
-    // What GCM makes of both is one call; what GMC makes of pM has to wait for it.
-    const [pM, again] = together((x) => GCM.forward(x), λ.cyc === 0 ? [xC] : [xC, pC]) as [Tensor, Tensor?];
-    const rM = once(() => again ?? GCM.forward(pC));
     const rC = once(() => GMC.forward(pM));
+    const rM = once(() => GCM.forward(pC));
     const { total, losses } = weigh("G", {
       advM: [λ.adv, () => adversarial(DM, pM, gan)],
       advC: [λ.adv, () => adversarial(DC, pC, gan)],
