@@ -86,6 +86,26 @@ export async function readBytes(path: string, count?: number): Promise<Uint8Arra
   }
 }
 
+/** Makes a folder, and those above it that are not there. Throws FileError. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    // Of a disk that is read-only or fails, Node 20 says here that nothing is there.
+    throw fileError(path, systemCode(cause) === "ENOENT" ? ((await whyNotMade(path)) ?? cause) : cause);
+  }
+}
+
+/** Why the first folder on the way to `path` that is not there cannot be made. */
+async function whyNotMade(path: string): Promise<unknown> {
+  const above = dirname(path);
+  if (above !== path && !(await isFolder(above))) return whyNotMade(above);
+  return mkdir(path).then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+}
+
 /** Whether a path is a folder; false where nothing is there. */
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
@@ -130,7 +150,7 @@ export async function writeAtomic(path: string, content: Uint8Array | string | I
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const handle = await open(temporary, "wx");
     try {
       await writeFile(handle, content);

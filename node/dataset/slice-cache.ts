@@ -8,14 +8,14 @@
 //       of each slice its image, 32-bit floats [size, size], and its mask, bytes [size, size]
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { crc32 } from "../../data/crc32.ts";
 import type { PreparedCase } from "../../data/prepare.ts";
 import { bytesOfSlices } from "../../data/slices.ts";
 import type { ValueStatistics } from "../../data/value-statistics.ts";
 import { version } from "../../package.json";
-import { FileError, fileError, requireWritable, writeAtomic } from "../files.ts";
+import { fileError, FileError, makeFolder, requireWritable, writeAtomic } from "../files.ts";
 import { type Read, areUnchanged, recordReads } from "../reads.ts";
 import type { PreparedFile } from "../../data/collect-slices.ts";
 import { filesBelow } from "./open.ts";
@@ -60,9 +60,7 @@ export class SliceCache {
   /** A cache in a folder, which is made if need be. Throws FileError where it can't be written to. */
   static async open(folder: string): Promise<SliceCache> {
     await requireWritable(folder);
-    await mkdir(folder, { recursive: true }).catch((cause) => {
-      throw fileError(folder, cause);
-    });
+    await makeFolder(folder);
     for (const name of await readdir(folder)) {
       if (!(name.startsWith(".") && name.includes(SUFFIX) && name.endsWith(".tmp"))) continue;
       const left = await stat(join(folder, name)).catch(() => undefined);

@@ -3,14 +3,14 @@
 //   experiment.json                      experiment, settings, how long each row trains
 //   report.html, table.md, table.csv, results.json    what was found so far
 //   runs/<job>/                          one training run each, with evaluation-<row>.json once it was tested
-import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../data/errors.ts";
 import type { Length } from "../../train/experiments.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Evaluation } from "../run/evaluate.ts";
 import { CommandError } from "../errors.ts";
-import { FileError, exists, readBytes, writeAtomic } from "../files.ts";
+import { exists, FileError, makeFolder, readBytes, writeAtomic } from "../files.ts";
 import { RunFolder } from "../run/folder.ts";
 import { LOCK, RunLock } from "../run/lock.ts";
 
@@ -97,7 +97,7 @@ export class ExperimentFolder {
   }
 
   async write(name: string, content: string): Promise<void> {
-    await mkdir(this.path, { recursive: true });
+    await makeFolder(this.path);
     await writeAtomic(join(this.path, name), content);
   }
 
@@ -111,7 +111,7 @@ export class ExperimentFolder {
    */
   async run(job: string, config: TrainConfig): Promise<FoundRun> {
     const path = this.runPath(job);
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     const lock = await RunLock.take(path);
     try {
       if (await hasCheckpoint(path)) {

@@ -14,7 +14,7 @@
 //   features/       maps.json with PNGs, tsne.json: what its networks hold inside, as `cmedl report` found it
 //   cache/          prepared slices, where --max-memory keeps them out of memory; may be deleted
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
-import { appendFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { appendFile, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import type { SavedCheckpoint } from "../../train/loop.ts";
@@ -28,6 +28,7 @@ import {
   FileError,
   exists,
   fileError,
+  makeFolder,
   isTemporary,
   readBytes,
   removeTemporaries,
@@ -56,14 +57,9 @@ export class RunFolder {
    */
   static async create(path: string): Promise<RunFolder> {
     await RunFolder.check(path);
-    const run = new RunFolder(path);
-    try {
-      await mkdir(join(path, "checkpoints"), { recursive: true });
-      await mkdir(join(path, "pictures"), { recursive: true });
-    } catch (cause) {
-      throw fileError(path, cause);
-    }
-    return run;
+    await makeFolder(join(path, "checkpoints"));
+    await makeFolder(join(path, "pictures"));
+    return new RunFolder(path);
   }
 
   /** Throws FileError where `create` would; makes nothing. */

@@ -1,8 +1,8 @@
 // What became of each image of a folder, a line each, beside the masks: which were segmented, by what, and which failed.
-import { appendFile, mkdir } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Prediction } from "../../train/volumes/prediction.ts";
-import { fileError } from "../files.ts";
+import { fileError, makeFolder } from "../files.ts";
 import type { Shard } from "./shard.ts";
 
 /** What became of an image. */
@@ -31,7 +31,7 @@ export class PredictionManifest {
   /** Throws FileError. */
   async add(record: PredictionRecord): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true });
+      await makeFolder(this.folder);
       await appendFile(this.file, `${JSON.stringify(record)}\n`);
     } catch (cause) {
       throw fileError(this.file, cause);

@@ -1,10 +1,19 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { exitOf } from "../../cli/exit.ts";
-import { FileError, fileError, pathInside, readBytes, refuseOverwrite, writeAtomic } from "../../node/files.ts";
+import {
+  FileError,
+  fileError,
+  makeFolder,
+  pathInside,
+  readBytes,
+  refuseOverwrite,
+  writeAtomic,
+} from "../../node/files.ts";
 
 const test = suite<{ dir: string }>("files");
 test.before((c) => {
@@ -28,6 +37,21 @@ test("an atomic write makes its folder, replaces the old content and leaves noth
   await writeAtomic(path, new TextEncoder().encode("two"));
   assert.is(readFileSync(path, "utf8"), "two");
   assert.equal(readdirSync(join(dir, "new", "folder")), ["a.json"]);
+});
+
+test("a folder on a read-only disk is refused by that reason", async ({ dir }) => {
+  const disk = join(dir, "disk");
+  mkdirSync(disk);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "none", disk]).status !== 0) {
+    console.log("skipped: no disk can be mounted here");
+    return;
+  }
+  try {
+    await fails(() => makeFolder(join(disk, "a", "b")), /disk\/a\/b: is on a read-only file system/);
+    await fails(() => writeAtomic(join(disk, "a", "b.json"), ""), /is on a read-only file system/);
+  } finally {
+    spawnSync("umount", [disk]);
+  }
 });
 
 test("a write that fails keeps the old content and removes its temporary file", async ({ dir }) => {

@@ -1,7 +1,7 @@
 // Disks that are full, read-only, failing, slow or gone, at any operation of a run and of what commands write: a typed
 // error that names the file and the mend, nothing half-written, and the last checkpoint whole.
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,8 +114,8 @@ async function underRuns(budget: Budget, random: Random, base: string, faults: s
         if (!line.startsWith('{"event":"step"')) return;
         steps++;
         if (steps > 2) acknowledged = 2;
-        // The run may write into the folder while it goes.
-        if (kind === "vanishing" && steps === 4) void rm(folder, { recursive: true, force: true }).catch(() => {});
+        // At once: a folder that is removed file by file may be written to meanwhile, and stay.
+        if (kind === "vanishing" && steps === 4) renameSync(folder, `${folder}.gone`);
       },
     });
     const ended = await child.ended;
