@@ -120,7 +120,9 @@ async function underRuns(budget: Budget, random: Random, base: string, faults: s
     });
     const ended = await child.ended;
     if (kind === "vanishing") {
-      must(ended.code === 7 && ended.stderr.includes(folder), `left with ${ended.code}: ${ended.stderr}`);
+      // One that had written all before it was heard of is whole where it went.
+      if (ended.code === 0) await mustEqual(`${folder}.gone`, whole);
+      else must(ended.code === 7 && ended.stderr.includes(folder), `left with ${ended.code}: ${ended.stderr}`);
       return;
     }
     if (ended.code !== 0) {
