@@ -37,7 +37,7 @@ export interface CompileOptions extends Pacing {
    * Most bytes that activations may take; variables come on top. What does not fit is not kept but computed again:
    * first what only moves memory (norms, activations, joins, resizing), convolutions last. MemoryBudgetError where
    * that is not enough. Without one, activations of more than 1 GiB are cut to a half as far as that takes 2 % more
-   * operations at most; Infinity keeps all.
+   * operations at most; Infinity keeps all. UsageError where a bundle without `grad` has to compute again.
    */
   memoryBudget?: number;
 }
@@ -240,9 +240,10 @@ function* budget(
   planOf: (graph: Graph) => Steps<Planned>,
 ): Steps<Planned> {
   const isThrifty = memoryBudget === undefined;
+  const goal = memoryBudget ?? Math.max(KEPT_BYTES, THRIFTY_SHARE * slotBytes(whole.plan));
+  if (slotBytes(whole.plan) <= goal) return whole;
   const recompute = (isThrifty ? trainingIfBrought() : training(`${name}: a memory budget`))?.recompute;
   if (!recompute) return whole;
-  const goal = memoryBudget ?? Math.max(KEPT_BYTES, THRIFTY_SHARE * slotBytes(whole.plan));
   let made = whole;
   let reached = slotBytes(whole.plan);
   for (let round = 0; slotBytes(made.plan) > goal; round++) {

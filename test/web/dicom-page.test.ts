@@ -63,6 +63,6 @@ async function roundTrip(): Promise<void> {
 
 const name = "a series and its contours go in, and the mask comes out as NIfTI, RTSTRUCT and SEG";
 if (browser) testWith(test, [SERIES], name, roundTrip);
-else test.skip(name, roundTrip);
+else test.skip(`${name} (Chromium is absent)`, roundTrip);
 
 test.run();
