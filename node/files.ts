@@ -141,16 +141,19 @@ export async function refuseOverwrite(path: string, mend = "choose another name 
   if (await exists(path)) throw new FileError(path, "exists already", mend);
 }
 
+/** What a file is written from; it may come in parts. */
+export type Content = Uint8Array | string | Iterable<Uint8Array>;
+
 /**
  * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary
- * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be. Content may come in parts.
- * Throws FileError, leaving no temporary file.
+ * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be, unless `isThere` says that
+ * it must be there. Throws FileError, leaving no temporary file.
  */
-export async function writeAtomic(path: string, content: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
+export async function writeAtomic(path: string, content: Content, { isThere = false } = {}): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   try {
-    await makeFolder(folder);
+    if (!isThere) await makeFolder(folder);
     const handle = await open(temporary, "wx");
     try {
       await writeFile(handle, content);
@@ -175,7 +178,7 @@ export async function removeTemporaries(folder: string): Promise<void> {
   for (const name of names.filter(isTemporary)) await rm(join(folder, name), { force: true });
 }
 
-/** Makes renames in a folder last; does nothing where folders cannot be synced (Windows). */
+/** Makes renames in a folder last; does nothing where folders cannot be synced (Windows). Throws FileError. */
 export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, "r");
@@ -186,8 +189,15 @@ export async function syncFolder(folder: string): Promise<void> {
     }
   } catch (error) {
     if (!["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? ""))
-      throw error;
+      throw fileError(folder, error);
   }
+}
+
+/** Removes a file if it is there. Throws FileError. */
+export async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((cause) => {
+    throw fileError(path, cause);
+  });
 }
 
 /** `name` below `folder`. Throws FileError where it would lead out of it (absolute, "..", a drive, a NUL). */

@@ -153,7 +153,7 @@ export class Training {
       }
       await this.#endEpoch(hooks);
       // Ranks stop together, after a step.
-      if (signal?.aborted && !options.sharing) return "interrupted";
+      if (signal?.aborted && !options.sharing && progress.epoch < options.epochs) return "interrupted";
     }
     return "finished";
   }

@@ -14,7 +14,7 @@
 //   features/       maps.json with PNGs, tsne.json: what its networks hold inside, as `cmedl report` found it
 //   cache/          prepared slices, where --max-memory keeps them out of memory; may be deleted
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
-import { appendFile, readFile, readdir, rm } from "node:fs/promises";
+import { appendFile, readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import type { SavedCheckpoint } from "../../train/loop.ts";
@@ -25,12 +25,14 @@ import type { Environment } from "./environment.ts";
 import { LOCK, RunLock } from "./lock.ts";
 import { type RunStatistics, parseStatistics } from "../../train/statistics.ts";
 import {
+  type Content,
   FileError,
   exists,
   fileError,
   makeFolder,
   isTemporary,
   readBytes,
+  removeFile,
   removeTemporaries,
   requireWritable,
   syncFolder,
@@ -40,6 +42,7 @@ import {
 export type Status = "running" | "finished" | "stopped" | "interrupted" | "failed";
 
 const KEPT = 2;
+const PARTS = ["checkpoints", "pictures"];
 const CONFIG = "config.yaml";
 const ENVIRONMENT = "environment.json";
 const CACHE = "cache";
@@ -48,8 +51,20 @@ const REPORT = "report.html";
 const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
+/** What a folder is besides its path: another that is made there, or a mount point without its disk, is another. */
+async function identityOf(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return `${dev} ${ino}`;
+}
+
 export class RunFolder {
-  private constructor(readonly path: string) {}
+  readonly #identity: string;
+  private constructor(
+    readonly path: string,
+    identity: string,
+  ) {
+    this.#identity = identity;
+  }
 
   /**
    * A new run, in a folder that is new, empty, or of a run that never began: one that failed before its first step.
@@ -57,9 +72,8 @@ export class RunFolder {
    */
   static async create(path: string): Promise<RunFolder> {
     await RunFolder.check(path);
-    await makeFolder(join(path, "checkpoints"));
-    await makeFolder(join(path, "pictures"));
-    return new RunFolder(path);
+    for (const name of PARTS) await makeFolder(join(path, name));
+    return new RunFolder(path, await identityOf(path));
   }
 
   /** Throws FileError where `create` would; makes nothing. */
@@ -88,7 +102,37 @@ export class RunFolder {
         `holds no run: ${CONFIG} is missing`,
         "name the folder of a run, as `cmedl train` made it",
       );
-    return new RunFolder(path);
+    return new RunFolder(path, await identityOf(path));
+  }
+
+  /**
+   * Throws FileError where the folder is not the one that was opened: what is written there now would be lost to the
+   * run.
+   */
+  async requireHere(): Promise<void> {
+    const identity = await identityOf(this.path).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
+      throw fileError(this.path, cause);
+    });
+    if (identity === this.#identity) return;
+    throw new FileError(
+      this.path,
+      "the run's folder is gone: it was moved, or its disk was",
+      "bring it back, then go on with --resume",
+    );
+  }
+
+  /** Writes a file of the run. Throws FileError as `requireHere` does, and where it can't be written. */
+  async write(path: string, content: Content): Promise<void> {
+    await this.requireHere();
+    await writeAtomic(path, content, { isThere: true });
+  }
+
+  async #append(path: string, content: Uint8Array | string): Promise<void> {
+    await this.requireHere();
+    await appendFile(path, content).catch((cause) => {
+      throw fileError(path, cause);
+    });
   }
 
   /** Holds the run for this process until the lock is released. Throws RunLockedError where another process trains it. */
@@ -111,7 +155,7 @@ export class RunFolder {
   }
 
   async writeConfig(config: TrainConfig): Promise<void> {
-    await writeAtomic(join(this.path, CONFIG), writeConfig(config));
+    await this.write(join(this.path, CONFIG), writeConfig(config));
   }
 
   /** The run's configuration. Throws DataError that names line and field where it is none. */
@@ -127,11 +171,11 @@ export class RunFolder {
       ...(Array.isArray(earlier) ? earlier : []),
       { at: new Date().toISOString(), steps, ...environment },
     ];
-    await writeAtomic(path, `${JSON.stringify(starts, null, 2)}\n`);
+    await this.write(path, `${JSON.stringify(starts, null, 2)}\n`);
   }
 
   async writeStatistics(statistics: RunStatistics): Promise<void> {
-    await writeAtomic(join(this.path, STATISTICS), `${JSON.stringify(statistics, null, 2)}\n`);
+    await this.write(join(this.path, STATISTICS), `${JSON.stringify(statistics, null, 2)}\n`);
   }
 
   /** What the run's training images are like; undefined in runs of versions that did not measure. Throws DataError. */
@@ -143,33 +187,27 @@ export class RunFolder {
   /** Writes the status, and below it the signs of a collapse that were seen. */
   async setStatus(status: Status, signs: readonly Sign[] = []): Promise<void> {
     const lines = signs.map(({ code, message, mend }) => `${code}: ${message}; ${mend}`);
-    await writeAtomic(join(this.path, "STATUS"), `${[status, ...lines].join("\n")}\n`);
+    await this.write(join(this.path, "STATUS"), `${[status, ...lines].join("\n")}\n`);
   }
 
-  /** Whether a run was ended, by itself or by someone, and not killed at its work. */
+  /** Whether a run came to its end and all is written that it writes then. */
   async isEnded(): Promise<boolean> {
-    return !(await readFile(join(this.path, "STATUS"), "utf8").catch(() => "")).startsWith("running\n");
+    return /^(finished|stopped)\n/.test(await readFile(join(this.path, "STATUS"), "utf8").catch(() => ""));
   }
 
   /** Adds events to log.jsonl. */
   async log(...events: object[]): Promise<void> {
-    const path = join(this.path, "log.jsonl");
-    await appendFile(path, events.map((e) => `${JSON.stringify(e)}\n`).join("")).catch((cause) => {
-      throw fileError(path, cause);
-    });
+    await this.#append(join(this.path, "log.jsonl"), events.map((e) => `${JSON.stringify(e)}\n`).join(""));
   }
 
   /** Begins TensorBoard's file anew with these records. */
   async writeEvents(records: readonly Uint8Array[]): Promise<void> {
-    await writeAtomic(join(this.path, EVENTS), Buffer.concat(records));
+    await this.write(join(this.path, EVENTS), Buffer.concat(records));
   }
 
   /** Adds a record to TensorBoard's file. */
   async appendEvent(record: Uint8Array): Promise<void> {
-    const path = join(this.path, EVENTS);
-    await appendFile(path, record).catch((cause) => {
-      throw fileError(path, cause);
-    });
+    await this.#append(join(this.path, EVENTS), record);
   }
 
   /** Every event of log.jsonl; a last line cut short by a crash is left out. */
@@ -189,32 +227,33 @@ export class RunFolder {
     const path = join(this.path, "log.jsonl");
     if (!(await exists(path))) return;
     const kept = (await this.events()).filter((e) => !(typeof e.steps === "number" && e.steps > steps));
-    await writeAtomic(path, kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
+    await this.write(path, kept.map((e) => `${JSON.stringify(e)}\n`).join(""));
   }
 
   /** Removes what processes that were killed left half-written. Call it while this process holds the lock. */
   async sweep(): Promise<void> {
-    for (const folder of [this.path, join(this.path, "checkpoints"), join(this.path, "pictures")])
-      await removeTemporaries(folder);
+    await this.requireHere();
+    for (const name of PARTS) await makeFolder(join(this.path, name));
+    for (const name of ["", ...PARTS]) await removeTemporaries(join(this.path, name));
   }
 
   async writePicture(path: string, svg: string): Promise<void> {
-    await writeAtomic(path, svg);
+    await this.write(path, svg);
   }
 
   async writeResults(rows: readonly Record<string, number | string>[]): Promise<void> {
     const columns = [...new Set(rows.flatMap((r) => Object.keys(r)))];
     const lines = [columns.join(","), ...rows.map((r) => columns.map((c) => r[c] ?? "").join(","))];
-    await writeAtomic(join(this.path, "results.csv"), `${lines.join("\n")}\n`);
+    await this.write(join(this.path, "results.csv"), `${lines.join("\n")}\n`);
   }
 
   /** Writes the checkpoint after `steps` steps, and as the best where it is; keeps the two newest. */
   async saveCheckpoint(bytes: Uint8Array, steps: number, isBest: boolean): Promise<void> {
     const folder = join(this.path, "checkpoints");
-    await writeAtomic(join(folder, checkpointName(steps)), bytes);
-    if (isBest) await writeAtomic(this.bestCheckpoint, bytes);
+    await this.write(join(folder, checkpointName(steps)), bytes);
+    if (isBest) await this.write(this.bestCheckpoint, bytes);
     const old = (await stepCheckpoints(this.path)).slice(KEPT);
-    for (const name of old) await rm(join(folder, name), { force: true });
+    for (const name of old) await removeFile(join(folder, name));
     if (old.length) await syncFolder(folder);
   }
 

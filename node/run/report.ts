@@ -17,7 +17,8 @@ async function runReport(run: RunFolder, status: string | undefined): Promise<st
 
 /** Writes the run's report; its path. The status is that of STATUS, unless it is given. Throws FileError. */
 export async function writeReport(run: RunFolder, file = run.reportFile, status?: string): Promise<string> {
-  await writeAtomic(file, await runReport(run, status));
+  const page = await runReport(run, status);
+  await (file === run.reportFile ? run.write(file, page) : writeAtomic(file, page));
   return file;
 }
 

@@ -243,4 +243,14 @@ test("a run is not overwritten, and one that is finished says so", async () => {
   assert.match(finished.stderr, /has finished its 2 epochs; give more with --epochs/);
 });
 
+test("a run that was stopped behind its last epoch writes its end", async () => {
+  for (const status of ["interrupted", "failed", "running"]) {
+    await writeFile(join(at("run"), "STATUS"), `${status}\n`);
+    const { exitCode, stderr } = await cmedl(["train", "--resume", at("run"), "-q"]);
+    assert.is(exitCode, 0, stderr);
+    assert.match(await readFile(join(at("run"), "STATUS"), "utf8"), /^finished\n/);
+    assert.match(await readFile(join(at("run"), "report.html"), "utf8"), /finished/);
+  }
+});
+
 test.run();

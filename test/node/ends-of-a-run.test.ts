@@ -1,6 +1,6 @@
 // How a run's process ends where its last report can't be written, and at a second Ctrl-C.
-import { mkdirSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdirSync, renameSync } from "node:fs";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -24,6 +24,31 @@ test("a run whose report can't be written says so when it is quiet too, with exi
     assert.ok((await readFile(join(folder, "STATUS"), "utf8")).startsWith("finished"));
   } finally {
     await rm(base, { recursive: true, force: true });
+  }
+});
+
+test("a run whose folder is moved, or whose disk leaves a mount point, says so and makes nothing in its place", async () => {
+  for (const isMountPoint of [false, true]) {
+    const base = await mkdtemp(join(tmpdir(), "cmedl-moved-"));
+    try {
+      const folder = join(base, "run");
+      let steps = 0;
+      const onLine = (line: string): void => {
+        if (!line.startsWith('{"event":"step"') || ++steps !== 3) return;
+        renameSync(folder, `${folder}.moved`);
+        if (isMountPoint) for (const part of ["", "checkpoints", "pictures"]) mkdirSync(join(folder, part));
+      };
+      const bundle = await bundleOf("test/soak/tiny-run.ts");
+      const { code, stderr } = await start(bundle, [folder, "4", "8", "2"], { onLine }).ended;
+      assert.is(code, 7, stderr);
+      assert.ok(stderr.includes(`${folder}: the run's folder is gone`), stderr);
+      const made = await readdir(folder, { recursive: true }).catch(() => []);
+      assert.equal(made.sort(), isMountPoint ? ["checkpoints", "pictures"] : []);
+      const again = await start(bundle, [`${folder}.moved`, "4", "8", "2"]).ended;
+      assert.is(again.code, 0, again.stderr);
+    } finally {
+      await rm(base, { recursive: true, force: true });
+    }
   }
 });
 

@@ -71,6 +71,19 @@ test("twenty steps after a resume are those of the uninterrupted run, bit for bi
   assert.equal(second.dice, straight.dice.slice(1));
 });
 
+test("a run that is told to stop at its last epoch's end has finished", async () => {
+  using device = await newDevice();
+  const controller = new AbortController();
+  using training = await Training.create(device, tinyCmedl(), tinyBatches(1), { epochs: 2 });
+  const epochs: number[] = [];
+  const onEpoch = async ({ epoch }: { epoch: number }): Promise<void> => {
+    epochs.push(epoch);
+    if (epoch === 1) controller.abort();
+  };
+  assert.is(await training.run({ onEpoch }, controller.signal), "finished");
+  assert.equal(epochs, [0, 1]);
+});
+
 test("a run goes on in arenas that are cut otherwise, bit for bit", async () => {
   const cut = () => tinyCmedl({ adam: { arenaBytes: 4096 } });
   assert.ok(cut().optimizers.some((o) => o.arenas.length > 1));
