@@ -1,30 +1,39 @@
 // cmedl demo: no data and no GPU needed. Makes CT phantoms, few of them labelled, and many labelled MR phantoms of other
 // patients; trains the student with CT alone and with CMEDL+pMRI; tests both on patients that neither saw.
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Device } from "../engine/index.ts";
 import { summarize } from "../metrics/summary.ts";
 import { CommandError } from "../node/errors.ts";
 import { PaysData, type PaysSets } from "../node/experiment/pays-data.ts";
 import { type PlannedPaysJob, planPays } from "../node/experiment/pays-run.ts";
 import { exists, writeAtomic } from "../node/files.ts";
+import { coresHere, shareCores } from "../node/gpu/cores.ts";
+import type { GpuChoice } from "../node/gpu/open.ts";
 import { Narrator } from "../node/narrator.ts";
 import { clock } from "../report/quantities.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { zipOfRun } from "../node/run/models-below.ts";
 import { comparisonSvg } from "../node/run/pictures.ts";
+import { SideProcessError, answer, beside, isBeside } from "../node/run/side-process.ts";
 import { VolumeSegmenter } from "../train/volumes/volume-segmenter.ts";
 import { trainRun } from "../node/run/train.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysJob, type PaysWord, paysSteps } from "../train/pays.ts";
 import { type ValidationDice, diceByCase } from "../train/validation.ts";
+import { exitOf } from "./exit.ts";
 import { writeJsonLine } from "./json-line.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { addDeviceFlag, deviceOpener } from "./open-device.ts";
 
 const { size: SIZE, generator: GENERATOR, patients: LABELLED } = PAYS_DEFAULTS;
 /** The network of the epoch with the lowest validation loss, in each run's folder. */
 const MODEL = "model.zip";
 const STEPS = paysSteps(SIZE) / PAYS_EPOCHS;
+
+/** The runs and their folders, the baseline first. */
+const ROWS = { "ct-only": { word: "ct", name: "CT only" }, cmedl: { word: "pmri", name: "CMEDL+pMRI" } } as const;
+type RowFolder = keyof typeof ROWS;
+const FOLDERS = Object.keys(ROWS) as RowFolder[];
 
 interface DemoFlags {
   out?: string;
@@ -33,6 +42,7 @@ interface DemoFlags {
   device?: string;
   quiet?: boolean;
   json?: boolean;
+  only?: RowFolder;
 }
 
 export function register(command: Command): void {
@@ -41,6 +51,9 @@ export function register(command: Command): void {
     .option("--seed <n>", "seed of the phantoms and of every random choice", "0")
     .option("--epochs <n>", `epochs of both runs, of ${STEPS} steps`, String(PAYS_EPOCHS));
   addDeviceFlag(command)
+    .addOption(
+      new Option("--only <run>", "train and test this one, for the process that asked").choices(FOLDERS).hideHelp(),
+    )
     .option("-q, --quiet", "say nothing but errors and the result")
     .option("--json", "print the records of both runs' log.jsonl as they come, a line each, and last the result")
     .addHelpText(
@@ -49,6 +62,7 @@ export function register(command: Command): void {
 The student segments CT, of which ${LABELLED} patients have labels. CT only learns from these; CMEDL+pMRI also
 from labelled MR of other patients: translated to CT, and by hints of a teacher that segments it.
 Both train equally long, and are tested after the last epoch on 48 CT patients that neither saw.
+Without a GPU they train side by side, each in a process of its own, where there are two cores or more.
 With --json a line is a record of log.jsonl and the run that it is of, and the last {"event":"done",…} has the
 Dice of each of these patients by either run.
 
@@ -63,10 +77,10 @@ Examples:
 async function demo(flags: DemoFlags): Promise<void> {
   const { seed, epochs } = readFlags(flags);
   const started = performance.now();
-  const narrator = new Narrator({ quiet: flags.quiet });
+  const narrator = new Narrator({ quiet: flags.quiet, noBars: isBeside() });
   const out = flags.out ?? (await freeName("runs/demo"));
   using data = PaysData.phantoms(SIZE, narrator);
-  const jobs = (["ct", "pmri"] as const).map((word) => jobOf(word, seed));
+  const jobs = FOLDERS.map((folder) => jobOf(ROWS[folder].word, seed));
   const [alone, taught] = (await planPays(jobs, data, {
     size: SIZE,
     generator: GENERATOR,
@@ -82,12 +96,20 @@ async function demo(flags: DemoFlags): Promise<void> {
       `${taught.test.length} other CT patients are kept for the test`,
   );
 
-  using device = await openDevice(narrator, flags.device);
+  shareCores(FOLDERS.length);
+  let isSoftware = false;
+  const onFound = ({ software }: GpuChoice): void => {
+    isSoftware = software;
+  };
+  using device = await deviceOpener(narrator, flags.device, undefined, onFound)();
   const around: Surroundings = { device, sets, narrator, json: flags.json };
-  narrator.say("1 of 2: CT only, the baseline");
-  const baseline = await trainAndTest(alone.config, join(out, "ct-only"), around);
-  narrator.say("2 of 2: CMEDL+pMRI, taught by MR");
-  const cmedl = await trainAndTest(taught.config, join(out, "cmedl"), around);
+  const train = (row: RowFolder): Promise<Tested> =>
+    trainAndTest((row === "cmedl" ? taught : alone).config, join(out, row), around);
+  if (flags.only) return answer(await train(flags.only));
+  const isSideBySide = isSoftware && coresHere() >= FOLDERS.length;
+  const { baseline, cmedl } = isSideBySide
+    ? await sideBySide(train, flags, out, narrator)
+    : await inTurn(train, narrator);
 
   const picture = join(out, "demo.svg");
   await writeAtomic(picture, comparisonSvg(sets.test, baseline.probability, cmedl.probability, cmedl.translated));
@@ -121,6 +143,50 @@ function readFlags(flags: DemoFlags): { seed: number; epochs: number } {
     throw new CommandError("usage", `--epochs ${flags.epochs}: give a whole number of at least 2`);
   return { seed, epochs };
 }
+
+interface Pair {
+  readonly baseline: Tested;
+  readonly cmedl: Tested;
+}
+type Train = (row: RowFolder) => Promise<Tested>;
+
+async function inTurn(train: Train, narrator: Narrator): Promise<Pair> {
+  narrator.say("1 of 2: CT only, the baseline");
+  const baseline = await train("ct-only");
+  narrator.say("2 of 2: CMEDL+pMRI, taught by MR");
+  return { baseline, cmedl: await train("cmedl") };
+}
+
+/** The baseline in a process of its own, CMEDL+pMRI in this one. */
+async function sideBySide(train: Train, flags: DemoFlags, out: string, narrator: Narrator): Promise<Pair> {
+  const name = ROWS["ct-only"].name;
+  narrator.say(`${name}, the baseline, and CMEDL+pMRI, taught by MR, train side by side`);
+  let baseline: Tested | undefined;
+  const args = ["demo", "--only", "ct-only", "--out", out, "--seed", flags.seed, "--epochs", flags.epochs];
+  const device = flags.device === undefined ? [] : ["--device", flags.device];
+  const other = beside([...args, ...device, ...(flags.quiet ? ["--quiet"] : []), ...(flags.json ? ["--json"] : [])], {
+    tell: narrator.retelling(name),
+    onMessage: (tested) => {
+      baseline = tested as Tested;
+    },
+    stdout: "inherit",
+  });
+  // Where it fails, the run of this process saves and ends as by Ctrl-C.
+  void other.ended.then((code) => code === 0 || code === INTERRUPTED || process.emit("SIGINT"));
+  try {
+    const cmedl = await train("cmedl");
+    const code = await other.ended;
+    if (!baseline) throw new SideProcessError(name, code || 1);
+    return { baseline, cmedl };
+  } catch (error) {
+    other.stop();
+    const code = await other.ended;
+    const isItsFault = code !== 0 && code !== INTERRUPTED && exitOf(error).exitCode === INTERRUPTED;
+    throw isItsFault ? new SideProcessError(name, code) : error;
+  }
+}
+/** What a command that was told to save and end leaves with. */
+const INTERRUPTED = 130;
 
 function jobOf(word: PaysWord, seed: number): PaysJob {
   return { id: word, row: PAYS_ROWS.find((row) => row.word === word)!, seed, patients: LABELLED };

@@ -2,6 +2,7 @@
 
 import { CommanderError } from "commander";
 import { systemCode } from "../node/files.ts";
+import { SideProcessError } from "../node/run/side-process.ts";
 
 /** Exit codes by an error's `code`; what is not named here is unexpected, and 1. */
 export const exitCodes: Readonly<Record<string, number>> = {
@@ -44,6 +45,7 @@ export function exitOf(error: unknown): { exitCode: number; sentence: string } {
     const sentence = error.message.replace(/^error: /, "").replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
     return { exitCode: error.exitCode === 0 ? 0 : 2, sentence: said ? "" : sentence };
   }
+  if (error instanceof SideProcessError) return { exitCode: error.exitCode, sentence: error.message };
   const { name, message, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   const code = systemCode(error);
   if (syscall !== undefined && /^E[A-Z0-9]+$/.test(code)) {

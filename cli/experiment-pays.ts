@@ -10,12 +10,23 @@ import { writePays } from "../node/experiment/pays-report.ts";
 import { planPays, runPays, testedPays } from "../node/experiment/pays-run.ts";
 import { lengthText } from "../node/experiment/report.ts";
 import { Narrator } from "../node/narrator.ts";
+import { isBeside } from "../node/run/side-process.ts";
 import { clock } from "../report/quantities.ts";
 import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLength, paysSteps } from "../train/pays.ts";
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
 import { addCacheFlag, cacheOf } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
-import { type TaskFlags, addTaskFlags, chosenRuns, emit, endOfTask, nothingToCollect } from "./task-flags.ts";
+import {
+  type TaskFlags,
+  addTaskFlags,
+  chosenRuns,
+  emit,
+  endOfTask,
+  jobsOf,
+  nothingToCollect,
+  processesOf,
+  withOthers,
+} from "./task-flags.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 interface PaysFlags extends FlagValues, TaskFlags {
@@ -102,7 +113,7 @@ Examples:
 async function pays(flags: PaysFlags): Promise<void> {
   const started = performance.now();
   const { seeds, patients, rows, steps: wanted, generator } = readFlags(flags);
-  const narrator = new Narrator({ quiet: flags.quiet });
+  const narrator = new Narrator({ quiet: flags.quiet, noBars: isBeside() });
   const given = flagLayers({ ...flags, steps: undefined });
   const asked = mergedFields(given);
   const size = asked.data?.size ?? Number(flags.size);
@@ -130,17 +141,20 @@ async function pays(flags: PaysFlags): Promise<void> {
   const out = folder.path;
   if (flags.emit) return void process.stdout.write(`${await emit(flags.emit, { name: "pays", out, runs })}\n`);
   const chosen = chosenRuns(flags.only, runs);
+  const processes = processesOf(flags, chosen);
   const about = { data: data.says, size, length };
   const open = deviceOpener(narrator, flags.device);
-  const around = { data, folder, narrator, open, command: "cmedl experiment pays" };
+  const around = { data, folder, narrator, open, command: "cmedl experiment pays", processes };
   const { results, failed } = flags.collect
     ? { results: await testedPays(jobs, folder), failed: [] }
-    : await runPays(
-        jobs.filter((job) => chosen.has(job.id)),
-        around,
-        async (found) => {
-          if (!flags.only) await writePays(folder, jobs, found, about);
-        },
+    : await withOthers(processes, chosen, narrator, () =>
+        runPays(
+          jobsOf(jobs, chosen, (job) => job.id),
+          around,
+          async (found) => {
+            if (!flags.only) await writePays(folder, jobs, found, about);
+          },
+        ),
       );
   if (flags.only) return endOfTask(chosen, failed);
   const text = await writePays(folder, jobs, results, about);

@@ -11,6 +11,7 @@ import { decideLength } from "../node/experiment/length.ts";
 import { lengthText, writeTables } from "../node/experiment/report.ts";
 import { type Surroundings, runJobs, testedJobs } from "../node/experiment/run.ts";
 import { Narrator } from "../node/narrator.ts";
+import { isBeside } from "../node/run/side-process.ts";
 import { clock } from "../report/quantities.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, structuresOf } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
@@ -19,7 +20,17 @@ import { completing } from "./completion-words.ts";
 import { registerPays } from "./experiment-pays.ts";
 import { addCacheFlag, cacheOf } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
-import { type TaskFlags, addTaskFlags, chosenRuns, emit, endOfTask, nothingToCollect } from "./task-flags.ts";
+import {
+  type TaskFlags,
+  addTaskFlags,
+  chosenRuns,
+  emit,
+  endOfTask,
+  jobsOf,
+  nothingToCollect,
+  processesOf,
+  withOthers,
+} from "./task-flags.ts";
 import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -110,7 +121,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const plan = experimentOf(name);
   const { budget, toleranceMm, ...choices } = readFlags(flags, plan);
   checkPaired(flags, plan);
-  const narrator = new Narrator({ quiet: flags.quiet });
+  const narrator = new Narrator({ quiet: flags.quiet, noBars: isBeside() });
   const given = flagLayers(flags);
   const asked = mergedFields(given);
   using data = await openData(plan, flags, asked, narrator);
@@ -141,6 +152,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const runs = trainedJobs(jobs).map((job) => job.id);
   if (flags.emit) return void process.stdout.write(`${await emit(flags.emit, { name, out: folder.path, runs })}\n`);
   const chosen = chosenRuns(flags.only, runs);
+  const processes = processesOf(flags, chosen);
 
   const testIsValidation = first.test.some((id) => first.config.cases.studentVal.includes(id));
   const { structures, tests } = plan;
@@ -155,19 +167,21 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   };
   const { results, failed } = flags.collect
     ? { results: await testedJobs(jobs, around, { tests, toleranceMm }), failed: [] }
-    : await runJobs(
-        jobs.filter((job) => chosen.has(job.run)),
-        around,
-        {
-          length,
-          seconds,
-          tests,
-          toleranceMm,
-          structures,
-          onJob: async (found) => {
-            if (!flags.only) await writeTables(folder, name, plan, jobs, found, about);
+    : await withOthers(processes, chosen, narrator, () =>
+        runJobs(
+          jobsOf(jobs, chosen, (job) => job.run),
+          { ...around, processes },
+          {
+            length,
+            seconds,
+            tests,
+            toleranceMm,
+            structures,
+            onJob: async (found) => {
+              if (!flags.only) await writeTables(folder, name, plan, jobs, found, about);
+            },
           },
-        },
+        ),
       );
   if (flags.only) return endOfTask(chosen, failed);
   const text = await writeTables(folder, name, plan, jobs, results, about);

@@ -5,6 +5,7 @@
 
 import { Command, CommanderError } from "commander";
 import { endBars } from "../node/narrator.ts";
+import { endWithItsParent } from "../node/run/side-process.ts";
 import { version } from "../package.json";
 import { commands } from "./commands.ts";
 import { exitOf } from "./exit.ts";
@@ -66,6 +67,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });
+endWithItsParent();
 const exitCode = await main(process.argv.slice(2));
 // Dawn keeps the event loop alive; what is written must be out before.
 process.stdout.write("", () => process.exit(exitCode));

@@ -2,7 +2,7 @@
 // on.
 import type { Command } from "commander";
 import { Device, tunedBy } from "../engine/index.ts";
-import { type NodeGpu, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
+import { type GpuChoice, type NodeGpu, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
 import { readTuning } from "../node/gpu/tuning-file.ts";
 import type { Narrator } from "../node/narrator.ts";
 
@@ -22,12 +22,13 @@ export const openDevice = (narrator: Narrator, device?: string, dawnFeatures?: r
 
 /**
  * What opens devices of one GPU, one after another: a device keeps its variables until it is disposed. The GPU is
- * looked for at the first call.
+ * looked for at the first call; `onFound` hears what it is.
  */
 export function deviceOpener(
   narrator: Narrator,
   device?: string,
   dawnFeatures?: readonly string[],
+  onFound: (choice: GpuChoice) => void = () => {},
 ): () => Promise<Device> {
   let found: NodeGpu | undefined;
   return async () => {
@@ -36,6 +37,7 @@ export function deviceOpener(
       found = await openNodeGpu({ device, dawnFeatures, quiet: true });
       narrator.say(describeChoice(found.choice));
       if (problem) narrator.say(problem);
+      onFound(found.choice);
     }
     return Device.open(found.gpu, { tuned: tunedBy(tuned) });
   };

@@ -5,15 +5,26 @@ import { type Command, Option } from "commander";
 import { CommandError } from "../node/errors.ts";
 import { ENGINES, ENGINE_NAMES, type EngineName, type Workflow } from "../node/experiment/workflows.ts";
 import { FileError, exists } from "../node/files.ts";
+import { shareCores } from "../node/gpu/cores.ts";
+import type { Narrator } from "../node/narrator.ts";
+import { beside } from "../node/run/side-process.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 export interface TaskFlags {
   readonly emit?: EngineName;
   readonly only?: string;
   readonly collect?: boolean;
+  readonly jobs: string;
 }
 
 export const addTaskFlags = (command: Command): Command =>
   command
+    .addOption(
+      new Option(
+        "--jobs <n>",
+        "runs that train at once, each in a process of its own; among them llvmpipe's cores are divided",
+      ).default("1"),
+    )
     .addOption(
       new Option("--emit <engine>", "train nothing: write what this engine runs, each run a task of its own").choices(
         ENGINE_NAMES,
@@ -27,7 +38,7 @@ export const addTaskFlags = (command: Command): Command =>
       ).conflicts(["emit", "only"]),
     );
 
-/** The runs that --only names, of these; all where it names none. Throws CommandError. */
+/** The runs that --only names, of these, in its order; all where it names none. Throws CommandError. */
 export function chosenRuns(only: string | undefined, runs: readonly string[]): ReadonlySet<string> {
   if (only === undefined) return new Set(runs);
   const names = only.split(",").map((name) => name.trim());
@@ -40,9 +51,53 @@ export function chosenRuns(only: string | undefined, runs: readonly string[]): R
   return new Set(names);
 }
 
-/** What was typed, without --emit. */
-export function withoutEmit(args: readonly string[]): string[] {
-  return args.filter((arg, i) => !/^--emit(=|$)/.test(arg) && args[i - 1] !== "--emit");
+/** What was typed, without a flag that takes a value. */
+export function without(flag: string, args: readonly string[]): string[] {
+  return args.filter((arg, i) => arg !== flag && !arg.startsWith(`${flag}=`) && args[i - 1] !== flag);
+}
+
+/** Those of `jobs` whose runs were chosen, in the order of the choice. */
+export const jobsOf = <J>(jobs: readonly J[], chosen: ReadonlySet<string>, runOf: (job: J) => string): J[] =>
+  [...chosen].flatMap((run) => jobs.filter((job) => runOf(job) === run));
+
+/** How many processes --jobs asks for, no more than there are runs; tells the driver. Throws CommandError. */
+export function processesOf({ jobs }: TaskFlags, runs: ReadonlySet<string>): number {
+  const processes = Math.min(wholeNumber("--jobs", jobs), runs.size);
+  if (processes > 1) shareCores(processes);
+  return processes;
+}
+
+/**
+ * Does `work`, which goes through all runs, while other processes of this command go through them from other places: a
+ * run that one of them trains is left to it. What one that failed leaves is done here.
+ */
+export async function withOthers<T>(
+  processes: number,
+  runs: ReadonlySet<string>,
+  narrator: Narrator,
+  work: () => Promise<T>,
+): Promise<T> {
+  const args = without("--only", without("--jobs", process.argv.slice(2)));
+  const names = [...runs];
+  const others = Array.from({ length: processes - 1 }, (_, i) => {
+    const at = Math.floor(((i + 1) * names.length) / processes);
+    const order = [...names.slice(at), ...names.slice(0, at)];
+    const name = `process ${i + 2}`;
+    const other = beside([...args, "--only", order.join(",")], { tell: narrator.retelling(name) });
+    other.ended.then(
+      (code) => code !== 0 && narrator.say(`${name} ended with exit code ${code}`),
+      (error: Error) => narrator.say(`${name}: ${error.message}`),
+    );
+    return other;
+  });
+  try {
+    return await work();
+  } catch (error) {
+    for (const other of others) other.stop();
+    throw error;
+  } finally {
+    await Promise.allSettled(others.map(({ ended }) => ended));
+  }
 }
 
 /**
@@ -57,7 +112,7 @@ export async function emit(
   const { file, says, text } = ENGINES[engine];
   const workflow: Workflow = {
     name,
-    args: withoutEmit(process.argv.slice(2)),
+    args: without("--emit", process.argv.slice(2)),
     at,
     out: relative(at, out) || ".",
     runs,

@@ -30,6 +30,14 @@ const LINE_SECONDS = 10;
 /** Where lines and bars go: process.stderr, or what is like it. */
 export type NarratorStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
+export interface NarratorOptions {
+  /** Nothing is told. */
+  readonly quiet?: boolean | undefined;
+  readonly stream?: NarratorStream;
+  /** Lines alone are told: another process shows what goes on here. */
+  readonly noBars?: boolean;
+}
+
 const withBars = new Set<Narrator>();
 
 /** Takes all bars off the screen: before an error is told, and before the process ends. */
@@ -39,13 +47,16 @@ export function endBars(): void {
 
 export class Narrator {
   readonly #bars: boolean;
+  readonly #noBars: boolean;
   readonly #stream: NarratorStream;
   #multi: cliProgress.MultiBar | undefined;
   /** Bars that are on the screen. */
   #shown = 0;
+  readonly #told = new Set<string>();
 
-  constructor({ quiet = false, stream = process.stderr }: { quiet?: boolean; stream?: NarratorStream } = {}) {
+  constructor({ quiet = false, stream = process.stderr, noBars = false }: NarratorOptions = {}) {
     this.quiet = quiet;
+    this.#noBars = noBars;
     this.#stream = stream;
     this.#bars = stream.isTTY === true && !quiet;
   }
@@ -54,14 +65,32 @@ export class Narrator {
   /** A line of its own, above any bar. */
   say(line: string): void {
     if (this.quiet) return;
+    this.#told.add(line);
+    this.#write(line);
+  }
+
+  #write(line: string): void {
     if (this.#multi) this.#multi.log(`${line}\n`);
     else this.#stream.write(`${line}\n`);
+  }
+
+  /**
+   * What tells the lines of another process, behind its name; those that it begins with and that were said here already
+   * are not told again. They are told though this one is quiet: so is the other, but for its errors.
+   */
+  retelling(name: string): (line: string) => void {
+    let begins = true;
+    return (line) => {
+      begins &&= this.#told.has(line);
+      if (!begins) this.#write(`${name}: ${line}`);
+    };
   }
 
   /** A bar for `total` pieces of `what`; `start` are done already. */
   bar(what: string, total: number, start = 0): Bar {
     const rate = new Rate();
     let done = start;
+    if (this.#noBars) return { advance() {}, done() {} };
     if (!this.#bars) {
       let last = performance.now();
       return {

@@ -9,6 +9,8 @@ export class Pace {
   constructor(
     jobs: readonly string[],
     readonly seconds: Readonly<Record<string, number>>,
+    /** How many work at them at once. */
+    readonly processes = 1,
   ) {
     this.#left = new Set(jobs);
   }
@@ -26,7 +28,7 @@ export class Pace {
     if (this.#left.size === 0) return 0;
     const expected = [...this.#left].map((job) => this.seconds[job] ?? NaN);
     const sum = expected.reduce((s, v) => s + v, 0);
-    if (!Number.isNaN(sum)) return sum * (this.#expected > 0 ? this.#took / this.#expected : 1);
-    return this.#counted > 0 ? (this.#took / this.#counted) * this.#left.size : NaN;
+    if (!Number.isNaN(sum)) return (sum * (this.#expected > 0 ? this.#took / this.#expected : 1)) / this.processes;
+    return this.#counted > 0 ? ((this.#took / this.#counted) * this.#left.size) / this.processes : NaN;
   }
 }

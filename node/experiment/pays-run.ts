@@ -92,6 +92,7 @@ export async function runPays(
   const pace = new Pace(
     jobs.map((job) => job.id),
     {},
+    around.processes,
   );
   const runOf = (job: PlannedPaysJob): string => around.folder.runPath(job.id);
   await eachInTurn(jobs, runOf, narrator, async (job, i) => {

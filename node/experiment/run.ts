@@ -25,6 +25,8 @@ export interface Surroundings {
   open(): Promise<Device>;
   /** What was typed, for the message that says how to go on. */
   readonly command: string;
+  /** Processes that train the experiment's runs side by side. Default: this one alone. */
+  readonly processes?: number;
 }
 
 export interface RunJobsOptions {
@@ -52,7 +54,7 @@ export async function runJobs(
 ): Promise<{ results: ReadonlyMap<PlannedJob, Evaluation>; failed: readonly NumericalError[] }> {
   const { narrator } = around;
   const runs = trainedJobs(jobs).map((job) => job.id);
-  const pace = new Pace(runs, options.seconds ?? {});
+  const pace = new Pace(runs, options.seconds ?? {}, around.processes);
   const results = new Map<PlannedJob, Evaluation>();
   const failed: NumericalError[] = [];
   const runOf = (job: PlannedJob): string => around.folder.runPath(job.run);

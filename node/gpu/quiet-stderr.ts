@@ -56,7 +56,7 @@ const isWarning = (line: string): boolean =>
   /^(warning|mesa[^:]*: (warning|info))\b/i.test(line) || /^\s+at /.test(line);
 
 /** Whether a line is a driver's and no one else's: others may write warnings to the same file. */
-const isDriverNote = (line: string): boolean =>
+export const isDriverNote = (line: string): boolean =>
   /^warning: \w+ artificially reduced from \d+ to \d+/i.test(line) || /^mesa[^:]*: (warning|info)\b/i.test(line);
 
 /**

@@ -1,10 +1,11 @@
 // A process that trains is watched by this one: where its GPU hangs, its driver crashes or its device stays lost, it is
 // ended and the run goes on in another process, from its last checkpoint.
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { DeviceLostError } from "../../engine/index.ts";
 import { exists } from "../files.ts";
 import { stepCheckpoints } from "./folder.ts";
+import { handOn } from "./side-process.ts";
 import { type Beat, SUPERVISED } from "./watchdog.ts";
 
 export interface Supervised {
@@ -85,19 +86,4 @@ async function oneProcess(
   const isCrash = signal === "SIGSEGV" || signal === "SIGABRT" || signal === "SIGBUS" || signal === "SIGILL";
   if (isCrash && !stopped) return { code: OF_SIGNALS, why: `the process crashed (${signal})` };
   return { code: code ?? (signal === "SIGINT" || signal === "SIGTERM" || stopped ? 130 : OF_SIGNALS + 9) };
-}
-
-/** Hands SIGINT and SIGTERM on until the function it gives is called, which tells whether there were any. */
-function handOn(child: ChildProcess): () => boolean {
-  let any = false;
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const listener = (name: NodeJS.Signals): void => {
-    any = true;
-    child.kill(name);
-  };
-  for (const name of signals) process.on(name, listener);
-  return () => {
-    for (const name of signals) process.off(name, listener);
-    return any;
-  };
 }

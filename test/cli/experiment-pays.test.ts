@@ -26,9 +26,10 @@ const request = (seeds: number, rows: string, ...more: string[]): string[] => [
 ];
 const lastStep = (run: string): string => at("runs", run, "checkpoints", "step-00000004.safetensors");
 
-test("rows are trained, tested on 48 patients and compared; more seeds train only what is new", async () => {
-  const one = await cmedl(request(1, "ct,pmri"));
+test("rows are trained side by side, tested on 48 patients and compared; more seeds train only what is new", async () => {
+  const one = await cmedl(request(1, "ct,pmri", "--jobs", "2"));
   assert.is(one.exitCode, 0, one.stderr);
+  assert.match(one.stderr, /^process 2: tested: Dice .* at the last epoch/m);
   assert.match(one.stderr, /2 runs of 4 epochs of 1 step; the primary measure is Dice at the last epoch/);
   assert.match(one.stdout, /Differences at the last epoch \(primary\)/);
   assert.match(one.stdout, /CMEDL\+pMRI against CT only: /);

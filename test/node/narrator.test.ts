@@ -39,6 +39,21 @@ test("on a terminal no line is lost, and after the last bar it is as it was", ()
   );
 });
 
+test("lines of another process are told behind its name, without those that both begin with", () => {
+  const terminal = new Terminal();
+  const narrator = new Narrator({ stream: terminal, noBars: true });
+  narrator.bar("reading", 2).advance();
+  const said = ["the same data", "tested: 0.5"];
+  for (const line of said) narrator.say(line);
+  const tell = narrator.retelling("process 2");
+  for (const line of ["the same data", "epoch 1/2", "tested: 0.5"]) tell(line);
+  assert.is(terminal.text, "the same data\ntested: 0.5\nprocess 2: epoch 1/2\nprocess 2: tested: 0.5\n");
+  const quiet = new Narrator({ stream: terminal, quiet: true });
+  quiet.say("not told");
+  quiet.retelling("process 2")("an error");
+  assert.match(terminal.text, /0\.5\nprocess 2: an error\n$/);
+});
+
 test("bars that an error leaves are taken off, with the lines that wait", () => {
   const terminal = new Terminal();
   const narrator = new Narrator({ stream: terminal });

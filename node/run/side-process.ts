@@ -1,0 +1,83 @@
+// The same command in another process beside this one: its lines are told here, signals to this one reach it too.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { isDriverNote } from "../gpu/quiet-stderr.ts";
+
+const BESIDE = "CMEDL_BESIDE";
+/** As shells tell that a process was killed. */
+const KILLED = 137;
+
+/** Whether this process was begun by `beside`. */
+export const isBeside = (): boolean => process.env[BESIDE] === "1";
+
+export interface SideOptions {
+  /** Hears each line that it writes to stderr. */
+  readonly tell: (line: string) => void;
+  /** Hears what it sends by process.send. */
+  readonly onMessage?: (message: unknown) => void;
+  /** Where its results go. Default: nowhere. */
+  readonly stdout?: "inherit" | "ignore";
+}
+
+export interface SideProcess {
+  /** Its exit code, once it has ended: 130 where it was told to, 137 where it was killed. Rejects where it can't begin. */
+  readonly ended: Promise<number>;
+  /** Asks it to save and end. */
+  stop(): void;
+}
+
+/** A process beside this one has failed: it told why. */
+export class SideProcessError extends Error {
+  override readonly name = "SideProcessError";
+  constructor(
+    name: string,
+    readonly exitCode: number,
+  ) {
+    super(`${name} ended with exit code ${exitCode}`);
+  }
+}
+
+/** Begins this command with other arguments in a process of its own. */
+export function beside(args: readonly string[], { tell, onMessage, stdout = "ignore" }: SideOptions): SideProcess {
+  // A group of its own: Ctrl-C reaches this process alone, which hands it on once.
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
+    stdio: ["ignore", stdout, "pipe", "ipc"],
+    detached: true,
+    serialization: "advanced",
+    env: { ...process.env, [BESIDE]: "1" },
+  });
+  const stopHandingOn = handOn(child);
+  // Its stderr is a socket, from which drivers' notes can't be kept there.
+  createInterface({ input: child.stderr! }).on("line", (line) => isDriverNote(line) || tell(line));
+  if (onMessage) child.on("message", onMessage);
+  const ended = new Promise<number>((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => done(code ?? (signal === "SIGINT" || signal === "SIGTERM" ? 130 : KILLED)));
+  }).finally(stopHandingOn);
+  ended.catch(() => {}); // who waits for it hears of it
+  return { ended, stop: () => void child.kill("SIGTERM") };
+}
+
+/** In a process that `beside` began: sends the one that began it what it waits for. */
+export const answer = (message: object): Promise<void> =>
+  new Promise((done) => process.send!(message, undefined, undefined, () => done()));
+
+/** In a process that `beside` began: ends as by Ctrl-C where the one that began it is gone. */
+export function endWithItsParent(): void {
+  if (isBeside()) process.once("disconnect", () => process.kill(process.pid, "SIGINT"));
+}
+
+/** Hands SIGINT and SIGTERM on until the function it gives is called, which tells whether there were any. */
+export function handOn(child: ChildProcess): () => boolean {
+  let any = false;
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const listener = (name: NodeJS.Signals): void => {
+    any = true;
+    child.kill(name);
+  };
+  for (const name of signals) process.on(name, listener);
+  return () => {
+    for (const name of signals) process.off(name, listener);
+    return any;
+  };
+}
