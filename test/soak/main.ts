@@ -10,18 +10,35 @@ import { soaks } from "./soaks.ts";
 import { Budget, type Outcome, Random, type Soak } from "./soak.ts";
 import { type Row, rowText, tableMarkdown, tableText } from "./table.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "5" },
-    only: { type: "string" },
-    seed: { type: "string" },
-    json: { type: "string" },
-    markdown: { type: "string" },
-    /** Runs one experiment in this process, for so many seconds. */
-    one: { type: "string" },
-    seconds: { type: "string" },
-  },
-});
+const USAGE = `usage: npm run soak -- [--minutes N] [--only NAME,NAME] [--seed S] [--json FILE] [--markdown FILE]
+${soaks.map(({ name, tries }) => `  ${name.padEnd(16)}${tries}`).join("\n")}`;
+
+function flagsOf(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        minutes: { type: "string", default: "5" },
+        only: { type: "string" },
+        seed: { type: "string" },
+        json: { type: "string" },
+        markdown: { type: "string" },
+        help: { type: "boolean", short: "h" },
+        /** Runs one experiment in this process, for so many seconds. */
+        one: { type: "string" },
+        seconds: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+const flags = flagsOf(process.argv.slice(2));
+if (flags.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const seed = Number(flags.seed ?? Date.now() % 1_000_000);
 /** What a line of stdout begins with that has an outcome. */
 const MARK = "soak outcome: ";
