@@ -4,18 +4,13 @@ import { Training } from "../../train/loop.ts";
 import { UnpairedBatches } from "../../data/batches.ts";
 import { environment } from "../helpers/environment.ts";
 import { discs } from "../helpers/tiny-cmedl.ts";
+import { JUDGED, MOST_BYTES, WARM, courseOf, growthOf, isFlat, mib } from "./flat.ts";
 import { residentByKind } from "./mappings.ts";
 import { type Soak, Tally, must, quantile } from "./soak.ts";
 import { tinyRegime } from "./tiny-net.ts";
 
 const STEPS = 100_000;
 const STEPS_AN_EPOCH = 200;
-/** Epochs that are not judged: caches fill, and the compiler of the language still works. */
-const WARM = 5;
-/** Of fewer epochs the memory's slope is told and not judged: allocators grow in steps. */
-const JUDGED = 60;
-/** A slope of the resident memory that many epochs must not have, in bytes an epoch. */
-const MOST_BYTES = 64 * 1024;
 const MOST_DRIFT = 0.05;
 
 export const growth: Soak = {
@@ -93,18 +88,15 @@ class Seen {
       tally.note(`${epochs} epochs are too few to tell a slope`);
       return;
     }
-    const kib = Math.round(slopeOf(this.#rss.slice(epochs >> 1)) / 1024);
-    // At the beginning, in the middle, at the end.
-    const course = (of: readonly number[]): string =>
-      [WARM, epochs >> 1, epochs - 1].map((e) => mib(of[e]!)).join(" → ");
-    tally.note(`resident ${course(this.#rss)} MiB in ${epochs} epochs, heap ${course(this.#heap)}`);
+    const kib = growthOf(this.#rss);
+    tally.note(`resident ${courseOf(this.#rss)} MiB in ${epochs} epochs, heap ${courseOf(this.#heap)}`);
     const late = residentByKind();
     const kinds = [...late].map(([kind, bytes]) => `${kind} ${mib(this.#early.get(kind) ?? 0)} → ${mib(bytes)}`);
     tally.note(`of it ${kinds.join(", ")}; handles ${[...this.#handles].join(", ")}`);
     if (epochs >= JUDGED) {
-      const isFlat = 1024 * kib < MOST_BYTES;
-      await judged("resident memory", isFlat, `grows by ${kib} KiB an epoch`);
-      tally.goal(`resident memory less than ${MOST_BYTES / 1024} KiB an epoch in the second half`, `${kib}`, isFlat);
+      await judged("resident memory", isFlat(kib), `grows by ${kib} KiB an epoch`);
+      const wanted = `resident memory less than ${MOST_BYTES / 1024} KiB an epoch in the second half`;
+      tally.goal(wanted, `${kib}`, isFlat(kib));
     }
     const counted = this.#own.slice(WARM);
     const halves = [counted.slice(0, counted.length >> 1), counted.slice(counted.length >> 1)];
@@ -118,14 +110,4 @@ class Seen {
     const [least, most] = [Math.min(...this.#handles), Math.max(...this.#handles)];
     await judged("handles", most - least <= 2, `were ${[...this.#handles].join(", ")}`);
   }
-}
-
-const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
-
-/** Of a line through the values (least squares). */
-function slopeOf(values: readonly number[]): number {
-  const middle = (values.length - 1) / 2;
-  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
-  const above = values.reduce((sum, v, i) => sum + (i - middle) * (v - mean), 0);
-  return above / values.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
 }

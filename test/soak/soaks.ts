@@ -13,6 +13,7 @@ import { mutations } from "./mutations.ts";
 import { names } from "./names.ts";
 import { notFinite } from "./not-finite.ts";
 import { outOfMemory } from "./out-of-memory.ts";
+import { page } from "./page.ts";
 import { sameBits } from "./same-bits.ts";
 import type { Soak } from "./soak.ts";
 import { validation } from "./validation.ts";
@@ -20,6 +21,6 @@ import { validation } from "./validation.ts";
 export const soaks: readonly Soak[] = [
   ...[validation, longDispatches, names, bitFlips, sameBits, mixed],
   ...[deviceLoss, guards, hang, disk, kill, killCommand],
-  ...[outOfMemory, notFinite, mutations],
+  ...[outOfMemory, notFinite, page, mutations],
   growth,
 ];
