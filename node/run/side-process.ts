@@ -1,6 +1,7 @@
 // The same command in another process beside this one: its lines are told here, signals to this one reach it too.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { CmedlError } from "../../errors/cmedl-error.ts";
 import { isDriverNote } from "../gpu/quiet-stderr.ts";
 
 const BESIDE = "CMEDL_BESIDE";
@@ -27,13 +28,13 @@ export interface SideProcess {
 }
 
 /** A process beside this one has failed: it told why. */
-export class SideProcessError extends Error {
+export class SideProcessError extends CmedlError {
   override readonly name = "SideProcessError";
   constructor(
     name: string,
     readonly exitCode: number,
   ) {
-    super(`${name} ended with exit code ${exitCode}`);
+    super("side-process", `${name} ended with exit code ${exitCode}; mend what it said, then begin again`);
   }
 }
 

@@ -37,7 +37,7 @@ const LANES = 2;
 export const disk: Soak = {
   name: "disk",
   tries: "full, read-only, failing, slow and vanishing disks under runs and under what commands write",
-  seconds: 180,
+  seconds: 280,
   run: async (budget, random) => {
     const tally = new Tally();
     const base = await mkdtemp(join(tmpdir(), "cmedl-disk-"));

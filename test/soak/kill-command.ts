@@ -14,7 +14,7 @@ const [EPOCHS, STEPS, SAVE_EVERY] = [2, 6, 2];
 export const killCommand: Soak = {
   name: "kill-command",
   tries: "`cmedl train`, ct-only and cmedl, ended at random moments and resumed",
-  seconds: 200,
+  seconds: 230,
   run: async (budget, random) => {
     const tally = new Tally();
     const data = await mkdtemp(join(tmpdir(), "cmedl-kill-data-"));
