@@ -151,8 +151,8 @@ async function endOnce(
   for (const watcher of watchers) watcher.close();
   const graceMs = performance.now() - sent;
   const inWrite = sent > 0 && atChange !== Infinity && signal === "SIGKILL";
-  const killed: Killed = { done: code === 0, acknowledged, inWrite };
-  // It was done, or as good as done, before the signal came.
+  // It was done before the signal came, or had written its end and had only to leave.
+  const killed: Killed = { done: code === 0 || (await hasItsEnd(folder)), acknowledged, inWrite };
   if (code === 0) {
     must(done, "left with 0 before it was done");
     return killed;
@@ -169,6 +169,9 @@ async function endOnce(
   must(/^(interrupted|finished)\n/.test(status), `STATUS is ${status.split("\n")[0]} after SIGTERM`);
   return { ...killed, graceMs };
 }
+
+const hasItsEnd = async (folder: string): Promise<boolean> =>
+  existsSync(join(folder, "config.yaml")) && (await RunFolder.open(folder)).isEnded();
 
 /** The steps of a checkpoint that is safe once a line of the log is printed. */
 function acknowledgedBy(line: string, saveEvery: number, stepsPerEpoch: number): number {
