@@ -22,7 +22,7 @@ export const addTaskFlags = (command: Command): Command =>
     .addOption(
       new Option(
         "--jobs <n>",
-        "runs that train at once, each in a process of its own; among them llvmpipe's cores are divided",
+        "how many runs train at once, each in a process of its own; llvmpipe's cores are divided among them",
       ).default("1"),
     )
     .addOption(
