@@ -22,7 +22,7 @@ import {
   chosenRuns,
   emit,
   endOfTask,
-  jobsOf,
+  chosenJobs,
   nothingToCollect,
   processesOf,
   withOthers,
@@ -149,7 +149,7 @@ async function pays(flags: PaysFlags): Promise<void> {
     ? { results: await testedPays(jobs, folder), failed: [] }
     : await withOthers(processes, chosen, narrator, () =>
         runPays(
-          jobsOf(jobs, chosen, (job) => job.id),
+          chosenJobs(jobs, chosen, (job) => job.id),
           around,
           async (found) => {
             if (!flags.only) await writePays(folder, jobs, found, about);

@@ -26,7 +26,7 @@ import {
   chosenRuns,
   emit,
   endOfTask,
-  jobsOf,
+  chosenJobs,
   nothingToCollect,
   processesOf,
   withOthers,
@@ -169,7 +169,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     ? { results: await testedJobs(jobs, around, { tests, toleranceMm }), failed: [] }
     : await withOthers(processes, chosen, narrator, () =>
         runJobs(
-          jobsOf(jobs, chosen, (job) => job.run),
+          chosenJobs(jobs, chosen, (job) => job.run),
           { ...around, processes },
           {
             length,

@@ -57,7 +57,7 @@ export function without(flag: string, args: readonly string[]): string[] {
 }
 
 /** Those of `jobs` whose runs were chosen, in the order of the choice. */
-export const jobsOf = <J>(jobs: readonly J[], chosen: ReadonlySet<string>, runOf: (job: J) => string): J[] =>
+export const chosenJobs = <J>(jobs: readonly J[], chosen: ReadonlySet<string>, runOf: (job: J) => string): J[] =>
   [...chosen].flatMap((run) => jobs.filter((job) => runOf(job) === run));
 
 /** How many processes --jobs asks for, no more than there are runs; tells the driver. Throws CommandError. */
