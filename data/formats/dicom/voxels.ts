@@ -136,7 +136,9 @@ function encapsulatedFrames({ tags, name }: DicomFile, { frames }: PixelFormat):
       const joined = dicomParser.readEncapsulatedPixelDataFromFragments(tags.set, element, start, count);
       return joined as Uint8Array;
     } catch (cause) {
-      throw new DataError(name, "PixelData (7fe0,0010)", "its fragments can't be read", "export it again", { cause });
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const problem = `its fragments can't be read (${why})`;
+      throw new DataError(name, "PixelData (7fe0,0010)", problem, "export it again", { cause });
     }
   };
   for (const { position, length } of fragments)
