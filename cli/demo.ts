@@ -172,7 +172,8 @@ async function sideBySide(train: Train, flags: DemoFlags, out: string, narrator:
     stdout: "inherit",
   });
   // Where it fails, the run of this process saves and ends as by Ctrl-C.
-  void other.ended.then((code) => code === 0 || code === INTERRUPTED || process.emit("SIGINT"));
+  const failed = (code: number): unknown => code === 0 || code === INTERRUPTED || process.emit("SIGINT");
+  other.ended.then(failed, () => failed(1));
   try {
     const cmedl = await train("cmedl");
     const code = await other.ended;

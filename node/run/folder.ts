@@ -14,7 +14,7 @@
 //   features/       maps.json with PNGs, tsne.json: what its networks hold inside, as `cmedl report` found it
 //   cache/          prepared slices, where --max-memory keeps them out of memory; may be deleted
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
-import { appendFile, readFile, readdir, stat } from "node:fs/promises";
+import { appendFile, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import type { SavedCheckpoint } from "../../train/loop.ts";
@@ -51,20 +51,8 @@ const REPORT = "report.html";
 const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
-/** What a folder is besides its path: another that is made there, or a mount point without its disk, is another. */
-async function identityOf(path: string): Promise<string> {
-  const { dev, ino } = await stat(path, { bigint: true });
-  return `${dev} ${ino}`;
-}
-
 export class RunFolder {
-  readonly #identity: string;
-  private constructor(
-    readonly path: string,
-    identity: string,
-  ) {
-    this.#identity = identity;
-  }
+  private constructor(readonly path: string) {}
 
   /**
    * A new run, in a folder that is new, empty, or of a run that never began: one that failed before its first step.
@@ -73,7 +61,7 @@ export class RunFolder {
   static async create(path: string): Promise<RunFolder> {
     await RunFolder.check(path);
     for (const name of PARTS) await makeFolder(join(path, name));
-    return new RunFolder(path, await identityOf(path));
+    return new RunFolder(path);
   }
 
   /** Throws FileError where `create` would; makes nothing. */
@@ -102,19 +90,15 @@ export class RunFolder {
         `holds no run: ${CONFIG} is missing`,
         "name the folder of a run, as `cmedl train` made it",
       );
-    return new RunFolder(path, await identityOf(path));
+    return new RunFolder(path);
   }
 
   /**
-   * Throws FileError where the folder is not the one that was opened: what is written there now would be lost to the
-   * run.
+   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Told by its
+   * configuration, for numbers of folders change on some network disks.
    */
   async requireHere(): Promise<void> {
-    const identity = await identityOf(this.path).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
-      throw fileError(this.path, cause);
-    });
-    if (identity === this.#identity) return;
+    if (await exists(join(this.path, CONFIG))) return;
     throw new FileError(
       this.path,
       "the run's folder is gone: it was moved, or its disk was",
@@ -155,7 +139,7 @@ export class RunFolder {
   }
 
   async writeConfig(config: TrainConfig): Promise<void> {
-    await this.write(join(this.path, CONFIG), writeConfig(config));
+    await writeAtomic(join(this.path, CONFIG), writeConfig(config), { isThere: true });
   }
 
   /** The run's configuration. Throws DataError that names line and field where it is none. */

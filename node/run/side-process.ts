@@ -47,7 +47,7 @@ export function beside(args: readonly string[], { tell, onMessage, stdout = "ign
     serialization: "advanced",
     env: { ...process.env, [BESIDE]: "1" },
   });
-  const stopHandingOn = handOn(child);
+  const stopHandingOn = handOn(child, endedBy);
   // Its stderr is a socket, from which drivers' notes can't be kept there.
   createInterface({ input: child.stderr! }).on("line", (line) => isDriverNote(line) || tell(line));
   if (onMessage) child.on("message", onMessage);
@@ -56,8 +56,19 @@ export function beside(args: readonly string[], { tell, onMessage, stdout = "ign
     child.on("close", (code, signal) => done(code ?? (signal === "SIGINT" || signal === "SIGTERM" ? 130 : KILLED)));
   }).finally(stopHandingOn);
   ended.catch(() => {}); // who waits for it hears of it
-  return { ended, stop: () => void child.kill("SIGTERM") };
+  // A second signal would end it before it has saved.
+  return { ended, stop: () => void (stopHandingOn() || child.kill("SIGTERM")) };
 }
+
+/** Ends this process by a signal that nobody else here listens for; those beside it then end as `endWithItsParent`. */
+function endedBy(name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void): boolean {
+  if (process.listeners(name).some((other) => !handing.has(other))) return false;
+  for (const own of handing) process.off(name, own);
+  process.off(name, listener);
+  process.kill(process.pid, name);
+  return true;
+}
+const handing = new Set<(name: NodeJS.Signals) => void>();
 
 /** In a process that `beside` began: sends the one that began it what it waits for. */
 export const answer = (message: object): Promise<void> =>
@@ -65,19 +76,30 @@ export const answer = (message: object): Promise<void> =>
 
 /** In a process that `beside` began: ends as by Ctrl-C where the one that began it is gone. */
 export function endWithItsParent(): void {
-  if (isBeside()) process.once("disconnect", () => process.kill(process.pid, "SIGINT"));
+  if (!isBeside()) return;
+  process.once("disconnect", () => process.kill(process.pid, "SIGINT"));
+  process.stderr.on("error", () => {}); // nobody reads it then, and what is being saved must be
 }
 
-/** Hands SIGINT and SIGTERM on until the function it gives is called, which tells whether there were any. */
-export function handOn(child: ChildProcess): () => boolean {
+/**
+ * Hands SIGINT and SIGTERM on until the function it gives is called, which tells whether there were any; not those that
+ * `isKept` takes.
+ */
+export function handOn(
+  child: ChildProcess,
+  isKept: (name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void) => boolean = () => false,
+): () => boolean {
   let any = false;
   const signals = ["SIGINT", "SIGTERM"] as const;
   const listener = (name: NodeJS.Signals): void => {
+    if (isKept(name, listener)) return;
     any = true;
     child.kill(name);
   };
+  handing.add(listener);
   for (const name of signals) process.on(name, listener);
   return () => {
+    handing.delete(listener);
     for (const name of signals) process.off(name, listener);
     return any;
   };

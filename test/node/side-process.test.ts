@@ -1,5 +1,6 @@
 // The same command in another process: what it says and sends, how it ends, and that it does not outlive who began it.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,19 +12,25 @@ const test = suite("side process");
 
 /** A command that begins itself beside itself, and tells as JSON what came of it. */
 const COMMAND = `
+import { writeFileSync } from "node:fs";
 import { answer, beside, endWithItsParent, isBeside } from ${JSON.stringify(resolve("node/run/side-process.ts"))};
 endWithItsParent();
 const [what] = process.argv.slice(2);
 if (isBeside()) {
   process.stderr.write("Warning: maxFoo artificially reduced from 2 to 1\\n" + process.pid + "\\nhello\\n");
-  if (what === "waits") await new Promise((done) => setTimeout(done, 60_000));
+  if (what === "saves")
+    process.once("SIGINT", () => {
+      for (let i = 0; i < 9; i++) setTimeout(() => process.stderr.write("saving\\n"), 30 * i);
+      setTimeout(() => (writeFileSync(process.argv[3], "whole"), process.exit(130)), 400);
+    });
+  if (what === "waits" || what === "saves") await new Promise((done) => setTimeout(done, 60_000));
   await answer({ numbers: new Float32Array(300_000).fill(7) });
   process.exit(Number(what));
 }
 const said = [];
 let sent = 0;
-const other = beside([what], {
-  tell: (line) => (said.push(line), what === "waits" && process.stdout.write(line + "\\n")),
+const other = beside(process.argv.slice(2), {
+  tell: (line) => (said.push(line), what !== "0" && what !== "3" && process.stdout.write(line + "\\n")),
   onMessage: ({ numbers }) => (sent = numbers.filter((v) => v === 7).length),
 });
 process.stdout.write(JSON.stringify({ code: await other.ended, said: said.slice(1), sent }) + "\\n");
@@ -64,7 +71,7 @@ test("its lines, without drivers' notes, a large message and its exit code arriv
   assert.equal(await outcome("3"), { code: 3, said: ["hello"], sent: 300_000 });
 });
 
-test("a signal to the one that began it reaches it; where that one is killed, it ends too", async () => {
+test("a signal that nobody listens for ends both, and so does one that kills the one that began it", async () => {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const child = spawn(process.execPath, [file, "waits"], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
@@ -75,11 +82,24 @@ test("a signal to the one that began it reaches it; where that one is killed, it
     assert.ok(isAlive(pid));
     child.kill(signal);
     await ended;
-    if (signal === "SIGTERM") assert.is((JSON.parse(text.trim().split("\n").at(-1)!) as { code: number }).code, 130);
     const end = performance.now() + 5000;
     while (isAlive(pid) && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
     assert.not(isAlive(pid), signal);
   }
+});
+
+test("the one that is left saves before it ends, though nobody reads what it says", async () => {
+  const saved = join(folder, "saved");
+  const child = spawn(process.execPath, [file, "saves", saved], { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += String(chunk)));
+  const ended = new Promise((done) => child.on("exit", (...how) => done(how)));
+  while (!text.includes("hello")) await new Promise((done) => setTimeout(done, 20));
+  child.kill("SIGINT");
+  assert.equal(await ended, [null, "SIGINT"]);
+  const end = performance.now() + 5000;
+  while (!existsSync(saved) && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
+  assert.ok(existsSync(saved));
 });
 
 test.run();
