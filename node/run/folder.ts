@@ -52,7 +52,15 @@ const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
 export class RunFolder {
-  private constructor(readonly path: string) {}
+  // What shows that the folder is still there: its configuration, once it has one.
+  #landmark: string;
+
+  private constructor(
+    readonly path: string,
+    landmark = path,
+  ) {
+    this.#landmark = landmark;
+  }
 
   /**
    * A new run, in a folder that is new, empty, or of a run that never began: one that failed before its first step.
@@ -90,15 +98,15 @@ export class RunFolder {
         `holds no run: ${CONFIG} is missing`,
         "name the folder of a run, as `cmedl train` made it",
       );
-    return new RunFolder(path);
+    return new RunFolder(path, join(path, CONFIG));
   }
 
   /**
    * Throws FileError where the folder holds no run any more: what is written there now would be lost. Told by its
-   * configuration, for numbers of folders change on some network disks.
+   * configuration, once there is one, for numbers of folders change on some network disks.
    */
   async requireHere(): Promise<void> {
-    if (await exists(join(this.path, CONFIG))) return;
+    if (await exists(this.#landmark)) return;
     throw new FileError(
       this.path,
       "the run's folder is gone: it was moved, or its disk was",
@@ -139,7 +147,9 @@ export class RunFolder {
   }
 
   async writeConfig(config: TrainConfig): Promise<void> {
-    await writeAtomic(join(this.path, CONFIG), writeConfig(config), { isThere: true });
+    const path = join(this.path, CONFIG);
+    await writeAtomic(path, writeConfig(config), { isThere: true });
+    this.#landmark = path;
   }
 
   /** The run's configuration. Throws DataError that names line and field where it is none. */
