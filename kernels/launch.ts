@@ -11,22 +11,20 @@ export function fold(count: number, z = 1): [x: number, y: number, z: number] {
 
 /** Whether invocations can share loads by fours, and gain by it: an adapter on a CPU with subgroups. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
+/** Whether the factors of a product are read as texels, if they are not too large. */
+export const readsTexels = (p: { readonly half: boolean }, t: Traits): boolean => t.texels === true && !p.half;
 
 /**
  * vec4s (of `size` channels) per invocation. Three and more need fewer loads but spill registers, which costs a CPU
  * more.
  */
 export const vectorsPerThread = (size: number): number => (size <= 4 ? 1 : 2);
-/** Bytes of a uniform binding: what every device binds at most at least. */
-export const UNIFORM_BYTES = 65536;
-/** Whether a CPU adapter reads so many elements, by vec4s, as a uniform. */
-export const fitsUniform = (elements: number, half: boolean): boolean => !half && 4 * elements <= UNIFORM_BYTES;
 /**
  * As `vectorsPerThread`, of a kernel for CPU adapters whose invocations share one factor (filters, the right matrix):
- * where that is a uniform up to four are faster, spilled or not, for the other factor's loads are most of the time.
+ * where that is read as texels up to four are faster, spilled or not, for the other factor's loads are most of the time.
  */
-export function vectorsPerQuadThread(size: number, uniform: boolean): number {
-  if (!uniform) return vectorsPerThread(size);
+export function vectorsPerQuadThread(size: number, texels: boolean): number {
+  if (!texels) return vectorsPerThread(size);
   const vectors = Math.max(1, ceilDiv(size, 4));
   return ceilDiv(vectors, ceilDiv(vectors, 4));
 }

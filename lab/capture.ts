@@ -1,7 +1,9 @@
 // One dispatch of a program as data: its WGSL, all that it binds as it was before, and what it wrote.
+import { withoutTexels } from "../engine/run/bindings.ts";
 import { entryOf } from "../engine/run/build.ts";
 import { writeInputs } from "../engine/run/inputs.ts";
 import type { Feeds, OpenedProgram, Program } from "../engine/run/program.ts";
+import { encodeReplays } from "../engine/run/replays.ts";
 import { reflect, resolved } from "../kernels/kernel.ts";
 import { UsageError } from "../engine/errors.ts";
 import { aside } from "./aside.ts";
@@ -80,7 +82,8 @@ export async function captureStage(program: Program, feeds: Feeds, stage: number
     const replay = replays[stage];
     if (!replay || stage === replays.length - 1)
       throw new UsageError(`${name} has no stage ${stage}: its stages are 0 … ${replays.length - 2}`);
-    const { dispatch, site } = replay;
+    const { site } = replay;
+    const dispatch = withoutTexels(replay.dispatch);
     const submit = (from: number, to: number): void => {
       const encoder = gpu.device.createCommandEncoder({ label: `${name}: stages ${from} … ${to - 1}` });
       if (from === 0) {
@@ -105,9 +108,8 @@ export async function captureStage(program: Program, feeds: Feeds, stage: number
       bound.map(async ({ m, read, before }): Promise<CapturedBinding> => {
         const { name: variable = "", type = "" } = declared.get(m.binding) ?? {};
         const scalar = scalarOf(code, type);
-        const access: CapturedBinding["access"] = m.uniform ? "uniform" : m.access;
-        const base = { binding: m.binding, name: variable, access, scalar, before };
-        return access === "read_write" ? { ...base, after: await read() } : base;
+        const base = { binding: m.binding, name: variable, access: m.access, scalar, before };
+        return m.access === "read_write" ? { ...base, after: await read() } : base;
       }),
     );
     const ofNumbers = uniforms.map(
@@ -134,13 +136,6 @@ export async function captureStage(program: Program, feeds: Feeds, stage: number
   });
 }
 
-/** Encodes some of a program's dispatches, in a pass. */
-export function encodeStages(encoder: GPUCommandEncoder, { replays }: OpenedProgram, from: number, to: number): void {
-  const pass = encoder.beginComputePass({ label: `stages ${Math.max(0, from)} … ${to - 1}` });
-  for (const { dispatch, pipeline, bindGroup } of replays.slice(Math.max(0, from), to)) {
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...dispatch.workgroups);
-  }
-  pass.end();
-}
+/** Encodes some of a program's dispatches. */
+export const encodeStages = (encoder: GPUCommandEncoder, { replays }: OpenedProgram, from: number, to: number): void =>
+  encodeReplays(encoder, replays.slice(Math.max(0, from), to), `stages ${Math.max(0, from)} … ${to - 1}`);

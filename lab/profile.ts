@@ -3,7 +3,8 @@ import { type KernelTime, timeDispatches } from "../engine/gpu/profiler.ts";
 import { isSoftwareAdapter } from "../engine/gpu/source.ts";
 import type { Device } from "../engine/run/device.ts";
 import { Explanation, explainDispatch, summaryOf } from "../engine/run/explain.ts";
-import { type Feeds, type OpenedProgram, timedOf } from "../engine/run/program.ts";
+import type { Feeds, OpenedProgram } from "../engine/run/program.ts";
+import { timedOf } from "../engine/run/replays.ts";
 import { aside, submitRun } from "./aside.ts";
 import { noSamples, restOf, settled, take } from "./clock.ts";
 import { withLayers } from "./layers.ts";
@@ -100,7 +101,7 @@ async function passTime(opened: OpenedProgram, feeds: Feeds, rest: () => Promise
     const [begin = 0n, end = 0n] = new BigUint64Array(await gpu.readBuffer(resolved, 0, 16));
     return Number(end - begin) / 1e6;
   } finally {
-    gpu.destroyBuffer(resolved);
+    gpu.destroy(resolved);
     querySet.destroy();
   }
 }

@@ -20,7 +20,10 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "errors/", may: ["errors/"] },
   { from: "kernels/", may: ["kernels/"] },
   { from: "engine/index.ts", may: ["engine/", "kernels/index.ts"] },
-  { from: "engine/gpu/", may: ["engine/gpu/", "engine/errors.ts", "engine/dtype.ts", "kernels/kernel.ts"] },
+  {
+    from: "engine/gpu/",
+    may: ["engine/gpu/", "engine/errors.ts", "engine/dtype.ts", "kernels/kernel.ts", "kernels/texels.ts"],
+  },
   { from: "engine/ops/", may: ["engine/ops/", "engine/*", "engine/wgsl/functions.ts", ...LOWERINGS, "kernels/"] },
   { from: "engine/gradients/", may: ["engine/gradients/", "engine/ops/", "engine/*", ...LOWERINGS, "kernels/"] },
   // Alone: what does not differentiate needs no gradient, and nothing else of training.
@@ -30,7 +33,10 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/fuse/", may: ["engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },
   { from: "engine/wgsl/", may: ["engine/wgsl/", "engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },
   { from: "engine/lower/", may: ["engine/lower/", "engine/wgsl/", "engine/fuse/", "engine/*", "kernels/"] },
-  { from: "engine/plan/", may: ["engine/plan/", "engine/lower/", "engine/fuse/", "engine/*"] },
+  {
+    from: "engine/plan/",
+    may: ["engine/plan/", "engine/wgsl/", "engine/lower/", "engine/fuse/", "engine/*", "kernels/texels.ts"],
+  },
   {
     from: "engine/run/",
     may: [

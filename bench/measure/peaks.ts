@@ -93,6 +93,6 @@ async function rates(
     for (let i = 0; i < RUNS; i++) found.push((each * times) / (await run(times)) / 1e6);
     await new Promise((done) => setTimeout(done, REST_MS));
   }
-  for (const buffer of [params, x, y]) gpu.destroyBuffer(buffer);
+  for (const buffer of [params, x, y]) gpu.destroy(buffer);
   return found;
 }

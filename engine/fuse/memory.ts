@@ -20,11 +20,18 @@ export interface BoundMemory {
   readonly binding: number;
   readonly access: "read" | "read_write";
   readonly memory: Memory;
-  /** Whether it is read as a uniform, UNIFORM_BYTES from where it starts. */
-  readonly uniform?: boolean;
+  /** The texture, by its number in `Plan.textureRows`, in which a copy of it is read. */
+  readonly texture?: number;
 }
 
 export const isScratch = (content: Memory["content"]): content is Scratch => "scratch" in content;
+
+/** What two memories of the same content have in common. */
+export const contentKey = (content: Memory["content"]): unknown => (isScratch(content) ? content.scratch : content);
+
+/** Whether they are the same bytes of the same content. */
+export const isSameMemory = (a: Memory, b: Memory): boolean =>
+  a.offset === b.offset && a.bytes === b.bytes && contentKey(a.content) === contentKey(b.content);
 
 export const wholeOf = (t: Tensor): Memory => ({ content: t, offset: 0, bytes: t.bytes });
 

@@ -9,9 +9,10 @@ import {
   UsageError,
 } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
+import { TEXEL_BYTES } from "../../kernels/texels.ts";
 import { wholeWords } from "../dtype.ts";
 import { deviceMatrix } from "./matrix.ts";
-import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
+import { type GpuSource, isSoftwareAdapter, readsTexelsFaster, requestDevice } from "./source.ts";
 import type { Tunings } from "./tuned.ts";
 
 export interface GpuOptions {
@@ -46,6 +47,10 @@ interface KeptPipeline {
   asked: number;
 }
 
+/** Bytes of a buffer, or of a texture of four f32 a texel. */
+export const bytesOf = (made: GPUBuffer | GPUTexture): number =>
+  "format" in made ? TEXEL_BYTES * made.width * made.height : made.size;
+
 export class Gpu {
   readonly traits: Traits;
   readonly counters: GpuCounters = { buffers: 0, bytes: 0, peakBytes: 0, pipelines: 0, bindGroups: 0, totalSubmits: 0 };
@@ -67,10 +72,12 @@ export class Gpu {
     readonly borrowed: boolean,
     options: GpuOptions,
   ) {
+    const cpu = options.traits?.cpu ?? (info ? isSoftwareAdapter(info) : false);
     this.traits = {
-      cpu: info ? isSoftwareAdapter(info) : false,
+      cpu,
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
+      texels: cpu && info !== undefined && readsTexelsFaster(info),
       ...options.traits,
     };
     this.adapterName = info
@@ -142,16 +149,31 @@ export class Gpu {
       );
     }
     const buffer = this.device.createBuffer({ size, usage, label });
-    this.counters.buffers++;
-    this.counters.bytes += size;
-    this.counters.peakBytes = Math.max(this.counters.peakBytes, this.counters.bytes);
+    this.#count(1, size);
     return buffer;
   }
 
-  destroyBuffer(buffer: GPUBuffer): void {
-    this.counters.buffers--;
-    this.counters.bytes -= buffer.size;
-    buffer.destroy();
+  destroy(made: GPUBuffer | GPUTexture): void {
+    this.#count(-1, -bytesOf(made));
+    made.destroy();
+  }
+
+  /** Counted among buffers. */
+  createTexture(
+    [width, height]: readonly [number, number],
+    format: GPUTextureFormat,
+    usage: GPUTextureUsageFlags,
+    label: string,
+  ): GPUTexture {
+    const texture = this.device.createTexture({ size: [width, height], format, usage, label });
+    this.#count(1, bytesOf(texture));
+    return texture;
+  }
+
+  #count(buffers: number, bytes: number): void {
+    this.counters.buffers += buffers;
+    this.counters.bytes += bytes;
+    this.counters.peakBytes = Math.max(this.counters.peakBytes, this.counters.bytes);
   }
 
   /**
@@ -288,7 +310,7 @@ export class Gpu {
       await this.map(staging, refused, mapped);
       return staging.getMappedRange(0, size).slice(0, bytes);
     } finally {
-      this.destroyBuffer(staging);
+      this.destroy(staging);
     }
   }
 

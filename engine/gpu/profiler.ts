@@ -1,6 +1,7 @@
 // GPU times of single dispatches, by timestamps at the two ends of a pass each.
 import { UsageError } from "../errors.ts";
 import type { Gpu } from "./gpu.ts";
+import { TexelEncoder, type TexelUse } from "./texels.ts";
 
 export interface KernelTime {
   readonly label: string;
@@ -12,7 +13,7 @@ export interface KernelTime {
   readonly bytes: number;
 }
 
-export interface TimedDispatch {
+export interface TimedDispatch extends TexelUse {
   readonly label: string;
   readonly kernel: string;
   readonly cost: { readonly flops: number; readonly bytes: number };
@@ -30,7 +31,7 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Runs the dispatches once, each in its own pass, all of them submitted before this returns. Some browsers and Dawn by
+ * Runs the dispatches once, each in its own pass (what is copied before it for it to read is not timed), all of them submitted before this returns. Some browsers and Dawn by
  * default round to 65.536 or 100 µs. `rest` is waited for before the times are asked for: who waits for a GPU in Node
  * polls, and takes a core from a software adapter. Throws UsageError without timestamp-query.
  */
@@ -52,7 +53,7 @@ export async function timeDispatches(
     return rows;
   } finally {
     for (const { querySet, resolved } of parts) {
-      gpu.destroyBuffer(resolved);
+      gpu.destroy(resolved);
       querySet.destroy();
     }
   }
@@ -74,7 +75,10 @@ function submitTimed(gpu: Gpu, dispatches: readonly TimedDispatch[]): TimedPart 
   const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
   const resolved = gpu.createBuffer(count * STAMP_BYTES, usage, "timestamps");
   const encoder = gpu.device.createCommandEncoder({ label: "timing" });
-  dispatches.forEach(({ label, pipeline, bindGroup, workgroups }, i) => {
+  const texels = new TexelEncoder(encoder);
+  dispatches.forEach((dispatch, i) => {
+    const { label, pipeline, bindGroup, workgroups } = dispatch;
+    texels.bring(dispatch);
     const pass = encoder.beginComputePass({
       label,
       timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
@@ -83,6 +87,7 @@ function submitTimed(gpu: Gpu, dispatches: readonly TimedDispatch[]): TimedPart 
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(...workgroups);
     pass.end();
+    texels.ran(dispatch);
   });
   encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
   gpu.submit(encoder.finish());

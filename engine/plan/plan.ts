@@ -10,6 +10,7 @@ import { type BoundMemory, type Memory, isScratch, memoryOf } from "../fuse/memo
 import type { Ends, InPlace } from "../lower/in-place.ts";
 import type { Dispatch, LoweredStage } from "../lower/lower.ts";
 import { HOST_ALIGNMENT, type HostInput, type Place, type Storage } from "./memory.ts";
+import { type Plain, Textures, texelsOf } from "./texels.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
 /** A dispatch with its finished WGSL. */
@@ -33,6 +34,8 @@ export interface Plan {
   /** Every storage that is not a slot. */
   readonly storages: readonly Storage[];
   readonly slotBytes: readonly number[];
+  /** Rows of the textures that hold copies of what is read as texels. */
+  readonly textureRows: readonly number[];
   /** Largest sum of bytes alive at one stage: no plan can be below it. */
   readonly lowerBoundBytes: number;
   readonly hostInputs: readonly HostInput[];
@@ -42,17 +45,11 @@ export interface Plan {
 }
 
 /**
- * Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. What
- * is read by fours and takes at most `uniformBytes` is bound as a uniform.
+ * Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. With
+ * `texels`, dispatches read copies in textures where that pays.
  */
-export function place(
-  inPlace: InPlace,
-  fusion: Fusion,
-  ends: Ends,
-  longest: number,
-  uniformBytes: number,
-): Steps<Plan> {
-  return new Planner(inPlace, fusion, ends, longest, uniformBytes).run();
+export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, longest: number, texels: boolean): Steps<Plan> {
+  return new Planner(inPlace, fusion, ends, longest, texels).run();
 }
 
 class Planner {
@@ -62,13 +59,14 @@ class Planner {
   readonly #storages: Storage[] = [];
   readonly #hostInputs: HostInput[] = [];
   readonly #host: Storage;
+  #textureRows: readonly number[] = [];
 
   constructor(
     readonly inPlace: InPlace,
     readonly fusion: Fusion,
     readonly ends: Ends,
     readonly longest: number,
-    readonly uniformBytes: number,
+    readonly texels: boolean,
   ) {
     this.#host = this.#add({ kind: "host", label: "host inputs", bytes: HOST_ALIGNMENT });
   }
@@ -93,6 +91,7 @@ class Planner {
       copies: copies.map((c) => ({ ...c, from: inSlot(c.from) })),
       storages: this.#storages.filter((s) => s.kind !== "slot"),
       slotBytes,
+      textureRows: this.#textureRows,
       lowerBoundBytes,
       place: placed,
       placeOf: (t) => placed(this.#memoryOf(t)),
@@ -151,29 +150,34 @@ class Planner {
   /** Dispatches with their WGSL. */
   *#finished(dispatches: readonly Dispatch[]): Steps<Map<Dispatch, PlannedDispatch>> {
     const total = 2 * dispatches.length;
-    const plain: Chosen[] = [];
+    const plain: Plain[] = [];
     for (const dispatch of dispatches) {
       yield { phase: "plan", done: plain.length, total };
       const writable = this.#writable(dispatch);
-      const code = dispatch.wgsl({ writable, uniform: new Set() });
-      plain.push({ dispatch, writable, code, uniform: this.#uniform(dispatch, writable) });
+      plain.push({ dispatch, writable, code: dispatch.wgsl({ writable, texels: NONE }) });
     }
-    const choose = uniformsOf(plain);
+    const choose = this.texels ? texelsOf(plain) : () => NONE;
+    const reads = plain.map((one): BoundMemory[] => {
+      const texels = choose(one);
+      return one.dispatch.memory.filter((m) => texels.has(m.binding));
+    });
+    const textures = new Textures(reads);
     const finished = new Map<Dispatch, PlannedDispatch>();
-    for (const chosen of plain) {
-      yield { phase: "plan", done: dispatches.length + finished.size, total };
-      const { dispatch, writable, code } = chosen;
-      const uniform = choose(chosen);
-      const memory = dispatch.memory.map((m): BoundMemory => {
-        if (writable.has(m.binding)) return { ...m, access: "read_write" };
-        return uniform.has(m.binding) ? { ...m, uniform: true } : m;
-      });
+    for (const [i, { dispatch, writable, code }] of plain.entries()) {
+      yield { phase: "plan", done: dispatches.length + i, total };
+      const numbers = textures.take(reads[i]!);
+      const texels = new Set(numbers.keys());
       finished.set(dispatch, {
         ...dispatch,
-        memory,
-        code: uniform.size ? dispatch.wgsl({ writable, uniform }) : code,
+        memory: dispatch.memory.map((m): BoundMemory => {
+          if (writable.has(m.binding)) return { ...m, access: "read_write" };
+          const texture = numbers.get(m.binding);
+          return texture === undefined ? m : { ...m, texture };
+        }),
+        code: texels.size > 0 ? dispatch.wgsl({ writable, texels }) : code,
       });
     }
+    this.#textureRows = textures.rows;
     yield { phase: "plan", done: total, total };
     return finished;
   }
@@ -187,12 +191,6 @@ class Planner {
     const written = new Set(d.memory.filter((m) => m.access === "read_write").map(slotOf));
     written.delete(undefined);
     return new Set(d.memory.filter((m) => m.access === "read" && written.has(slotOf(m))).map((m) => m.binding));
-  }
-
-  /** Bindings that can be uniforms. */
-  #uniform(d: Dispatch, writable: ReadonlySet<number>): Set<number> {
-    const fitting = d.memory.filter((m) => m.memory.bytes <= this.uniformBytes && !writable.has(m.binding));
-    return new Set(fitting.map((m) => m.binding).filter((binding) => d.byFours.has(binding)));
   }
 
   #memoryOf(t: Tensor): Memory {
@@ -272,39 +270,7 @@ class Planner {
   }
 }
 
-/** A dispatch, its WGSL without uniforms, and the bindings that must be writable or can be uniforms. */
-interface Chosen {
-  readonly dispatch: Dispatch;
-  readonly code: string;
-  readonly writable: ReadonlySet<number>;
-  readonly uniform: ReadonlySet<number>;
-}
-
-/** Operations for a byte from which a dispatch reads so often that its uniforms may be worth a pipeline. */
-const OFTEN = 4;
-/** Dispatches from which a pipeline of their own is worth its compilation. */
-const WORTH = 2;
-
-/**
- * Which bindings of a dispatch become uniforms. Dispatches of one WGSL share a pipeline, with those that can be
- * uniforms in all of them; several that read often, and can have the same ones, have a pipeline of their own.
- */
-function uniformsOf(all: readonly Chosen[]): (chosen: Chosen) => ReadonlySet<number> {
-  const shared = new Map<string, ReadonlySet<number>>();
-  const alike = new Map<string, number>();
-  const keyOf = ({ code, uniform }: Chosen): string => `${[...uniform].join()} ${code}`;
-  for (const chosen of all) {
-    const { code, uniform } = chosen;
-    const known = shared.get(code);
-    shared.set(code, known ? new Set([...known].filter((binding) => uniform.has(binding))) : uniform);
-    alike.set(keyOf(chosen), (alike.get(keyOf(chosen)) ?? 0) + 1);
-  }
-  return (chosen) => {
-    const { cost } = chosen.dispatch;
-    const own = cost.flops > OFTEN * cost.bytes && alike.get(keyOf(chosen))! >= WORTH;
-    return own ? chosen.uniform : shared.get(chosen.code)!;
-  };
-}
+const NONE: ReadonlySet<number> = new Set();
 
 /** A place counted from the start of its slot, where it has one. */
 const inSlot = ({ storage, offset }: Place): Place => ({ storage, offset: offset + (storage.start ?? 0) });

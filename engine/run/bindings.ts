@@ -4,6 +4,7 @@ import { finish } from "../../kernels/map/finish.ts";
 import type { BoundMemory } from "../fuse/memory.ts";
 import type { PlannedDispatch } from "../plan/plan.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
+import { TEXEL_FORMAT } from "../../kernels/texels.ts";
 
 /** The layout a dispatch's bind group has. */
 export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
@@ -11,7 +12,7 @@ export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
     ...d.memory.map((m) => ({
       binding: m.binding,
       visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: bindingType(m) },
+      ...resourceOf(m),
     })),
     ...d.uniforms.map(({ binding }) => ({
       binding,
@@ -20,8 +21,17 @@ export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
     })),
   ].sort((a, b) => a.binding - b.binding);
 
-const bindingType = ({ access, uniform }: BoundMemory): GPUBufferBindingType =>
-  uniform ? "uniform" : access === "read" ? "read-only-storage" : "storage";
+const resourceOf = ({ access, texture }: BoundMemory): Pick<GPUBindGroupLayoutEntry, "buffer" | "storageTexture"> =>
+  texture === undefined
+    ? { buffer: { type: access === "read" ? "read-only-storage" : "storage" } }
+    : { storageTexture: { access: "read-only", format: TEXEL_FORMAT } };
+
+/** The dispatch with buffers alone: the copies in textures that it reads are left out. */
+export const withoutTexels = (d: PlannedDispatch): PlannedDispatch => {
+  const memory = d.memory.map(({ texture: _, ...m }) => m);
+  const writable = new Set(memory.filter((m) => m.access === "read_write").map((m) => m.binding));
+  return { ...d, memory, code: d.wgsl({ writable, texels: new Set() }) };
+};
 
 /** Layout of the closing dispatch: the run's number, the status word. */
 export const finishLayout: GPUBindGroupLayoutEntry[] = [
@@ -34,7 +44,7 @@ export const finishDispatch: PlannedDispatch = {
   params: {},
   consts: {},
   aliases: {},
-  byFours: new Set(),
+  byTexels: new Set(),
   wgsl: () => finish.source,
   code: finish.source,
   memory: [],

@@ -1,18 +1,20 @@
 // What a program is made of, before its first run: all pipelines at once, then buffers and bind groups in error scopes.
 import { finish } from "../../kernels/map/finish.ts";
-import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Pace } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Variable, variableOf } from "../variable.ts";
-import { uniformReach } from "./allocated.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
 import { type BoundMemory, isScratch } from "../fuse/memory.ts";
 import { type Fusion, siteOf } from "../fuse/stage.ts";
+import type { Replay } from "./replays.ts";
 import { StagingRing } from "./staging.ts";
+import { TEXELS_IN_ROW, TEXEL_BYTES, TEXEL_FORMAT } from "../../kernels/texels.ts";
+import { texelCopy } from "../gpu/texels.ts";
+import { texelUses } from "./texel-uses.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
 
 export interface ProgramParts {
@@ -33,14 +35,6 @@ export interface ProgramParts {
 /** Where each storage of a plan begins. */
 export type Places = ReadonlyMap<Storage, BufferPlace>;
 
-export interface Replay {
-  readonly dispatch: PlannedDispatch;
-  /** Where its stage was made, if that is remembered. */
-  readonly site?: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-}
-
 /** An output that every run copies to `at` in the staging buffer. */
 export interface SmallOutput {
   readonly name: string;
@@ -52,7 +46,7 @@ export interface SmallOutput {
 export interface Built {
   readonly places: Places;
   /** Buffers of this program alone. */
-  readonly owned: readonly GPUBuffer[];
+  readonly owned: readonly (GPUBuffer | GPUTexture)[];
   readonly replays: readonly Replay[];
   /** How often the device had moved variables when these were bound. */
   readonly moves: number;
@@ -147,14 +141,14 @@ function changedBy(plan: Plan): ReadonlySet<Storage> {
   return written;
 }
 
-/** The run of a buffer that a dispatch binds. */
+/** The run of a buffer that a dispatch reads or writes. */
 export function entryOf(
   plan: Plan,
   places: Places,
-  { binding, memory, uniform }: BoundMemory,
+  { binding, memory }: BoundMemory,
 ): GPUBindGroupEntry & { readonly resource: Required<GPUBufferBinding> } {
   const { storage, offset } = plan.place(memory);
-  const size = uniform ? UNIFORM_BYTES : Math.max(UNIT, wholeUnits(memory.bytes));
+  const size = Math.max(UNIT, wholeUnits(memory.bytes));
   const place = places.get(storage)!;
   return { binding, resource: { buffer: place.buffer, offset: place.offset + offset, size } };
 }
@@ -168,10 +162,11 @@ function labelOf({ kernel, label, memory }: PlannedDispatch, site: string | unde
 
 /** Makes buffers and bind groups; within the error scopes of its caller. */
 class Builder {
-  readonly #owned: GPUBuffer[] = [];
+  readonly #owned: (GPUBuffer | GPUTexture)[] = [];
   readonly #places = new Map<Storage, BufferPlace>();
   readonly #written: ReadonlySet<Storage>;
   #slots: readonly GPUBuffer[] = [];
+  #textures: readonly GPUTexture[] = [];
   #ring: StagingRing | undefined;
 
   constructor(readonly parts: ProgramParts) {
@@ -184,12 +179,11 @@ class Builder {
     finishPipeline: GPUComputePipeline,
   ): Built {
     const { gpu, plan, name } = this.parts;
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const reach = uniformReach(plan);
-    const bytesOf = (bytes: number, of: Storage | number): number => Math.max(bytes, reach.get(of) ?? 0);
-    this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytesOf(bytes, i), usage, `slot ${i}`));
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytes, usage, `slot ${i}`));
     for (const s of plan.storages)
-      if (!s.variable) this.#places.set(s, { buffer: this.#own(bytesOf(s.bytes, s), usage, s.label), offset: 0 });
+      if (!s.variable) this.#places.set(s, { buffer: this.#own(s.bytes, usage, s.label), offset: 0 });
+    this.#textures = plan.textureRows.map((rows, i) => this.#ownTexture(rows, `copies ${i}`));
     this.#placeVariables();
     const { moves } = this.parts.variables;
     const host = this.#places.get(plan.storages.find((s) => s.kind === "host")!)!.buffer;
@@ -228,7 +222,7 @@ class Builder {
 
   /** Frees what was made so far. */
   abandon(): void {
-    for (const buffer of this.#owned) this.parts.gpu.destroyBuffer(buffer);
+    for (const made of this.#owned) this.parts.gpu.destroy(made);
     this.#ring?.dispose();
   }
 
@@ -237,6 +231,14 @@ class Builder {
     const buffer = gpu.createBuffer(bytes, usage, `${name}: ${label}`);
     this.#owned.push(buffer);
     return buffer;
+  }
+
+  #ownTexture(rows: number, label: string): GPUTexture {
+    const { gpu, name } = this.parts;
+    const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST;
+    const texture = gpu.createTexture([TEXELS_IN_ROW, rows], TEXEL_FORMAT, usage, `${name}: ${label}`);
+    this.#owned.push(texture);
+    return texture;
   }
 
   #placeOf(storage: Storage): BufferPlace {
@@ -260,11 +262,20 @@ class Builder {
     { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
   ): Replay[] {
     const { gpu, plan } = this.parts;
+    const useOf = texelUses(dispatches, (m) => {
+      const { buffer, offset, size } = entryOf(plan, this.#places, m).resource;
+      return texelCopy(buffer, offset, size / TEXEL_BYTES, this.#textures[m.texture!]!);
+    });
+    const views = this.#textures.map((texture) => texture.createView());
     const sites = plan.stages.flatMap(({ stage, dispatches: own }) => own.map(() => siteOf(stage)));
     return dispatches.map((dispatch, i) => {
       const pipeline = pipelines[i]!;
       const entries = [
-        ...dispatch.memory.map((m) => entryOf(plan, this.#places, m)),
+        ...dispatch.memory.map((m) =>
+          m.texture === undefined
+            ? entryOf(plan, this.#places, m)
+            : { binding: m.binding, resource: views[m.texture]! },
+        ),
         ...dispatch.uniforms.map(({ binding, data }) => ({
           binding,
           resource: { buffer, offset: arena.offsetOf(data), size: data.byteLength },
@@ -273,7 +284,8 @@ class Builder {
       const layout = pipeline.getBindGroupLayout(0);
       const site = sites[i];
       const label = labelOf(dispatch, site);
-      return { dispatch, site, pipeline, bindGroup: gpu.device.createBindGroup({ label, layout, entries }) };
+      const bindGroup = gpu.device.createBindGroup({ label, layout, entries });
+      return { dispatch, site, pipeline, bindGroup, ...useOf(dispatch) };
     });
   }
 
@@ -287,7 +299,7 @@ class Builder {
         { binding: 1, resource: { buffer: status } },
       ],
     });
-    return { dispatch: finishDispatch, pipeline, bindGroup };
+    return { dispatch: finishDispatch, pipeline, bindGroup, reads: [], spoils: [] };
   }
 
   /** Outputs that every run copies, one after the other behind the status word, and where they end. */

@@ -1,7 +1,6 @@
 // From a function of tensors to a plan of its stages and memory. Needs no GPU, only what one can do: a step is judged
 // before it is made.
 import type { Traits } from "../../kernels/kernel.ts";
-import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { oneOf } from "../choice.ts";
 import { input, inputOf } from "../constant.ts";
 import type { DType } from "../dtype.ts";
@@ -23,7 +22,7 @@ import { type DeviceLimits, kernelsOf } from "../lower/kernels.ts";
 import { Lowerer } from "../lower/lower.ts";
 import { type PlanLimits, checkLimits } from "../plan/limits.ts";
 import { type Plan, place } from "../plan/plan.ts";
-import { allocatedBytes } from "./allocated.ts";
+import { TEXELS_IN_ROW, TEXEL_BYTES } from "../../kernels/texels.ts";
 
 /** Shape of a program's input (f32), or shape and dtype. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
@@ -105,7 +104,7 @@ export function* compile(
     inputs: traced.inputs,
     outputs: new Map(traced.names.map((n, i) => [n, fitting.graph.roots[i]!])),
     afterRun: traced.afterRun,
-    estimate: estimateOf(fitting.plan, flopsOf(whole.plan), traits.cpu),
+    estimate: estimateOf(fitting.plan, flopsOf(whole.plan)),
   };
 }
 
@@ -126,7 +125,7 @@ function* planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLi
   const lowerer = new Lowerer(fusion, kernels);
   const lowered = yield* lowerer.lower();
   const inPlace = overwriteInPlace(lowered, ends, lowerer);
-  const plan = yield* place(inPlace, fusion, ends, limits.maxBindingBytes, traits.cpu ? UNIFORM_BYTES : 0);
+  const plan = yield* place(inPlace, fusion, ends, limits.maxBindingBytes, traits.texels === true);
   return { graph, fusion, plan };
 }
 
@@ -264,9 +263,10 @@ const isWorth = (plan: Plan, bytes: number, whole: Plan): boolean =>
 
 const sumOf = <T>(items: readonly T[], f: (item: T) => number): number => items.reduce((n, item) => n + f(item), 0);
 const slotBytes = (p: Plan): number => sumOf(p.slotBytes, (b) => b);
+const textureBytes = (p: Plan): number => TEXELS_IN_ROW * TEXEL_BYTES * sumOf(p.textureRows, (rows) => rows);
 const flopsOf = (p: Plan): number => sumOf(p.stages, (s) => sumOf(s.dispatches, (d) => d.cost.flops));
 
-function estimateOf(p: Plan, leastFlops: number, cpu: boolean): Estimate {
+function estimateOf(p: Plan, leastFlops: number): Estimate {
   const variableBytes = sumOf(p.storages, (s) => (s.kind === "variable" ? s.bytes : 0));
   const activationBytes = slotBytes(p);
   const flops = flopsOf(p);
@@ -279,7 +279,7 @@ function estimateOf(p: Plan, leastFlops: number, cpu: boolean): Estimate {
   return {
     activationBytes,
     variableBytes,
-    bytes: allocatedBytes(p, cpu),
+    bytes: activationBytes + sumOf(p.storages, (s) => s.bytes) + textureBytes(p),
     lowerBoundBytes: p.lowerBoundBytes,
     flops,
     flopsRatio: leastFlops ? flops / leastFlops : 1,

@@ -2,7 +2,7 @@
 // ranks, and written to where the sum belongs. Dispatches that need no sum under way go on meanwhile, so their order is
 // not quite the program's: one is put off where it binds what a sum or a dispatch that was put off writes.
 import { acrossRanks } from "../../kernels/map/across-ranks.ts";
-import type { Replay } from "./build.ts";
+import { type Replay, encodeReplays } from "./replays.ts";
 import { entryOf } from "./build.ts";
 import { type Feeds, writeInputs } from "./inputs.ts";
 import type { OpenedProgram, Program } from "./program.ts";
@@ -89,7 +89,7 @@ export class ExchangedProgram<O extends string = string> {
             opened.writeHost();
             isFirst = false;
           }
-          encodeDispatches(encoder, piece.replays);
+          encodeReplays(encoder, piece.replays, name);
           let at = 0;
           for (const { buffer, offset, bytes } of piece.sums) {
             encoder.copyBufferToBuffer(buffer, offset, staging!, at, bytes);
@@ -152,22 +152,12 @@ export class ExchangedProgram<O extends string = string> {
 
   #forget(): void {
     const { gpu } = this.program.opened().parts;
-    for (const staging of this.#stagings.values()) gpu.destroyBuffer(staging);
+    for (const staging of this.#stagings.values()) gpu.destroy(staging);
     this.#stagings.clear();
   }
 }
 
 const bytesOf = (sums: readonly Sum[]): number => sums.reduce((n, { bytes }) => n + bytes, 0);
-
-function encodeDispatches(encoder: GPUCommandEncoder, replays: readonly Replay[]): void {
-  const pass = encoder.beginComputePass();
-  for (const { dispatch, pipeline, bindGroup } of replays) {
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...dispatch.workgroups);
-  }
-  pass.end();
-}
 
 /** A run of a buffer that a dispatch binds. */
 interface Bound {

@@ -26,8 +26,8 @@ export interface ExplainedMemory {
   /** The tensor, or "scratch". */
   readonly content: string;
   readonly access: "read" | "read_write";
-  /** Whether it is bound as a uniform, not as storage: a CPU adapter reads that faster. */
-  readonly uniform: boolean;
+  /** Whether a copy of it in a storage texture is read: some CPU adapters read that faster. */
+  readonly texels: boolean;
   readonly bytes: number;
 }
 
@@ -90,10 +90,10 @@ export const explainDispatch = (
   flops: cost.flops,
   bytes: cost.bytes,
   fused,
-  memory: memory.map(({ memory: { content, bytes }, access, uniform = false }) => ({
+  memory: memory.map(({ memory: { content, bytes }, access, texture }) => ({
     content: isScratch(content) ? "scratch" : `${content}`,
     access,
-    uniform,
+    texels: texture !== undefined,
     bytes,
   })),
   ...(timeUs === undefined ? {} : { timeUs }),

@@ -43,7 +43,7 @@ export class KeptAside {
           copies.push(gpu.createBuffer(bytes, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST, `${name}: kept`));
       });
     } catch (error) {
-      for (const copy of copies) gpu.destroyBuffer(copy);
+      for (const copy of copies) gpu.destroy(copy);
       throw error;
     }
     return new KeptAside(parts, kept, copies);
@@ -65,7 +65,7 @@ export class KeptAside {
   }
 
   dispose(): void {
-    for (const copy of this.copies) this.parts.gpu.destroyBuffer(copy);
+    for (const copy of this.copies) this.parts.gpu.destroy(copy);
   }
 
   #submit(encode: (encoder: GPUCommandEncoder, at: BufferPlace, copy: GPUBuffer, bytes: number) => void): void {

@@ -1,13 +1,15 @@
 // A compiled program: a run writes inputs, replays the dispatches, submits once, and makes nothing.
 import { DISPOSE } from "../dispose.ts";
 import { UsageError } from "../errors.ts";
-import { type KernelTime, type TimedDispatch, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
+import { type KernelTime, requireTimestamps, timeDispatches } from "../gpu/profiler.ts";
+import { bytesOf } from "../gpu/gpu.ts";
 import type { Pace } from "../pace.ts";
-import { type Built, type ProgramParts, type Replay, build } from "./build.ts";
+import { type Built, type ProgramParts, build } from "./build.ts";
 import { Explanation, explainDispatch, summaryOf } from "./explain.ts";
 import { type CallerBuffer, isCallerBuffer } from "./caller-buffers.ts";
 import { type BufferFeeds, type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { KeptAside } from "./kept-aside.ts";
+import { type Replay, encodeReplays, timedOf } from "./replays.ts";
 import { Results, type Values } from "./results.ts";
 
 export type { CallerBuffer } from "./caller-buffers.ts";
@@ -41,17 +43,9 @@ export interface OpenedProgram {
   readonly replays: readonly Replay[];
   /** Writes what the host feeds into the next run: inputs of its own and the run's number. */
   writeHost(): void;
-  /** Encodes all replays in one pass, and the copies behind them. */
+  /** Encodes all replays, and the copies behind them. */
   encode(encoder: GPUCommandEncoder): void;
 }
-
-/** A dispatch as it is timed. */
-export const timedOf = ({ dispatch, pipeline, bindGroup }: Replay): TimedDispatch => ({
-  ...dispatch,
-  kernel: dispatch.kernel.name,
-  pipeline,
-  bindGroup,
-});
 
 export interface EncodeOptions<O extends string> {
   /** Where outputs are copied to, by their names. */
@@ -235,7 +229,7 @@ export class Program<O extends string = string> {
       buffers: this.#made.owned.length + stagingCount,
       variableBytes,
       activationBytes: plan.slotBytes.reduce((n, b) => n + b, 0),
-      bytes: variableBytes + this.#made.owned.reduce((n, b) => n + b.size, 0) + stagingBytes,
+      bytes: variableBytes + this.#made.owned.reduce((n, made) => n + bytesOf(made), 0) + stagingBytes,
       lowerBoundBytes: plan.lowerBoundBytes,
       runs: this.#runs,
       submits: this.#submits,
@@ -259,7 +253,7 @@ export class Program<O extends string = string> {
     if (this.#disposed) return;
     this.#disposed = true;
     const { gpu, onDispose } = this.#parts;
-    for (const buffer of this.#made.owned) gpu.destroyBuffer(buffer);
+    for (const made of this.#made.owned) gpu.destroy(made);
     gpu.counters.bindGroups -= this.#replays.length;
     this.#results.dispose();
     onDispose?.();
@@ -282,25 +276,7 @@ export class Program<O extends string = string> {
   }
 
   #encode(encoder: GPUCommandEncoder, replays: readonly Replay[]): void {
-    const pass = encoder.beginComputePass({ label: this.name });
-    let current: GPUComputePipeline | undefined;
-    let group: string | undefined;
-    for (const { dispatch, site, pipeline, bindGroup } of replays) {
-      if (site !== group) {
-        if (group) pass.popDebugGroup();
-        if (site) pass.pushDebugGroup(site);
-        group = site;
-      }
-      if (pipeline !== current) {
-        pass.setPipeline(pipeline);
-        current = pipeline;
-      }
-      pass.setBindGroup(0, bindGroup);
-      const [x, y, z] = dispatch.workgroups;
-      pass.dispatchWorkgroups(x, y, z);
-    }
-    if (group) pass.popDebugGroup();
-    pass.end();
+    encodeReplays(encoder, replays, this.name);
   }
 
   #encodeCopies(encoder: GPUCommandEncoder): void {

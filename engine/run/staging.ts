@@ -41,7 +41,7 @@ export class StagingRing {
   }
 
   dispose(): void {
-    for (const { buffer } of this.#stagings) this.gpu.destroyBuffer(buffer);
+    for (const { buffer } of this.#stagings) this.gpu.destroy(buffer);
     this.#stagings.length = 0;
   }
 

@@ -73,7 +73,7 @@ class TextureCopy {
         return new TextureCopy(gpu, kernel.name, shape, format, buffer, params, pipeline, workgroups);
       });
     } catch (error) {
-      for (const buffer of made) gpu.destroyBuffer(buffer);
+      for (const buffer of made) gpu.destroy(buffer);
       throw error;
     }
   }
@@ -117,7 +117,7 @@ class TextureCopy {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of [this.buffer, this.params]) this.gpu.destroyBuffer(buffer);
+    for (const buffer of [this.buffer, this.params]) this.gpu.destroy(buffer);
   }
 }
 

@@ -5,7 +5,6 @@ import { ShapeError, UsageError, ValuesLostError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { Pace } from "../pace.ts";
 import { type Holder, type Member, type Variable, ownersOf } from "../variable.ts";
-import { bytesBehindVariables } from "./allocated.ts";
 
 /** A byte of a buffer. */
 export interface BufferPlace {
@@ -100,7 +99,7 @@ export class VariableMemory implements Holder {
   }
 
   dispose(): void {
-    for (const buffer of this.#buffers.values()) this.gpu.destroyBuffer(buffer);
+    for (const buffer of this.#buffers.values()) this.gpu.destroy(buffer);
     this.#buffers.clear();
     this.#places.clear();
     this.#starts.clear();
@@ -124,7 +123,7 @@ export class VariableMemory implements Holder {
         made.delete(v);
       }
     } catch (error) {
-      for (const buffer of made.values()) this.gpu.destroyBuffer(buffer);
+      for (const buffer of made.values()) this.gpu.destroy(buffer);
       throw error;
     } finally {
       this.#freeUnused();
@@ -203,8 +202,8 @@ export class VariableMemory implements Holder {
 
   #make(owner: Variable): GPUBuffer {
     return this.gpu.createBuffer(
-      wordsOf(owner) + bytesBehindVariables(this.gpu.traits.cpu),
-      GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      wordsOf(owner),
+      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       `variable ${owner.name}`,
     );
   }
@@ -242,7 +241,7 @@ export class VariableMemory implements Holder {
     for (const [v, old] of this.#buffers) {
       if (used.has(old) || v.members?.length === 0) continue;
       this.#buffers.delete(v);
-      this.gpu.destroyBuffer(old);
+      this.gpu.destroy(old);
     }
   }
 }

@@ -1,11 +1,11 @@
 // A dispatch: a kernel, its WGSL with the fused expressions in its hooks, its numbers, and what it binds.
 import { type Binding, type Consts, type Kernel, type Params, packParams, specialize } from "../../kernels/kernel.ts";
-import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import { type DType, wgslType } from "../dtype.ts";
 import type { Shape } from "../shape.ts";
 import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
 import type { BoundMemory, Memory } from "../fuse/memory.ts";
+import { readTexels, canReadTexels, texelDeclaration } from "./texels.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {
@@ -22,16 +22,16 @@ export interface Dispatch {
   readonly cost: Cost;
   /** Elementwise ops computed in its hooks. */
   readonly fused: readonly string[];
-  /** Bindings that are read by vectors of four, as a uniform may be. */
-  readonly byFours: ReadonlySet<number>;
-  /** The module with these of the bindings that it reads declared as writable, and these as uniforms. */
+  /** Bindings of which only elements of type vec4<f32> are read, as those of a texture can be. */
+  readonly byTexels: ReadonlySet<number>;
+  /** The module with these of the bindings that it reads declared as writable, and these as textures. */
   wgsl(declared: Declared): string;
 }
 
 /** Bindings that a dispatch reads and that are declared otherwise than as read-only storage. */
 export interface Declared {
   readonly writable: ReadonlySet<number>;
-  readonly uniform: ReadonlySet<number>;
+  readonly texels: ReadonlySet<number>;
   /** Whether calls of `dbg` stay. */
   readonly dbg?: boolean;
 }
@@ -130,7 +130,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     workgroups: workgroupsOf(kernel, params, consts),
     cost,
     fused: context.fused,
-    byFours: readByFours(parts, added.memory),
+    byTexels: readByTexels(parts, added.memory),
     wgsl: (declared) => writeModule(parts, declared),
   };
 }
@@ -148,18 +148,25 @@ function addedBindings(
   };
 }
 
-/** What it reads by vectors of 16 bytes, in its kernel or in its hooks. */
-function readByFours({ kernel, aliases = {}, context }: DispatchParts, added: readonly BoundMemory[]): Set<number> {
+/** What it reads by vectors of four f32 alone, in its kernel or in its hooks. */
+function readByTexels({ kernel, aliases = {}, context }: DispatchParts, added: readonly BoundMemory[]): Set<number> {
+  const { source, bindings } = kernel;
   const elementOf = ({ type }: Binding): string => {
     const name = /^array<(.+)>$/.exec(type)?.[1] ?? "";
-    return aliases[name] ?? new RegExp(`^alias ${name}\\s*=\\s*([^;]+);`, "m").exec(kernel.source)?.[1] ?? name;
+    return aliases[name] ?? new RegExp(`^alias ${name}\\s*=\\s*([^;]+);`, "m").exec(source)?.[1] ?? name;
   };
-  const own = kernel.bindings.filter((b) => b.access === "read" && isFour(elementOf(b))).map((b) => b.index);
-  const hooks = added.filter(({ access }, i) => access === "read" && isFour(context.bindings[i]!.type));
-  return new Set([...own, ...hooks.map((m) => m.binding)]);
+  const own = bindings.filter((b) => b.access === "read" && elementOf(b) === FOUR && canRead(kernel, b));
+  const hooks = added.filter(({ access }, i) => access === "read" && context.bindings[i]!.type === FOUR);
+  return new Set([...own.map((b) => b.index), ...hooks.map((m) => m.binding)]);
 }
 
-const isFour = (type: string): boolean => /^vec4<[fui]32>$/.test(type);
+const FOUR = "vec4<f32>";
+const readable = new WeakMap<Binding, boolean>();
+function canRead({ source }: Kernel, b: Binding): boolean {
+  const known = readable.get(b) ?? canReadTexels(source, b.name);
+  readable.set(b, known);
+  return known;
+}
 
 /** The WGSL of a dispatch: seams and hooks filled, what the hooks need declared at the end. */
 function writeModule(
@@ -177,13 +184,21 @@ function writeModule(
     append.push(declaration(binding, access, { name, type: `array<${type}>` }, declared));
   });
   append.push(...Object.values(context.functions));
-  const text = specialize(sourceWith(kernel, declared), {
+  const module = specialize(sourceWith(kernel, declared), {
     consts,
     aliases,
     hooks,
     append: append.length ? append.join("\n") : undefined,
     dbg: declared.dbg,
   });
+  const textures = [
+    ...kernel.bindings.map(({ index, name }) => ({ binding: index, name })),
+    ...added.memory.map(({ binding }, i) => ({ binding, name: context.bindings[i]!.name })),
+  ].filter(({ binding }) => declared.texels.has(binding));
+  const text = readTexels(
+    module,
+    textures.map(({ name }) => name),
+  );
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
@@ -193,11 +208,10 @@ function declaration(
   binding: number,
   access: "read" | "read_write",
   { name, type }: Pick<Binding, "name" | "type">,
-  { writable, uniform }: Declared = { writable: new Set(), uniform: new Set() },
+  { writable, texels }: Declared = { writable: new Set(), texels: new Set() },
 ): string {
-  const at = `@group(0) @binding(${binding})`;
-  if (uniform.has(binding)) return `${at} var<uniform> ${name} : ${type.replace(/>$/, `, ${UNIFORM_BYTES / 16}>`)};`;
-  return `${at} var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
+  if (texels.has(binding)) return texelDeclaration(binding, name);
+  return `@group(0) @binding(${binding}) var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
 }
 
 const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";
@@ -209,7 +223,7 @@ const hasHalfFactors = ({ source }: Kernel): boolean => /^alias T\s*=\s*f16;/m.t
 function sourceWith({ name, source, bindings }: Kernel, declared: Declared): string {
   let text = source;
   for (const b of bindings) {
-    if (b.access !== "read" || !(declared.writable.has(b.index) || declared.uniform.has(b.index))) continue;
+    if (b.access !== "read" || !(declared.writable.has(b.index) || declared.texels.has(b.index))) continue;
     const line = declaration(b.index, "read", b);
     if (!text.includes(line)) throw new Error(`internal: kernel ${name} does not declare ${line}`);
     text = text.replace(line, declaration(b.index, "read", b, declared));

@@ -1,6 +1,15 @@
 // dx = conv2dInputGrad(dy, w): NPQK · RSCK → NHWC. Also the forward pass of a transposed convolution.
 import { type Kernel, type KernelSpec, defineKernel } from "../kernel.ts";
-import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerQuadThread, vectorsPerThread } from "../launch.ts";
+import {
+  ceilDiv,
+  columnBlocks,
+  fold,
+  quads,
+  readsTexels,
+  scalarTile,
+  vectorsPerQuadThread,
+  vectorsPerThread,
+} from "../launch.ts";
 import { type MatmulProblem, matmulProblem } from "../matmul/matmul.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
 import { thinInSpec, thinOutSpec } from "./conv2d.ts";
@@ -13,7 +22,6 @@ import {
   suitsTiles,
   tilesOf,
   turned,
-  uniformFilter,
 } from "./conv2d-problem.ts";
 import direct from "./conv2d-input-grad-direct.wgsl";
 import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
@@ -40,7 +48,7 @@ const columnsOfPhase = (p: ConvProblem): number => ceilDiv(p.w, p.strideX);
 export const conv2dInputGradDirectQuad = defineKernel<ConvProblem>("conv2d-input-grad-direct-quad", {
   source: directQuad,
   tunables: { CV: [2, 1, 3, 4] },
-  consts: (p) => ({ CV: vectorsPerQuadThread(p.c / p.groups, uniformFilter(p)) }),
+  consts: (p, t) => ({ CV: vectorsPerQuadThread(p.c / p.groups, readsTexels(p, t)) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) =>
     fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),

@@ -1,6 +1,6 @@
 // The problem that the three convolutions share, y = x ∗ w and its two gradients, and what kernels are chosen by.
 import type { Kernel, Traits } from "../kernel.ts";
-import { type Chunks, ceilDiv, fitsUniform } from "../launch.ts";
+import { type Chunks, ceilDiv } from "../launch.ts";
 
 /** x [N, H, W, C], w [R, S, C/groups, K], y [N, P, Q, K], whichever two of them are given. */
 export type ConvProblem = {
@@ -49,9 +49,6 @@ export const tilesOf = (p: ConvProblem, size: number, tile: number): number =>
  */
 export const hasRuns = (p: ConvProblem, t: Traits): boolean =>
   p.groups === 1 && p.dilX === 1 && (!t.cpu || p.s * Math.min(p.c, p.k) > 2);
-
-/** Whether a CPU adapter reads the filter as a uniform. */
-export const uniformFilter = (p: ConvProblem): boolean => fitsUniform(p.r * p.s * (p.c / p.groups) * p.k, p.half);
 
 /** Multiply-adds of any of the three convolutions as flops, and the bytes of x, w and y once each. */
 export const convCost = (p: ConvProblem): { flops: number; bytes: number } => ({

@@ -1,6 +1,15 @@
 // y = conv2d(x, w): NHWC · RSCK → NPQK.
 import { type KernelSpec, defineKernel } from "../kernel.ts";
-import { ceilDiv, columnBlocks, fold, quads, scalarTile, vectorsPerQuadThread, vectorsPerThread } from "../launch.ts";
+import {
+  ceilDiv,
+  columnBlocks,
+  fold,
+  quads,
+  readsTexels,
+  scalarTile,
+  vectorsPerQuadThread,
+  vectorsPerThread,
+} from "../launch.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
 import {
   type ConvChunks,
@@ -10,7 +19,6 @@ import {
   hasRuns,
   suitsTiles,
   tilesOf,
-  uniformFilter,
 } from "./conv2d-problem.ts";
 import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
@@ -48,7 +56,7 @@ export const conv2dThinOutQuad = defineKernel<ConvProblem>("conv2d-thin-out-quad
 export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", {
   source: directQuad,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: vectorsPerQuadThread(p.k / p.groups, uniformFilter(p)), REFLECT: p.reflect }),
+  consts: (p, t) => ({ KV: vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t)), REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * Number(c.KV))),
   cost: convCost,

@@ -1,6 +1,6 @@
 // y = a·b for a batch of matrices, either one stored with rows and columns exchanged.
 import { type BindingRoom, type Kernel, type KernelSpec, type Run, defineKernel } from "../kernel.ts";
-import { ceilDiv, columnBlocks, fitsUniform, fold, quads, scalarTile, vectorsPerQuadThread } from "../launch.ts";
+import { ceilDiv, columnBlocks, fold, quads, readsTexels, scalarTile, vectorsPerQuadThread } from "../launch.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
 import { rangesWithin, runOf } from "../windows.ts";
 import direct from "./matmul-direct.wgsl";
@@ -82,10 +82,7 @@ const transposes = (p: MatmulProblem) => ({ TRANSPOSE_A: p.transposeA, TRANSPOSE
 export const matmulQuad = defineKernel<MatmulProblem>("matmul-quad", {
   source: quad,
   tunables: { NV: [2, 1, 3, 4] },
-  consts: (p) => ({
-    NV: vectorsPerQuadThread(p.n, fitsUniform((p.bBatch ? p.batch : 1) * p.k * p.n, p.half)),
-    ...transposes(p),
-  }),
+  consts: (p, t) => ({ NV: vectorsPerQuadThread(p.n, readsTexels(p, t)), ...transposes(p) }),
   fits: (p, t) => quads(t) && by4(p) && p.batch * ceilDiv(p.n, 4) <= 65535,
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 4 * Number(c.NV))),
   cost,

@@ -1,6 +1,7 @@
 // A program run once with its kernels instrumented: what dbg said, and which indices were out of range.
-import { layoutOf } from "../../engine/run/bindings.ts";
-import { type Replay, entryOf } from "../../engine/run/build.ts";
+import { layoutOf, withoutTexels } from "../../engine/run/bindings.ts";
+import { entryOf } from "../../engine/run/build.ts";
+import { type Replay, encodeReplays } from "../../engine/run/replays.ts";
 import { writeInputs } from "../../engine/run/inputs.ts";
 import type { Feeds, OpenedProgram, Program } from "../../engine/run/program.ts";
 import { reflect } from "../../kernels/kernel.ts";
@@ -129,7 +130,8 @@ async function logged(program: Program, feeds: Feeds, bounds: boolean, { most = 
         replays.forEach((replay, stage) => {
           const logging = byStage.get(stage);
           if (logging) encoder.copyBufferToBuffer(heads, 4 * HEAD_WORDS * logging.i, log, 0, 4 * HEAD_WORDS);
-          encodeOne(encoder, replay, logging ?? replay);
+          if (logging) encodeLogging(encoder, replay, logging);
+          else encodeReplays(encoder, [replay], replay.dispatch.label);
           if (logging) encoder.copyBufferToBuffer(log, 0, logs, log.size * logging.i, log.size);
         });
         gpu.submit(encoder.finish());
@@ -137,12 +139,12 @@ async function logged(program: Program, feeds: Feeds, bounds: boolean, { most = 
       const all = new Uint32Array(await gpu.readBuffer(logs, 0, loggings.length * log.size));
       return { ...recordsOf(opened, loggings, all, log.size / 4, most), skipped };
     } finally {
-      for (const buffer of [log, heads, logs, ...own]) gpu.destroyBuffer(buffer);
+      for (const buffer of [log, heads, logs, ...own]) gpu.destroy(buffer);
     }
   });
 }
 
-function encodeOne(
+function encodeLogging(
   encoder: GPUCommandEncoder,
   { dispatch }: Replay,
   { pipeline, bindGroup }: Pick<Replay, "pipeline" | "bindGroup">,
@@ -154,11 +156,11 @@ function encodeOne(
   pass.end();
 }
 
-/** The module of a dispatch with its calls of dbg in it. */
+/** The module of a dispatch, with buffers alone and its calls of dbg in it. */
 const withDbg = ({ dispatch }: Replay): string =>
   dispatch.wgsl({
     writable: new Set(dispatch.memory.filter((m) => m.access === "read_write").map((m) => m.binding)),
-    uniform: new Set(dispatch.memory.filter((m) => m.uniform).map((m) => m.binding)),
+    texels: new Set(),
     dbg: true,
   });
 
@@ -189,7 +191,7 @@ async function instrumented(
         known.set(key, instrumentedText(gpu.device, code, bounds ? namesOf(code, replay) : undefined));
       const text = await known.get(code)!;
       if (!text) return undefined;
-      const storage = dispatch.memory.filter((m) => !m.uniform).length;
+      const storage = dispatch.memory.length;
       if (storage >= gpu.maxStorageBuffers) {
         skipped.push(
           `${stage} ${dispatch.kernel.name}: it binds ${storage} buffers, as many as the device does, and has no room for a log`,
@@ -199,7 +201,7 @@ async function instrumented(
       const pipeline = await gpu.pipeline(
         text.code,
         [
-          ...layoutOf(dispatch),
+          ...layoutOf(withoutTexels(dispatch)),
           { binding: text.binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: "storage" } },
         ],
         `${dispatch.kernel.name}, logging`,

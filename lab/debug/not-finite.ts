@@ -121,8 +121,8 @@ export async function firstNotFiniteStage(program: Program, feeds: Feeds = {}): 
         ...(site === undefined ? {} : { site }),
       };
     } finally {
-      gpu.destroyBuffer(params);
-      gpu.destroyBuffer(found);
+      gpu.destroy(params);
+      gpu.destroy(found);
     }
   });
 }

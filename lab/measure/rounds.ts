@@ -138,7 +138,7 @@ async function stampedRounds(gpu: Gpu, programs: readonly Program[]): Promise<Ro
     clock: "gpu",
     round,
     dispose() {
-      gpu.destroyBuffer(resolved);
+      gpu.destroy(resolved);
       querySet.destroy();
     },
   };

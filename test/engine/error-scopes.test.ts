@@ -77,7 +77,7 @@ test("calls under way at once hear their own errors alone", async () => {
 
 test("a copy that is refused is an error, and no zeros", async () => {
   const buffer = device.gpu.createBuffer(16, GPUBufferUsage.COPY_SRC, "gone");
-  device.gpu.destroyBuffer(buffer);
+  device.gpu.destroy(buffer);
   await refused(() => device.gpu.readBuffer(buffer, 0, 16), /^reading back: /, GpuValidationError);
   assert.equal(Array.from(await device.evaluate(add(tensor([1]), 1))), [2]);
 });

@@ -20,7 +20,7 @@ const MOST_ENDS = 5;
 export const mutations: Soak = {
   name: "mutations",
   tries: "mutated files of each format that is read",
-  seconds: 300,
+  seconds: 400,
   run: async (budget, random) => {
     const tally = new Tally();
     const all = (await mutatedFormats()).map((format, f) => new Mutated(format, random.of(f)));

@@ -1,0 +1,121 @@
+// Which bindings are read as texels, and which texture holds a copy of what. Where an adapter reads storage textures
+// faster than buffers (Traits.texels), a copy before the dispatch costs next to nothing beside the reads that it saves.
+// A copy stays for later dispatches until its texture is taken for another.
+import { type BoundMemory, type Memory, isSameMemory } from "../fuse/memory.ts";
+import type { Dispatch } from "../wgsl/dispatch.ts";
+import { MOST_TEXEL_ROWS, MOST_TEXTURES, texelRows } from "../../kernels/texels.ts";
+
+/** A dispatch, its WGSL with buffers alone, and the bindings that must be writable. */
+export interface Plain {
+  readonly dispatch: Dispatch;
+  readonly code: string;
+  readonly writable: ReadonlySet<number>;
+}
+
+/** What a copy costs: its commands, and that a pass ends before it. In nanoseconds, as all of these on two processors. */
+const COPY_NS = 20_000;
+/** What an operation of a product saves, whose factors are read again and again, and a byte that is read once. */
+const OPERATION_NS = 0.03;
+const BYTE_NS = 0.2;
+/** Most bytes of a copy that is read once: larger ones leave the processor's caches before they are read. */
+const CACHED_BYTES = 2 ** 20;
+/** Operations for a byte from which a dispatch is a product. */
+const OFTEN = 4;
+
+/**
+ * The bindings of a dispatch that are read as texels: those by which dispatches of one WGSL, which share a pipeline,
+ * save time in all.
+ */
+export function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> {
+  const saved = new Map<string, Map<number, number>>();
+  for (const { dispatch, code, writable } of all) {
+    const sums = saved.get(code) ?? new Map<number, number>();
+    for (const m of dispatch.memory)
+      if (canBeTexels(m, dispatch, writable))
+        sums.set(m.binding, (sums.get(m.binding) ?? 0) + savedNs(m, dispatch) - COPY_NS);
+    saved.set(code, sums);
+  }
+  return ({ dispatch, code, writable }) => {
+    const sums = saved.get(code)!;
+    const pays = dispatch.memory.filter((m) => sums.get(m.binding)! > 0 && canBeTexels(m, dispatch, writable));
+    const most = pays.sort((a, b) => sums.get(b.binding)! - sums.get(a.binding)!).slice(0, MOST_TEXTURES);
+    return new Set(most.map((m) => m.binding));
+  };
+}
+
+/** What reading texels saves: of a product's factors, or of what hooks and other kernels read about once. */
+function savedNs({ binding, memory }: BoundMemory, { kernel, cost }: Dispatch): number {
+  const isFactor = kernel.bindings.some((b) => b.index === binding) && cost.flops > OFTEN * cost.bytes;
+  if (isFactor) return OPERATION_NS * cost.flops;
+  return memory.bytes > CACHED_BYTES ? 0 : BYTE_NS * memory.bytes;
+}
+
+const canBeTexels = (
+  { binding, memory }: BoundMemory,
+  { byTexels }: Dispatch,
+  writable: ReadonlySet<number>,
+): boolean =>
+  byTexels.has(binding) && !writable.has(binding) && texelRows(memory.bytes) <= MOST_TEXEL_ROWS && memory.bytes > 0;
+
+/**
+ * Gives copies their textures. There are as many as a dispatch reads at most, the first as large as the largest copy, the
+ * second as the second largest that a dispatch reads, and so on.
+ */
+export class Textures {
+  /** Rows of each. */
+  readonly rows: readonly number[];
+  readonly #held: { memory: Memory | undefined; used: number }[];
+  #clock = 0;
+
+  /** `all`: what each dispatch reads. */
+  constructor(all: readonly (readonly BoundMemory[])[]) {
+    const rows: number[] = [];
+    for (const reads of all)
+      largestFirst(reads).forEach((m, i) => {
+        rows[i] = Math.max(rows[i] ?? 0, rowsOf(m));
+      });
+    this.rows = rows;
+    this.#held = rows.map(() => ({ memory: undefined, used: 0 }));
+  }
+
+  /**
+   * Numbers of the textures in which the next dispatch reads these, by their bindings: one that holds the copy already,
+   * or the one used longest ago of those that are large enough.
+   */
+  take(reads: readonly BoundMemory[]): Map<number, number> {
+    this.#clock++;
+    const isFree = (number: number): boolean => this.#held[number]!.used < this.#clock;
+    const holds = (number: number, m: BoundMemory): boolean => {
+      const { memory } = this.#held[number]!;
+      return memory !== undefined && isSameMemory(memory, m.memory);
+    };
+    // Less is better.
+    const orderOf = (number: number, m: BoundMemory): number =>
+      holds(number, m) ? 0 : this.#held[number]!.used + (reads.some((other) => holds(number, other)) ? this.#clock : 1);
+    const copies = largestFirst(reads);
+    const numbers = copies.map((m, i) => {
+      const free = this.rows.map((_, number) => number).filter(isFree);
+      const fitting = free.filter((number) =>
+        this.#fits(copies.slice(i), [number, ...free.filter((n) => n !== number)]),
+      );
+      const number = fitting.sort((a, b) => orderOf(a, m) - orderOf(b, m))[0]!;
+      this.#held[number] = { memory: m.memory, used: this.#clock };
+      return number;
+    });
+    const copyOf = ({ memory }: BoundMemory): number => copies.findIndex((c) => isSameMemory(c.memory, memory));
+    return new Map(reads.map((m) => [m.binding, numbers[copyOf(m)]!]));
+  }
+
+  /** Whether the first of these copies, largest first, fits the first texture, and the others the others. */
+  #fits([first, ...rest]: readonly BoundMemory[], [number, ...others]: readonly number[]): boolean {
+    const rows = others.map((other) => this.rows[other]!).sort((a, b) => b - a);
+    return rowsOf(first!) <= this.rows[number!]! && rest.every((m, i) => rowsOf(m) <= (rows[i] ?? 0));
+  }
+}
+
+const rowsOf = ({ memory }: BoundMemory): number => texelRows(memory.bytes);
+/** What is read, each memory once. */
+const largestFirst = (reads: readonly BoundMemory[]): BoundMemory[] =>
+  reads
+    .filter((m, i) => reads.findIndex((other) => isSameMemory(other.memory, m.memory)) === i)
+    .sort((a, b) => b.memory.bytes - a.memory.bytes);
