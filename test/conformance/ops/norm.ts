@@ -24,19 +24,19 @@ interface Norm {
   p: number;
 }
 
-const moved = (old: Tensor, batch: Tensor, momentum: number): Tensor =>
-  add(mul(old, 1 - momentum), mul(batch, momentum));
-
 const batch: Adapter<Norm> = ({ training, momentum, eps }, { x, w: weight, b: bias, running_mean, running_var }) => {
   // PyTorch takes an x [0], which we call a sample of no channels.
   const samples = toNHWC(x.rank === 1 ? reshape(x, [1, ...x.shape]) : x);
   const own = (y: Tensor): Tensor => reshape(toNCHW(y), x.shape);
   if (!training) return { y: own(normalize(samples, running_mean, running_var, eps, weight, bias)) };
   const { y, mean, variance, count } = batchNorm(samples, { eps, weight, bias });
+  // A batch of nothing has no statistics to follow.
+  const follow = (old: Tensor, batch: Tensor): Tensor =>
+    x.size === 0 ? old : add(mul(old, 1 - momentum), mul(batch, momentum));
   return {
     y: own(y),
-    ...(running_mean && { running_mean: moved(running_mean, mean, momentum) }),
-    ...(running_var && { running_var: moved(running_var, mul(variance, count / (count - 1)), momentum) }),
+    ...(running_mean && { running_mean: follow(running_mean, mean) }),
+    ...(running_var && { running_var: follow(running_var, mul(variance, count / (count - 1))) }),
   };
 };
 
