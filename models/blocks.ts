@@ -133,6 +133,8 @@ export class BatchNorm2d extends Module {
   #train(x: Tensor, gains: Gains): Tensor {
     const { batchNorm, followAverage } = training("batch norm by the statistics of a batch");
     const { y, mean, variance, count } = batchNorm(x, gains);
+    // Nothing has no statistics to follow: they would be NaN, and stay so.
+    if (x.size === 0) return y;
     followAverage(this.runningMean, mean, this.momentum);
     followAverage(this.runningVariance, variance, this.momentum, count / Math.max(1, count - 1));
     return y;

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { Device } from "../engine/index.ts";
 import { halfTolerance, withoutHalf } from "./conformance/half.ts";
 import { closing, knownOps, runSuite } from "./conformance/run.ts";
-import { Suite, compare } from "./conformance/suite.ts";
+import { type Case, Suite, compare } from "./conformance/suite.ts";
 import { markdownTable, table, toleranceText } from "./conformance/table.ts";
 import { environment } from "./helpers/environment.ts";
 
@@ -116,6 +116,34 @@ test("an engine that throws fails the case and the run goes on", async () => {
   const report = await runSuite(broken, open);
   assert.is(closing(report), "1 passed, 1 failed, 0 skipped");
   assert.match(report.ops[0].failures[0], /ShapeError: add: shapes \[2, 3\] and \[4\] do not broadcast/);
+});
+
+test("a scalar is a line of one element where an op runs along an axis", async () => {
+  const stored = (key: string) => ({ file: "own", key, shape: [], dtype: "f32" as const });
+  const ops: readonly (readonly [op: string, y: "two" | "one" | "zero", attrs?: object])[] = [
+    ["softmax", "one"],
+    ["log_softmax", "zero"],
+    ["cumsum", "two"],
+    ["normalize", "one", { p: 2, eps: 1e-12 }],
+    ["cosine_similarity", "one", { eps: 1e-8 }],
+    ["reduce_mean", "two", { axes: [0], keepdims: true }],
+  ];
+  const cases = ops.map(
+    ([op, y, attrs]): Case => ({
+      id: op,
+      src: "own",
+      op,
+      attrs: { axis: 0, ...attrs },
+      inputs: op === "cosine_similarity" ? { a: stored("two"), b: stored("two") } : { x: stored("two") },
+      outputs: { y: { ...stored(y), tol: { rtol: 1e-6, atol: 0 } } },
+    }),
+  );
+  const values = { two: [2], one: [1], zero: [0] };
+  const report = await runSuite(new Suite(cases, new Map([["own", new Map(Object.entries(values))]])), open);
+  assert.equal(
+    report.ops.flatMap((r) => r.failures),
+    [],
+  );
 });
 
 test("NaN wants NaN, infinity itself, the rest atol + rtol·|want|", () => {

@@ -6,11 +6,11 @@ import { type Shape, sameShape, show } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { ranks } from "../trace.ts";
 import { cast, toF32 } from "./cast.ts";
-import { abs, add, div, maximum, mul, rsqrt, sub } from "./elementwise.ts";
+import { abs, add, div, greater, maximum, mul, notEqual, rsqrt, sign, sub, where } from "./elementwise.ts";
 import { broadcast } from "./expression.ts";
 import { reshape } from "./movement.ts";
 import { withGradient } from "./pass.ts";
-import { max, moments, norm2, sum } from "./reduce.ts";
+import { max, min, moments, norm2, sum } from "./reduce.ts";
 import { pow } from "./transcendental.ts";
 
 export interface Affine {
@@ -169,12 +169,29 @@ interface LengthOptions {
   eps?: number;
 }
 
-/** (Σ|x|^p)^(1/p) along `axis`, kept as size 1. */
+/** (Σ|x|^p)^(1/p) along `axis`, kept as size 1; its limit for p = ±∞, and for p = 0 how many x are not 0. */
 function lengthAlong(x: Tensor, axis: number, p: number): Tensor {
   const keepDims = { keepDims: true };
-  if (p === 2) return norm2(x, axis, keepDims);
-  if (p === 1) return sum(abs(x), axis, keepDims);
-  return p === Infinity ? max(abs(x), axis, keepDims) : pow(sum(pow(abs(x), p), axis, keepDims), 1 / p);
+  switch (p) {
+    case 0:
+      return sum(cast(notEqual(x, 0), "f32"), axis, keepDims);
+    case 1:
+      return sum(abs(x), axis, keepDims);
+    case 2:
+      return norm2(x, axis, keepDims);
+    case Infinity:
+      return max(abs(x), axis, keepDims);
+    case -Infinity:
+      return min(abs(x), axis, keepDims);
+    default: {
+      const length = pow(sum(pow(abs(x), p), axis, keepDims), 1 / p);
+      return withGradient(length, [x], (dy) => {
+        // At 0 a power's or a root's slope may be infinite; as in PyTorch it counts for nothing.
+        const share = where(greater(length, 0), div(abs(x), length), 0);
+        return [mul(dy, where(greater(share, 0), mul(sign(x), pow(share, p - 1)), 0))];
+      });
+    }
+  }
 }
 
 /** x / max(‖x‖_p, eps) along `axis`. */
@@ -184,16 +201,16 @@ export const unitLength = (x: Tensor, axis = -1, { p = 2, eps = 1e-12 }: LengthO
 };
 
 /**
- * Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`, f32; a and b broadcast. The gradient takes the norms as they
- * are, even below eps.
+ * Σ a·b / (max(‖a‖, eps) · max(‖b‖, eps)) along `axis`, f32; a and b broadcast. The slope of max(‖a‖, eps) is
+ * a / max(‖a‖, eps), also where eps is the larger, as in PyTorch.
  */
 export function cosineSimilarity(a: Tensor, b: Tensor, axis = -1, { eps = 1e-8 }: { eps?: number } = {}): Tensor {
   const [x, z] = broadcast("cosineSimilarity", toF32(a), toF32(b));
   const unit = (t: Tensor): Tensor => {
-    const length = norm2(t, axis, { keepDims: true });
+    const length = maximum(norm2(t, axis, { keepDims: true }), eps);
     return div(
       t,
-      withGradient(maximum(length, eps), [length], (dy) => [dy]),
+      withGradient(length, [t], (dy) => [mul(dy, div(t, length))]),
     );
   };
   return sum(mul(unit(x), unit(z)), axis);

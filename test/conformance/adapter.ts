@@ -1,5 +1,5 @@
 // What joins the suite's ops to the engine's: an adapter an op, and the turns between the suite's NCHW and our NHWC.
-import { type Tensor, transpose } from "../../engine/index.ts";
+import { type Tensor, reshape, transpose } from "../../engine/index.ts";
 
 export type Named = Readonly<Record<string, Tensor>>;
 
@@ -15,6 +15,10 @@ export type Adapters = Readonly<Record<string, Adapter<never>>>;
 export const single =
   <A>(f: (attrs: A, inputs: Named) => Tensor): Adapter<A> =>
   (attrs, inputs) => ({ y: f(attrs, inputs) });
+
+/** f of xs, which may be scalars: f then runs along a line of one element, as in PyTorch. */
+export const alongLine = (f: (...lines: Tensor[]) => Tensor, ...xs: Tensor[]): Tensor =>
+  xs.every((x) => x.rank === 0) ? reshape(f(...xs.map((x) => reshape(x, [1]))), []) : f(...xs);
 
 /** x [N, C, …] as [N, …, C]; ranks below 3 have nothing to turn. */
 export const toNHWC = (x: Tensor): Tensor => (x.rank < 3 ? x : transpose(x, [0, ...range(2, x.rank), 1]));

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { RandomStreams, type Tensor } from "../../engine/index.ts";
+import { RandomStreams, type Tensor, grad, sum } from "../../engine/index.ts";
 import { BatchNorm2d, setInferenceStatistics } from "../../models/blocks.ts";
 import { PatchDiscriminator } from "../../models/patch-discriminator.ts";
 import { ResnetGenerator } from "../../models/resnet-generator.ts";
@@ -101,6 +101,25 @@ test("batch norm called twice in a step moves its statistics twice, in order", a
       a.map((v, c) => 0.9 * 0.1 * v + 0.1 * b[c]!),
     ) < 1e-6,
   );
+});
+
+test("a batch of nothing leaves the running statistics as they are", async () => {
+  const d = await device();
+  const bn = new BatchNorm2d(C);
+  using step = await d.compile(
+    ({ x }) => {
+      const [dx, dw] = grad(sum(bn.forward(x)), [x, bn.weight.value]);
+      return { dx, dw };
+    },
+    { x: [0, 4, 5, C] },
+    { mode: "train" },
+  );
+  step.run({ x: [] });
+  const { dx, dw } = await step.read();
+  assert.is(dx.length, 0);
+  assert.equal(Array.from(dw), [0, 0, 0]);
+  assert.equal(Array.from(await d.read(bn.runningMean)), [0, 0, 0]);
+  assert.equal(Array.from(await d.read(bn.runningVariance)), [1, 1, 1]);
 });
 
 const image = (n: number, h: number, w: number, c = 1): Tensor => tensor(noise(n * h * w * c, 3), [n, h, w, c]);

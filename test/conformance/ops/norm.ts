@@ -9,9 +9,10 @@ import {
   layerNorm,
   mul,
   normalize,
+  reshape,
   unitLength,
 } from "../../../engine/index.ts";
-import { type Adapter, type Adapters, single, toNCHW, toNHWC } from "../adapter.ts";
+import { type Adapter, type Adapters, alongLine, single, toNCHW, toNHWC } from "../adapter.ts";
 
 interface Norm {
   eps: number;
@@ -23,16 +24,19 @@ interface Norm {
   p: number;
 }
 
-const moved = (old: Tensor, batch: Tensor, momentum: number): Tensor =>
-  add(mul(old, 1 - momentum), mul(batch, momentum));
-
 const batch: Adapter<Norm> = ({ training, momentum, eps }, { x, w: weight, b: bias, running_mean, running_var }) => {
-  if (!training) return { y: toNCHW(normalize(toNHWC(x), running_mean, running_var, eps, weight, bias)) };
-  const { y, mean, variance, count } = batchNorm(toNHWC(x), { eps, weight, bias });
+  // PyTorch takes an x [0], which we call a sample of no channels.
+  const samples = toNHWC(x.rank === 1 ? reshape(x, [1, ...x.shape]) : x);
+  const own = (y: Tensor): Tensor => reshape(toNCHW(y), x.shape);
+  if (!training) return { y: own(normalize(samples, running_mean, running_var, eps, weight, bias)) };
+  const { y, mean, variance, count } = batchNorm(samples, { eps, weight, bias });
+  // A batch of nothing has no statistics to follow.
+  const follow = (old: Tensor, batch: Tensor): Tensor =>
+    x.size === 0 ? old : add(mul(old, 1 - momentum), mul(batch, momentum));
   return {
-    y: toNCHW(y),
-    ...(running_mean && { running_mean: moved(running_mean, mean, momentum) }),
-    ...(running_var && { running_var: moved(running_var, mul(variance, count / (count - 1)), momentum) }),
+    y: own(y),
+    ...(running_mean && { running_mean: follow(running_mean, mean) }),
+    ...(running_var && { running_var: follow(running_var, mul(variance, count / (count - 1))) }),
   };
 };
 
@@ -47,6 +51,8 @@ export const norm: Adapters = {
   layer_norm: single(({ normalized_shape, eps }: Norm, { x, w: weight, b: bias }) =>
     layerNorm(x, normalized_shape.length, { eps, weight, bias }),
   ),
-  cosine_similarity: single(({ axis, eps }: Norm, { a, b }) => cosineSimilarity(a, b, axis, { eps })),
-  normalize: single(({ p, axis, eps }: Norm, { x }) => unitLength(x, axis, { p, eps })),
+  cosine_similarity: single(({ axis, eps }: Norm, { a, b }) =>
+    alongLine((s, t) => cosineSimilarity(s!, t!, axis, { eps }), a, b),
+  ),
+  normalize: single(({ p, axis, eps }: Norm, { x }) => alongLine((t) => unitLength(t, axis, { p, eps }), x)),
 };

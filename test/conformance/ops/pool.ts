@@ -3,6 +3,8 @@ import {
   type Tensor,
   adaptiveAvgPool2d,
   avgPool2d,
+  cast,
+  isFloat,
   maxPool2d,
   maxPool2dIndices,
   maxUnpool2d,
@@ -23,7 +25,10 @@ function onImages(f: (...images: Tensor[]) => Tensor, ...xs: Tensor[]): Tensor {
 export const pool: Adapters = {
   max_pool2d: ({ kernel, stride, padding, dilation, ceil_mode }: Windows & { dilation: Pair }, { x }: Named) => {
     const options = { kernel, stride, pad: padding, dilation, ceilMode: ceil_mode };
-    return { y: onImages((t) => maxPool2d(t, options), x), indices: onImages((t) => maxPool2dIndices(t, options), x) };
+    // The engine pools floats, and f32 holds every byte.
+    const floats = isFloat(x.dtype) ? x : cast(x, "f32");
+    const y = onImages((t) => maxPool2d(t, options), floats);
+    return { y: cast(y, x.dtype), indices: onImages((t) => maxPool2dIndices(t, options), floats) };
   },
   max_unpool2d: single(({ out_size }: { out_size: Pair }, { x, indices }) =>
     onImages((t, at) => maxUnpool2d(t, at, out_size), x, indices),

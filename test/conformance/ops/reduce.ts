@@ -15,7 +15,7 @@ import {
   sum,
   variance,
 } from "../../../engine/index.ts";
-import { type Adapters, single } from "../adapter.ts";
+import { type Adapters, alongLine, single } from "../adapter.ts";
 
 interface Over {
   axes: number[];
@@ -27,7 +27,11 @@ interface Along {
 }
 
 const over = (f: (x: Tensor, axes: number[], options: { keepDims: boolean; correction: number }) => Tensor) =>
-  single(({ axes, keepdims, correction }: Over, { x }) => f(x, axes, { keepDims: keepdims, correction }));
+  single(({ axes, keepdims, correction }: Over, { x }) =>
+    axes.length
+      ? alongLine((t) => f(t, axes, { keepDims: keepdims, correction }), x)
+      : f(x, axes, { keepDims: keepdims, correction }),
+  );
 
 export const reduce: Adapters = {
   reduce_sum: over(sum),
@@ -41,6 +45,6 @@ export const reduce: Adapters = {
   reduce_var: over(variance),
   reduce_std: over(std),
   logsumexp: over(logSumExp),
-  softmax: single(({ axis }: Along, { x }) => softmax(x, axis)),
-  log_softmax: single(({ axis }: Along, { x }) => logSoftmax(x, axis)),
+  softmax: single(({ axis }: Along, { x }) => alongLine((t) => softmax(t, axis), x)),
+  log_softmax: single(({ axis }: Along, { x }) => alongLine((t) => logSoftmax(t, axis), x)),
 };
