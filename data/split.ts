@@ -103,7 +103,7 @@ const named = (c: CaseName, ids: ReadonlySet<string>): boolean => ids.has(c.id) 
  * the one whose names are all in the set. Throws DataError where a name is not, and where several lists fit.
  */
 export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonly C[], name: string): Split<C> {
-  const known = new Set(cases.flatMap((c) => [c.id, c.patient]));
+  const known = namesOfCases(cases);
   const missing = (ids: readonly string[]): string[] => ids.filter((id) => !known.has(id));
   const training = Object.entries(lists.train);
   const own = training.find(([key]) => key.toLowerCase() === `train_${name}`);
@@ -121,13 +121,7 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
       missing(list[1]).length / list[1].length < missing(best[1]).length / best[1].length ? list : best,
     );
   const lost = missing(ids);
-  if (lost.length)
-    throw new DataError(
-      name,
-      "train",
-      `${show(lost)} is in the splits but not in the folder`,
-      "add the case or take it out of the splits",
-    );
+  if (lost.length) throw notInFolder(name, "train", lost);
   const trainIds = new Set(ids);
   const valIds = new Set(lists.val);
   const testIds = new Set(lists.test ?? []);
@@ -137,6 +131,24 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
     ...(testIds.size ? { test: cases.filter((c) => named(c, testIds)) } : {}),
   };
 }
+
+/** Throws DataError where a case validates or is tested on that no set has: a test on fewer would be another test. */
+function refuseUnknown({ val, test = [] }: SplitLists, known: ReadonlySet<string>, name: string): void {
+  for (const [field, ids] of Object.entries({ val, test })) {
+    const lost = ids.filter((id) => !known.has(id));
+    if (lost.length) throw notInFolder(name, field, lost);
+  }
+}
+
+const namesOfCases = (cases: readonly CaseName[]): Set<string> => new Set(cases.flatMap((c) => [c.id, c.patient]));
+
+const notInFolder = (name: string, field: string, ids: readonly string[]): DataError =>
+  new DataError(
+    name,
+    field,
+    `${show(ids)} is in the splits but not in the folder`,
+    "add the case or take it out of the splits",
+  );
 
 /**
  * Draws the patients that validate from the seed: `fraction` of them, at least one. Throws DataError with fewer than
@@ -181,7 +193,7 @@ export interface SplitOptions {
 /**
  * The split of both sets; the teacher's may be empty where none teaches. No patient who validates the student trains
  * either network: where the teacher has no lists of its own, its cases of those patients are kept for validation too.
- * Throws DataError where a set would have nothing to train on or overlaps.
+ * Throws DataError where a set would have nothing to train on or overlaps, or a list names a case that no set has.
  */
 export function splitUnpaired<C extends CaseName>(
   student: readonly C[],
@@ -210,6 +222,10 @@ export function splitUnpaired<C extends CaseName>(
     if (train.length === 0 && (role === "student" || teacher.length > 0))
       throw new DataError(role, "train", "no case is left to train on", "add cases or validate with fewer");
   }
+  const known = namesOfCases([...student, ...teacher]);
+  // Of several training lists one may be of a set that is not read here, whose cases validate too.
+  for (const [role, told] of Object.entries<SplitLists | undefined>(lists))
+    if (told && (teacher.length > 0 || Object.keys(told.train).length === 1)) refuseUnknown(told, known, role);
   assertDisjoint(split);
   return split;
 }
