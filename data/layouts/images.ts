@@ -5,7 +5,7 @@ import type { CaseImage, Found, Listing } from "./case.ts";
 import { datasetJsonOf, slicesAreCases } from "./dataset-json.ts";
 import { idInFolder, pairFiles } from "./layout.ts";
 import { IMAGE_FOLDERS, channelOf, isMaskFolder, isMaskName, withoutImageWord } from "./names.ts";
-import { type Files, index, nameOf } from "./pairing.ts";
+import { type Files, index, nameOf, refuseFaults } from "./pairing.ts";
 import { byId, noImages } from "./readings.ts";
 
 /**
@@ -61,7 +61,7 @@ async function imagesOfFolders(
   // Files are opened only where no name tells of an image.
   const isOpened = imageOf.size === 0;
   const { cases, faults } = isOpened ? await dicomImages(place, folders) : { cases: [], faults: [] };
-  if (faults[0]) throw faults[0];
+  refuseFaults(faults);
   for (const { id, imagePath } of cases) imageOf.set(id, imagePath);
   for (const name of await stacks(place)) {
     const id = name.normalize("NFC");
@@ -79,7 +79,7 @@ const found = (description: string, imageOf: ReadonlyMap<string, string>): Found
 function indexed(files: Files, idOf: (name: string) => string): Map<string, string> {
   const faults: DataError[] = [];
   const imageOf = index(files, idOf, faults);
-  if (faults[0]) throw faults[0];
+  refuseFaults(faults);
   return imageOf;
 }
 

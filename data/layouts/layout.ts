@@ -6,7 +6,7 @@ import { DataError, printable } from "../errors.ts";
 import type { Case, Found, Layout, Listing } from "./case.ts";
 import { type DatasetJson, datasetJsonOf, slicesAreCases } from "./dataset-json.ts";
 import { IMAGE_FOLDERS, MASK_FOLDERS, withoutImageWord, withoutMaskWord } from "./names.ts";
-import { type Files, complete, likeliest, pairNames } from "./pairing.ts";
+import { type Files, complete, likeliest, pairNames, refuseFaults } from "./pairing.ts";
 import { dicomReadings, patientReadings } from "./patients.ts";
 import { type Reading, byId, flatReadings, labelNames, noImages, readingOf, twoReadings } from "./readings.ts";
 
@@ -27,8 +27,7 @@ export async function pairFiles(listing: Listing): Promise<Found<Case>> {
   const [reading, other] = complete(readings);
   if (reading && other) throw twoReadings(folder, reading, other);
   if (reading) return { layout: reading.layout, cases: [...reading.cases].sort(byId) };
-  const fault = likeliest(readings)?.faults[0];
-  if (fault) throw fault;
+  refuseFaults(likeliest(readings)?.faults ?? []);
   const [first] = files;
   if (first === undefined) throw noImages(folder, "file", `give a folder with ${patterns}`);
   const problem = `${files.length} files such as ${printable(first)} show no image beside its mask`;

@@ -83,6 +83,12 @@ export function index({ folder, names }: Files, idOf: IdOf, faults: DataError[])
   return found;
 }
 
+/** Throws the first fault, if there is one, with the others. */
+export function refuseFaults([first, ...others]: readonly CmedlError[]): void {
+  if (first instanceof DataError && others.length > 0) first.others = others;
+  if (first) throw first;
+}
+
 /** The readings that are complete, of those with the same pairs the first. */
 export function complete<R extends Pairing>(readings: readonly R[]): R[] {
   const seen = new Set<string>();

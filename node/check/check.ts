@@ -119,13 +119,13 @@ const namesOf = ({ labels, names }: TrainConfig["data"], told: ReadonlyMap<numbe
 const beforeLearning = (rule: IntensityRule): IntensityRule =>
   rule.kind === "histogram" && rule.landmarks === null ? { kind: "percentile", percentile: 99 } : rule;
 
-/** What `f` gives; a DataError that it throws is a finding. */
+/** What `f` gives; a DataError that it throws is a finding, and so are those that it holds. */
 async function found<T>(f: () => Promise<T>, findings: Finding[]): Promise<T | undefined> {
   try {
     return await f();
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    findings.push(problem(error));
+    for (const fault of [error, ...(error.others ?? [])]) if (fault instanceof DataError) findings.push(problem(fault));
     return undefined;
   }
 }
