@@ -39,7 +39,8 @@ export function pairNames(
   const faults: DataError[] = [];
   const imageOf = index(images, imageId, faults);
   const maskOf = index(masks, maskId, faults);
-  const absent = (id: string): string => `none is there for case ${printable(id)}`;
+  // A file that is called by the word alone is of its folder's case.
+  const absent = (id: string): string => `none is there ${id === "" ? "beside it" : `for case ${printable(id)}`}`;
   const pairs: Pair[] = [];
   for (const [id, imagePath] of imageOf) {
     const maskPath = maskOf.get(id);

@@ -39,6 +39,18 @@ test.before(async () => {
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 
+test("a folder that no case is in is a note", async () => {
+  const student = await write("beside", "CT");
+  await mkdir(join(student, "series"));
+  await writeFile(join(student, "series", "1.dcm"), "");
+  const { notes, exitCode } = await check("--student", student);
+  assert.is(exitCode, 0);
+  assert.match(
+    notes,
+    /beside: folders: 1 folder is passed over \(series\): no case is in it; see that no patient is left/,
+  );
+});
+
 test("all images without masks and masks without images are told at once", async () => {
   const student = await write("parted", "CT");
   const [first, second, third] = (await readdir(student)).filter((name) => /_mask/.test(name));

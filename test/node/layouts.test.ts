@@ -225,4 +225,24 @@ test("one name in two Unicode forms is one case, in pairs, in splits and between
   await refused(folder(`${decomposed}_image`, `${composed}_image`, `${composed}_mask`), /has the same case name/);
 });
 
+test("folders that no case is in are told, but in sets of a folder of images and one of masks", async () => {
+  const over = async (path: string, scan: typeof scanDataset | typeof scanImages = scanDataset) =>
+    (await scan(path)).passedOver;
+  const patients = ["P1/image", "P1/mask", "P2/image", "P2/mask"];
+  const deeper = folder(...patients, "P3/scan/image", "P3/scan/mask");
+  mkdirSync(join(deeper, ".git"));
+  mkdirSync(join(deeper, "P4"));
+  assert.equal(await over(deeper), ["P3", "P4"]);
+  assert.equal(await over(deeper, scanImages), ["P3", "P4"]);
+  const flat = ["a_image", "a_mask", "b_image", "b_mask"];
+  const mixed = folder(...flat, "more/c_image", "texts/inside/x");
+  mkdirSync(join(mixed, "series"));
+  writeFileSync(join(mixed, "series", "1.dcm"), "");
+  assert.equal(await over(mixed), ["more", "series"]);
+  assert.equal(await over(folder("a", "b", "masks/a", "series/c"), scanImages), ["series"]);
+  for (const set of [folder(...patients), folder(...flat), folder("imagesTr/a", "labelsTr/a", "imagesTs/b")])
+    assert.equal(await over(set), []);
+  await refused(folder(...patients, "P3/image"), /P3\/image\.nii\.gz: mask: none is there beside it; add its mask/);
+});
+
 test.run();
