@@ -132,8 +132,17 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
   };
 }
 
-/** Throws DataError where a case validates or is tested on that no set has: a test on fewer would be another test. */
-function refuseUnknown({ val, test = [] }: SplitLists, known: ReadonlySet<string>, name: string): void {
+/**
+ * Throws DataError where lists name a case to validate or to test on that is not among `cases`: on fewer it would be
+ * another test. Of lists that train several sets nothing is asked unless `areAll` their cases are there.
+ */
+export function refuseUnknown(
+  { train, val, test = [] }: SplitLists,
+  cases: readonly CaseName[],
+  { name, areAll }: { readonly name: string; readonly areAll: boolean },
+): void {
+  if (!areAll && Object.keys(train).length > 1) return;
+  const known = namesOfCases(cases);
   for (const [field, ids] of Object.entries({ val, test })) {
     const lost = ids.filter((id) => !known.has(id));
     if (lost.length) throw notInFolder(name, field, lost);
@@ -222,10 +231,8 @@ export function splitUnpaired<C extends CaseName>(
     if (train.length === 0 && (role === "student" || teacher.length > 0))
       throw new DataError(role, "train", "no case is left to train on", "add cases or validate with fewer");
   }
-  const known = namesOfCases([...student, ...teacher]);
-  // Of several training lists one may be of a set that is not read here, whose cases validate too.
-  for (const [role, told] of Object.entries<SplitLists | undefined>(lists))
-    if (told && (teacher.length > 0 || Object.keys(told.train).length === 1)) refuseUnknown(told, known, role);
+  for (const [name, told] of Object.entries<SplitLists | undefined>(lists))
+    if (told) refuseUnknown(told, [...student, ...teacher], { name, areAll: teacher.length > 0 });
   assertDisjoint(split);
   return split;
 }
