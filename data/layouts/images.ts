@@ -67,7 +67,7 @@ async function imagesOfFolders(
     const id = name.normalize("NFC");
     if (folders.includes(name) && !imageOf.has(id)) imageOf.set(id, join(place, name));
   }
-  if (imageOf.size === 0) throw noImages(place, "image", "put the images there");
+  if (imageOf.size === 0) throw noImages(place, "image", "put the images there, a DICOM series in a folder of its own");
   return found(cases.length > 0 ? "images, a folder of DICOM a patient" : "images, a folder a patient", imageOf);
 }
 

@@ -12,7 +12,8 @@ import { type Reading, byId, flatReadings, labelNames, noImages, readingOf, twoR
 
 const patterns =
   "<id>_image.nii.gz with <id>_mask.nii.gz, image_<id>.nii.gz with label_<id>.nii.gz, " +
-  "folders images/ and labels/ (imagesTr/ and labelsTr/), or a folder a patient with image.nii.gz and mask.nii.gz";
+  "folders images/ and labels/ (imagesTr/ and labelsTr/), or a folder a patient with image.nii.gz and mask.nii.gz or " +
+  "with a DICOM series and its contours or segments";
 
 /** Pairs the images and masks of a folder. Throws DataError. */
 export async function pairFiles(listing: Listing): Promise<Found<Case>> {
@@ -95,7 +96,8 @@ async function pairFolders(
   });
   const images = await files(imageFolder);
   const masks = await files(maskFolder);
-  if (images.names.length === 0) throw noImages(images.folder, "file", "put the images there");
+  if (images.names.length === 0)
+    throw noImages(images.folder, "file", "put the images there, a DICOM series in a folder of its own");
   const asNamed = (name: string): string => name;
   return [
     readingOf(layout, pairNames(images, asNamed, masks, asNamed)),
