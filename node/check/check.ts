@@ -59,7 +59,7 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
     if (folder === "") return;
     const set = await found(() => (masks ? scanDataset(folder) : scanImages(folder)), findings);
     if (set && set.passedOver.length > 0)
-      findings.push(note(folder, "folders", passedOverText(set.passedOver), "see that no patient is left out"));
+      findings.push(note(folder, "names", passedOverText(set.passedOver), "see that no patient is left out"));
     if (set) scanned.push({ role, rule: beforeLearning(rule), set });
   };
   await scan("student", data.student, data.studentIntensity, true);

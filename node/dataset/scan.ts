@@ -8,12 +8,12 @@ import type { Case, CaseImage, Found, Listing } from "../../data/layouts/case.ts
 import { dicomCases, dicomImages } from "./dicom-tree.ts";
 import { findImages } from "../../data/layouts/images.ts";
 import { pairFiles } from "../../data/layouts/layout.ts";
-import { foldersPassedOver } from "../../data/layouts/passed-over.ts";
+import { passedOver } from "../../data/layouts/passed-over.ts";
 
 /** A folder's cases: with masks, or (Dataset<CaseImage>) as images alone. */
 export interface Dataset<C extends CaseImage = Case> extends Found<C> {
   readonly folder: string;
-  /** Folders in it that no case is in, where cases are expected there. */
+  /** Files and folders in it that no case is made of, where cases are expected there. */
   readonly passedOver: readonly string[];
 }
 
@@ -39,7 +39,7 @@ async function found<C extends CaseImage>(
   find: (listing: Listing) => Promise<Found<C>>,
 ): Promise<Dataset<C>> {
   const set = await find(listing);
-  return { folder: listing.folder, ...set, passedOver: await foldersPassedOver(listing, set.cases) };
+  return { folder: listing.folder, ...set, passedOver: await passedOver(listing, set.cases) };
 }
 
 async function listingOf(folder: string): Promise<Listing> {

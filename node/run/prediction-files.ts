@@ -26,7 +26,7 @@ export async function predictionTasks(
 ): Promise<{
   readonly tasks: readonly PredictionTask[];
   readonly isMany: boolean;
-  /** Folders that no image is read of, where images are expected there. */
+  /** Files and folders that no image is read of, where images are expected there. */
   readonly passedOver: readonly string[];
 }> {
   const isMany = (await isFolder(path)) && writableFormat(output) === undefined && !/\.dcm$/i.test(output);

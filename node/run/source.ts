@@ -29,7 +29,7 @@ export interface Source extends CaseSource {
   readonly folder: string;
   /** How its files are laid out, in words. */
   readonly layout: string;
-  /** Folders in its folder that no case is in, where cases are expected there. */
+  /** Files and folders in its folder that no case is made of, where cases are expected there. */
   readonly passedOver: readonly string[];
   /** The splits of `file`, else those that go with the source; of several folds the `fold`-th, from 0. Throws DataError. */
   splits(file?: string, fold?: number): Promise<FoundSplits | undefined>;

@@ -39,7 +39,7 @@ test.before(async () => {
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
 
-test("a folder that no case is in is a note", async () => {
+test("a folder that no case is made of is a note", async () => {
   const student = await write("beside", "CT");
   await mkdir(join(student, "series"));
   await writeFile(join(student, "series", "1.dcm"), "");
@@ -47,7 +47,7 @@ test("a folder that no case is in is a note", async () => {
   assert.is(exitCode, 0);
   assert.match(
     notes,
-    /beside: folders: 1 folder is passed over \(series\): no case is in it; see that no patient is left/,
+    /beside: names: 1 file or folder is passed over \(series\): no case is made of it; see that no patient is left/,
   );
 });
 

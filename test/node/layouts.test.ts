@@ -225,7 +225,7 @@ test("one name in two Unicode forms is one case, in pairs, in splits and between
   await refused(folder(`${decomposed}_image`, `${composed}_image`, `${composed}_mask`), /has the same case name/);
 });
 
-test("folders that no case is in are told, but in sets of a folder of images and one of masks", async () => {
+test("files and folders that no case is made of are told, folders not in sets of a folder of images and one of masks", async () => {
   const over = async (path: string, scan: typeof scanDataset | typeof scanImages = scanDataset) =>
     (await scan(path)).passedOver;
   const patients = ["P1/image", "P1/mask", "P2/image", "P2/mask"];
@@ -240,6 +240,8 @@ test("folders that no case is in are told, but in sets of a folder of images and
   writeFileSync(join(mixed, "series", "1.dcm"), "");
   assert.equal(await over(mixed), ["more", "series"]);
   assert.equal(await over(folder("a", "b", "masks/a", "series/c"), scanImages), ["series"]);
+  assert.equal(await over(folder(...flat, "c", "d")), ["c.nii.gz", "d.nii.gz"]);
+  assert.equal(await over(folder("images/a", "labels/a", "b_image", "b_mask"), scanImages), ["b_image.nii.gz"]);
   for (const set of [folder(...patients), folder(...flat), folder("imagesTr/a", "labelsTr/a", "imagesTs/b")])
     assert.equal(await over(set), []);
   await refused(folder(...patients, "P3/image"), /P3\/image\.nii\.gz: mask: none is there beside it; add its mask/);
