@@ -34,7 +34,10 @@ export async function findImages(listing: Listing): Promise<Found<CaseImage>> {
   const place = join(folder, inside);
   const areSlicesCases = inside.toLowerCase() === "imagestr" && slicesAreCases(await datasetJsonOf(listing));
   const slices = areSlicesCases ? await listing.slices(place) : [];
-  const names = [...(await images(place)), ...(await stacks(place)), ...slices];
+  const all = [...(await images(place)), ...(await stacks(place)), ...slices];
+  const plain = all.filter((name) => !isMaskName(nameOf(name)));
+  // Masks may lie beside their images there too; where all have such a word it tells nothing.
+  const names = plain.length > 0 ? plain : all;
   if (names.length === 0) return imagesOfFolders(listing, place, await listing.folders(place));
   const files: Files = { folder: place, names };
   return found(`images in ${inside}`, indexed(files, channelsOrNames(files)));

@@ -225,6 +225,12 @@ test("one name in two Unicode forms is one case, in pairs, in splits and between
   await refused(folder(`${decomposed}_image`, `${composed}_image`, `${composed}_mask`), /has the same case name/);
 });
 
+test("masks beside images in a folder of images are none of them, unless all are called so", async () => {
+  const imagesOf = async (path: string): Promise<string[]> => (await scanImages(path)).cases.map(({ id }) => id);
+  assert.equal(await imagesOf(folder("ct/a_image", "ct/a_mask", "ct/b_image", "mr_t1/m_image")), ["a", "b"]);
+  assert.equal(await imagesOf(folder("images/label_1", "images/label_2")), ["label_1", "label_2"]);
+});
+
 test("files and folders that no case is made of are told, folders not in sets of a folder of images and one of masks", async () => {
   const over = async (path: string, scan: typeof scanDataset | typeof scanImages = scanDataset) =>
     (await scan(path)).passedOver;
