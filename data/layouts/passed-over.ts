@@ -1,16 +1,16 @@
 // Files and folders beside a set's cases that no case is made of: a patient whose files are named otherwise, or lie deeper.
 import { printable } from "../errors.ts";
 import type { Case, CaseImage, Listing } from "./case.ts";
-import { isMaskFolder, isMaskName } from "./names.ts";
+import { IMAGE_FOLDERS, isMaskFolder, isMaskName } from "./names.ts";
 import { nameOf } from "./pairing.ts";
 import { join } from "./paths.ts";
 
 type Perhaps = CaseImage & Partial<Case>;
 
 /**
- * The image files in a set's folder that are no case's, but for masks; and the folders that no case is in, where cases
- * are in folders of their own, or where they lie in the set's folder itself and those hold images or slices. Sets of a
- * folder of images and one of masks hold other folders by custom.
+ * The image files in a set's folder that are no case's, but for masks; and the folders that no case is in: all where
+ * cases are in folders of their own, those of images or slices where cases lie in the set's folder itself. Sets of a folder
+ * of images and one of masks hold other folders by custom, and only a second one of images counts.
  */
 export async function passedOver(listing: Listing, cases: readonly Perhaps[]): Promise<string[]> {
   const { folder, subfolders, images, slices } = listing;
@@ -23,9 +23,13 @@ export async function passedOver(listing: Listing, cases: readonly Perhaps[]): P
   const files = (await images(folder)).filter((name) => !isMaskName(nameOf(name)) && !used.some((p) => isIn(name, p)));
   const areFlat = cases.some(({ imagePath }) => !subfolders.some((name) => isIn(name, imagePath)));
   const ofImages = subfolders.filter((name) => cases.some(({ imagePath }) => isIn(name, imagePath)));
-  if (!areFlat && ofImages.length < 2) return files;
+  const areTogether = !areFlat && ofImages.length < 2;
   const folders = subfolders.filter(
-    (name) => !name.startsWith(".") && !isMaskFolder(name, subfolders) && !used.some((path) => isIn(name, path)),
+    (name) =>
+      !name.startsWith(".") &&
+      !isMaskFolder(name, subfolders) &&
+      !used.some((path) => isIn(name, path)) &&
+      (!areTogether || IMAGE_FOLDERS.includes(name.toLowerCase())),
   );
   const holding = await Promise.all(
     folders.map(async (name) => {

@@ -248,6 +248,7 @@ test("files and folders that no case is made of are told, folders not in sets of
   assert.equal(await over(folder("a", "b", "masks/a", "series/c"), scanImages), ["series"]);
   assert.equal(await over(folder(...flat, "c", "d")), ["c.nii.gz", "d.nii.gz"]);
   assert.equal(await over(folder("images/a", "labels/a", "b_image", "b_mask"), scanImages), ["b_image.nii.gz"]);
+  assert.equal(await over(folder("ct/a", "mr/b", "notes/c"), scanImages), ["mr"]);
   for (const set of [folder(...patients), folder(...flat), folder("imagesTr/a", "labelsTr/a", "imagesTs/b")])
     assert.equal(await over(set), []);
   await refused(folder(...patients, "P3/image"), /P3\/image\.nii\.gz: mask: none is there beside it; add its mask/);
