@@ -39,7 +39,7 @@ export async function evaluateMasks(
   const bar = narrator.bar("scoring", pairs.length);
   const cases: Record<string, CaseValues> = {};
   for (const pair of pairs) {
-    const { image, mask, expert } = await loadMaskPair(pair, labels);
+    const { image, mask, expert } = await loadMaskPair(pair, labels, (warning) => narrator.say(warning));
     cases[pair.id] = scoresOf(mask, expert, image, { names, toleranceMm });
     bar.advance(pair.id);
   }

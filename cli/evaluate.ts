@@ -1,6 +1,7 @@
 // cmedl evaluate: what a run is worth on cases; of masks alone see evaluate-masks.ts.
 import type { Command } from "commander";
 import { basename } from "node:path";
+import { refuseUnknown } from "../data/split.ts";
 import type { Device } from "../engine/index.ts";
 import { type RocCurve, meanRoc } from "../metrics/roc.ts";
 import { CommandError } from "../node/errors.ts";
@@ -120,7 +121,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   const { checkpoint } = kept;
   const { epoch, steps } = checkpoint.progress;
   narrator.say(`weights of ${kept.file}, after ${steps} steps`);
-  const cases = testCases(source, ids, config);
+  const cases = testCases(source, ids, config, (warning) => narrator.say(warning));
   const count = ids.length;
   const scored = real
     ? await evaluateTranslation(device, config, checkpoint, { cases, count, real, paired, narrator })
@@ -190,6 +191,9 @@ async function casesOf(config: TrainConfig, flags: EvaluateFlags, narrator: Narr
   const ids = { all, test: tested, val: here(studentVal), train: here(studentTrain) }[which];
   if (ids.length === 0)
     throw new CommandError("usage", `${source.name}: there are no ${which} cases; give another word to --cases`);
+  const gone = { all: [], test: [], val: studentVal, train: studentTrain }[which].filter((id) => !all.includes(id));
+  if (gone.length > 0)
+    narrator.say(`warning: ${source.name}: ${gone.length} ${which} cases of the run are not there: ${gone.join(", ")}`);
   if (which === "test" || which === "all") {
     const known = ids.filter((id) => studentTrain.includes(id) || studentVal.includes(id));
     const told = `${known.length} of ${ids.length} cases trained or validated this run (${known.slice(0, 3).join(", ")}${known.length > 3 ? ", …" : ""})`;
@@ -222,6 +226,8 @@ async function testIds(source: Source, { data }: TrainConfig, flags: EvaluateFla
   if (isOwn && Array.isArray(data.fold)) return [];
   const file = flags.splits ?? (isOwn ? (data.splits ?? undefined) : undefined);
   const splits = await source.splits(file, isOwn && typeof data.fold === "number" ? data.fold - 1 : undefined);
+  // Who validates is not tested here, and may be elsewhere.
+  if (splits) refuseUnknown({ ...splits.lists, val: [] }, source.cases, { name: source.name, areAll: false });
   const named = new Set(splits?.lists.test ?? []);
   return source.cases.filter((c) => named.has(c.id) || named.has(c.patient)).map((c) => c.id);
 }

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { CmedlError } from "../errors/cmedl-error.ts";
 import { writableSuffixes } from "../data/formats/index.ts";
 import { writeNifti } from "../data/formats/nifti.ts";
+import { passedOverText } from "../data/layouts/passed-over.ts";
 import { outputsOf } from "../train/config/config.ts";
 import { CommandError } from "../node/errors.ts";
 import { DeviceLosses } from "../node/gpu/losses.ts";
@@ -102,7 +103,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const { output, force = false, probabilities = false } = flags;
   const options = optionsOf(flags);
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
-  const { tasks: all, isMany } = await predictionTasks(imagePath, output);
+  const { tasks: all, isMany, passedOver } = await predictionTasks(imagePath, output);
   if (!isMany && (shard || flags.resume))
     throw new CommandError("usage", "--shard and --resume are of a folder of images, and -o names a folder of masks");
   const narrator = new Narrator({ quiet: flags.quiet });
@@ -110,6 +111,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   const { config, statistics } = model;
   const part = shard ? ofShard(all, shard) : all;
   const tasks = flags.resume ? await withoutMasks(part, config, probabilities) : part;
+  if (passedOver.length > 0) narrator.say(`warning: ${imagePath}: ${passedOverText(passedOver)}`);
   if (isMany) narrator.say(countText(tasks.length, part.length, all.length));
   const kind = flags.format ?? "nifti";
   const writers = await Promise.all(tasks.map(({ image, mask }) => maskWriter(mask, kind, image)));

@@ -65,7 +65,12 @@ async function raters(args: readonly string[], flags: RatersFlags): Promise<void
       narrator.say(`warning: ${rater.name} has no mask of ${missing.join(", ")}, which others have`);
   }
   const bar = narrator.bar("comparing", cases.filter(isShared).length);
-  const pairs = await comparePairs(cases, { labels, toleranceMm, onCase: (id) => bar.advance(id) });
+  const pairs = await comparePairs(cases, {
+    labels,
+    toleranceMm,
+    onWarning: (warning) => narrator.say(warning),
+    onCase: (id) => bar.advance(id),
+  });
   bar.done();
   narrator.end();
   const tables = [agreementTable(pairs, all), dscTable(pairs, all)];

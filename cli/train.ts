@@ -1,6 +1,7 @@
 // cmedl train: any row of the paper on folders of images and label masks of different patients.
 import type { Command } from "commander";
 import { printable } from "../data/errors.ts";
+import { passedOverText } from "../data/layouts/passed-over.ts";
 import type { Device } from "../engine/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { exists } from "../node/files.ts";
@@ -200,6 +201,9 @@ function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: 
     const masks = regime.inputs.includes("yM") ? "" : "; no masks are read";
     lines.push(`teacher: ${sources.teacher.layout}, ${count(cases.teacherTrain, sets.teacher)}${masks}`);
   }
+  for (const source of [sources.student, sources.teacher])
+    if (source && source.passedOver.length > 0)
+      lines.push(`warning: ${source.name}: ${passedOverText(source.passedOver)}`);
   const { file, layers, taps } = config.networks.features;
   if (featuresOf(regime)) {
     const weights =

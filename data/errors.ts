@@ -4,6 +4,8 @@ import { CmedlError } from "../errors/cmedl-error.ts";
 /** One clear sentence: "FILE: FIELD: problem; mend". */
 export class DataError extends CmedlError {
   override readonly name = "DataError";
+  /** What else is wrong, where that was found at once. */
+  others?: readonly CmedlError[];
   constructor(
     readonly file: string,
     readonly field: string,

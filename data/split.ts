@@ -103,7 +103,7 @@ const named = (c: CaseName, ids: ReadonlySet<string>): boolean => ids.has(c.id) 
  * the one whose names are all in the set. Throws DataError where a name is not, and where several lists fit.
  */
 export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonly C[], name: string): Split<C> {
-  const known = new Set(cases.flatMap((c) => [c.id, c.patient]));
+  const known = namesOfCases(cases);
   const missing = (ids: readonly string[]): string[] => ids.filter((id) => !known.has(id));
   const training = Object.entries(lists.train);
   const own = training.find(([key]) => key.toLowerCase() === `train_${name}`);
@@ -121,13 +121,7 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
       missing(list[1]).length / list[1].length < missing(best[1]).length / best[1].length ? list : best,
     );
   const lost = missing(ids);
-  if (lost.length)
-    throw new DataError(
-      name,
-      "train",
-      `${show(lost)} is in the splits but not in the folder`,
-      "add the case or take it out of the splits",
-    );
+  if (lost.length) throw notInFolder(name, "train", lost);
   const trainIds = new Set(ids);
   const valIds = new Set(lists.val);
   const testIds = new Set(lists.test ?? []);
@@ -137,6 +131,33 @@ export function applySplit<C extends CaseName>(lists: SplitLists, cases: readonl
     ...(testIds.size ? { test: cases.filter((c) => named(c, testIds)) } : {}),
   };
 }
+
+/**
+ * Throws DataError where lists name a case to validate or to test on that is not among `cases`: on fewer it would be
+ * another test. Of lists that train several sets nothing is asked unless `areAll` their cases are there.
+ */
+export function refuseUnknown(
+  { train, val, test = [] }: SplitLists,
+  cases: readonly CaseName[],
+  { name, areAll }: { readonly name: string; readonly areAll: boolean },
+): void {
+  if (!areAll && Object.keys(train).length > 1) return;
+  const known = namesOfCases(cases);
+  for (const [field, ids] of Object.entries({ val, test })) {
+    const lost = ids.filter((id) => !known.has(id));
+    if (lost.length) throw notInFolder(name, field, lost);
+  }
+}
+
+const namesOfCases = (cases: readonly CaseName[]): Set<string> => new Set(cases.flatMap((c) => [c.id, c.patient]));
+
+const notInFolder = (name: string, field: string, ids: readonly string[]): DataError =>
+  new DataError(
+    name,
+    field,
+    `${show(ids)} is in the splits but not in the folder`,
+    "add the case or take it out of the splits",
+  );
 
 /**
  * Draws the patients that validate from the seed: `fraction` of them, at least one. Throws DataError with fewer than
@@ -181,7 +202,7 @@ export interface SplitOptions {
 /**
  * The split of both sets; the teacher's may be empty where none teaches. No patient who validates the student trains
  * either network: where the teacher has no lists of its own, its cases of those patients are kept for validation too.
- * Throws DataError where a set would have nothing to train on or overlaps.
+ * Throws DataError where a set would have nothing to train on or overlaps, or a list names a case that no set has.
  */
 export function splitUnpaired<C extends CaseName>(
   student: readonly C[],
@@ -210,6 +231,8 @@ export function splitUnpaired<C extends CaseName>(
     if (train.length === 0 && (role === "student" || teacher.length > 0))
       throw new DataError(role, "train", "no case is left to train on", "add cases or validate with fewer");
   }
+  for (const [name, told] of Object.entries<SplitLists | undefined>(lists))
+    if (told) refuseUnknown(told, [...student, ...teacher], { name, areAll: teacher.length > 0 });
   assertDisjoint(split);
   return split;
 }

@@ -59,6 +59,8 @@ export const isShared = ({ masks }: RatedCase): boolean => masks.length > 1;
 export interface RaterOptions {
   readonly labels: readonly number[] | null;
   readonly toleranceMm: number;
+  /** Hears of what is odd in a mask, in whole sentences. */
+  onWarning?(message: string): void;
   /** Hears of each shared case once its pairs are scored. */
   onCase?(id: string): void;
 }
@@ -69,12 +71,12 @@ export interface RaterOptions {
  */
 export async function comparePairs(
   cases: readonly RatedCase[],
-  { labels, toleranceMm, onCase }: RaterOptions,
+  { labels, toleranceMm, onWarning, onCase }: RaterOptions,
 ): Promise<PairScores[]> {
   const names = labels === null ? ["1"] : labels.map(String);
   const found: PairScores[] = [];
   for (const rated of cases.filter(isShared)) {
-    const { grid, masks } = await loadMasks(pathsOf(rated), labels);
+    const { grid, masks } = await loadMasks(pathsOf(rated), labels, onWarning);
     for (const [i, a] of rated.masks.entries())
       for (const [j, b] of rated.masks.entries()) {
         if (j <= i) continue;

@@ -4,7 +4,7 @@ import { inflateBounded } from "../inflate.ts";
 import type { Affine, Shape3, Volume } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
-import { gridOf, volumeOf } from "./raw-voxels.ts";
+import { gridOf, mmIn, volumeOf } from "./raw-voxels.ts";
 import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */
@@ -69,7 +69,7 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
   const get = (field: string): string | undefined => fields.get(field.toLowerCase());
   const isTrue = (field: string): boolean => /^(true|1|yes)$/i.test(get(field) ?? "");
   const rank = Number(get("NDims") ?? fail("NDims", "is missing"));
-  if (![2, 3].includes(rank)) fail("NDims", `${rank}: one volume is read`, "extract a volume");
+  if (!(Number.isInteger(rank) && rank >= 2 && rank <= 7)) fail("NDims", `${rank} is no number of axes from 2 to 7`);
   const numbers = (field: string, count: number): number[] | undefined => {
     const text = get(field);
     const values = text?.split(/\s+/).map(Number);
@@ -79,6 +79,7 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
   };
   const sizes = numbers("DimSize", rank) ?? fail("DimSize", "is missing");
   if (!sizes.every((n) => Number.isInteger(n) && n >= 1)) fail("DimSize", `${sizes.join(" ")} are no sizes`);
+  if (sizes.slice(3).some((n) => n > 1)) fail("DimSize", `${sizes.join(" ")}: one volume is read`, "extract a volume");
   const [nx = 1, ny = 1, nz = 1] = sizes;
   const shape: Shape3 = [nx, ny, nz];
   const elementType = get("ElementType") ?? fail("ElementType", "is missing");
@@ -89,12 +90,17 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
   const dataFile = get("ElementDataFile")!;
   if (/^LIST\b/.test(dataFile) || /%[\d.-]*d/.test(dataFile))
     fail("ElementDataFile", `${dataFile} names several files, where one is read`, "join them to one file");
+  const [isBigEndian = false, other] = ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"]
+    .filter((field) => get(field) !== undefined)
+    .map(isTrue);
+  if (other !== undefined && other !== isBigEndian)
+    fail("ElementByteOrderMSB", "is not what BinaryDataByteOrderMSB is");
   const skip = Number(get("HeaderSize") ?? 0);
   if (!(Number.isInteger(skip) && skip >= -1 && skip <= 2 ** 31)) fail("HeaderSize", `${skip} is no count of bytes`);
   return {
-    ...gridOf({ shape, ...placeOf(rank, numbers, fail) }, name),
+    ...gridOf({ shape, ...placeOf(rank, numbers, mmOf(get("DistanceUnits") ?? "", fail), fail) }, name),
     type,
-    littleEndian: !(isTrue("BinaryDataByteOrderMSB") || isTrue("ElementByteOrderMSB")),
+    littleEndian: !isBigEndian,
     text: get("BinaryData") !== undefined && !isTrue("BinaryData"),
     compressed: isTrue("CompressedData"),
     dataFile,
@@ -105,17 +111,22 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
 
 type Fail = (field: string, problem: string, mend?: string) => never;
 
-/** The affine of TransformMatrix (an axis's direction a row, in LPS), ElementSpacing and Offset. */
+const mmOf = (unit: string, fail: Fail): number =>
+  mmIn(unit) ?? fail("DistanceUnits", `${unit} is no unit of length`, "write voxel sizes and offset in mm");
+
+/** The affine of TransformMatrix (an axis's direction a row, in LPS), ElementSpacing and Offset, which have a unit. */
 function placeOf(
   rank: number,
   numbers: (field: string, count: number) => number[] | undefined,
+  unitMm: number,
   fail: Fail,
 ): { affine?: Affine; spacing?: number[] } {
-  const spacing = numbers("ElementSpacing", rank) ?? numbers("ElementSize", rank);
+  const inMm = (field: string): number[] | undefined => numbers(field, rank)?.map((v) => v * unitMm);
+  const spacing = inMm("ElementSpacing") ?? inMm("ElementSize");
   if (!spacing) return fail("ElementSpacing", "is missing", "write the voxel size into the header");
   const matrix =
     numbers("TransformMatrix", rank ** 2) ?? numbers("Orientation", rank ** 2) ?? numbers("Rotation", rank ** 2);
-  const origin = numbers("Offset", rank) ?? numbers("Position", rank) ?? numbers("Origin", rank);
+  const origin = inMm("Offset") ?? inMm("Position") ?? inMm("Origin");
   if (!matrix && !origin) return { spacing: [...spacing, 1].slice(0, 3) };
   // Two axes are those of a slice that lies in the third.
   const at = (axis: number, world: number): number =>

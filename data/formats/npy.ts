@@ -63,7 +63,8 @@ function parseHeader(bytes: Uint8Array, name: string): NpyHeader {
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text)?.[1] ?? fail("fortran_order", "is missing");
   const shape = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(text)?.[1] ?? fail("shape", "is missing");
   const type =
-    ownOf(types, descr.slice(1)) ?? fail("descr", `${descr} is not one plain number a voxel`, "save it as int16");
+    ownOf(types, descr.slice(1)) ??
+    fail("descr", `${descr} is not one plain number a voxel`, "save it as int16 or float32");
   const all = (shape.match(/\d+/g) ?? []).map(Number);
   if (all.some((n) => n < 1)) fail("shape", `(${shape}) holds no voxel`);
   if (all.length > 2 && all.at(-1) === 1)

@@ -4,7 +4,7 @@ import { gunzipBounded } from "../gunzip.ts";
 import type { Affine, Shape3, Volume } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
-import { type RawVoxels, gridOf, volumeOf } from "./raw-voxels.ts";
+import { type RawVoxels, gridOf, mmIn, volumeOf } from "./raw-voxels.ts";
 import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */
@@ -114,10 +114,12 @@ function parseHeader(bytes: Uint8Array, name: string): NrrdHeader {
     throw new DataError(name, field, printable(problem, 120), mend);
   };
   const need = (field: string): string => fields.get(field) ?? fail(field, "is missing");
-  const type = ownOf(types, need("type")) ?? fail("type", `${need("type")} is not one plain number a voxel`);
+  const type =
+    ownOf(types, need("type").toLowerCase()) ?? fail("type", `${need("type")} is not one plain number a voxel`);
   const encoding = ownOf(encodings, need("encoding").toLowerCase());
   if (!encoding) fail("encoding", `${need("encoding")} is not read, only raw, gzip and ascii`);
-  const shape = shapeOf(need("dimension"), need("sizes"), fail);
+  const axes = axesOf(fields, need("dimension"), need("sizes"), fail);
+  const { shape } = axes;
   refuseTooLarge(shape, elementTypes[type].bytes, name, "sizes");
   const endian = fields.get("endian")?.toLowerCase();
   if (elementTypes[type].bytes > 1 && encoding !== "text" && endian !== "little" && endian !== "big")
@@ -131,7 +133,7 @@ function parseHeader(bytes: Uint8Array, name: string): NrrdHeader {
     return Number.isInteger(n) && n >= least && n <= 2 ** 31 ? n : fail(field, `${text} is no count of bytes or lines`);
   };
   return {
-    ...gridOf({ shape, ...placeOf(fields, shape, fail) }, name),
+    ...gridOf({ shape, ...placeOf(fields, axes, fail) }, name),
     type,
     encoding: encoding!,
     littleEndian: endian !== "big",
@@ -144,26 +146,51 @@ function parseHeader(bytes: Uint8Array, name: string): NrrdHeader {
 
 type Fail = (field: string, problem: string, mend?: string) => never;
 
-function shapeOf(dimension: string, sizes: string, fail: Fail): Shape3 {
-  const numbers = sizes.split(/\s+/).map(Number);
-  if (Number(dimension) !== numbers.length) fail("sizes", `${sizes} are not the ${dimension} of dimension`);
-  if (numbers.length > 3)
-    fail("dimension", `${dimension}: one volume of one value a voxel is read`, "extract a volume");
-  if (!numbers.every((n) => Number.isInteger(n) && n >= 1)) fail("sizes", `${sizes} are no sizes`);
-  const [nx = 1, ny = 1, nz = 1] = numbers;
-  return [nx, ny, nz];
+/** The volume's axes: those of one value that have no direction, such as a list of one channel, are left out. */
+interface Axes {
+  readonly shape: Shape3;
+  /** How many the header has, and which of them are the volume's. */
+  readonly dimension: number;
+  readonly kept: readonly number[];
+  /** Where the header tells them; undefined of an axis that has none. */
+  readonly directions: readonly (number[] | undefined)[] | undefined;
 }
 
-/** "(1,0,0) none (0,0,3)" as vectors; undefined for none. */
-function vectorsOf(text: string, field: string, fail: Fail): (number[] | undefined)[] {
+function axesOf(fields: Map<string, string>, dimension: string, sizes: string, fail: Fail): Axes {
+  const numbers = sizes.split(/\s+/).map(Number);
+  if (Number(dimension) !== numbers.length) fail("sizes", `${sizes} are not the ${dimension} of dimension`);
+  if (!numbers.every((n) => Number.isInteger(n) && n >= 1)) fail("sizes", `${sizes} are no sizes`);
+  const text = fields.get("space directions");
+  const length = fields.has("space") ? 3 : Number(fields.get("space dimension") ?? 3);
+  const all = text === undefined ? undefined : vectorsOf(text, length, "space directions", fail);
+  if (all && all.length !== numbers.length) fail("space directions", `${text} are not the ${dimension} of dimension`);
+  const isLeftOut = (i: number): boolean => numbers[i] === 1 && (all ? all[i] === undefined : i > 2);
+  const kept = [...numbers.keys()].filter((i) => !isLeftOut(i));
+  if (kept.length > 3) fail("dimension", `${dimension}: one volume of one value a voxel is read`, "extract a volume");
+  const [nx = 1, ny = 1, nz = 1] = kept.map((i) => numbers[i]!);
+  return { shape: [nx, ny, nz], dimension: numbers.length, kept, directions: all && kept.map((i) => all[i]) };
+}
+
+/** "(1,0,0) none (0,0,3)" as vectors of `length` numbers; undefined for none. */
+function vectorsOf(text: string, length: number, field: string, fail: Fail): (number[] | undefined)[] {
   const words = text.match(/none|\([^)]*\)/g) ?? [];
   return words.map((word) => {
     if (word === "none") return undefined;
     const vector = word.slice(1, -1).split(",").map(Number);
-    return vector.length === 3 && vector.every(Number.isFinite)
+    return vector.length === length && vector.every(Number.isFinite)
       ? vector
-      : fail(field, `${text} is not three numbers each`);
+      : fail(field, `${text} is not ${length} numbers each`);
   });
+}
+
+/** Millimetres in each of the units that a field lists in quotes; of a millimetre where it is absent. */
+function unitsOf(fields: Map<string, string>, field: string, fail: Fail): (i: number) => number {
+  const named = fields.get(field)?.match(/"[^"]*"/g) ?? [];
+  const mm = named.map((quoted) => {
+    const unit = quoted.slice(1, -1);
+    return mmIn(unit) ?? fail(field, `${unit} is no unit of length`, "write places and voxel sizes in mm");
+  });
+  return (i) => mm[i] ?? 1;
 }
 
 /** Signs that turn a space's axes to right, anterior, superior. */
@@ -176,10 +203,12 @@ const spaces: Readonly<Record<string, readonly [number, number, number]>> = {
   lps: [-1, -1, 1],
 };
 
-/** The affine where a space is told, else the spacings alone. */
-function placeOf(fields: Map<string, string>, shape: Shape3, fail: Fail): { affine?: Affine; spacing?: number[] } {
-  const dimension = Number(fields.get("dimension"));
-  const directions = fields.get("space directions");
+/** The affine where a space is told, else voxel sizes alone. */
+function placeOf(
+  fields: Map<string, string>,
+  { shape, dimension, kept, directions }: Axes,
+  fail: Fail,
+): { affine?: Affine; spacing?: number[] } {
   const space = fields.get("space");
   if (directions === undefined) {
     const spacing = fields.get("spacings")?.split(/\s+/).map(Number);
@@ -187,21 +216,25 @@ function placeOf(fields: Map<string, string>, shape: Shape3, fail: Fail): { affi
       return fail("space directions", "is missing, and spacings too", "write the voxel size into the header");
     if (spacing.length !== dimension)
       return fail("spacings", `${fields.get("spacings")} are not the ${dimension} of dimension`);
-    return { spacing: spacing.concat(1, 1).slice(0, 3) };
+    const mm = unitsOf(fields, "units", fail);
+    return { spacing: [...kept.map((i) => spacing[i]! * mm(i)), 1, 1].slice(0, 3) };
   }
+  const [x, y, third] = directions;
+  if (x === undefined || y === undefined || (third === undefined && shape[2] > 1))
+    return fail("space directions", `${fields.get("space directions")}: an axis of the volume has none`);
+  const mm = unitsOf(fields, "space units", fail);
+  // A space without a name has sizes, and says nothing of the patient.
+  if (space === undefined && fields.has("space dimension"))
+    return { spacing: [x, y, third].map((v) => (v ? Math.hypot(...v.map((c, i) => c * mm(i))) : 1)) };
   const signs = ownOf(spaces, space?.toLowerCase() ?? "");
   if (!signs) return fail("space", `${space ?? "is missing"}: not one of RAS, LAS, LPS`);
-  const columns = vectorsOf(directions, "space directions", fail);
-  if (columns.length !== dimension)
-    return fail("space directions", `${directions} are not the ${dimension} of dimension`);
-  const [x, y, third] = columns;
-  if (x === undefined || y === undefined || (third === undefined && shape[2] > 1))
-    return fail("space directions", `${directions}: an axis of the volume has none`);
   // A flat image's third axis stands upright on it, a millimetre long.
   const normal = [x[1]! * y[2]! - x[2]! * y[1]!, x[2]! * y[0]! - x[0]! * y[2]!, x[0]! * y[1]! - x[1]! * y[0]!];
-  const z = third ?? normal.map((v) => v / Math.hypot(...normal));
-  const [origin = [0, 0, 0]] = vectorsOf(fields.get("space origin") ?? "(0,0,0)", "space origin", fail);
-  return { affine: [...[0, 1, 2].flatMap((i) => [x, y, z, origin].map((v) => signs[i]! * v[i]!)), 0, 0, 0, 1] };
+  const z = third ?? normal.map((v, i) => v / Math.hypot(...normal) / mm(i));
+  const [origin = [0, 0, 0]] = vectorsOf(fields.get("space origin") ?? "(0,0,0)", 3, "space origin", fail);
+  return {
+    affine: [...[0, 1, 2].flatMap((i) => [x, y, z, origin].map((v) => signs[i]! * mm(i) * v[i]!)), 0, 0, 0, 1],
+  };
 }
 
 async function readNrrd(file: ImageFile): Promise<Volume> {

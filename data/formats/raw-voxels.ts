@@ -5,8 +5,33 @@ import { nonFiniteCount } from "../percentiles.ts";
 import { type Affine, type Shape3, type Volume, type VoxelArray, sformGeometry, voxelCount } from "../volume.ts";
 import { type ElementName, elementTypes, elementsOf } from "./elements.ts";
 import type { ImageHeader } from "./format.ts";
+import { ownOf } from "../own.ts";
 
 const MEND = "export the image again";
+
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  "?": 1,
+  mm: 1,
+  millimeter: 1,
+  millimeters: 1,
+  cm: 10,
+  centimeter: 10,
+  centimeters: 10,
+  m: 1000,
+  meter: 1000,
+  meters: 1000,
+  um: 1e-3,
+  µm: 1e-3,
+  μm: 1e-3,
+  micron: 1e-3,
+  microns: 1e-3,
+  micrometer: 1e-3,
+  micrometers: 1e-3,
+};
+
+/** Millimetres in a unit of length by its name; 1 where it tells none, undefined where it is another. */
+export const mmIn = (unit: string): number | undefined => ownOf(units, unit.trim().toLowerCase());
 
 /** A header from an affine in NIfTI's directions, else from voxel sizes in mm, of which it says nothing where. */
 export function gridOf(

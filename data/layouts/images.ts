@@ -5,7 +5,7 @@ import type { CaseImage, Found, Listing } from "./case.ts";
 import { datasetJsonOf, slicesAreCases } from "./dataset-json.ts";
 import { idInFolder, pairFiles } from "./layout.ts";
 import { IMAGE_FOLDERS, channelOf, isMaskFolder, isMaskName, withoutImageWord } from "./names.ts";
-import { type Files, index, nameOf } from "./pairing.ts";
+import { type Files, index, nameOf, refuseFaults } from "./pairing.ts";
 import { byId, noImages } from "./readings.ts";
 
 /**
@@ -34,7 +34,10 @@ export async function findImages(listing: Listing): Promise<Found<CaseImage>> {
   const place = join(folder, inside);
   const areSlicesCases = inside.toLowerCase() === "imagestr" && slicesAreCases(await datasetJsonOf(listing));
   const slices = areSlicesCases ? await listing.slices(place) : [];
-  const names = [...(await images(place)), ...(await stacks(place)), ...slices];
+  const all = [...(await images(place)), ...(await stacks(place)), ...slices];
+  const plain = all.filter((name) => !isMaskName(nameOf(name)));
+  // Masks may lie beside their images there too; where all have such a word it tells nothing.
+  const names = plain.length > 0 ? plain : all;
   if (names.length === 0) return imagesOfFolders(listing, place, await listing.folders(place));
   const files: Files = { folder: place, names };
   return found(`images in ${inside}`, indexed(files, channelsOrNames(files)));
@@ -61,13 +64,13 @@ async function imagesOfFolders(
   // Files are opened only where no name tells of an image.
   const isOpened = imageOf.size === 0;
   const { cases, faults } = isOpened ? await dicomImages(place, folders) : { cases: [], faults: [] };
-  if (faults[0]) throw faults[0];
+  refuseFaults(faults);
   for (const { id, imagePath } of cases) imageOf.set(id, imagePath);
   for (const name of await stacks(place)) {
     const id = name.normalize("NFC");
     if (folders.includes(name) && !imageOf.has(id)) imageOf.set(id, join(place, name));
   }
-  if (imageOf.size === 0) throw noImages(place, "image", "put the images there");
+  if (imageOf.size === 0) throw noImages(place, "image", "put the images there, a DICOM series in a folder of its own");
   return found(cases.length > 0 ? "images, a folder of DICOM a patient" : "images, a folder a patient", imageOf);
 }
 
@@ -79,7 +82,7 @@ const found = (description: string, imageOf: ReadonlyMap<string, string>): Found
 function indexed(files: Files, idOf: (name: string) => string): Map<string, string> {
   const faults: DataError[] = [];
   const imageOf = index(files, idOf, faults);
-  if (faults[0]) throw faults[0];
+  refuseFaults(faults);
   return imageOf;
 }
 

@@ -6,13 +6,14 @@ import { DataError, printable } from "../errors.ts";
 import type { Case, Found, Layout, Listing } from "./case.ts";
 import { type DatasetJson, datasetJsonOf, slicesAreCases } from "./dataset-json.ts";
 import { IMAGE_FOLDERS, MASK_FOLDERS, withoutImageWord, withoutMaskWord } from "./names.ts";
-import { type Files, complete, likeliest, pairNames } from "./pairing.ts";
+import { type Files, complete, likeliest, pairNames, refuseFaults } from "./pairing.ts";
 import { dicomReadings, patientReadings } from "./patients.ts";
 import { type Reading, byId, flatReadings, labelNames, noImages, readingOf, twoReadings } from "./readings.ts";
 
 const patterns =
   "<id>_image.nii.gz with <id>_mask.nii.gz, image_<id>.nii.gz with label_<id>.nii.gz, " +
-  "folders images/ and labels/ (imagesTr/ and labelsTr/), or a folder a patient with image.nii.gz and mask.nii.gz";
+  "folders images/ and labels/ (imagesTr/ and labelsTr/), or a folder a patient with image.nii.gz and mask.nii.gz or " +
+  "with a DICOM series and its contours or segments";
 
 /** Pairs the images and masks of a folder. Throws DataError. */
 export async function pairFiles(listing: Listing): Promise<Found<Case>> {
@@ -27,8 +28,7 @@ export async function pairFiles(listing: Listing): Promise<Found<Case>> {
   const [reading, other] = complete(readings);
   if (reading && other) throw twoReadings(folder, reading, other);
   if (reading) return { layout: reading.layout, cases: [...reading.cases].sort(byId) };
-  const fault = likeliest(readings)?.faults[0];
-  if (fault) throw fault;
+  refuseFaults(likeliest(readings)?.faults ?? []);
   const [first] = files;
   if (first === undefined) throw noImages(folder, "file", `give a folder with ${patterns}`);
   const problem = `${files.length} files such as ${printable(first)} show no image beside its mask`;
@@ -96,7 +96,8 @@ async function pairFolders(
   });
   const images = await files(imageFolder);
   const masks = await files(maskFolder);
-  if (images.names.length === 0) throw noImages(images.folder, "file", "put the images there");
+  if (images.names.length === 0)
+    throw noImages(images.folder, "file", "put the images there, a DICOM series in a folder of its own");
   const asNamed = (name: string): string => name;
   return [
     readingOf(layout, pairNames(images, asNamed, masks, asNamed)),

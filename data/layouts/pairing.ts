@@ -39,7 +39,8 @@ export function pairNames(
   const faults: DataError[] = [];
   const imageOf = index(images, imageId, faults);
   const maskOf = index(masks, maskId, faults);
-  const absent = (id: string): string => `none is there for case ${printable(id)}`;
+  // A file that is called by the word alone is of its folder's case.
+  const absent = (id: string): string => `none is there ${id === "" ? "beside it" : `for case ${printable(id)}`}`;
   const pairs: Pair[] = [];
   for (const [id, imagePath] of imageOf) {
     const maskPath = maskOf.get(id);
@@ -81,6 +82,12 @@ export function index({ folder, names }: Files, idOf: IdOf, faults: DataError[])
     } else found.set(id, path);
   }
   return found;
+}
+
+/** Throws the first fault, if there is one, with the others. */
+export function refuseFaults([first, ...others]: readonly CmedlError[]): void {
+  if (first instanceof DataError && others.length > 0) first.others = others;
+  if (first) throw first;
 }
 
 /** The readings that are complete, of those with the same pairs the first. */

@@ -1,6 +1,7 @@
 // A folder of cases, or a student's and a teacher's, looked at before anything trains on them.
 import { DataError } from "../../data/errors.ts";
 import type { IntensityRule } from "../../data/intensity.ts";
+import { passedOverText } from "../../data/layouts/passed-over.ts";
 import { type SetStatistics, setStatistics } from "../../data/value-statistics.ts";
 import type { TrainConfig } from "../../train/config/config.ts";
 import type { Regime } from "../../train/regime.ts";
@@ -9,7 +10,7 @@ import type { Narrator } from "../narrator.ts";
 import { refuseOtherNames } from "../../train/run/label-names.ts";
 import { splitOf } from "../run/plan.ts";
 import { type CaseFingerprint, checkCase } from "./case.ts";
-import { type Finding, problem } from "./finding.ts";
+import { type Finding, note, problem } from "./finding.ts";
 import { type CheckedSet, type Place, type PlaceOf, checkSet, copies } from "./sets.ts";
 
 /** A case as a check saw it. */
@@ -57,6 +58,8 @@ export async function checkData(config: TrainConfig, inputs: Regime["inputs"], n
   const scan = async (role: Scanned["role"], folder: string, rule: IntensityRule, masks: boolean): Promise<void> => {
     if (folder === "") return;
     const set = await found(() => (masks ? scanDataset(folder) : scanImages(folder)), findings);
+    if (set && set.passedOver.length > 0)
+      findings.push(note(folder, "names", passedOverText(set.passedOver), "see that no patient is left out"));
     if (set) scanned.push({ role, rule: beforeLearning(rule), set });
   };
   await scan("student", data.student, data.studentIntensity, true);
@@ -119,13 +122,13 @@ const namesOf = ({ labels, names }: TrainConfig["data"], told: ReadonlyMap<numbe
 const beforeLearning = (rule: IntensityRule): IntensityRule =>
   rule.kind === "histogram" && rule.landmarks === null ? { kind: "percentile", percentile: 99 } : rule;
 
-/** What `f` gives; a DataError that it throws is a finding. */
+/** What `f` gives; a DataError that it throws is a finding, and so are those that it holds. */
 async function found<T>(f: () => Promise<T>, findings: Finding[]): Promise<T | undefined> {
   try {
     return await f();
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    findings.push(problem(error));
+    for (const fault of [error, ...(error.others ?? [])]) if (fault instanceof DataError) findings.push(problem(fault));
     return undefined;
   }
 }

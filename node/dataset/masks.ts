@@ -87,18 +87,22 @@ function masksAmong(files: readonly string[]): readonly string[] {
 
 /**
  * Masks of one case as class numbers, in the order of their files and on the grid of the first; each file is read once.
- * Throws DataError, which names the file, where a mask lies elsewhere or is no label mask.
+ * `onWarning` hears of what is odd in whole sentences, such as a label that a mask lacks. Throws DataError, which names
+ * the file, where a mask lies elsewhere or is no label mask.
  */
 export async function loadMasks(
   [first, ...others]: readonly [string, ...string[]],
   labels: Labels,
+  onWarning: (message: string) => void = () => {},
 ): Promise<{ grid: Volume; masks: readonly Uint8Array[] }> {
   const stored = await readVolume(first);
   const grid = toLps(stored);
-  const masks = [classesOf(grid.data, labels, first)];
+  stored.warnings.forEach(onWarning);
+  const masks = [classesOf(grid.data, labels, first, onWarning)];
   for (const path of others) {
-    const { data } = await readMask(first, path, stored);
-    masks.push(classesOf(toLps({ ...stored, data }).data, labels, path));
+    const { data, warnings } = await readMask(first, path, stored);
+    warnings.forEach(onWarning);
+    masks.push(classesOf(toLps({ ...stored, data }).data, labels, path, onWarning));
   }
   return { grid, masks };
 }
@@ -107,7 +111,8 @@ export async function loadMasks(
 export async function loadMaskPair(
   { maskPath, expertPath }: MaskPair,
   labels: Labels,
+  onWarning?: (message: string) => void,
 ): Promise<{ image: Volume; mask: Uint8Array; expert: Uint8Array }> {
-  const { grid, masks } = await loadMasks([expertPath, maskPath], labels);
+  const { grid, masks } = await loadMasks([expertPath, maskPath], labels, onWarning);
   return { image: grid, expert: masks[0]!, mask: masks[1]! };
 }

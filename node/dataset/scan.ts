@@ -8,10 +8,13 @@ import type { Case, CaseImage, Found, Listing } from "../../data/layouts/case.ts
 import { dicomCases, dicomImages } from "./dicom-tree.ts";
 import { findImages } from "../../data/layouts/images.ts";
 import { pairFiles } from "../../data/layouts/layout.ts";
+import { passedOver } from "../../data/layouts/passed-over.ts";
 
 /** A folder's cases: with masks, or (Dataset<CaseImage>) as images alone. */
 export interface Dataset<C extends CaseImage = Case> extends Found<C> {
   readonly folder: string;
+  /** Files and folders in it that no case is made of, where cases are expected there. */
+  readonly passedOver: readonly string[];
 }
 
 /**
@@ -20,7 +23,7 @@ export interface Dataset<C extends CaseImage = Case> extends Found<C> {
  * pattern, an image without a mask; FileError where a file can't be read.
  */
 export async function scanDataset(folder: string): Promise<Dataset> {
-  return { folder, ...(await pairFiles(await listingOf(folder))) };
+  return found(await listingOf(folder), pairFiles);
 }
 
 /**
@@ -28,7 +31,15 @@ export async function scanDataset(folder: string): Promise<Dataset> {
  * no folder, no image file; FileError where a file can't be read.
  */
 export async function scanImages(folder: string): Promise<Dataset<CaseImage>> {
-  return { folder, ...(await findImages(await listingOf(folder))) };
+  return found(await listingOf(folder), findImages);
+}
+
+async function found<C extends CaseImage>(
+  listing: Listing,
+  find: (listing: Listing) => Promise<Found<C>>,
+): Promise<Dataset<C>> {
+  const set = await find(listing);
+  return { folder: listing.folder, ...set, passedOver: await passedOver(listing, set.cases) };
 }
 
 async function listingOf(folder: string): Promise<Listing> {

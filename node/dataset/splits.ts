@@ -26,19 +26,24 @@ export async function findSplits(
   for (const name of names) {
     const beside = join(dirname(resolve(folder)), name);
     if (!(await exists(beside))) continue;
-    const found = await readSplits(beside, fold).catch((error: unknown) => {
-      // A file of that name may be none of ours.
-      if (error instanceof DataError) return undefined;
-      throw error;
-    });
-    if (found && namesAny(found.lists, known)) return found;
+    const text = await textOf(beside);
+    try {
+      const lists = parseSplits(text, beside, fold);
+      if (namesAny(lists, known)) return { path: beside, lists };
+    } catch (error) {
+      // A file of that name may be none of ours; one that names a case is.
+      const isOurs = [...known].some((id) => text.normalize("NFC").includes(JSON.stringify(id)));
+      if (isOurs || !(error instanceof DataError)) throw error;
+    }
   }
   return undefined;
 }
 
 async function readSplits(path: string, fold: number | undefined): Promise<FoundSplits> {
-  return { path, lists: parseSplits(new TextDecoder().decode(await readBytes(path)), path, fold) };
+  return { path, lists: parseSplits(await textOf(path), path, fold) };
 }
+
+const textOf = async (path: string): Promise<string> => new TextDecoder().decode(await readBytes(path));
 
 const namesAny = ({ train, val }: SplitLists, known: ReadonlySet<string>): boolean =>
   [...Object.values(train), val].some((ids) => ids.some((id) => known.has(id)));

@@ -30,9 +30,10 @@ export async function* testCases(
   source: Source,
   ids: readonly string[],
   { data: { labels, studentIntensity, slices } }: TrainConfig,
+  onWarning?: (message: string) => void,
 ): AsyncGenerator<TestCase> {
   for (const id of ids) {
-    const loaded = await source.load(id, { labels });
+    const loaded = await source.load(id, { labels, ...(onWarning && { onWarning }) });
     const range = rangeOf(studentIntensity, loaded.image.data, id);
     yield { case: slices === "lung" ? withinLungs(loaded) : loaded, range };
   }

@@ -23,20 +23,23 @@ export interface PredictionTask {
 export async function predictionTasks(
   path: string,
   output: string,
-): Promise<{ readonly tasks: readonly PredictionTask[]; readonly isMany: boolean }> {
+): Promise<{
+  readonly tasks: readonly PredictionTask[];
+  readonly isMany: boolean;
+  /** Files and folders that no image is read of, where images are expected there. */
+  readonly passedOver: readonly string[];
+}> {
   const isMany = (await isFolder(path)) && writableFormat(output) === undefined && !/\.dcm$/i.test(output);
   if (isMany) await requireWritable(output);
-  const tasks = isMany
-    ? (await scanImages(path)).cases.map(({ id, imagePath }) => ({
-        image: imagePath,
-        mask: join(output, `${id}.nii.gz`),
-      }))
-    : [{ image: path, mask: output }];
+  const { cases, passedOver } = isMany ? await scanImages(path) : { cases: undefined, passedOver: [] };
+  const tasks = cases?.map(({ id, imagePath }) => ({ image: imagePath, mask: join(output, `${id}.nii.gz`) })) ?? [
+    { image: path, mask: output },
+  ];
   await refuseImages(
     tasks.map(({ image }) => image),
     tasks.map(({ mask }) => mask),
   );
-  return { tasks, isMany };
+  return { tasks, isMany, passedOver };
 }
 
 /** Throws CommandError where a file that would be written is an image that is read: no --force goes that far. */

@@ -29,6 +29,8 @@ export interface Source extends CaseSource {
   readonly folder: string;
   /** How its files are laid out, in words. */
   readonly layout: string;
+  /** Files and folders in its folder that no case is made of, where cases are expected there. */
+  readonly passedOver: readonly string[];
   /** The splits of `file`, else those that go with the source; of several folds the `fold`-th, from 0. Throws DataError. */
   splits(file?: string, fold?: number): Promise<FoundSplits | undefined>;
   /** The slices of `loadSlices` on disk, in a cache; absent where cases are no files. Throws as that, and FileError. */
@@ -66,6 +68,7 @@ function folderSource(set: Dataset<CaseImage | Case>): Omit<Source, "load" | "lo
     folder: resolve(set.folder),
     name: set.folder,
     layout: set.layout.description,
+    passedOver: set.passedOver,
     labels: set.layout.labels,
     cases: set.cases,
     shortSidesMm: async () => (await surveyCases(set.cases)).map((survey) => survey.shortSideMm),
@@ -77,5 +80,11 @@ function folderSource(set: Dataset<CaseImage | Case>): Omit<Source, "load" | "lo
 /** Phantoms as `phantomCases` makes them. */
 export function phantomSource(...phantoms: Parameters<typeof phantomCases>): Source {
   const { lists, ...source } = phantomCases(...phantoms);
-  return { ...source, folder: "", layout: "phantoms", splits: async () => ({ path: source.name, lists }) };
+  return {
+    ...source,
+    folder: "",
+    layout: "phantoms",
+    passedOver: [],
+    splits: async () => ({ path: source.name, lists }),
+  };
 }

@@ -1,7 +1,7 @@
 // cmedl check on folders that have one fault each: every fault is named, and none is found where there is none.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeNifti } from "../../data/formats/nifti.ts";
@@ -38,6 +38,33 @@ test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cmedl-check-"));
 });
 test.after(() => rm(folder, { recursive: true, force: true }));
+
+test("a folder that no case is made of is a note", async () => {
+  const student = await write("beside", "CT");
+  await mkdir(join(student, "series"));
+  await writeFile(join(student, "series", "1.dcm"), "");
+  const { notes, exitCode } = await check("--student", student);
+  assert.is(exitCode, 0);
+  assert.match(
+    notes,
+    /beside: names: 1 file or folder is passed over \(series\): no case is made of it; see that no patient is left/,
+  );
+});
+
+test("all images without masks and masks without images are told at once", async () => {
+  const student = await write("parted", "CT");
+  const [first, second, third] = (await readdir(student)).filter((name) => /_mask/.test(name));
+  await rm(join(student, first!));
+  await rm(join(student, second!));
+  await rm(join(student, third!.replace("_mask", "_image")));
+  const { problems, exitCode } = await check("--student", student);
+  assert.is(exitCode, 3);
+  assert.is(problems.split("\n").length, 3, problems);
+  assert.match(
+    problems,
+    /ct-001_image.* mask: none is there for case ct-001; .*\n.*ct-002_image.*\n.*_mask.* image: none/,
+  );
+});
 
 test("good folders have no problem; the table has a line a case, fingerprint.json the numbers", async () => {
   const folders = ["--student", await write("ct", "CT"), "--teacher", await write("mr", "MR")];

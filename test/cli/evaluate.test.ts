@@ -129,6 +129,10 @@ test("cases that took part in a run are no test, whatever a file says by now", a
   const val = await cmedl(["evaluate", at("run-0"), "--cases", "val", "--splits", at("late.json"), "--json"]);
   const { cases } = JSON.parse(val.stdout) as { cases: Record<string, object> };
   assert.equal(Object.keys(cases), ids.slice(2, 3), "who validated is the run's own word");
+  await writeFile(at("gone.json"), JSON.stringify({ train: ids.slice(2, 3), val: ["other"], test: [ids[3], "gone"] }));
+  const gone = await cmedl(["evaluate", at("run-0"), "--splits", at("gone.json")]);
+  assert.is(gone.exitCode, 3);
+  assert.match(gone.stderr, /test: gone is in the splits but not in the folder/);
 });
 
 test("any masks are scored against others of the same cases", async () => {
@@ -146,6 +150,8 @@ test("any masks are scored against others of the same cases", async () => {
     perfect.map((values) => values.DSC),
     [1, 1, 1, 1],
   );
+  const other = await cmedl(["evaluate", ...masks, "--label", "255"]);
+  assert.match(other.stderr, /\/rater\/.*: holds no label 255, only 1\./);
 });
 
 test("what can't be is refused", async () => {

@@ -113,6 +113,12 @@ test("JPEG streams are judged before a codec sees them: size, kind, and an end",
   await refused(bad("1.2.840.10008.1.2.4.50", sof(0xc0, 8, 9, 9)), /JPEG: the frame is 9 × 9, not 3 × 2/);
   await refused(bad("1.2.840.10008.1.2.4.51", sof(0xc1, 12, 2, 3)), /JPEG: 12 bits a value are not read, only 8/);
   await refused(bad("1.2.840.10008.1.2.4.70", sof(0xc3, 16, 2, 3, [])), /JPEG lossless: the frame is cut/);
+  const shifted = [0xff, 0xda, 0, 8, 1, 1, 0, 1, 0, 2, 0xff, 0xd9];
+  await refused(
+    bad("1.2.840.10008.1.2.4.57", sof(0xc3, 16, 2, 3, shifted)),
+    /JPEG lossless: a point transform, which cuts low bits, is not read; convert it/,
+  );
+  await refused(bad("1.2.840.10008.1.2.4.80", sof(0xf7, 20, 2, 3)), /JPEG-LS: 20 bits a value are not read, only 16/);
   await refused(bad("1.2.840.10008.1.2.4.80", sof(0xf7, 16, 2, 3)), /JPEG-LS: the frame can't be decoded/);
 });
 
@@ -159,6 +165,31 @@ for (const [name, syntax, stream] of streams)
       [...data].join(),
     );
   });
+
+test("values with a sign: JPEG lossless by the mean of two neighbours; JPEG 2000 of 8 bits is refused", async () => {
+  const read = (
+    syntax: string,
+    stream: string,
+    bits: Required<SliceOptions>["bits"],
+  ): Promise<{ data: ArrayLike<number> }> =>
+    readImage(
+      fileOfBytes(compressed(syntax, fromBase64(stream), { rows: 8, columns: 8, bits, signed: true }), "s.dcm"),
+    );
+  // Of dcmtk, by predictor 7, and of OpenJPEG.
+  const lossless =
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAAIAAgBAREA/8QAGwAAAgMBAQEAAAAAAAAAAAAAAw8BAgQAEAX/2gAIAQEABwAAf/weuy4dEa0AC+NwYBqJUlc7/wD1/wDvhf8A7oAHsNABiABkAAaPG4MA1HqSud//AK//AHf/AO/OQAPYaADEADIAAQAKU3BgGon/2Q==";
+  const { data } = await read("1.2.840.10008.1.2.4.57", lossless, [16, 16, 15]);
+  assert.equal(
+    Array.from(data),
+    Array.from({ length: 64 }, (_, i) => ((7 * i * i) % 23) - 8),
+  );
+  const bytes =
+    "/0//UQApAAAAAAAIAAAACAAAAAAAAAAAAAAACAAAAAgAAAAAAAAAAAABhwEB/1IADAAAAAEAAAQEAAH/XAAEQED/ZAAlAAFDcmVhdGVkIGJ5IE9wZW5KUEVHIHZlcnNpb24gMi41LjT/kAAKAAAAAAA5AAH/k8fUUDzyZtZ8pi+BE5SgJu5UhrkkgnizqghP/v4mDaw2LaZg/CCRObD82H//2Q==";
+  await refused(
+    read("1.2.840.10008.1.2.4.90", bytes, [8, 8, 7]),
+    /JPEG 2000: signed values of 8 bits are not read; convert it to explicit VR little endian/,
+  );
+});
 
 test("a decoder that could not be loaded is loaded by the next frame", async () => {
   const [, syntax, stream] = streams[2]!;

@@ -1,10 +1,13 @@
 // How pixels of DICOM become values: syntax, bits and sign, slope, padding, photometric interpretation.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { DataError } from "../../data/errors.ts";
 import { readFolder, readImage } from "../../data/formats/index.ts";
+import { refused as refusedAs } from "../helpers/refused.ts";
 import { type Attribute, BIG, DEFLATED, IMPLICIT, type SliceOptions, sliceFile } from "./dicom-writer.ts";
 
 const test = suite("dicom: values");
+const refused = (run: Promise<unknown>, message: RegExp): Promise<void> => refusedAs(run, message, DataError);
 const slice = (options: SliceOptions = {}) => readImage(sliceFile(options));
 const series = (...slices: SliceOptions[]) =>
   readFolder(
@@ -53,6 +56,19 @@ test("slope and intercept are each slice's own", async () => {
   const volume = await series({ z: 0, slope: "2" }, { z: 1, slope: "0.5", intercept: "-1" });
   assert.equal([...volume.data], [0, 2, 4, 6, 8, 10, -1, -0.5, 0, 0.5, 1, 1.5]);
   assert.instance(volume.data, Float32Array);
+});
+
+test("values that go through a table, and pixels with a fraction, are refused with the attribute", async () => {
+  const table = [[0x00283002, "US", [2, 0, 16]] as const];
+  await refused(
+    slice({ more: [[0x00283000, "SQ", [table]]] }),
+    /ModalityLUTSequence \(0028,3000\): a table of values is/,
+  );
+  const fraction: Attribute = [0x7fe00008, "OF", new Uint8Array(24)];
+  await refused(
+    slice({ more: [fraction] }),
+    /FloatPixelData \(7fe0,0008\): numbers with a fraction are not read; write/,
+  );
 });
 
 test("padding becomes air in a CT and 0 in an MR, and is said; a negative value is signed by PixelRepresentation", async () => {

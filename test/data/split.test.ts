@@ -84,6 +84,24 @@ test("overlap, absent cases and wrong forms are refused with the field", () => {
   );
 });
 
+test("a case that validates or is tested on is in one of the sets; of a set that is not read nothing is asked", () => {
+  const one = (text: string) =>
+    splitUnpaired(cases("a", "b", "c"), [], { seed: 0, lists: { student: parseSplits(text, "s") } });
+  assert.throws(
+    () => one('{"train":["a"],"val":["b","gone"]}'),
+    /student: val: gone is in the splits but not in the folder; add the case or take it out of the splits/,
+  );
+  assert.throws(() => one('{"train":["a"],"val":["b"],"test":["c","gone"]}'), /student: test: gone is in the splits/);
+  const text = '{"train_ct":["a"],"train_mr":["m"],"val":["b","n"]}';
+  assert.is(ids(one(text).student.val), "b");
+  const lists = { student: parseSplits(text, "s"), teacher: parseSplits(text, "s") };
+  assert.is(ids(splitUnpaired(cases("a", "b"), cases("m", "n"), { seed: 0, lists }).student.val), "b");
+  assert.throws(
+    () => splitUnpaired(cases("a", "b"), cases("m"), { seed: 0, lists }),
+    /student: val: n is in the splits/,
+  );
+});
+
 test("a drawn split keeps a patient's cases together and follows from the seed", () => {
   const all = cases(...Array.from({ length: 30 }, (_, i) => `p${Math.floor(i / 3)}/${i}`));
   const split = randomSplit(all, 5, 0.2, "ct");

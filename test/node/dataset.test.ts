@@ -282,6 +282,13 @@ test("splits are found in the folder, or beside it when they name its cases", as
     ...Object.fromEntries(Object.entries(both).map(([n, f]) => [`ct/${n}`, f])),
   });
   assert.is(await findSplits(await scanDataset(join(foreign, "ct"))), undefined);
+  const broken = async (text: string): Promise<unknown> => {
+    writeFileSync(join(foreign, "splits.json"), text);
+    return findSplits(await scanDataset(join(foreign, "ct")));
+  };
+  assert.is(await broken('{"train":["q"],}'), undefined, "of another set");
+  await fails(() => broken('{"train":["a"],"val":["b"],}'), /splits\.json: json/);
+  await fails(() => broken('{"train":["a"],"val":["a"]}'), /splits\.json: train: a also validates/);
   await fails(async () => findSplits(await scanDataset(folder({ ...both, "splits.json": "{" }))), /splits\.json: json/);
 });
 

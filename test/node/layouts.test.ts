@@ -225,4 +225,33 @@ test("one name in two Unicode forms is one case, in pairs, in splits and between
   await refused(folder(`${decomposed}_image`, `${composed}_image`, `${composed}_mask`), /has the same case name/);
 });
 
+test("masks beside images in a folder of images are none of them, unless all are called so", async () => {
+  const imagesOf = async (path: string): Promise<string[]> => (await scanImages(path)).cases.map(({ id }) => id);
+  assert.equal(await imagesOf(folder("ct/a_image", "ct/a_mask", "ct/b_image", "mr_t1/m_image")), ["a", "b"]);
+  assert.equal(await imagesOf(folder("images/label_1", "images/label_2")), ["label_1", "label_2"]);
+});
+
+test("files and folders that no case is made of are told, folders not in sets of a folder of images and one of masks", async () => {
+  const over = async (path: string, scan: typeof scanDataset | typeof scanImages = scanDataset) =>
+    (await scan(path)).passedOver;
+  const patients = ["P1/image", "P1/mask", "P2/image", "P2/mask"];
+  const deeper = folder(...patients, "P3/scan/image", "P3/scan/mask");
+  mkdirSync(join(deeper, ".git"));
+  mkdirSync(join(deeper, "P4"));
+  assert.equal(await over(deeper), ["P3", "P4"]);
+  assert.equal(await over(deeper, scanImages), ["P3", "P4"]);
+  const flat = ["a_image", "a_mask", "b_image", "b_mask"];
+  const mixed = folder(...flat, "more/c_image", "texts/inside/x");
+  mkdirSync(join(mixed, "series"));
+  writeFileSync(join(mixed, "series", "1.dcm"), "");
+  assert.equal(await over(mixed), ["more", "series"]);
+  assert.equal(await over(folder("a", "b", "masks/a", "series/c"), scanImages), ["series"]);
+  assert.equal(await over(folder(...flat, "c", "d")), ["c.nii.gz", "d.nii.gz"]);
+  assert.equal(await over(folder("images/a", "labels/a", "b_image", "b_mask"), scanImages), ["b_image.nii.gz"]);
+  assert.equal(await over(folder("ct/a", "mr/b", "notes/c"), scanImages), ["mr"]);
+  for (const set of [folder(...patients), folder(...flat), folder("imagesTr/a", "labelsTr/a", "imagesTs/b")])
+    assert.equal(await over(set), []);
+  await refused(folder(...patients, "P3/image"), /P3\/image\.nii\.gz: mask: none is there beside it; add its mask/);
+});
+
 test.run();

@@ -2,13 +2,13 @@
 /// <reference path="./jpeg-lossless.d.ts" />
 import { DataError } from "../../errors.ts";
 import { inflateUpTo } from "../../inflate.ts";
-import { hasEnd, sizeOfJpeg, sizeOfJpeg2000 } from "./jpeg-stream.ts";
+import { hasEnd, pointTransformOf, sizeOfJpeg, sizeOfJpeg2000 } from "./jpeg-stream.ts";
 import { type PixelFormat, bitsOf } from "./pixel-format.ts";
 import { decodeRle } from "./rle.ts";
 
 /** A frame's samples, one a pixel. `complete`: values already, with their sign, that no bits are cut from. */
 export interface Decoded {
-  readonly samples: Uint8Array | Int8Array | Uint16Array | Int16Array;
+  readonly samples: Uint8Array | Uint16Array | Int16Array;
   readonly complete: boolean;
 }
 
@@ -117,6 +117,8 @@ const codecs: ReadonlyMap<string, Codec> = new Map([
   ["1.2.840.10008.1.2.4.91", jpeg2000],
 ]);
 
+const CONVERT = "convert it to explicit VR little endian";
+
 function pixelError(
   file: string,
   codec: string,
@@ -132,7 +134,7 @@ export function decoderFor(format: PixelFormat, file: string): (encoded: Uint8Ar
   const codec = codecs.get(format.syntax);
   if (!codec) {
     const problem = `${format.syntax} is not read here`;
-    throw new DataError(file, "TransferSyntaxUID (0002,0010)", problem, "convert it to explicit VR little endian");
+    throw new DataError(file, "TransferSyntaxUID (0002,0010)", problem, CONVERT);
   }
   return (encoded) => {
     if (codec !== rle && codec !== deflate) checkStream(encoded, codec.name, format, file);
@@ -146,7 +148,10 @@ function checkStream(encoded: Uint8Array, name: string, { rows, columns }: Pixel
   if (!size) throw pixelError(file, name, "the frame is no stream of this kind");
   if (size.width !== columns || size.height !== rows)
     throw pixelError(file, name, `the frame is ${size.width} × ${size.height}, not ${columns} × ${rows}`);
-  if (size.bits > 8 && name === "JPEG") throw pixelError(file, name, `${size.bits} bits a value are not read, only 8`);
+  const most = name === "JPEG" ? 8 : 16;
+  if (size.bits > most) throw pixelError(file, name, `${size.bits} bits a value are not read, only ${most}`);
+  if (name === jpegLossless.name && pointTransformOf(encoded) !== 0)
+    throw pixelError(file, name, "a point transform, which cuts low bits, is not read", undefined, CONVERT);
   // Codecs return from a cut stream without an error.
   if (!hasEnd(encoded)) throw pixelError(file, name, "the frame is cut");
 }
@@ -169,7 +174,9 @@ function decodeBy(
     if (info.componentCount !== 1 || bytes.length !== rows * columns * (wide ? 2 : 1))
       throw pixelError(file, name, `${bytes.length} bytes came out for ${columns} × ${rows} pixels`);
     const signed = info.isSigned === true;
-    if (signed) return { samples: new (wide ? Int16Array : Int8Array)(bytes.buffer), complete: true };
+    // OpenJPEG's wrapper writes them as if they had no sign, negative ones as 0.
+    if (signed && !wide) throw pixelError(file, name, "signed values of 8 bits are not read", undefined, CONVERT);
+    if (signed) return { samples: new Int16Array(bytes.buffer), complete: true };
     return { samples: wide ? new Uint16Array(bytes.buffer) : bytes, complete: false };
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
@@ -181,10 +188,16 @@ function decodeBy(
 
 async function decodeLossless(encoded: Uint8Array, format: PixelFormat, file: string): Promise<Decoded> {
   const { Decoder } = await import("jpeg-lossless-decoder-js");
+  /** The package halves to fractions, which are wrong where a value then wraps round 16 bits: those with a sign do. */
+  class WholeDecoder extends Decoder {
+    override select7(component?: number): number {
+      return (this.getPreviousX(component) + this.getPreviousY(component)) >> 1;
+    }
+  }
   const pixels = format.rows * format.columns;
   try {
     const copy = encoded.slice().buffer;
-    const samples = new Decoder().decode(copy, 0, copy.byteLength, format.allocated > 8 ? 2 : 1);
+    const samples = new WholeDecoder().decode(copy, 0, copy.byteLength, format.allocated > 8 ? 2 : 1);
     if (samples.length === pixels) return { samples, complete: false };
     throw pixelError(file, "JPEG lossless", `${samples.length} values came out for ${pixels} pixels`);
   } catch (cause) {

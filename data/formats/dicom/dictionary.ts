@@ -52,6 +52,7 @@ export const tagOf = {
   PixelPaddingRangeLimit: "x00280121",
   RescaleIntercept: "x00281052",
   RescaleSlope: "x00281053",
+  ModalityLUTSequence: "x00283000",
   PixelMeasuresSequence: "x00289110",
   PixelValueTransformationSequence: "x00289145",
   SegmentationType: "x00620001",
@@ -78,6 +79,8 @@ export const tagOf = {
   ReferencedROINumber: "x30060084",
   SharedFunctionalGroupsSequence: "x52009229",
   PerFrameFunctionalGroupsSequence: "x52009230",
+  FloatPixelData: "x7fe00008",
+  DoubleFloatPixelData: "x7fe00009",
   PixelData: "x7fe00010",
 } as const;
 

@@ -8,5 +8,9 @@ declare module "jpeg-lossless-decoder-js" {
     readonly xDim: number;
     readonly yDim: number;
     readonly numComp: number;
+    /** What a pixel is predicted from: those to its left and above it, of a component. */
+    select7(component?: number): number;
+    getPreviousX(component?: number): number;
+    getPreviousY(component?: number): number;
   }
 }

@@ -42,6 +42,8 @@ export function pixelFormatOf(file: DicomFile): PixelFormat {
   if (!(stored >= 1 && stored <= allocated)) throw tags.wrong("BitsStored", `${stored} of ${allocated} bits`);
   if (!(high >= stored - 1 && high < allocated))
     throw tags.wrong("HighBit", `bit ${high} can't be the topmost of ${stored} bits in ${allocated}`);
+  for (const keyword of ["FloatPixelData", "DoubleFloatPixelData"] as const)
+    if (tags.has(keyword)) throw tags.wrong(keyword, "numbers with a fraction are not read", "write it as NIfTI");
   const frames = tags.decimal("NumberOfFrames") ?? 1;
   if (!(Number.isInteger(frames) && frames >= 1)) throw tags.wrong("NumberOfFrames", `${frames} is no count`);
   refuseLies(file, { rows, columns, frames, allocated });

@@ -202,6 +202,12 @@ function unit(v: Vector): Vector | undefined {
 }
 
 function rescaleOf(tags: Tags, groups: readonly Tags[]): Pick<Plane, "slope" | "intercept"> {
+  if (tags.items("ModalityLUTSequence").length > 0)
+    throw tags.wrong(
+      "ModalityLUTSequence",
+      "a table of values is not read, only RescaleSlope",
+      "rescale the pixels by it",
+    );
   const from = groupOf(tags, groups, "PixelValueTransformationSequence");
   const slope = from.decimal("RescaleSlope") ?? 1;
   if (slope === 0) throw from.wrong("RescaleSlope", "0 makes all values equal");
