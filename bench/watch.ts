@@ -40,7 +40,7 @@ export async function eachText(
 }
 
 /**
- * What is said of a text: the error with its caret, the wrong element, or the largest error, as soon as it is known, and
+ * What is printed about a text: the error with its caret, the wrong element, or the largest error, as soon as it is known, and
  * then the time and the ratio.
  */
 export async function sayVerdict(bench: OpBench, text: string, say: (line: string) => void): Promise<void> {

@@ -186,7 +186,7 @@ async function sideBySide(train: Train, flags: DemoFlags, out: string, narrator:
     throw isItsFault ? new SideProcessError(name, code) : error;
   }
 }
-/** What a command that was told to save and end leaves with. */
+/** Exit code of a command that saved and ended on request. */
 const INTERRUPTED = 130;
 
 function jobOf(word: PaysWord, seed: number): PaysJob {

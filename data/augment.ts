@@ -2,7 +2,7 @@
 import { mat3d } from "wgpu-matrix";
 import { keyOf, uniform } from "./random.ts";
 
-/** Probabilities and ranges of what is drawn anew for each slice; all 0: slices as they are. */
+/** Probabilities and ranges of the changes drawn for each slice; all 0: slices as they are. */
 export interface AugmentationConfig {
   /** Probability of a left-right flip. */
   flip: number;

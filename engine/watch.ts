@@ -76,7 +76,7 @@ function describe(t: Tensor): string {
   if (variable) return `${variable.name || "a variable"} ${t.dtype}${show(t.shape)}`;
   const input = inputOf(t);
   if (input) return `input ${input.name} ${t.dtype}${show(t.shape)}`;
-  // A view is told by what it shows.
+  // A view is identified by what it shows.
   const [x, ...others] = inputs;
   return op.kind === "movement" && x && others.length === 0 ? describe(x) : t.toString();
 }

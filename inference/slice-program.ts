@@ -74,7 +74,7 @@ export class SliceProgram<O extends string> {
   /**
    * The outputs for slices [count, size, size]: each [count, …]. Runs that are asked for at once come one after
    * another. Throws ShapeError where those are no slices, and the reason of `signal` as soon as it aborts; what the GPU
-   * is at then is finished there, and nobody reads it.
+   * is at then is finished there, and its result is dropped.
    */
   run(slices: Float32Array, { signal }: Pick<Pacing, "signal"> = {}): Promise<Record<O, Float32Array<ArrayBuffer>>> {
     const mine = this.#last.then(() => this.#run(slices, signal));

@@ -20,7 +20,7 @@ function segmentor<M extends Segmentor>(
     forward: (network: M, { image }) => ({ logits: network.forward(image!).logits }),
     ...row,
     cost: {
-      // A tied feature that feeds nothing is computed all the same.
+      // Tied features are counted even where they feed nothing.
       traced(network: M, { image }) {
         const { logits, features } = network.forward(image!);
         return [logits, ...features];

@@ -111,7 +111,7 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
-/** Throws FileError where it cannot be told. */
+/** Throws FileError where that cannot be found out. */
 export async function exists(path: string): Promise<boolean> {
   let isThere = true;
   try {
@@ -172,7 +172,7 @@ export async function writeAtomic(path: string, content: Content, { isThere = fa
 /** Whether a name is that of a file which `writeAtomic` has begun. */
 export const isTemporary = (name: string): boolean => /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/.test(name);
 
-/** Removes what writers that were killed left in a folder; nobody may be writing there. */
+/** Removes what writers that were killed left in a folder; nothing may be writing there. */
 export async function removeTemporaries(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [] as string[]);
   for (const name of names.filter(isTemporary)) await rm(join(folder, name), { force: true });

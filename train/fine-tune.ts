@@ -1,4 +1,4 @@
-// A trained model fitted to slices that somebody corrected: its last stages go on learning, all before them stays as it
+// A trained model fitted to corrected slices: its last stages go on learning, all before them stays as it
 // is, norms too, so that few slices suffice.
 import { Order } from "../data/batches.ts";
 import type { Range } from "../data/intensity.ts";
@@ -35,7 +35,7 @@ export interface FineTuneOptions extends Pacing {
   readonly loss?: SegmentationLoss;
   /** For the order of slices, 0. */
   readonly seed?: number;
-  /** Slices that are not learned from: their Dice before and after is told. */
+  /** Slices that are not learned from: their Dice before and after is reported. */
   readonly leftOut?: Slices;
   onStep?(report: FineTuneStep): void;
 }

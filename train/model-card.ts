@@ -1,4 +1,4 @@
-// What is told of a trained model to people, as Markdown.
+// The model card: a trained model described for people, as Markdown.
 import { printable } from "../data/errors.ts";
 import { type IntensityRule, topOf } from "../data/intensity.ts";
 import { segmentorRow } from "../models/zoo.ts";

@@ -1,4 +1,4 @@
-// What is said of many short samples.
+// Statistics of many short samples, and how numbers are printed.
 
 /** (Π x)^(1/n); NaN of none. */
 export const geometricMean = (xs: readonly number[]): number =>

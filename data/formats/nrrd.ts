@@ -176,7 +176,7 @@ const spaces: Readonly<Record<string, readonly [number, number, number]>> = {
   lps: [-1, -1, 1],
 };
 
-/** The affine where a space is told, else the spacings alone. */
+/** The affine where the header names a space, else the spacings alone. */
 function placeOf(fields: Map<string, string>, shape: Shape3, fail: Fail): { affine?: Affine; spacing?: number[] } {
   const dimension = Number(fields.get("dimension"));
   const directions = fields.get("space directions");

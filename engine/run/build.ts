@@ -56,7 +56,7 @@ export interface Built {
   readonly replays: readonly Replay[];
   /** How often the device had moved variables when these were bound. */
   readonly moves: number;
-  /** The replays anew, with every variable where it is now; they stand in `places` too. Throws UsageError. */
+  /** The replays bound again, with every variable where it is now; `places` follows. Throws UsageError. */
   rebind(): readonly Replay[];
   /** The variables that a run changes. */
   readonly changes: readonly Variable[];

@@ -180,7 +180,7 @@ function symbolOf(program: string, name: string, spec: InputSpec): Tensor {
 /** What a function gave, where that is tensors by name. Throws UsageError. */
 function outputsOf(name: string, given: Outputs<string>): Outputs<string> {
   if (given instanceof Promise) {
-    given.catch(() => {}); // What it throws later has nobody to hear it.
+    given.catch(() => {}); // A later rejection has no listener.
     throw new UsageError(
       `${name}: the function is async; a trace is one call that awaits nothing: await before compile`,
     );

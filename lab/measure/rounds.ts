@@ -1,4 +1,4 @@
-// Rounds: each of several programs runs in turn, and what each took is told: by the GPU's own clock, in one submit with
+// Rounds: each of several programs runs in turn and is timed: by the GPU's own clock, in one submit with
 // timestamps between the programs; on a software adapter by the processor time of its driver; else by wall clock.
 import { UsageError } from "../../engine/errors.ts";
 import type { Gpu } from "../../engine/gpu/gpu.ts";
@@ -55,7 +55,7 @@ async function waitedRounds(
     for (let r = 0; r < repeats; r++) programs[i]!.run();
     if (clock === "cpu" && Number.isFinite(leastMs[i]!)) await almost(now, before + 0.95 * repeats * leastMs[i]!);
     await gpu.device.queue.onSubmittedWorkDone();
-    // A thread's time is told a little late at times: what has none is asked again.
+    // The system reports a thread's time a little late at times: one without a time is asked again.
     while (!(now() > before)) await sleep(1);
     const ms = (now() - before) / repeats;
     leastMs[i] = Math.min(leastMs[i]!, ms);

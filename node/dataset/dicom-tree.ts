@@ -35,7 +35,7 @@ export interface DicomTree {
 }
 
 /**
- * Looks through all files below a folder, those that a DICOMDIR lists, or one file. What can't be read is told of.
+ * Looks through all files below a folder, those that a DICOMDIR lists, or one file. What can't be read is reported.
  * Throws FileError where `path` itself can't be read, DataError where it is a file that begins like DICOM and is damaged.
  */
 export async function scanDicom(path: string, onFile?: (done: number, total: number) => void): Promise<DicomTree> {

@@ -1,5 +1,5 @@
 // Prepared slices on disk: a folder with a file a case. A file is used while every file that its slices were made from
-// holds the same bytes, and every setting that shapes a slice is the same; else it is made anew. Files are written
+// holds the same bytes, and every setting that shapes a slice is the same; else it is made again. Files are written
 // aside and renamed, so that a writer that is killed leaves nothing that is read, and processes may share the folder.
 //
 //   0   CMEDLSL1

@@ -106,7 +106,7 @@ export class ExperimentFolder {
   }
 
   /**
-   * A run for a job: new, or where it stands, and locked for this process. A run that has no checkpoint yet begins anew.
+   * A run for a job: new, or where it stands, and locked for this process. A run that has no checkpoint yet begins again.
    * Throws CommandError where its configuration was another, RunLockedError where another process trains it.
    */
   async run(job: string, config: TrainConfig): Promise<FoundRun> {

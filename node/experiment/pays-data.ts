@@ -1,5 +1,5 @@
 // What `experiment pays` trains and tests on: patients of the student's modality of which only the first few train,
-// patients of the teacher's, and patients nobody trains on. Phantoms are others for each seed.
+// patients of the teacher's, and patients that are in no training set. Each seed has other phantoms.
 import { keyOf, permutation } from "../../data/random.ts";
 import { type SliceSet, defaultFieldMm } from "../../data/slices.ts";
 import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";

@@ -1,5 +1,5 @@
 // The runs of `experiment pays`: each is trained once, goes on where it stopped, and is tested twice, at its last epoch
-// and at the best by validation, on all slices of patients nobody trained on.
+// and at the best by validation, on all slices of patients that no run trained on.
 import { NumericalError } from "../../engine/index.ts";
 import type { ConfigError } from "../../train/config/check.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";

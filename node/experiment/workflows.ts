@@ -26,7 +26,7 @@ interface Engine {
 
 export type EngineName = "local" | "slurm" | "snakemake" | "nextflow" | "k8s";
 
-/** What `cmedl` ends with when it was told to stop and saved all: the same command goes on. */
+/** Exit code of `cmedl` when it stopped on request and saved all: the same command goes on. */
 const SAVED = 130;
 /** What a shell tells of a program that SIGTERM ended: it had not begun to train. */
 const ENDED = 143;

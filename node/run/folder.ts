@@ -52,7 +52,7 @@ const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
 export class RunFolder {
-  // What shows that the folder is still there: its configuration, once it has one.
+  /** What shows that the folder is still there: its configuration, once it has one. */
   #landmark: string;
 
   private constructor(
@@ -102,8 +102,8 @@ export class RunFolder {
   }
 
   /**
-   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Told by its
-   * configuration, once there is one, for numbers of folders change on some network disks.
+   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Its configuration,
+   * once there is one, shows that: inode numbers of folders change on some network disks.
    */
   async requireHere(): Promise<void> {
     if (await exists(this.#landmark)) return;
@@ -194,7 +194,7 @@ export class RunFolder {
     await this.#append(join(this.path, "log.jsonl"), events.map((e) => `${JSON.stringify(e)}\n`).join(""));
   }
 
-  /** Begins TensorBoard's file anew with these records. */
+  /** Replaces TensorBoard's file by these records. */
   async writeEvents(records: readonly Uint8Array[]): Promise<void> {
     await this.write(join(this.path, EVENTS), Buffer.concat(records));
   }

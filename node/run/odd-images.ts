@@ -3,7 +3,7 @@ import { DataError } from "../../data/errors.ts";
 import type { Unlikeness } from "../../data/likeness.ts";
 import type { Narrator } from "../narrator.ts";
 
-/** An error is thrown, or they are told of. */
+/** Whether odd images are an error, a line, or ignored. */
 export type Oddness = "refuse" | "say" | "ignore";
 
 /** Throws what is odd about the values of images in `file`, or tells of it. */

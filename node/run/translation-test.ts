@@ -20,7 +20,7 @@ export const TRANSLATION_NOTES = [
   "SSIM (the mean over axial slices) and PSNR: against the patient's own real image, where one is given.",
 ];
 
-/** What is said of a case whose real image lies on another grid. */
+/** The line about a case whose real image lies on another grid. */
 export const otherGridText = (id: string): string =>
   `${id}: its real image lies on another grid: no SSIM, no PSNR; resample it to the student's grid`;
 

@@ -80,7 +80,7 @@ export function watchFor(gpu: Gpu): void {
     setInterval(tell, BEAT_MS).unref();
     process.channel?.unref();
   }
-  // What waits on a device that is lost is told at once, so earlier ones do not count.
+  // Reads of a lost device fail at once, so devices before this one do not count.
   devices.clear();
   devices.add(new ReadWatch(gpu));
 }

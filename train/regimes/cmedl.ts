@@ -61,7 +61,7 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
     return this.translator.update(batch, (pM) => this.tie(batch, pM));
   }
 
-  /** The segmentors' update, on pseudo images made anew by the translator as it is now. */
+  /** The segmentors' update, on new pseudo images of the translator as it is now. */
   learn(batch: Batch): Losses {
     const { translator, λ } = this;
     const { xC, xM } = batch;

@@ -79,7 +79,7 @@ export function Plane({ plane }: { readonly plane: PlaneName }): JSX.Element | n
   );
 }
 
-/** Draws a plane anew, at most once a frame, whenever what it shows changes; gives what ends that. */
+/** Redraws a plane, at most once a frame, whenever what it shows changes; returns what ends that. */
 function keepDrawn(plane: PlaneName, canvas: HTMLCanvasElement): () => void {
   let asked = 0;
   const grey = new GreySlice();
@@ -101,7 +101,7 @@ function keepDrawn(plane: PlaneName, canvas: HTMLCanvasElement): () => void {
   };
 }
 
-/** The slice in grey, made anew only where another one is shown: a brush changes the mask over it alone. */
+/** The slice in grey, made again only where another one is shown: a brush changes only the mask over it. */
 class GreySlice {
   #of: readonly unknown[] = [];
   #pixels = new OffscreenCanvas(1, 1);

@@ -11,7 +11,7 @@ export interface Stack {
   readonly header: ImageHeader;
 }
 
-/** A grid off from the planes by more of a voxel is told of, and by more than the second number refused. */
+/** Parts of a voxel by which a grid may miss the planes: above the first it warns, above the second it is refused. */
 const PLACE_TOLERANCE = [0.01, 0.05] as const;
 /** Planes nearer to one another than this part of their spacing are in one place. */
 const SAME_PLACE = 0.05;

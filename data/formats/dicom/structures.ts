@@ -41,7 +41,7 @@ function structuresOf({ tags, name: file }: DicomFile, warnings: string[]): Stru
   return tags.items("StructureSetROISequence").map((item) => {
     const number = item.text("ROINumber") ?? "";
     const told = item.text("ROIName") ?? `ROI ${number}`;
-    // Two structures of one name are told apart by their number.
+    // Two structures of one name are distinguished by their number.
     const name = names.has(told) ? `${told} (${number})` : told;
     names.add(name);
     const contours = (contoursOf.get(number) ?? []).flatMap((c) => pointsOf(c, name, file, warnings) ?? []);
