@@ -1,5 +1,5 @@
-// cmedl demo: no data and no GPU needed. Makes CT phantoms, few of them labelled, and many labelled MR phantoms of other
-// patients; trains the student with CT alone and with CMEDL+pMRI; tests both on patients that neither saw.
+// cmedl demo: no data and no GPU needed. Makes CT phantoms, few of them labelled, and many labelled MR phantoms of
+// other patients; trains the student with CT alone and with CMEDL+pMRI; tests both on patients that neither saw.
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Device } from "../engine/index.ts";

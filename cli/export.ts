@@ -1,5 +1,5 @@
-// cmedl export: a trained network for other programs, as an ONNX graph or as a model's file for cmedl/inference; all of a
-// run that is used, as a zip.
+// cmedl export: a trained network for other programs, as an ONNX graph or as a model's file for cmedl/inference; all of
+// a run that is used, as a zip.
 import type { Command } from "commander";
 import { version } from "../package.json";
 import { toFloat32 } from "../data/weights/safetensors.ts";

@@ -33,7 +33,8 @@ const A_DAY = 86_400;
 
 /**
  * Does `work`: as a rank where a launcher of MPI started this process with others, by itself where none did. An error
- * that ends every rank is reported by rank 0 alone; a rank that fails alone, or is silent for two minutes, ends the job.
+ * that ends every rank is reported by rank 0 alone; a rank that fails alone, or is silent for two minutes, ends the
+ * job.
  */
 export async function asRank(
   { compress }: RankFlags,

@@ -17,7 +17,9 @@ const METHOD_LINE = /^\s*at (?:async )?(?:new )?([A-Z]\w*\.[\w$.#]+) /;
 const UNTOLD = /^(Node|Array|Object|Function|Map|Set)\./;
 const CALLERS = 4;
 
-/** A site for `rememberSites`: the methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
+/**
+ * A site for `rememberSites`: the methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward".
+ */
 export function callers(): string {
   const names = new Set<string>();
   for (const line of (new Error().stack ?? "").split("\n")) {

@@ -110,8 +110,8 @@ export async function segmentVolume(
 }
 
 /**
- * A volume as networks see it: in Left-Posterior-Superior order, with the range that its values are scaled by. `name` is
- * what a DataError calls it.
+ * A volume as networks see it: in Left-Posterior-Superior order, with the range that its values are scaled by. `name`
+ * is what a DataError calls it.
  */
 export function prepareVolume(
   stored: Volume,

@@ -32,8 +32,8 @@ export interface SurfaceDistances {
 }
 
 /**
- * Distances of each surface to the other. Those to an empty mask are Infinity, and an empty mask has no elements. Throws
- * RangeError on lengths that do not fit.
+ * Distances of each surface to the other. Those to an empty mask are Infinity, and an empty mask has no elements.
+ * Throws RangeError on lengths that do not fit.
  */
 export function surfaceDistances({ a, b, shape, spacingMm }: MaskPair): SurfaceDistances {
   const n = shape[0] * shape[1] * shape[2];

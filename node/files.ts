@@ -145,9 +145,9 @@ export async function refuseOverwrite(path: string, mend = "choose another name 
 export type Content = Uint8Array | string | Iterable<Uint8Array>;
 
 /**
- * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary
- * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be, unless `isThere` says that
- * it must be there. Throws FileError, leaving no temporary file.
+ * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary file
+ * in the same folder, fsync, rename, fsync of the folder. The folder is made if need be, unless `isThere` says that it
+ * must be there. Throws FileError, leaving no temporary file.
  */
 export async function writeAtomic(path: string, content: Content, { isThere = false } = {}): Promise<void> {
   const folder = dirname(path);

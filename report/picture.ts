@@ -65,7 +65,9 @@ export class Picture {
       }
   }
 
-  /** Colours the inside of a mask [height, width] (> ½), enlarged as grey() does, so that what is below shows through. */
+  /**
+   * Colours the inside of a mask [height, width] (> ½), enlarged as grey() does, so that what is below shows through.
+   */
   tint(
     mask: ArrayLike<number>,
     width: number,

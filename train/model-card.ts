@@ -19,7 +19,9 @@ export interface CardFacts {
   readonly licence?: string | undefined;
 }
 
-/** The card of a model whose weights are those of a run at `progress`; `networks` are the names of those that it holds. */
+/**
+ * The card of a model whose weights are those of a run at `progress`; `networks` are the names of those that it holds.
+ */
 export function cardOf(
   { config, statistics, version, licence = "not stated" }: CardFacts,
   progress: Progress,

@@ -121,7 +121,9 @@ export class OpKernels implements KernelSeams {
     return dispatches;
   }
 
-  /** The kernel that was found fastest for the problem, if one was and can do it; else the first of the list that fits. */
+  /**
+   * The kernel that was found fastest for the problem, if one was and can do it; else the first of the list that fits.
+   */
   #select(op: string, kernels: readonly Kernel[], params: Params): Kernel {
     const preferred = this.limits.preferred?.(kernels, params);
     const fits = (k: Kernel, traits = this.traits): boolean => !k.fits || k.fits(params, traits);

@@ -1,5 +1,5 @@
-// How long the buffers of a plan are. On a CPU adapter small tensors are bound as uniforms, whose bindings are longer than
-// they: a buffer is as long as the furthest of them reaches.
+// How long the buffers of a plan are. On a CPU adapter small tensors are bound as uniforms, whose bindings are longer
+// than they: a buffer is as long as the furthest of them reaches.
 import { UNIFORM_BYTES } from "../../kernels/launch.ts";
 import type { Storage } from "../plan/memory.ts";
 import type { Plan } from "../plan/plan.ts";

@@ -122,7 +122,9 @@ class PipelineSet {
     if (pace.isDue) await pace.turn();
   }
 
-  /** All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn. */
+  /**
+   * All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn.
+   */
   async compiled(): Promise<GPUComputePipeline[]> {
     const all = this.#asked.map(({ made }) => made);
     await Promise.allSettled(all);

@@ -65,8 +65,8 @@ export class ExchangedProgram<O extends string = string> {
 
   /**
    * Does one run, of which the program then knows as of any other: read() gives its outputs. What it writes first is
-   * submitted before this returns. Throws as `Program.run`, and what `exchange` throws: then the run is lost, and some of
-   * the program's variables may have been changed by it.
+   * submitted before this returns. Throws as `Program.run`, and what `exchange` throws: then the run is lost, and some
+   * of the program's variables may have been changed by it.
    */
   async run(feeds: Feeds = {}): Promise<void> {
     const opened = this.program.opened();
@@ -240,7 +240,9 @@ class Touched {
   readonly #read = new Map<GPUBuffer, [from: number, to: number][]>();
   readonly #written = new Map<GPUBuffer, [from: number, to: number][]>();
 
-  /** Whether one of these must wait: it reads what is yet to be written, or writes what is yet to be read or written. */
+  /**
+   * Whether one of these must wait: it reads what is yet to be written, or writes what is yet to be read or written.
+   */
   meets(bound: readonly Bound[]): boolean {
     const within = (runs: [from: number, to: number][] | undefined, { from, to }: Bound): boolean =>
       runs?.some((run) => from < run[1] && run[0] < to) ?? false;

@@ -120,8 +120,9 @@ export class Program<O extends string = string> {
    * the caller submits: of several runs in one submit each sees what the buffers hold at its place in the queue.
    *
    * Such a run is not counted and not checked: errors reach the caller's own error scopes and device.lost, and numbers
-   * that are not finite go unnoticed. `read` still gives what the last `run` computed, except for large outputs, which the
-   * encoded run overwrites. Until the submit, do not dispose of the program, and make no optimizer for its variables.
+   * that are not finite go unnoticed. `read` still gives what the last `run` computed, except for large outputs, which
+   * the encoded run overwrites. Until the submit, do not dispose of the program, and make no optimizer for its
+   * variables.
    *
    * Throws UsageError where the program changes variables, or is fed by the host in each run (random numbers, rates):
    * only `run` does that; UsageError and ShapeError on wrong inputs and targets.

@@ -21,8 +21,8 @@ const MOST_REPEATS = 256;
 const STAMP_BYTES = 8;
 
 /**
- * Rounds of programs on one device, by the best clock that it has: `driverMs`, milliseconds that the driver's threads ran, where it is given, for a software adapter,
- * timestamps where the GPU has them, else wall time.
+ * Rounds of programs on one device, by the best clock that it has: `driverMs`, milliseconds that the driver's threads
+ * ran, where it is given, for a software adapter, timestamps where the GPU has them, else wall time.
  */
 export function roundsOf(gpu: Gpu, programs: readonly Program[], driverMs?: () => number): Promise<Rounds> {
   if (driverMs) return waitedRounds(gpu, programs, "cpu", driverMs);

@@ -49,8 +49,8 @@ export interface Found {
 }
 
 /**
- * The fastest of `space`, whose first candidate is the one that ships and stays unless another is faster beyond doubt: by
- * a race of these two alone, for the least of many noisy times flatters.
+ * The fastest of `space`, whose first candidate is the one that ships and stays unless another is faster beyond doubt:
+ * by a race of these two alone, for the least of many noisy times flatters.
  */
 export async function search(
   space: readonly Candidate[],

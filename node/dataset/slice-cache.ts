@@ -77,7 +77,9 @@ export class SliceCache {
     return bytes;
   }
 
-  /** The case's file: the one that is there, or one made of what `prepare` gives. Throws FileError, and as `prepare`. */
+  /**
+   * The case's file: the one that is there, or one made of what `prepare` gives. Throws FileError, and as `prepare`.
+   */
   async entry(key: EntryKey, prepare: () => Promise<PreparedFile>): Promise<CacheEntry> {
     const path = join(this.folder, nameOf(key));
     const known = openEntry(path);
@@ -126,7 +128,9 @@ function* entryParts({ slices, values, warnings }: PreparedFile, reads: readonly
   }
 }
 
-/** The file at `path`; undefined where there is none, or one that is not whole. Throws FileError where it can't be read. */
+/**
+ * The file at `path`; undefined where there is none, or one that is not whole. Throws FileError where it can't be read.
+ */
 function openEntry(path: string): CacheEntry | undefined {
   let file: number;
   try {

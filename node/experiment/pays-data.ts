@@ -75,8 +75,8 @@ export class PaysData {
 
   /**
    * The folders --student and --teacher, or ct/ and mr/ in --data, split the same way for each seed: as splits.json
-   * says, else by patients drawn once. Where it names no test cases those that validate are tested on. Throws DataError where they hold no cases, CommandError where
-   * none is named.
+   * says, else by patients drawn once. Where it names no test cases those that validate are tested on. Throws DataError
+   * where they hold no cases, CommandError where none is named.
    */
   static async folders(named: NamedFolders, narrator: Narrator, options: FolderOptions = {}): Promise<PaysData> {
     const [studentPath, teacherPath] = await foldersOf(named, ["ct", "mr"]);

@@ -1,5 +1,5 @@
-// The ranks of an MPI job. All calls of MPI are made by this thread and return at once; what is under way is asked after
-// until it is done, so that timers, signals and the GPU are served meanwhile.
+// The ranks of an MPI job. All calls of MPI are made by this thread and return at once; what is under way is asked
+// after until it is done, so that timers, signals and the GPU are served meanwhile.
 import type { Ranks } from "../../train/ranks.ts";
 import { CommandError } from "../errors.ts";
 import type { Launch } from "./launcher.ts";

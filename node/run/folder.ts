@@ -102,8 +102,8 @@ export class RunFolder {
   }
 
   /**
-   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Its configuration,
-   * once there is one, shows that: inode numbers of folders change on some network disks.
+   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Its
+   * configuration, once there is one, shows that: inode numbers of folders change on some network disks.
    */
   async requireHere(): Promise<void> {
     if (await exists(this.#landmark)) return;
@@ -127,7 +127,9 @@ export class RunFolder {
     });
   }
 
-  /** Holds the run for this process until the lock is released. Throws RunLockedError where another process trains it. */
+  /**
+   * Holds the run for this process until the lock is released. Throws RunLockedError where another process trains it.
+   */
   lock(): Promise<RunLock> {
     return RunLock.take(this.path);
   }

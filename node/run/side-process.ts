@@ -21,7 +21,10 @@ export interface SideOptions {
 }
 
 export interface SideProcess {
-  /** Its exit code, once it has ended: 130 where it ended on request, 137 where it was killed. Rejects where it can't begin. */
+  /**
+   * Its exit code, once it has ended: 130 where it ended on request, 137 where it was killed. Rejects where it can't
+   * begin.
+   */
   readonly ended: Promise<number>;
   /** Asks it to save and end. */
   stop(): void;

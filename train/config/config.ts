@@ -9,9 +9,6 @@ export { REGIMES, type RegimeName } from "../regimes/registry.ts";
 export { type LossWeights, PAPER_WEIGHTS } from "./weights.ts";
 
 export type TrainConfig = ValueOf<typeof SCHEMA>;
-export type DataConfig = TrainConfig["data"];
-export type NetworksConfig = TrainConfig["networks"];
-export type LossesConfig = TrainConfig["losses"];
 export type OptimizationConfig = TrainConfig["optimization"];
 /** Probabilities and ranges of the changes drawn for each slice; all 0: slices as they are. */
 export type AugmentationConfig = TrainConfig["augmentation"];

@@ -1,5 +1,5 @@
-// What a run reports while it trains, and what is kept of it: news for the page a few times a second, log, checkpoints and
-// pictures in the store.
+// What a run reports while it trains, and what is kept of it: news for the page a few times a second, log, checkpoints
+// and pictures in the store.
 import { epochSvg } from "../../report/epoch-picture.ts";
 import { structureNames } from "../../train/config/config.ts";
 import type { Outcome, SavedCheckpoint, TrainingHooks } from "../../train/loop.ts";

@@ -77,8 +77,8 @@ const OFF_SLICE = 0.5;
 const FLAT = 0.1;
 
 /**
- * One structure's voxels: those whose centres lie within an odd number of its contours in their slice. A contour belongs
- * to the slice that it lies on by its position, whatever image it names.
+ * One structure's voxels: those whose centres lie within an odd number of its contours in their slice. A contour
+ * belongs to the slice that it lies on by its position, whatever image it names.
  */
 function maskOf(
   { name, contours }: Structure,
