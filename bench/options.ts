@@ -108,7 +108,8 @@ How it is timed
   multiplications that are counted.
 
 --baseline FILE exits with 1 on a regression: the new median is above 1.15 × the old one and above the old p90, and the old median is
-below the new p10; or a case that had a time has none. It holds two runs against each other, which load moves apart (what changed on a busy machine is noisy): --against COMMIT
+below the new p10; or a case that had a time has none. It compares two runs, and load differs between runs (what changed on a busy
+machine is called noisy): --against COMMIT
 measures another commit's build in the same run, in turn with this one, and exits with 1 where this one is slower.
 --plan needs no GPU of that size: it prints activations (the plan, and the least that any plan of that order holds), variables, flops
 (with a budget also as a multiple of those without), dispatches, pipelines, and the dispatch that computes most.

@@ -16,7 +16,7 @@ export interface DatasetJson {
 type Fail = (field: string, problem: string, mend: string, cause?: unknown) => never;
 
 /** The file's text as what it tells. Throws DataError with the field that is not as either form has it. */
-export function parseDatasetJson(text: string, path: string): DatasetJson {
+function parseDatasetJson(text: string, path: string): DatasetJson {
   const fail: Fail = (field, problem, mend, cause) => {
     throw new DataError(path, field, problem, mend, { cause });
   };

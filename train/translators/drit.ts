@@ -246,7 +246,7 @@ export class DritTranslator extends Module implements Translator {
 }
 
 /** Layers of stride 2 that leave the content discriminator a code of 4 × 4 at least, 3 at most. */
-export function contentLayers(code: number): number {
+function contentLayers(code: number): number {
   const afterLayer = (side: number): number => Math.floor((side - 5) / 2) + 1;
   let layers = 0;
   for (let side = afterLayer(code); layers < 3 && side >= 4; side = afterLayer(side)) layers++;

@@ -15,7 +15,6 @@ import {
   planeOf,
   sizeOfPlane,
   sliceAt,
-  voxelUnder,
 } from "./planes.ts";
 import { type Point, tool } from "./tools.ts";
 
@@ -208,7 +207,3 @@ function startDrag(plane: PlaneName, event: PointerEvent): void {
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
 }
-
-/** The voxel under a point of a plane of the image that is shown. */
-export const voxelAt = (plane: PlaneName, point: Point): ReturnType<typeof voxelUnder> =>
-  voxelUnder(plane, place.peek(), point, image.peek()!.shape);
