@@ -31,6 +31,7 @@ import { type ReadImage, readImage } from "../node/run/read-image.ts";
 import { ofShard, parseShard } from "../node/run/shard.ts";
 import { openTrainedModel } from "../node/run/trained-model.ts";
 import { VolumeSegmenter } from "../train/volumes/volume-segmenter.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 interface PredictFlags {
   output: string;
@@ -239,15 +240,12 @@ function optionsOf({
     throw new CommandError("usage", `--statistics ${String(statistics)} is neither "running" nor "batch"`);
   if (!(Number(threshold) > 0 && Number(threshold) < 1))
     throw new CommandError("usage", `--threshold ${threshold} is not between 0 and 1`);
-  const parts = largest === undefined ? undefined : Number(largest);
-  if (parts !== undefined && !(Number.isSafeInteger(parts) && parts > 0))
-    throw new CommandError("usage", `--largest ${largest} is no whole number above 0`);
   return {
     threshold: Number(threshold),
     ...(crop && { crop }),
     ...(probabilities && { probabilities }),
     ...(fillHoles && { fillHoles }),
-    largest: parts,
+    largest: largest === undefined ? undefined : wholeNumber("--largest", largest),
   };
 }
 
