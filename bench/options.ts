@@ -98,7 +98,7 @@ Standing cases (without --shape)
 How it is timed
   Kernels by GPU timestamps; on a software adapter by the processor time of the driver's threads, which others on the machine change
   little; where the system tells neither, and for whole networks, by wall clock from run() until the queue is idle.
-  What is compared runs in turn, in one process, in an order drawn anew for each round. Times over those of the first, round by round,
+  What is compared runs in turn, in one process, in an order drawn for each round. Times over those of the first, round by round,
   give the ratio and its interval of 99.5 % (Hodges and Lehmann; Wilcoxon's signed ranks). "slower" and "faster" need the interval to
   lie 3 % beyond 1, "same" to lie within 5 % of 1, at two looks in a row; "noisy" is neither when --seconds are over.
   Columns: median, p10–p90; GFLOP/s and GB/s count the least work: 2 flops a multiply–add, each operand moved once. "% roofline" is

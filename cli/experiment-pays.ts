@@ -82,9 +82,9 @@ Rows:
 ${PAYS_ROWS.map(({ word, name }) => `  ${word.padEnd(13)} ${name}`).join("\n")}
 
 All rows train equally many steps by one recipe, without early stopping. They are tested on patients
-nobody trained on: the test cases of splits.json, or those that validate where it names none; without
+that no run trained on: the test cases of splits.json, or those that validate where it names none; without
 one, a quarter of the patients, drawn once. Dice at the last epoch is the primary measure; that of the
-best validation epoch is told beside it. The test takes the seed as its unit. Ctrl-C saves, and the
+best validation epoch is printed beside it. The test takes the seed as its unit. Ctrl-C saves, and the
 same command goes on. Runs that are done are not trained again. More seeds, student cases and rows may
 be asked for later. On a cluster: --emit writes what its engine runs, --collect makes the tables.
 

@@ -73,7 +73,7 @@ export class ValuesLostError extends CmedlError {
     super(
       "values-lost",
       `the values of ${variable} were changed on a device that is gone; read them before (device.read) and ` +
-        "write them to the new one (device.write), or initialize() anew",
+        "write them to the new one (device.write), or initialize() again",
       options,
     );
   }

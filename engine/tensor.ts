@@ -10,8 +10,8 @@ let nodeCount = 0;
 let siteNow: (() => string | undefined) | undefined;
 
 /**
- * Nodes made from now on remember as their site what `site` gives, for who debugs; undefined: nothing. Gives what was
- * set before.
+ * From now on each new node stores what `site` returns as its site, for debugging and profiling; undefined stops that.
+ * Returns the function that was set before.
  */
 export function rememberSites(site: (() => string | undefined) | undefined): typeof siteNow {
   const before = siteNow;

@@ -8,10 +8,10 @@ import type { SliceProgram } from "./slice-program.ts";
 import { compileSegmenter } from "./slice-segmenter.ts";
 import { type SegmentOptions, classesOfVolume } from "./volume.ts";
 
-/** Most slices at a time, unless said otherwise. */
+/** Default of the most slices at a time. */
 const BATCH = 4;
 
-/** So many of a volume's slices are done. */
+/** Progress: how many of a volume's slices are done. */
 export interface SliceProgress {
   readonly phase: "slices";
   readonly done: number;

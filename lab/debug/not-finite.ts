@@ -23,7 +23,7 @@ export interface NotFinite {
   /** The first element, row-major, and its index in each dimension. */
   readonly element: number;
   readonly index: readonly number[];
-  /** So many of so many. */
+  /** How many elements of the tensor are not finite, and how many it has. */
   readonly count: number;
   readonly of: number;
 }

@@ -86,7 +86,7 @@ trap 'is_up=yes; [ -z "$trained" ] || kill -TERM "$trained"' USR1
 trap : TERM
 ${command(w, "--only", '"$run"')} &
 trained=$!
-# A signal ends wait, not the run: how that ended is told once it has.
+# A signal ends wait, not the run: its exit code comes once it has ended.
 while wait "$trained"; kill -0 "$trained" 2>/dev/null; do :; done
 code=0
 wait "$trained" || code=$?

@@ -37,7 +37,7 @@ export interface SetToRead<S extends CaseSource = CaseSource> {
   readonly options: SliceLoadOptions;
 }
 
-/** So many cases of a set are read. */
+/** Progress: how many cases of a set are read. */
 export interface SetProgress extends Progress {
   readonly what: SetName;
 }

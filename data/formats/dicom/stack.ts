@@ -33,7 +33,7 @@ export function stackOf(all: readonly Plane[], name: string): Stack {
     throw new DataError(
       name,
       "ImagePositionPatient (0020,0032)",
-      `is missing, so that the order of ${planes.length} slices can't be told`,
+      `is missing, so that the order of ${planes.length} slices is unknown`,
       "export the series with its positions",
     );
   const sorted = oriented ? inOrder(planes, name) : { planes, step: undefined };
