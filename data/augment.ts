@@ -34,6 +34,7 @@ export interface IntensityChange {
 export const changesIntensity = ({ intensity }: AugmentationConfig): boolean =>
   intensity !== undefined && Object.values(intensity).some((range) => range !== 0);
 
+/** Flips, rotations up to 10°, scaling by up to 10 %, elastic deformation; no change of values. */
 export const defaultAugmentation: AugmentationConfig = {
   flip: 0.5,
   degrees: 10,

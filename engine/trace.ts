@@ -70,6 +70,7 @@ let current: Trace | undefined;
 
 export const currentTrace = (): Trace | undefined => current;
 
+/** Sums over the ranks that share the traced batch; undefined where one process has all of it. */
 export const ranks = (): TracedRanks | undefined => current?.ranks;
 
 /** A sum over this rank's part of a batch, over the whole batch. */

@@ -25,6 +25,7 @@ export interface SegmentVolumeOptions extends SegmentOptions, Pick<Pacing, "sign
 /** A mask in a volume's own order; 16 bits where a label is above 255. */
 export type Mask = Uint8Array<ArrayBuffer> | Int16Array<ArrayBuffer>;
 
+/** A model compiled for a device: segments whole volumes, or slices, one after another. */
 export class Segmenter {
   private constructor(
     readonly model: SegmentationModel,

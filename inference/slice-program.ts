@@ -40,6 +40,7 @@ export async function compileBatch<P>(
   }
 }
 
+/** A program that takes any number of slices, a batch at a time. */
 export class SliceProgram<O extends string> {
   /** Resolves when all runs so far are over: a program holds the outputs of one. */
   #last: Promise<unknown> = Promise.resolve();

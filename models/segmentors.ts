@@ -96,7 +96,9 @@ export const segmentors = {
 };
 
 export type SegmentorName = keyof typeof segmentors;
+/** Names of all segmentors, as `--segmentor` takes them. */
 export const SEGMENTORS = Object.keys(segmentors) as SegmentorName[];
+/** The row of a segmentor in the registry: how it is made, and what it can do. */
 export const segmentorRow = (name: SegmentorName): SegmentorRow => segmentors[name];
 
 /**

@@ -45,6 +45,7 @@ export function endBars(): void {
   for (const narrator of withBars) narrator.end();
 }
 
+/** Writes lines and progress bars to stderr; nothing where it is quiet. */
 export class Narrator {
   readonly #bars: boolean;
   readonly #noBars: boolean;

@@ -86,6 +86,10 @@ const CONTROL = { scale: 4, calm: 5 } as const;
  */
 const SCALE = { initial: 2 ** 16, patience: 2000, largest: 2 ** 24 };
 
+/**
+ * The Adam optimizer (Kingma & Ba 2015) over f32 parameters, inside a traced step: `minimize(loss)` differentiates and
+ * updates its own parameters, and no others.
+ */
 export class Adam {
   /** Learning rate of the next run is `rate · decay`. */
   rate: number;

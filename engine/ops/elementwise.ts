@@ -207,4 +207,5 @@ export function weightedSum(terms: readonly (readonly [weight: number, term: Ten
     .map(([w, t]) => mul(w, t))
     .reduce((a, b) => add(a, b));
 }
+/** The sum of one tensor or more, which broadcast as in `add`. */
 export const total = (...terms: Tensor[]): Tensor => terms.reduce((a, b) => add(a, b));

@@ -37,6 +37,10 @@ interface Schedule {
 /** A sum of so many bytes begins at once; smaller ones wait for company. */
 const LARGE = 2 ** 16;
 
+/**
+ * A program whose runs stop where a sum over ranks is needed, and go on once `exchange` gave it. Outputs are read from
+ * `program`, as of any run.
+ */
 export class ExchangedProgram<O extends string = string> {
   #schedule: Schedule;
   readonly #stagings = new Map<Piece, GPUBuffer>();

@@ -58,6 +58,10 @@ export interface EncodeOptions<O extends string> {
   readonly into?: { readonly [K in O]?: CallerBuffer };
 }
 
+/**
+ * A compiled function: run(feeds) writes its inputs and submits one replay, read() waits for its outputs by name. Made
+ * by `device.compile`.
+ */
 export class Program<O extends string = string> {
   readonly name: string;
   readonly #parts: ProgramParts;
@@ -224,6 +228,7 @@ export class Program<O extends string = string> {
     };
   }
 
+  /** Counts of what the program is made of, and of its runs. */
   stats(): ProgramStats {
     const { plan } = this.#parts;
     const { stagingBytes, stagingCount } = this.#results;

@@ -9,6 +9,7 @@ export interface Candidate {
   readonly consts: Consts;
 }
 
+/** Names of the ways to search. */
 export const STRATEGIES = ["grid", "random", "greedy"] as const;
 /**
  * grid: every candidate. random: so many of them, drawn. greedy: each kernel as it ships, then the tunables of the

@@ -50,6 +50,7 @@ export interface EntryKey {
   readonly settings: object;
 }
 
+/** A folder of prepared slices, a file a case, which runs and processes may share. */
 export class SliceCache {
   /** How many cases were found as they are needed, and how many were made. */
   found = 0;

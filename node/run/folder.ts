@@ -51,6 +51,7 @@ const REPORT = "report.html";
 const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
+/** The folder of a training run, and the files in it. Each is written whole or not at all. */
 export class RunFolder {
   /** What shows that the folder is still there: its configuration, once it has one. */
   #landmark: string;
@@ -134,6 +135,7 @@ export class RunFolder {
     return RunLock.take(this.path);
   }
 
+  /** The file of the epoch with the lowest validation loss. */
   get bestCheckpoint(): string {
     return join(this.path, "checkpoints", "best.safetensors");
   }
@@ -141,13 +143,16 @@ export class RunFolder {
   static cachePath(path: string): string {
     return join(path, CACHE);
   }
+  /** The file of the run's page. */
   get reportFile(): string {
     return join(this.path, REPORT);
   }
+  /** The file of an epoch's picture; epochs count from 0. */
   picturePath(epoch: number): string {
     return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.svg`);
   }
 
+  /** Writes config.yaml, all fields with comments. Throws FileError. */
   async writeConfig(config: TrainConfig): Promise<void> {
     const path = join(this.path, CONFIG);
     await writeAtomic(path, writeConfig(config), { isThere: true });
@@ -170,6 +175,7 @@ export class RunFolder {
     await this.write(path, `${JSON.stringify(starts, null, 2)}\n`);
   }
 
+  /** Writes statistics.json. Throws FileError. */
   async writeStatistics(statistics: RunStatistics): Promise<void> {
     await this.write(join(this.path, STATISTICS), `${JSON.stringify(statistics, null, 2)}\n`);
   }
@@ -233,10 +239,12 @@ export class RunFolder {
     for (const name of ["", ...PARTS]) await removeTemporaries(join(this.path, name));
   }
 
+  /** Writes an SVG of the run. Throws FileError. */
   async writePicture(path: string, svg: string): Promise<void> {
     await this.write(path, svg);
   }
 
+  /** Writes results.csv, a row an epoch; a column that a row lacks is empty. Throws FileError. */
   async writeResults(rows: readonly Record<string, number | string>[]): Promise<void> {
     const columns = [...new Set(rows.flatMap((r) => Object.keys(r)))];
     const lines = [columns.join(","), ...rows.map((r) => columns.map((c) => r[c] ?? "").join(","))];

@@ -43,6 +43,7 @@ const ofRegimes = Object.fromEntries(
   REGIMES.map((regime) => [regime, { says: regimeRow(regime).says, config: { regime } }]),
 ) as Readonly<Record<RegimeName, Preset>>;
 
+/** All presets by name: rows of the paper's tables, and `paper` and `quick`. */
 export const PRESETS = {
   ...ofRegimes,
   paper: {

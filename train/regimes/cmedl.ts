@@ -30,6 +30,10 @@ export interface CmedlOptions<T extends Translator = Translator> extends Segment
   test?: "student" | "teacher";
 }
 
+/**
+ * CMEDL: a student on C learns from a teacher on M and pseudo M, by hints and through a translator (Fig. 1). Each step
+ * updates translator, discriminators and segmentors.
+ */
 export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T> {
   readonly SC: Segmentor;
   readonly SM: Segmentor;

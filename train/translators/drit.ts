@@ -76,6 +76,7 @@ const M: Domain = "b";
 const sample = ({ mu, logVariance }: StyleDistribution, ε: Tensor): Tensor =>
   add(mu, mul(ε, exp(mul(0.5, logVariance))));
 
+/** DRIT between two modalities: a shared content code and a style each; Fig. 1 (b). */
 export class DritTranslator extends Module implements Translator {
   readonly Ec: ContentEncoder;
   readonly Es: StyleEncoder;
