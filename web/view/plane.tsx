@@ -6,16 +6,7 @@ import type { JSX } from "preact";
 import { expert, image, mask, opacity, place, shownWindow } from "../state.ts";
 import type { OpenedImage } from "../worker/files.ts";
 import { type Rgb, type Window, contoursOf, greyPixels, tintPixels } from "./draw.ts";
-import {
-  type Place,
-  type PlaneName,
-  layoutOf,
-  onSlice,
-  pixelOf,
-  planeOf,
-  sizeOfPlane,
-  sliceAt,
-} from "./planes.ts";
+import { type Place, type PlaneName, layoutOf, onSlice, pixelOf, planeOf, sizeOfPlane, sliceAt } from "./planes.ts";
 import { type Point, tool } from "./tools.ts";
 
 /** Colours of the algorithm's labels, and of the expert's. */
