@@ -22,7 +22,8 @@ const BEYOND = 0.005;
  * The first `count` channels of each network's features, which are of one shape, as grey pictures of at most `side`
  * pixels: means of squares of pixels. A channel has one scale for all networks: black is what half a percent of its
  * pixels lie below, white what half a percent lie above; where these are one value, as in a channel that is 0 nearly
- * everywhere, black is the least value and white the greatest. A channel that is the same everywhere is black; NaN stays.
+ * everywhere, black is the least value and white the greatest. A channel that is the same everywhere is black; NaN
+ * stays.
  */
 export function greyMaps(networks: readonly Features[], { count = 24, side = 128 } = {}): GreyMaps[] {
   const smaller = networks.map((features) => shrunk(features, count, side));

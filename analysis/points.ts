@@ -8,7 +8,9 @@ export interface Points {
   readonly values: Float32Array<ArrayBuffer>;
 }
 
-/** Throws ShapeError where values are missing or surplus, NumericalError that names the first point that is not finite. */
+/**
+ * Throws ShapeError where values are missing or surplus, NumericalError that names the first point that is not finite.
+ */
 export function checkPoints(what: string, { count, channels, values }: Points): void {
   if (values.length !== count * channels || !(channels > 0))
     throw new ShapeError(what, `${count} points of ${channels} numbers were said, and ${values.length} numbers given`);

@@ -89,7 +89,9 @@ export class OpBench implements Disposable {
     return rows.map((row) => ({ ...row, ...timed.get(row.name) }));
   }
 
-  /** What the request names, alone: with its kernel, its tunables or its text, else as the op ships. Throws as `rows`. */
+  /**
+   * What the request names, alone: with its kernel, its tunables or its text, else as the op ships. Throws as `rows`.
+   */
   async one(): Promise<{ readonly entrant: Entrant; readonly checked: Checked }> {
     const { variant, kernel, tunables } = this.request;
     const choices = variant ? await this.#withVariant(variant.text) : this.#choices();

@@ -98,7 +98,7 @@ Standing cases (without --shape)
 How it is timed
   Kernels by GPU timestamps; on a software adapter by the processor time of the driver's threads, which others on the machine change
   little; where the system tells neither, and for whole networks, by wall clock from run() until the queue is idle.
-  What is compared runs in turn, in one process, in an order drawn anew for each round. Times over those of the first, round by round,
+  What is compared runs in turn, in one process, in an order drawn for each round. Times over those of the first, round by round,
   give the ratio and its interval of 99.5 % (Hodges and Lehmann; Wilcoxon's signed ranks). "slower" and "faster" need the interval to
   lie 3 % beyond 1, "same" to lie within 5 % of 1, at two looks in a row; "noisy" is neither when --seconds are over.
   Columns: median, p10–p90; GFLOP/s and GB/s count the least work: 2 flops a multiply–add, each operand moved once. "% roofline" is
@@ -108,7 +108,8 @@ How it is timed
   multiplications that are counted.
 
 --baseline FILE exits with 1 on a regression: the new median is above 1.15 × the old one and above the old p90, and the old median is
-below the new p10; or a case that had a time has none. It holds two runs against each other, which load moves apart (what changed on a busy machine is noisy): --against COMMIT
+below the new p10; or a case that had a time has none. It compares two runs, and load differs between runs (what changed on a busy
+machine is called noisy): --against COMMIT
 measures another commit's build in the same run, in turn with this one, and exits with 1 where this one is slower.
 --plan needs no GPU of that size: it prints activations (the plan, and the least that any plan of that order holds), variables, flops
 (with a budget also as a multiple of those without), dispatches, pipelines, and the dispatch that computes most.

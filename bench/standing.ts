@@ -15,7 +15,7 @@ import { type Planned, head, planLines, rowLine } from "./say/table.ts";
 export interface Standing {
   readonly scale: { readonly size: number; readonly batch: number; readonly share: number };
   readonly cases: readonly Case[];
-  /** What is said of them before they run. */
+  /** A note that is printed before they run. */
   readonly note?: string;
 }
 

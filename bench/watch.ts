@@ -9,7 +9,9 @@ import { digits } from "./measure/statistics.ts";
 /** Editors write in several steps: what comes within so long is one save. */
 const SETTLE_MS = 40;
 
-/** Calls `onText` with the file's text at once and after each save that changed it, one call at a time, until `signal`. */
+/**
+ * Calls `onText` with the file's text at once and after each save that changed it, one call at a time, until `signal`.
+ */
 export async function eachText(
   file: string,
   onText: (text: string) => Promise<void>,
@@ -40,8 +42,8 @@ export async function eachText(
 }
 
 /**
- * What is said of a text: the error with its caret, the wrong element, or the largest error, as soon as it is known, and
- * then the time and the ratio.
+ * What is printed about a text: the error with its caret, the wrong element, or the largest error, as soon as it is
+ * known, and then the time and the ratio.
  */
 export async function sayVerdict(bench: OpBench, text: string, say: (line: string) => void): Promise<void> {
   const at = new Date().toTimeString().slice(0, 8);

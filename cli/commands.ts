@@ -30,7 +30,7 @@ export const commands: readonly CommandEntry[] = [
     summary: "list the rows of the paper that train takes by one word",
     load: () => import("./presets.ts"),
   },
-  { name: "split", summary: "write a splits.json of a folder, by patient", load: () => import("./split.ts") },
+  { name: "split", summary: "write a folder's splits.json or its folds, by patient", load: () => import("./split.ts") },
   { name: "predict", summary: "segment images with a trained run", load: () => import("./predict.ts") },
   {
     name: "translate",
@@ -74,10 +74,14 @@ export const commands: readonly CommandEntry[] = [
     summary: "average the weights of sites that train one network without sharing images",
     load: () => import("./federate.ts"),
   },
-  { name: "export", summary: "write a trained network as ONNX", load: () => import("./export.ts") },
+  {
+    name: "export",
+    summary: "write a trained network as ONNX or safetensors, or a run's model as one zip",
+    load: () => import("./export.ts"),
+  },
   {
     name: "tune",
-    summary: "find the fastest tile sizes of the kernels on this GPU, for all later commands",
+    summary: "find the fastest kernels and tile sizes on this GPU, for all later commands",
     load: () => import("./tune.ts"),
   },
   { name: "bench", summary: "time kernels, or one of yours against them", load: () => import("./bench.ts") },

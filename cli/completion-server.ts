@@ -50,7 +50,9 @@ function suggestionsOf(outer: Command, before: readonly string[], word: string):
   return named([...subcommands, ...((argument && wordsOf(argument)) ?? [])]);
 }
 
-/** Where the words have led to: a command or one below it, how many of its arguments are given, and the flag that asks. */
+/**
+ * Where the words have led to: a command or one below it, how many of its arguments are given, and the flag that asks.
+ */
 function reached(outer: Command, before: readonly string[]): { command: Command; given: number; asks?: Option } {
   let command = outer;
   let given = 0;

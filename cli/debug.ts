@@ -45,7 +45,7 @@ export function register(command: Command): void {
       `
 Runs one step, and prints what its kernels say by lines \`dbg(ID, VALUE);\` in their WGSL: id, kernel and line, layer,
 workgroup and invocation, value. VALUE is a number, a bool or a vector of them. In every other command such lines are
-dropped. With --bounds indices beyond what an array holds are told instead, by kernel, file and line, and with --nan the
+dropped. With --bounds indices beyond what an array holds are printed instead, by kernel, file and line, and with --nan the
 first element that is infinite or NaN, by kernel, layer and index; either leaves with 1 where it finds one. In a clone
 the files in kernels/ are read as they are now. Weights are as before.
 

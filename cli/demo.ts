@@ -1,10 +1,9 @@
-// cmedl demo: no data and no GPU needed. Makes CT phantoms, few of them labelled, and many labelled MR phantoms of other
-// patients; trains the student with CT alone and with CMEDL+pMRI; tests both on patients that neither saw.
+// cmedl demo: no data and no GPU needed. Makes CT phantoms, few of them labelled, and many labelled MR phantoms of
+// other patients; trains the student with CT alone and with CMEDL+pMRI; tests both on patients that neither saw.
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Device } from "../engine/index.ts";
 import { summarize } from "../metrics/summary.ts";
-import { CommandError } from "../node/errors.ts";
 import { PaysData, type PaysSets } from "../node/experiment/pays-data.ts";
 import { type PlannedPaysJob, planPays } from "../node/experiment/pays-run.ts";
 import { exists, writeAtomic } from "../node/files.ts";
@@ -24,6 +23,7 @@ import { type ValidationDice, diceByCase } from "../train/validation.ts";
 import { exitOf } from "./exit.ts";
 import { writeJsonLine } from "./json-line.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const { size: SIZE, generator: GENERATOR, patients: LABELLED } = PAYS_DEFAULTS;
 /** The network of the epoch with the lowest validation loss, in each run's folder. */
@@ -75,7 +75,8 @@ Examples:
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const { seed, epochs } = readFlags(flags);
+  const seed = wholeNumber("--seed", flags.seed, 0);
+  const epochs = wholeNumber("--epochs", flags.epochs, 2);
   const started = performance.now();
   const narrator = new Narrator({ quiet: flags.quiet, noBars: isBeside() });
   const out = flags.out ?? (await freeName("runs/demo"));
@@ -134,16 +135,6 @@ took         ${clock(seconds)}
 `);
 }
 
-function readFlags(flags: DemoFlags): { seed: number; epochs: number } {
-  const seed = Number(flags.seed);
-  const epochs = Number(flags.epochs);
-  if (!Number.isInteger(seed) || seed < 0)
-    throw new CommandError("usage", `--seed ${flags.seed}: give a whole number of at least 0`);
-  if (!Number.isInteger(epochs) || epochs < 2)
-    throw new CommandError("usage", `--epochs ${flags.epochs}: give a whole number of at least 2`);
-  return { seed, epochs };
-}
-
 interface Pair {
   readonly baseline: Tested;
   readonly cmedl: Tested;
@@ -186,7 +177,7 @@ async function sideBySide(train: Train, flags: DemoFlags, out: string, narrator:
     throw isItsFault ? new SideProcessError(name, code) : error;
   }
 }
-/** What a command that was told to save and end leaves with. */
+/** Exit code of a command that saved and ended on request. */
 const INTERRUPTED = 130;
 
 function jobOf(word: PaysWord, seed: number): PaysJob {

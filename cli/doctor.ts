@@ -57,7 +57,7 @@ export function register(command: Command): void {
 }
 
 /** The report, and the typed error where no GPU was found, or no Dawn. */
-export async function examine(
+async function examine(
   device?: string,
 ): Promise<{ report: Report; error?: GpuUnavailableError | PackageMissingError }> {
   const versions = {
@@ -106,7 +106,7 @@ export function describeTensorCores(cores: TensorCores): string {
 }
 
 /** The report for people: one fact a line. */
-export function describeReport({ versions, gpu, tried, hint }: Report): string {
+function describeReport({ versions, gpu, tried, hint }: Report): string {
   const { cmedl, node, webgpu, platform } = versions;
   return [
     ...rows("cmedl", [`${cmedl}, Node ${node}, npm webgpu ${webgpu}, ${platform}`]),

@@ -11,7 +11,10 @@ import type { TestRecord } from "../report/page/run-page.ts";
 import type { Checkpoint } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 
-/** Real images of the teacher's modality: of the folder that is named, else the run's own. Throws CommandError, DataError. */
+/**
+ * Real images of the teacher's modality: of the folder that is named, else the run's own. Throws CommandError,
+ * DataError.
+ */
 export async function realImages({ data }: TrainConfig, folder: string | undefined): Promise<Source> {
   const named = folder ?? data.teacher;
   if (named === "")

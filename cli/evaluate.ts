@@ -196,10 +196,11 @@ async function casesOf(config: TrainConfig, flags: EvaluateFlags, narrator: Narr
     narrator.say(`warning: ${source.name}: ${gone.length} ${which} cases of the run are not there: ${gone.join(", ")}`);
   if (which === "test" || which === "all") {
     const known = ids.filter((id) => studentTrain.includes(id) || studentVal.includes(id));
-    const told = `${known.length} of ${ids.length} cases trained or validated this run (${known.slice(0, 3).join(", ")}${known.length > 3 ? ", …" : ""})`;
+    const few = `${known.slice(0, 3).join(", ")}${known.length > 3 ? ", …" : ""}`;
+    const problem = `${known.length} of ${ids.length} cases trained or validated this run (${few})`;
     if (known.length > 0 && which === "test" && !flags.force)
-      throw new CommandError("usage", `${told}: that is no test; give other --splits, or --force`);
-    if (known.length > 0) narrator.say(`warning: ${told}, if they are the same patients: their scores flatter it`);
+      throw new CommandError("usage", `${problem}: that is no test; give other --splits, or --force`);
+    if (known.length > 0) narrator.say(`warning: ${problem}, if they are the same patients: their scores flatter it`);
   }
   return { source, ids, which };
 }

@@ -38,7 +38,7 @@ const fileErrors: Readonly<Record<string, string>> = {
   ENOTEMPTY: "the folder is not empty",
 };
 
-/** Exit code and sentence for whatever a command threw; no sentence where it was said already (help, version). */
+/** Exit code and sentence for whatever a command threw; no sentence where it was printed already (help, version). */
 export function exitOf(error: unknown): { exitCode: number; sentence: string } {
   if (error instanceof CommanderError) {
     const said = error.exitCode === 0 || error.code === "commander.help";

@@ -1,6 +1,4 @@
 // cmedl experiment pays: what hints and pseudo CT are worth to a student with few labelled cases, by several seeds.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { CommandError } from "../node/errors.ts";
 import { ExperimentFolder } from "../node/experiment/folder.ts";
@@ -11,22 +9,11 @@ import { planPays, runPays, testedPays } from "../node/experiment/pays-run.ts";
 import { lengthText } from "../node/experiment/report.ts";
 import { Narrator } from "../node/narrator.ts";
 import { isBeside } from "../node/run/side-process.ts";
-import { clock } from "../report/quantities.ts";
 import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLength, paysSteps } from "../train/pays.ts";
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
+import { type TaskFlags, addTaskFlags, decidedIn, doTasks } from "./experiment-tasks.ts";
 import { addCacheFlag, cacheOf } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
-import {
-  type TaskFlags,
-  addTaskFlags,
-  chosenRuns,
-  emit,
-  endOfTask,
-  chosenJobs,
-  nothingToCollect,
-  processesOf,
-  withOthers,
-} from "./task-flags.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 interface PaysFlags extends FlagValues, TaskFlags {
@@ -44,7 +31,6 @@ interface PaysFlags extends FlagValues, TaskFlags {
   device?: string;
   force?: boolean;
   quiet?: boolean;
-  json?: boolean;
 }
 
 /** Flags whose fields the recipe decides, or which mean something else here. */
@@ -96,9 +82,9 @@ Rows:
 ${PAYS_ROWS.map(({ word, name }) => `  ${word.padEnd(13)} ${name}`).join("\n")}
 
 All rows train equally many steps by one recipe, without early stopping. They are tested on patients
-nobody trained on: the test cases of splits.json, or those that validate where it names none; without
+that no run trained on: the test cases of splits.json, or those that validate where it names none; without
 one, a quarter of the patients, drawn once. Dice at the last epoch is the primary measure; that of the
-best validation epoch is told beside it. The test takes the seed as its unit. Ctrl-C saves, and the
+best validation epoch is printed beside it. The test takes the seed as its unit. Ctrl-C saves, and the
 same command goes on. Runs that are done are not trained again. More seeds, student cases and rows may
 be asked for later. On a cluster: --emit writes what its engine runs, --collect makes the tables.
 
@@ -132,42 +118,28 @@ async function pays(flags: PaysFlags): Promise<void> {
   const folder = await ExperimentFolder.open(flags.out, "pays", settings);
   const { epochs, steps: ofEpoch } = paysLength(steps);
   const length = { epochs, steps: ofEpoch };
-  if (flags.collect && !folder.decided) throw nothingToCollect(folder.path);
-  if (!folder.decided) await folder.decide({ version: 1, experiment: "pays", settings, length });
+  await decidedIn(folder, flags, () => ({ version: 1, experiment: "pays", settings, length }));
   narrator.say(`data: ${data.says}`);
   narrator.say(`${jobs.length} runs of ${lengthText(length)}; the primary measure is Dice at the last epoch`);
 
-  const runs = jobs.map((job) => job.id);
-  const out = folder.path;
-  if (flags.emit) return void process.stdout.write(`${await emit(flags.emit, { name: "pays", out, runs })}\n`);
-  const chosen = chosenRuns(flags.only, runs);
-  const processes = processesOf(flags, chosen);
   const about = { data: data.says, size, length };
   const open = deviceOpener(narrator, flags.device);
-  const around = { data, folder, narrator, open, command: "cmedl experiment pays", processes };
-  const { results, failed } = flags.collect
-    ? { results: await testedPays(jobs, folder), failed: [] }
-    : await withOthers(processes, chosen, narrator, () =>
-        runPays(
-          chosenJobs(jobs, chosen, (job) => job.id),
-          around,
-          async (found) => {
-            if (!flags.only) await writePays(folder, jobs, found, about);
-          },
-        ),
-      );
-  if (flags.only) return endOfTask(chosen, failed);
-  const text = await writePays(folder, jobs, results, about);
-  if (flags.json) process.stdout.write(await readFile(join(folder.path, "results.json"), "utf8"));
-  else
-    process.stdout.write(`
-${text}
-
-tables  ${join(folder.path, "table.md")}, table.csv, learning-curve.csv, results.json
-runs    ${join(folder.path, "runs")}
-took    ${clock((performance.now() - started) / 1000)}
-`);
-  if (failed[0]) throw failed[0];
+  const around = { data, folder, narrator, open, command: "cmedl experiment pays" };
+  await doTasks(
+    {
+      name: "pays",
+      folder,
+      jobs,
+      runOf: (job) => job.id,
+      tested: () => testedPays(jobs, folder),
+      train: (chosen, processes, onJob) => runPays(chosen, { ...around, processes }, onJob),
+      writeTables: (results) => writePays(folder, jobs, results, about),
+      tables: "table.md, table.csv, learning-curve.csv, results.json",
+      started,
+    },
+    flags,
+    narrator,
+  );
 }
 
 interface Choice {

@@ -1,36 +1,24 @@
 // cmedl experiment: trains the rows of one of the paper's tables side by side, tests them on the same cases, prints
 // the table.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Argument, type Command } from "commander";
 import { CommandError } from "../node/errors.ts";
 import { ExperimentData, PHANTOM_SIZE } from "../node/experiment/data.ts";
 import { ExperimentFolder } from "../node/experiment/folder.ts";
-import { type Choices, mergedFields, planJobs } from "../node/experiment/jobs.ts";
+import { type Choices, type PlannedJob, mergedFields, planJobs } from "../node/experiment/jobs.ts";
 import { decideLength } from "../node/experiment/length.ts";
 import { lengthText, writeTables } from "../node/experiment/report.ts";
 import { type Surroundings, runJobs, testedJobs } from "../node/experiment/run.ts";
 import { Narrator } from "../node/narrator.ts";
 import { isBeside } from "../node/run/side-process.ts";
-import { clock } from "../report/quantities.ts";
 import { type PartialConfig, SEGMENTORS, type SegmentorName, structuresOf } from "../train/config/config.ts";
 import { EXPERIMENTS, type Experiment, type ExperimentName, trainedJobs } from "../train/experiments.ts";
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
 import { completing } from "./completion-words.ts";
 import { registerPays } from "./experiment-pays.ts";
+import { type TaskFlags, addTaskFlags, decidedIn, doTasks } from "./experiment-tasks.ts";
 import { addCacheFlag, cacheOf } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
-import {
-  type TaskFlags,
-  addTaskFlags,
-  chosenRuns,
-  emit,
-  endOfTask,
-  chosenJobs,
-  nothingToCollect,
-  processesOf,
-  withOthers,
-} from "./task-flags.ts";
 import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -49,7 +37,6 @@ interface ExperimentFlags extends FlagValues, TaskFlags {
   device?: string;
   force?: boolean;
   quiet?: boolean;
-  json?: boolean;
 }
 
 const EXPERIMENT_NAMES = Object.keys(EXPERIMENTS);
@@ -139,62 +126,43 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
     const unused = budget === null ? "" : "; --budget changes nothing now";
     narrator.say(`going on in ${folder.path}: ${lengthText(folder.decided.length)} a run, as it was begun${unused}`);
   }
-  if (flags.collect && !folder.decided) throw nothingToCollect(folder.path);
-  const { length, seconds } =
-    folder.decided ??
-    (await folder.decide({
-      version: 1,
-      experiment: name,
-      settings,
-      ...(await decideLength(first, trainedJobs(jobs), { ...asked.optimization, budget, since }, around)),
-    }));
+  const { length, seconds } = await decidedIn(folder, flags, async () => ({
+    version: 1,
+    experiment: name,
+    settings,
+    ...(await decideLength(first, trainedJobs(jobs), { ...asked.optimization, budget, since }, around)),
+  }));
 
-  const runs = trainedJobs(jobs).map((job) => job.id);
-  if (flags.emit) return void process.stdout.write(`${await emit(flags.emit, { name, out: folder.path, runs })}\n`);
-  const chosen = chosenRuns(flags.only, runs);
-  const processes = processesOf(flags, chosen);
-
-  const testIsValidation = first.test.some((id) => first.config.cases.studentVal.includes(id));
   const { structures, tests } = plan;
-  const isPhantom = flags.data === "phantom";
-  const about = {
-    toleranceMm,
-    length,
-    data: data.says,
-    ...(isPhantom ? { of: "on phantoms of CT and MR with one made structure" } : {}),
-    isOfThePaper: !isPhantom && structuresOf(first.config) === (structures?.length ?? 1),
-    testIsValidation,
-  };
-  const { results, failed } = flags.collect
-    ? { results: await testedJobs(jobs, around, { tests, toleranceMm }), failed: [] }
-    : await withOthers(processes, chosen, narrator, () =>
-        runJobs(
-          chosenJobs(jobs, chosen, (job) => job.run),
-          { ...around, processes },
-          {
-            length,
-            seconds,
-            tests,
-            toleranceMm,
-            structures,
-            onJob: async (found) => {
-              if (!flags.only) await writeTables(folder, name, plan, jobs, found, about);
-            },
-          },
-        ),
-      );
-  if (flags.only) return endOfTask(chosen, failed);
-  const text = await writeTables(folder, name, plan, jobs, results, about);
-  if (flags.json) process.stdout.write(await readFile(join(folder.path, "results.json"), "utf8"));
-  else
-    process.stdout.write(`
-${text}
+  const about = { toleranceMm, length, data: data.says, ...subjectOf(plan, first, flags) };
+  await doTasks(
+    {
+      name,
+      folder,
+      jobs,
+      runOf: (job) => job.run,
+      tested: () => testedJobs(jobs, around, { tests, toleranceMm }),
+      train: (chosen, processes, onJob) =>
+        runJobs(chosen, { ...around, processes }, { length, seconds, tests, toleranceMm, structures, onJob }),
+      writeTables: (results) => writeTables(folder, name, plan, jobs, results, about),
+      tables: "table.md, table.csv, results.json",
+      started,
+    },
+    flags,
+    narrator,
+  );
+}
 
-tables  ${join(folder.path, "table.md")}, table.csv, results.json
-runs    ${join(folder.path, "runs")}
-took    ${clock(since())}
-`);
-  if (failed[0]) throw failed[0];
+/** What the tables say of the patients: phantoms, or the paper's kind of data; whether tests are validation's cases. */
+function subjectOf(
+  { structures }: Experiment,
+  { config, test }: PlannedJob,
+  { data }: ExperimentFlags,
+): { of?: string; isOfThePaper: boolean; testIsValidation: boolean } {
+  const testIsValidation = test.some((id) => config.cases.studentVal.includes(id));
+  if (data === "phantom")
+    return { of: "on phantoms of CT and MR with one made structure", isOfThePaper: false, testIsValidation };
+  return { isOfThePaper: structuresOf(config) === (structures?.length ?? 1), testIsValidation };
 }
 
 function experimentOf(name: string): Experiment {

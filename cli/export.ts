@@ -1,5 +1,5 @@
-// cmedl export: a trained network for other programs, as an ONNX graph or as a model's file for cmedl/inference; all of a
-// run that is used, as a zip.
+// cmedl export: a trained network for other programs, as an ONNX graph or as a model's file for cmedl/inference; all of
+// a run that is used, as a zip.
 import type { Command } from "commander";
 import { version } from "../package.json";
 import { toFloat32 } from "../data/weights/safetensors.ts";
@@ -16,6 +16,7 @@ import { modelFileOf } from "../node/run/model-file.ts";
 import { zipOfRun } from "../node/run/models-below.ts";
 import { isTrainedModel, openTrainedModel } from "../node/run/trained-model.ts";
 import { inFile, readWeights, segmentorAmong, widthOf } from "../node/run/weights.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 interface ExportFlags {
   network?: string;
@@ -83,9 +84,7 @@ async function run(source: string, output: string, flags: ExportFlags): Promise<
     throw new CommandError("usage", `${output} is no name for a network; end it in .onnx, .safetensors or .zip`);
   if (model !== undefined && !isModelName(model))
     throw new CommandError("usage", `--model ${model} is no network here; choose one of ${modelNames.join(", ")}`);
-  const size = flags.size === undefined ? undefined : Number(flags.size);
-  if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 4096))
-    throw new CommandError("usage", `--size ${flags.size} is no whole number from 1 to 4096`);
+  const size = flags.size === undefined ? undefined : wholeNumber("--size", flags.size, 1, 4096);
   if (!force) await refuseOverwrite(output, "choose another name, or give --force");
   const narrator = new Narrator({ quiet });
   if (kind === "safetensors") return writeModel(source, output, flags, narrator);

@@ -13,7 +13,10 @@ export type Roofline = Readonly<
 export const readRoofline = async (root: string): Promise<Roofline> =>
   JSON.parse(await readFile(join(root, "bench/results/roofline.json"), "utf8")) as Roofline;
 
-/** The list as markdown; tunables as "KV 2, 1, 3, 4", the default first; a column for each adapter, "–" where nothing was measured. */
+/**
+ * The list as markdown; tunables as "KV 2, 1, 3, 4", the default first; a column for each adapter, "–" where nothing
+ * was measured.
+ */
 export function kernelTable(kernels: readonly ListedKernel[], roofline: Roofline): string {
   const adapters = Object.keys(roofline);
   const head = ["kernel", "computes", "layouts", "needs", "tunables", ...adapters.map((a) => `% of ${a}`)];

@@ -63,7 +63,7 @@ async function lint(names: readonly string[], { alone, json, quiet }: LintFlags)
   const device = await openValidator();
   narrator.say(`${files.length} files by themselves …`);
   const findings = await lintFiles(device, files);
-  // What does not compile alone is told once.
+  // What does not compile alone is reported once.
   const sound = files.filter(
     ({ file, kernels }) => kernels.length > 0 && !findings.some((f) => f.file === file && f.rule === "compile"),
   );

@@ -5,7 +5,8 @@ import { CmedlError } from "../errors/cmedl-error.ts";
 import { writableSuffixes } from "../data/formats/index.ts";
 import { writeNifti } from "../data/formats/nifti.ts";
 import { passedOverText } from "../data/layouts/passed-over.ts";
-import { outputsOf } from "../train/config/config.ts";
+import { DISPOSE } from "../engine/index.ts";
+import { type TrainConfig, outputsOf } from "../train/config/config.ts";
 import { CommandError } from "../node/errors.ts";
 import { DeviceLosses } from "../node/gpu/losses.ts";
 import { writeAtomic } from "../node/files.ts";
@@ -31,6 +32,7 @@ import { type ReadImage, readImage } from "../node/run/read-image.ts";
 import { ofShard, parseShard } from "../node/run/shard.ts";
 import { openTrainedModel } from "../node/run/trained-model.ts";
 import { VolumeSegmenter } from "../train/volumes/volume-segmenter.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 interface PredictFlags {
   output: string;
@@ -100,81 +102,131 @@ Examples:
 }
 
 async function predict(runPath: string, imagePath: string, flags: PredictFlags): Promise<void> {
-  const { output, force = false, probabilities = false } = flags;
+  const { output, format = "nifti", force = false, probabilities = false } = flags;
   const options = optionsOf(flags);
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   const { tasks: all, isMany, passedOver } = await predictionTasks(imagePath, output);
   if (!isMany && (shard || flags.resume))
     throw new CommandError("usage", "--shard and --resume are of a folder of images, and -o names a folder of masks");
   const narrator = new Narrator({ quiet: flags.quiet });
+  const say = (line: string): void => narrator.say(line);
   const model = await openTrainedModel(runPath);
   const { config, statistics } = model;
   const part = shard ? ofShard(all, shard) : all;
   const tasks = flags.resume ? await withoutMasks(part, config, probabilities) : part;
-  if (passedOver.length > 0) narrator.say(`warning: ${imagePath}: ${passedOverText(passedOver)}`);
-  if (isMany) narrator.say(countText(tasks.length, part.length, all.length));
-  const kind = flags.format ?? "nifti";
-  const writers = await Promise.all(tasks.map(({ image, mask }) => maskWriter(mask, kind, image)));
+  if (passedOver.length > 0) say(`warning: ${imagePath}: ${passedOverText(passedOver)}`);
+  if (isMany) say(countText(tasks.length, part.length, all.length));
+  const writers = await Promise.all(tasks.map(({ image, mask }) => maskWriter(mask, format, image)));
   if (!force) await refuseOldMasks(tasks, config, probabilities);
-  if (outputsOf(config) > 1 && flags.threshold !== undefined)
+  refuseThreshold(config, flags);
+  const { weights, file } = await model.weights(say);
+  if (tasks.length === 0) return;
+  const read = ({ image }: PredictionTask): Promise<ReadImage> =>
+    readImage(image, config, { statistics, odd: force ? "say" : "refuse", narrator });
+  // A single image that can't be used is refused before a GPU is looked for.
+  const first = isMany ? undefined : await read(tasks[0]!);
+
+  const open = deviceOpener(narrator, flags.device);
+  using segmenter = await ReopenedSegmenter.open(
+    async () => VolumeSegmenter.open(await open(), config, weights, { statistics: flags.statistics }),
+    say,
+  );
+  say(`weights of ${file}`);
+  const description = `cmedl ${basename(model.path)}`;
+  const segment = (i: number, image: ReadImage): Promise<Prediction["structures"]> =>
+    segmenter.use(`from ${tasks[i]!.image}`, (own) =>
+      predictOne(own, tasks[i]!, image, writers[i]!, { ...options, description }, narrator),
+    );
+  if (first) {
+    await segment(0, first);
+    process.stdout.write(`${output}\n`);
+    narrator.end();
+  } else {
+    const manifest = new PredictionManifest(output, shard);
+    await segmentAll(tasks, async (i) => segment(i, await read(tasks[i]!)), manifest, model.path, narrator);
+  }
+}
+
+/**
+ * Segments the images of a folder by `segment`, and records in the manifest what became of each. Throws CommandError at
+ * the end where some failed for their data or files, and at once what else ends the command.
+ */
+async function segmentAll(
+  tasks: readonly PredictionTask[],
+  segment: (i: number) => Promise<Prediction["structures"]>,
+  manifest: PredictionManifest,
+  model: string,
+  narrator: Narrator,
+): Promise<void> {
+  const failed: string[] = [];
+  const bar = narrator.bar("segmenting", tasks.length);
+  for (const [i, task] of tasks.entries()) {
+    const started = performance.now();
+    try {
+      const structures = await segment(i);
+      const seconds = (performance.now() - started) / 1000;
+      await manifest.add({ ...task, time: now(), model, seconds, structures });
+      process.stdout.write(`${task.mask}\n`);
+    } catch (error) {
+      if (!(error instanceof CmedlError && ["data", "file"].includes(error.code))) throw error;
+      failed.push(task.image);
+      await manifest.add({ image: task.image, time: now(), failed: error.message });
+      narrator.say(`failed: ${error.message}`);
+    }
+    bar.advance();
+  }
+  bar.done();
+  narrator.end();
+  if (failed.length > 0)
+    throw new CommandError("data", `${failed.length} of ${tasks.length} images failed: ${failed.join(", ")}`);
+}
+
+/** A segmenter that is opened again, on another device, where its own is lost. */
+class ReopenedSegmenter {
+  readonly #losses: DeviceLosses;
+  #segmenter: VolumeSegmenter;
+
+  private constructor(
+    readonly open: () => Promise<VolumeSegmenter>,
+    segmenter: VolumeSegmenter,
+    say: (line: string) => void,
+  ) {
+    this.#segmenter = segmenter;
+    this.#losses = new DeviceLosses(say);
+  }
+
+  static async open(open: () => Promise<VolumeSegmenter>, say: (line: string) => void): Promise<ReopenedSegmenter> {
+    return new ReopenedSegmenter(open, await open(), say);
+  }
+
+  /**
+   * What `work` gives, on another device where this one is lost. Throws DeviceLostError where that goes on at `place`.
+   */
+  async use<T>(place: string, work: (segmenter: VolumeSegmenter) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work(this.#segmenter);
+      } catch (error) {
+        if (!this.#losses.allow(error, place)) throw error;
+        this.#segmenter.device.dispose();
+        this.#segmenter = await this.open();
+      }
+    }
+  }
+
+  [DISPOSE](): void {
+    this.#segmenter.device.dispose();
+  }
+}
+
+/** Throws CommandError where a threshold is given to classes. */
+function refuseThreshold(config: TrainConfig, { threshold }: PredictFlags): void {
+  if (outputsOf(config) > 1 && threshold !== undefined)
     throw new CommandError(
       "usage",
       `--threshold does not go with the run's classes ${config.data.labels!.join(", ")}: ` +
         "each voxel gets the most probable",
     );
-  const { weights, file } = await model.weights((line) => narrator.say(line));
-  const odd = force ? "say" : "refuse";
-  const read = ({ image }: PredictionTask): Promise<ReadImage> =>
-    readImage(image, config, { statistics, odd, narrator });
-  if (tasks.length === 0) return;
-  // A single image that can't be used is refused before a GPU is looked for.
-  const first = isMany ? undefined : await read(tasks[0]!);
-  const manifest = isMany ? new PredictionManifest(output, shard) : undefined;
-
-  const open = deviceOpener(narrator, flags.device);
-  const openSegmenter = async (): Promise<VolumeSegmenter> =>
-    VolumeSegmenter.open(await open(), config, weights, { statistics: flags.statistics });
-  let segmenter = await openSegmenter();
-  const losses = new DeviceLosses((line) => narrator.say(line));
-  /** What `work` gives, on another device where this one is lost. */
-  const throughLosses = async <T>(place: string, work: () => Promise<T>): Promise<T> => {
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!losses.allow(error, place)) throw error;
-        segmenter.device.dispose();
-        segmenter = await openSegmenter();
-      }
-    }
-  };
-  narrator.say(`weights of ${file}`);
-  const description = `cmedl ${basename(model.path)}`;
-  const failed: string[] = [];
-  const bar = isMany ? narrator.bar("segmenting", tasks.length) : undefined;
-  for (const [i, task] of tasks.entries()) {
-    try {
-      const started = performance.now();
-      const image = first ?? (await read(task));
-      const structures = await throughLosses(`from ${task.image}`, () =>
-        predictOne(segmenter, task, image, writers[i]!, { ...options, description }, narrator),
-      );
-      const seconds = (performance.now() - started) / 1000;
-      await manifest?.add({ ...task, time: now(), model: model.path, seconds, structures });
-      process.stdout.write(`${task.mask}\n`);
-    } catch (error) {
-      if (first || !(error instanceof CmedlError && ["data", "file"].includes(error.code))) throw error;
-      failed.push(task.image);
-      await manifest?.add({ image: task.image, time: now(), failed: error.message });
-      narrator.say(`failed: ${error.message}`);
-    }
-    bar?.advance();
-  }
-  bar?.done();
-  narrator.end();
-  segmenter.device.dispose();
-  if (failed.length > 0)
-    throw new CommandError("data", `${failed.length} of ${tasks.length} images failed: ${failed.join(", ")}`);
 }
 
 /** What the flags say of the segmentation. Throws CommandError. */
@@ -190,15 +242,12 @@ function optionsOf({
     throw new CommandError("usage", `--statistics ${String(statistics)} is neither "running" nor "batch"`);
   if (!(Number(threshold) > 0 && Number(threshold) < 1))
     throw new CommandError("usage", `--threshold ${threshold} is not between 0 and 1`);
-  const parts = largest === undefined ? undefined : Number(largest);
-  if (parts !== undefined && !(Number.isSafeInteger(parts) && parts > 0))
-    throw new CommandError("usage", `--largest ${largest} is no whole number above 0`);
   return {
     threshold: Number(threshold),
     ...(crop && { crop }),
     ...(probabilities && { probabilities }),
     ...(fillHoles && { fillHoles }),
-    largest: parts,
+    largest: largest === undefined ? undefined : wholeNumber("--largest", largest),
   };
 }
 

@@ -33,7 +33,7 @@ export function register(command: Command): void {
       `
 One file without scripts that fetches nothing: signs of a collapse, Dice and losses by epoch,
 pictures, feature maps, tests (see \`cmedl evaluate\`), times, configuration, environment. An earlier
-report is replaced. Feature maps are made anew once other weights are kept, where the run's data are
+report is replaced. Feature maps are drawn again once other weights are kept, where the run's data are
 still there; features/ in the run's folder keeps them, and the t-SNE maps. Not for diagnostic use.
 
 Examples:

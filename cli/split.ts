@@ -7,6 +7,7 @@ import { scanDataset, scanImages } from "../node/dataset/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { refuseOverwrite, writeAtomic } from "../node/files.ts";
 import { idsOf } from "../train/run/plan.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 interface SplitFlags {
   out?: string;
@@ -51,20 +52,15 @@ type Lists = Record<string, readonly string[]>;
 
 async function split(folder: string, flags: SplitFlags): Promise<void> {
   const { out = join(folder, "splits.json"), force } = flags;
-  const seed = numberOf("--seed", flags.seed, (n) => Number.isSafeInteger(n) && n >= 0, "a whole number, 0 or more");
-  const folds =
-    flags.folds === undefined
-      ? undefined
-      : numberOf("--folds", flags.folds, (n) => Number.isInteger(n) && n >= 2, "a whole number of at least 2");
-  const share = (flag: string, text: string): number =>
-    numberOf(flag, text, (n) => n > 0 && n < 1, "a share between 0 and 1, such as 0.2");
-  const validation = share("--validation", flags.validation);
+  const seed = wholeNumber("--seed", flags.seed, 0);
+  const folds = flags.folds === undefined ? undefined : wholeNumber("--folds", flags.folds, 2);
+  const validation = shareOf("--validation", flags.validation);
   if (!force) await refuseOverwrite(out, "choose another name, or give --force");
   const { cases } = await scanDataset(folder);
   const teacher = flags.teacher === undefined ? undefined : (await scanImages(flags.teacher)).cases;
 
   const { test, rest } =
-    flags.test === undefined ? { test: [], rest: cases } : drawTest(cases, share("--test", flags.test), folder, seed);
+    flags.test === undefined ? { test: [], rest: cases } : drawTest(cases, shareOf("--test", flags.test), folder, seed);
   const listsOf = (drawn: { train: readonly CaseName[]; val: readonly CaseName[] }): Lists =>
     lists(drawn.train, drawn.val, test, teacher);
   const content =
@@ -97,8 +93,9 @@ function summary(splits: readonly Lists[]): string[] {
   });
 }
 
-function numberOf(flag: string, text: string, accepts: (n: number) => boolean, expects: string): number {
-  const n = text.trim() === "" ? NaN : Number(text);
-  if (!accepts(n)) throw new CommandError("usage", `${flag} ${text}: give ${expects}`);
-  return n;
+/** The share, above 0 and below 1, that a flag's text says. Throws CommandError. */
+function shareOf(flag: string, text: string): number {
+  const share = Number(text);
+  if (share > 0 && share < 1) return share;
+  throw new CommandError("usage", `${flag} ${text}: give a share between 0 and 1, such as 0.2`);
 }

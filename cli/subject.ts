@@ -135,7 +135,10 @@ export function opsSubject(name: string, ops: readonly Asked[]): Subject {
   return { name, mode: "train", inputs: {}, make: () => ({ modules: {}, compute }), feeds: () => ({}) };
 }
 
-/** An op of the bench at a shape. Throws CommandError where there is none of this name, and what its sizes make it throw. */
+/**
+ * An op of the bench at a shape. Throws CommandError where there is none of this name, and what its sizes make it
+ * throw.
+ */
 export function opSubject(op: string, sizes: Sizes): Subject {
   if (!isAsked(op))
     throw new CommandError(

@@ -9,7 +9,7 @@ import type { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
 import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { type TrainRunOptions, dryRun, trainRun } from "../node/run/train.ts";
+import { type TrainRunOptions, dryRun, followRun, trainRun } from "../node/run/train.ts";
 import { estimateText } from "../report/estimate.ts";
 import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
@@ -29,19 +29,7 @@ import {
 import { writeJsonLine } from "./json-line.ts";
 import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
 import { addDeviceFlag, deviceOpener } from "./open-device.ts";
-import {
-  type RankFlags,
-  type RankedJob,
-  addRankFlags,
-  asRank,
-  checkRanks,
-  deviceOf,
-  endWithSilentRank,
-  firstAlone,
-  follow,
-  isFirst,
-  narratorOf,
-} from "./ranks.ts";
+import { type Rank, type RankFlags, addRankFlags, asRank } from "./ranks.ts";
 import { ScratchFolder } from "./scratch-folder.ts";
 import { superviseTrain } from "./supervised-train.ts";
 
@@ -96,7 +84,7 @@ which predict compares others with). Images that are plainly not in the unit tha
 (folders swapped, CT that is not in HU) are refused, unless --force.
 With --init the student starts from the student of a run (its kept epoch), and every other network
 from the one of its name, where the run has it; of a file the student alone does. Names and shapes
-must fit. The optimizers start anew. config.yaml and environment.json keep where the weights came from.
+must fit. The optimizers start without moments. config.yaml and environment.json keep where the weights came from.
 With --cache prepared slices are kept for the next run: each case's file is used while the bytes of
 its image and mask, and the settings, are the same. With --max-memory slices that take more stay
 there (RUN/cache unless named) and are read one by one; batches are the same, bit for bit. The folder
@@ -123,45 +111,45 @@ Examples:
       if (flags.supervise) return superviseTrain(flags);
       if (flags.resume !== undefined && file !== undefined)
         throw new CommandError("usage", `${file} does not go with --resume: a run keeps its configuration`);
-      return asRank(flags, (job) =>
-        flags.resume === undefined ? start(file, flags, job) : resume(flags.resume, flags, job),
+      return asRank(flags, (rank) =>
+        flags.resume === undefined ? start(file, flags, rank) : resume(flags.resume, flags, rank),
       );
     });
 }
 
-async function start(file: string | undefined, flags: TrainFlags, job: RankedJob | undefined): Promise<void> {
+async function start(file: string | undefined, flags: TrainFlags, rank: Rank): Promise<void> {
   const asked = await configFrom(file, flags);
   const regime = makeRegime(asked);
   const out = requireFolders(asked, regime, flags);
-  checkRanks(asked, flags, job);
-  const narrator = narratorOf(flags, job);
-  if (out !== undefined && isFirst(job)) await RunFolder.check(out);
+  rank.check(asked, flags);
+  const narrator = rank.narrator(flags);
+  if (out !== undefined && rank.isFirst) await RunFolder.check(out);
   const plan = await planRun(asked, regime.inputs, narrator);
   const { config, sources } = plan;
   await using scratch = flags.dryRun ? new ScratchFolder() : undefined;
   const memory = await memoryOptions(flags, scratch?.path ?? (out && RunFolder.cachePath(out)));
-  using sets = await firstAlone(job, () => loadRunSets(config, sources, narrator, { odd: oddness(flags), ...memory }));
-  const open = deviceOpener(narrator, await deviceOf(flags.device, job, narrator));
+  using sets = await rank.firstAlone(() => loadRunSets(config, sources, narrator, { odd: oddness(flags), ...memory }));
+  const open = deviceOpener(narrator, await rank.device(flags.device, narrator));
   const device = await open();
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
     for (const line of planText(plan, sets, regime)) narrator.say(line);
-    const estimate = await dryRun(device, config, sets, narrator, job);
+    const estimate = await dryRun(device, config, sets, narrator, rank.sharing);
     narrator.say(estimateText(estimate));
-    if (flags.json && isFirst(job)) writeJsonLine({ event: "estimate", ...estimate });
+    if (flags.json && rank.isFirst) writeJsonLine({ event: "estimate", ...estimate });
     const { cache } = flags;
     narrator.say(
       cache === undefined ? "nothing was trained or written" : `nothing was trained; ${cache} has the slices`,
     );
     return;
   }
-  if (job && !isFirst(job)) return follow(device, config, sets, narrator, { sharing: job }, out);
+  if (!rank.isFirst) return followRun(device, config, sets, narrator, rank.training(out));
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();
   await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}`);
   for (const line of planText(plan, sets, regime)) narrator.say(line);
-  await train(open, device, config, sets, run, narrator, flags, job);
+  await train({ open, device, config, sets, run, narrator }, flags, rank);
 }
 
 /**
@@ -215,16 +203,16 @@ function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: 
   return lines;
 }
 
-async function resume(path: string, flags: TrainFlags, job: RankedJob | undefined): Promise<void> {
+async function resume(path: string, flags: TrainFlags, rank: Rank): Promise<void> {
   refuseOnResume(flags);
   if (flags.dryRun) throw new CommandError("usage", "--dry-run does not go with --resume: it tries a new run");
-  const narrator = narratorOf(flags, job);
+  const narrator = rank.narrator(flags);
   const run = await RunFolder.open(path);
-  await using _lock = isFirst(job) ? await run.lock() : undefined;
+  await using _lock = rank.isFirst ? await run.lock() : undefined;
   const stored = await run.readConfig();
   const from = await run.standing((message) => narrator.say(`passed over: ${printable(message)}`));
   const config = layeredConfig({ says: "", config: stored, literal: true }, flagLayers(flags));
-  checkRanks(config, flags, job);
+  rank.check(config, flags);
   const progress = from?.checkpoint.progress ?? startOfRun();
   const { epochs } = config.optimization;
   // One that was killed behind its last checkpoint has its end to write.
@@ -234,31 +222,35 @@ async function resume(path: string, flags: TrainFlags, job: RankedJob | undefine
   const memory = await memoryOptions(flags, RunFolder.cachePath(run.path));
   const odd = before === undefined ? "ignore" : oddness(flags);
   const sources = await openSources(config);
-  using sets = await firstAlone(job, () => loadRunSets(config, sources, narrator, { odd, before, ...memory }));
-  const open = deviceOpener(narrator, await deviceOf(flags.device, job, narrator));
+  using sets = await rank.firstAlone(() => loadRunSets(config, sources, narrator, { odd, before, ...memory }));
+  const open = deviceOpener(narrator, await rank.device(flags.device, narrator));
   const device = await open();
-  if (job && !isFirst(job)) return follow(device, config, sets, narrator, { sharing: job, from }, path);
+  if (!rank.isFirst) return followRun(device, config, sets, narrator, { ...rank.training(path), from });
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);
-  await train(open, device, config, sets, run, narrator, flags, job, from);
+  await train({ open, device, config, sets, run, narrator, from }, flags, rank);
 }
 
-async function train(
-  reopen: () => Promise<Device>,
-  device: Device,
-  config: TrainConfig,
-  sets: RunSets,
-  run: RunFolder,
-  narrator: Narrator,
-  { debugNans, json }: TrainFlags,
-  job: RankedJob | undefined,
-  from?: TrainRunOptions["from"],
-): Promise<void> {
+/** All that a training needs, ready to begin. */
+interface ReadyRun {
+  /** Opens another device, where this one is lost. */
+  open(): Promise<Device>;
+  readonly device: Device;
+  readonly config: TrainConfig;
+  readonly sets: RunSets;
+  readonly run: RunFolder;
+  readonly narrator: Narrator;
+  readonly from?: TrainRunOptions["from"];
+}
+
+/** Trains a run to its end, and says what came of it. Throws as `trainRun`. */
+async function train(ready: ReadyRun, { debugNans, json }: TrainFlags, rank: Rank): Promise<void> {
+  const { open, device, config, sets, run, narrator, from } = ready;
   const { best } = await trainRun(device, config, sets, run, narrator, {
     ...(from && { from }),
     debugNans,
     // Ranks go on together: one that has lost its device ends the job.
-    ...(job ? { sharing: job, onMet: () => endWithSilentRank(job, run.path) } : { reopen }),
+    ...(rank.sharing ? rank.training(run.path) : { reopen: open }),
     ...(json && { onEvent: writeJsonLine }),
   });
   const path = (await exists(run.bestCheckpoint)) ? run.bestCheckpoint : `${run.path}/checkpoints`;

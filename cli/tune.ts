@@ -160,7 +160,7 @@ async function askedFor(subject: string | undefined, flags: TuneFlags): Promise<
   };
 }
 
-/** "conv2d [2, …] [3, …] → [2, …]  1.24×  812 µs, 1007 as it ships  conv2d-direct-quad KV 4 of 9 candidates, 6 timed". */
+/** " 1.24×     812 µs, 1007 as it ships  conv2d-direct-quad KV 4  6 of 9 timed  conv2d [2, …] [3, …] → [2, …]". */
 function line({ label, best, candidates, timed, timeUs, beforeUs }: TunedProblem): string {
   const gain = `${(beforeUs / timeUs).toFixed(2)}×`;
   const times = `${gain.padStart(6)}  ${`${timeUs.toFixed(0)} µs`.padStart(10)}, ${beforeUs.toFixed(0)} as it ships`;

@@ -2,7 +2,7 @@
 import { mat3d } from "wgpu-matrix";
 import { keyOf, uniform } from "./random.ts";
 
-/** Probabilities and ranges of what is drawn anew for each slice; all 0: slices as they are. */
+/** Probabilities and ranges of the changes drawn for each slice; all 0: slices as they are. */
 export interface AugmentationConfig {
   /** Probability of a left-right flip. */
   flip: number;
@@ -34,6 +34,7 @@ export interface IntensityChange {
 export const changesIntensity = ({ intensity }: AugmentationConfig): boolean =>
   intensity !== undefined && Object.values(intensity).some((range) => range !== 0);
 
+/** Flips, rotations up to 10°, scaling by up to 10 %, elastic deformation; no change of values. */
 export const defaultAugmentation: AugmentationConfig = {
   flip: 0.5,
   degrees: 10,

@@ -48,8 +48,8 @@ export type Loadable = CaseName & { readonly imagePath?: string };
 export type Load<C> = (named: C, options: LoadOptions) => Promise<LoadedCase>;
 
 /**
- * The training slices of cases that `load` gives. Throws DataError where a case can't be scaled, and where every mask is
- * empty.
+ * The training slices of cases that `load` gives. Throws DataError where a case can't be scaled, and where every mask
+ * is empty.
  */
 export async function collectSlices<C extends Loadable>(
   load: Load<C>,

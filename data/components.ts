@@ -1,5 +1,5 @@
-// Masks tidied after segmentation: their largest connected parts kept, holes within them filled. Masks are class numbers
-// of a volume's voxels, 0 the background; each structure is looked at by itself.
+// Masks tidied after segmentation: their largest connected parts kept, holes within them filled. Masks are class
+// numbers of a volume's voxels, 0 the background; each structure is looked at by itself.
 import type { Shape3 } from "./volume.ts";
 
 /** Voxels that touch by a side, an edge or a corner are connected: 26 neighbours. */

@@ -30,8 +30,8 @@ export const lungWindow = { kind: "window", low: -1000, high: 500 } as const sat
 export const mrPercentile: IntensityRule = { kind: "percentile", percentile: 99.5 };
 
 /**
- * `low` becomes −1, `high` becomes 1; what lies outside is clamped. Where a volume's values are standardized first, both
- * are on the standard scale.
+ * `low` becomes −1, `high` becomes 1; what lies outside is clamped. Where a volume's values are standardized first,
+ * both are on the standard scale.
  */
 export interface Range {
   readonly low: number;

@@ -85,7 +85,9 @@ export function oddHu(image: ValueStatistics, rule: IntensityRule): Unlikeness |
   return undefined;
 }
 
-/** What shows that an image is not like those of a set, which are scaled by the same rule. Undefined where nothing does. */
+/**
+ * What shows that an image is not like those of a set, which are scaled by the same rule. Undefined where nothing does.
+ */
 export function unlikeSet(image: ValueStatistics, set: SetStatistics): Unlikeness | undefined {
   const { rule } = set;
   const isWindow = rule.kind === "window";

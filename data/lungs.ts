@@ -1,8 +1,8 @@
 // The lungs of a CT, as the CMEDL paper finds the slices that it tests on (IV-B1): voxels below −300 HU, connected, the
-// two largest parts. What the paper leaves open, and was chosen here: air outside the body is, in each axial slice, what
-// is connected with the slice's border; connected means by the sides of voxels; a part of a mean below −940 HU is air or
-// foam, as within a couch or the bowel, and none of the two; a second part counts where it is a tenth of the first or
-// more, for lungs that the airways join are one part.
+// two largest parts. What the paper leaves open, and was chosen here: air outside the body is, in each axial slice,
+// what is connected with the slice's border; connected means by the sides of voxels; a part of a mean below −940 HU is
+// air or foam, as within a couch or the bowel, and none of the two; a second part counts where it is a tenth of the
+// first or more, for lungs that the airways join are one part.
 import type { Shape3, Volume, VoxelArray } from "./volume.ts";
 import { storedSlice } from "./volume.ts";
 
@@ -84,7 +84,8 @@ export function lungSlices(lungs: Uint8Array, { shape, spacingMm }: Pick<Volume,
 
 /**
  * The column between the right and the left lung, by the whole volume: of those in the middle half of the lungs the one
- * with the least lung. Undefined where even that has half as much as the fullest on either side: there is one lung then.
+ * with the least lung. Undefined where even that has half as much as the fullest on either side: there is one lung
+ * then.
  */
 export function columnBetween(lungs: Uint8Array, [nx]: Shape3): number | undefined {
   const perColumn = new Float64Array(nx);

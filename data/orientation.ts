@@ -17,7 +17,9 @@ export const AXIS_ORDERS: readonly (readonly [Axis, Axis, Axis])[] = [
   [2, 1, 0],
 ];
 
-/** For each axis wanted (L, P and S, unless said otherwise): the stored axis nearest to it, and whether it is reversed. */
+/**
+ * For each axis wanted (L, P and S, unless said otherwise): the stored axis nearest to it, and whether it is reversed.
+ */
 export interface Orientation {
   readonly axes: readonly [Axis, Axis, Axis];
   readonly flips: readonly [boolean, boolean, boolean];
@@ -45,7 +47,10 @@ export function orientationName(affine: Affine): string {
   return letters.join("");
 }
 
-/** How to walk the stored voxels in the order wanted: the shape so turned, the first voxel, and the step along each axis. */
+/**
+ * How to walk the stored voxels in the order wanted: the shape so turned, the first voxel, and the step along each
+ * axis.
+ */
 interface Walk {
   readonly shape: Shape3;
   readonly start: number;

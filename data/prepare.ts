@@ -135,6 +135,7 @@ export class SliceCollector {
   get foreground(): number {
     return this.#cases.reduce((sum, c) => sum + c.foreground, 0);
   }
+  /** Those of the foreground voxels that lie outside the fields. */
   get outsideField(): number {
     return this.#cases.reduce((sum, c) => sum + c.outsideField, 0);
   }

@@ -6,7 +6,9 @@ import { permutation } from "./random.ts";
 import { type Field, centreField, cropLabels, cropValues } from "./resample.ts";
 import { type Volume, type VoxelArray, sformGeometry, storedSlice } from "./volume.ts";
 
-/** What is cut out of an axial slice: `fieldMm` × `fieldMm`, round its centre unless told, as `size` × `size` pixels. */
+/**
+ * What is cut out of an axial slice: `fieldMm` × `fieldMm`, round its centre unless told, as `size` × `size` pixels.
+ */
 export interface SliceGrid {
   readonly fieldMm: number;
   readonly size: number;

@@ -32,9 +32,9 @@ type Fail = (field: string, problem: string, mend: string) => never;
 const FORM = 'write {"train": […], "val": […]}';
 
 /**
- * Reads a splits file's text. Three forms: a list of {train, val} (nnU-Net; `fold`, counted from 0, picks one; the first where it is undefined), one {train, val}, or
- * {train_ct, train_mr, val_paired} with one training list a modality (any train_… and one val or val_…). A list
- * "test" may go with any. Throws DataError.
+ * Reads a splits file's text. Three forms: a list of {train, val} (nnU-Net; `fold`, counted from 0, picks one; the
+ * first where it is undefined), one {train, val}, or {train_ct, train_mr, val_paired} with one training list a modality
+ * (any train_… and one val or val_…). A list "test" may go with any. Throws DataError.
  */
 export function parseSplits(text: string, name: string, fold?: number): SplitLists {
   const fail: Fail = (field, problem, mend) => {

@@ -1,8 +1,8 @@
-// MR intensities on a standard scale, by landmarks of their histograms: Nyúl, Udupa, Zhang, "New variants of a method of
-// MRI scale standardization", IEEE Transactions on Medical Imaging 19 (2000) 143–150, landmarks at deciles. What that
-// paper leaves to its user, and was chosen here: foreground is what lies above the mean of all voxels; the standard
-// scale reaches from the mean first to the mean last landmark of the images it is learned from, so that it has their
-// unit; a value of 0, no signal, stays 0; above the last landmark the last segment goes on.
+// MR intensities on a standard scale, by landmarks of their histograms: Nyúl, Udupa, Zhang, "New variants of a method
+// of MRI scale standardization", IEEE Transactions on Medical Imaging 19 (2000) 143–150, landmarks at deciles. What
+// that paper leaves to its user, and was chosen here: foreground is what lies above the mean of all voxels; the
+// standard scale reaches from the mean first to the mean last landmark of the images it is learned from, so that it has
+// their unit; a value of 0, no signal, stays 0; above the last landmark the last segment goes on.
 import { DataError } from "./errors.ts";
 import { percentiles } from "./percentiles.ts";
 import type { VoxelArray } from "./volume.ts";

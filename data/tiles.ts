@@ -103,7 +103,9 @@ export function slicePlanes(
   });
 }
 
-/** Class numbers of a slice from planes of probabilities: of one, 1 above `threshold`; of several, the most probable. */
+/**
+ * Class numbers of a slice from planes of probabilities: of one, 1 above `threshold`; of several, the most probable.
+ */
 export function classesOfPlanes(
   planes: readonly Float32Array[],
   target: Uint8Array,

@@ -1,6 +1,6 @@
 // Fields round a tumour. The CMEDL paper trains on patches of 256 × 256 pixels "enclosing the tumor and the chestwall"
-// (IV-B1), and says no more. Chosen here: the chest wall is the box round the lung of the tumour's side, and 20 mm beyond
-// it; which side a column is of is told by the lungs of the whole volume. The field is centred on tumour and lung
+// (IV-B1), and says no more. Chosen here: the chest wall is the box round the lung of the tumour's side, and 20 mm
+// beyond it; the lungs of the whole volume decide which side a column is on. The field is centred on tumour and lung
 // together, is moved where it would cut the tumour, and does not leave the slice. Where no lung of that side is, as in
 // MR, it is centred on the tumour; without a tumour on both lungs; without either on the slice.
 import { columnBetween } from "./lungs.ts";

@@ -103,7 +103,9 @@ function axisCosine(affine: Affine, i: 0 | 1 | 2, j: 0 | 1 | 2): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-/** Axes whose angle is off a right one by less, in radians, are taken for perpendicular: distances are off as little. */
+/**
+ * Axes whose angle is off a right one by less, in radians, are taken for perpendicular: distances are off as little.
+ */
 const SHEAR_TOLERANCE = 0.01;
 
 /** Whether two stored axes are not perpendicular. */

@@ -33,6 +33,7 @@ export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor 
 /** A number beside tensors of `dtype`: f16 arithmetic is f32, and so is what it is done with. */
 export const unrounded = (shape: Shape, value: number, dtype: DType): Tensor =>
   apply(constantOp, [], { value, shape, dtype });
+/** Zeros of the shape and dtype of x; stored nowhere. */
 export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, x.dtype);
 
 /** A symbolic input that a program is given at each run. */

@@ -9,6 +9,7 @@ export type TypedArray = Float32Array | Int32Array | Uint32Array;
 export const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 export const bytesPerElement = (dtype: DType): number => (dtype === "f16" ? 2 : 4);
+/** Whether a dtype is f32 or f16. */
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 
 /** The dtype of what is made of values of these dtypes: f16 beside f32 gives f32, others don't mix (undefined). */

@@ -19,7 +19,7 @@ export class UsageError extends CmedlError {
   }
 }
 
-/** The device cannot do what was asked: a limit, told before anything is submitted. */
+/** The device cannot do what was asked: a limit, checked before anything is submitted. */
 export class LimitExceededError extends CmedlError {
   override readonly name = "LimitExceededError";
   constructor(message: string) {
@@ -29,7 +29,7 @@ export class LimitExceededError extends CmedlError {
 
 const megabytes = (n: number): string => (n < 1e7 ? `${Math.ceil(n / 1e3)} kB` : `${Math.ceil(n / 1e6)} MB`);
 
-/** A run that can't be planned within its memory budget: told before anything is made. */
+/** A run that can't be planned within its memory budget; thrown before anything is allocated. */
 export class MemoryBudgetError extends CmedlError {
   override readonly name = "MemoryBudgetError";
   constructor(
@@ -73,7 +73,7 @@ export class ValuesLostError extends CmedlError {
     super(
       "values-lost",
       `the values of ${variable} were changed on a device that is gone; read them before (device.read) and ` +
-        "write them to the new one (device.write), or initialize() anew",
+        "write them to the new one (device.write), or initialize() again",
       options,
     );
   }

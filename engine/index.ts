@@ -1,5 +1,5 @@
-// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/, errors/.
-// What is listed here is public; the rest of engine/ may change at any time.
+// The engine: tensors, ops, gradients, modules, and the device that runs them. Imports nothing outside kernels/,
+// errors/. What is listed here is public; the rest of engine/ may change at any time.
 
 // Bundlers keep this order, drop what is not used, and so have the kernels side by side: compressed, 2 to 4 % less.
 export { allKernels } from "../kernels/index.ts";

@@ -3,8 +3,10 @@ import { RandomStreams } from "./random.ts";
 import type { Shape } from "./shape.ts";
 import { sizeOf } from "./shape.ts";
 
+/** Makes the initial values of a shape; `key` selects the random numbers that it draws. */
 export type Initializer = (shape: Shape, key: number) => Float32Array;
 
+/** Every element is `value`. */
 export const constantInit =
   (value: number): Initializer =>
   (shape) =>

@@ -31,6 +31,10 @@ export class Parameter extends Variable {
   }
 }
 
+/**
+ * A part of a network: a class whose fields are parameters, other modules, and lists of these. Variables are named by
+ * their fields' paths, in checkpoints too.
+ */
 export class Module {
   /** Variables by path, in the order of the fields: "down1.conv1.weight". */
   variables(prefix = ""): Map<string, Variable> {
@@ -49,6 +53,7 @@ export class Module {
     return [...this.variables().values()].filter((v) => v.trainable);
   }
 
+  /** Number of trainable values. */
   parameterCount(): number {
     return this.parameters().reduce((n, v) => n + v.size, 0);
   }

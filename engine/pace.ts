@@ -87,7 +87,9 @@ export class Pace {
   }
 }
 
-/** What `work` gives; where `signal` aborts before, its reason is thrown at once, and nobody hears of the work again. */
+/**
+ * What `work` gives; where `signal` aborts before, its reason is thrown at once, and the result of the work is dropped.
+ */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
   return new Promise((resolve, reject) => {

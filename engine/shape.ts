@@ -1,10 +1,14 @@
 // Shapes are plain readonly arrays of sizes, row-major; [] is a scalar.
 import { ShapeError } from "./errors.ts";
 
+/** Sizes of the dimensions, row-major; [] is a scalar. */
 export type Shape = readonly number[];
 
+/** Number of elements; 1 for a scalar. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+/** Whether two shapes are equal, size by size. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+/** A shape as text: "[2, 64, 64, 1]". */
 export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 interface Sizes {

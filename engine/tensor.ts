@@ -10,8 +10,8 @@ let nodeCount = 0;
 let siteNow: (() => string | undefined) | undefined;
 
 /**
- * Nodes made from now on remember as their site what `site` gives, for who debugs; undefined: nothing. Gives what was
- * set before.
+ * From now on each new node stores what `site` returns as its site, for debugging and profiling; undefined stops that.
+ * Returns the function that was set before.
  */
 export function rememberSites(site: (() => string | undefined) | undefined): typeof siteNow {
   const before = siteNow;
@@ -42,6 +42,10 @@ export class Node {
   }
 }
 
+/**
+ * A value in a graph: shape, dtype, and the node that makes it. It owns no memory and needs no disposal; ops take and
+ * return it inside or outside of a trace.
+ */
 export class Tensor {
   constructor(
     readonly node: Node,
@@ -56,12 +60,15 @@ export class Tensor {
       );
     oneOf(node.op.name, "dtype", dtype, DTYPES);
   }
+  /** Number of dimensions. */
   get rank(): number {
     return this.shape.length;
   }
+  /** Number of elements. */
   get size(): number {
     return sizeOf(this.shape);
   }
+  /** Bytes of the elements, were they stored. */
   get bytes(): number {
     return this.size * bytesPerElement(this.dtype);
   }

@@ -30,7 +30,9 @@ export interface TracedRanks {
   meanGradient(x: Tensor): Tensor;
   /** Mean and biased variance of the whole batch over `axes`, the first among them, sizes kept as 1. */
   moments(x: Tensor, axes: readonly number[]): { mean: Tensor; variance: Tensor };
-  /** x normalised by these moments, then weight and bias, which vary along no axis of `axes`; with the moments. All f32. */
+  /**
+   * x normalised by these moments, then weight and bias, which vary along no axis of `axes`; with the moments. All f32.
+   */
   normalize(
     x: Tensor,
     axes: readonly number[],
@@ -68,6 +70,7 @@ let current: Trace | undefined;
 
 export const currentTrace = (): Trace | undefined => current;
 
+/** Sums over the ranks that share the traced batch; undefined where one process has all of it. */
 export const ranks = (): TracedRanks | undefined => current?.ranks;
 
 /** A sum over this rank's part of a batch, over the whole batch. */

@@ -83,6 +83,7 @@ export class Variable {
     this.#unbound = undefined;
   }
 
+  /** Number of elements. */
   get size(): number {
     return sizeOf(this.shape);
   }

@@ -17,7 +17,9 @@ const METHOD_LINE = /^\s*at (?:async )?(?:new )?([A-Z]\w*\.[\w$.#]+) /;
 const UNTOLD = /^(Node|Array|Object|Function|Map|Set)\./;
 const CALLERS = 4;
 
-/** A site for `rememberSites`: the methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward". */
+/**
+ * A site for `rememberSites`: the methods that called the engine, innermost first: "DoubleConv.forward < UNet.forward".
+ */
 export function callers(): string {
   const names = new Set<string>();
   for (const line of (new Error().stack ?? "").split("\n")) {
@@ -76,7 +78,7 @@ function describe(t: Tensor): string {
   if (variable) return `${variable.name || "a variable"} ${t.dtype}${show(t.shape)}`;
   const input = inputOf(t);
   if (input) return `input ${input.name} ${t.dtype}${show(t.shape)}`;
-  // A view is told by what it shows.
+  // A view is identified by what it shows.
   const [x, ...others] = inputs;
   return op.kind === "movement" && x && others.length === 0 ? describe(x) : t.toString();
 }

@@ -1,4 +1,4 @@
-// Packages that whoever needs them installs beside the library: what is said where one is not there.
+// Packages that users install beside the library where they need them, and the error where one is missing.
 import { CmedlError } from "./cmedl-error.ts";
 
 /** A package of npm's that a function needs is not installed; `packages` names what to install. */

@@ -29,8 +29,8 @@ export interface SegmentationModel {
 }
 
 /**
- * What norms normalise by: running averages of training, or those of the image at hand. A mask depends on no other image
- * either way.
+ * What norms normalise by: running averages of training, or those of the image at hand. A mask depends on no other
+ * image either way.
  */
 export type NormStatistics = "running" | "image";
 
@@ -49,7 +49,10 @@ export function networkModel({ statistics = "running", ...spec }: NetworkModelSp
   return { ...spec, statistics, segment: (images) => spec.module.forward(images).logits };
 }
 
-/** As networkModel, of a state dict in PyTorch's names and layouts, whose shapes tell of the network. Throws StateDictError. */
+/**
+ * As networkModel, of a state dict in PyTorch's names and layouts, whose shapes tell of the network. Throws
+ * StateDictError.
+ */
 export function modelOf(
   spec: Omit<NetworkModelSpec, "module">,
   dict: ReadonlyMap<string, ForeignTensor>,

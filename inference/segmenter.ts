@@ -8,10 +8,10 @@ import type { SliceProgram } from "./slice-program.ts";
 import { compileSegmenter } from "./slice-segmenter.ts";
 import { type SegmentOptions, classesOfVolume } from "./volume.ts";
 
-/** Most slices at a time, unless said otherwise. */
+/** Default of the most slices at a time. */
 const BATCH = 4;
 
-/** So many of a volume's slices are done. */
+/** Progress: how many of a volume's slices are done. */
 export interface SliceProgress {
   readonly phase: "slices";
   readonly done: number;
@@ -25,6 +25,7 @@ export interface SegmentVolumeOptions extends SegmentOptions, Pick<Pacing, "sign
 /** A mask in a volume's own order; 16 bits where a label is above 255. */
 export type Mask = Uint8Array<ArrayBuffer> | Int16Array<ArrayBuffer>;
 
+/** A model compiled for a device: segments whole volumes, or slices, one after another. */
 export class Segmenter {
   private constructor(
     readonly model: SegmentationModel,
@@ -110,8 +111,8 @@ export async function segmentVolume(
 }
 
 /**
- * A volume as networks see it: in Left-Posterior-Superior order, with the range that its values are scaled by. `name` is
- * what a DataError calls it.
+ * A volume as networks see it: in Left-Posterior-Superior order, with the range that its values are scaled by. `name`
+ * is what a DataError calls it.
  */
 export function prepareVolume(
   stored: Volume,

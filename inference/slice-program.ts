@@ -40,6 +40,7 @@ export async function compileBatch<P>(
   }
 }
 
+/** A program that takes any number of slices, a batch at a time. */
 export class SliceProgram<O extends string> {
   /** Resolves when all runs so far are over: a program holds the outputs of one. */
   #last: Promise<unknown> = Promise.resolve();
@@ -74,7 +75,7 @@ export class SliceProgram<O extends string> {
   /**
    * The outputs for slices [count, size, size]: each [count, …]. Runs that are asked for at once come one after
    * another. Throws ShapeError where those are no slices, and the reason of `signal` as soon as it aborts; what the GPU
-   * is at then is finished there, and nobody reads it.
+   * is at then is finished there, and its result is dropped.
    */
   run(slices: Float32Array, { signal }: Pick<Pacing, "signal"> = {}): Promise<Record<O, Float32Array<ArrayBuffer>>> {
     const mine = this.#last.then(() => this.#run(slices, signal));

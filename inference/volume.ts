@@ -56,7 +56,10 @@ export async function classesOfVolume(
   return mask;
 }
 
-/** How slices are given to a network: by which fields of [size, size], so many slices at a time; `classes` channels come back. */
+/**
+ * How slices are given to a network: by which fields of [size, size], so many slices at a time; `classes` channels come
+ * back.
+ */
 interface SliceFields {
   readonly fields: readonly Field[];
   readonly size: number;

@@ -1,5 +1,5 @@
 // A kernel is a WGSL file that compiles alone, and the few facts the host needs about it.
-// Bindings, the Params struct, workgroup size and seams are read from the WGSL, so each is said once.
+// Bindings, the Params struct, workgroup size and seams are read from the WGSL, so each is declared once.
 
 /** What the host may know of a device when it chooses a kernel. */
 export interface Traits {
@@ -79,7 +79,7 @@ export interface Reflection {
   readonly hooks: readonly string[];
 }
 
-/** What the host knows of a kernel beyond its WGSL: `P` is its problem, `D` what a dispatch is told of it. */
+/** What the host knows of a kernel beyond its WGSL: `P` is its problem, `D` what a dispatch gets of it. */
 export interface KernelSpec<P = Params, D = P> {
   readonly source: string;
   /** Values worth trying for `const` seams, the default first. Every combination must compile. */

@@ -1,4 +1,5 @@
-// How a problem whose tensors are larger than one binding may be is cut: into windows, each of which binds runs of them.
+// How a problem whose tensors are larger than one binding may be is cut: into windows, each of which binds runs of
+// them.
 import type { BindingRoom, Run } from "./kernel.ts";
 
 /** Items from `from` up to, not including, `to`. */

@@ -1,4 +1,4 @@
-// Runs of a program that are none: what they change is put back, and nobody's counters move.
+// Trial runs of a program: what they change is put back, and no counter moves.
 import type { Feeds, OpenedProgram, Program } from "../engine/run/program.ts";
 import { KeptAside } from "../engine/run/kept-aside.ts";
 import { writeInputs } from "../engine/run/inputs.ts";

@@ -51,9 +51,9 @@ export interface Samples {
 export const noSamples = (expectedMs = 0): Samples => ({ ms: [], hostMs: [], expectedMs });
 
 /**
- * Runs once more; the sample counts unless the sleep was longer than the work, which then is expected to be shorter. What
- * is expected is what the shortest took: on a busy machine the last may have been a long one, behind which others would
- * not count.
+ * Runs once more; the sample counts unless the sleep was longer than the work, which then is expected to be shorter.
+ * What is expected is what the shortest took: on a busy machine the last may have been a long one, behind which others
+ * would not count.
  */
 export async function take(gpu: Waitable, submit: () => unknown, into: Samples): Promise<void> {
   const { ms, hostMs, awake } = await timed(gpu, submit, into.expectedMs);

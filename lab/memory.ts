@@ -27,6 +27,7 @@ export interface MemoryUse {
   readonly holders: readonly Holder[];
 }
 
+/** What a plan holds at each of its dispatches, in bytes. */
 export function memoryUse(plan: Plan): MemoryUse {
   const storages = new Set<Storage>();
   for (const { memory } of plan.stages.flatMap((s) => s.dispatches).flatMap((d) => d.memory))

@@ -114,7 +114,7 @@ function timelineOf(
 ): Timeline {
   const { gpu, plan, estimate } = parts;
   const quantumUs = quantumOf(profiles.flat().map(({ timeUs }) => timeUs));
-  // Rounded times are right in the mean alone; others are told better by their median.
+  // Rounded times are right in the mean alone; of exact ones the median is the better estimate.
   const middle = (times: readonly number[]): number => (quantumUs ? total(times) / times.length : quantile(times, 0.5));
   const gapUs = (times: readonly KernelTime[], i: number): number => {
     const before = times[i - 1];

@@ -1,4 +1,4 @@
-// What is said of many samples of one thing.
+// Statistics of many samples of one thing.
 
 export interface Summary {
   readonly median: number;

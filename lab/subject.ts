@@ -17,7 +17,7 @@ export interface Subject {
   readonly name: string;
   readonly mode: Mode;
   readonly inputs: Readonly<Record<string, InputSpec>>;
-  /** Made anew by each call: what is trained keeps state. */
+  /** Makes new networks at each call: what is trained keeps state. */
   make(): Made;
   /** Inputs to run it with. */
   feeds(): Feeds;

@@ -113,7 +113,7 @@ export function reconciled(timeline: Timeline): string[] {
   if (quantumUs)
     sentences.push(
       `Timestamps are rounded to ${quantumUs} µs here; the means of ${profiles} profiles are shown, and stages much ` +
-        "shorter than that are told roughly. Chrome gives exact ones with --enable-webgpu-developer-features " +
+        "shorter than that are rough. Chrome gives exact ones with --enable-webgpu-developer-features " +
         "(chrome://flags, WebGPU Developer Features).",
     );
   else if (profileMs.median > (BUSY * sumUs) / 1000)

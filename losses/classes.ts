@@ -1,4 +1,4 @@
-// Losses of classes, as PyTorch defines them, in f32 and to f32.
+// Losses of class scores against labels, as PyTorch defines them, computed in f32 and giving f32.
 import {
   ShapeError,
   type Tensor,
@@ -30,7 +30,7 @@ export interface ClassOptions extends LossOptions {
   axis?: number;
   /** Weight of each class, [C]. */
   weight?: Tensor;
-  /** A label that counts for nothing, in the mean neither. */
+  /** A label whose elements are left out, of the mean too. Default −100. */
   ignore?: number;
 }
 
@@ -103,15 +103,15 @@ export function crossEntropyLoss(x: Tensor, target: Tensor, options: CrossEntrop
   const name = "crossEntropyLoss";
   const d = normalizeAxis(name, axis, x.rank);
   const count = x.shape[d]!;
-  const log_ = logSoftmax(x, d);
+  const logs = logSoftmax(x, d);
   if (isFloat(target.dtype) && sameShape(target.shape, x.shape)) {
     const t = smoothing ? add(mul(target, 1 - smoothing), smoothing / count) : target;
     const along = x.shape.map((n, i) => (i === d ? n : 1));
-    const loss = neg(sum(mul(weight ? mul(log_, reshape(needsWeight(name, weight, count), along)) : log_, t), d));
+    const loss = neg(sum(mul(weight ? mul(logs, reshape(needsWeight(name, weight, count), along)) : logs, t), d));
     return reduction === "mean" ? div(sum(loss), loss.size) : reduced(loss, reduction);
   }
   const { chosen, perLabel, weights } = classes(name, x, target, options);
-  const weighted = weights ? mul(log_, weights) : log_;
+  const weighted = weights ? mul(logs, weights) : logs;
   const own = neg(chosen(weighted));
   const loss = smoothing ? add(mul(own, 1 - smoothing), mul(neg(perLabel(weighted)), smoothing / count)) : own;
   if (reduction !== "mean") return reduced(loss, reduction);

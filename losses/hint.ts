@@ -15,9 +15,9 @@ import {
 import { mseLoss } from "./elementwise.ts";
 
 /**
- * How the differences of a layer are reduced. Mean squares weigh layers alike and stay comparable to Dice; the Frobenius
- * sum is about 10⁶ times larger at 256 × 256. "variance": mean squares in parts of the features' own variance, so that
- * features which shrink gain nothing.
+ * How the differences of a layer are reduced. Mean squares weigh layers alike and stay comparable to Dice; the
+ * Frobenius sum is about 10⁶ times larger at 256 × 256. "variance": mean squares in parts of the features' own
+ * variance, so that features which shrink gain nothing.
  */
 export type HintNorm = "mean" | "frobenius" | "variance";
 

@@ -21,7 +21,7 @@ import {
   where,
 } from "../engine/index.ts";
 import { crossEntropyLoss, isClass } from "./classes.ts";
-import { bceWithLogits, judged } from "./elementwise.ts";
+import { bceWithLogits, inF32 } from "./elementwise.ts";
 
 /** Dice; −log P as the equation is written; their sum. */
 export const SEGMENTATION_LOSSES = ["dice", "cross-entropy", "dice+cross-entropy"] as const;
@@ -79,13 +79,13 @@ export const foreground = (x: Tensor): Tensor => slice(x, [null, null, null, [1,
  * channels along `axis`. Throws ShapeError.
  */
 export function softDiceLoss(
-  given: Tensor,
-  wanted: Tensor,
+  x: Tensor,
+  target: Tensor,
   { smooth = 1, axis = -1 }: { smooth?: number; axis?: number } = {},
 ): Tensor {
-  const [x, target] = judged("softDiceLoss", given, wanted);
+  const [p, t] = inF32("softDiceLoss", x, target);
   const d = normalizeAxis("softDiceLoss", axis, x.rank);
   const space = x.shape.map((_, i) => i).filter((i) => i !== 0 && i !== d);
-  const overlap = add(mul(2, sum(mul(x, target), space)), smooth);
-  return sub(1, mean(div(overlap, add(add(sum(x, space), sum(target, space)), smooth))));
+  const overlap = add(mul(2, sum(mul(p, t), space)), smooth);
+  return sub(1, mean(div(overlap, add(add(sum(p, space), sum(t, space)), smooth))));
 }

@@ -12,7 +12,9 @@ export interface PairScores {
 
 export interface RaterAgreement {
   readonly rater: string;
-  /** Of all its pairs in which the metric is defined: how many, their mean, and their coefficient of variation σ / μ. */
+  /**
+   * Of all its pairs in which the metric is defined: how many, their mean, and their coefficient of variation σ / μ.
+   */
   readonly pairs: number;
   readonly mean: number;
   readonly variation: number;

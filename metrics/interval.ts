@@ -10,8 +10,8 @@ export interface Interval {
 }
 
 /**
- * Mean ± t · s / √n of the values that are defined, t the quantile of n − 1 degrees of freedom: where the true mean lies
- * with confidence `level`, for values of one normal distribution.
+ * Mean ± t · s / √n of the values that are defined, t the quantile of n − 1 degrees of freedom: where the true mean
+ * lies with confidence `level`, for values of one normal distribution.
  */
 export function meanInterval(values: readonly number[], level = 0.95): Interval {
   const defined = values.filter((v) => !Number.isNaN(v));

@@ -1,5 +1,5 @@
-// The receiver operating characteristic of a soft mask: what part of the structure is found at the price of what part of
-// the rest, at every threshold (Fig. 4 of the paper).
+// The receiver operating characteristic of a soft mask: what part of the structure is found at the price of what part
+// of the rest, at every threshold (Fig. 4 of the paper).
 
 import { summarize } from "./summary.ts";
 

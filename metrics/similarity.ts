@@ -15,8 +15,8 @@ export function klDivergence(
 }
 
 /**
- * As klDivergence, of two histograms of the same bins. NaN where one counts nothing. Throws RangeError where they differ
- * in bins.
+ * As klDivergence, of two histograms of the same bins. NaN where one counts nothing. Throws RangeError where they
+ * differ in bins.
  */
 export function klOfCounts(p: ArrayLike<number>, q: ArrayLike<number>, prior = 1): number {
   requireEqualSizes("klOfCounts", p, q);
@@ -30,8 +30,8 @@ export function klOfCounts(p: ArrayLike<number>, q: ArrayLike<number>, prior = 1
 }
 
 /**
- * Counts of `values` in `bins` equal bins over [low, high]. Throws RangeError where the range is empty, there is no bin,
- * or a value is NaN.
+ * Counts of `values` in `bins` equal bins over [low, high]. Throws RangeError where the range is empty, there is no
+ * bin, or a value is NaN.
  */
 export function histogram(
   values: ArrayLike<number>,

@@ -32,8 +32,8 @@ export interface SurfaceDistances {
 }
 
 /**
- * Distances of each surface to the other. Those to an empty mask are Infinity, and an empty mask has no elements. Throws
- * RangeError on lengths that do not fit.
+ * Distances of each surface to the other. Those to an empty mask are Infinity, and an empty mask has no elements.
+ * Throws RangeError on lengths that do not fit.
  */
 export function surfaceDistances({ a, b, shape, spacingMm }: MaskPair): SurfaceDistances {
   const n = shape[0] * shape[1] * shape[2];
@@ -80,7 +80,7 @@ export function hausdorff({ aToB, bToA }: SurfaceDistances, percent = 95): numbe
 /** HD95 of two masks in mm. */
 export const hausdorff95 = (pair: MaskPair): number => hausdorff(surfaceDistances(pair), 95);
 
-/** A distance is rounded, and so is the spacing in a file (f32): 15 voxels of 0.2 mm are within 3 mm all the same. */
+/** A distance is rounded, and so is the spacing in a file (f32): 15 voxels of 0.2 mm must count as within 3 mm. */
 const ROUNDING = 1e-6;
 
 /**

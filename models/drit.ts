@@ -250,7 +250,7 @@ function joined(x: Tensor, z: Tensor): Tensor {
 }
 
 /**
- * G of the paper for both domains, at width w; z joins the features anew before each part:
+ * G of the paper for both domains, at width w; z is joined to the features again before each part:
  *
  *     content 4w ─ residual, shared ─ z ─ residuals ─ z ─ 3×3·2 LN ─ z ─ 3×3·2 LN ─ z ─ 1×1 ─ tanh ─ image
  *

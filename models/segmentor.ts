@@ -2,6 +2,7 @@
 import type { Initializer, Tensor } from "../engine/index.ts";
 import type { NamedForPyTorch } from "./pytorch.ts";
 
+/** Names of the levels of features, from the input to the output. */
 export const HINT_LEVELS = ["low", "mid", "high"] as const;
 
 /**

@@ -20,7 +20,7 @@ function segmentor<M extends Segmentor>(
     forward: (network: M, { image }) => ({ logits: network.forward(image!).logits }),
     ...row,
     cost: {
-      // A tied feature that feeds nothing is computed all the same.
+      // Tied features are counted even where they feed nothing.
       traced(network: M, { image }) {
         const { logits, features } = network.forward(image!);
         return [logits, ...features];
@@ -96,7 +96,9 @@ export const segmentors = {
 };
 
 export type SegmentorName = keyof typeof segmentors;
+/** Names of all segmentors, as `--segmentor` takes them. */
 export const SEGMENTORS = Object.keys(segmentors) as SegmentorName[];
+/** The row of a segmentor in the registry: how it is made, and what it can do. */
 export const segmentorRow = (name: SegmentorName): SegmentorRow => segmentors[name];
 
 /**

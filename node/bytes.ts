@@ -17,7 +17,9 @@ const UNITS: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
 };
 
-/** "2GB", "512 MiB", "1.5g" or a number alone, in bytes; undefined where it is none, or 0. K, M, G, T alone are of 1024. */
+/**
+ * "2GB", "512 MiB", "1.5g" or a number alone, in bytes; undefined where it is none, or 0. K, M, G, T alone are of 1024.
+ */
 export function parseBytes(text: string): number | undefined {
   const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
   const factor = UNITS[(unit ?? "").toLowerCase()];

@@ -111,7 +111,7 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
-/** Throws FileError where it cannot be told. */
+/** Throws FileError where that cannot be found out. */
 export async function exists(path: string): Promise<boolean> {
   let isThere = true;
   try {
@@ -145,9 +145,9 @@ export async function refuseOverwrite(path: string, mend = "choose another name 
 export type Content = Uint8Array | string | Iterable<Uint8Array>;
 
 /**
- * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary
- * file in the same folder, fsync, rename, fsync of the folder. The folder is made if need be, unless `isThere` says that
- * it must be there. Throws FileError, leaving no temporary file.
+ * Writes a file so that after a crash at any moment the old or the new content is there, never a part: a temporary file
+ * in the same folder, fsync, rename, fsync of the folder. The folder is made if need be, unless `isThere` says that it
+ * must be there. Throws FileError, leaving no temporary file.
  */
 export async function writeAtomic(path: string, content: Content, { isThere = false } = {}): Promise<void> {
   const folder = dirname(path);
@@ -172,7 +172,7 @@ export async function writeAtomic(path: string, content: Content, { isThere = fa
 /** Whether a name is that of a file which `writeAtomic` has begun. */
 export const isTemporary = (name: string): boolean => /^\..+\.\d+\.[0-9a-f]{8}\.tmp$/.test(name);
 
-/** Removes what writers that were killed left in a folder; nobody may be writing there. */
+/** Removes what writers that were killed left in a folder; nothing may be writing there. */
 export async function removeTemporaries(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [] as string[]);
   for (const name of names.filter(isTemporary)) await rm(join(folder, name), { force: true });

@@ -31,20 +31,21 @@ const LINE_SECONDS = 10;
 export type NarratorStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 export interface NarratorOptions {
-  /** Nothing is told. */
+  /** Says nothing. */
   readonly quiet?: boolean | undefined;
   readonly stream?: NarratorStream;
-  /** Lines alone are told: another process shows what goes on here. */
+  /** Says lines, without bars: another process shows them. */
   readonly noBars?: boolean;
 }
 
 const withBars = new Set<Narrator>();
 
-/** Takes all bars off the screen: before an error is told, and before the process ends. */
+/** Takes all bars off the screen: before an error is printed, and before the process ends. */
 export function endBars(): void {
   for (const narrator of withBars) narrator.end();
 }
 
+/** Writes lines and progress bars to stderr; nothing where it is quiet. */
 export class Narrator {
   readonly #bars: boolean;
   readonly #noBars: boolean;
@@ -76,7 +77,7 @@ export class Narrator {
 
   /**
    * What tells the lines of another process, behind its name; those that it begins with and that were said here already
-   * are not told again. They are told though this one is quiet: so is the other, but for its errors.
+   * are not said again. They are said even where this one is quiet: the other is quiet too, but for its errors.
    */
   retelling(name: string): (line: string) => void {
     let begins = true;

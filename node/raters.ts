@@ -115,8 +115,8 @@ export interface PictureOptions {
 
 /**
  * A picture a case: the axial slice on which the raters marked most, round what they marked, with a contour for each
- * rater that has a mask of it. An image is found by the case's id, but for a word such as "ct" or "mr". Cases without an
- * image, or whose image lies on another grid, are left out; "" where none is left. Throws DataError as loadMasks and
+ * rater that has a mask of it. An image is found by the case's id, but for a word such as "ct" or "mr". Cases without
+ * an image, or whose image lies on another grid, are left out; "" where none is left. Throws DataError as loadMasks and
  * Source.load.
  */
 export async function ratersPicture(

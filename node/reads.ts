@@ -18,7 +18,7 @@ export interface Read {
 
 const recorder = new AsyncLocalStorage<Map<string, Read>>();
 
-/** What `work` gives, and all that it read by node/files.ts and node/dataset. Works at once are told apart. */
+/** What `work` gives, and all that it read by node/files.ts and node/dataset. Concurrent works are kept apart. */
 export async function recordReads<T>(work: () => Promise<T>): Promise<{ result: T; reads: readonly Read[] }> {
   const reads = new Map<string, Read>();
   const result = await recorder.run(reads, work);

@@ -21,8 +21,7 @@ const ESCAPED: Readonly<Record<string, string>> = {
 /** Control characters show nothing and are not allowed in HTML. */
 const CONTROL = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g;
 
-export const escapeHtml = (text: string): string =>
-  text.replace(CONTROL, "\u{FFFD}").replace(/[&<>"']/g, (c) => ESCAPED[c]!);
+const escapeHtml = (text: string): string => text.replace(CONTROL, "\u{FFFD}").replace(/[&<>"']/g, (c) => ESCAPED[c]!);
 
 function textOf(content: Content): string {
   if (content === undefined) return "";

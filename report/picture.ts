@@ -3,6 +3,7 @@ import { encode } from "fast-png";
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
+/** Colours of pictures, red, green and blue from 0 to 255. */
 export const colours = {
   black: [0, 0, 0],
   white: [255, 255, 255],
@@ -17,6 +18,7 @@ export const colours = {
   violet: [190, 130, 255],
 } as const satisfies Record<string, Colour>;
 
+/** An RGBA picture of 8 bits a channel, [height, width, 4]. */
 export class Picture {
   readonly data: Uint8ClampedArray<ArrayBuffer>;
   constructor(
@@ -40,6 +42,7 @@ export class Picture {
     this.data[o + 3] = 255;
   }
 
+  /** Fills a rectangle of width × height pixels at (x, y). */
   fill(x: number, y: number, width: number, height: number, colour: Colour): void {
     for (let j = y; j < y + height; j++) for (let i = x; i < x + width; i++) this.set(i, j, colour);
   }
@@ -65,7 +68,9 @@ export class Picture {
       }
   }
 
-  /** Colours the inside of a mask [height, width] (> ½), enlarged as grey() does, so that what is below shows through. */
+  /**
+   * Colours the inside of a mask [height, width] (> ½), enlarged as grey() does, so that what is below shows through.
+   */
   tint(
     mask: ArrayLike<number>,
     width: number,

@@ -25,6 +25,7 @@ export function tableText({ title, head, groups }: Table): string {
   return [title, rule, line(head), ...groups.flatMap((g) => [rule, ...named(g).map(line)]), rule].join("\n");
 }
 
+/** A table as GitHub-flavoured Markdown. */
 export function tableMarkdown({ title, head, groups }: Table): string {
   const line = (cells: readonly string[]): string => `| ${cells.map((s) => s.replace(/\|/g, "\\|")).join(" | ")} |`;
   return [

@@ -1,5 +1,5 @@
-// Every op has a rule of its gradient, or a derivative where it is applied, or is known to have none; and a page bundles
-// no gradient that it has no use for.
+// Every op has a rule of its gradient, or a derivative where it is applied, or is known to have none; and a page
+// bundles no gradient that it has no use for.
 import { readFileSync, readdirSync } from "node:fs";
 import { build } from "esbuild";
 import { suite } from "uvu";

@@ -86,6 +86,10 @@ const CONTROL = { scale: 4, calm: 5 } as const;
  */
 const SCALE = { initial: 2 ** 16, patience: 2000, largest: 2 ** 24 };
 
+/**
+ * The Adam optimizer (Kingma & Ba 2015) over f32 parameters, inside a traced step: `minimize(loss)` differentiates and
+ * updates its own parameters, and no others.
+ */
 export class Adam {
   /** Learning rate of the next run is `rate · decay`. */
   rate: number;
@@ -164,11 +168,10 @@ export class Adam {
     this.update(this.gradients(loss));
   }
 
-  /** Updates the parameters by what `gradients` gave, one of each parameter's shape. */
+  /** Updates the parameters by their gradients, one of each parameter's shape. Throws UsageError outside a trace. */
   update(gradients: readonly Tensor[]): void {
     const trace = requireTrace("an optimizer's update");
-    const { clip, accumulate = 1, ema, scaled } = this.options;
-    const { beta1, beta2 } = this.#attrs;
+    const { accumulate = 1 } = this.options;
     // Learning rate; whether this run ends an accumulation, and whether it goes on with one.
     const host = hostInput(`${this.name}.host`, [3], () => [
       this.rate * this.decay,
@@ -176,21 +179,37 @@ export class Adam {
       Number(this.steps % accumulate !== 0),
     ]);
     const packed = this.#packed(gradients, equal(at(host, 2), 0));
-    const control = this.#control.value;
-    const scale = mul(at(control, CONTROL.scale), accumulate);
+    const scale = mul(at(this.#control.value, CONTROL.scale), accumulate);
+    const norm = div(reshape(this.#lengthOf(packed), [1]), scale);
+    this.norm = this.norm && this.#traced === trace ? add(this.norm, norm) : norm;
+    this.#traced = trace;
+    const { control, update } = this.#nextControl(host, norm, scale);
+    this.#control.assign(control);
+    this.#stepArenas(packed, host, update);
+    trace.afterRun.push(() => void this.steps++);
+  }
+
+  /** The length of the whole gradient, a scalar; what stands between parameters does not count. */
+  #lengthOf(packed: readonly Tensor[]): Tensor {
     const squares = this.arenas.map(({ lengths }, a) => {
       const within = less(iota([1, ARENA_BLOCK]), lengths.value);
       return sum(where(within, square(reshape(packed[a]!, [lengths.size, ARENA_BLOCK])), 0));
     });
-    const length = sqrt(squares.reduce(add));
-    const norm = div(reshape(length, [1]), scale);
-    this.norm = this.norm && this.#traced === trace ? add(this.norm, norm) : norm;
-    this.#traced = trace;
+    return sqrt(squares.reduce(add));
+  }
+
+  /**
+   * What `control` [6] becomes, and whether this run updates, [1]: 1 where an accumulation ends and the gradient's norm
+   * [1] is finite, else 0. The loss's scale changes only where an accumulation ends, so that what is summed has one.
+   */
+  #nextControl(host: Tensor, norm: Tensor, scale: Tensor): { control: Tensor; update: Tensor } {
+    const { clip, scaled } = this.options;
+    const { beta1, beta2 } = this.#attrs;
+    const control = this.#control.value;
     const good = finite(norm);
     const update = where(good, at(host, 1), 0);
     const factor = div(clip === undefined ? 1 : minimum(1, div(clip, add(norm, 1e-6))), scale);
     const calm = at(control, CONTROL.calm);
-    // The loss's scale changes only where an accumulation ends, so that what is summed has one.
     const now = at(control, CONTROL.scale);
     const ends = equal(at(host, 1), 1);
     const doubles = equal(calm, SCALE.patience);
@@ -204,24 +223,28 @@ export class Adam {
     // c ← 1 − β(1 − c) keeps its precision where 1 − βᵗ from a power would not.
     const corrected = (slot: number, beta: number): Tensor =>
       add(at(control, slot), mul(update, mul(1 - beta, sub(1, at(control, slot)))));
-    const next = [
+    const values = [
       corrected(0, beta1),
       corrected(1, beta2),
       factor,
       update,
       ...(scaled ? [rescaled, calmed] : [now, calm]),
-    ].reduceRight((rest, value, slot) => where(equal(i, slot), value, rest));
-    this.#control.assign(next);
-    const corrections = this.#control.value;
+    ];
+    return { control: values.reduceRight((rest, value, slot) => where(equal(i, slot), value, rest)), update };
+  }
+
+  /** Adam's step of each arena by what `control` says now, and that of its moving average. */
+  #stepArenas(packed: readonly Tensor[], host: Tensor, update: Tensor): void {
+    const { ema } = this.options;
+    const control = this.#control.value;
     for (const [a, { state, average }] of this.arenas.entries()) {
       const values = state.map((v) => v.value);
-      const stepped = adamStep(packed[a]!, host, corrections, values, this.#attrs);
+      const stepped = adamStep(packed[a]!, host, control, values, this.#attrs);
       stepped.forEach((t, k) => state[k]!.assign(t));
       if (!average || ema === undefined) continue;
       const e = average.value;
       average.assign(add(e, mul(mul(update, 1 - ema), sub(state[0]!.value, e))));
     }
-    trace.afterRun.push(() => void this.steps++);
   }
 
   /**

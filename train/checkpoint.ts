@@ -21,6 +21,7 @@ export interface Progress {
   watch?: WatchState;
 }
 
+/** The progress of a run before its first step. */
 export const startOfRun = (): Progress => ({ epoch: 0, step: 0, steps: 0, sums: {}, best: null });
 
 export interface Checkpoint {

@@ -41,7 +41,9 @@ export interface Sign {
   readonly mend: string;
 }
 
-/** A gradient this many times the segmentation's leaves the student no freedom to segment (4 to 90 in runs that failed). */
+/**
+ * A gradient this many times the segmentation's leaves the student no freedom to segment (4 to 90 in runs that failed).
+ */
 const RULING = 4;
 /** Tied features at this part of their first variance have collapsed (a half to a third in runs that failed). */
 const SHRUNK = 0.4;

@@ -1,4 +1,4 @@
-// A trained model fitted to slices that somebody corrected: its last stages go on learning, all before them stays as it
+// A trained model fitted to corrected slices: its last stages go on learning, all before them stays as it
 // is, norms too, so that few slices suffice.
 import { Order } from "../data/batches.ts";
 import type { Range } from "../data/intensity.ts";
@@ -35,7 +35,7 @@ export interface FineTuneOptions extends Pacing {
   readonly loss?: SegmentationLoss;
   /** For the order of slices, 0. */
   readonly seed?: number;
-  /** Slices that are not learned from: their Dice before and after is told. */
+  /** Slices that are not learned from: their Dice before and after is reported. */
   readonly leftOut?: Slices;
   onStep?(report: FineTuneStep): void;
 }
@@ -50,7 +50,9 @@ export interface FineTuneStep {
 export interface FineTuned {
   /** A model of its own; the one that was given is as it was. */
   readonly model: NetworkModel;
-  /** Volumetric Dice on the slices that were left out, the mean over cases and structures; absent without such slices. */
+  /**
+   * Volumetric Dice on the slices that were left out, the mean over cases and structures; absent without such slices.
+   */
   readonly dice?: { readonly before: number; readonly after: number };
 }
 
@@ -92,8 +94,9 @@ export function slicesForModel(
 /**
  * Makes a model that fits `slices`: a copy whose last stages (`lastStagesOf`) take `steps` steps of Adam. Norms keep
  * their statistics and nothing is dropped, as when it segments. Throws UsageError where slices are not of the model's
- * size or there are none, DataError where their masks hold a class beyond its structures, NumericalError where the loss is not finite, what the GPU reported, and the reason of
- * `signal` as soon as it aborts: no program is left then. Variables of the copy stay on `device` until that is disposed.
+ * size or there are none, DataError where their masks hold a class beyond its structures, NumericalError where the loss
+ * is not finite, what the GPU reported, and the reason of `signal` as soon as it aborts: no program is left then.
+ * Variables of the copy stay on `device` until that is disposed.
  */
 export async function fineTune(
   device: Device,

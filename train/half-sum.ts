@@ -8,8 +8,8 @@ const SCALE = 2;
 
 /**
  * Σ values over the ranks. Each part of each rank is sent in units of a power of two of its own: a number within 2⁻²⁸
- * of the largest of its part keeps 11 bits, a smaller one fewer, and below 2⁻³⁹ of it none. What is not finite makes all
- * of its part NaN.
+ * of the largest of its part keeps 11 bits, a smaller one fewer, and below 2⁻³⁹ of it none. What is not finite makes
+ * all of its part NaN.
  */
 export async function halfSum(values: Float32Array<ArrayBuffer>, ranks: Ranks): Promise<Float32Array<ArrayBuffer>> {
   const { size, rank } = ranks;

@@ -73,6 +73,7 @@ export interface TrainingOptions extends StepOptions, InferenceOptions {
 /** "stopped": early, for validation got no better. */
 export type Outcome = "finished" | "stopped" | "interrupted";
 
+/** A compiled training: `run` trains epoch by epoch, calls the hooks, and saves by them. It touches no file itself. */
 export class Training {
   readonly progress: Progress;
   readonly #buffers: readonly [BatchBuffers, BatchBuffers];
@@ -125,6 +126,7 @@ export class Training {
   get stats() {
     return this.stepProgram.stats();
   }
+  /** The step program; the last where several take turns. */
   get stepProgram(): Program {
     return this.stepPrograms.last;
   }

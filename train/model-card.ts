@@ -1,4 +1,4 @@
-// What is told of a trained model to people, as Markdown.
+// The model card: a trained model described for people, as Markdown.
 import { printable } from "../data/errors.ts";
 import { type IntensityRule, topOf } from "../data/intensity.ts";
 import { segmentorRow } from "../models/zoo.ts";
@@ -19,7 +19,9 @@ export interface CardFacts {
   readonly licence?: string | undefined;
 }
 
-/** The card of a model whose weights are those of a run at `progress`; `networks` are the names of those that it holds. */
+/**
+ * The card of a model whose weights are those of a run at `progress`; `networks` are the names of those that it holds.
+ */
 export function cardOf(
   { config, statistics, version, licence = "not stated" }: CardFacts,
   progress: Progress,

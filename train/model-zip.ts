@@ -34,7 +34,9 @@ export interface ModelToZip extends CardFacts {
 export interface ModelZip {
   /** Without paths, and without the ids of cases. */
   readonly config: TrainConfig;
-  /** Of each network that is used, NETWORK.NAME in PyTorch's names and layouts; moving averages where there were any. */
+  /**
+   * Of each network that is used, NETWORK.NAME in PyTorch's names and layouts; moving averages where there were any.
+   */
   readonly tensors: Checkpoint["tensors"];
   /** What the training images are like, where the run measured it. */
   readonly statistics: RunStatistics | undefined;

@@ -6,9 +6,9 @@ type Held = Pick<Regime, "kind" | "networks" | "optimizers">;
 
 /**
  * From now on μ/2 · ‖w − w₀‖² is minimized with the student's loss (Li et al., Federated optimization in heterogeneous
- * networks, MLSys 2020, eq. 2): w are the student's parameters, w₀ the values that they start with. The log's losses are
- * without it. Checkpoints hold w₀ as `optimizer.S.start`. Before the regime's steps are compiled.
- * Throws UsageError where the regime has no student (SC, or S alone) that an optimizer trains.
+ * networks, MLSys 2020, eq. 2): w are the student's parameters, w₀ the values that they start with. The log's losses
+ * are without it. Checkpoints hold w₀ as `optimizer.S.start`. Before the regime's steps are compiled. Throws UsageError
+ * where the regime has no student (SC, or S alone) that an optimizer trains.
  */
 export function stayNearStart({ kind, networks, optimizers }: Held, μ: number): void {
   const parameters = (networks.SC ?? networks.S)?.parameters() ?? [];

@@ -49,8 +49,8 @@ export const shared = (program: Program, { ranks, compress = "none" }: Sharing):
   );
 
 /**
- * The means over the ranks of the first number of each, by name, in f32; `flag` of any rank comes back as true on all of
- * them. One exchange.
+ * The means over the ranks of the first number of each, by name, in f32; `flag` of any rank comes back as true on all
+ * of them. One exchange.
  */
 export async function meanOverRanks(
   ranks: Ranks,

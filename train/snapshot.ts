@@ -28,8 +28,9 @@ export class Snapshot {
 }
 
 /**
- * Reads what `trained` holds on `device`: networks, optimizers (parameters, moments, averages, steps), variables. No run
- * may change them before it resolves. Throws DeviceLostError where the device is gone, and what else the GPU reported.
+ * Reads what `trained` holds on `device`: networks, optimizers (parameters, moments, averages, steps), variables. No
+ * run may change them before it resolves. Throws DeviceLostError where the device is gone, and what else the GPU
+ * reported.
  */
 export async function snapshot(device: Device, ...trained: readonly Trained[]): Promise<Snapshot> {
   const variables = new Set(trained.flatMap(variablesOf));

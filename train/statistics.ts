@@ -90,6 +90,7 @@ export class MeasuredImages {
     this.#images.push({ id, values });
   }
 
+  /** The statistics of all images added so far. */
   summary(): SetStatistics {
     return setStatistics(
       this.#images.map(({ values }) => values),

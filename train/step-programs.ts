@@ -96,7 +96,9 @@ export class StepPrograms {
     return this.#programs.get(this.regime.steps.at(-1)!)!;
   }
 
-  /** What the last of the steps sums over ranks, in its order, and how often it waits for that; nothing without ranks. */
+  /**
+   * What the last of the steps sums over ranks, in its order, and how often it waits for that; nothing without ranks.
+   */
   get exchanges(): Pick<ExchangedProgram, "sums" | "rounds"> {
     return this.#shared.get(this.regime.steps.at(-1)!) ?? { sums: [], rounds: 0 };
   }

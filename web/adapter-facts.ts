@@ -4,7 +4,7 @@ import { markdownTable } from "../bench/say/markdown.ts";
 export interface AdapterFacts {
   readonly name: string;
   readonly isSoftware: boolean;
-  /** What is told of adapter and driver: vendor, architecture and the like, by name. */
+  /** What the browser reports of adapter and driver: vendor, architecture and the like, by name. */
   readonly told: Readonly<Record<string, string>>;
   readonly features: readonly { readonly name: string; readonly isUsed: boolean }[];
   /** What the adapter can, and what WebGPU promises on any. */

@@ -35,7 +35,7 @@ export const opacity = signal(0.35);
 
 /** What is under way, with what ends it; one long piece of work at a time. */
 export const work = signal<(Progress & { readonly stop: () => void }) | undefined>(undefined);
-/** What is told below the header: the last piece of news, or what went wrong. */
+/** The line below the header: the last piece of news, or what went wrong. */
 export const news = signal<{ readonly text: string; readonly isError: boolean } | undefined>(undefined);
 
 export const say = (text: string): void => {
@@ -88,7 +88,7 @@ export function takeIn({ opened: found, faults }: OpenedFiles): void {
 const textOf = ([first, ...more]: readonly ErrorData[]): string =>
   `${first!.message}${more.length > 0 ? ` (and ${more.length} more)` : ""}`;
 
-/** Does a long piece of work, whose progress and end the header shows; errors are told. */
+/** Does a long piece of work, whose progress and end the header shows; errors appear below it. */
 export async function during<T>(
   what: string,
   f: (onProgress: (progress: Progress) => void, signal: AbortSignal) => Promise<T>,

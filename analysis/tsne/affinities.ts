@@ -14,7 +14,9 @@ import {
 import { tsneAffinities, tsneNearest, tsneNeighbourDistances } from "../../kernels/tsne/tsne.ts";
 import type { Points } from "../points.ts";
 
-/** p_ij of n points, row i being columns and values from starts[i] to starts[i + 1]. p_ij = p_ji, and all are 1 in sum. */
+/**
+ * p_ij of n points, row i being columns and values from starts[i] to starts[i + 1]. p_ij = p_ji, and all are 1 in sum.
+ */
 export interface Affinities {
   readonly starts: Uint32Array<ArrayBuffer>;
   readonly columns: Uint32Array<ArrayBuffer>;

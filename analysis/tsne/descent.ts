@@ -33,7 +33,7 @@ export interface StepSizes {
 interface Programs {
   readonly step: Program<"bounds">;
   readonly loss: Program<"attraction" | "z">;
-  /** Makes the spectrum anew where the nodes' spacing is another. */
+  /** Computes the spectrum again where the nodes' spacing has changed. */
   readonly spectrum?: Program<never>;
   spacing: number;
 }
@@ -112,7 +112,7 @@ export class Descent {
     this.dispose();
   }
 
-  /** The programs for the map as it lies, and what they must be told of it. */
+  /** The programs for the map in its present extent, and the inputs that describe that to them. */
   async #prepared(): Promise<{ programs: Programs; feeds: Record<string, readonly number[]> }> {
     if (this.exact) return { programs: await this.#programsFor(0), feeds: {} };
     const { side, spacing, box } = gridFor(this.#bounds);

@@ -24,8 +24,8 @@ const MARGIN = 4;
 const LADDER = 1 / 8;
 
 /**
- * The smallest grid that holds the map with nodes at most 1/3 apart; of larger maps the `largest`, with its nodes further
- * apart.
+ * The smallest grid that holds the map with nodes at most 1/3 apart; of larger maps the `largest`, with its nodes
+ * further apart.
  */
 export function gridFor({ low, high }: Bounds, largest: number = SIDES[SIDES.length - 1]!): Grid {
   const extent = Math.max(high[0] - low[0], high[1] - low[1], 1e-12);

@@ -52,8 +52,8 @@ const NOISE = 1e-6;
  * starts at the first two principal components, scaled to a spread of 10⁻⁴, with noise of 10⁻⁶ by `seed`; gradient
  * descent has momentum 0.5 and P twelvefold for 250 iterations (or a quarter of all, if that is less), then momentum
  * 0.8; gains by coordinate; the rate is max(count / 48, 50), scikit-learn's "auto". The same points, options and
- * adapter give the same map. What the device holds for it is freed with the device. Throws UsageError where the perplexity
- * is too large for so few points, ShapeError, NumericalError where points are not finite.
+ * adapter give the same map. What the device holds for it is freed with the device. Throws UsageError where the
+ * perplexity is too large for so few points, ShapeError, NumericalError where points are not finite.
  */
 export async function tsne(device: Device, points: Points, options: TsneOptions = {}): Promise<TsneMap> {
   const { perplexity = 60, iterations = 1000, seed = 0, signal, onProgress } = options;

@@ -1,4 +1,4 @@
-// This build against another commit's, in one run: each in its own process, in turn, in an order drawn anew.
+// This build against another commit's, in one run: each in its own process, in turn, in an order drawn for each round.
 import type { GpuSource } from "../../engine/index.ts";
 import { type ContestOptions, contest } from "../../lab/measure/contest.ts";
 import type { Peaks } from "../measure/peaks.ts";

@@ -47,7 +47,9 @@ const algorithms = (program: Program): string[] =>
     .dispatches.map((d) => d.kernel)
     .filter((kernel) => !SHARED.has(kernel));
 
-/** The results by the kernels that need neither workgroup memory nor subgroups; undefined where the program runs those. */
+/**
+ * The results by the kernels that need neither workgroup memory nor subgroups; undefined where the program runs those.
+ */
 async function byOtherKernels(program: Program, { device, build }: PassToCheck): Promise<Values | undefined> {
   using plain = await Device.open(device.gpu.device, { traits: { cpu: true, subgroups: false, winograd: false } });
   using other = await plain.compile(build, {}, { mode: "train", name: "other kernels" });

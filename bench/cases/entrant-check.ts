@@ -28,8 +28,8 @@ export class Check {
   ) {}
 
   /**
-   * Every element at small shapes against f64 loops, a text of one's own with more ops fused into it, too; then at the shape that was
-   * asked for, where f64 loops take a second at most, else against the first entrant, and spots in f64.
+   * Every element at small shapes against f64 loops, a text of one's own with more ops fused into it, too; then at the
+   * shape that was asked for, where f64 loops take a second at most, else against the first entrant, and spots in f64.
    */
   async of(entrant: Entrant): Promise<Checked> {
     const { small } = this.asked;

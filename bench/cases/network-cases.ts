@@ -188,9 +188,5 @@ function training(network: TimedNetwork, scale: Scale): Case {
 
 export type NetworkPass = "inference" | "training";
 
-/** A network of the registry by itself, once forward or a training step. */
-export const networkCase = (network: TimedNetwork, pass: NetworkPass, scale: Scale): Case =>
-  pass === "inference" ? inference(network, scale) : training(network, scale);
-
 /** Inference and training of each network. */
 export const networkCases = (scale: Scale): Case[] => TIMED.flatMap((n) => [inference(n, scale), training(n, scale)]);

@@ -53,7 +53,7 @@ const ALL: readonly { readonly name: string; run(n: number, size: number): reado
     name,
     run(n: number, size: number) {
       const { logits, features } = segmentorRow(name).make({}).forward(image(n, size));
-      // What feeds only the tied features is computed in training all the same.
+      // What feeds only the tied features is computed in training too.
       return [logits, ...features];
     },
   })),

@@ -113,12 +113,10 @@ function mapPasses(layer: PoolLayer | ResizeLayer): Pass[] {
   const { x, op } = layer;
   const y = outputShape(layer);
   const elements = sizeOf(x) + sizeOf(y);
-  const forward = (a: Tensor): Tensor =>
-    op === "resize"
-      ? resize(a, layer.size, layer.mode === "nearest" ? { mode: "nearest" } : layer)
-      : op === "max-pool"
-        ? maxPool2d(a, layer)
-        : avgPool2d(a, layer);
+  const forward = (a: Tensor): Tensor => {
+    if (op === "resize") return resize(a, layer.size, layer.mode === "nearest" ? { mode: "nearest" } : layer);
+    return op === "max-pool" ? maxPool2d(a, layer) : avgPool2d(a, layer);
+  };
   const wanted = (d: DataOf) =>
     op === "resize" ? resizeSpots(layer, d("x", x), d("dy", y)) : poolSpots(layer, y, d("x", x), d("dy", y));
   return [

@@ -1,5 +1,5 @@
-// Whole training steps of regimes, compiled as a run compiles them: the paper's methods at a scale, and three that stand
-// for what is trained without a GPU.
+// Whole training steps of regimes, compiled as a run compiles them: the paper's methods at a scale, and three that
+// stand for what is trained without a GPU.
 import { UnpairedBatches } from "../../data/batches.ts";
 import { type Device, type Module, type Program, UsageError, input } from "../../engine/index.ts";
 import { segmentation } from "../../losses/index.ts";

@@ -30,8 +30,8 @@ export interface TextError {
 }
 
 /**
- * What the compiler says of a variant, in every form in which the results dispatch it; nothing where it compiles. Throws
- * what lowering throws: a seam or a binding that it lacks.
+ * What the compiler says of a variant, in every form in which the results dispatch it; nothing where it compiles.
+ * Throws what lowering throws: a seam or a binding that it lacks.
  */
 export async function textErrors(
   device: Device,

@@ -1,4 +1,4 @@
-// What is said of a wrong element: where it stands, and the terms of its formula.
+// How a wrong element is reported: its position, and the terms of its formula.
 import type { Shape } from "../../engine/index.ts";
 import { digits } from "../measure/statistics.ts";
 import type { Products } from "./operands.ts";

@@ -2,7 +2,7 @@
 import type { Report, Row } from "../say/report.ts";
 
 /** A median may grow by this much. */
-export const TOLERANCE = 1.15;
+const TOLERANCE = 1.15;
 
 export interface Comparison {
   readonly name: string;
@@ -31,9 +31,12 @@ export function compareRows(old: Row, now: Row): Comparison {
 
 /** With so many processes for each core others took part of the machine: two runs then met two machines. */
 const BUSY = 2;
-export const isBusy = ({ load = 0 }: Pick<Report, "load">): boolean => load > BUSY;
+const isBusy = ({ load = 0 }: Pick<Report, "load">): boolean => load > BUSY;
 
-/** Rows of both runs by name, noisy where either run was on a busy machine; throws where the adapters differ, for then nothing can be compared. */
+/**
+ * Rows of both runs by name, noisy where either run was on a busy machine; throws where the adapters differ, for then
+ * nothing can be compared.
+ */
 export function compareReports(old: Report, now: Report): Comparison[] {
   if (old.adapter !== now.adapter)
     throw new Error(

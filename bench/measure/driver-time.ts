@@ -24,8 +24,8 @@ function ranNs(thread: string): number {
 
 /**
  * To be called before the GPU is opened: threads that are made later are the driver's. A clock of the milliseconds that
- * they have run, or undefined where the system does not tell. It never goes back: what a thread ran that has ended since
- * still counts.
+ * they have run, or undefined where the system does not tell. It never goes back: what a thread ran that has ended
+ * since still counts.
  */
 export function watchDriver(): (() => number) | undefined {
   const own = new Set(threads());

@@ -33,7 +33,8 @@ export async function runCase(
 ): Promise<Row> {
   const { name, group, flops, bytes } = c;
   const device = await Device.open(source, options);
-  const clock = group !== "kernel" ? "wall" : by.driverMs ? "cpu" : by.gpuClock ? "gpu" : "wall";
+  const kernelClock = by.driverMs ? "cpu" : by.gpuClock ? "gpu" : "wall";
+  const clock = group === "kernel" ? kernelClock : "wall";
   const row = { name, group, clock, flops, bytes } as const;
   try {
     const start = performance.now();

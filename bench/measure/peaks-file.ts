@@ -25,8 +25,8 @@ async function readKept(): Promise<Kept> {
 }
 
 /**
- * The peaks of an adapter and its driver by a clock, as they were kept; else, or where `again`, as `measure` finds them,
- * which are then kept. Throws FileError.
+ * The peaks of an adapter and its driver by a clock, as they were kept; else, or where `again`, as `measure` finds
+ * them, which are then kept. Throws FileError.
  */
 export async function keptPeaks(
   { adapter, clock, again = false }: { adapter: string; clock: string; again?: boolean },

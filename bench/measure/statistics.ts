@@ -1,4 +1,4 @@
-// What is said of many short samples.
+// Statistics of many short samples, and how numbers are printed.
 
 /** (Π x)^(1/n); NaN of none. */
 export const geometricMean = (xs: readonly number[]): number =>
@@ -27,5 +27,8 @@ export function uniform(n: number, seed: number): Float32Array {
 }
 
 /** A number with two or three digits: 123, 12.3, 1.23, 0.12, 0.012. */
-export const digits = (v: number): string =>
-  v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v >= 0.1 || v === 0 ? v.toFixed(2) : `${Number(v.toPrecision(2))}`;
+export function digits(v: number): string {
+  if (v >= 100) return v.toFixed(0);
+  if (v >= 10) return v.toFixed(1);
+  return v >= 0.1 || v === 0 ? v.toFixed(2) : `${Number(v.toPrecision(2))}`;
+}

@@ -32,8 +32,6 @@ function pairs(rows: readonly Row[]): { name: string; theirs: Row; ours: Row }[]
   });
 }
 
-export const areBeside = (rows: readonly Row[]): boolean => pairs(rows).length > 0;
-
 /** A case a line: times, and ours over PyTorch's with the interval of 99.5 %. */
 export const besideCells = (rows: readonly Row[]): string[][] =>
   pairs(rows).map(({ name, theirs, ours }) =>

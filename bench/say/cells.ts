@@ -45,7 +45,7 @@ export function measuredBy({ peaks, rows }: Pick<Report, "peaks" | "rows">): str
 }
 
 /** "41.2 GFLOP/s of fused multiply–adds (nine of ten runs reached 97 %), 9.1 GB/s of a copy (95 %)". */
-export function peaksLine({ gflops, gbs, least }: NonNullable<Report["peaks"]>): string {
+function peaksLine({ gflops, gbs, least }: NonNullable<Report["peaks"]>): string {
   const share = (v: number | undefined, words: string): string =>
     v === undefined ? "" : ` (${words}${(100 * v).toFixed(0)} %)`;
   return (

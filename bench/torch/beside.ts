@@ -28,7 +28,9 @@ export interface BesideOptions {
  * optimizers shows it in the first, and tells the norms of its gradients.
  */
 const checkedRuns = ({ group }: Case): number => (group === "step" ? 1 : 2);
-/** Adam makes whole steps of the rounding of gradients that are nearly 0: what follows it within a step may differ so. */
+/**
+ * Adam makes whole steps of the rounding of gradients that are nearly 0: what follows it within a step may differ so.
+ */
 const AFTER_AN_UPDATE = 0.03;
 
 /** Threads that a software adapter takes, and PyTorch beside it: LP_NUM_THREADS, else one for each core. */

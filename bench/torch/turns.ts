@@ -5,7 +5,7 @@ import type { Python } from "./python.ts";
 
 export interface Took {
   readonly wallMs: number;
-  /** Of the driver's threads and of run() itself, or of PyTorch's process; undefined where that can't be told. */
+  /** Of the driver's threads and of run() itself, or of PyTorch's process; undefined where it can't be measured. */
   readonly cpuMs: number | undefined;
 }
 

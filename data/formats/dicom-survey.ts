@@ -48,7 +48,7 @@ export interface DicomSurvey {
   readonly faults: readonly CmedlError[];
 }
 
-/** Looks through files; those that are no DICOM are passed over. `onFile` is told how many were looked at. */
+/** Looks through files; those that are no DICOM are passed over. `onFile` gets the number looked at so far. */
 export async function surveyDicom(
   files: readonly ImageFile[],
   onFile: (done: number) => void = () => {},
@@ -67,7 +67,7 @@ export async function openSliceMasks(
   return inDicom(folder, () => sliceMasks.openSliceMasks(masks, images, folder));
 }
 
-/** What such masks hold; they are opened anew where they are drawn. Throws as openSliceMasks. */
+/** What such masks hold; they are opened again where they are drawn. Throws as openSliceMasks. */
 export async function surveySliceMasks(
   masks: readonly ImageFile[],
   images: readonly ImageFile[],

@@ -28,7 +28,7 @@ export const imageFormats: readonly ImageFormat[] = [nifti, nrrd, metaImage, npy
 export const beginningBytes = Math.max(...imageFormats.map((f) => f.beginningBytes));
 
 /** The formats in words, such as "NIfTI or DICOM". */
-export const formatNames = listed(imageFormats.map((f) => f.name));
+const formatNames = listed(imageFormats.map((f) => f.name));
 /** Formats whose files are images each. */
 const singleFormats = imageFormats.filter((f) => !f.folder);
 /** Formats of which a folder's files are one image. */

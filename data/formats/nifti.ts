@@ -54,7 +54,8 @@ export function peekNifti(beginning: Uint8Array, name: string): NiftiHeader {
 /**
  * One volume from the bytes of a .nii or .nii.gz file. Values are scaled by scl_slope and scl_inter (then float32),
  * else kept in their type (64-bit integers as float64). NaN and infinite voxels stay, with a warning: they say nothing,
- * so that an image has its background there and a mask has none of its labels. Throws DataError before any large allocation where the header cannot be true.
+ * so that an image has its background there and a mask has none of its labels. Throws DataError before any large
+ * allocation where the header cannot be true.
  */
 export function parseNifti(bytes: Uint8Array, name: string): Volume {
   const { content, header, surplus } = open(bytes, name);

@@ -1,5 +1,6 @@
 // NumPy's .npy in (numpy.org/neps/nep-0001-npy-format.html): the last axis is a slice's columns, the one before its
-// rows, the one before that its slices; axes of one before them are left out. A last axis of one may be a channel: it is refused.
+// rows, the one before that its slices; axes of one before them are left out. A last axis of one may be a channel: it
+// is refused.
 import { DataError, printable } from "../errors.ts";
 import { type Shape3, type Volume, type VoxelArray, voxelCount } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";

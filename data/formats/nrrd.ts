@@ -203,7 +203,7 @@ const spaces: Readonly<Record<string, readonly [number, number, number]>> = {
   lps: [-1, -1, 1],
 };
 
-/** The affine where a space is told, else voxel sizes alone. */
+/** The affine where the header names a space, else voxel sizes alone. */
 function placeOf(
   fields: Map<string, string>,
   { shape, dimension, kept, directions }: Axes,

@@ -1,4 +1,4 @@
-// What formats without a voxel size are told by a file beside them: image.json.
+// image.json: the file beside an image whose format has no voxel size.
 import { DataError, printable } from "../errors.ts";
 import type { ImageFile } from "./format.ts";
 

@@ -69,7 +69,9 @@ export interface Listing {
   stacks(path: string): Promise<string[]>;
   /** The text of a file; undefined where there is none. */
   text(path: string): Promise<string | undefined>;
-  /** The case of each subfolder of `folder` that holds a series of DICOM and one structure set on it, by opening files. */
+  /**
+   * The case of each subfolder of `folder` that holds a series of DICOM and one structure set on it, by opening files.
+   */
   dicomCases(folder: string, subfolders: readonly string[]): Promise<DicomCases<Case>>;
   /** The image of each subfolder that holds DICOM. */
   dicomImages(folder: string, subfolders: readonly string[]): Promise<DicomCases<CaseImage>>;

@@ -7,7 +7,7 @@ import type { Listing } from "./case.ts";
 export interface DatasetJson {
   /** As users know the form. */
   readonly form: "nnU-Net v2" | "Medical Decathlon or nnU-Net v1";
-  /** What its files' names end in, in small letters, where it is told: ".nii.gz", ".png". */
+  /** The ending of its files' names in small letters, ".nii.gz" or ".png", where it gives one. */
   readonly fileEnding: string | undefined;
   /** Names of the labels but the background. */
   readonly labels: ReadonlyMap<number, string>;
@@ -16,7 +16,7 @@ export interface DatasetJson {
 type Fail = (field: string, problem: string, mend: string, cause?: unknown) => never;
 
 /** The file's text as what it tells. Throws DataError with the field that is not as either form has it. */
-export function parseDatasetJson(text: string, path: string): DatasetJson {
+function parseDatasetJson(text: string, path: string): DatasetJson {
   const fail: Fail = (field, problem, mend, cause) => {
     throw new DataError(path, field, problem, mend, { cause });
   };

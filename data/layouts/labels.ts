@@ -33,7 +33,9 @@ export function classesOf(
   return classes;
 }
 
-/** A mask's value as a label: the whole number that it was before it was scaled or resampled; 0 for NaN and infinity. */
+/**
+ * A mask's value as a label: the whole number that it was before it was scaled or resampled; 0 for NaN and infinity.
+ */
 export const labelOf = (v: number): number => (Number.isFinite(v) ? Math.round(v) : 0);
 
 /** The labels besides 0, rising. Throws DataError where a value is none. */

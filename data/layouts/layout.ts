@@ -1,6 +1,6 @@
-// Which file is whose mask: the layouts of folders that are understood, told apart by names, and DICOM by what its files
-// hold. A folder is read in every way that there is; the one way that pairs all files is taken. Where two ways do, the
-// message says both.
+// Which file is whose mask: the layouts of folders that are understood, told apart by names, and DICOM by what its
+// files hold. A folder is read in every way that there is; the one way that pairs all files is taken. Where two ways
+// do, the message says both.
 import { join } from "./paths.ts";
 import { DataError, printable } from "../errors.ts";
 import type { Case, Found, Layout, Listing } from "./case.ts";

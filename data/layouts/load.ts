@@ -17,7 +17,9 @@ interface StoredMask {
   readonly warnings: string[];
 }
 
-/** A case's image and the values of its mask's file, which are not classes yet, both in Left-Posterior-Superior order. */
+/**
+ * A case's image and the values of its mask's file, which are not classes yet, both in Left-Posterior-Superior order.
+ */
 export interface LabelledCase {
   readonly image: Volume;
   /** The image in its stored order. */
@@ -56,7 +58,10 @@ export class CaseLoader {
     return { ...volume, warnings };
   }
 
-  /** The mask of a file; of contours or segments all, with labels in their order. Throws DataError where it lies elsewhere. */
+  /**
+   * The mask of a file; of contours or segments all, with labels in their order. Throws DataError where it lies
+   * elsewhere.
+   */
   async readMask(imagePath: string, maskPath: string, image: Volume): Promise<StoredMask> {
     const structures = await this.files.structures(maskPath);
     return structures ? structures.draw(structures.names, image) : this.#readMaskFile(imagePath, maskPath, image);
@@ -93,8 +98,8 @@ export class CaseLoader {
   }
 
   /**
-   * The masks of a case's structures as one, with their labels; those that `labels` does not ask for are not read. Where
-   * two overlap, a voxel has the lower label. Throws DataError where there are several and none is chosen.
+   * The masks of a case's structures as one, with their labels; those that `labels` does not ask for are not read.
+   * Where two overlap, a voxel has the lower label. Throws DataError where there are several and none is chosen.
    */
   async #readStructures(
     { imagePath, maskPath }: Case,

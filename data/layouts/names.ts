@@ -57,7 +57,7 @@ export function isMaskFolder(name: string, folders: readonly string[]): boolean 
   return imageId !== undefined && folders.some((other) => other !== name && withoutImageWord(other) === imageId);
 }
 
-/** How images and masks that stand side by side are told apart, and paired: each gives a file's case, or undefined. */
+/** How images and masks in one folder are distinguished and paired: each gives a file's case, or undefined. */
 export interface Convention {
   readonly kind: "suffix" | "prefix" | "bare" | "words";
   readonly description: string;

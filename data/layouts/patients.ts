@@ -80,8 +80,8 @@ async function ofStructures(
 }
 
 /**
- * The cases with labels for their structures, and the structures' names by label: a name has the same label in every case,
- * from 1 in order of the names.
+ * The cases with labels for their structures, and the structures' names by label: a name has the same label in every
+ * case, from 1 in order of the names.
  */
 function numbered(cases: readonly Case[]): { cases: Case[]; labels: ReadonlyMap<number, string> } {
   const names = [...new Set(cases.flatMap(({ structures = [] }) => structures.map(({ name }) => name)))].sort();

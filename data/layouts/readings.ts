@@ -20,7 +20,9 @@ export const readingOf = (layout: Layout, pairing: Pairing): Reading => ({
   cases: pairing.pairs.map((pair) => ({ ...pair, patient: pair.id })),
 });
 
-/** Readings of images and masks side by side: of the first group of conventions that pairs any, else all faulty ones. */
+/**
+ * Readings of images and masks side by side: of the first group of conventions that pairs any, else all faulty ones.
+ */
 export function flatReadings(files: Files): Reading[] {
   const faulty: Reading[] = [];
   for (const group of CONVENTIONS) {

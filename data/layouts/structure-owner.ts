@@ -60,7 +60,9 @@ function frameOf(set: FoundStructures, { frameOfReferenceUid }: FoundSeries): "s
 /** Contours of a series lie on its slices but for rounding: nearer than this part of their distance. */
 const ON_SLICE = 0.05;
 
-/** The share of contours or frames that are no farther than `most` slices from one of a series; 1 where nothing tells. */
+/**
+ * The share of contours or frames that are no farther than `most` slices from one of a series; 1 where nothing tells.
+ */
 function shareWithin({ places }: FoundStructures, { grid }: FoundSeries, most: number): number {
   if (!grid?.oriented || places.length === 0) return 1;
   const last = grid.shape[2] - 1;

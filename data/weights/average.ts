@@ -23,10 +23,10 @@ const COUNT = "num_batches_tracked";
 
 /**
  * Σ nₖ wₖ / Σ nₖ over the sites k (McMahan et al., Communication-efficient learning of deep networks from decentralized
- * data, 2017, algorithm 1), of every tensor of floats, running statistics among them: summed in f64, rounded once to the
- * tensors' own type. Whole numbers have no mean: where all sites have the same ones they stay, `num_batches_tracked`
- * becomes the largest. Throws DataError, which names file and tensor, where sites have other names, types or shapes than
- * the first, values that are not finite, or other whole numbers.
+ * data, 2017, algorithm 1), of every tensor of floats, running statistics among them: summed in f64, rounded once to
+ * the tensors' own type. Whole numbers have no mean: where all sites have the same ones they stay,
+ * `num_batches_tracked` becomes the largest. Throws DataError, which names file and tensor, where sites have other
+ * names, types or shapes than the first, values that are not finite, or other whole numbers.
  */
 export function averageWeights(sites: readonly [SiteWeights, ...SiteWeights[]]): AverageWeights {
   const [first, ...others] = sites;

@@ -32,7 +32,9 @@ export interface PickleOptions {
   readonly file: string;
   /** The globals that may be named, by "module.name". */
   readonly globals: ReadonlyMap<string, Global>;
-  /** Gathers the names that are not listed, whose objects are then passed over as Opaque; they are refused if absent. */
+  /**
+   * Gathers the names that are not listed, whose objects are then passed over as Opaque; they are refused if absent.
+   */
   readonly unread?: Set<string>;
   /** What a persistent id stands for; refused where absent. */
   readonly persistent?: (id: unknown) => unknown;

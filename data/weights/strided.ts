@@ -5,9 +5,8 @@ import type { StoredTensor } from "./torch-object.ts";
 
 /**
  * The elements in row-major order: a view of `bytes`, the storage's, where they lie so, else a copy, negated where the
- * tensor says so. `name` is the
- * tensor's in errors; `allocate` is told of a copy's bytes before they are made, and may throw. Throws DataError where
- * the tensor reaches past its storage.
+ * tensor says so. `name` is the tensor's in errors; `allocate` gets the size of a copy in bytes before it is made, and
+ * may throw. Throws DataError where the tensor reaches past its storage.
  */
 export function rowMajor(
   { storage, element, offset, shape, strides, negative }: StoredTensor,

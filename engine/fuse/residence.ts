@@ -156,7 +156,7 @@ class Resident {
     return aliasOf(t, (x) => this.cut.stored.has(x)).base;
   }
 
-  /** The stages that are left: parts that nobody writes yet, as a second target of their producer where that works. */
+  /** The stages that are left: parts without a writer, as a second target of their producer where that works. */
   #stages(): Stage[] {
     const kept: Stage[] = [];
     const duplicates = new Map<Tensor, Residence>();

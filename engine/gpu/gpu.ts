@@ -210,7 +210,7 @@ export class Gpu {
     const { device } = this;
     device.pushErrorScope("validation");
     device.pushErrorScope("out-of-memory");
-    // A lost device may pop no scope; that it is lost is told by check().
+    // A lost device may pop no scope; check() reports the loss.
     const pop = (): Promise<GPUError | null> => device.popErrorScope().catch(() => null);
     let made: T;
     try {

@@ -70,7 +70,9 @@ function weightGradInChunks(
   if (all > 1) joinParts(l, dw, all, size);
 }
 
-/** Dispatches the sum of `count` parts of `size` floats each → output 0: of groups first where a binding can't hold all. */
+/**
+ * Dispatches the sum of `count` parts of `size` floats each → output 0: of groups first where a binding can't hold all.
+ */
 function joinParts(l: Lowering, parts: MemoryHandle, count: number, size: number): void {
   const room = l.room("f32");
   const most = Math.floor(room.most / size);

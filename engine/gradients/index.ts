@@ -1,6 +1,6 @@
 // The gradients of the ops that most networks are made of. Only grad.ts imports this: a page that only infers bundles
-// none of it, a page that differentiates all. So an op that most networks lack and that has kernels or WGSL functions of
-// its own (lookups, running sums, average pooling, contextual similarity, angles, powers, the error function) has no
+// none of it, a page that differentiates all. So an op that most networks lack and that has kernels or WGSL functions
+// of its own (lookups, running sums, average pooling, contextual similarity, angles, powers, the error function) has no
 // rule here: the function that applies it attaches the derivative by withGradient (ops/pass.ts), and a page that does
 // not call the function bundles neither.
 import type { Op } from "../op.ts";

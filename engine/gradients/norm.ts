@@ -1,5 +1,5 @@
-// Norms by the moments of what they normalise. The gradient is written as a whole, for it needs two sums where the chain
-// of its parts would take four.
+// Norms by the moments of what they normalise. The gradient is written as a whole, for it needs two sums where the
+// chain of its parts would take four.
 import { sumTo } from "../ops/broadcast.ts";
 import { add, mul, sub } from "../ops/elementwise.ts";
 import { normOp } from "../ops/norm.ts";

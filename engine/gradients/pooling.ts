@@ -1,5 +1,5 @@
 // Max pooling. Gradients gather: each element of dx reads the windows that hold it. It keeps no indices from the
-// forward pass: x is alive in any case (it is an activation), so its gradient finds the maxima anew.
+// forward pass: x is alive in any case (it is an activation), so its gradient finds the maxima again.
 import type { MaxPoolProblem } from "../../kernels/pool/max-pool.ts";
 import { maxPoolGather, maxPoolGrad, maxPoolGradWindows } from "../../kernels/pool/max-pool-grad.ts";
 import { maxPoolIndex } from "../../kernels/pool/max-pool-index.ts";

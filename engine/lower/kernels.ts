@@ -109,33 +109,43 @@ export class OpKernels implements KernelSeams {
         scratch: (bytes, dtype): OpMemory => ({ role: "scratch", index: scratches++, bytes, dtype, offset: 0 }),
         room: (dtype) => this.#roomOf(dtype),
         part: (memory, run) => partOf(memory as OpMemory, run),
-        select: (kernels, params) => {
-          const preferred = this.limits.preferred?.(kernels, params);
-          const fits = (k: Kernel, traits = this.traits): boolean => !k.fits || k.fits(params, traits);
-          // What was timed is not judged again: Winograd's way, too, is taken wherever it can do the problem.
-          const asked = { winograd: true, ...this.traits };
-          const kernel = kernels.find((k) => k.name === preferred && fits(k, asked)) ?? kernels.find((k) => fits(k));
-          if (!kernel) throw new Error(`internal: no kernel of ${op.name} fits ${JSON.stringify(params)}`);
-          return kernel;
-        },
+        select: (kernels, params) => this.#select(op.name, kernels, params),
         dispatch,
         dispatchItems: (kernel, params, items, whole = {}) => {
-          const { n } = params;
-          const entries = Object.entries(items) as [string, OpMemory][];
-          const room = { most: this.limits.maxBindingBytes, align: OFFSET_ALIGNMENT };
-          const each = entries.map(([, { bytes }]) => bytes / Math.max(1, n));
-          for (const range of rangesWithin(n, each, room) ?? [{ from: 0, to: n }]) {
-            const parts = entries.map(([name, memory], i) => {
-              const { first, count } = runOf(range, each[i]!);
-              return [name, { ...memory, offset: memory.offset + first, bytes: count }] as const;
-            });
-            dispatch(kernel, { ...params, n: range.to - range.from }, { ...Object.fromEntries(parts), ...whole });
-          }
+          for (const { n, parts } of this.#windowsOf(params.n, items as Readonly<Record<string, OpMemory>>))
+            dispatch(kernel, { ...params, n }, { ...parts, ...whole });
         },
       },
       node.attrs,
     );
     return dispatches;
+  }
+
+  /**
+   * The kernel that was found fastest for the problem, if one was and can do it; else the first of the list that fits.
+   */
+  #select(op: string, kernels: readonly Kernel[], params: Params): Kernel {
+    const preferred = this.limits.preferred?.(kernels, params);
+    const fits = (k: Kernel, traits = this.traits): boolean => !k.fits || k.fits(params, traits);
+    // A timed kernel is not judged again: Winograd's way, too, is taken wherever it can do the problem.
+    const asked = { winograd: true, ...this.traits };
+    const kernel = kernels.find((k) => k.name === preferred && fits(k, asked)) ?? kernels.find((k) => fits(k));
+    if (!kernel) throw new Error(`internal: no kernel of ${op} fits ${JSON.stringify(params)}`);
+    return kernel;
+  }
+
+  /** `n` items in windows that bindings can hold, each memory cut to its window's items. */
+  #windowsOf(n: number, items: Readonly<Record<string, OpMemory>>): { n: number; parts: Record<string, OpMemory> }[] {
+    const entries = Object.entries(items);
+    const room = { most: this.limits.maxBindingBytes, align: OFFSET_ALIGNMENT };
+    const each = entries.map(([, { bytes }]) => bytes / Math.max(1, n));
+    return (rangesWithin(n, each, room) ?? [{ from: 0, to: n }]).map((range) => {
+      const parts = entries.map(([name, memory], i) => {
+        const { first, count } = runOf(range, each[i]!);
+        return [name, { ...memory, offset: memory.offset + first, bytes: count }] as const;
+      });
+      return { n: range.to - range.from, parts: Object.fromEntries(parts) };
+    });
   }
 
   #roomOf(dtype: DType): BindingRoom {

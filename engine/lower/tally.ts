@@ -20,7 +20,7 @@ export interface Tallied {
   readonly label: string;
 }
 
-/** Joining more parts of few channels would read more than the tensor holds: every workgroup behind joins them anew. */
+/** Joining more parts of few channels would read more than the tensor holds: every later workgroup joins them again. */
 const FEW_PARTS = 512;
 const MANY_CHANNELS = 64;
 

@@ -1,4 +1,4 @@
-// Contextual similarity without the matrix of all pairs: every pass computes distances anew, tile by tile, and keeps
+// Contextual similarity without the matrix of all pairs: every pass recomputes distances, tile by tile, and keeps
 // a few numbers a point; on a CPU the passes share their products where these are few.
 import type { Kernel } from "../../kernels/kernel.ts";
 import {

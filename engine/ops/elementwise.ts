@@ -129,7 +129,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 }
 
 export const copyOp = /* @__PURE__ */ unaryOp("copy", "x", { flops: 0, integers: true, bools: true, rounds: true });
-/** x computed anew: a value of its own, and as f16 a rounded one. */
+/** A copy of x: a value of its own, rounded where it is f16. */
 export const copy = (x: Tensor): Tensor => unary(copyOp, x);
 
 export const negOp = /* @__PURE__ */ unaryOp("neg", "neg_(x)", { library: bits, integers: "(-x)", signed: true });
@@ -207,4 +207,5 @@ export function weightedSum(terms: readonly (readonly [weight: number, term: Ten
     .map(([w, t]) => mul(w, t))
     .reduce((a, b) => add(a, b));
 }
+/** The sum of one tensor or more, which broadcast as in `add`. */
 export const total = (...terms: Tensor[]): Tensor => terms.reduce((a, b) => add(a, b));

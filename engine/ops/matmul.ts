@@ -66,7 +66,9 @@ export const matmulOp: KernelOp<MatmulAttrs> = {
   },
 };
 
-/** Dispatches output 0 = a·b, window by window where the matrices, of elements of `dtype`, are larger than a binding. */
+/**
+ * Dispatches output 0 = a·b, window by window where the matrices, of elements of `dtype`, are larger than a binding.
+ */
 export function matrixProduct(
   l: Lowering,
   p: MatmulProblem,

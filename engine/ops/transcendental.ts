@@ -1,5 +1,5 @@
-// Functions that few networks have, of the angle, the error and the power: a page bundles their WGSL only where it calls
-// one, so each is applied together with its derivative. exp and log, which losses need, stand in elementwise.ts.
+// Functions that few networks have, of the angle, the error and the power: a page bundles their WGSL only where it
+// calls one, so each is applied together with its derivative. exp and log, which losses need, stand in elementwise.ts.
 import { isFloat } from "../dtype.ts";
 import { Tensor } from "../tensor.ts";
 import { angles, errorFunctions, powers } from "../wgsl/functions.ts";

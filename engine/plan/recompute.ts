@@ -199,7 +199,7 @@ function madeBy(stage: Stage): readonly Tensor[] {
   return duplicate ? [...writtenBy(stage), duplicate.into] : writtenBy(stage);
 }
 
-/** The same graph, stage by stage, where what was cut is made anew for the stages behind its cut. */
+/** The same graph, stage by stage, where what was cut is computed again for the stages behind its cut. */
 class Rebuilder {
   readonly #made = new Map<Tensor, Tensor>();
   readonly #again = new Map<Tensor, Tensor>();
@@ -265,7 +265,7 @@ class Rebuilder {
     into.set(endOf(ofNode.chain), this.#chain(ofNode.chain, outputs[0], position, own));
   }
 
-  /** The end of a chain from its raw value anew. */
+  /** The end of a chain, computed again from its raw value. */
   #chain({ tensors: [raw, ...steps] }: Chain, value: Tensor, position: number, own: Map<Tensor, Tensor>): Tensor {
     own.set(raw, value);
     let end = value;

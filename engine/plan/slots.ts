@@ -33,7 +33,9 @@ class Slot {
     }
   }
 
-  /** The first byte from which on it is free for as long as `s` lives, perhaps beyond its end; undefined beside a rival. */
+  /**
+   * The first byte from which on it is free for as long as `s` lives, perhaps beyond its end; undefined beside a rival.
+   */
   roomFor(s: Storage, rivals: ReadonlySet<Storage> | undefined): number | undefined {
     const alive: Taken[] = [];
     const from = spanOf(s.first);

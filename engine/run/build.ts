@@ -50,7 +50,7 @@ export interface Built {
   readonly replays: readonly Replay[];
   /** How often the device had moved variables when these were bound. */
   readonly moves: number;
-  /** The replays anew, with every variable where it is now; they stand in `places` too. Throws UsageError. */
+  /** The replays bound again, with every variable where it is now; `places` follows. Throws UsageError. */
   rebind(): readonly Replay[];
   /** The variables that a run changes. */
   readonly changes: readonly Variable[];
@@ -116,7 +116,9 @@ class PipelineSet {
     if (pace.isDue) await pace.turn();
   }
 
-  /** All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn. */
+  /**
+   * All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn.
+   */
   async compiled(): Promise<GPUComputePipeline[]> {
     const all = this.#asked.map(({ made }) => made);
     await Promise.allSettled(all);

@@ -34,9 +34,10 @@ export interface CompileOptions extends Pacing {
   name?: string;
   /**
    * Most bytes that activations may take; variables come on top. What does not fit is not kept but computed again:
-   * first what only moves memory (norms, activations, joins, resizing), convolutions last. MemoryBudgetError where
-   * that is not enough. Without one, activations of more than 1 GiB are cut to a half as far as that takes 2 % more
-   * operations at most; Infinity keeps all. UsageError where a bundle without `grad` has to compute again.
+   * first what only moves memory (norms, activations, joins, resizing), convolutions last. Throws MemoryBudgetError
+   * where that is not enough, and UsageError where a bundle without `grad` would have to compute again. Without a
+   * budget, activations of more than 1 GiB are reduced towards a half, for at most 2 % more operations; Infinity keeps
+   * all.
    */
   memoryBudget?: number;
 }
@@ -73,12 +74,13 @@ export interface Estimate {
 
 /** Plans tried for a budget: each takes out what the last one had too much at its peak. */
 const ROUNDS = 24;
-/** Without a budget: activations up to so many bytes are kept, */
+/** Without a budget: activations of at most this many bytes are all kept. */
 const KEPT_BYTES = 2 ** 30;
-/** of more this share is aimed at, */
+/** Without a budget: larger activations are reduced towards this share of themselves. */
 const THRIFTY_SHARE = 1 / 2;
-/** for at most so many operations over those of the whole, by plans of which each must save this share. */
+/** Without a budget: the most operations, as a factor of those where all is kept. */
 const THRIFTY_FLOPS = 1.02;
+/** Without a budget: the least share of the bytes that each further plan must save. */
 const WORTH = 0.05;
 
 /** Traces `f`, and plans it. Throws what `f` throws, UsageError, LimitExceededError and MemoryBudgetError. */
@@ -179,7 +181,7 @@ function symbolOf(program: string, name: string, spec: InputSpec): Tensor {
 /** What a function gave, where that is tensors by name. Throws UsageError. */
 function outputsOf(name: string, given: Outputs<string>): Outputs<string> {
   if (given instanceof Promise) {
-    given.catch(() => {}); // What it throws later has nobody to hear it.
+    given.catch(() => {}); // A later rejection has no listener.
     throw new UsageError(
       `${name}: the function is async; a trace is one call that awaits nothing: await before compile`,
     );

@@ -20,6 +20,10 @@ import { VariableMemory } from "./variables.ts";
 
 export type { CompileOptions, Estimate, InputSpec } from "./compilation.ts";
 
+/**
+ * A GPU device: compiles functions of tensors into programs, and holds the memory of the variables that they share.
+ * Dispose of it when done; a GPUDevice that was lent to it stays open.
+ */
 export class Device implements Disposable {
   readonly #variables: VariableMemory;
   readonly #programs = new Set<Program>();

@@ -37,6 +37,10 @@ interface Schedule {
 /** A sum of so many bytes begins at once; smaller ones wait for company. */
 const LARGE = 2 ** 16;
 
+/**
+ * A program whose runs stop where a sum over ranks is needed, and go on once `exchange` gave it. Outputs are read from
+ * `program`, as of any run.
+ */
 export class ExchangedProgram<O extends string = string> {
   #schedule: Schedule;
   readonly #stagings = new Map<Piece, GPUBuffer>();
@@ -65,8 +69,8 @@ export class ExchangedProgram<O extends string = string> {
 
   /**
    * Does one run, of which the program then knows as of any other: read() gives its outputs. What it writes first is
-   * submitted before this returns. Throws as `Program.run`, and what `exchange` throws: then the run is lost, and some of
-   * the program's variables may have been changed by it.
+   * submitted before this returns. Throws as `Program.run`, and what `exchange` throws: then the run is lost, and some
+   * of the program's variables may have been changed by it.
    */
   async run(feeds: Feeds = {}): Promise<void> {
     const opened = this.program.opened();
@@ -230,7 +234,9 @@ class Touched {
   readonly #read = new Map<GPUBuffer, [from: number, to: number][]>();
   readonly #written = new Map<GPUBuffer, [from: number, to: number][]>();
 
-  /** Whether one of these must wait: it reads what is yet to be written, or writes what is yet to be read or written. */
+  /**
+   * Whether one of these must wait: it reads what is yet to be written, or writes what is yet to be read or written.
+   */
   meets(bound: readonly Bound[]): boolean {
     const within = (runs: [from: number, to: number][] | undefined, { from, to }: Bound): boolean =>
       runs?.some((run) => from < run[1] && run[0] < to) ?? false;

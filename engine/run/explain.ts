@@ -31,6 +31,7 @@ export interface ExplainedMemory {
   readonly bytes: number;
 }
 
+/** What a program dispatches: as data, and by toString() as a table. */
 export class Explanation {
   constructor(
     readonly name: string,

@@ -52,6 +52,10 @@ export interface EncodeOptions<O extends string> {
   readonly into?: { readonly [K in O]?: CallerBuffer };
 }
 
+/**
+ * A compiled function: run(feeds) writes its inputs and submits one replay, read() waits for its outputs by name. Made
+ * by `device.compile`.
+ */
 export class Program<O extends string = string> {
   readonly name: string;
   readonly #parts: ProgramParts;
@@ -110,13 +114,13 @@ export class Program<O extends string = string> {
 
   /**
    * Puts a run into the caller's command encoder, between its passes, and copies of outputs into the caller's own
-   * buffers; nothing is submitted, written or mapped here. Inputs are buffers of this device, which hold their values
-   * when the caller submits: of several runs in one submit each has those that stand there at its place.
+   * buffers; nothing is submitted, written or mapped here. Inputs are buffers of this device, read when
+   * the caller submits: of several runs in one submit each sees what the buffers hold at its place in the queue.
    *
-   * Such a run is not counted, and not judged either: what goes wrong is told by the caller's own error scopes and
-   * device.lost, and numbers that are not finite by nobody. `read` gives what `run` computed before, but large outputs,
-   * which the encoded run overwrites. Until the submit the program must not be disposed, and no optimizer be made for
-   * its variables.
+   * Such a run is not counted and not checked: errors reach the caller's own error scopes and device.lost, and numbers
+   * that are not finite go unnoticed. `read` still gives what the last `run` computed, except for large outputs, which
+   * the encoded run overwrites. Until the submit, do not dispose of the program, and make no optimizer for its
+   * variables.
    *
    * Throws UsageError where the program changes variables, or is fed by the host in each run (random numbers, rates):
    * only `run` does that; UsageError and ShapeError on wrong inputs and targets.
@@ -135,7 +139,7 @@ export class Program<O extends string = string> {
     const targets = this.#results.targets(into);
     this.#followVariables();
     writeInputs(this.#parts, this.#made.places, feeds, encoder);
-    // The last dispatch tells that a run was executed; nobody reads that of this one.
+    // The last dispatch marks a run as executed; an encoded run needs no mark.
     this.#encode(encoder, this.#replays.slice(0, -1));
     this.#results.encodeInto(encoder, targets);
   }
@@ -218,6 +222,7 @@ export class Program<O extends string = string> {
     };
   }
 
+  /** Counts of what the program is made of, and of its runs. */
   stats(): ProgramStats {
     const { plan } = this.#parts;
     const { stagingBytes, stagingCount } = this.#results;

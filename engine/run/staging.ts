@@ -27,7 +27,7 @@ export class StagingRing {
     return this.#stagings.length;
   }
 
-  /** Room for a run: that of the oldest run which nobody is reading. */
+  /** Room for a run: that of the oldest run that is not being read. */
   take(run: number): Staging {
     const free =
       this.#stagings.filter((s) => !s.reading).sort((a, b) => a.run - b.run)[0] ??

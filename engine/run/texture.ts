@@ -146,7 +146,9 @@ export class TextureReader {
     return this.copy.buffer;
   }
 
-  /** Puts the reading of a texture (its first level and layer) into the caller's encoder. Throws UsageError, ShapeError. */
+  /**
+   * Puts the reading of a texture (its first level and layer) into the caller's encoder. Throws UsageError, ShapeError.
+   */
   encode(encoder: GPUCommandEncoder, texture: GPUTexture): void {
     this.copy.encode(encoder, texture, "TEXTURE_BINDING");
   }
@@ -181,7 +183,9 @@ export class TextureWriter {
     return this.copy.buffer;
   }
 
-  /** Puts the writing of a texture (its first level and layer) into the caller's encoder. Throws UsageError, ShapeError. */
+  /**
+   * Puts the writing of a texture (its first level and layer) into the caller's encoder. Throws UsageError, ShapeError.
+   */
   encode(encoder: GPUCommandEncoder, texture: GPUTexture): void {
     this.copy.encode(encoder, texture, "STORAGE_BINDING");
   }

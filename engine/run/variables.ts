@@ -130,7 +130,9 @@ export class VariableMemory implements Holder {
     }
   }
 
-  /** The owners that have no memory here yet, each behind those whose values its members start with, where that can be. */
+  /**
+   * The owners that have no memory here yet, each behind those whose values its members start with, where that can be.
+   */
   #missing(variables: Iterable<Variable>): Set<Variable> {
     const missing = new Set<Variable>();
     const seen = new Set<Variable>();

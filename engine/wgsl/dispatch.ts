@@ -232,7 +232,7 @@ function sourceWith({ name, source, bindings }: Kernel, declared: Declared): str
 }
 
 /** Workgroup counts; invocations beyond 65,535 groups go on in y. */
-export function workgroupsOf(kernel: Kernel, params: Params, consts: Consts): readonly [number, number, number] {
+function workgroupsOf(kernel: Kernel, params: Params, consts: Consts): readonly [number, number, number] {
   if (kernel.workgroups) return kernel.workgroups(params, consts);
   const groups = Math.max(1, Math.ceil(kernel.threads!(params, consts) / THREADS));
   const y = Math.ceil(groups / MAX_GROUPS);

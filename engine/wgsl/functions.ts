@@ -1,6 +1,6 @@
 // WGSL functions that expressions call: for what the built-ins get wrong. They swallow NaN, overflow, or lose small
-// arguments. F, I, U and B are aliases for scalars or vec4, so that each function serves both. Each library holds a file
-// and what that calls of others; a page bundles those that its ops name.
+// arguments. F, I, U and B are aliases for scalars or vec4, so that each function serves both. Each library holds a
+// file and what that calls of others; a page bundles those that its ops name.
 import algebraFile from "./algebra.wgsl";
 import anglesFile from "./angles.wgsl";
 import bitsFile from "./bits.wgsl";

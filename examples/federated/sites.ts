@@ -1,4 +1,5 @@
-// Writes what each site has: sites/a and sites/b, CT phantoms of its own with masks; and sites/test, patients of both sets.
+// Writes what each site has: sites/a and sites/b, CT phantoms of its own with masks; and sites/test, patients of both
+// sets.
 import { mkdir, writeFile } from "node:fs/promises";
 import { type LoadedCase, phantomSet, writeNifti } from "cmedl/data";
 

@@ -1,5 +1,5 @@
 enable subgroups;
-// out[p] = Σ_q −scale·dL/dd[p,q] · other[q], with d = max(bias − scale·p·q, least) computed anew:
+// out[p] = Σ_q −scale·dL/dd[p,q] · other[q], with d = max(bias − scale·p·q, least) recomputed:
 //   dL/dd[i,j] = ρ·exp(−t) − r·gain[j]·[best[j] = i] + μ·[nearest[i] = j], t = (d − m)·r
 // m, r, ρ, μ and the nearest point belong to rows i; gain and best to columns j.
 // ROWS: own points are rows, else columns.

@@ -1,5 +1,6 @@
-// A convolution, or a gradient of it, of images that are larger than one binding: some images at a time, or some rows of
-// one, with the rows that the filter reaches beyond them. A window is a convolution too: its padding says where it lies.
+// A convolution, or a gradient of it, of images that are larger than one binding: some images at a time, or some rows
+// of one, with the rows that the filter reaches beyond them. A window is a convolution too: its padding says where it
+// lies.
 import type { BindingRoom, Run } from "../kernel.ts";
 import { alignedStep, rangesOf, rangesWithin, runOf } from "../windows.ts";
 import type { ConvProblem } from "./conv2d-problem.ts";

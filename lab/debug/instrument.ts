@@ -65,17 +65,14 @@ export function probe(code: string, call: DbgCall, type: string): string {
 function words(type: string, value: string): string {
   const [, lanes, scalar = type] = /^vec(\d)<(\w+)>$/.exec(type) ?? [];
   const n = Number(lanes ?? 1);
-  const wide = (t: string): string => (n === 1 ? t : `vec${n}<${t}>`);
-  const u32 = wide("u32");
-  const bits =
-    scalar === "bool"
-      ? `select(${u32}(0u), ${u32}(1u), ${value})`
-      : scalar === "f16"
-        ? `bitcast<${u32}>(${wide("f32")}(${value}))`
-        : scalar === "u32"
-          ? value
-          : `bitcast<${u32}>(${value})`;
-  return `vec4<u32>(${[bits, ...Array.from({ length: 4 - n }, () => "0u")].join(", ")})`;
+  const ofLanes = (t: string): string => (n === 1 ? t : `vec${n}<${t}>`);
+  const u32 = ofLanes("u32");
+  const bits = (): string => {
+    if (scalar === "u32") return value;
+    if (scalar === "bool") return `select(${u32}(0u), ${u32}(1u), ${value})`;
+    return `bitcast<${u32}>(${scalar === "f16" ? `${ofLanes("f32")}(${value})` : value})`;
+  };
+  return `vec4<u32>(${[bits(), ...Array.from({ length: 4 - n }, () => "0u")].join(", ")})`;
 }
 
 /** Elements' bytes of a binding's type, by the module's aliases; undefined where it is no array of numbers. */

@@ -1,6 +1,7 @@
 // The first stage of a program that leaves a number which is not finite: kernel, layer, tensor and element.
 import { bytesPerElement } from "../../engine/dtype.ts";
 import { type Stage, writtenBy } from "../../engine/fuse/stage.ts";
+import type { Gpu } from "../../engine/gpu/gpu.ts";
 import { writeInputs } from "../../engine/run/inputs.ts";
 import type { Feeds, OpenedProgram, Program } from "../../engine/run/program.ts";
 import type { BufferPlace } from "../../engine/run/variables.ts";
@@ -22,7 +23,7 @@ export interface NotFinite {
   /** The first element, row-major, and its index in each dimension. */
   readonly element: number;
   readonly index: readonly number[];
-  /** So many of so many. */
+  /** How many elements of the tensor are not finite, and how many it has. */
   readonly count: number;
   readonly of: number;
 }
@@ -41,90 +42,127 @@ interface Looked {
 }
 
 const RANK = 8;
-/** Bytes of one look's Params; uniforms begin at multiples of 256. */
-const PARAMS_WORDS = 64;
+/** One look's Params: uniforms begin at multiples of 256 bytes. */
+const PARAMS_BYTES = 256;
+const PARAMS_WORDS = PARAMS_BYTES / 4;
 
 /**
  * Runs a program once, and looks at all that each stage stores: the first number that is infinite or NaN, and how many
- * there are in its tensor; undefined where all are finite. The run is none. Throws what the GPU reports.
+ * there are in its tensor; undefined where all are finite. The run changes nothing. Throws what the GPU reports.
  */
 export async function firstNotFiniteStage(program: Program, feeds: Feeds = {}): Promise<NotFinite | undefined> {
   return aside(program, async (opened) => {
     const { parts, made, replays, writeHost } = opened;
     const { gpu, name } = parts;
     const looks = looksOf(opened);
+    const pass = await LookPass.create(gpu, name, looks);
+    try {
+      await gpu.scoped(`${name}: looking for what is not finite`, () => {
+        const encoder = gpu.device.createCommandEncoder({ label: `${name}: looked at` });
+        writeInputs(parts, made.places, feeds, encoder);
+        writeHost();
+        pass.encode(encoder, -1);
+        replays.forEach((_, stage) => {
+          encodeStages(encoder, opened, stage, stage + 1);
+          pass.encode(encoder, stage);
+        });
+        gpu.submit(encoder.finish());
+      });
+      return firstFound(looks, await pass.read(), replays);
+    } finally {
+      pass.dispose();
+    }
+  });
+}
+
+/** The dispatches of not-finite.wgsl that look at numbers, and their counts: for each look [how many, the first]. */
+class LookPass {
+  readonly #params: GPUBuffer;
+  readonly #found: GPUBuffer;
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly pipeline: GPUComputePipeline,
+    readonly looks: readonly Looked[],
+    name: string,
+  ) {
+    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    const count = looks.length;
+    this.#params = gpu.createBuffer(PARAMS_BYTES * Math.max(1, count), UNIFORM | COPY_DST, `${name}: looks`);
+    this.#found = gpu.createBuffer(8 * Math.max(2, count), STORAGE | COPY_SRC | COPY_DST, `${name}: not finite`);
+    gpu.device.queue.writeBuffer(this.#params, 0, paramsOf(looks));
+    const none = new Uint32Array(2 * count).map((_, i) => (i % 2 === 0 ? 0 : 0xffffffff));
+    gpu.device.queue.writeBuffer(this.#found, 0, none);
+  }
+
+  static async create(gpu: Gpu, name: string, looks: readonly Looked[]): Promise<LookPass> {
     const layout: GPUBindGroupLayoutEntry[] = [
       { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } },
       { binding: 1, visibility: GPUShaderStage.COMPUTE, buffer: { type: "read-only-storage" } },
       { binding: 2, visibility: GPUShaderStage.COMPUTE, buffer: { type: "storage" } },
     ];
-    const pipeline = await gpu.pipeline(source, layout, "not-finite");
-    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const params = gpu.createBuffer(4 * PARAMS_WORDS * Math.max(1, looks.length), UNIFORM | COPY_DST, `${name}: looks`);
-    const found = gpu.createBuffer(8 * Math.max(2, looks.length), STORAGE | COPY_SRC | COPY_DST, `${name}: not finite`);
-    try {
-      gpu.device.queue.writeBuffer(params, 0, paramsOf(looks));
-      const none = new Uint32Array(2 * looks.length).map((_, i) => (i % 2 === 0 ? 0 : 0xffffffff));
-      gpu.device.queue.writeBuffer(found, 0, none);
-      await gpu.scoped(`${name}: looking for what is not finite`, () => {
-        const encoder = gpu.device.createCommandEncoder({ label: `${name}: looked at` });
-        writeInputs(parts, made.places, feeds, encoder);
-        writeHost();
-        const look = (after: number): void => {
-          looks.forEach((l, at) => {
-            if (l.after !== after) return;
-            const pass = encoder.beginComputePass({ label: `is ${l.what} finite?` });
-            pass.setPipeline(pipeline);
-            pass.setBindGroup(
-              0,
-              gpu.device.createBindGroup({
-                label: l.what,
-                layout: pipeline.getBindGroupLayout(0),
-                entries: [
-                  { binding: 0, resource: { buffer: params, offset: 4 * PARAMS_WORDS * at, size: 4 * PARAMS_WORDS } },
-                  { binding: 1, resource: { buffer: l.place.buffer, offset: l.place.offset } },
-                  { binding: 2, resource: { buffer: found } },
-                ],
-              }),
-            );
-            pass.dispatchWorkgroups(...fold(Math.ceil(sizeOf(l.shape) / 64)));
-            pass.end();
-          });
-        };
-        look(-1);
-        replays.forEach((_, stage) => {
-          encodeStages(encoder, opened, stage, stage + 1);
-          look(stage);
-        });
-        gpu.submit(encoder.finish());
+    return new LookPass(gpu, await gpu.pipeline(source, layout, "not-finite"), looks, name);
+  }
+
+  /** Encodes the looks that come after a dispatch. */
+  encode(encoder: GPUCommandEncoder, after: number): void {
+    const { gpu, pipeline } = this;
+    for (const [at, look] of this.looks.entries()) {
+      if (look.after !== after) continue;
+      const pass = encoder.beginComputePass({ label: `is ${look.what} finite?` });
+      pass.setPipeline(pipeline);
+      const bindGroup = gpu.device.createBindGroup({
+        label: look.what,
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [
+          { binding: 0, resource: { buffer: this.#params, offset: PARAMS_BYTES * at, size: PARAMS_BYTES } },
+          { binding: 1, resource: { buffer: look.place.buffer, offset: look.place.offset } },
+          { binding: 2, resource: { buffer: this.#found } },
+        ],
       });
-      const counts = new Uint32Array(await gpu.readBuffer(found, 0, 8 * looks.length));
-      const order = looks.map((l, i) => ({ l, i })).sort((a, b) => a.l.after - b.l.after);
-      const bad = order.find(({ i }) => counts[2 * i]! > 0);
-      if (!bad) return undefined;
-      const { l, i } = bad;
-      const element = counts[2 * i + 1]!;
-      const base = {
-        what: l.what,
-        element,
-        index: indexOf(element, l.shape),
-        count: counts[2 * i]!,
-        of: sizeOf(l.shape),
-      };
-      if (l.after < 0) return base;
-      const { dispatch, site } = replays[l.after]!;
-      return {
-        ...base,
-        stage: l.after,
-        kernel: dispatch.kernel.name,
-        label: dispatch.label,
-        ...(site === undefined ? {} : { site }),
-      };
-    } finally {
-      gpu.destroy(params);
-      gpu.destroy(found);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...fold(Math.ceil(sizeOf(look.shape) / 64)));
+      pass.end();
     }
-  });
+  }
+
+  async read(): Promise<Uint32Array> {
+    return new Uint32Array(await this.gpu.readBuffer(this.#found, 0, 8 * this.looks.length));
+  }
+
+  dispose(): void {
+    this.gpu.destroy(this.#params);
+    this.gpu.destroy(this.#found);
+  }
+}
+
+/** The first look in the order of the run that found something. */
+function firstFound(
+  looks: readonly Looked[],
+  counts: Uint32Array,
+  replays: OpenedProgram["replays"],
+): NotFinite | undefined {
+  const order = looks.map((look, i) => ({ look, i })).sort((a, b) => a.look.after - b.look.after);
+  const bad = order.find(({ i }) => counts[2 * i]! > 0);
+  if (!bad) return undefined;
+  const { look, i } = bad;
+  const element = counts[2 * i + 1]!;
+  const base = {
+    what: look.what,
+    element,
+    index: indexOf(element, look.shape),
+    count: counts[2 * i]!,
+    of: sizeOf(look.shape),
+  };
+  if (look.after < 0) return base;
+  const { dispatch, site } = replays[look.after]!;
+  return {
+    ...base,
+    stage: look.after,
+    kernel: dispatch.kernel.name,
+    label: dispatch.label,
+    ...(site === undefined ? {} : { site }),
+  };
 }
 
 /** "NaN or infinity in relu f32[…] at [0, 3, 1, 2]: …": kernel, layer, and how many. */

@@ -106,17 +106,15 @@ function pipelineFinding(file: WgslFile, message: string): Finding {
     const found = pattern.exec(file.source);
     return found ? findingAt(file, rule, found.index, found[0].length, message) : undefined;
   };
-  const binding = /@binding\((\d+)\)/.exec(message)?.[1];
-  const bindings = declarationsOf(file.source).filter((d) => /@binding\b/.test(d.code));
-  const last = bindings.at(-1);
-  const found = /workgroup invocations|workgroup_size|workgroup size/i.test(message)
-    ? at("limit", /@workgroup_size\((?:[^()]|\([^()]*\))*\)/)
-    : /workgroup storage/i.test(message)
-      ? at("limit", /var<workgroup>\s*\w+/)
-      : /number of (storage|uniform) (buffers|textures)/i.test(message) && last
-        ? findingAt(file, "limit", last.at, last.name.length, message)
-        : binding !== undefined
-          ? at("layout", new RegExp(`@binding\\(${binding}\\)`))
-          : undefined;
-  return found ?? findingAt(file, "layout", 0, 1, message);
+  const place = (): Finding | undefined => {
+    if (/workgroup invocations|workgroup_size|workgroup size/i.test(message))
+      return at("limit", /@workgroup_size\((?:[^()]|\([^()]*\))*\)/);
+    if (/workgroup storage/i.test(message)) return at("limit", /var<workgroup>\s*\w+/);
+    const last = declarationsOf(file.source).findLast((d) => /@binding\b/.test(d.code));
+    if (last && /number of (storage|uniform) (buffers|textures)/i.test(message))
+      return findingAt(file, "limit", last.at, last.name.length, message);
+    const binding = /@binding\((\d+)\)/.exec(message)?.[1];
+    return binding === undefined ? undefined : at("layout", new RegExp(`@binding\\(${binding}\\)`));
+  };
+  return place() ?? findingAt(file, "layout", 0, 1, message);
 }

@@ -1,4 +1,4 @@
-// Rounds: each of several programs runs in turn, and what each took is told: by the GPU's own clock, in one submit with
+// Rounds: each of several programs runs in turn and is timed: by the GPU's own clock, in one submit with
 // timestamps between the programs; on a software adapter by the processor time of its driver; else by wall clock.
 import { UsageError } from "../../engine/errors.ts";
 import type { Gpu } from "../../engine/gpu/gpu.ts";
@@ -21,8 +21,8 @@ const MOST_REPEATS = 256;
 const STAMP_BYTES = 8;
 
 /**
- * Rounds of programs on one device, by the best clock that it has: `driverMs`, milliseconds that the driver's threads ran, where it is given, for a software adapter,
- * timestamps where the GPU has them, else wall time.
+ * Rounds of programs on one device, by the best clock that it has: `driverMs`, milliseconds that the driver's threads
+ * ran, where it is given, for a software adapter, timestamps where the GPU has them, else wall time.
  */
 export function roundsOf(gpu: Gpu, programs: readonly Program[], driverMs?: () => number): Promise<Rounds> {
   if (driverMs) return waitedRounds(gpu, programs, "cpu", driverMs);
@@ -55,7 +55,7 @@ async function waitedRounds(
     for (let r = 0; r < repeats; r++) programs[i]!.run();
     if (clock === "cpu" && Number.isFinite(leastMs[i]!)) await almost(now, before + 0.95 * repeats * leastMs[i]!);
     await gpu.device.queue.onSubmittedWorkDone();
-    // A thread's time is told a little late at times: what has none is asked again.
+    // The system reports a thread's time a little late at times: one without a time is asked again.
     while (!(now() > before)) await sleep(1);
     const ms = (now() - before) / repeats;
     leastMs[i] = Math.min(leastMs[i]!, ms);

@@ -12,7 +12,7 @@ export type Verdict = "same" | "faster" | "slower" | "noisy";
 /** Differences up to this share are not called slower or faster. */
 export const MARGIN = 0.03;
 /** An interval within this share of 1 is called the same. */
-export const SAME_WITHIN = 0.05;
+const SAME_WITHIN = 0.05;
 /** Standard normal quantile of a two-sided 99.5 %: it is looked at several times, so each look must be sure. */
 const Z = 2.807;
 /** With fewer rounds the signed ranks give no interval of that confidence. */

@@ -1,5 +1,5 @@
-// A problem that an op chooses kernels for, apart from the program that it stands in, on noise: its candidates, and what
-// times them.
+// A problem that an op chooses kernels for, apart from the program that it stands in, on noise: its candidates, and
+// what times them.
 import { tuningKey } from "../../engine/gpu/tuned.ts";
 import { isFloat } from "../../engine/dtype.ts";
 import { RandomStreams } from "../../engine/random.ts";

@@ -50,6 +50,7 @@ export class Recorder {
     times.us.push(us);
   };
 
+  /** All times heard so far. */
   get recording(): Recording {
     const problems = [...this.#problems].map(([label, candidates]) => [
       label,

@@ -9,6 +9,7 @@ export interface Candidate {
   readonly consts: Consts;
 }
 
+/** Names of the ways to search. */
 export const STRATEGIES = ["grid", "random", "greedy"] as const;
 /**
  * grid: every candidate. random: so many of them, drawn. greedy: each kernel as it ships, then the tunables of the
@@ -49,8 +50,8 @@ export interface Found {
 }
 
 /**
- * The fastest of `space`, whose first candidate is the one that ships and stays unless another is faster beyond doubt: by
- * a race of these two alone, for the least of many noisy times flatters.
+ * The fastest of `space`, whose first candidate is the one that ships and stays unless another is faster beyond doubt:
+ * by a race of these two alone, for the least of many noisy times flatters.
  */
 export async function search(
   space: readonly Candidate[],

@@ -36,8 +36,8 @@ export interface TuneOptions {
   /** Hears of each problem as it was timed, and is waited for: what it keeps outlives an interrupt. */
   readonly onFound?: (found: TunedProblem) => void | Promise<void>;
   /**
-   * Milliseconds that a software adapter's driver has computed: its clock where others share the machine. GPU timestamps
-   * are otherwise needed.
+   * Milliseconds that a software adapter's driver has computed: its clock where others share the machine. GPU
+   * timestamps are otherwise needed.
    */
   readonly driverMs?: () => number;
   /** Hears of every median, in µs. */

@@ -134,20 +134,19 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
   return m.all(value, (n, v) => n.number(8, v)).number(20, 7);
 }
 
+/** Numbers as `raw_data` holds them, by element type; half precision is not written. */
+const RAW_DATA: Readonly<Partial<Record<OnnxTensor["type"], (data: OnnxTensor["data"]) => ArrayBufferView>>> = {
+  f32: (data) => Float32Array.from(data),
+  i32: (data) => Int32Array.from(data),
+  u32: (data) => Uint32Array.from(data),
+  i64: (data) => BigInt64Array.from(Array.from(data, BigInt)),
+  bool: (data) => Uint8Array.from(data, Number),
+};
+
 function tensorMessage({ name, type, shape, data }: OnnxTensor): Message {
-  const raw =
-    type === "f32"
-      ? Float32Array.from(data)
-      : type === "i32"
-        ? Int32Array.from(data)
-        : type === "u32"
-          ? Uint32Array.from(data)
-          : type === "i64"
-            ? BigInt64Array.from(Array.from(data, BigInt))
-            : type === "bool"
-              ? Uint8Array.from(data, Number)
-              : undefined;
-  if (!raw) throw new RangeError(`initializer ${name} is ${type}, which is not written; cast it to f32`);
+  const encode = RAW_DATA[type];
+  if (!encode) throw new RangeError(`initializer ${name} is ${type}, which is not written; cast it to f32`);
+  const raw = encode(data);
   return new Message()
     .all(shape, (m, d) => m.number(1, d))
     .number(2, ELEMENT_TYPES[type])

@@ -6,6 +6,7 @@ import { type SliceOrigin, type SliceSet, type Slices, bytesOfSlices, sliceSet }
 import { FileError } from "../files.ts";
 import type { CacheEntry } from "./slice-cache.ts";
 
+/** Slices of cases that stay on disk, and are read one by one. */
 export class CachedSlices implements Slices {
   readonly #entries: CacheEntry[] = [];
   /** The number of each entry's first slice. */
@@ -21,9 +22,11 @@ export class CachedSlices implements Slices {
     this.#origins.push(...originsOf([entry.header]));
   }
 
+  /** Number of slices. */
   get count(): number {
     return this.#origins.length;
   }
+  /** The case and the plane of each slice. */
   get origins(): readonly SliceOrigin[] {
     return this.#origins;
   }
@@ -35,6 +38,7 @@ export class CachedSlices implements Slices {
   get foreground(): number {
     return this.#entries.reduce((sum, { header }) => sum + header.foreground, 0);
   }
+  /** Those of the foreground voxels that lie outside the fields. */
   get outsideField(): number {
     return this.#entries.reduce((sum, { header }) => sum + header.outsideField, 0);
   }

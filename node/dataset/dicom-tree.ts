@@ -35,8 +35,9 @@ export interface DicomTree {
 }
 
 /**
- * Looks through all files below a folder, those that a DICOMDIR lists, or one file. What can't be read is told of.
- * Throws FileError where `path` itself can't be read, DataError where it is a file that begins like DICOM and is damaged.
+ * Looks through all files below a folder, those that a DICOMDIR lists, or one file. What can't be read is reported.
+ * Throws FileError where `path` itself can't be read, DataError where it is a file that begins like DICOM and is
+ * damaged.
  */
 export async function scanDicom(path: string, onFile?: (done: number, total: number) => void): Promise<DicomTree> {
   const unread: CmedlError[] = [];
@@ -107,8 +108,8 @@ export async function dicomImages(folder: string, subfolders: readonly string[])
 }
 
 /**
- * The case of each subfolder that holds DICOM: one series of images, and one structure set on it. Structures that are on
- * no series are a fault.
+ * The case of each subfolder that holds DICOM: one series of images, and one structure set on it. Structures that are
+ * on no series are a fault.
  */
 export async function dicomCases(folder: string, subfolders: readonly string[]): Promise<DicomCases<Case>> {
   return casesOf(folder, subfolders, (image, { images, unmatched }) => {

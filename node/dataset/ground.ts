@@ -1,5 +1,5 @@
-// CHAOS's folders: "Ground" with masks as PNG slices, beside "DICOM_anon" with the slices of the image, or with a folder
-// of slices for each phase of it.
+// CHAOS's folders: "Ground" with masks as PNG slices, beside "DICOM_anon" with the slices of the image, or with a
+// folder of slices for each phase of it.
 import { basename, dirname, relative, sep } from "node:path";
 import type { ImageFile } from "../../data/formats/index.ts";
 import { areNamedAlike } from "../../data/formats/slice-names.ts";

@@ -31,8 +31,9 @@ export const loadImageSlices = (
 ): Promise<SliceSet> => collectImageSlices(loadImage, cases, name, options);
 
 /**
- * The slices that loadSlices gives, kept in a cache: a case that was prepared there before, from the same bytes of files
- * and by the same settings, is not read again. Throws as loadSlices, and FileError where the cache can't be written.
+ * The slices that loadSlices gives, kept in a cache: a case that was prepared there before, from the same bytes of
+ * files and by the same settings, is not read again. Throws as loadSlices, and FileError where the cache can't be
+ * written.
  */
 export async function cacheSlices(
   cases: readonly Case[],

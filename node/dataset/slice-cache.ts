@@ -1,5 +1,5 @@
 // Prepared slices on disk: a folder with a file a case. A file is used while every file that its slices were made from
-// holds the same bytes, and every setting that shapes a slice is the same; else it is made anew. Files are written
+// holds the same bytes, and every setting that shapes a slice is the same; else it is made again. Files are written
 // aside and renamed, so that a writer that is killed leaves nothing that is read, and processes may share the folder.
 //
 //   0   CMEDLSL1
@@ -50,6 +50,7 @@ export interface EntryKey {
   readonly settings: object;
 }
 
+/** A folder of prepared slices, a file a case, which runs and processes may share. */
 export class SliceCache {
   /** How many cases were found as they are needed, and how many were made. */
   found = 0;
@@ -77,7 +78,9 @@ export class SliceCache {
     return bytes;
   }
 
-  /** The case's file: the one that is there, or one made of what `prepare` gives. Throws FileError, and as `prepare`. */
+  /**
+   * The case's file: the one that is there, or one made of what `prepare` gives. Throws FileError, and as `prepare`.
+   */
   async entry(key: EntryKey, prepare: () => Promise<PreparedFile>): Promise<CacheEntry> {
     const path = join(this.folder, nameOf(key));
     const known = openEntry(path);
@@ -126,7 +129,9 @@ function* entryParts({ slices, values, warnings }: PreparedFile, reads: readonly
   }
 }
 
-/** The file at `path`; undefined where there is none, or one that is not whole. Throws FileError where it can't be read. */
+/**
+ * The file at `path`; undefined where there is none, or one that is not whole. Throws FileError where it can't be read.
+ */
 function openEntry(path: string): CacheEntry | undefined {
   let file: number;
   try {

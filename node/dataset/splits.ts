@@ -13,8 +13,8 @@ const names = ["splits.json", "splits_final.json"];
 
 /**
  * The splits that go with a set: `path` if given, else splits.json or splits_final.json in the folder, else beside it
- * where they name cases of the set; `fold`, from 0, is which of several. Undefined where there are none. Throws DataError where
- * the file is no splits file.
+ * where they name cases of the set; `fold`, from 0, is which of several. Undefined where there are none. Throws
+ * DataError where the file is no splits file.
  */
 export async function findSplits(
   { folder, cases }: { readonly folder: string; readonly cases: readonly CaseName[] },

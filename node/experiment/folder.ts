@@ -106,8 +106,8 @@ export class ExperimentFolder {
   }
 
   /**
-   * A run for a job: new, or where it stands, and locked for this process. A run that has no checkpoint yet begins anew.
-   * Throws CommandError where its configuration was another, RunLockedError where another process trains it.
+   * A run for a job: new, or where it stands, and locked for this process. A run that has no checkpoint yet begins
+   * again. Throws CommandError where its configuration was another, RunLockedError where another process trains it.
    */
   async run(job: string, config: TrainConfig): Promise<FoundRun> {
     const path = this.runPath(job);

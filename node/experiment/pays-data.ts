@@ -1,5 +1,5 @@
 // What `experiment pays` trains and tests on: patients of the student's modality of which only the first few train,
-// patients of the teacher's, and patients nobody trains on. Phantoms are others for each seed.
+// patients of the teacher's, and patients that are in no training set. Each seed has other phantoms.
 import { keyOf, permutation } from "../../data/random.ts";
 import { type SliceSet, defaultFieldMm } from "../../data/slices.ts";
 import { type CaseName, type SplitLists, splitUnpaired } from "../../data/split.ts";
@@ -75,8 +75,8 @@ export class PaysData {
 
   /**
    * The folders --student and --teacher, or ct/ and mr/ in --data, split the same way for each seed: as splits.json
-   * says, else by patients drawn once. Where it names no test cases those that validate are tested on. Throws DataError where they hold no cases, CommandError where
-   * none is named.
+   * says, else by patients drawn once. Where it names no test cases those that validate are tested on. Throws DataError
+   * where they hold no cases, CommandError where none is named.
    */
   static async folders(named: NamedFolders, narrator: Narrator, options: FolderOptions = {}): Promise<PaysData> {
     const [studentPath, teacherPath] = await foldersOf(named, ["ct", "mr"]);

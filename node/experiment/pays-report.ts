@@ -102,7 +102,7 @@ const boxesOf = (found: Found): Boxes => ({
 
 /** Each row's Dice at both epochs. */
 const scores = (found: readonly Found[], { size }: PaysAbout): Table => ({
-  title: `${TITLE}: Dice on patients nobody trained on, ${size} × ${size}`,
+  title: `${TITLE}: Dice on patients that no run trained on, ${size} × ${size}`,
   head: ["Student", "Row", ...EPOCHS.map((epoch) => EPOCH_NAMES[epoch]), "seeds"],
   groups: found.map((f) => ({
     name: patientsText(f),

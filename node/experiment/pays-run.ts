@@ -1,5 +1,5 @@
 // The runs of `experiment pays`: each is trained once, goes on where it stopped, and is tested twice, at its last epoch
-// and at the best by validation, on all slices of patients nobody trained on.
+// and at the best by validation, on all slices of patients that no run trained on.
 import { NumericalError } from "../../engine/index.ts";
 import type { ConfigError } from "../../train/config/check.ts";
 import type { PartialConfig, TrainConfig } from "../../train/config/config.ts";
@@ -8,14 +8,13 @@ import { type PaysJob, type PaysSizes, paysLength, paysRecipe } from "../../trai
 import { classesOf } from "../../metrics/classes.ts";
 import { type ValidationSet, diceByCase } from "../../train/validation.ts";
 import type { Narrator } from "../narrator.ts";
-import { clock } from "../../report/quantities.ts";
 import { withFeaturesOfFile } from "../run/plan.ts";
 import { VolumeSegmenter } from "../../train/volumes/volume-segmenter.ts";
 import { trainRun } from "../run/train.ts";
 import { Pace } from "./pace.ts";
 import type { ExperimentFolder } from "./folder.ts";
 import type { PaysData, PaysSets } from "./pays-data.ts";
-import { type Surroundings, type TrainedRun, eachInTurn, trainToEnd } from "./run.ts";
+import { type Surroundings, type TrainedRun, eachJob, trainToEnd } from "./run.ts";
 
 /** A run with its whole configuration, and the ids that it is tested on. */
 export interface PlannedPaysJob extends PaysJob {
@@ -86,32 +85,34 @@ export async function runPays(
   around: PaysSurroundings,
   onJob: (results: PaysResults) => Promise<void>,
 ): Promise<{ results: PaysResults; failed: readonly NumericalError[] }> {
-  const { narrator } = around;
-  const results = new Map<PlannedPaysJob, PaysResult>();
-  const failed: NumericalError[] = [];
   const pace = new Pace(
     jobs.map((job) => job.id),
     {},
     around.processes,
   );
-  const runOf = (job: PlannedPaysJob): string => around.folder.runPath(job.id);
-  await eachInTurn(jobs, runOf, narrator, async (job, i) => {
-    const which = `${job.row.name}, ${job.patients} of the student's patients, seed ${job.seed}`;
-    narrator.say(`${i + 1} of ${jobs.length}: ${which}; ${clock(pace.left)} left for all`);
+  const run = async (job: PlannedPaysJob): Promise<PaysResult> => {
     const started = performance.now();
     try {
       const { result, isNew } = await runJob(job, around);
       pace.done(job.id, isNew ? (performance.now() - started) / 1000 : undefined);
-      results.set(job, result);
+      return result;
     } catch (error) {
-      if (!(error instanceof NumericalError)) throw error;
-      pace.done(job.id);
-      failed.push(error);
-      narrator.say(`${job.id}: ${error.message}`);
+      if (error instanceof NumericalError) pace.done(job.id);
+      throw error;
     }
-    await onJob(results);
-  });
-  return { results, failed };
+  };
+  return eachJob(
+    jobs,
+    {
+      runOf: (job) => around.folder.runPath(job.id),
+      nameOf: (job) => job.id,
+      says: (job) => `${job.row.name}, ${job.patients} of the student's patients, seed ${job.seed}`,
+      run,
+      onJob,
+    },
+    pace,
+    around.narrator,
+  );
 }
 
 /** What is known of jobs whose runs were trained and tested before; nothing is done for the others. */

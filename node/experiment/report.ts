@@ -1,4 +1,5 @@
-// An experiment's findings as files and text: table.md, table.csv, results.json, report.html, and the table for the terminal.
+// An experiment's findings as files and text: table.md, table.csv, results.json, report.html, and the table for the
+// terminal.
 import {
   type Compared,
   type Method,

@@ -52,27 +52,60 @@ export async function runJobs(
   around: Surroundings,
   options: RunJobsOptions,
 ): Promise<{ results: ReadonlyMap<PlannedJob, Evaluation>; failed: readonly NumericalError[] }> {
-  const { narrator } = around;
   const runs = trainedJobs(jobs).map((job) => job.id);
   const pace = new Pace(runs, options.seconds ?? {}, around.processes);
-  const results = new Map<PlannedJob, Evaluation>();
+  return eachJob(
+    jobs,
+    {
+      runOf: (job) => around.folder.runPath(job.run),
+      nameOf: (job) => job.row.name,
+      says: (job) => {
+        const fold = job.fold === null ? "" : `, fold ${job.fold + 1}`;
+        return `${rowName(job)}, ${job.segmentor}, seed ${job.seed}${fold}`;
+      },
+      run: (job) => runJob(job, jobs.find((j) => j.id === job.run)!, pace, around, options),
+      onJob: options.onJob,
+    },
+    pace,
+    around.narrator,
+  );
+}
+
+/** How the jobs of an experiment are run: `J` is a job, `R` what its test found. */
+export interface JobRunner<J, R> {
+  /** The folder of a job's run. */
+  runOf(job: J): string;
+  /** A job in a word, before an error; and what it trains, in a line. */
+  nameOf(job: J): string;
+  says(job: J): string;
+  /** Trains and tests a job. */
+  run(job: J): Promise<R>;
+  /** Hears of what was found so far after each job. */
+  onJob(results: ReadonlyMap<J, R>): Promise<void>;
+}
+
+/**
+ * Runs jobs one after another, and says which and how long all will take. Numbers that are not finite end a job, not
+ * the others: `failed` has those errors.
+ */
+export async function eachJob<J, R>(
+  jobs: readonly J[],
+  { runOf, nameOf, says, run, onJob }: JobRunner<J, R>,
+  pace: Pace,
+  narrator: Narrator,
+): Promise<{ results: ReadonlyMap<J, R>; failed: readonly NumericalError[] }> {
+  const results = new Map<J, R>();
   const failed: NumericalError[] = [];
-  const runOf = (job: PlannedJob): string => around.folder.runPath(job.run);
   await eachInTurn(jobs, runOf, narrator, async (job, i) => {
-    const fold = job.fold === null ? "" : `, fold ${job.fold + 1}`;
-    narrator.say(
-      `${i + 1} of ${jobs.length}: ${rowName(job)}, ${job.segmentor}, seed ${job.seed}${fold}; ` +
-        `${clock(pace.left)} left for all`,
-    );
+    narrator.say(`${i + 1} of ${jobs.length}: ${says(job)}; ${clock(pace.left)} left for all`);
     try {
-      const trained = jobs.find((j) => j.id === job.run)!;
-      results.set(job, await runJob(job, trained, pace, around, options));
+      results.set(job, await run(job));
     } catch (error) {
       if (!(error instanceof NumericalError)) throw error;
       failed.push(error);
-      narrator.say(`${job.row.name}: ${error.message}`);
+      narrator.say(`${nameOf(job)}: ${error.message}`);
     }
-    await options.onJob(results);
+    await onJob(results);
   });
   return { results, failed };
 }

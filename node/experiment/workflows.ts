@@ -26,7 +26,7 @@ interface Engine {
 
 export type EngineName = "local" | "slurm" | "snakemake" | "nextflow" | "k8s";
 
-/** What `cmedl` ends with when it was told to stop and saved all: the same command goes on. */
+/** Exit code of `cmedl` when it stopped on request and saved all: the same command goes on. */
 const SAVED = 130;
 /** What a shell tells of a program that SIGTERM ended: it had not begun to train. */
 const ENDED = 143;
@@ -86,7 +86,7 @@ trap 'is_up=yes; [ -z "$trained" ] || kill -TERM "$trained"' USR1
 trap : TERM
 ${command(w, "--only", '"$run"')} &
 trained=$!
-# A signal ends wait, not the run: how that ended is told once it has.
+# A signal ends wait, not the run: its exit code comes once it has ended.
 while wait "$trained"; kill -0 "$trained" 2>/dev/null; do :; done
 code=0
 wait "$trained" || code=$?

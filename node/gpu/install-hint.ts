@@ -30,7 +30,7 @@ const leastGlibcMinor = 34;
 const mesa = "mesa-vulkan-drivers";
 
 /** The version of the npm package that carries SwiftShader and still runs on Node 20. */
-export const softwareCarrier = "@sparticuz/chromium@147.0.0";
+const softwareCarrier = "@sparticuz/chromium@147.0.0";
 
 interface Row {
   is(os: Readonly<Record<string, string>>): boolean;
@@ -43,7 +43,7 @@ const version = (os: Readonly<Record<string, string>>): number => parseFloat(os.
 const apt = (options: string): string[] => ["sudo apt-get update", `sudo apt-get install -y ${options}${mesa}`];
 
 /** Adds the backports of the mirror that apt uses already. */
-export const addBackports = {
+const addBackports = {
   stanzas: "sudo sed -i '0,/^Suites:.*/s//& bookworm-backports/' /etc/apt/sources.list.d/debian.sources",
   lines:
     "sed -n 's/^deb \\(.*\\) bookworm main.*/deb \\1 bookworm-backports main/p' /etc/apt/sources.list" +

@@ -20,7 +20,9 @@ export interface NodeGpuOptions {
   device?: string;
   /** Dawn toggles to switch on beside `tensorCoreFeatures`; with a leading "-", off. See `knownDawnFeatures`. */
   dawnFeatures?: readonly string[];
-  /** Keep what Dawn warns of while it looks for drivers off stderr (Linux; for a process that does nothing else yet). */
+  /**
+   * Keep what Dawn warns of while it looks for drivers off stderr (Linux; for a process that does nothing else yet).
+   */
   quiet?: boolean;
 }
 

@@ -24,10 +24,10 @@ export interface Overheard<T> {
 }
 
 /**
- * Runs `work` and, where `quiet`, keeps off stderr what drivers say for as long as the call is synchronous. In a pipe, a
- * terminal or a file that is appended to, descriptor 2 is led into an unlinked file meanwhile. Any other plain file
- * keeps it, for others may be writing by the same descriptor: there drivers' notes are made blank afterwards, in place. A
- * socket is left alone.
+ * Runs `work` and, where `quiet`, keeps off stderr what drivers say for as long as the call is synchronous. In a pipe,
+ * a terminal or a file that is appended to, descriptor 2 is led into an unlinked file meanwhile. Any other plain file
+ * keeps it, for others may be writing by the same descriptor: there drivers' notes are made blank afterwards, in place.
+ * A socket is left alone.
  */
 export function overhear<T>(quiet: boolean, work: () => T): Overheard<T> {
   const heard = quiet && process.platform === "linux" && isMainThread ? (divertStderr() ?? markPlainFile()) : undefined;
@@ -51,7 +51,9 @@ export function linesOf(text: string): string[] {
     .map((line) => line.replace(/^(Warning|Error): /, "").trim());
 }
 
-/** Whether a line is a warning of Dawn's or Mesa's, or of a stack: where there is an adapter, it tells nothing to do. */
+/**
+ * Whether a line is a warning of Dawn's or Mesa's, or of a stack: where there is an adapter, it tells nothing to do.
+ */
 const isWarning = (line: string): boolean =>
   /^(warning|mesa[^:]*: (warning|info))\b/i.test(line) || /^\s+at /.test(line);
 

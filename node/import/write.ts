@@ -52,7 +52,7 @@ export interface ImportOptions {
 }
 
 /** Throws FileError where a file that would be written is there already. */
-export async function refuseOldFiles({ cases }: ImportPlan, out: string): Promise<void> {
+async function refuseOldFiles({ cases }: ImportPlan, out: string): Promise<void> {
   for (const name of [MANIFEST, ...cases.flatMap(({ image, mask }) => (mask ? [image, mask] : [image]))])
     await refuseOverwrite(join(out, name), "choose another --out");
 }

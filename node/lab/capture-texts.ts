@@ -57,7 +57,9 @@ export async function run(gpu, read) {
   const found = [];
   for (const { name, scalar, want, staging } of rows) {
     await staging.mapAsync(1);
-    found.push({ name, ...compare(numbers(staging.getMappedRange().slice(0), scalar), numbers(want.buffer.slice(want.byteOffset, want.byteOffset + want.byteLength), scalar)) });
+    const written = staging.getMappedRange().slice(0);
+    const captured = want.buffer.slice(want.byteOffset, want.byteOffset + want.byteLength);
+    found.push({ name, ...compare(numbers(written, scalar), numbers(captured, scalar)) });
   }
   device.destroy();
   return { capture, found };

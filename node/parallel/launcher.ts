@@ -1,6 +1,8 @@
 // Who started this process: MPI's launchers tell each of their processes what it is in its environment.
 
-/** Implementations of MPI by what their binaries understand: Open MPI's, and MPICH's, which Intel MPI and others share. */
+/**
+ * Implementations of MPI by what their binaries understand: Open MPI's, and MPICH's, which Intel MPI and others share.
+ */
 export type MpiKind = "open-mpi" | "mpich";
 
 export interface Launch {

@@ -1,5 +1,5 @@
-// The ranks of an MPI job. All calls of MPI are made by this thread and return at once; what is under way is asked after
-// until it is done, so that timers, signals and the GPU are served meanwhile.
+// The ranks of an MPI job. All calls of MPI are made by this thread and return at once; what is under way is asked
+// after until it is done, so that timers, signals and the GPU are served meanwhile.
 import type { Ranks } from "../../train/ranks.ts";
 import { CommandError } from "../errors.ts";
 import type { Launch } from "./launcher.ts";
@@ -87,8 +87,8 @@ export class MpiRanks implements Ranks {
   }
 
   /**
-   * From now on this rank tells the next one that it lives, and hears of the one before: `onSilence` is told which rank
-   * was silent for two minutes. One whose process ends is the launcher's to hear of, at once.
+   * From now on this rank signals the next one that it lives, and listens to the one before: `onSilence` gets the
+   * rank that was silent for two minutes. The launcher notices at once when a rank's process ends.
    */
   watch(onSilence: (rank: number) => void): void {
     const { mpi, rank, size } = this;

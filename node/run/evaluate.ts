@@ -23,8 +23,8 @@ export interface TestCase {
 
 /**
  * The cases of the student's source that a configuration is tested on, one in memory at a time: whole, or the slices
- * that hold lung where the configuration takes those. Throws CommandError where a case is gone, DataError where a file is
- * wrong or no lung is found.
+ * that hold lung where the configuration takes those. Throws CommandError where a case is gone, DataError where a file
+ * is wrong or no lung is found.
  */
 export async function* testCases(
   source: Source,

@@ -37,8 +37,8 @@ export interface ClusteredFrom {
 }
 
 /**
- * The maps of all layers and networks, of pixels that gatherPixels took. `open` opens a device for each map, which holds
- * what t-SNE needs until it is disposed. Throws UsageError where there are too few pixels for the perplexity.
+ * The maps of all layers and networks, of pixels that gatherPixels took. `open` opens a device for each map, which
+ * holds what t-SNE needs until it is disposed. Throws UsageError where there are too few pixels for the perplexity.
  */
 export async function featureClusters(
   pixels: readonly GatheredPixels[],

@@ -51,8 +51,9 @@ const REPORT = "report.html";
 const STATISTICS = "statistics.json";
 const checkpointName = (steps: number): string => `step-${String(steps).padStart(8, "0")}.safetensors`;
 
+/** The folder of a training run, and the files in it. Each is written whole or not at all. */
 export class RunFolder {
-  // What shows that the folder is still there: its configuration, once it has one.
+  /** What shows that the folder is still there: its configuration, once it has one. */
   #landmark: string;
 
   private constructor(
@@ -102,8 +103,8 @@ export class RunFolder {
   }
 
   /**
-   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Told by its
-   * configuration, once there is one, for numbers of folders change on some network disks.
+   * Throws FileError where the folder holds no run any more: what is written there now would be lost. Its
+   * configuration, once there is one, shows that: inode numbers of folders change on some network disks.
    */
   async requireHere(): Promise<void> {
     if (await exists(this.#landmark)) return;
@@ -127,11 +128,14 @@ export class RunFolder {
     });
   }
 
-  /** Holds the run for this process until the lock is released. Throws RunLockedError where another process trains it. */
+  /**
+   * Holds the run for this process until the lock is released. Throws RunLockedError where another process trains it.
+   */
   lock(): Promise<RunLock> {
     return RunLock.take(this.path);
   }
 
+  /** The file of the epoch with the lowest validation loss. */
   get bestCheckpoint(): string {
     return join(this.path, "checkpoints", "best.safetensors");
   }
@@ -139,13 +143,16 @@ export class RunFolder {
   static cachePath(path: string): string {
     return join(path, CACHE);
   }
+  /** The file of the run's page. */
   get reportFile(): string {
     return join(this.path, REPORT);
   }
+  /** The file of an epoch's picture; epochs count from 0. */
   picturePath(epoch: number): string {
     return join(this.path, "pictures", `epoch-${String(epoch + 1).padStart(3, "0")}.svg`);
   }
 
+  /** Writes config.yaml, all fields with comments. Throws FileError. */
   async writeConfig(config: TrainConfig): Promise<void> {
     const path = join(this.path, CONFIG);
     await writeAtomic(path, writeConfig(config), { isThere: true });
@@ -168,6 +175,7 @@ export class RunFolder {
     await this.write(path, `${JSON.stringify(starts, null, 2)}\n`);
   }
 
+  /** Writes statistics.json. Throws FileError. */
   async writeStatistics(statistics: RunStatistics): Promise<void> {
     await this.write(join(this.path, STATISTICS), `${JSON.stringify(statistics, null, 2)}\n`);
   }
@@ -194,7 +202,7 @@ export class RunFolder {
     await this.#append(join(this.path, "log.jsonl"), events.map((e) => `${JSON.stringify(e)}\n`).join(""));
   }
 
-  /** Begins TensorBoard's file anew with these records. */
+  /** Replaces TensorBoard's file by these records. */
   async writeEvents(records: readonly Uint8Array[]): Promise<void> {
     await this.write(join(this.path, EVENTS), Buffer.concat(records));
   }
@@ -231,10 +239,12 @@ export class RunFolder {
     for (const name of ["", ...PARTS]) await removeTemporaries(join(this.path, name));
   }
 
+  /** Writes an SVG of the run. Throws FileError. */
   async writePicture(path: string, svg: string): Promise<void> {
     await this.write(path, svg);
   }
 
+  /** Writes results.csv, a row an epoch; a column that a row lacks is empty. Throws FileError. */
   async writeResults(rows: readonly Record<string, number | string>[]): Promise<void> {
     const columns = [...new Set(rows.flatMap((r) => Object.keys(r)))];
     const lines = [columns.join(","), ...rows.map((r) => columns.map((c) => r[c] ?? "").join(","))];

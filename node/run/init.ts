@@ -26,9 +26,9 @@ type StateDict = ReadonlyMap<string, ForeignTensor>;
 
 /**
  * Makes the weights at `config.init` the values that the regime's networks start with: of a run's kept checkpoint, or a
- * checkpoint's file, or a model zip, those of the student, and of every other network that both have by one name; of any
- * other file those of the student. Where weights have a moving average, that is taken. Undefined where the configuration names
- * none. Throws DataError where names or shapes are not those of the networks, FileError.
+ * checkpoint's file, or a model zip, those of the student, and of every other network that both have by one name; of
+ * any other file those of the student. Where weights have a moving average, that is taken. Undefined where the
+ * configuration names none. Throws DataError where names or shapes are not those of the networks, FileError.
  */
 export async function startFrom(
   regime: Regime,

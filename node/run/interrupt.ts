@@ -8,8 +8,8 @@ export interface Interrupt {
 }
 
 /**
- * Listens for SIGINT and SIGTERM, and for SIGUSR2 as a rank: of these Open MPI's mpirun hands on that alone. `say` hears
- * at the first what happens now.
+ * Listens for SIGINT and SIGTERM, and for SIGUSR2 as a rank: of these Open MPI's mpirun hands on that alone. `say`
+ * hears at the first what happens now.
  */
 export function listenForInterrupt(say: (line: string) => void, isRank = false): Interrupt {
   const controller = new AbortController();
@@ -26,8 +26,8 @@ export function listenForInterrupt(say: (line: string) => void, isRank = false):
   const stop = (): void => {
     for (const name of signals) process.off(name, listener);
   };
-  // As a signal ends a process that does not listen, which shells tell as 130: one that exits by itself while its driver
-  // compiles may crash there.
+  // As a signal ends a process that does not listen, which shells tell as 130: one that exits by itself while its
+  // driver compiles may crash there.
   const endAtOnce = (): void => {
     stop();
     if (process.platform === "win32") process.exit(130);

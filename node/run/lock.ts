@@ -31,7 +31,9 @@ export class RunLockedError extends CmedlError {
 interface Holder {
   readonly host: string;
   readonly pid: number;
-  /** When the process began, as this host counts; null where it does not tell. A number used again is another process. */
+  /**
+   * When the process began, as this host counts; null where it does not tell. A number used again is another process.
+   */
   readonly began: string | null;
   /** ISO 8601. */
   readonly since: string;

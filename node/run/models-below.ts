@@ -12,7 +12,10 @@ import { inFile } from "./weights.ts";
 /** How far below the folder models are looked for: experiments keep theirs in EXPERIMENT/runs/RUN. */
 const DEPTH = 4;
 
-/** Paths below a folder, with "/" between, of its runs that have a checkpoint and of its model zips, sorted. Throws FileError. */
+/**
+ * Paths below a folder, with "/" between, of its runs that have a checkpoint and of its model zips, sorted. Throws
+ * FileError.
+ */
 export async function modelsBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
   const visit = async (within: readonly string[]): Promise<void> => {
@@ -47,7 +50,10 @@ const isZipOfModel = async (path: string): Promise<boolean> => {
   }
 };
 
-/** The zip of one of the models that `modelsBelow` found. Throws FileError, DataError, and CommandError where it is none. */
+/**
+ * The zip of one of the models that `modelsBelow` found. Throws FileError, DataError, and CommandError where it is
+ * none.
+ */
 export async function modelBelow(folder: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
   if (!(await modelsBelow(folder)).includes(name))
     throw new CommandError("usage", `${name} is no model below ${folder}; load the page again`);

@@ -24,10 +24,10 @@ export interface RunPlan {
 
 /**
  * Scans the folders that `asked.data` names, splits their cases and fills in what is not given. A teacher that is named
- * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's. Landmarks
- * that are to be learned are, from the images that train. Throws DataError where a folder, a header, the splits, an image
- * that is learned from, the file of VGG weights or that of initial ones is wrong, and where the folders call a label that
- * is wanted by two names.
+ * but not read by the regime still counts for field and split, so that runs compare. `inputs` are the regime's.
+ * Landmarks that are to be learned are, from the images that train. Throws DataError where a folder, a header, the
+ * splits, an image that is learned from, the file of VGG weights or that of initial ones is wrong, and where the
+ * folders call a label that is wanted by two names.
  */
 export async function planRun(
   asked: TrainConfig,

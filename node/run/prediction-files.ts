@@ -65,7 +65,9 @@ export function probabilityFiles(mask: string, config: TrainConfig): readonly st
     : values.map((value) => `${stem}_probability-${value}.nii.gz`);
 }
 
-/** The images whose masks, and probabilities where they are wanted, are not all there. A file that is there is whole. */
+/**
+ * The images whose masks, and probabilities where they are wanted, are not all there. A file that is there is whole.
+ */
 export async function withoutMasks(
   tasks: readonly PredictionTask[],
   config: TrainConfig,

@@ -1,4 +1,5 @@
-// What became of each image of a folder, a line each, beside the masks: which were segmented, by what, and which failed.
+// What became of each image of a folder, a line each, beside the masks: which were segmented, by what, and which
+// failed.
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Prediction } from "../../train/volumes/prediction.ts";

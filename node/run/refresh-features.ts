@@ -27,9 +27,9 @@ export interface RefreshOptions {
 }
 
 /**
- * Writes feature maps of the weights that are kept, unless the folder has them, and t-SNE maps where they are asked for.
- * Without these a run that has no data, no checkpoint or no GPU is no error: `narrator` hears why nothing was written.
- * With them it throws: FileError, CommandError, DataError, GpuUnavailableError, UsageError for too few pixels.
+ * Writes feature maps of the weights that are kept, unless the folder has them, and t-SNE maps where they are asked
+ * for. Without these a run that has no data, no checkpoint or no GPU is no error: `narrator` hears why nothing was
+ * written. With them it throws: FileError, CommandError, DataError, GpuUnavailableError, UsageError for too few pixels.
  */
 export async function refreshFeatures(run: RunFolder, options: RefreshOptions): Promise<void> {
   try {

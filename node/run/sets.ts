@@ -1,4 +1,5 @@
-// The slices of a run from files, by the ids of its configuration: in memory, or on disk where they are larger than may be.
+// The slices of a run from files, by the ids of its configuration: in memory, or on disk where they are larger than may
+// be.
 import { freemem } from "node:os";
 import { type Slices, bytesOfSlices } from "../../data/slices.ts";
 import { DISPOSE } from "../../engine/index.ts";
@@ -34,10 +35,10 @@ export interface RunSetsOptions {
 }
 
 /**
- * Reads the cases that `config.cases` names, one volume in memory at a time. Throws CommandError where
- * `maxBytes` is given without a cache; DataError where a case is gone, a file is wrong, every mask is empty, student and
- * teacher call a label that is wanted by two names, or images are plainly not in the unit that they are taken for;
- * FileError where the cache can't be written.
+ * Reads the cases that `config.cases` names, one volume in memory at a time. Throws CommandError where `maxBytes` is
+ * given without a cache; DataError where a case is gone, a file is wrong, every mask is empty, student and teacher call
+ * a label that is wanted by two names, or images are plainly not in the unit that they are taken for; FileError where
+ * the cache can't be written.
  */
 export async function loadRunSets(
   config: TrainConfig,

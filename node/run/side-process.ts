@@ -1,11 +1,11 @@
-// The same command in another process beside this one: its lines are told here, signals to this one reach it too.
+// The same command in another process beside this one: its lines are repeated here, signals to this one reach it too.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { CmedlError } from "../../errors/cmedl-error.ts";
 import { isDriverNote } from "../gpu/quiet-stderr.ts";
 
 const BESIDE = "CMEDL_BESIDE";
-/** As shells tell that a process was killed. */
+/** Exit code by which shells say that a process was killed. */
 const KILLED = 137;
 
 /** Whether this process was begun by `beside`. */
@@ -21,7 +21,10 @@ export interface SideOptions {
 }
 
 export interface SideProcess {
-  /** Its exit code, once it has ended: 130 where it was told to, 137 where it was killed. Rejects where it can't begin. */
+  /**
+   * Its exit code, once it has ended: 130 where it ended on request, 137 where it was killed. Rejects where it can't
+   * begin.
+   */
   readonly ended: Promise<number>;
   /** Asks it to save and end. */
   stop(): void;
@@ -60,7 +63,7 @@ export function beside(args: readonly string[], { tell, onMessage, stdout = "ign
   return { ended, stop: () => void (stopHandingOn() || child.kill("SIGTERM")) };
 }
 
-/** Ends this process by a signal that nobody else here listens for; those beside it then end as `endWithItsParent`. */
+/** Ends this process by a signal that has no other listener here; those beside it then end as `endWithItsParent`. */
 function endedBy(name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void): boolean {
   if (process.listeners(name).some((other) => !handing.has(other))) return false;
   for (const own of handing) process.off(name, own);
@@ -78,12 +81,12 @@ export const answer = (message: object): Promise<void> =>
 export function endWithItsParent(): void {
   if (!isBeside()) return;
   process.once("disconnect", () => process.kill(process.pid, "SIGINT"));
-  process.stderr.on("error", () => {}); // nobody reads it then, and what is being saved must be
+  process.stderr.on("error", () => {}); // it has no reader then, and what is being saved must be
 }
 
 /**
- * Hands SIGINT and SIGTERM on until the function it gives is called, which tells whether there were any; not those that
- * `isKept` takes.
+ * Hands SIGINT and SIGTERM on, except those that `isKept` takes, until the function that it returns is called; that one
+ * returns whether any was handed on.
  */
 export function handOn(
   child: ChildProcess,

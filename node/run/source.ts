@@ -31,7 +31,9 @@ export interface Source extends CaseSource {
   readonly layout: string;
   /** Files and folders in its folder that no case is made of, where cases are expected there. */
   readonly passedOver: readonly string[];
-  /** The splits of `file`, else those that go with the source; of several folds the `fold`-th, from 0. Throws DataError. */
+  /**
+   * The splits of `file`, else those that go with the source; of several folds the `fold`-th, from 0. Throws DataError.
+   */
   splits(file?: string, fold?: number): Promise<FoundSplits | undefined>;
   /** The slices of `loadSlices` on disk, in a cache; absent where cases are no files. Throws as that, and FileError. */
   cacheSlices?(ids: readonly string[], cache: SliceCache, options: SliceLoadOptions): Promise<CachedSlices>;

@@ -20,7 +20,9 @@ export interface Supervised {
 
 /** Ends without a new checkpoint between them after which it is no chance. */
 const AT_ONE_PLACE = 3;
-/** After so long without a word a process does not run: its thread is blocked, in a driver or by a disk that is gone. */
+/**
+ * After so long without a word a process does not run: its thread is blocked, in a driver or by a disk that is gone.
+ */
 const SILENT_MS = 10 * 60_000;
 /** A device that stays lost: see docs/errors.md. */
 const LOST = 4;

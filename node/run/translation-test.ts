@@ -20,7 +20,7 @@ export const TRANSLATION_NOTES = [
   "SSIM (the mean over axial slices) and PSNR: against the patient's own real image, where one is given.",
 ];
 
-/** What is said of a case whose real image lies on another grid. */
+/** The line about a case whose real image lies on another grid. */
 export const otherGridText = (id: string): string =>
   `${id}: its real image lies on another grid: no SSIM, no PSNR; resample it to the student's grid`;
 
@@ -30,7 +30,9 @@ export interface TranslationOptions {
   readonly cases: AsyncIterable<TestCase>;
   /** Real images of the teacher's modality. */
   readonly real: Source;
-  /** Real images of the cases' own patients, registered to them; of the same ids, but for a word such as "ct" or "mr". */
+  /**
+   * Real images of the cases' own patients, registered to them; of the same ids, but for a word such as "ct" or "mr".
+   */
   readonly paired?: Source | undefined;
   /** Hears of each real image once it is counted, and of each case once it is done. */
   onReal?(id: string): void;
@@ -40,8 +42,8 @@ export interface TranslationOptions {
 }
 
 /**
- * KL, SSIM and PSNR of each case's pseudo image by id, as TRANSLATION_NOTES says; SSIM and PSNR are NaN where a case has
- * no real image. Throws DataError and CommandError as Source.load.
+ * KL, SSIM and PSNR of each case's pseudo image by id, as TRANSLATION_NOTES says; SSIM and PSNR are NaN where a case
+ * has no real image. Throws DataError and CommandError as Source.load.
  */
 export async function testTranslation(
   config: TrainConfig,

@@ -1,5 +1,6 @@
-// Whether the GPU still answers. An endless kernel is reported by no driver: reads wait, and nothing is heard. The process
-// that waits can't free itself either, for to destroy such a device blocks it. So it tells another one how long it waits.
+// Whether the GPU still answers. An endless kernel is reported by no driver: reads wait, and nothing is heard. The
+// process that waits can't free itself either, for to destroy such a device blocks it. So it tells another one how long
+// it waits.
 import type { Gpu } from "../../engine/gpu/gpu.ts";
 
 /** The first read of a program waits for the driver's compiler too; that of all knows nothing to judge by. */
@@ -21,7 +22,7 @@ export interface Beat {
 }
 
 /** Watches the reads of a device. */
-export class ReadWatch {
+class ReadWatch {
   readonly #waiting = new Set<{ readonly what: string; readonly since: number }>();
   readonly #took = new Map<string, number[]>();
   #longest = 0;
@@ -80,7 +81,7 @@ export function watchFor(gpu: Gpu): void {
     setInterval(tell, BEAT_MS).unref();
     process.channel?.unref();
   }
-  // What waits on a device that is lost is told at once, so earlier ones do not count.
+  // Reads of a lost device fail at once, so devices before this one do not count.
   devices.clear();
   devices.add(new ReadWatch(gpu));
 }

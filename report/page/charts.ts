@@ -94,7 +94,7 @@ export interface Category {
   readonly points: readonly number[];
 }
 
-/** Background first. Light and dark in turn: in print without colour, two are told apart. */
+/** Background first. Light and dark in turn, so that two can be told apart in print without colour. */
 const CATEGORY_COLOURS = [COLOURS[4], COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[3], COLOURS[5], COLOURS[6]] as const;
 const categoryColour = (k: number): string => CATEGORY_COLOURS[k % CATEGORY_COLOURS.length]!;
 

@@ -175,13 +175,18 @@ function testSection(test: TestRecord, epochs: readonly EpochRecord[], document:
     );
   });
   const ranked = ids.toSorted((a, b) => orderOf(cases[a]!) - orderOf(cases[b]!)).slice(0, WORST);
+  const remarks = [
+    ...(isOld(test, epochs) ? ["A later epoch is kept by now: test again."] : []),
+    ...(toleranceMm === undefined ? [] : [`SDSC at ${toleranceMm} mm.`]),
+    ...notes,
+  ];
   const summaries = metrics.map((metric) => {
     const { mean, std, n } = summarize(valuesOf(metric));
     return [metric, number(mean), number(std), n];
   });
   return {
     title,
-    body: html`${isOld(test, epochs) ? html`<p>A later epoch is kept by now: test again.</p>` : undefined}${toleranceMm === undefined ? undefined : html`<p>SDSC at ${toleranceMm} mm.</p>`}${notes.map((note) => html`<p>${note}</p>`)}${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
+    body: html`${remarks.map((remark) => html`<p>${remark}</p>`)}${tableMarkup(["Metric", "mean", "standard deviation", "cases"], summaries)}
 <div class="charts">${boxes}${roc ? rocChart(roc, document) : undefined}</div>
 <h3>${ranked.length < ids.length ? `The worst ${ranked.length} of ${ids.length} cases` : "Cases, the worst first"}</h3>
 ${tableMarkup(

@@ -1,4 +1,5 @@
-// Masks go out as DICOM and come in again, and other readers of DICOM find the same voxels: pydicom, dcmtk, plastimatch.
+// Masks go out as DICOM and come in again, and other readers of DICOM find the same voxels: pydicom, dcmtk,
+// plastimatch.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { execFile, execFileSync } from "node:child_process";
@@ -84,7 +85,9 @@ function count(mask: Uint8Array, other: Uint8Array): { mask: number; other: numb
 }
 
 let predicted: Promise<void> | undefined;
-/** A mask of the series with holes, islands and ragged edges, by a network that learned next to nothing: in all formats. */
+/**
+ * A mask of the series with holes, islands and ragged edges, by a network that learned next to nothing: in all formats.
+ */
 const predict = (): Promise<void> =>
   (predicted ??= (async () => {
     const did = async (...args: string[]): Promise<void> => {

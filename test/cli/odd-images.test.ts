@@ -1,4 +1,5 @@
-// Folders that are swapped, and images that are not like those of training, are refused in one sentence, unless --force.
+// Folders that are swapped, and images that are not like those of training, are refused in one sentence, unless
+// --force.
 import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

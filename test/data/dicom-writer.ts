@@ -206,7 +206,9 @@ export const multiFrame = (frames: readonly (readonly Attribute[])[]): SliceOpti
   ],
 });
 
-/** The files of a series that holds a volume in Left-Posterior-Superior order, whole numbers, from its first slice on. */
+/**
+ * The files of a series that holds a volume in Left-Posterior-Superior order, whole numbers, from its first slice on.
+ */
 export function seriesBytes(
   { data, shape: [columns, rows, slices], spacingMm: [sx, sy, sz] }: Pick<Volume, "data" | "shape" | "spacingMm">,
   options: SliceOptions = {},

@@ -1,5 +1,5 @@
-// Images that are plainly not what they are taken for are noticed, and good ones are not: on phantoms, and on real CT and
-// MR where they are at hand.
+// Images that are plainly not what they are taken for are noticed, and good ones are not: on phantoms, and on real CT
+// and MR where they are at hand.
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

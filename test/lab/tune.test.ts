@@ -1,4 +1,5 @@
-// Tuning: how candidates are searched, what may be chosen, that a device takes it, and that results stay what they were.
+// Tuning: how candidates are searched, what may be chosen, that a device takes it, and that results stay what they
+// were.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device } from "../../engine/run/device.ts";

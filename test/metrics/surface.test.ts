@@ -72,9 +72,9 @@ test("a cube's surface: one corner cut off, half of it, and the same seen from o
 });
 
 /**
- * The triangles of the neighbour codes 0 … 127 in the published table (DeepMind's surface-distance,
- * lookup_tables.py); code 255 − c has those of c. Each by the size of its normal, in eighths: 1, 2, 3 for (n, n, n), x, y,
- * z for (0, 2, 2), (2, 0, 2), (2, 2, 0), and X, Y, Z for (4, 0, 0), (0, 4, 0), (0, 0, 4).
+ * The triangles of the neighbour codes 0 … 127 in the published table (DeepMind's surface-distance, lookup_tables.py);
+ * code 255 − c has those of c. Each by the size of its normal, in eighths: 1, 2, 3 for (n, n, n), x, y, z for (0, 2,
+ * 2), (2, 0, 2), (2, 2, 0), and X, Y, Z for (4, 0, 0), (0, 4, 0), (0, 0, 4).
  */
 const PUBLISHED = [
   "- 1 1 zz 1 yy 11 X21 1 11 yy X21 zz X21 X21 XX",

@@ -13,11 +13,15 @@ const test = suite("max memory, training");
 const scans = "data/sts51/ct";
 const MIB = 2 ** 20;
 const ALLOWED = 24 * MIB;
-/** Times that each scan is there, under other names: half of what they take is more than the 64 MiB that V8 lets lie. */
+/**
+ * Times that each scan is there, under other names: half of what they take is more than the 64 MiB that V8 lets lie.
+ */
 const COPIES = 8;
 /** What the process may take more than the small set's, beside the allowance: heaps that are not tidied yet. */
 const CONSTANT = 64 * MIB;
-/** Growth over the epochs beyond a set's in memory, as a share of what all slices take: those that stayed would be all. */
+/**
+ * Growth over the epochs beyond a set's in memory, as a share of what all slices take: those that stayed would be all.
+ */
 const GROWTH = 1 / 2;
 
 let folder = "";

@@ -1,4 +1,5 @@
-// A set of three times the memory that slices may take: a process goes through its epochs, and its memory does not grow.
+// A set of three times the memory that slices may take: a process goes through its epochs, and its memory does not
+// grow.
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

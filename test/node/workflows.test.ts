@@ -75,7 +75,9 @@ test("a task of Slurm's array trains its run, and ends as it did", () =>
     }
   }));
 
-/** What Slurm's script did when it, or all of its processes, got a signal while the run trained, or before it listens. */
+/**
+ * What Slurm's script did when it, or all of its processes, got a signal while the run trained, or before it listens.
+ */
 async function signalled(
   folder: string,
   { signal, toAll, listens = true }: { signal: NodeJS.Signals; toAll: boolean; listens?: boolean },

@@ -1,5 +1,5 @@
-// Both packages as npm sees them: what they need is named, and nothing besides; their versions move together; publint and
-// attw find nothing.
+// Both packages as npm sees them: what they need is named, and nothing besides; their versions move together; publint
+// and attw find nothing.
 import { execFile } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The library as its users have it: what it exports is there and typed, its README runs, it works without Symbol.dispose.
+// The library as its users have it: what it exports is there and typed, its README runs, it works without
+// Symbol.dispose.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";

@@ -1,4 +1,5 @@
-// node tools/run.mjs test/scale/phantoms.ts FOLDER COUNT: ct/ and mr/ with as many phantoms each, of 32 × 32 × 4 voxels.
+// node tools/run.mjs test/scale/phantoms.ts FOLDER COUNT: ct/ and mr/ with as many phantoms each, of 32 × 32 × 4
+// voxels.
 import { join } from "node:path";
 import { writePhantoms } from "../helpers/phantom-folder.ts";
 

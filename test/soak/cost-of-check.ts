@@ -1,5 +1,6 @@
-// What it costs a step to tell of numbers that are not finite: its gradients' norms, which nothing else needs, and their
-// judging. A step of the demo's sizes and the dispatches of the check alone take turns, by the driver's processor time.
+// What it costs a step to tell of numbers that are not finite: its gradients' norms, which nothing else needs, and
+// their judging. A step of the demo's sizes and the dispatches of the check alone take turns, by the driver's processor
+// time.
 import type { watchDriver } from "../../bench/measure/driver-time.ts";
 import { Device } from "../../engine/index.ts";
 import { writeInputs } from "../../engine/run/inputs.ts";

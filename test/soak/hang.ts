@@ -7,7 +7,10 @@ import { bundleOf, start } from "./child.ts";
 import { type Soak, Tally, inLanes, must, quantile } from "./soak.ts";
 
 const NUMBERS = ["2", "5", "2"];
-/** After each of them comes a step or a second checkpoint. At an epoch's end come programs that never ran before, which may take longer. */
+/**
+ * After each of them comes a step or a second checkpoint. At an epoch's end come programs that never ran before, which
+ * may take longer.
+ */
 const AT = [3, 4, 6, 7, 8, 9];
 const FOUND_MS = 15_000;
 /** Hangs and crashes, each. */

@@ -1,5 +1,6 @@
-// npm run soak -- --minutes N [--only NAME,NAME] [--seed S] [--json FILE] [--markdown FILE]: harms runs, files and devices
-// for N minutes, each experiment in a process of its own, and prints a table. Exit code 1 where anything failed.
+// npm run soak -- --minutes N [--only NAME,NAME] [--seed S] [--json FILE] [--markdown FILE]: harms runs, files and
+// devices for N minutes, each experiment in a process of its own, and prints a table. Exit code 1 where anything
+// failed.
 import { writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";

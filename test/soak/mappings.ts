@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 /** Size of a heap that glibc gives a thread; it begins at a multiple of its size. */
 const ARENA = 64 * 2 ** 20;
 
-/** Bytes by kind: the allocator's first heap and those of other threads, V8's pages and what else is anonymous, files. */
+/**
+ * Bytes by kind: the allocator's first heap and those of other threads, V8's pages and what else is anonymous, files.
+ */
 export function residentByKind(): ReadonlyMap<string, number> {
   const kinds = new Map<string, number>();
   let text: string;

@@ -1,4 +1,5 @@
-// Reads mutated files of one format, and tells in a file which one is read: a process that hangs or crashes says no more.
+// Reads mutated files of one format, and tells in a file which one is read: a process that hangs or crashes says no
+// more.
 //
 //   node mutations-child.mjs FORMAT FROM TO SEED SECONDS FILE
 import { openSync, writeSync } from "node:fs";

@@ -138,7 +138,9 @@ async function ofRegime(
 
 const labelAt = ({ replays }: OpenedProgram, at: number): string => replays[at]!.dispatch.label;
 
-/** Where the first float that a dispatch's stage writes is; undefined where it writes none, or is not the stage's last. */
+/**
+ * Where the first float that a dispatch's stage writes is; undefined where it writes none, or is not the stage's last.
+ */
 function outputOf({ parts: { plan, fusion }, made }: OpenedProgram, at: number) {
   let first = 0;
   for (const { stage, dispatches } of plan.stages) {

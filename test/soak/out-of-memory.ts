@@ -1,5 +1,5 @@
-// The GPU's memory ends at each allocation in turn: a typed error, a device that works, and its memory as it was. What a
-// plan says that it takes is what is allocated.
+// The GPU's memory ends at each allocation in turn: a typed error, a device that works, and its memory as it was. What
+// a plan says that it takes is what is allocated.
 import { Device, OutOfMemoryError, RandomStreams, type Tensor } from "../../engine/index.ts";
 import { segmentation } from "../../losses/index.ts";
 import { UNet } from "../../models/index.ts";

@@ -4,7 +4,9 @@ export interface Soak {
   readonly name: string;
   /** What it tries, in a line of the table. */
   readonly tries: string;
-  /** About how long it takes to its goals on two cores of a software adapter: its part of the time, against the others'. */
+  /**
+   * About how long it takes to its goals on two cores of a software adapter: its part of the time, against the others'.
+   */
   readonly seconds: number;
   run(budget: Budget, random: Random): Promise<Outcome>;
 }
@@ -55,7 +57,9 @@ export class Budget {
   }
 }
 
-/** How long something took: by the clock, and by the processor, which is all that counts on a machine with other work. */
+/**
+ * How long something took: by the clock, and by the processor, which is all that counts on a machine with other work.
+ */
 export class Since {
   readonly #at = performance.now();
   readonly #cpu = process.cpuUsage();

@@ -1,4 +1,5 @@
-// All experiments, in the order in which they are run: short ones first, for what they leave of their time is the others'.
+// All experiments, in the order in which they are run: short ones first, for what they leave of their time is the
+// others'.
 import { bitFlips } from "./bit-flips.ts";
 import { deviceLoss } from "./device-loss.ts";
 import { disk } from "./disk.ts";

@@ -3,8 +3,8 @@
 //
 //   node tiny-run.mjs FOLDER EPOCHS STEPS SAVE_EVERY
 //
-// With SOAK_HANG=N its GPU is given an endless kernel after step N, with SOAK_CRASH=N it aborts there: once for each file
-// that SOAK_ONCE names.
+// With SOAK_HANG=N its GPU is given an endless kernel after step N, with SOAK_CRASH=N it aborts there: once for each
+// file that SOAK_ONCE names.
 import { existsSync, writeFileSync } from "node:fs";
 import { lungWindow } from "../../data/intensity.ts";
 import { Device } from "../../engine/index.ts";

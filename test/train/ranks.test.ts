@@ -87,8 +87,8 @@ async function rankTrained(
 }
 
 /**
- * With so large an ε Adam's steps follow the gradients' sizes: with the usual one a gradient that is nothing but rounding
- * moves its weight as far as any other.
+ * With so large an ε Adam's steps follow the gradients' sizes: with the usual one a gradient that is nothing but
+ * rounding moves its weight as far as any other.
  */
 const adam = { eps: 1 };
 const network = (): UNet => new UNet({ width: 2, depth: 2 });
@@ -127,7 +127,9 @@ const regimes: Readonly<
   },
 };
 
-/** ‖a − b‖ / ‖b‖ of the tensor of two checkpoints in which that is largest. Below 1e-6 numbers are nothing but rounding. */
+/**
+ * ‖a − b‖ / ‖b‖ of the tensor of two checkpoints in which that is largest. Below 1e-6 numbers are nothing but rounding.
+ */
 function apart(a: Checkpoint, b: Checkpoint): { readonly most: number; readonly of: string } {
   let found = { most: 0, of: "" };
   for (const [name, { data }] of a.tensors) {

@@ -1,4 +1,5 @@
-// A DICOM series with its contours in Chromium: opened, shown, and written as NIfTI, RTSTRUCT and SEG, which are read back.
+// A DICOM series with its contours in Chromium: opened, shown, and written as NIfTI, RTSTRUCT and SEG, which are read
+// back.
 import { readFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // Strict reading of a configuration: what is given is laid over a whole one; whatever the schema does not know is
 // refused.
 import { type Field, type Fields, type Node, isGroup, isVariants } from "./fields.ts";
-import { isHu } from "../../data/intensity.ts";
+import { type IntensityRule, isHu } from "../../data/intensity.ts";
 import { CmedlError } from "../../engine/index.ts";
 import { segmentorRow } from "../../models/zoo.ts";
 import { SCHEMA, type TrainConfig, structuresOf } from "./config.ts";
@@ -187,90 +187,96 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** Values that do not go together. Throws ConfigError. */
+/** Refuses values that do not go together. Throws ConfigError at the first such pair. */
 export function checkTogether(config: TrainConfig): void {
-  const {
-    data,
-    networks: { segmentor, discriminator, features },
-    optimization,
-  } = config;
-  const refuse = (when: boolean, path: string, problem: string, mend: string): void => {
-    if (when) throw new ConfigError(path.split("."), problem, mend);
-  };
-  const { halvings, hints } = segmentorRow(segmentor.kind);
-  const multiple = 2 ** halvings;
-  const nearby = Math.max(multiple, Math.round(data.size / multiple) * multiple);
-  refuse(
-    data.size % multiple !== 0,
-    "data.size",
-    `is ${data.size}`,
-    `give a multiple of ${multiple}, such as ${nearby}: the ${segmentor.kind} halves the image ${halvings} times`,
-  );
-  refuse(
-    !hints.includes(segmentor.hints),
-    "networks.segmentor.hints",
-    `is ${segmentor.hints}`,
-    `give one of ${hints.join(", ")}: the ${segmentor.kind} has no others`,
-  );
-  const { prior } = segmentor;
-  const structures = structuresOf(config);
-  refuse(
-    Array.isArray(prior) && prior.length !== structures,
-    "networks.segmentor.prior",
-    `has ${Array.isArray(prior) ? prior.length : 1} shares`,
-    `give one share, data, or one for each of the ${structures} labels`,
-  );
-  refuse(
-    data.names !== null && data.names.length !== structures,
-    "data.names",
-    `has ${data.names?.length} names`,
-    `give one for each of the ${structures} structures, or null`,
-  );
-  const sides = data.sides?.flat() ?? [];
-  const again = sides.find((label, i) => sides.indexOf(label) !== i);
-  refuse(again !== undefined, "data.sides", `names ${again} twice`, "give each label one other side");
-  const layers = Math.floor(Math.log2(data.size / 3));
-  refuse(
-    discriminator.layers > layers,
-    "networks.discriminator.layers",
-    `is ${discriminator.layers}`,
-    `give at most ${layers}: nothing is left to judge of ${data.size} × ${data.size} images`,
-  );
-  for (const [name, rule] of [
-    ["studentIntensity", data.studentIntensity],
-    ["teacherIntensity", data.teacherIntensity],
-  ] as const) {
-    if (rule.kind === "percentile") continue;
-    const { low, high } = rule;
-    const last = rule.kind === "histogram" ? rule.landmarks?.at(-1) : undefined;
-    if (high === null)
-      refuse(
-        last !== undefined && !(low < last),
-        `data.${name}.low`,
-        `is ${low}, the last landmark ${last}`,
-        "lower it",
-      );
-    else refuse(!(low < high), `data.${name}.high`, `is ${high}, low is ${low}`, "give a value above low");
+  checkSegmentor(config);
+  checkStructures(config);
+  checkDiscriminator(config);
+  checkIntensity("studentIntensity", config.data.studentIntensity);
+  checkIntensity("teacherIntensity", config.data.teacherIntensity);
+  checkSlices(config.data);
+  checkTaps(config.networks.features);
+  checkDecay(config.optimization);
+}
+
+function refuse(path: string, problem: string, mend: string): never {
+  throw new ConfigError(path.split("."), problem, mend);
+}
+
+function checkSegmentor(config: TrainConfig): void {
+  const { size } = config.data;
+  const { kind, hints, prior } = config.networks.segmentor;
+  const row = segmentorRow(kind);
+  const multiple = 2 ** row.halvings;
+  if (size % multiple !== 0) {
+    const nearby = Math.max(multiple, Math.round(size / multiple) * multiple);
+    const why = `the ${kind} halves the image ${row.halvings} times`;
+    refuse("data.size", `is ${size}`, `give a multiple of ${multiple}, such as ${nearby}: ${why}`);
   }
-  refuse(
-    data.slices === "lung" && !isHu(data.studentIntensity),
-    "data.slices",
-    "is lung",
-    "give all: lungs are found in CT only, whose studentIntensity is a window in HU",
-  );
-  const absent = features.layers === 16 ? features.taps.find((t) => /^conv[345]_4$/.test(t)) : undefined;
-  refuse(
-    absent !== undefined,
-    "networks.features.taps",
-    `names ${absent}`,
-    "VGG16 has three convolutions in its last stages; take others, or layers: 19",
-  );
-  const twice = features.taps.find((t) => /^conv[12]_[34]$/.test(t));
-  refuse(twice !== undefined, "networks.features.taps", `names ${twice}`, "the first two stages have two convolutions");
-  refuse(
-    optimization.decayFrom !== null && optimization.decayFrom > optimization.epochs,
-    "optimization.decayFrom",
-    `is ${optimization.decayFrom}`,
-    `give at most the ${optimization.epochs} epochs of optimization.epochs`,
-  );
+  if (!row.hints.includes(hints))
+    refuse("networks.segmentor.hints", `is ${hints}`, `give one of ${row.hints.join(", ")}: the ${kind} has no others`);
+  const structures = structuresOf(config);
+  if (Array.isArray(prior) && prior.length !== structures)
+    refuse(
+      "networks.segmentor.prior",
+      `has ${prior.length} shares`,
+      `give one share, data, or one for each of the ${structures} labels`,
+    );
+}
+
+function checkStructures(config: TrainConfig): void {
+  const { names, sides } = config.data;
+  const structures = structuresOf(config);
+  if (names !== null && names.length !== structures)
+    refuse("data.names", `has ${names.length} names`, `give one for each of the ${structures} structures, or null`);
+  const labels = sides?.flat() ?? [];
+  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (twice !== undefined) refuse("data.sides", `names ${twice} twice`, "give each label one other side");
+}
+
+/** Each layer of stride 2 halves the image, and a map of patches must be left. */
+function checkDiscriminator({ data: { size }, networks }: TrainConfig): void {
+  const { layers } = networks.discriminator;
+  const most = Math.floor(Math.log2(size / 3));
+  if (layers > most)
+    refuse(
+      "networks.discriminator.layers",
+      `is ${layers}`,
+      `give at most ${most}: nothing is left to judge of ${size} × ${size} images`,
+    );
+}
+
+function checkIntensity(name: "studentIntensity" | "teacherIntensity", rule: IntensityRule): void {
+  if (rule.kind === "percentile") return;
+  const { low, high } = rule;
+  if (high !== null) {
+    if (!(low < high)) refuse(`data.${name}.high`, `is ${high}, low is ${low}`, "give a value above low");
+    return;
+  }
+  const last = rule.kind === "histogram" ? rule.landmarks?.at(-1) : undefined;
+  if (last !== undefined && !(low < last))
+    refuse(`data.${name}.low`, `is ${low}, the last landmark ${last}`, "lower it");
+}
+
+function checkSlices({ slices, studentIntensity }: TrainConfig["data"]): void {
+  if (slices === "lung" && !isHu(studentIntensity))
+    refuse("data.slices", "is lung", "give all: lungs are found in CT only, whose studentIntensity is a window in HU");
+}
+
+function checkTaps({ layers, taps }: TrainConfig["networks"]["features"]): void {
+  const absent = layers === 16 ? taps.find((t) => /^conv[345]_4$/.test(t)) : undefined;
+  if (absent !== undefined)
+    refuse(
+      "networks.features.taps",
+      `names ${absent}`,
+      "VGG16 has three convolutions in its last stages; take others, or layers: 19",
+    );
+  const beyond = taps.find((t) => /^conv[12]_[34]$/.test(t));
+  if (beyond !== undefined)
+    refuse("networks.features.taps", `names ${beyond}`, "the first two stages have two convolutions");
+}
+
+function checkDecay({ decayFrom, epochs }: TrainConfig["optimization"]): void {
+  if (decayFrom !== null && decayFrom > epochs)
+    refuse("optimization.decayFrom", `is ${decayFrom}`, `give at most the ${epochs} epochs of optimization.epochs`);
 }

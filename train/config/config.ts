@@ -9,11 +9,8 @@ export { REGIMES, type RegimeName } from "../regimes/registry.ts";
 export { type LossWeights, PAPER_WEIGHTS } from "./weights.ts";
 
 export type TrainConfig = ValueOf<typeof SCHEMA>;
-export type DataConfig = TrainConfig["data"];
-export type NetworksConfig = TrainConfig["networks"];
-export type LossesConfig = TrainConfig["losses"];
 export type OptimizationConfig = TrainConfig["optimization"];
-/** Probabilities and ranges of what is drawn anew for each slice; all 0: slices as they are. */
+/** Probabilities and ranges of the changes drawn for each slice; all 0: slices as they are. */
 export type AugmentationConfig = TrainConfig["augmentation"];
 
 /** Some of a configuration's fields, at any depth; lists and intensities are given whole. */
@@ -29,7 +26,7 @@ type PartialOf<F> = {
 /** Every choice of the paper, but for the folders. */
 export const PAPER_CONFIG: TrainConfig = defaultsOf(SCHEMA);
 
-/** The structures that are told apart: 1 where a mask has one, else one for each label. */
+/** Number of structures: 1 where a mask has one, else one for each label. */
 export const structuresOf = ({ data: { labels } }: TrainConfig): number => labels?.length ?? 1;
 /** What the structures are called: by names, else by their labels. */
 export const structureNames = ({ data: { labels, names } }: TrainConfig): readonly string[] =>

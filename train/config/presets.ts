@@ -15,7 +15,9 @@ export interface Preset {
 
 /** Histograms standardized, then clipped. */
 const clipped = (high: number): IntensityRule => ({ kind: "histogram", low: 0, high, landmarks: null });
-/** CHAOS as the paper takes it (IV-B2): T1w and T2w standardized and clipped; liver, right kidney, left kidney, spleen. */
+/**
+ * CHAOS as the paper takes it (IV-B2): T1w and T2w standardized and clipped; liver, right kidney, left kidney, spleen.
+ */
 const T1W = clipped(1136);
 const T2W = clipped(1814);
 const ORGANS = {
@@ -41,6 +43,7 @@ const ofRegimes = Object.fromEntries(
   REGIMES.map((regime) => [regime, { says: regimeRow(regime).says, config: { regime } }]),
 ) as Readonly<Record<RegimeName, Preset>>;
 
+/** All presets by name: rows of the paper's tables, and `paper` and `quick`. */
 export const PRESETS = {
   ...ofRegimes,
   paper: {

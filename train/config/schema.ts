@@ -206,7 +206,7 @@ export const SCHEMA = {
   }),
 };
 
-/** What is told of each segmentor: "a, b or c". */
+/** What `tell` gives of each segmentor: "a, b or c". */
 function ofEach(tell: (name: string, row: SegmentorRow) => string): string {
   const told = SEGMENTORS.map((name) => tell(name, segmentorRow(name)));
   return told.join(", ").replace(/, ([^,]*)$/, " or $1");

@@ -30,6 +30,10 @@ export interface CmedlOptions<T extends Translator = Translator> extends Segment
   test?: "student" | "teacher";
 }
 
+/**
+ * CMEDL: a student on C learns from a teacher on M and pseudo M, by hints and through a translator (Fig. 1). Each step
+ * updates translator, discriminators and segmentors.
+ */
 export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T> {
   readonly SC: Segmentor;
   readonly SM: Segmentor;
@@ -61,7 +65,7 @@ export class Cmedl<T extends Translator = Translator> extends TranslatorRegime<T
     return this.translator.update(batch, (pM) => this.tie(batch, pM));
   }
 
-  /** The segmentors' update, on pseudo images made anew by the translator as it is now. */
+  /** The segmentors' update, on new pseudo images of the translator as it is now. */
   learn(batch: Batch): Losses {
     const { translator, λ } = this;
     const { xC, xM } = batch;

@@ -19,6 +19,7 @@ export interface MutualOptions extends SegmentorTraining {
   temperature?: number;
 }
 
+/** Two segmentors, on C and on M translated to C, that learn from each other's outputs: [13] of Table III. */
 export class Mutual extends TranslatorRegime {
   readonly inputs = ["xC", "yC", "xM", "yM"] as const;
   /** The segmentor that CT's masks teach, and the one that MR's masks teach by way of pseudo CT. */

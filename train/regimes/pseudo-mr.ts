@@ -21,6 +21,7 @@ export interface PseudoMrOptions extends SegmentorTraining {
   alpha?: AlphaNetworkOptions;
 }
 
+/** A segmentor on pseudo M of C, alone or beside C; the translator is trained without it: Tables II and III. */
 export class PseudoMr extends TranslatorRegime {
   readonly S: Segmentor;
   /** α of CT and pseudo MR, where they are weighted. */

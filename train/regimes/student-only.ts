@@ -11,6 +11,7 @@ import { type SegmentorTraining, segmentorAdam } from "./segmentor-training.ts";
 /** Its only term has no weight. */
 export type StudentOnlyOptions = Omit<SegmentorTraining, "weights">;
 
+/** The segmentor alone, on its own modality: the baseline. */
 export class StudentOnly extends Module implements Regime {
   readonly kind: string;
   readonly inputs = ["xC", "yC"] as const;

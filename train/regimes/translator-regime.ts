@@ -8,6 +8,7 @@ import type { Ramp } from "../schedule.ts";
 import { type Translator, stepsOf } from "../translators/translator.ts";
 import { type SegmentorTraining, rampsOf } from "./segmentor-training.ts";
 
+/** Base of regimes with a translator: a step is the translator's update, then that of the segmentors. */
 export abstract class TranslatorRegime<T extends Translator = Translator> extends Module implements Regime {
   readonly kind: string;
   readonly translator: T;

@@ -14,8 +14,8 @@ export interface StepsTaken {
 const ROUNDS = 2;
 
 /**
- * Does a few steps, after which `training` is good for nothing else. Throws as `Training.run`, and the reason of `signal`
- * where that aborts.
+ * Does a few steps, after which `training` is good for nothing else. Throws as `Training.run`, and the reason of
+ * `signal` where that aborts.
  */
 export async function timeSteps(training: Training, signal?: AbortSignal): Promise<StepsTaken> {
   const { stepsPerEpoch } = training.batches;

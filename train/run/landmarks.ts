@@ -6,7 +6,7 @@ import type { TrainConfig } from "../config/config.ts";
 import type { CaseSource } from "./case-source.ts";
 import type { TrainingSources } from "./sets.ts";
 
-/** So many histograms of the images that train one network are known; `done` is 0 before the first. */
+/** Progress: how many histograms of the images that train one network are known; `done` is 0 before the first. */
 export interface LandmarksProgress {
   readonly what: "student" | "teacher";
   readonly done: number;

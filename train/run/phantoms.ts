@@ -14,6 +14,7 @@ export interface PhantomCounts {
   readonly validate: number;
   readonly test: number;
 }
+/** The counts of `cmedl experiment --data phantom`. */
 export const PHANTOM_COUNTS: PhantomCounts = { train: 12, validate: 4, test: 12 };
 
 export interface PhantomCases extends CaseSource {

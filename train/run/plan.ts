@@ -56,8 +56,8 @@ export function withCases(
 }
 
 /**
- * The data of a configuration. Where it is that of an earlier run, its landmarks are that run's: its split is drawn anew,
- * and they may have been learned from images that now validate.
+ * The data of a configuration. Where it is that of an earlier run, its landmarks are that run's: its split is drawn
+ * again, and they may have been learned from images that now validate.
  */
 function forgetLandmarks({ data, cases }: TrainConfig): TrainConfig["data"] {
   if (cases.studentTrain.length === 0) return data;

@@ -37,7 +37,7 @@ export interface SetToRead<S extends CaseSource = CaseSource> {
   readonly options: SliceLoadOptions;
 }
 
-/** So many cases of a set are read. */
+/** Progress: how many cases of a set are read. */
 export interface SetProgress extends Progress {
   readonly what: SetName;
 }
@@ -65,9 +65,9 @@ export const slicingOf = ({ data: { fieldMm, size, slices, fieldAt } }: TrainCon
 });
 
 /**
- * The sets of the cases that `config.cases` names, one volume in memory at a time. Throws DataError where a case is gone
- * or can't be read, where every mask is empty or holds a class beyond the structures, and where student and teacher call
- * a label that is wanted by two names; the reason of `signal`.
+ * The sets of the cases that `config.cases` names, one volume in memory at a time. Throws DataError where a case is
+ * gone or can't be read, where every mask is empty or holds a class beyond the structures, and where student and
+ * teacher call a label that is wanted by two names; the reason of `signal`.
  */
 export async function makeSets<S extends CaseSource>(
   config: TrainConfig,

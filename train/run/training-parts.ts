@@ -38,8 +38,8 @@ export interface OpenTrainingOptions extends TrainingPartsOptions, Pacing {
 const PICTURED = 3;
 
 /**
- * A run of sets, ready to be compiled. Throws UsageError where the configuration names a file of VGG weights and none are
- * given, StateDictError where they are not of its VGG, DataError where the sets make no batches.
+ * A run of sets, ready to be compiled. Throws UsageError where the configuration names a file of VGG weights and none
+ * are given, StateDictError where they are not of its VGG, DataError where the sets make no batches.
  */
 export function trainingParts(
   config: TrainConfig,

@@ -35,6 +35,7 @@ export interface CycleTranslatorOptions {
   poolSize?: number;
 }
 
+/** CycleGAN between two modalities, with the contextual loss; Fig. 1 (a). */
 export class CycleTranslator extends Module implements Translator {
   readonly GCM: ResnetGenerator;
   readonly GMC: ResnetGenerator;

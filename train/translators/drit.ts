@@ -76,6 +76,7 @@ const M: Domain = "b";
 const sample = ({ mu, logVariance }: StyleDistribution, ε: Tensor): Tensor =>
   add(mu, mul(ε, exp(mul(0.5, logVariance))));
 
+/** DRIT between two modalities: a shared content code and a style each; Fig. 1 (b). */
 export class DritTranslator extends Module implements Translator {
   readonly Ec: ContentEncoder;
   readonly Es: StyleEncoder;
@@ -246,7 +247,7 @@ export class DritTranslator extends Module implements Translator {
 }
 
 /** Layers of stride 2 that leave the content discriminator a code of 4 × 4 at least, 3 at most. */
-export function contentLayers(code: number): number {
+function contentLayers(code: number): number {
   const afterLayer = (side: number): number => Math.floor((side - 5) / 2) + 1;
   let layers = 0;
   for (let side = afterLayer(code); layers < 3 && side >= 4; side = afterLayer(side)) layers++;

@@ -1,4 +1,4 @@
-// A volume segmented by a trained regime: what is done to its mask, and what is said of it.
+// A volume segmented by a trained regime: what is done to its mask, and how it is described.
 import { fillHoles, keepLargest } from "../../data/components.ts";
 import type { Range } from "../../data/intensity.ts";
 import { fromLps } from "../../data/orientation.ts";

@@ -46,6 +46,7 @@ export interface VolumeSegmenterOptions extends Pacing {
   readonly batch?: number;
 }
 
+/** Segments volumes by a run's configuration and weights, whatever its regime. */
 export class VolumeSegmenter {
   private constructor(
     readonly config: TrainConfig,

@@ -41,6 +41,7 @@ export interface TranslateVolumeOptions extends Pick<Pacing, "signal"> {
   onProgress?(progress: SliceProgress): void;
 }
 
+/** Translates volumes of the student's modality into pseudo images of the teacher's. */
 export class VolumeTranslator {
   private constructor(
     readonly config: TrainConfig,

@@ -19,7 +19,7 @@ const changes = signal(0);
 /** The voxels that are shown: they stay the same while they are drawn on. */
 const shownVoxels = computed(() => mask.value?.data);
 
-/** The edit of the mask that is shown, anew with each change that is done; undefined before there is a mask. */
+/** The edit of the mask that is shown, a new object after each change; undefined before there is a mask. */
 export const edit = computed(() => {
   void changes.value;
   const begun = editing.value;

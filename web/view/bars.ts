@@ -8,7 +8,7 @@ export interface Bar {
   readonly width: number;
 }
 
-/** So many stages in a row are told apart, on average. */
+/** Most stages in a row that can still be told apart, on average. */
 const STAGES_A_ROW = 40;
 const MOST_ROWS = 8;
 

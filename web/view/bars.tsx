@@ -1,4 +1,4 @@
-// A timeline's stages as bars that pointer and keys go along; what is under them is told below.
+// A timeline's stages as bars that pointer and keys go along; what is under them is shown below.
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { digits } from "../../bench/measure/statistics.ts";

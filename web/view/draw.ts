@@ -76,7 +76,9 @@ export function contoursOf(
   return edges;
 }
 
-/** The window that a volume is first shown by: soft tissue where it looks like CT, else from 1 to 99 % of its values. */
+/**
+ * The window that a volume is first shown by: soft tissue where it looks like CT, else from 1 to 99 % of its values.
+ */
 export function firstWindow(data: VoxelArray): Window {
   const step = Math.max(1, Math.floor(data.length / 20_000));
   const sample: number[] = [];

@@ -6,17 +6,7 @@ import type { JSX } from "preact";
 import { expert, image, mask, opacity, place, shownWindow } from "../state.ts";
 import type { OpenedImage } from "../worker/files.ts";
 import { type Rgb, type Window, contoursOf, greyPixels, tintPixels } from "./draw.ts";
-import {
-  type Place,
-  type PlaneName,
-  layoutOf,
-  onSlice,
-  pixelOf,
-  planeOf,
-  sizeOfPlane,
-  sliceAt,
-  voxelUnder,
-} from "./planes.ts";
+import { type Place, type PlaneName, layoutOf, onSlice, pixelOf, planeOf, sizeOfPlane, sliceAt } from "./planes.ts";
 import { type Point, tool } from "./tools.ts";
 
 /** Colours of the algorithm's labels, and of the expert's. */
@@ -79,7 +69,7 @@ export function Plane({ plane }: { readonly plane: PlaneName }): JSX.Element | n
   );
 }
 
-/** Draws a plane anew, at most once a frame, whenever what it shows changes; gives what ends that. */
+/** Redraws a plane, at most once a frame, whenever what it shows changes; returns what ends that. */
 function keepDrawn(plane: PlaneName, canvas: HTMLCanvasElement): () => void {
   let asked = 0;
   const grey = new GreySlice();
@@ -101,7 +91,7 @@ function keepDrawn(plane: PlaneName, canvas: HTMLCanvasElement): () => void {
   };
 }
 
-/** The slice in grey, made anew only where another one is shown: a brush changes the mask over it alone. */
+/** The slice in grey, made again only where another one is shown: a brush changes only the mask over it. */
 class GreySlice {
   #of: readonly unknown[] = [];
   #pixels = new OffscreenCanvas(1, 1);
@@ -208,7 +198,3 @@ function startDrag(plane: PlaneName, event: PointerEvent): void {
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
 }
-
-/** The voxel under a point of a plane of the image that is shown. */
-export const voxelAt = (plane: PlaneName, point: Point): ReturnType<typeof voxelUnder> =>
-  voxelUnder(plane, place.peek(), point, image.peek()!.shape);

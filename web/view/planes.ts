@@ -75,7 +75,10 @@ export function pixelOf(plane: PlaneName, place: Place, shape: Shape3): [column:
   return [place[right], isUpright ? shape[down] - 1 - place[down] : place[down]];
 }
 
-/** How the pixels of a plane are stored: that at (column, row) of a slice is origin + column · right + row · down + slice · through. */
+/**
+ * How the pixels of a plane are stored: that at (column, row) of a slice is origin + column · right + row · down +
+ * slice · through.
+ */
 export interface PlaneLayout {
   readonly width: number;
   readonly height: number;

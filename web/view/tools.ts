@@ -55,7 +55,7 @@ interface Line {
 const line = signal<Line | undefined>(undefined);
 
 /** Length of a line on a plane in mm. */
-export function lengthOf({ plane, from, to }: Line): number {
+function lengthOf({ plane, from, to }: Line): number {
   const { pixelMm } = sizeOfPlane(plane, image.peek()!.shape, image.peek()!.spacingMm);
   return Math.hypot((to[0] - from[0]) * pixelMm[0], (to[1] - from[1]) * pixelMm[1]);
 }

@@ -50,8 +50,8 @@ export class Correcting {
   }
 
   /**
-   * A new model, called `name`, of which the last stages learned from corrected slices; Dice on others is told before and
-   * after. The model that was given stays. Throws UsageError where one of the two is closed, DataError where
+   * A new model, called `name`, of which the last stages learned from corrected slices; Dice on others is reported
+   * before and after. The model that was given stays. Throws UsageError where one of the two is closed, DataError where
    * the mask has labels that the model does not know, what `fineTune` throws, and AbortError.
    */
   async learn(

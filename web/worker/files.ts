@@ -87,7 +87,7 @@ export class Files {
   readonly zips = new Map<number, ModelZip>();
   #next = 1;
 
-  /** Opens all that can be opened; the rest is told. */
+  /** Opens all that can be opened; reports the rest. */
   async open(dropped: readonly DroppedFile[], onProgress?: (part: number) => void): Promise<OpenedFiles> {
     const opened: Opened[] = [];
     const faults: ErrorData[] = [];
@@ -232,7 +232,7 @@ export class Files {
         const owner = ownerOf(found, images);
         if (owner instanceof DataError) throw owner;
         const volume = volumes.get(owner);
-        if (!volume) return []; // why it can't be read was told
+        if (!volume) return []; // why it can't be read was reported
         const set = await found.open();
         const { data } = await set.draw(set.names, volume);
         return this.#mask({ ...volume, name: found.name, data }, set.names);

@@ -63,7 +63,7 @@ function listingOf(folder: string, files: readonly DroppedFile[]): Listing {
       .sort();
   const foldersIn = (path: string): string[] =>
     [...new Set(inside(path).flatMap((name) => (name.includes("/") ? [name.slice(0, name.indexOf("/"))] : [])))].sort();
-  // Whose series is whose is told by opening every file: the command line does that.
+  // Only opening every file shows which series is whose: the command line does that.
   const noDicom = async () => ({ cases: [], faults: [] });
   return {
     folder,

@@ -83,7 +83,9 @@ export class Results {
     };
   }
 
-  /** The file of a mask, on the grid of its image as that was stored. Throws DataError where its series can't carry it. */
+  /**
+   * The file of a mask, on the grid of its image as that was stored. Throws DataError where its series can't carry it.
+   */
   async write(
     imageId: number,
     mask: Uint8Array<ArrayBuffer>,

@@ -1,5 +1,5 @@
-// What is told of a run while it trains, and kept of it: news for the page a few times a second, log, checkpoints and
-// pictures in the store.
+// What a run reports while it trains, and what is kept of it: news for the page a few times a second, log, checkpoints
+// and pictures in the store.
 import { epochSvg } from "../../report/epoch-picture.ts";
 import { structureNames } from "../../train/config/config.ts";
 import type { Outcome, SavedCheckpoint, TrainingHooks } from "../../train/loop.ts";
@@ -54,7 +54,7 @@ export class RunKeeper {
     return from;
   }
 
-  /** Trains, and keeps how that ends: as paused where it was told to, as failed where it throws something else. */
+  /** Trains, and keeps how that ends: as paused where that was asked for, as failed where it throws something else. */
   async through(train: () => Promise<Outcome>): Promise<RunRecord> {
     const { problem: _, ...record } = this.record;
     await this.#put({ ...record, state: "running" });
@@ -119,7 +119,7 @@ export class RunKeeper {
     };
   }
 
-  /** Tells the page, unless it was told just before; `now`: even then. */
+  /** Tells the page, unless it did just before; `now`: even then. */
   tell(progress: Progress, now = false): void {
     const at = performance.now();
     if (!now && at - this.#toldAt < NEWS_EVERY_MS) return;

@@ -55,7 +55,9 @@ export class Segmenting {
     return transfer({ mask, labels, seconds: (performance.now() - start) / 1000 }, [mask.buffer]);
   }
 
-  /** The pseudo image of an image, as an image of its own. Throws as `segment`, and where the model translates nothing. */
+  /**
+   * The pseudo image of an image, as an image of its own. Throws as `segment`, and where the model translates nothing.
+   */
   async translate(
     modelId: number,
     imageId: number,

@@ -53,8 +53,8 @@ export class Training {
   }
 
   /**
-   * What a run would take, in a sentence, by doing a few of its steps; nothing is kept. Throws ConfigError and DataError,
-   * LimitExceededError and what else the GPU reports where the run does not fit it, and AbortError.
+   * What a run would take, in a sentence, by doing a few of its steps; nothing is kept. Throws ConfigError and
+   * DataError, LimitExceededError and what else the GPU reports where the run does not fit it, and AbortError.
    */
   async estimate(
     asked: AskedRun,

@@ -20,7 +20,9 @@ export function frameReference({ instance, format, frame }: Plane): Attributes {
   return format.frames > 1 ? { ...image, ReferencedFrameNumber: String(frame + 1) } : image;
 }
 
-/** References to the images that all of these planes are of, each once; that no frame is named means all (PS3.3 10.3). */
+/**
+ * References to the images that all of these planes are of, each once; that no frame is named means all (PS3.3 10.3).
+ */
 export function imageReferences(planes: readonly Plane[]): Attributes[] {
   const byUid = new Map(planes.map(({ instance }) => [instance.sopUid, instance]));
   return [...byUid.values()].map(imageReference);
@@ -93,8 +95,8 @@ export function newSeries(
 }
 
 /**
- * The bytes of a file. Long values need implicit VR: an explicit one has no more than 64 KiB for decimal strings. Throws
- * PackageMissingError where dcmjs is not installed.
+ * The bytes of a file. Long values need implicit VR: an explicit one has no more than 64 KiB for decimal strings.
+ * Throws PackageMissingError where dcmjs is not installed.
  */
 export async function encodeDicom(
   attributes: Attributes & { readonly SOPClassUID: string; readonly SOPInstanceUID: string },

@@ -15,7 +15,9 @@ interface Placement {
   readonly slice: number;
 }
 
-/** A frame's place, and the steps to its next column and row, in voxels of a grid. Throws DataError where it has none. */
+/**
+ * A frame's place, and the steps to its next column and row, in voxels of a grid. Throws DataError where it has none.
+ */
 function inVoxels(
   { position, along, spacingMm, frame }: Plane,
   affine: LabelGrid["affine"],

@@ -92,7 +92,7 @@ const reasonOf = (cause: unknown): string => {
   return text.replace(/^dicomParser[.:]\w+: /, "");
 };
 
-/** Throws DataError where an attribute stands twice: which of them holds can't be told. */
+/** Throws DataError where an attribute occurs twice: nothing says which of the two is valid. */
 function refuseRepeated(set: DataSet, encoding: string, name: string): void {
   // A second one replaces the first, which leaves bytes that belong to none.
   const elements = Object.values(set.elements).filter(({ tag }) => tag > "x0002ffff");

@@ -49,7 +49,7 @@ export interface Instance {
   readonly study: Readonly<Partial<Record<StudyKeyword, string>>>;
 }
 
-export const studyKeywords = [
+const studyKeywords = [
   "StudyInstanceUID",
   "StudyDate",
   "StudyTime",

@@ -1,5 +1,5 @@
-// Series as their slices tell, where the UIDs are wrong: some programs that take names away give every slice a series of
-// its own, and some scanners give two echoes one series.
+// Series as their slices tell, where the UIDs are wrong: some programs that take names away give every slice a series
+// of its own, and some scanners give two echoes one series.
 import { DataError } from "../../errors.ts";
 import { type Plane, folderOf } from "./planes.ts";
 import type { Series } from "./series.ts";

@@ -34,7 +34,9 @@ export function decodeRle(
   return out.subarray(0, held * width);
 }
 
-/** Runs of PackBits to every `step`-th byte of `out` from `first` on, as many as there is room for; how many they are. */
+/**
+ * Runs of PackBits to every `step`-th byte of `out` from `first` on, as many as there is room for; how many they are.
+ */
 function unpackBits(packed: Uint8Array, out: Uint8Array, first: number, step: number): number {
   let made = 0;
   let o = first;

@@ -33,7 +33,7 @@ export async function parseHead(source: ImageFile): Promise<DicomFile> {
 }
 
 /** Files by series, in the order in which they are given. Throws DataError at the first that can't be read. */
-export async function sortFiles(sources: readonly ImageFile[]): Promise<Sorted> {
+async function sortFiles(sources: readonly ImageFile[]): Promise<Sorted> {
   const planes = new Map<string, Plane[]>();
   const others: Sorted["others"][number][] = [];
   for (const source of sources) {
@@ -83,7 +83,7 @@ function severalSeries(series: readonly Series[], name: string): DataError {
 }
 
 /** "CT "thorax" of 60 slices (IM1)", for the user. */
-export function describeSeries({ planes }: Series): string {
+function describeSeries({ planes }: Series): string {
   const { instance, source } = planes[0]!;
   const named = instance.series === "" ? "" : ` "${printable(instance.series, 40)}"`;
   const count = planes.length === 1 ? "1 slice" : `${planes.length} slices`;

@@ -11,7 +11,7 @@ export interface Stack {
   readonly header: ImageHeader;
 }
 
-/** A grid off from the planes by more of a voxel is told of, and by more than the second number refused. */
+/** Parts of a voxel by which a grid may miss the planes: above the first it warns, above the second it is refused. */
 const PLACE_TOLERANCE = [0.01, 0.05] as const;
 /** Planes nearer to one another than this part of their spacing are in one place. */
 const SAME_PLACE = 0.05;
@@ -33,7 +33,7 @@ export function stackOf(all: readonly Plane[], name: string): Stack {
     throw new DataError(
       name,
       "ImagePositionPatient (0020,0032)",
-      `is missing, so that the order of ${planes.length} slices can't be told`,
+      `is missing, so that the order of ${planes.length} slices is unknown`,
       "export the series with its positions",
     );
   const sorted = oriented ? inOrder(planes, name) : { planes, step: undefined };
@@ -85,19 +85,21 @@ function withoutLocalizers(planes: readonly Plane[], name: string, warnings: str
 function refuseMixedSizes(planes: readonly Plane[], name: string): void {
   const [first] = planes as [Plane];
   for (const other of planes) {
-    const { rows, columns } = other.format;
-    const differing =
-      rows !== first.format.rows || columns !== first.format.columns
-        ? `${columns} × ${rows} pixels and ${first.format.columns} × ${first.format.rows}`
-        : other.spacingMm?.some((s, i) => Math.abs(s - first.spacingMm![i]!) > 1e-3 * s)
-          ? `pixels of ${other.spacingMm.join(" × ")} mm and ${first.spacingMm?.join(" × ")} mm`
-          : !isParallel(other, first)
-            ? `slices in different directions (ImageOrientationPatient)`
-            : undefined;
+    const differing = differenceOf(other, first);
     if (differing === undefined) continue;
     const problem = `holds ${differing}: ${fileOf(other)} and ${fileOf(first)}`;
     throw new DataError(name, "series", problem, "keep the slices of one stack in the folder");
   }
+}
+
+/** What keeps two planes out of one stack; undefined where nothing does. */
+function differenceOf(other: Plane, first: Plane): string | undefined {
+  const { rows, columns } = other.format;
+  if (rows !== first.format.rows || columns !== first.format.columns)
+    return `${columns} × ${rows} pixels and ${first.format.columns} × ${first.format.rows}`;
+  if (other.spacingMm?.some((s, i) => Math.abs(s - first.spacingMm![i]!) > 1e-3 * s))
+    return `pixels of ${other.spacingMm.join(" × ")} mm and ${first.spacingMm?.join(" × ")} mm`;
+  return isParallel(other, first) ? undefined : "slices in different directions (ImageOrientationPatient)";
 }
 
 /** Planes by their place along the normal, whatever their numbers. Throws DataError where two are in one place. */

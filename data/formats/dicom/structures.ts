@@ -41,7 +41,7 @@ function structuresOf({ tags, name: file }: DicomFile, warnings: string[]): Stru
   return tags.items("StructureSetROISequence").map((item) => {
     const number = item.text("ROINumber") ?? "";
     const told = item.text("ROIName") ?? `ROI ${number}`;
-    // Two structures of one name are told apart by their number.
+    // Two structures of one name are distinguished by their number.
     const name = names.has(told) ? `${told} (${number})` : told;
     names.add(name);
     const contours = (contoursOf.get(number) ?? []).flatMap((c) => pointsOf(c, name, file, warnings) ?? []);
@@ -77,8 +77,8 @@ const OFF_SLICE = 0.5;
 const FLAT = 0.1;
 
 /**
- * One structure's voxels: those whose centres lie within an odd number of its contours in their slice. A contour belongs
- * to the slice that it lies on by its position, whatever image it names.
+ * One structure's voxels: those whose centres lie within an odd number of its contours in their slice. A contour
+ * belongs to the slice that it lies on by its position, whatever image it names.
  */
 function maskOf(
   { name, contours }: Structure,

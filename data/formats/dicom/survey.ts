@@ -1,4 +1,4 @@
-// The files of a tree by series and by structure set; one that can't be read is told of, and stops nothing.
+// The files of a tree by series and by structure set; one that can't be read is reported, and stops nothing.
 import { CmedlError } from "../../../errors/cmedl-error.ts";
 import { DataError } from "../../errors.ts";
 import type { DicomSurvey, FoundSeries, FoundStructures } from "../dicom-survey.ts";
@@ -49,7 +49,7 @@ export async function surveyFiles(files: readonly ImageFile[], onFile: (done: nu
   return { series: [...regrouped(whole).map((s) => imagesOf(s)), ...damaged], structures, faults };
 }
 
-/** The planes of a file. What can't be read of it is told of where the series is read. */
+/** The planes of a file. What can't be read of it is reported where the series is read. */
 function addImage(head: DicomFile, file: ImageFile, planes: Map<string, Plane[]>, unread: Map<string, Unread>): void {
   const instance = instanceOf(head);
   const uid = instance.seriesUid;

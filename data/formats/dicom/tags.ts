@@ -80,7 +80,7 @@ export class Tags {
     return this.items(keyword)[0];
   }
 
-  /** What is said of a wrong or missing attribute. */
+  /** Makes the error for a wrong or missing attribute. */
   wrong(keyword: Keyword, problem: string, mend = "export the DICOM again"): DataError {
     return new DataError(this.file, `${keyword} ${tagName(keyword)}`, problem, mend);
   }
