@@ -76,7 +76,7 @@ the masks at their share of the data, and the hints late (\`cmedl presets cmedl\
 Folders hold <id>_image.nii.gz with <id>_mask.nii.gz (or _gtv, _label, _seg), image_<id> with
 label_<id>, images/ and labels/, imagesTr/ and labelsTr/, or a folder a patient (docs/formats.md).
 With --json a line is {"event":"step",…}, "epoch" or "sign" (of a collapse), and the last "done" with the
-run's folder and its best epoch; of a dry run the only one, "estimate". Losses and Dice are those of log.jsonl.
+run's folder and its best epoch; of a dry run the only one, "estimate".
 The run's folder gets config.yaml (every field, with comments), checkpoints, a picture of each
 epoch, log.jsonl with TensorBoard's file beside it, results.csv, report.html, environment.json
 (versions, adapter, command line), and statistics.json (what the values of its images are like,

@@ -14,7 +14,7 @@
 //   features/       maps.json with PNGs, tsne.json: what its networks hold inside, as `cmedl report` found it
 //   cache/          prepared slices, where --max-memory keeps them out of memory; may be deleted
 //   checkpoints/    step-00000120.safetensors (the two newest), best.safetensors
-import { appendFile, readFile, readdir } from "node:fs/promises";
+import { appendFile, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readCheckpoint } from "../../train/checkpoint.ts";
 import type { SavedCheckpoint } from "../../train/loop.ts";
@@ -116,16 +116,29 @@ export class RunFolder {
   }
 
   /** Writes a file of the run. Throws FileError as `requireHere` does, and where it can't be written. */
-  async write(path: string, content: Content): Promise<void> {
-    await this.requireHere();
-    await writeAtomic(path, content, { isThere: true });
+  write(path: string, content: Content): Promise<void> {
+    return this.#whileHere(path, () => writeAtomic(path, content, { isThere: true }));
   }
 
-  async #append(path: string, content: Uint8Array | string): Promise<void> {
+  #append(path: string, content: Uint8Array | string): Promise<void> {
+    return this.#whileHere(path, () =>
+      appendFile(path, content).catch((cause) => {
+        throw fileError(path, cause);
+      }),
+    );
+  }
+
+  /** Where the folder goes meanwhile, nothing is left in its place. */
+  async #whileHere(path: string, write: () => Promise<void>): Promise<void> {
     await this.requireHere();
-    await appendFile(path, content).catch((cause) => {
-      throw fileError(path, cause);
-    });
+    try {
+      await write();
+    } finally {
+      await this.requireHere().catch(async (gone) => {
+        await rm(path, { force: true });
+        throw gone;
+      });
+    }
   }
 
   /**
@@ -237,11 +250,6 @@ export class RunFolder {
     await this.requireHere();
     for (const name of PARTS) await makeFolder(join(this.path, name));
     for (const name of ["", ...PARTS]) await removeTemporaries(join(this.path, name));
-  }
-
-  /** Writes an SVG of the run. Throws FileError. */
-  async writePicture(path: string, svg: string): Promise<void> {
-    await this.write(path, svg);
   }
 
   /** Writes results.csv, a row an epoch; a column that a row lacks is empty. Throws FileError. */

@@ -133,7 +133,7 @@ export class Reporter {
     await run.appendEvent(tensorBoardRecord(epochScalars(event)));
     await run.writeResults(this.#history.map(resultRow));
     if (pictures)
-      await run.writePicture(
+      await run.write(
         run.picturePath(report.epoch),
         epochSvg(pictures.rows, validation, this.#teacherOf(pictures), `epoch ${number}`, names),
       );
