@@ -19,6 +19,13 @@ npm_packages() {
     skip "needs $* from npm ($(tail -n 1 npm.log))"
 }
 
+# pypi_packages NAME==VERSION …: the same from PyPI as wheels, for Debian's Python, all that they need named.
+pypi_packages() {
+  /usr/bin/python3 -m pip install --quiet --no-deps --only-binary :all: --target pypi "$@" >pip.log 2>&1 ||
+    skip "needs $* from PyPI ($(tail -n 1 pip.log))"
+  export PYTHONPATH=$WORK/pypi
+}
+
 # debian_package NAME UPSTREAM-VERSION: the installed Debian package of that upstream version.
 debian_package() {
   local found
