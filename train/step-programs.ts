@@ -119,6 +119,8 @@ export class StepPrograms {
     const together = this.#shared.get(step);
     if (!together) {
       program.run({ ...buffers });
+      // While the GPU works on this step, the commands of the next one are encoded.
+      this.#programs.get(this.#stepAt({ steps: progress.steps + 1 }))!.encodeAhead();
       return program;
     }
     const done = together.run({ ...buffers });
@@ -159,7 +161,7 @@ export class StepPrograms {
     for (const program of this.#programs.values()) program.dispose();
   }
 
-  #stepAt({ steps }: Progress): Step {
+  #stepAt({ steps }: Pick<Progress, "steps">): Step {
     const turns = this.regime.steps;
     return turns[steps % turns.length]!;
   }

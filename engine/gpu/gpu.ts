@@ -288,8 +288,8 @@ export class Gpu {
     }
   }
 
-  submit(commands: GPUCommandBuffer): void {
-    this.device.queue.submit([commands]);
+  submit(...commands: readonly GPUCommandBuffer[]): void {
+    this.device.queue.submit(commands);
     this.counters.totalSubmits++;
   }
 

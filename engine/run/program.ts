@@ -10,6 +10,7 @@ import { type CallerBuffer, isCallerBuffer } from "./caller-buffers.ts";
 import { type BufferFeeds, type Feeds, HostBuffer, writeInputs } from "./inputs.ts";
 import { KeptAside } from "./kept-aside.ts";
 import { type Replay, encodeReplays, timedOf } from "./replays.ts";
+import type { Staging } from "./staging.ts";
 import { Results, type Values } from "./results.ts";
 
 export type { CallerBuffer } from "./caller-buffers.ts";
@@ -47,6 +48,12 @@ export interface OpenedProgram {
   encode(encoder: GPUCommandEncoder): void;
 }
 
+/** Commands of a run, and where the results wait that they copy out. */
+interface EncodedRun {
+  readonly commands: GPUCommandBuffer;
+  readonly staging: Staging;
+}
+
 export interface EncodeOptions<O extends string> {
   /** Where outputs are copied to, by their names. */
   readonly into?: { readonly [K in O]?: CallerBuffer };
@@ -65,6 +72,8 @@ export class Program<O extends string = string> {
   #moves: number;
   readonly #host: HostBuffer;
   readonly #results: Results<O>;
+  /** The next run, where it was encoded before it is asked for. */
+  #ahead: EncodedRun | undefined;
   #runs = 0;
   #times: readonly KernelTime[] = [];
   #submits = 0;
@@ -99,17 +108,43 @@ export class Program<O extends string = string> {
       const encoder = gpu.device.createCommandEncoder({ label: name });
       writeInputs(this.#parts, this.#made.places, feeds, encoder);
       this.#host.write(this.#runs);
-      this.#encode(encoder, replays ?? this.#replays);
-      this.#encodeCopies(encoder);
-      const waiting = this.#results.encode(encoder, this.#runs);
-      gpu.submit(encoder.finish());
-      return waiting;
+      const ahead = replays ? undefined : this.#ahead;
+      if (!ahead) {
+        const waiting = this.#encodeRun(encoder, replays ?? this.#replays);
+        gpu.submit(encoder.finish());
+        return waiting;
+      }
+      this.#ahead = undefined;
+      gpu.submit(encoder.finish(), ahead.commands);
+      return ahead.staging;
     });
     this.#submits++;
     this.#runs++;
     this.#results.submitted(staging);
     for (const v of this.#made.changes) variables.changed(v);
     for (const f of afterRun) f();
+  }
+
+  /**
+   * Encodes the next run's commands now, so that `run` has only to write the inputs and submit: to be called while the
+   * GPU works on the run before. Changes nothing else. Throws as `run`.
+   */
+  encodeAhead(): void {
+    this.#checkUsable();
+    this.#followVariables();
+    const { gpu } = this.#parts;
+    this.#ahead ??= gpu.overheard(this.name, () => {
+      const encoder = gpu.device.createCommandEncoder({ label: this.name });
+      const staging = this.#encodeRun(encoder, this.#replays);
+      return { commands: encoder.finish(), staging };
+    });
+  }
+
+  /** Encodes the next run without its inputs; gives where its results will wait. */
+  #encodeRun(encoder: GPUCommandEncoder, replays: readonly Replay[]): Staging {
+    this.#encode(encoder, replays);
+    this.#encodeCopies(encoder);
+    return this.#results.encode(encoder, this.#runs);
   }
 
   /**
@@ -272,6 +307,7 @@ export class Program<O extends string = string> {
     const { moves } = this.#parts.variables;
     if (this.#moves === moves) return;
     this.#replays = this.#made.rebind();
+    this.#ahead = undefined;
     this.#moves = moves;
   }
 

@@ -27,9 +27,10 @@ export class StagingRing {
     return this.#stagings.length;
   }
 
-  /** Room for a run: that of the oldest run that is not being read. */
+  /** Room for a run: what was taken for it already, else that of the oldest run that is not being read. */
   take(run: number): Staging {
     const free =
+      this.find(run) ??
       this.#stagings.filter((s) => !s.reading).sort((a, b) => a.run - b.run)[0] ??
       this.gpu.guarded(this.label, () => this.#add());
     free.run = run;

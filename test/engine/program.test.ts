@@ -104,4 +104,40 @@ test("no buffer, pipeline or bind group is made after the first run", async () =
   assert.is(d.counters.totalSubmits - before.totalSubmits, 20);
 });
 
+test("runs that were encoded ahead give what others give, in their order; buffers that move are followed", async () => {
+  const d = await device();
+  const count = new Variable([2], [0, 10], { name: "count" });
+  using p = await d.compile(
+    ({ x }) => {
+      count.assign(add(count.value, x));
+      return { y: add(count.value, 0) };
+    },
+    { x: [2] },
+  );
+  p.encodeAhead();
+  p.encodeAhead();
+  const found: number[] = [];
+  for (const x of [1, 2, 3]) {
+    p.run({ x: [x, x] });
+    p.encodeAhead();
+    found.push(...(await p.read()).y);
+  }
+  assert.equal(
+    found,
+    [0, 10, 1, 11, 3, 13].map((v, i) => v + [1, 1, 2, 2, 3, 3][i]!),
+  );
+  assert.throws(() => p.run({ x: [1] }), /got 1/);
+  p.run({ x: [4, 4] });
+  p.run({ x: [5, 5] });
+  assert.equal([...(await p.readEarlier(1)).y, ...(await p.read()).y], [10, 20, 15, 25]);
+  // An optimizer of another program may move a variable's buffer.
+  p.encodeAhead();
+  using reader = await d.compile(() => ({ twice: mul(count.value, 2) }));
+  reader.run();
+  assert.equal([...(await reader.read()).twice], [30, 50]);
+  p.run({ x: [1, 1] });
+  assert.equal([...(await p.read()).y], [16, 26]);
+  assert.is(p.stats().runs, 6);
+});
+
 test.run();
