@@ -28,6 +28,10 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/gradients/", may: ["engine/gradients/", "engine/ops/", "engine/*", ...LOWERINGS, "kernels/"] },
   // Alone: what does not differentiate needs no gradient, and nothing else of training.
   { from: "engine/grad.ts", may: ["engine/*", "engine/ops/", "engine/gradients/index.ts", "engine/plan/recompute.ts"] },
+  {
+    from: "engine/texels.ts",
+    may: ["engine/gpu/texels.ts", "engine/plan/texels.ts", "engine/run/texel-uses.ts", "engine/wgsl/texels.ts"],
+  },
   { from: "engine/training.ts", may: ["engine/*", "engine/ops/", "engine/plan/recompute.ts"] },
   // From a graph to a program: each step knows what stands before it.
   { from: "engine/fuse/", may: ["engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },
@@ -35,7 +39,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/lower/", may: ["engine/lower/", "engine/wgsl/", "engine/fuse/", "engine/*", "kernels/"] },
   {
     from: "engine/plan/",
-    may: ["engine/plan/", "engine/wgsl/", "engine/lower/", "engine/fuse/", "engine/*", "kernels/texels.ts"],
+    may: ["engine/plan/", "engine/wgsl/", "engine/lower/", "engine/fuse/", "engine/*", "kernels/"],
   },
   {
     from: "engine/run/",

@@ -46,8 +46,8 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
 }
 
 /** Adapters that read storage textures in a fraction of the time that a buffer takes. */
-export const readsTexelsFaster = ({ device, description }: GPUAdapterInfo): boolean =>
-  /llvmpipe|lavapipe/i.test(`${device} ${description}`);
+export const readsTexelsFaster = ({ architecture, device, description }: GPUAdapterInfo): boolean =>
+  /llvmpipe|lavapipe/i.test(`${architecture} ${device} ${description}`);
 
 /** Whether a name is that of a driver without a GPU. */
 export const isSoftwareName = (name: string): boolean =>

@@ -27,6 +27,8 @@ export interface TexelUse {
   readonly spoils: readonly TexelCopy[];
 }
 
+export const NO_TEXELS: TexelUse = { reads: [], spoils: [] };
+
 /** Encodes the copies before the dispatches that read them, once for all that find them still there. */
 export class TexelEncoder {
   readonly #held = new Map<GPUTexture, TexelCopy>();

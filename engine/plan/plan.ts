@@ -10,7 +10,8 @@ import { type BoundMemory, type Memory, isScratch, memoryOf } from "../fuse/memo
 import type { Ends, InPlace } from "../lower/in-place.ts";
 import type { Dispatch, LoweredStage } from "../lower/lower.ts";
 import { HOST_ALIGNMENT, type HostInput, type Place, type Storage } from "./memory.ts";
-import { type Plain, Textures, texelsOf } from "./texels.ts";
+import { texelsIfBrought } from "../texels.ts";
+import type { Plain } from "./texels.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
 /** A dispatch with its finished WGSL. */
@@ -154,30 +155,25 @@ class Planner {
     for (const dispatch of dispatches) {
       yield { phase: "plan", done: plain.length, total };
       const writable = this.#writable(dispatch);
-      plain.push({ dispatch, writable, code: dispatch.wgsl({ writable, texels: NONE }) });
+      plain.push({ dispatch, writable, code: dispatch.wgsl({ writable, texels: new Set() }) });
     }
-    const choose = this.texels ? texelsOf(plain) : () => NONE;
-    const reads = plain.map((one): BoundMemory[] => {
-      const texels = choose(one);
-      return one.dispatch.memory.filter((m) => texels.has(m.binding));
-    });
-    const textures = new Textures(reads);
+    const texels = this.texels ? texelsIfBrought()?.plan(plain) : undefined;
     const finished = new Map<Dispatch, PlannedDispatch>();
     for (const [i, { dispatch, writable, code }] of plain.entries()) {
       yield { phase: "plan", done: dispatches.length + i, total };
-      const numbers = textures.take(reads[i]!);
-      const texels = new Set(numbers.keys());
+      const textures = texels?.numbers[i] ?? NONE;
+      const declared = { writable, texels: new Set(textures.keys()) };
       finished.set(dispatch, {
         ...dispatch,
         memory: dispatch.memory.map((m): BoundMemory => {
           if (writable.has(m.binding)) return { ...m, access: "read_write" };
-          const texture = numbers.get(m.binding);
+          const texture = textures.get(m.binding);
           return texture === undefined ? m : { ...m, texture };
         }),
-        code: texels.size > 0 ? dispatch.wgsl({ writable, texels }) : code,
+        code: textures.size > 0 ? dispatch.wgsl(declared) : code,
       });
     }
-    this.#textureRows = textures.rows;
+    this.#textureRows = texels?.rows ?? [];
     yield { phase: "plan", done: total, total };
     return finished;
   }
@@ -270,7 +266,7 @@ class Planner {
   }
 }
 
-const NONE: ReadonlySet<number> = new Set();
+const NONE: ReadonlyMap<number, number> = new Map();
 
 /** A place counted from the start of its slot, where it has one. */
 const inSlot = ({ storage, offset }: Place): Place => ({ storage, offset: offset + (storage.start ?? 0) });

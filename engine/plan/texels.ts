@@ -3,6 +3,8 @@
 // A copy stays for later dispatches until its texture is taken for another.
 import { type BoundMemory, type Memory, isSameMemory } from "../fuse/memory.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
+import { canReadTexels } from "../wgsl/texels.ts";
+import type { Binding, Kernel } from "../../kernels/kernel.ts";
 import { MOST_TEXEL_ROWS, MOST_TEXTURES, texelRows } from "../../kernels/texels.ts";
 
 /** A dispatch, its WGSL with buffers alone, and the bindings that must be writable. */
@@ -26,7 +28,7 @@ const OFTEN = 4;
  * The bindings of a dispatch that are read as texels: those by which dispatches of one WGSL, which share a pipeline,
  * save time in all.
  */
-export function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> {
+function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> {
   const saved = new Map<string, Map<number, number>>();
   for (const { dispatch, code, writable } of all) {
     const sums = saved.get(code) ?? new Map<number, number>();
@@ -50,12 +52,43 @@ function savedNs({ binding, memory }: BoundMemory, { kernel, cost }: Dispatch): 
   return memory.bytes > CACHED_BYTES ? 0 : BYTE_NS * memory.bytes;
 }
 
+/** The textures of a plan, by their rows, and for each dispatch those that it reads, by the bindings. */
+export interface PlannedTexels {
+  readonly rows: readonly number[];
+  readonly numbers: readonly ReadonlyMap<number, number>[];
+}
+
+/** Which bindings of these dispatches are read as texels, in which texture. */
+export function planTexels(all: readonly Plain[]): PlannedTexels {
+  const choose = texelsOf(all);
+  const reads = all.map((plain): BoundMemory[] => {
+    const texels = choose(plain);
+    return plain.dispatch.memory.filter((m) => texels.has(m.binding));
+  });
+  const textures = new Textures(reads);
+  return { rows: textures.rows, numbers: reads.map((own) => textures.take(own)) };
+}
+
 const canBeTexels = (
   { binding, memory }: BoundMemory,
-  { byTexels }: Dispatch,
+  { byFours, kernel }: Dispatch,
   writable: ReadonlySet<number>,
 ): boolean =>
-  byTexels.has(binding) && !writable.has(binding) && texelRows(memory.bytes) <= MOST_TEXEL_ROWS && memory.bytes > 0;
+  byFours.has(binding) &&
+  !writable.has(binding) &&
+  memory.bytes > 0 &&
+  texelRows(memory.bytes) <= MOST_TEXEL_ROWS &&
+  canRead(kernel, binding);
+
+const readable = new WeakMap<Binding, boolean>();
+/** Whether a kernel's text can have texels there; hooks do nothing but read elements. */
+function canRead({ source, bindings }: Kernel, binding: number): boolean {
+  const own = bindings.find((b) => b.index === binding);
+  if (!own) return true;
+  const known = readable.get(own) ?? canReadTexels(source, own.name);
+  readable.set(own, known);
+  return known;
+}
 
 /**
  * Gives copies their textures. There are as many as a dispatch reads at most, the first as large as the largest copy, the

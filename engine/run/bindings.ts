@@ -44,7 +44,7 @@ export const finishDispatch: PlannedDispatch = {
   params: {},
   consts: {},
   aliases: {},
-  byTexels: new Set(),
+  byFours: new Set(),
   wgsl: () => finish.source,
   code: finish.source,
   memory: [],

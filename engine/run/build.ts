@@ -13,8 +13,8 @@ import { type Fusion, siteOf } from "../fuse/stage.ts";
 import type { Replay } from "./replays.ts";
 import { StagingRing } from "./staging.ts";
 import { TEXELS_IN_ROW, TEXEL_BYTES, TEXEL_FORMAT } from "../../kernels/texels.ts";
-import { texelCopy } from "../gpu/texels.ts";
-import { texelUses } from "./texel-uses.ts";
+import { NO_TEXELS } from "../gpu/texels.ts";
+import { texelsIfBrought } from "../texels.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
 
 export interface ProgramParts {
@@ -264,9 +264,10 @@ class Builder {
     { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
   ): Replay[] {
     const { gpu, plan } = this.parts;
-    const useOf = texelUses(dispatches, (m) => {
+    const reads = this.#textures.length > 0 ? texelsIfBrought() : undefined;
+    const useOf = reads?.uses(dispatches, (m) => {
       const { buffer, offset, size } = entryOf(plan, this.#places, m).resource;
-      return texelCopy(buffer, offset, size / TEXEL_BYTES, this.#textures[m.texture!]!);
+      return reads.copy(buffer, offset, size / TEXEL_BYTES, this.#textures[m.texture!]!);
     });
     const views = this.#textures.map((texture) => texture.createView());
     const sites = plan.stages.flatMap(({ stage, dispatches: own }) => own.map(() => siteOf(stage)));
@@ -287,7 +288,7 @@ class Builder {
       const site = sites[i];
       const label = labelOf(dispatch, site);
       const bindGroup = gpu.device.createBindGroup({ label, layout, entries });
-      return { dispatch, site, pipeline, bindGroup, ...useOf(dispatch) };
+      return { dispatch, site, pipeline, bindGroup, ...(useOf?.(dispatch) ?? NO_TEXELS) };
     });
   }
 
@@ -301,7 +302,7 @@ class Builder {
         { binding: 1, resource: { buffer: status } },
       ],
     });
-    return { dispatch: finishDispatch, pipeline, bindGroup, reads: [], spoils: [] };
+    return { dispatch: finishDispatch, pipeline, bindGroup, ...NO_TEXELS };
   }
 
   /** Outputs that every run copies, one after the other behind the status word, and where they end. */

@@ -5,7 +5,8 @@ import type { Shape } from "../shape.ts";
 import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
 import type { BoundMemory, Memory } from "../fuse/memory.ts";
-import { readTexels, canReadTexels, texelDeclaration } from "./texels.ts";
+import { TEXEL_FORMAT } from "../../kernels/texels.ts";
+import { texelsIfBrought } from "../texels.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {
@@ -22,8 +23,8 @@ export interface Dispatch {
   readonly cost: Cost;
   /** Elementwise ops computed in its hooks. */
   readonly fused: readonly string[];
-  /** Bindings of which only elements of type vec4<f32> are read, as those of a texture can be. */
-  readonly byTexels: ReadonlySet<number>;
+  /** Bindings that are read by vectors of four f32. */
+  readonly byFours: ReadonlySet<number>;
   /** The module with these of the bindings that it reads declared as writable, and these as textures. */
   wgsl(declared: Declared): string;
 }
@@ -130,7 +131,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     workgroups: workgroupsOf(kernel, params, consts),
     cost,
     fused: context.fused,
-    byTexels: readByTexels(parts, added.memory),
+    byFours: readByFours(parts, added.memory),
     wgsl: (declared) => writeModule(parts, declared),
   };
 }
@@ -148,25 +149,19 @@ function addedBindings(
   };
 }
 
-/** What it reads by vectors of four f32 alone, in its kernel or in its hooks. */
-function readByTexels({ kernel, aliases = {}, context }: DispatchParts, added: readonly BoundMemory[]): Set<number> {
+/** What it reads by vectors of four f32, in its kernel or in its hooks. */
+function readByFours({ kernel, aliases = {}, context }: DispatchParts, added: readonly BoundMemory[]): Set<number> {
   const { source, bindings } = kernel;
   const elementOf = ({ type }: Binding): string => {
     const name = /^array<(.+)>$/.exec(type)?.[1] ?? "";
     return aliases[name] ?? new RegExp(`^alias ${name}\\s*=\\s*([^;]+);`, "m").exec(source)?.[1] ?? name;
   };
-  const own = bindings.filter((b) => b.access === "read" && elementOf(b) === FOUR && canRead(kernel, b));
+  const own = bindings.filter((b) => b.access === "read" && elementOf(b) === FOUR);
   const hooks = added.filter(({ access }, i) => access === "read" && context.bindings[i]!.type === FOUR);
   return new Set([...own.map((b) => b.index), ...hooks.map((m) => m.binding)]);
 }
 
 const FOUR = "vec4<f32>";
-const readable = new WeakMap<Binding, boolean>();
-function canRead({ source }: Kernel, b: Binding): boolean {
-  const known = readable.get(b) ?? canReadTexels(source, b.name);
-  readable.set(b, known);
-  return known;
-}
 
 /** The WGSL of a dispatch: seams and hooks filled, what the hooks need declared at the end. */
 function writeModule(
@@ -195,10 +190,8 @@ function writeModule(
     ...kernel.bindings.map(({ index, name }) => ({ binding: index, name })),
     ...added.memory.map(({ binding }, i) => ({ binding, name: context.bindings[i]!.name })),
   ].filter(({ binding }) => declared.texels.has(binding));
-  const text = readTexels(
-    module,
-    textures.map(({ name }) => name),
-  );
+  const names = textures.map(({ name }) => name);
+  const text = names.length > 0 ? texelsIfBrought()!.rewrite(module, names) : module;
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
@@ -210,8 +203,9 @@ function declaration(
   { name, type }: Pick<Binding, "name" | "type">,
   { writable, texels }: Declared = { writable: new Set(), texels: new Set() },
 ): string {
-  if (texels.has(binding)) return texelDeclaration(binding, name);
-  return `@group(0) @binding(${binding}) var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
+  const at = `@group(0) @binding(${binding})`;
+  if (texels.has(binding)) return `${at} var ${name} : texture_storage_2d<${TEXEL_FORMAT}, read>;`;
+  return `${at} var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
 }
 
 const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";

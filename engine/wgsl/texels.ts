@@ -1,9 +1,5 @@
 // The text of a module that reads copies in storage textures instead of buffers.
-import { TEXELS_IN_ROW, TEXEL_FORMAT } from "../../kernels/texels.ts";
-
-/** How a texture is declared in place of an array of vec4<f32>. */
-export const texelDeclaration = (binding: number, name: string): string =>
-  `@group(0) @binding(${binding}) var ${name} : texture_storage_2d<${TEXEL_FORMAT}, read>;`;
+import { TEXELS_IN_ROW } from "../../kernels/texels.ts";
 
 const TEXEL_AT = `fn texelAt(i : u32) -> vec2<u32> { return vec2<u32>(i % ${TEXELS_IN_ROW}u, i / ${TEXELS_IN_ROW}u); }`;
 

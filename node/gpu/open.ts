@@ -1,15 +1,16 @@
-// The one import of "webgpu" (Dawn): a GPU for Node, found in the order the machine allows.
+// The one import of "webgpu" (Dawn): a GPU for Node, found in this order.
 //
 //   1  the system's Vulkan driver as it is (Metal, D3D12 elsewhere)
 //   2  our own libvulkan.so.1 preloaded: rescues machines with a driver but no loader
-//   3  the same loader with SwiftShader as the only driver: no GPU, no driver, no root needed
+//   3  the same loader with SwiftShader as the only driver: no GPU, no driver, no root
 //   4  GpuUnavailableError with the command that mends it
 //
-// A VK_DRIVER_FILES or VK_ICD_FILENAMES that the user set is never overridden.
+// VK_DRIVER_FILES and VK_ICD_FILENAMES of the user stay.
 
 import { isMainThread } from "node:worker_threads";
 import { CmedlError, UsageError } from "../../engine/errors.ts";
 import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/source.ts";
+import { bringTexelReads } from "../../engine/run/texel-reads.ts";
 import { PackageMissingError, importFailure } from "../../errors/package-missing.ts";
 import { describeMend } from "./install-hint.ts";
 import { overhear } from "./quiet-stderr.ts";
@@ -21,7 +22,7 @@ export interface NodeGpuOptions {
   /** Dawn toggles to switch on beside `tensorCoreFeatures`; with a leading "-", off. See `knownDawnFeatures`. */
   dawnFeatures?: readonly string[];
   /**
-   * Keep what Dawn warns of while it looks for drivers off stderr (Linux; for a process that does nothing else yet).
+   * Keep what Dawn warns of while it looks for drivers off stderr (Linux, in a process that does nothing else).
    */
   quiet?: boolean;
 }
@@ -105,6 +106,7 @@ export const keptForever: GPU[] = [];
 export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
   const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
   const flags = dawnFlags(options.dawnFeatures ?? []);
+  bringTexelReads();
   const tried: GpuChoice["tried"] = [];
   const webgpu = await loadDawn(tried);
   const chosenByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;

@@ -73,6 +73,9 @@ export async function loadMpi(kind: MpiKind): Promise<MpiLibrary> {
     throw importFailure(error, "training by several processes", ["koffi"]);
   });
   const asked = process.env.CMEDL_MPI;
+  // UCX, below MPICH, patches the C library to watch memory and catches SIGSEGV, both of which V8 has its own use for.
+  process.env.UCX_MEM_EVENTS ??= "no";
+  process.env.UCX_ERROR_SIGNALS ??= "SIGILL,SIGBUS,SIGFPE";
   const library = firstThatLoads(koffi.load, asked ? [asked] : FILES[kind]);
   const text = Buffer.alloc(8192);
   const length: Place = [0];

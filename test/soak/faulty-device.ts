@@ -1,9 +1,10 @@
 // A device whose memory ends at an allocation that is chosen: it answers as a driver does that has none left.
 import type { Device } from "../../engine/index.ts";
+import { bytesOf } from "../../engine/gpu/gpu.ts";
 
-/** Counts the buffers of a device, and refuses one of them. */
+/** Counts the buffers and textures of a device, and refuses one of them. */
 export class Allocations {
-  /** Buffers that were asked for. */
+  /** Buffers and textures that were asked for. */
   count = 0;
   /** Refused outside of any out-of-memory scope: nobody would hear of it. */
   unheard = 0;
@@ -16,20 +17,25 @@ export class Allocations {
   constructor(device: Device) {
     const raw = device.gpu.device;
     const create = raw.createBuffer.bind(raw);
+    const createTexture = raw.createTexture.bind(raw);
     const push = raw.pushErrorScope.bind(raw);
     const pop = raw.popErrorScope.bind(raw);
+    // As a driver gives it: no buffer, but an object of which each use is an error.
+    const useless = <T>(make: () => T): T => {
+      push("validation");
+      const none = make();
+      void pop();
+      return none;
+    };
     const replace = (name: string, value: unknown): void =>
       void Object.defineProperty(raw, name, { value, configurable: true });
     replace("createBuffer", (descriptor: GPUBufferDescriptor): GPUBuffer => {
-      if (this.count++ !== this.#refused) return this.#counted(create(descriptor));
-      const scope = this.#scopes.findLast(({ filter }) => filter === "out-of-memory");
-      if (scope) scope.refused = true;
-      else this.unheard++;
-      // As a driver gives it: no buffer, but an object of which each use is an error.
-      push("validation");
-      const none = create({ ...descriptor, usage: 0 });
-      void pop();
-      return none;
+      if (this.#allows()) return this.#counted(create(descriptor));
+      return useless(() => create({ ...descriptor, usage: 0 }));
+    });
+    replace("createTexture", (descriptor: GPUTextureDescriptor): GPUTexture => {
+      if (this.#allows()) return this.#counted(createTexture(descriptor));
+      return useless(() => createTexture({ ...descriptor, usage: 0 }));
     });
     replace("pushErrorScope", (filter: GPUErrorFilter): void => {
       this.#scopes.push({ filter, refused: false });
@@ -49,18 +55,27 @@ export class Allocations {
     this.#refused = n;
   }
 
-  #counted(buffer: GPUBuffer): GPUBuffer {
-    const destroy = buffer.destroy.bind(buffer);
-    let { size } = buffer;
+  /** Whether this allocation is given. */
+  #allows(): boolean {
+    if (this.count++ !== this.#refused) return true;
+    const scope = this.#scopes.findLast(({ filter }) => filter === "out-of-memory");
+    if (scope) scope.refused = true;
+    else this.unheard++;
+    return false;
+  }
+
+  #counted<T extends GPUBuffer | GPUTexture>(made: T): T {
+    const destroy = made.destroy.bind(made);
+    let size = bytesOf(made);
     this.bytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.bytes);
-    Object.defineProperty(buffer, "destroy", {
+    Object.defineProperty(made, "destroy", {
       value: () => {
         this.bytes -= size;
         size = 0;
         destroy();
       },
     });
-    return buffer;
+    return made;
   }
 }

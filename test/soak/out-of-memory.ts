@@ -117,7 +117,7 @@ async function peaks(budget: Budget, tally: Tally): Promise<void> {
       ["CMEDL of width 2, 32 × 32", cmedl, { xC: small, yC: small, xM: small, yM: small }],
     ];
   const chosen = cases.slice(0, budget.isShort ? 1 : 2);
-  // A software adapter's uniform bindings make each small buffer 64 KiB.
+  // A software adapter has copies in textures besides.
   for (const [net, make, shapes, cpu] of chosen.flatMap((c) => [false, true].map((cpu) => [...c, cpu] as const))) {
     const name = `${net}, as ${cpu ? "a processor" : "a GPU"} has it`;
     await tally.try(name, async () => {

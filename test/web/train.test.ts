@@ -204,7 +204,7 @@ function folderOf(modality: "CT" | "MR", count: number): DroppedFile[] {
 
 test("a run of two folders goes on without them, and names what is wrong with one", async () => {
   const studio = studioOf();
-  const of: AskedRun = { ...asked, name: "", source: "folders", epochs: 1, steps: 12 };
+  const of: AskedRun = { ...asked, name: "", source: "folders", epochs: 1, steps: 60 };
   const folders = { student: folderOf("CT", 4), teacher: folderOf("MR", 2) };
   const run = await create(studio, of, folders);
   assert.is(run.name, "ct-only on folders");
@@ -212,7 +212,7 @@ test("a run of two folders goes on without them, and names what is wrong with on
   const paused = await trainUntil(studio, run, 1, "pause");
   assert.is(paused.state, "paused");
   const again = studioOf(studio.storage);
-  assert.is((await again.training.run(run.id, () => {}, never, never)).steps, 12);
+  assert.is((await again.training.run(run.id, () => {}, never, never)).steps, 60);
   const whole = await create(studio, of, folders);
   await studio.training.run(whole.id, () => {}, never, never);
   assert.equal(await losses(again, run), await losses(studio, whole));

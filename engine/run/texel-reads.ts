@@ -1,0 +1,9 @@
+// Brings all that reads copies in storage textures.
+import { texelCopy } from "../gpu/texels.ts";
+import { planTexels } from "../plan/texels.ts";
+import { bringTexels } from "../texels.ts";
+import { readTexels } from "../wgsl/texels.ts";
+import { texelUses } from "./texel-uses.ts";
+
+export const bringTexelReads = (): void =>
+  bringTexels({ plan: planTexels, rewrite: readTexels, uses: texelUses, copy: texelCopy });

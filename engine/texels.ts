@@ -1,0 +1,22 @@
+// Reading copies in storage textures: node/gpu brings it, for no adapter that pages meet gains by it, so that they are
+// without it.
+import type { texelCopy } from "./gpu/texels.ts";
+import type { planTexels } from "./plan/texels.ts";
+import type { texelUses } from "./run/texel-uses.ts";
+import type { readTexels } from "./wgsl/texels.ts";
+
+export interface TexelReads {
+  readonly plan: typeof planTexels;
+  readonly rewrite: typeof readTexels;
+  readonly uses: typeof texelUses;
+  readonly copy: typeof texelCopy;
+}
+
+let brought: TexelReads | undefined;
+
+export const bringTexels = (reads: TexelReads): void => {
+  brought = reads;
+};
+
+/** Undefined in a page. */
+export const texelsIfBrought = (): TexelReads | undefined => brought;
