@@ -3,9 +3,9 @@
 //   1  the system's Vulkan driver as it is (Metal, D3D12 elsewhere)
 //   2  our own libvulkan.so.1 preloaded: rescues machines with a driver but no loader
 //   3  the same loader with SwiftShader as the only driver: no GPU, no driver, no root
-//   4  GpuUnavailableError with the command that mends it
+//   4  GpuUnavailableError, with the mend
 //
-// VK_DRIVER_FILES and VK_ICD_FILENAMES of the user stay.
+// The user's VK_DRIVER_FILES and VK_ICD_FILENAMES stay.
 
 import { isMainThread } from "node:worker_threads";
 import { CmedlError, UsageError } from "../../engine/errors.ts";
