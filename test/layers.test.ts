@@ -22,7 +22,14 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/index.ts", may: ["engine/", "kernels/index.ts"] },
   {
     from: "engine/gpu/",
-    may: ["engine/gpu/", "engine/errors.ts", "engine/dtype.ts", "kernels/kernel.ts", "kernels/texels.ts"],
+    may: [
+      "engine/gpu/",
+      "engine/errors.ts",
+      "engine/dtype.ts",
+      "engine/texels.ts",
+      "kernels/kernel.ts",
+      "kernels/texels.ts",
+    ],
   },
   { from: "engine/ops/", may: ["engine/ops/", "engine/*", "engine/wgsl/functions.ts", ...LOWERINGS, "kernels/"] },
   { from: "engine/gradients/", may: ["engine/gradients/", "engine/ops/", "engine/*", ...LOWERINGS, "kernels/"] },
@@ -30,7 +37,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/grad.ts", may: ["engine/*", "engine/ops/", "engine/gradients/index.ts", "engine/plan/recompute.ts"] },
   {
     from: "engine/texels.ts",
-    may: ["engine/gpu/texels.ts", "engine/plan/texels.ts", "engine/run/texel-uses.ts", "engine/wgsl/texels.ts"],
+    may: ["engine/gpu/", "engine/plan/texels.ts", "engine/run/texel-uses.ts", "engine/wgsl/texels.ts"],
   },
   { from: "engine/training.ts", may: ["engine/*", "engine/ops/", "engine/plan/recompute.ts"] },
   // From a graph to a program: each step knows what stands before it.

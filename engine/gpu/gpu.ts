@@ -11,8 +11,9 @@ import {
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { TEXEL_BYTES } from "../../kernels/texels.ts";
 import { wholeWords } from "../dtype.ts";
+import { texelsIfBrought } from "../texels.ts";
 import { deviceMatrix } from "./matrix.ts";
-import { type GpuSource, isSoftwareAdapter, readsTexelsFaster, requestDevice } from "./source.ts";
+import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
 import type { Tunings } from "./tuned.ts";
 
 export interface GpuOptions {
@@ -77,7 +78,7 @@ export class Gpu {
       cpu,
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
-      texels: cpu && info !== undefined && readsTexelsFaster(info),
+      texels: cpu && !!info && texelsIfBrought()?.pay(info),
       ...options.traits,
     };
     this.adapterName = info
@@ -159,13 +160,8 @@ export class Gpu {
   }
 
   /** Counted among buffers. */
-  createTexture(
-    [width, height]: readonly [number, number],
-    format: GPUTextureFormat,
-    usage: GPUTextureUsageFlags,
-    label: string,
-  ): GPUTexture {
-    const texture = this.device.createTexture({ size: [width, height], format, usage, label });
+  createTexture(descriptor: GPUTextureDescriptor): GPUTexture {
+    const texture = this.device.createTexture(descriptor);
     this.#count(1, bytesOf(texture));
     return texture;
   }

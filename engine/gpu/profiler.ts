@@ -31,8 +31,8 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Runs the dispatches once, each in its own pass (what is copied before it for it to read is not timed), all of them submitted before this returns. Some browsers and Dawn by
- * default round to 65.536 or 100 µs. `rest` is waited for before the times are asked for: who waits for a GPU in Node
+ * Runs the dispatches once, each in its own pass, all of them submitted before this returns; copies that a dispatch
+ * reads are made before its pass, and not timed. Some browsers and Dawn by default round to 65.536 or 100 µs. `rest` is waited for before the times are asked for: who waits for a GPU in Node
  * polls, and takes a core from a software adapter. Throws UsageError without timestamp-query.
  */
 export async function timeDispatches(

@@ -238,7 +238,8 @@ class Builder {
   #ownTexture(rows: number, label: string): GPUTexture {
     const { gpu, name } = this.parts;
     const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST;
-    const texture = gpu.createTexture([TEXELS_IN_ROW, rows], TEXEL_FORMAT, usage, `${name}: ${label}`);
+    const size = [TEXELS_IN_ROW, rows];
+    const texture = gpu.createTexture({ size, format: TEXEL_FORMAT, usage, label: `${name}: ${label}` });
     this.#owned.push(texture);
     return texture;
   }

@@ -1,4 +1,5 @@
 // Brings all that reads copies in storage textures.
+import { readsTexelsFaster } from "../gpu/source.ts";
 import { texelCopy } from "../gpu/texels.ts";
 import { planTexels } from "../plan/texels.ts";
 import { bringTexels } from "../texels.ts";
@@ -6,4 +7,4 @@ import { readTexels } from "../wgsl/texels.ts";
 import { texelUses } from "./texel-uses.ts";
 
 export const bringTexelReads = (): void =>
-  bringTexels({ plan: planTexels, rewrite: readTexels, uses: texelUses, copy: texelCopy });
+  bringTexels({ pay: readsTexelsFaster, plan: planTexels, rewrite: readTexels, uses: texelUses, copy: texelCopy });
