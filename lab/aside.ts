@@ -32,7 +32,7 @@ export function submitRun(
   behind: (encoder: GPUCommandEncoder) => void = () => {},
 ): void {
   const { gpu, name } = parts;
-  gpu.overheard(name, () => {
+  gpu.guarded(name, () => {
     const encoder = gpu.device.createCommandEncoder({ label: `${name}: looked into` });
     writeInputs(parts, made.places, feeds, encoder);
     writeHost();

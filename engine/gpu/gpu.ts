@@ -185,21 +185,16 @@ export class Gpu {
     return made;
   }
 
-  /** As `scoped`, at once: what the GPU refuses is thrown by the next check. */
+  /**
+   * As `scoped`, at once: what the GPU refuses is thrown by the next check. Scopes hear it before anything read back
+   * arrives; an uncaptured error may come later, as an event (Chromium 156).
+   */
   guarded<T>(what: string, make: () => T): T {
     const { made, refused } = this.#inScopes(what, make);
     const heard = refused.then((error) => error && this.#fail(error));
     // Nothing is kept of what was heard before.
     this.#heard = Promise.all([this.#heard, heard]).then(() => {});
     return made;
-  }
-
-  /**
-   * As `guarded` on a device that was lent: its errors are ours only where our scopes hear them, and our errors are not
-   * its owner's. On a device of our own every error is ours, and needs no scopes.
-   */
-  overheard<T>(what: string, act: () => T): T {
-    return this.borrowed ? this.guarded(what, act) : act();
   }
 
   #inScopes<T>(what: string, make: () => T): { made: T; refused: Promise<CmedlError | undefined> } {

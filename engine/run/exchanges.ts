@@ -86,7 +86,7 @@ export class ExchangedProgram<O extends string = string> {
       const sums: Promise<void>[] = [];
       for (const piece of round) {
         const staging = this.#stagingOf(piece, opened);
-        gpu.overheard(name, () => {
+        gpu.guarded(name, () => {
           const encoder = gpu.device.createCommandEncoder({ label: name });
           if (isFirst) {
             writeInputs(parts, made.places, feeds, encoder);

@@ -104,7 +104,7 @@ export class Program<O extends string = string> {
     const { gpu, afterRun, name, variables } = this.#parts;
     this.#checkUsable();
     this.#followVariables();
-    const staging = gpu.overheard(name, () => {
+    const staging = gpu.guarded(name, () => {
       const encoder = gpu.device.createCommandEncoder({ label: name });
       writeInputs(this.#parts, this.#made.places, feeds, encoder);
       this.#host.write(this.#runs);
@@ -133,7 +133,7 @@ export class Program<O extends string = string> {
     this.#checkUsable();
     this.#followVariables();
     const { gpu } = this.#parts;
-    this.#ahead ??= gpu.overheard(this.name, () => {
+    this.#ahead ??= gpu.guarded(this.name, () => {
       const encoder = gpu.device.createCommandEncoder({ label: this.name });
       const staging = this.#encodeRun(encoder, this.#replays);
       return { commands: encoder.finish(), staging };
@@ -218,7 +218,7 @@ export class Program<O extends string = string> {
       kept.take();
       let times: Promise<KernelTime[]>;
       try {
-        gpu.overheard(name, () => {
+        gpu.guarded(name, () => {
           const encoder = gpu.device.createCommandEncoder({ label: `${name}: profile` });
           writeInputs(this.#parts, this.#made.places, feeds, encoder);
           this.#host.write(this.#runs);

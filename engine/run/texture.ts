@@ -83,7 +83,7 @@ class TextureCopy {
     gpu.check();
     if (this.#disposed) throw new UsageError(`${name} was disposed`);
     this.#check(texture, usage);
-    gpu.overheard(name, () => {
+    gpu.guarded(name, () => {
       const view = texture.createView({ dimension: "2d", mipLevelCount: 1, arrayLayerCount: 1 });
       const bindGroup = gpu.device.createBindGroup({
         layout: pipeline.getBindGroupLayout(0),

@@ -92,7 +92,7 @@ export class VariableMemory implements Holder {
       if (!place) this.#starts.set(variable, bytes);
       else if (bytes.byteLength > 0) {
         const { buffer, offset: start } = place;
-        this.gpu.overheard("write", () => this.gpu.device.queue.writeBuffer(buffer, start, bytes));
+        this.gpu.guarded("write", () => this.gpu.device.queue.writeBuffer(buffer, start, bytes));
       }
     }
     this.changed(v);
