@@ -25,7 +25,7 @@ export function winogradWeightGrad(l: Lowering, p: ConvProblem, x: MemoryHandle,
     // Tiles past the last are zero.
     const tiles = ceil4(some);
     const whole = { ...window.p, first, tiles };
-    l.dispatch(winogradImage, whole, { x: l.part(x, window.x), v });
+    l.dispatch(l.select(winogradImage, whole), whole, { x: l.part(x, window.x), v });
     l.dispatch(winogradGradient, whole, { dy: l.part(dy, window.y), u });
     products(l, { m: c, n: k, k: tiles, transposeA: true }, { a: v, b: u, y: m });
     l.dispatch(winogradWeightGradOutput, { size: (c * k) / 4, part }, { m, dw });

@@ -39,7 +39,7 @@ export function winograd(l: Lowering, output: Kernel, p: ConvProblem, x: MemoryH
   l.dispatch(winogradFilter, { size: (c * k) / 4, flip }, { w, u });
   for (const { window, first, tiles } of strips) {
     const problem = { ...window.p, first, tiles };
-    l.dispatch(winogradImage, problem, { x: l.part(x, window.x), v });
+    l.dispatch(l.select(winogradImage, problem), problem, { x: l.part(x, window.x), v });
     products(l, { m: tiles, n: k, k: c, transposeB: flip }, { a: v, b: u, y: m });
     l.dispatch(output, problem, { m, y: l.part(l.output(0), window.y) });
   }

@@ -1,12 +1,16 @@
 // v = Bᵀ·d·B of each 6 × 6 window d of x that a 4 × 4 tile of y = conv2d(x, w) of 3 × 3 meets: Winograd's F(4×4, 3×3)
 // over the points 0, ±5/8, ±3/2, ∞; also of F(3×3, 4×4). Windows step by 4 from (−padTop, −padLeft);
 // outside x they are zero.
-// One invocation transforms one window of one channel; of the tiles in order those from `first` on, `tiles` many.
-// Layouts: x NHWC · v [36][tiles][C]; tiles [N, ⌈P/4⌉, ⌈Q/4⌉]. Needs: stride and dilation 1, one group.
-alias Elem = f32;            // seam: storage type of x
-alias F = f32;
-const A = 0.625;             // the points and their squares
-const B = 1.5;
+// One invocation transforms one window of one F of channels; of the tiles in order those from `first` on, `tiles` many.
+// Layouts: x NHWC · v [36][tiles][C]; tiles [N, ⌈P/4⌉, ⌈Q/4⌉]. Needs: stride and dilation 1, one group, c % LANES == 0.
+alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
+alias I = i32;               // seam
+alias U = u32;               // seam
+alias B = bool;              // seam
+alias Elem = f32;            // seam: storage of an F
+const LANES = 1u;            // seam: channels in an F
+const A1 = 0.625;            // the points and their squares
+const B1 = 1.5;
 const A2 = 0.390625;
 const B2 = 2.25;
 struct Params { first : u32, tiles : u32, n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, padTop : i32, padLeft : i32 }
@@ -17,20 +21,21 @@ struct Params { first : u32, tiles : u32, n : u32, h : u32, w : u32, c : u32, p 
 // Bᵀ·d of six numbers d.
 fn transformed(d0 : F, d1 : F, d2 : F, d3 : F, d4 : F, d5 : F) -> array<F, 6> {
   let a0 = d4 - B2 * d2;
-  let a1 = A * (d3 - B2 * d1);
+  let a1 = A1 * (d3 - B2 * d1);
   let b0 = d4 - A2 * d2;
-  let b1 = B * (d3 - A2 * d1);
+  let b1 = B1 * (d3 - A2 * d1);
   return array<F, 6>(d4 - (A2 + B2) * d2 + A2 * B2 * d0, a0 + a1, a0 - a1, b0 + b1, b0 - b1, d5 - (A2 + B2) * d3 + A2 * B2 * d1);
 }
 
 // Six pixels of image n from (h, w) on, transformed.
 fn line(n : u32, h : i32, w : i32, c : u32) -> array<F, 6> {
+  let depth = params.c / LANES;
   let row = (n * params.h + u32(h)) * params.w;
   let width = select(0u, params.w, n < params.n && u32(h) < params.h);
   var d = array<F, 6>();
   for (var j = 0; j < 6; j += 1) {
     let ok = u32(w + j) < width;
-    d[j] = select(0.0, F(x[select(0u, (row + u32(w + j)) * params.c + c, ok)]), ok);
+    d[j] = select(F(), F(x[select(0u, (row + u32(w + j)) * depth + c, ok)]), ok);
   }
   return transformed(d[0], d[1], d[2], d[3], d[4], d[5]);
 }
@@ -38,10 +43,11 @@ fn line(n : u32, h : i32, w : i32, c : u32) -> array<F, 6> {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
   let i = gid.x + gid.y * groups.x * 64u;
-  let count = params.tiles * params.c;
+  let depth = params.c / LANES;
+  let count = params.tiles * depth;
   if (i >= count) { return; }
-  let c = i % params.c;
-  let tile = params.first + i / params.c;
+  let c = i % depth;
+  let tile = params.first + i / depth;
   let rows = (params.p + 3u) / 4u;
   let columns = (params.q + 3u) / 4u;
   let n = tile / columns / rows;

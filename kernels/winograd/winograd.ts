@@ -3,6 +3,7 @@
 // times C × K.
 import { type ConvProblem, canTurn, turned } from "../conv2d/conv2d-problem.ts";
 import { type KernelSpec, type Traits, defineKernel } from "../kernel.ts";
+import { lanes } from "../lanes.ts";
 import { ceilDiv } from "../launch.ts";
 import filter from "./winograd-filter.wgsl";
 import image from "./winograd-image.wgsl";
@@ -91,8 +92,10 @@ export const winogradFilter = defineKernel<OfFilters>("winograd-filter", {
   threads: (p) => p.size,
   cost: (p) => ({ flops: 4 * 81 * p.size, bytes: 16 * (9 + 36) * p.size }),
 });
-export const winogradImage = defineKernel<OfStrip>("winograd-image", {
+const [imageByFours, imageByOnes] = lanes<OfStrip>("winograd-image", {
   source: image,
   threads: (p) => p.tiles * p.c,
   cost: (p) => ({ flops: 144 * p.tiles * p.c, bytes: 4 * p.c * (16 + 36) * p.tiles }),
 });
+/** Four channels an invocation take 144 registers: for a CPU adapter, which keeps them in memory either way. */
+export const winogradImage = [{ ...imageByFours, fits: (_: OfStrip, { cpu }: Traits) => cpu }, imageByOnes];
