@@ -43,6 +43,8 @@ function broken(page: string, target: string): string | undefined {
   const file = path === "" ? page : posix.join(posix.dirname(page), decodeURI(path));
   if (file.startsWith("..")) return `${page}: ${target} leads out of the repository`;
   if (!existsSync(file)) return `${page}: ${target} is not there`;
+  // typedoc copies what README.md points to into the reference, and refuses folders.
+  if (page === "README.md" && !statSync(file).isFile()) return `${page}: ${target} is a folder, which no page can show`;
   if (anchor === undefined) return undefined;
   return anchorsOf(readFileSync(file, "utf8")).includes(anchor) ? undefined : `${page}: ${target} is no heading`;
 }
@@ -81,6 +83,8 @@ test("each decision is numbered in turn and listed", () => {
 test("a broken link, heading and path are found", () => {
   assert.ok(broken("docs/a.md", "nowhere.md"));
   assert.ok(broken("docs/a.md", "../README.md#no-such-heading"));
+  assert.ok(broken("README.md", "docs"));
+  assert.is(broken("docs/a.md", "how-to"), undefined);
   assert.is(broken("docs/a.md", "../README.md"), undefined);
   assert.equal(linksOf("[a](b.md) [c](https://d.e)\n```\n[f](g.md)\n```\n"), ["b.md"]);
   assert.equal(pathsOf("`engine/x.ts` and `runs/first/config.yaml` and `cmedl/train`"), ["engine/x.ts"]);
