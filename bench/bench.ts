@@ -1,7 +1,8 @@
 // `cmedl bench`: an op at a shape, or the standing cases; what is printed, written and compared.
 import { cpus, loadavg } from "node:os";
 import { Device, type GpuOptions, UsageError } from "../engine/index.ts";
-import { type NodeGpu, describeChoice, openNodeGpu, profilingFeatures } from "../node/gpu/open.ts";
+import { profilingFeatures } from "../node/gpu/dawn-features.ts";
+import { type NodeGpu, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
 import { againstRows } from "./against/against.ts";
 import type { Subject } from "./against/subject.ts";
 import { OtherBuild } from "./against/worktree.ts";

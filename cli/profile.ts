@@ -8,7 +8,7 @@ import { type Timeline, byKernel, partsOf, reconciled } from "../lab/timeline.ts
 import { traceOf } from "../lab/trace-events.ts";
 import { layerTree, treeText } from "../lab/tree.ts";
 import { CommandError } from "../node/errors.ts";
-import { profilingFeatures } from "../node/gpu/open.ts";
+import { profilingFeatures } from "../node/gpu/dawn-features.ts";
 import { Narrator } from "../node/narrator.ts";
 import { addDeviceFlag, openDevice } from "./open-device.ts";
 import { type SubjectOptions, subjectOf } from "./subject.ts";

@@ -10,10 +10,10 @@ import { recompute } from "./plan/recompute.ts";
 import { followAverage } from "./running-average.ts";
 import { show } from "./shape.ts";
 import { type Tensor, rememberSites } from "./tensor.ts";
-import { bringTraining } from "./training.ts";
+import { trainingPart } from "./training.ts";
 
 // Where nothing of this module is used a bundler leaves this out, too.
-bringTraining({ batchNorm, followAverage, recompute });
+trainingPart.bring({ batchNorm, followAverage, recompute });
 
 /** Before the site of a node, where its gradient was made. */
 export const GRADIENT_OF = "gradient of ";

@@ -1,5 +1,6 @@
 // Reading copies in storage textures: node/gpu brings it, for no adapter that pages meet gains by it, so that they are
 // without it.
+import { Part } from "./part.ts";
 import type { readsTexelsFaster } from "./gpu/source.ts";
 import type { texelCopy } from "./gpu/texels.ts";
 import type { planTexels } from "./plan/texels.ts";
@@ -15,11 +16,4 @@ export interface TexelReads {
   readonly copy: typeof texelCopy;
 }
 
-let brought: TexelReads | undefined;
-
-export const bringTexels = (reads: TexelReads): void => {
-  brought = reads;
-};
-
-/** Undefined in a page. */
-export const texelsIfBrought = (): TexelReads | undefined => brought;
+export const texelReads = new Part<TexelReads>();

@@ -1,5 +1,6 @@
 // What programs that train need, and others do not: grad.ts brings it, so that a page without gradients is without it.
 import { UsageError } from "./errors.ts";
+import { Part } from "./part.ts";
 import type { batchNorm } from "./ops/norm.ts";
 import type { recompute } from "./plan/recompute.ts";
 import type { followAverage } from "./running-average.ts";
@@ -10,17 +11,11 @@ interface Training {
   readonly recompute: typeof recompute;
 }
 
-let brought: Training | undefined;
+export const trainingPart = new Part<Training>();
 
-export const bringTraining = (training: Training): void => {
-  brought = training;
-};
-
-/** Undefined in a page that takes no gradients. */
-export const trainingIfBrought = (): Training | undefined => brought;
-
-/** The same for `who`. Throws UsageError where it was not brought. */
+/** It for `who`. Throws UsageError where it was not brought. */
 export function training(who: string): Training {
+  const { brought } = trainingPart;
   if (!brought)
     throw new UsageError(
       `${who} is a part of training, which this bundle is without: it comes with grad, Adam or whatever else trains`,

@@ -9,6 +9,7 @@
 //   await trainRun(device, config, sets, run, narrator);
 
 // A GPU
+export { knownDawnFeatures, profilingFeatures, tensorCoreFeatures } from "./gpu/dawn-features.ts";
 export {
   type GpuChoice,
   GpuUnavailableError,
@@ -16,10 +17,7 @@ export {
   type NodeGpu,
   type NodeGpuOptions,
   describeChoice,
-  knownDawnFeatures,
   openNodeGpu,
-  profilingFeatures,
-  tensorCoreFeatures,
 } from "./gpu/open.ts";
 export { readTuning } from "./gpu/tuning-file.ts";
 

@@ -37,7 +37,13 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/grad.ts", may: ["engine/*", "engine/ops/", "engine/gradients/index.ts", "engine/plan/recompute.ts"] },
   {
     from: "engine/texels.ts",
-    may: ["engine/gpu/", "engine/plan/texels.ts", "engine/run/texel-uses.ts", "engine/wgsl/texels.ts"],
+    may: [
+      "engine/part.ts",
+      "engine/gpu/",
+      "engine/plan/texels.ts",
+      "engine/run/texel-uses.ts",
+      "engine/wgsl/texels.ts",
+    ],
   },
   { from: "engine/training.ts", may: ["engine/*", "engine/ops/", "engine/plan/recompute.ts"] },
   // From a graph to a program: each step knows what stands before it.

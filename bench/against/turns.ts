@@ -1,6 +1,7 @@
 // The other build, in a process of its own: makes the program that it is asked for, then runs it whenever it is its
 // turn.
-import { openNodeGpu, profilingFeatures } from "../../node/gpu/open.ts";
+import { profilingFeatures } from "../../node/gpu/dawn-features.ts";
+import { openNodeGpu } from "../../node/gpu/open.ts";
 import { watchDriver } from "../measure/driver-time.ts";
 import { type Clock, type Rounds, roundsOf } from "../../lab/measure/rounds.ts";
 import { type Ready, type Subject, prepare } from "./subject.ts";

@@ -11,7 +11,7 @@ import {
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { TEXEL_BYTES } from "../../kernels/texels.ts";
 import { wholeWords } from "../dtype.ts";
-import { texelsIfBrought } from "../texels.ts";
+import { texelReads } from "../texels.ts";
 import { deviceMatrix } from "./matrix.ts";
 import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
 import type { Tunings } from "./tuned.ts";
@@ -78,7 +78,7 @@ export class Gpu {
       cpu,
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
-      texels: cpu && !!info && texelsIfBrought()?.pay(info),
+      texels: cpu && !!info && texelReads.brought?.pay(info),
       ...options.traits,
     };
     this.adapterName = info
@@ -298,7 +298,7 @@ export class Gpu {
     });
     const [staging, mapped] = made;
     try {
-      await this.map(staging, refused, mapped);
+      await this.map(staging, mapped, refused);
       return staging.getMappedRange(0, size).slice(0, bytes);
     } finally {
       this.destroy(staging);
@@ -308,8 +308,8 @@ export class Gpu {
   /** Waits until a staging buffer is mapped; a rejection becomes the reason for it, `refused` before others. */
   async map(
     staging: GPUBuffer,
+    mapped: Promise<void> = staging.mapAsync(GPUMapMode.READ),
     refused?: Promise<CmedlError | undefined>,
-    mapped = staging.mapAsync(GPUMapMode.READ),
   ): Promise<void> {
     try {
       await mapped;

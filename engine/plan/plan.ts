@@ -10,7 +10,7 @@ import { type BoundMemory, type Memory, isScratch, memoryOf } from "../fuse/memo
 import type { Ends, InPlace } from "../lower/in-place.ts";
 import type { Dispatch, LoweredStage } from "../lower/lower.ts";
 import { HOST_ALIGNMENT, type HostInput, type Place, type Storage } from "./memory.ts";
-import { texelsIfBrought } from "../texels.ts";
+import { texelReads } from "../texels.ts";
 import type { Plain } from "./texels.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
@@ -157,7 +157,7 @@ class Planner {
       const writable = this.#writable(dispatch);
       plain.push({ dispatch, writable, code: dispatch.wgsl({ writable, texels: new Set() }) });
     }
-    const texels = this.texels ? texelsIfBrought()?.plan(plain) : undefined;
+    const texels = this.texels ? texelReads.brought?.plan(plain) : undefined;
     const finished = new Map<Dispatch, PlannedDispatch>();
     for (const [i, { dispatch, writable, code }] of plain.entries()) {
       yield { phase: "plan", done: dispatches.length + i, total };

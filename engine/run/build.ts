@@ -14,7 +14,7 @@ import type { Replay } from "./replays.ts";
 import { StagingRing } from "./staging.ts";
 import { TEXELS_IN_ROW, TEXEL_BYTES, TEXEL_FORMAT } from "../../kernels/texels.ts";
 import { NO_TEXELS } from "../gpu/texels.ts";
-import { texelsIfBrought } from "../texels.ts";
+import { texelReads } from "../texels.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
 
 export interface ProgramParts {
@@ -265,7 +265,7 @@ class Builder {
     { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
   ): Replay[] {
     const { gpu, plan } = this.parts;
-    const reads = this.#textures.length > 0 ? texelsIfBrought() : undefined;
+    const reads = this.#textures.length > 0 ? texelReads.brought : undefined;
     const useOf = reads?.uses(dispatches, (m) => {
       const { buffer, offset, size } = entryOf(plan, this.#places, m).resource;
       return reads.copy(buffer, offset, size / TEXEL_BYTES, this.#textures[m.texture!]!);

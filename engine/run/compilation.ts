@@ -10,7 +10,7 @@ import { copy } from "../ops/elementwise.ts";
 import { type Shape, show } from "../shape.ts";
 import { Tensor, whatIs } from "../tensor.ts";
 import { type Mode, Trace, withTrace } from "../trace.ts";
-import { training, trainingIfBrought } from "../training.ts";
+import { training, trainingPart } from "../training.ts";
 import type { Variable } from "../variable.ts";
 import type { Pacing, Steps } from "../pace.ts";
 import { aliasOf } from "../fuse/access.ts";
@@ -243,7 +243,7 @@ function* budget(
   const isThrifty = memoryBudget === undefined;
   const goal = memoryBudget ?? Math.max(KEPT_BYTES, THRIFTY_SHARE * slotBytes(whole.plan));
   if (slotBytes(whole.plan) <= goal) return whole;
-  const recompute = (isThrifty ? trainingIfBrought() : training(`${name}: a memory budget`))?.recompute;
+  const recompute = (isThrifty ? trainingPart.brought : training(`${name}: a memory budget`))?.recompute;
   if (!recompute) return whole;
   let made = whole;
   let reached = slotBytes(whole.plan);

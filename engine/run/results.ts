@@ -3,6 +3,7 @@
 import { type TypedArray, decode, wholeWords } from "../dtype.ts";
 import { GpuValidationError, UsageError } from "../errors.ts";
 import { type Built, type Places, type ProgramParts, SMALL_OUTPUT, STATUS_BYTES, type SmallOutput } from "./build.ts";
+import { type Patience, patience } from "../patience.ts";
 import type { Tensor } from "../tensor.ts";
 import { type CallerBuffer, placeIn } from "./caller-buffers.ts";
 import type { BufferPlace } from "./variables.ts";
@@ -17,27 +18,16 @@ export interface Target {
   readonly to: BufferPlace;
 }
 
-/** Runs of a software adapter that take longer than this are waited for before the GPU is asked. */
-const LONG_MS = 2;
-/** How much of the expected time is waited so. */
-const WAITED_SHARE = 0.9;
-/** What comes within this share of the expected time, or within LONG_MS, was there already. */
-const AT_ONCE = 0.02;
-/** The guess where it was. */
-const LOWERED = 0.85;
-
 export class Results<O extends string> {
   readonly #parts: ProgramParts;
   readonly #places: Places;
   readonly #status: GPUBuffer;
   readonly #small: ReadonlyMap<string, SmallOutput>;
   readonly #stagings: StagingRing;
+  readonly #patience: Patience | undefined;
   #latest: Staging | undefined;
   /** Runs known to be done: all below this number. */
   #done = 0;
-  /** How long a run takes, as the last reads found: a software adapter is better left alone for that long. */
-  #expectedMs = 0;
-  #startedMs = 0;
   /** Whether a run was encoded since the latest: large outputs are that one's. */
   #overwritten = false;
   #disposed = false;
@@ -48,6 +38,7 @@ export class Results<O extends string> {
     this.#status = status;
     this.#small = new Map(small.map((s) => [s.name, s]));
     this.#stagings = stagings;
+    this.#patience = parts.gpu.traits.cpu ? patience.brought?.() : undefined;
   }
 
   /** Bytes of all staging buffers, and their number. */
@@ -95,7 +86,7 @@ export class Results<O extends string> {
   submitted(staging: Staging): void {
     this.#latest = staging;
     this.#overwritten = false;
-    this.#startedMs = performance.now();
+    this.#patience?.submitted(staging.buffer);
   }
 
   /** Resolves once at most RUNS_AHEAD − 1 of `runs` runs are under way. */
@@ -196,11 +187,11 @@ export class Results<O extends string> {
     const { run } = staging;
     staging.reading = true;
     try {
-      if (gpu.traits.cpu && this.#expectedMs > LONG_MS) await this.#leaveAlone();
-      const asked = performance.now();
-      await gpu.map(staging.buffer);
-      // A first run tells nothing: drivers compile in it.
-      if (staging.run > 0) this.#learn(performance.now() - asked);
+      const { buffer } = staging;
+      await gpu.map(
+        buffer,
+        this.#patience?.map(buffer, () => this.#checkUsable()),
+      );
       this.#checkUsable();
       const copy = staging.buffer.getMappedRange().slice(0);
       const finished = new DataView(copy).getUint32(0, true);
@@ -216,17 +207,6 @@ export class Results<O extends string> {
       staging.buffer.unmap();
       staging.reading = false;
     }
-  }
-
-  async #leaveAlone(): Promise<void> {
-    const elapsed = performance.now() - this.#startedMs;
-    await new Promise((done) => setTimeout(done, WAITED_SHARE * this.#expectedMs - elapsed));
-  }
-
-  /** What was there at once may have been there for long: the guess was too high. */
-  #learn(waitedMs: number): void {
-    const atOnce = waitedMs < Math.max(LONG_MS, AT_ONCE * this.#expectedMs);
-    this.#expectedMs = atOnce ? LOWERED * this.#expectedMs : performance.now() - this.#startedMs;
   }
 
   #checkUsable(): void {

@@ -6,7 +6,7 @@ import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
 import type { BoundMemory, Memory } from "../fuse/memory.ts";
 import { TEXEL_FORMAT } from "../../kernels/texels.ts";
-import { texelsIfBrought } from "../texels.ts";
+import { texelReads } from "../texels.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {
@@ -191,7 +191,7 @@ function writeModule(
     ...added.memory.map(({ binding }, i) => ({ binding, name: context.bindings[i]!.name })),
   ].filter(({ binding }) => declared.texels.has(binding));
   const names = textures.map(({ name }) => name);
-  const text = names.length > 0 ? texelsIfBrought()!.rewrite(module, names) : module;
+  const text = names.length > 0 ? texelReads.brought!.rewrite(module, names) : module;
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;

@@ -8,11 +8,14 @@
 // The user's VK_DRIVER_FILES and VK_ICD_FILENAMES stay.
 
 import { isMainThread } from "node:worker_threads";
-import { CmedlError, UsageError } from "../../engine/errors.ts";
+import { CmedlError } from "../../engine/errors.ts";
 import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/source.ts";
+import { patience } from "../../engine/patience.ts";
 import { bringTexelReads } from "../../engine/run/texel-reads.ts";
 import { PackageMissingError, importFailure } from "../../errors/package-missing.ts";
+import { dawnFlags } from "./dawn-features.ts";
 import { describeMend } from "./install-hint.ts";
+import { DriverPatience } from "./patience.ts";
 import { overhear } from "./quiet-stderr.ts";
 import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";
 
@@ -64,28 +67,6 @@ export class GpuUnavailableError extends CmedlError {
   }
 }
 
-/** Toggles that are known to Dawn and of use here; Dawn ignores unknown names in silence. */
-export const knownDawnFeatures = [
-  "allow_unsafe_apis",
-  "vulkan_enable_f16_on_nvidia",
-  "timestamp_quantization",
-  "dump_shaders",
-  "disable_robustness",
-  "disable_workgroup_init",
-  "use_vulkan_memory_model",
-  "nonzero_clear_resources_on_creation_for_testing",
-  "lazy_clear_resource_on_first_use",
-] as const;
-
-/**
- * Without the first Dawn offers no subgroup matrices, which are experimental, without the second no f16 on NVIDIA's
- * Vulkan driver.
- */
-export const tensorCoreFeatures: readonly string[] = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
-
-/** Timestamps in nanoseconds instead of multiples of 65.536 µs. */
-export const profilingFeatures: readonly string[] = ["-timestamp_quantization"];
-
 /** What of Dawn's module is used: its own types name @webgpu/types, which a compiler that knows WebGPU must not see. */
 interface Dawn {
   create(options: string[]): GPU;
@@ -107,6 +88,7 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
   const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
   const flags = dawnFlags(options.dawnFeatures ?? []);
   bringTexelReads();
+  patience.bring(() => new DriverPatience());
   const tried: GpuChoice["tried"] = [];
   const webgpu = await loadDawn(tried);
   const chosenByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
@@ -310,18 +292,6 @@ export function describeChoice(choice: GpuChoice): string {
     ? "slow; mesa-vulkan-drivers >= 24.2 is several times faster, a GPU a hundred (see `cmedl doctor`)"
     : "slow; a GPU is about a hundred times faster";
   return `software GPU: ${choice.driver} — ${faster}`;
-}
-
-function dawnFlags(features: readonly string[]): string[] {
-  const unknown = features.find((f) => !(knownDawnFeatures as readonly string[]).includes(f.replace(/^-/, "")));
-  if (unknown)
-    throw new UsageError(`Dawn feature "${unknown}" is not known here; known are ${knownDawnFeatures.join(", ")}`);
-  const off = features.filter((f) => f.startsWith("-")).map((f) => f.slice(1));
-  const on = [...new Set([...tensorCoreFeatures, ...features])].filter((f) => !f.startsWith("-") && !off.includes(f));
-  return [
-    ...(on.length > 0 ? [`enable-dawn-features=${on.join(",")}`] : []),
-    ...(off.length > 0 ? [`disable-dawn-features=${off.join(",")}`] : []),
-  ];
 }
 
 function unavailable(
