@@ -1,6 +1,14 @@
 // dw = conv2dWeightGrad(x, dy): NHWC · NPQK → RSCK, a sum over all pixels that is cut into chunks.
 import { type Kernel, type KernelSpec, type Traits, defineKernel } from "../kernel.ts";
-import { type Chunks, ceilDiv, quads, scalarTile, vectorsPerThread } from "../launch.ts";
+import {
+  type Chunks,
+  ceilDiv,
+  quads,
+  readsTexels,
+  scalarTile,
+  vectorsPerQuadThread,
+  vectorsPerThread,
+} from "../launch.ts";
 import { onTensorCores } from "../subgroup-matrix.ts";
 import {
   type ConvChunks,
@@ -23,13 +31,14 @@ import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 /** Rows (r,s,c) of the filter as a matrix with K columns. */
 const rowsOf = (p: ConvProblem): number => p.r * p.s * (p.c / p.groups);
 const kvOf = (p: ConvProblem): number => vectorsPerThread(p.k / p.groups);
+const quadKvOf = (p: ConvProblem, t: Traits): number => vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t));
 /** The sum is cut until there are workgroups enough, so tiles are as wide as the filters allow. */
 const tiledColumns = (p: ConvProblem): number => (p.k <= 32 ? 1 : 2);
 
 export const conv2dWeightGradDirectQuad = defineKernel<ConvProblem, ConvChunks>("conv2d-weight-grad-direct-quad", {
   source: directQuad,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: kvOf(p), REFLECT: p.reflect }),
+  consts: (p, t) => ({ KV: quadKvOf(p, t), REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => [ceilDiv(rowsOf(p) / 4, 8), p.chunks, tilesOf(p, p.k, 4 * Number(c.KV))],
   cost: convCost,
@@ -74,7 +83,7 @@ const thinRows = (p: ConvProblem): number => p.r * ceilDiv(p.s * p.c, 4);
 const thinSpec = {
   source: thin,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p) => ({ KV: kvOf(p), SLIDES: p.c === 1 && p.strideX === 1, REFLECT: p.reflect }),
+  consts: (p, t) => ({ KV: quadKvOf(p, t), SLIDES: p.c === 1 && p.strideX === 1, REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && hasRuns(p, t) && p.c % 4 !== 0 && p.k % 4 === 0 && (!p.flip || p.c === 1),
   workgroups: (p, c) => [ceilDiv(thinRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
   cost: convCost,
@@ -93,7 +102,7 @@ export const turnsWeightGrad = (k: Kernel): boolean => k === conv2dWeightGradThi
 interface Walk {
   /** Pixels of a row that are one step: chunks are counted in steps. */
   readonly pixels: 1 | 4;
-  /** Invocations that one chunk has. */
+  /** Invocations that one chunk has; with texels a quad kernel has half as many, and the same cuts. */
   readonly threads: (p: ConvProblem) => number;
   /** Fewest steps of a chunk: shorter ones cost more to join than to sum. */
   readonly fewest: number;

@@ -54,20 +54,21 @@ export const suitsWinograd = (p: ConvProblem): boolean =>
 /**
  * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have
  * `rows` of which a CPU's workgroup takes 64, idle or not. Multiplications must be halved even then, and the matrices
- * [C, K] be small. On a CPU adapter measured (docs/decisions/0001, 0015): 1.3 to 4 times as fast from 32 channels on;
- * under 0.1 GFLOP that is a few milliseconds, with 32 channels not on every processor. On a GPU reasoned, not measured:
+ * [C, K] be small. On a CPU adapter measured (docs/decisions/0001, 0015, 0020): 1.3 to 4 times as fast from 32 channels
+ * on; under 0.1 GFLOP that is a few milliseconds, with 32 channels not on every processor unless texels are read. On a GPU reasoned, not measured:
  * 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above 1.3 times the
  * operations that the device does while it moves a byte, which are 10 to 50. Tensor cores do many more: what they can
  * take stays with them.
  */
-export function winogradIsWorth(p: Judged, rows: number, { cpu, subgroups, matrix }: Traits): boolean {
+export function winogradIsWorth(p: Judged, rows: number, { cpu, subgroups, texels, matrix }: Traits): boolean {
   const { c, k } = p;
   const pixels = p.n * p.p * p.q;
   const flops = 18 * pixels * c * k;
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
   if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
   const narrow = Math.min(c, k);
-  if (cpu) return subgroups && narrow >= 32 && flops >= (narrow >= 64 ? 5e7 : 1e8);
+  const least = texels ? 1.8e7 : narrow >= 64 ? 5e7 : 1e8;
+  if (cpu) return subgroups && narrow >= 32 && flops >= least;
   const tensorCores = matrix?.f32 ?? (p.half ? matrix?.f16 : undefined);
   return !tensorCores && (c * k) / (c + k) >= 64 && flops >= 1e9;
 }
