@@ -5,10 +5,12 @@ import type { Patience } from "../../engine/patience.ts";
 
 /** Runs that take less are awaited as they are. */
 const LONG_MS = 2;
-/** How much of the last run's time is slept through, and how much between two questions. */
+/** How many runs tell what the next one takes at least: on a shared machine the last alone may have been a long one. */
+const TELLING = 4;
+/** How much of that time is slept through, and how much between two questions. */
 const SLEPT = 0.75;
 const BETWEEN = 0.01;
-/** A run that takes so many times the last one's time is awaited as it is. */
+/** A run that takes so many times that time is awaited as it is. */
 const MOST = 4;
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
@@ -29,8 +31,8 @@ async function mappedNow(buffer: GPUBuffer): Promise<boolean> {
 
 export class DriverPatience implements Patience {
   readonly #submitted = new Map<GPUBuffer, number>();
-  /** What the last run took; 0 before the second, for in the first a driver compiles. */
-  #lastMs = 0;
+  /** What the last runs took, without the first, in which a driver compiles. */
+  #last: readonly number[] = [];
   /** When the last run was found done. */
   #doneMs: number | undefined;
 
@@ -39,14 +41,14 @@ export class DriverPatience implements Patience {
   }
 
   async map(buffer: GPUBuffer, check: () => void): Promise<void> {
-    const last = this.#lastMs;
+    const expected = this.#last.length > 0 ? Math.min(...this.#last) : 0;
     // A run behind another begins when that is done.
     const elapsed = (): number => performance.now() - Math.max(this.#submitted.get(buffer) ?? 0, this.#doneMs ?? 0);
-    if (last > LONG_MS) await sleep(SLEPT * last - elapsed());
-    while (last > LONG_MS && elapsed() < MOST * last) {
+    if (expected > LONG_MS) await sleep(SLEPT * expected - elapsed());
+    while (expected > LONG_MS && elapsed() < MOST * expected) {
       check();
       if (await mappedNow(buffer)) return this.#done(elapsed());
-      await sleep(BETWEEN * last);
+      await sleep(BETWEEN * expected);
     }
     check();
     await buffer.mapAsync(GPUMapMode.READ);
@@ -54,7 +56,7 @@ export class DriverPatience implements Patience {
   }
 
   #done(ms: number): void {
-    if (this.#doneMs !== undefined) this.#lastMs = ms;
+    if (this.#doneMs !== undefined) this.#last = [...this.#last, ms].slice(-TELLING);
     this.#doneMs = performance.now();
   }
 }
