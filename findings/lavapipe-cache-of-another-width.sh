@@ -11,6 +11,7 @@
 source "$(dirname "$0")/setup.bash"
 driver lavapipe
 npm_packages webgpu@0.6.2
+unset MESA_SHADER_CACHE_DISABLE
 cat >width.mjs <<'JS'
 import { create, globals } from "webgpu";
 Object.assign(globalThis, globals);

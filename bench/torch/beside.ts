@@ -77,7 +77,7 @@ export async function besideRows(c: Case, sides: Sides): Promise<[theirs: Row, o
       { ...theirs, checked },
       { ...own, checked, wrong },
     ];
-  const both = [await pytorch(python), await ours(device, program, feeds, driverMs)];
+  const both = [await pytorch(python), await ours(program, feeds, driverMs)];
   const taken: Took[][] = [];
   const round = async (order: readonly number[]): Promise<number[]> => {
     const took: Took[] = [];

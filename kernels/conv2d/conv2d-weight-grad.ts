@@ -102,7 +102,7 @@ export const turnsWeightGrad = (k: Kernel): boolean => k === conv2dWeightGradThi
 interface Walk {
   /** Pixels of a row that are one step: chunks are counted in steps. */
   readonly pixels: 1 | 4;
-  /** Invocations that one chunk has; with texels a quad kernel has half as many, and the same cuts. */
+  /** Invocations that one chunk has; with texels a quad kernel has fewer, and the same cuts. */
   readonly threads: (p: ConvProblem) => number;
   /** Fewest steps of a chunk: shorter ones cost more to join than to sum. */
   readonly fewest: number;

@@ -67,7 +67,7 @@ export function winogradIsWorth(p: Judged, rows: number, { cpu, subgroups, texel
   const share = (4 * tilesOf(p) * 64 * ceilDiv(rows, 64)) / (pixels * rows);
   if (share > 0.5 || 4 * 36 * c * k > MATRIX_BYTES) return false;
   const narrow = Math.min(c, k);
-  const least = texels ? 1.8e7 : narrow >= 64 ? 5e7 : 1e8;
+  const least = texels || narrow >= 64 ? 5e7 : 1e8;
   if (cpu) return subgroups && narrow >= 32 && flops >= least;
   const tensorCores = matrix?.f32 ?? (p.half ? matrix?.f16 : undefined);
   return !tensorCores && (c * k) / (c + k) >= 64 && flops >= 1e9;

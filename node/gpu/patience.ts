@@ -1,6 +1,6 @@
 // Waiting for a driver that computes on the cores. While anything is awaited Dawn (npm webgpu 0.6.2) asks the driver in
-// every turn of Node's event loop, on a core that the driver could use. So most of the time that a run takes is slept
-// through, and then it is asked now and then.
+// every turn of Node's event loop, on a core that the driver could use. So most of the time that a run takes at least is
+// slept through, and then it is asked now and then.
 import type { Patience } from "../../engine/patience.ts";
 
 /** Runs that take less are awaited as they are. */
@@ -30,33 +30,51 @@ async function mappedNow(buffer: GPUBuffer): Promise<boolean> {
 }
 
 export class DriverPatience implements Patience {
+  /** When runs were submitted that were not read yet. */
   readonly #submitted = new Map<GPUBuffer, number>();
   /** What the last runs took, without the first, in which a driver compiles. */
-  #last: readonly number[] = [];
-  /** When the last run was found done. */
-  #doneMs: number | undefined;
+  #took: readonly number[] = [];
+  /** When the last run was found done, and when the latest of those found done was submitted. */
+  #doneMs = 0;
+  #latestMs = 0;
 
   submitted(to: GPUBuffer): void {
     this.#submitted.set(to, performance.now());
   }
 
   async map(buffer: GPUBuffer, check: () => void): Promise<void> {
-    const expected = this.#last.length > 0 ? Math.min(...this.#last) : 0;
+    const submitted = this.#submitted.get(buffer);
+    this.#submitted.delete(buffer);
     // A run behind another begins when that is done.
-    const elapsed = (): number => performance.now() - Math.max(this.#submitted.get(buffer) ?? 0, this.#doneMs ?? 0);
-    if (expected > LONG_MS) await sleep(SLEPT * expected - elapsed());
-    while (expected > LONG_MS && elapsed() < MOST * expected) {
-      check();
-      if (await mappedNow(buffer)) return this.#done(elapsed());
-      await sleep(BETWEEN * expected);
+    const began = Math.max(submitted ?? 0, this.#doneMs);
+    const waited = await this.#wait(buffer, submitted === undefined ? 0 : began, check);
+    const now = performance.now();
+    // What is read again, or after a later run, or was done before it was asked for, says nothing of a run's time.
+    if (submitted !== undefined && submitted >= this.#latestMs) {
+      if (waited && this.#latestMs > 0) this.#took = [...this.#took, now - began].slice(-TELLING);
+      this.#latestMs = submitted;
     }
-    check();
-    await buffer.mapAsync(GPUMapMode.READ);
-    this.#done(elapsed());
+    this.#doneMs = now;
   }
 
-  #done(ms: number): void {
-    if (this.#doneMs !== undefined) this.#last = [...this.#last, ms].slice(-TELLING);
-    this.#doneMs = performance.now();
+  /** Resolves when the buffer is mapped: to whether the run that began then (0: long ago) was waited for. */
+  async #wait(buffer: GPUBuffer, began: number, check: () => void): Promise<boolean> {
+    const elapsed = (): number => performance.now() - began;
+    const expected = this.#took.length > 0 ? Math.min(...this.#took) : 0;
+    let waited = false;
+    let pause = SLEPT * expected - elapsed();
+    while (expected > LONG_MS && elapsed() < MOST * expected) {
+      if (pause > 0) {
+        await sleep(pause);
+        waited = true;
+      }
+      check();
+      if (await mappedNow(buffer)) return waited;
+      pause = BETWEEN * expected;
+    }
+    check();
+    const asked = performance.now();
+    await buffer.mapAsync(GPUMapMode.READ);
+    return waited || performance.now() - asked > LONG_MS;
   }
 }

@@ -87,6 +87,10 @@ test("small images, few channels and CPU adapters without subgroups stay with ot
   for (const p of [layer(1, 16, 512, 512), layer(2, 64, 16, 16), layer(2, 128, 16, 64), layer(2, 9, 512, 512)])
     assert.not.ok(winogradPays(p, cpu), JSON.stringify(p));
   assert.not.ok(winogradPays(layer(1, 128, 64, 64), { ...cpu, subgroups: false }));
+  // With texels 32 channels do as well as 64: docs/decisions/0020.
+  assert.ok(winogradPays(layer(4, 32, 32, 32), { ...cpu, texels: true }));
+  assert.not.ok(winogradPays(layer(4, 32, 32, 32), cpu));
+  assert.not.ok(winogradPays(layer(2, 32, 32, 32), { ...cpu, texels: true }));
   assert.ok(winogradPays(layer(1, 64, 128, 128), gpu));
   // The weight gradient's rows are channels, not tiles.
   assert.ok(winogradWeightGradPays(layer(1, 16, 512, 512), cpu));
