@@ -32,8 +32,9 @@ export function requireTimestamps(gpu: Gpu): void {
 
 /**
  * Runs the dispatches once, each in its own pass, all of them submitted before this returns; copies that a dispatch
- * reads are made before its pass, and not timed. Some browsers and Dawn by default round to 65.536 or 100 µs. `rest` is waited for before the times are asked for: who waits for a GPU in Node
- * polls, and takes a core from a software adapter. Throws UsageError without timestamp-query.
+ * reads are made before its pass, and not timed. Some browsers and Dawn by default round to 65.536 or 100 µs. `rest`
+ * is waited for before the times are asked for: who waits for a GPU in Node polls, and takes a core from a software
+ * adapter. Throws UsageError without timestamp-query.
  */
 export async function timeDispatches(
   gpu: Gpu,

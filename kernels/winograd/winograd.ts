@@ -55,10 +55,10 @@ export const suitsWinograd = (p: ConvProblem): boolean =>
  * Whether Winograd is worth its three or more dispatches for one, and its scratch, where its matrix products have
  * `rows` of which a CPU's workgroup takes 64, idle or not. Multiplications must be halved even then, and the matrices
  * [C, K] be small. On a CPU adapter measured (docs/decisions/0001, 0015, 0020): 1.3 to 4 times as fast from 32 channels
- * on; under 0.1 GFLOP that is a few milliseconds, with 32 channels not on every processor unless texels are read. On a GPU reasoned, not measured:
- * 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where C·K / (C + K) is above 1.3 times the
- * operations that the device does while it moves a byte, which are 10 to 50. Tensor cores do many more: what they can
- * take stays with them.
+ * on; under 0.1 GFLOP that is a few milliseconds, with 32 channels not on every processor unless texels are read. On a
+ * GPU reasoned, not measured: 13.5·C·K operations fewer a pixel against 18·(C + K) bytes more pay where
+ * C·K / (C + K) is above 1.3 times the operations that the device does while it moves a byte, which are 10 to 50.
+ * Tensor cores do many more: what they can take stays with them.
  */
 export function winogradIsWorth(p: Judged, rows: number, { cpu, subgroups, texels, matrix }: Traits): boolean {
   const { c, k } = p;

@@ -1,11 +1,11 @@
-// The one import of "webgpu" (Dawn): a GPU for Node, found in this order.
+// The one import of "webgpu" (Dawn): a GPU for Node, found in the order the machine allows.
 //
 //   1  the system's Vulkan driver as it is (Metal, D3D12 elsewhere)
 //   2  our own libvulkan.so.1 preloaded: rescues machines with a driver but no loader
-//   3  the same loader with SwiftShader as the only driver: no GPU, no driver, no root
-//   4  GpuUnavailableError, with the mend
+//   3  the same loader with SwiftShader as the only driver: no GPU, no driver, no root needed
+//   4  GpuUnavailableError with the command that mends it
 //
-// The user's VK_DRIVER_FILES and VK_ICD_FILENAMES stay.
+// A VK_DRIVER_FILES or VK_ICD_FILENAMES that the user set is never overridden.
 
 import { isMainThread } from "node:worker_threads";
 import { CmedlError } from "../../engine/errors.ts";
@@ -25,7 +25,7 @@ export interface NodeGpuOptions {
   /** Dawn toggles to switch on beside `tensorCoreFeatures`; with a leading "-", off. See `knownDawnFeatures`. */
   dawnFeatures?: readonly string[];
   /**
-   * Keep what Dawn warns of while it looks for drivers off stderr (Linux, in a process that does nothing else).
+   * Keep what Dawn warns of while it looks for drivers off stderr (Linux; for a process that does nothing else yet).
    */
   quiet?: boolean;
 }

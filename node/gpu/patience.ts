@@ -1,6 +1,7 @@
 // Waiting for a driver that computes on the cores. While anything is awaited Dawn (npm webgpu 0.6.2) asks the driver in
 // every turn of Node's event loop, on a core that the driver could use. So most of the time that a run takes at least is
 // slept through, and then it is asked now and then.
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { Patience } from "../../engine/patience.ts";
 
 /** Runs that take less are awaited as they are. */
@@ -13,16 +14,11 @@ const BETWEEN = 0.01;
 /** A run that takes so many times that time is awaited as it is. */
 const MOST = 4;
 
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
-
 /** Maps a buffer if it can be mapped by now. */
 async function mappedNow(buffer: GPUBuffer): Promise<boolean> {
   const mapped = buffer.mapAsync(GPUMapMode.READ).then(() => true);
   // Dawn asks in the next turn.
-  const asked = turn()
-    .then(turn)
-    .then(() => false);
+  const asked = turn().then(() => turn(false));
   if (await Promise.race([mapped, asked])) return true;
   mapped.catch(() => {}); // it is taken back
   buffer.unmap();
@@ -46,14 +42,13 @@ export class DriverPatience implements Patience {
     const submitted = this.#submitted.get(buffer);
     this.#submitted.delete(buffer);
     // A run behind another begins when that is done.
-    const began = Math.max(submitted ?? 0, this.#doneMs);
-    const waited = await this.#wait(buffer, submitted === undefined ? 0 : began, check);
-    const now = performance.now();
+    const began = submitted === undefined ? 0 : Math.max(submitted, this.#doneMs);
+    const waited = await this.#wait(buffer, began, check);
     // What is read again, or after a later run, or was done before it was asked for, says nothing of a run's time.
-    if (submitted !== undefined && submitted >= this.#latestMs) {
-      if (waited && this.#latestMs > 0) this.#took = [...this.#took, now - began].slice(-TELLING);
-      this.#latestMs = submitted;
-    }
+    if (submitted === undefined || submitted < this.#latestMs) return;
+    const now = performance.now();
+    if (waited && this.#latestMs > 0) this.#took = [...this.#took, now - began].slice(-TELLING);
+    this.#latestMs = submitted;
     this.#doneMs = now;
   }
 
