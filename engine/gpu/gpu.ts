@@ -10,6 +10,7 @@ import {
 } from "../errors.ts";
 import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { TEXEL_BYTES } from "../../kernels/texels.ts";
+import { driverCompile } from "../driver-compile.ts";
 import { wholeWords } from "../dtype.ts";
 import { texelReads } from "../texels.ts";
 import { deviceMatrix } from "./matrix.ts";
@@ -231,7 +232,10 @@ export class Gpu {
       known.asked++;
       return known.made;
     }
-    const kept: KeptPipeline = { made: this.#compile(code, entries, label), asked: 1 };
+    const made = this.#compile(code, entries, label);
+    const wanted = (): boolean => this.#pipelines.get(code) === kept;
+    const compiled = driverCompile.brought?.({ device: this.device, code, entries, made, wanted });
+    const kept: KeptPipeline = { made: compiled ?? made, asked: 1 };
     this.#pipelines.set(code, kept);
     this.counters.pipelines++;
     kept.made.catch(() => this.#forget(code, kept));

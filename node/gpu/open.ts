@@ -10,12 +10,10 @@
 import { isMainThread } from "node:worker_threads";
 import { CmedlError } from "../../engine/errors.ts";
 import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/source.ts";
-import { patience } from "../../engine/patience.ts";
-import { bringTexelReads } from "../../engine/run/texel-reads.ts";
 import { PackageMissingError, importFailure } from "../../errors/package-missing.ts";
 import { dawnFlags } from "./dawn-features.ts";
 import { describeMend } from "./install-hint.ts";
-import { DriverPatience } from "./patience.ts";
+import { bringParts } from "./parts.ts";
 import { overhear } from "./quiet-stderr.ts";
 import { findSwiftShader, type SwiftShaderFiles } from "./swiftshader.ts";
 
@@ -87,8 +85,6 @@ export const keptForever: GPU[] = [];
 export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
   const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
   const flags = dawnFlags(options.dawnFeatures ?? []);
-  bringTexelReads();
-  patience.bring(() => new DriverPatience());
   const tried: GpuChoice["tried"] = [];
   const webgpu = await loadDawn(tried);
   const chosenByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
@@ -104,6 +100,7 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
     }
     tried.push({ how, result: found.adapter.info.description || found.adapter.info.device });
     for (const line of found.errors) process.stderr.write(`${line}\n`);
+    bringParts(found.gpu!);
     return { gpu: found.gpu!, adapter: found.adapter, choice: choiceOf(found as Found, how, reason, tried) };
   };
 

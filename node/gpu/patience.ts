@@ -15,7 +15,7 @@ const BETWEEN = 0.01;
 const MOST = 4;
 
 /** Maps a buffer if it can be mapped by now. */
-async function mappedNow(buffer: GPUBuffer): Promise<boolean> {
+export async function mappedNow(buffer: GPUBuffer): Promise<boolean> {
   const mapped = buffer.mapAsync(GPUMapMode.READ).then(() => true);
   // Dawn asks in the next turn.
   const asked = turn().then(() => turn(false));

@@ -1,5 +1,5 @@
 // One training run on prepared slices: `train`, `experiment` and `demo` all are this.
-import { type Device, DeviceLostError } from "../../engine/index.ts";
+import { type CompileProgress, type Device, DeviceLostError } from "../../engine/index.ts";
 import type { Checkpoint } from "../../train/checkpoint.ts";
 import { type TrainConfig, flipsLeftOut } from "../../train/config/config.ts";
 import { type EpochReport, type Outcome, Training } from "../../train/loop.ts";
@@ -11,7 +11,7 @@ import type { RunEstimate } from "../../report/estimate.ts";
 import { CommandError } from "../errors.ts";
 import type { FileError } from "../files.ts";
 import { DeviceLosses } from "../gpu/losses.ts";
-import type { Narrator } from "../narrator.ts";
+import type { Bar, Narrator } from "../narrator.ts";
 import { environmentOf } from "./environment.ts";
 import type { RunFolder } from "./folder.ts";
 import { meetRanks } from "./ranks.ts";
@@ -216,7 +216,9 @@ async function compile(
     narrator.say(`slices are not flipped: data.sides ${why}; give pairs of labels, or [] where none has a side`);
   const started = performance.now();
   narrator.say(`compiling ${regime.kind} (${batches.size} × ${batches.size}, batch ${batches.batch}) …`);
-  const training = await Training.create(device, regime, batches, options, from);
+  const training = await Training.create(device, regime, batches, options, from, {
+    onProgress: kernelsBar(narrator),
+  });
   const startSeconds = (performance.now() - started) / 1000;
   narrator.say(`compiled in ${startSeconds.toFixed(1)} s: ${statsText(training)}`);
   if (sharing) {
@@ -224,6 +226,25 @@ async function compile(
     onMet?.();
   }
   return { training, startSeconds, init };
+}
+
+/** Milliseconds after which a compile shows how far it is. */
+const SHORT_MS = 3000;
+
+/** A bar for the kernels of a program that a driver takes long to compile. */
+function kernelsBar(narrator: Narrator): (progress: CompileProgress) => void {
+  let began = performance.now();
+  let bar: Bar | undefined;
+  return ({ phase, done, total }) => {
+    if (phase !== "pipelines" || done === total) {
+      bar?.done();
+      bar = undefined;
+      began = performance.now();
+    } else if (bar || performance.now() - began > SHORT_MS) {
+      bar ??= narrator.bar("kernels", total, done - 1);
+      bar.advance();
+    }
+  };
 }
 
 /** "812 dispatches a step, 97 pipelines, 512 MiB". */
