@@ -13,28 +13,33 @@ export const addDeviceFlag = (command: Command): Command =>
     'part of an adapter\'s name, "software" or "swiftshader" (default: CMEDL_DEVICE, else the fastest)',
   );
 
-/**
- * Opens the GPU that `device` names, or the fastest; `dawnFeatures` as openNodeGpu takes them. Throws
- * GpuUnavailableError.
- */
-export const openDevice = (narrator: Narrator, device?: string, dawnFeatures?: readonly string[]): Promise<Device> =>
-  deviceOpener(narrator, device, dawnFeatures)();
+export interface OpenOptions {
+  /** As openNodeGpu takes them. */
+  readonly dawnFeatures?: readonly string[];
+  /** Whether kernels in the making may run: indices are then checked on every adapter (`NodeGpuOptions.ownKernels`). */
+  readonly anyKernels?: boolean;
+  /** Hears what the GPU is. */
+  readonly onFound?: (choice: GpuChoice) => void;
+}
+
+/** Opens the GPU that `device` names, or the fastest. Throws GpuUnavailableError. */
+export const openDevice = (narrator: Narrator, device?: string, options?: OpenOptions): Promise<Device> =>
+  deviceOpener(narrator, device, options)();
 
 /**
  * What opens devices of one GPU, one after another: a device keeps its variables until it is disposed. The GPU is
- * looked for at the first call; `onFound` hears what it is.
+ * looked for at the first call.
  */
 export function deviceOpener(
   narrator: Narrator,
   device?: string,
-  dawnFeatures?: readonly string[],
-  onFound: (choice: GpuChoice) => void = () => {},
+  { dawnFeatures, anyKernels = false, onFound = () => {} }: OpenOptions = {},
 ): () => Promise<Device> {
   let found: NodeGpu | undefined;
   return async () => {
     const { tuned, problem } = await readTuning();
     if (!found) {
-      found = await openNodeGpu({ device, dawnFeatures, quiet: true });
+      found = await openNodeGpu({ device, dawnFeatures, ownKernels: !anyKernels, quiet: true });
       narrator.say(describeChoice(found.choice));
       if (problem) narrator.say(problem);
       onFound(found.choice);

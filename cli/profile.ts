@@ -90,7 +90,7 @@ async function profile(runOrModel: string, flags: ProfileFlags): Promise<void> {
   const depth = wholeNumber("--depth", flags.depth ?? "3");
   const subject = await subjectOf(runOrModel, subjectOptions(flags));
   const narrator = new Narrator({ quiet: quiet || json });
-  using device = await openDevice(narrator, flags.device, profilingFeatures);
+  using device = await openDevice(narrator, flags.device, { dawnFeatures: profilingFeatures });
   if (!device.gpu.timestamps) narrator.say("this adapter has no timestamp-query: stages have no times of their own");
   narrator.say(`profiling ${subject.name} …`);
   const timeline = await profileOf(device, subject, { host: hostHere() });

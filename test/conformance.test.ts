@@ -7,6 +7,7 @@ import { closing, knownOps, runSuite } from "./conformance/run.ts";
 import { type Case, Suite, compare } from "./conformance/suite.ts";
 import { markdownTable, table, toleranceText } from "./conformance/table.ts";
 import { environment } from "./helpers/environment.ts";
+import { roomyDevice } from "./helpers/out-of-range.ts";
 
 const test = suite("conformance");
 const folder = "test/fixtures/conformance-mini";
@@ -37,6 +38,11 @@ test("outputs, gradients and generated values of a right engine pass, an unknown
   assert.is(closing(report), "9 passed, 0 failed, 1 skipped");
   assert.match(table(report), /conv2d +1 +0 +0 /);
   assert.match(markdownTable(report), /\| reduce_max \| 1 \| .* \| 0 \| own \|/);
+});
+
+test("with bounds the same cases pass: no kernel's index leaves its tensors", async () => {
+  const report = await runSuite(await load(), async () => (await roomyDevice(undefined)).device, { bounds: true });
+  assert.is(closing(report), "9 passed, 0 failed, 1 skipped");
 });
 
 test("the canary: results that are off by 1 % fail", async () => {

@@ -26,6 +26,12 @@ export interface NodeGpuOptions {
    * Keep what Dawn warns of while it looks for drivers off stderr (Linux; for a process that does nothing else yet).
    */
   quiet?: boolean;
+  /**
+   * Whether it will run no kernels but this library's, which keep to their tensors (docs/decisions/0021): SwiftShader is
+   * then opened without its checks of indices, and takes two thirds of the time. An index out of range reads and writes
+   * the process's own memory there. Default: false.
+   */
+  ownKernels?: boolean;
 }
 
 export interface GpuChoice {
@@ -84,14 +90,15 @@ export const keptForever: GPU[] = [];
  */
 export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
   const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
-  const flags = dawnFlags(options.dawnFeatures ?? []);
+  const features = options.dawnFeatures ?? [];
+  const flagsFor = (name: string): string[] => dawnFlags([...features, ...uncheckedFeatures(options, name)]);
   const tried: GpuChoice["tried"] = [];
   const webgpu = await loadDawn(tried);
   const chosenByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
   const seen = new Map<string, ListedAdapter>();
 
   const attempt = async (how: GpuChoice["how"], reason: string): Promise<NodeGpu | undefined> => {
-    const found = await findAdapter(webgpu, flags, wish, options.quiet ?? false);
+    const found = await findAdapter(webgpu, flagsFor, wish, options.quiet ?? false);
     for (const adapter of found.adapters) seen.set(`${adapter.backend} ${adapter.name}`, adapter);
     if (!found.adapter) {
       const nothing = found.adapters.length > 0 ? `no adapter called "${wish}"` : "no adapter";
@@ -142,6 +149,12 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
   throw unavailable(wish, chosenByUser, tried, [...seen.values()]);
 }
 
+const isSwiftShader = (name: string): boolean => /swiftshader/i.test(name);
+
+/** What this adapter goes without, where only kernels run that need no checks of their indices. */
+const uncheckedFeatures = ({ ownKernels }: NodeGpuOptions, name: string): string[] =>
+  ownKernels && isSwiftShader(name) ? ["disable_robustness"] : [];
+
 async function openSwiftShader(files: SwiftShaderFiles, attempt: () => Promise<NodeGpu | undefined>) {
   if (files.loader) preloadLoader(files.loader);
   process.env.VK_DRIVER_FILES = files.icd; // setenv in the main thread: the loader reads it when an instance is made
@@ -186,19 +199,19 @@ export async function loadDawn(tried: GpuChoice["tried"]): Promise<Dawn> {
 /** One Dawn instance, or two when the first is not yet pinned to the best adapter. */
 async function findAdapter(
   webgpu: Dawn,
-  flags: string[],
+  flagsFor: (adapter: string) => string[],
   wish: string,
   quiet: boolean,
 ): Promise<Partial<Found> & { adapters: ListedAdapter[]; said: string[]; errors: string[] }> {
   const said = new Set<string>();
   const errors = new Set<string>();
-  const open = async (extra: string[]): Promise<Partial<Found>> => {
+  const open = async (extra: string[], name = ""): Promise<Partial<Found>> => {
     const {
       value: [gpu, request],
       lines,
       errors: heard,
     } = overhear(quiet, () => {
-      const gpu = webgpu.create([...flags, ...extra]);
+      const gpu = webgpu.create([...flagsFor(name), ...extra]);
       keptForever.push(gpu);
       const request = gpu.requestAdapter.bind(gpu);
       const preferFast = (o?: GPURequestAdapterOptions) => request({ powerPreference: "high-performance", ...o });
@@ -229,8 +242,9 @@ async function findAdapter(
   // Dawn sorts processors last, but asks one backend after the other: a real GPU may stand further down.
   const adapters = await list();
   const match = bestMatch(adapters, wish);
-  if (!match || (first.adapter && match.software)) return answer(first, adapters);
-  const pinned = await open([`adapter=${match.name}`]);
+  const isOpen = first.adapter && match?.software && `${flagsFor(match.name)}` === `${flagsFor("")}`;
+  if (!match || isOpen) return answer(first, adapters);
+  const pinned = await open([`adapter=${match.name}`], match.name);
   return answer(pinned.adapter ? pinned : first, adapters);
 }
 

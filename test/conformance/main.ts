@@ -1,9 +1,11 @@
-// npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]: drives a conformance
-// suite through the engine, forward and gradients, and says which ops are wrong, where and by how much.
+// npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--bounds] [--perturb] [--markdown]: drives a
+// conformance suite through the engine, forward and gradients, and says which ops are wrong, where and by how much;
+// with --bounds also which kernels' indices leave their tensors.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Device } from "../../engine/index.ts";
 import { environment } from "../helpers/environment.ts";
+import { roomyDevice } from "../helpers/out-of-range.ts";
 import { testInNode } from "../helpers/node.ts";
 import { closing, runSuite } from "./run.ts";
 import { Suite } from "./suite.ts";
@@ -17,11 +19,14 @@ const option = (name: string): string | undefined =>
 const name = option("--device");
 if (name) process.env.CMEDL_DEVICE = name;
 const half = flag("--f16");
+const bounds = flag("--bounds");
 const perturb = flag("--perturb");
 const markdown = flag("--markdown");
 const [folder, ...only] = args;
 if (!folder || args.some((a) => a.startsWith("--"))) {
-  console.error("usage: npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--perturb] [--markdown]");
+  console.error(
+    "usage: npm run conformance -- DIR [op or id part …] [--device NAME] [--f16] [--bounds] [--perturb] [--markdown]",
+  );
   process.exit(2);
 }
 let suite: Suite;
@@ -36,9 +41,12 @@ console.log(
   `${suite.cases.length} cases, on ${adapter.info.description || adapter.info.device}${environment().traits?.cpu === false ? ", as on a GPU" : ""}${half ? ", floats stored in f16" : ""}${perturb ? ", all results perturbed by 1 %" : ""}`,
 );
 const start = performance.now();
-const report = await runSuite(suite, () => Device.open(gpu, { traits: environment().traits }), {
+const { traits } = environment();
+const open = async (): Promise<Device> => (bounds ? (await roomyDevice(traits)).device : Device.open(gpu, { traits }));
+const report = await runSuite(suite, open, {
   only,
   half,
+  bounds,
   perturb,
   print: console.log,
 });

@@ -3,13 +3,16 @@ import {
   type DType,
   type Device,
   CmedlError,
+  type Feeds,
   type InputSpec,
+  type Program,
   type Tensor,
   grad,
   mul,
   sum,
   total,
 } from "../../engine/index.ts";
+import { indicesOutOfRange } from "../helpers/out-of-range.ts";
 import type { Adapter, Adapters, Named } from "./adapter.ts";
 import { halfTolerance, resultBeyondHalf, rounded, withoutHalf } from "./half.ts";
 import {
@@ -56,6 +59,11 @@ export interface RunOptions {
   readonly perturb?: boolean;
   /** Stores all floats in f16, judged as half.ts says. */
   readonly half?: boolean;
+  /**
+   * Looks first whether an index of a kernel leaves its tensor or its array, and fails such a case. Devices must be
+   * roomy ones.
+   */
+  readonly bounds?: boolean;
   readonly print?: (line: string) => void;
 }
 
@@ -90,7 +98,7 @@ export const closing = ({ passed, failed, skipped }: SuiteReport): string =>
 export async function runSuite(
   suite: Suite,
   open: () => Promise<Device>,
-  { only = [], perturb = false, half = false, print = () => {} }: RunOptions = {},
+  { only = [], perturb = false, half = false, bounds = false, print = () => {} }: RunOptions = {},
 ): Promise<SuiteReport> {
   const reports = new Map<string, OpReport>();
   const ops = new Set(suite.cases.map((c) => c.op));
@@ -137,7 +145,11 @@ export async function runSuite(
         skip(judge);
         continue;
       }
-      for (const [name, { ref, values }] of await runCase(device, suite, c, adapter, half ? "f16" : "f32", half)) {
+      for (const [name, { ref, values }] of await runCase(device, suite, c, adapter, {
+        float: half ? "f16" : "f32",
+        rounds: half,
+        bounds,
+      })) {
         const { tol, verdict } = judge(name, ref, perturb ? perturbed(values) : values);
         report.tolerances.push(tol);
         report.worst = Math.max(report.worst, verdict.worst);
@@ -198,7 +210,10 @@ async function halfJudge(
   adapter: Adapter,
 ): Promise<string | ((name: string, ref: ExpectedRef, values: Values) => Judged)> {
   const want = new Map(
-    (await runCase(device, suite, c, adapter, "f32", true)).map(([name, { values }]) => [name, values]),
+    (await runCase(device, suite, c, adapter, { float: "f32", rounds: true })).map(([name, { values }]) => [
+      name,
+      values,
+    ]),
   );
   const reason = resultBeyondHalf([...want.values()].map((v) => v.data));
   return (
@@ -228,17 +243,21 @@ const floatsOf = (suite: Suite, c: Case): ArrayLike<number>[] =>
     .filter((ref) => ref.dtype === "f32")
     .map((ref) => suite.values(ref).data);
 
-/**
- * Outputs and gradients of one case by name, as the engine gives them with floats stored in `float`; inputs may be
- * rounded to f16 before.
- */
+interface CaseOptions {
+  /** What floats are stored in. */
+  readonly float: DType;
+  /** Whether inputs are rounded to f16 before. */
+  readonly rounds: boolean;
+  readonly bounds?: boolean;
+}
+
+/** Outputs and gradients of one case by name, as the engine gives them. */
 async function runCase(
   device: Device,
   suite: Suite,
   c: Case,
   adapter: Adapter,
-  float: DType,
-  rounds: boolean,
+  { float, rounds, bounds = false }: CaseOptions,
 ): Promise<[string, Got][]> {
   const inputs = entriesOf(c.inputs);
   const cotangents = c.grads ? entriesOf(c.grad_outputs) : [];
@@ -287,7 +306,8 @@ async function runCase(
     specs,
     { name: c.id },
   );
-  program.run(Object.fromEntries(Object.entries(feeds)));
+  if (bounds) await withinBounds(device, program, feeds);
+  program.run(feeds);
   const values = await program.read();
   return wanted.map(([name, ref]) => [
     name,
@@ -296,6 +316,17 @@ async function runCase(
       values: { shape: results[name].shape, data: ref.dtype === "u8" ? Uint8Array.from(values[name]) : values[name] },
     },
   ]);
+}
+
+/** Throws where a kernel of the program reads or writes out of range. */
+async function withinBounds(device: Device, program: Program, feeds: Feeds): Promise<void> {
+  const { records, skipped } = await indicesOutOfRange(device, program, feeds);
+  const [first] = records;
+  if (first) {
+    const { kernel, array, index, length } = first;
+    throw new Error(`${kernel}: ${array}[${index}] of ${length}, and ${records.length - 1} more indices out of range`);
+  }
+  if (skipped.length > 0) throw new Error(`not looked into: ${skipped.join("; ")}`);
 }
 
 const entriesOf = <T>(record: Readonly<Record<string, T>> = {}): [string, T][] => Object.entries(record);

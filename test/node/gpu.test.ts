@@ -184,7 +184,50 @@ test("a tar's plain files are read, folders are not", () => {
 
 const carried = process.platform === "linux" && process.arch === "x64";
 
+/** What a kernel reads one element behind its binding of one, where the buffer goes on. */
+async function readBehind(ownKernels: boolean): Promise<number> {
+  const { adapter } = await openNodeGpu({ device: "swiftshader", ownKernels, quiet: true });
+  const device = await adapter.requestDevice();
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const x = device.createBuffer({ size: 512, usage: STORAGE | COPY_DST });
+  const y = device.createBuffer({ size: 4, usage: STORAGE | COPY_SRC });
+  const result = device.createBuffer({ size: 4, usage: COPY_DST | MAP_READ });
+  device.queue.writeBuffer(
+    x,
+    0,
+    Float32Array.from({ length: 128 }, (_, i) => i),
+  );
+  const code = `@group(0) @binding(0) var<storage, read> x : array<f32>;
+    @group(0) @binding(1) var<storage, read_write> y : array<f32>;
+    @compute @workgroup_size(1) fn main(@builtin(num_workgroups) n : vec3u) { y[0] = x[63u + n.x]; }`;
+  const pipeline = device.createComputePipeline({
+    layout: "auto",
+    compute: { module: device.createShaderModule({ code }) },
+  });
+  const entries = [
+    { binding: 0, resource: { buffer: x, size: 256 } },
+    { binding: 1, resource: { buffer: y } },
+  ];
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(y, 0, result, 0, 4);
+  device.queue.submit([encoder.finish()]);
+  await result.mapAsync(GPUMapMode.READ);
+  const [value] = new Float32Array(result.getMappedRange().slice(0));
+  device.destroy();
+  return value!;
+}
+
 if (carried) {
+  test("SwiftShader checks indices, unless only the library's own kernels will run", async () => {
+    assert.is(await readBehind(false), 63, "the last element that is bound");
+    assert.is(await readBehind(true), 64, "what lies behind it");
+  });
+
   test("four processes at once unpack SwiftShader into one empty cache", async () => {
     const cache = mkdtempSync(join(tmpdir(), "cmedl-cache-"));
     try {

@@ -1,10 +1,8 @@
 // No kernel of whole networks reads or writes past the end of what it was given, at odd sizes.
-import { Device, RandomStreams, type Tensor, grad, mean, square } from "../../engine/index.ts";
-import { outOfRange } from "../../lab/debug/log.ts";
+import { RandomStreams, type Tensor, grad, mean, square } from "../../engine/index.ts";
 import { PatchDiscriminator, ResnetGenerator, UNet, Vgg } from "../../models/index.ts";
-import type { Traits } from "../../kernels/kernel.ts";
 import { noise } from "../helpers/device.ts";
-import { environment } from "../helpers/environment.ts";
+import { indicesOutOfRange, roomyDevice } from "../helpers/out-of-range.ts";
 import { type Soak, Tally, must } from "./soak.ts";
 
 /** Each of the four networks at two sizes, with a processor's kernels and with a GPU's. */
@@ -53,8 +51,7 @@ export const guards: Soak = {
             { x: [1, h, w, 1] },
             { name },
           );
-          lent.giveRoom();
-          const { records, skipped } = await outOfRange(program, { x: noise(h * w, n + 1) });
+          const { records, skipped } = await indicesOutOfRange(device, program, { x: noise(h * w, n + 1) });
           for (const s of skipped) skippedKernels.add(s);
           const [first] = records;
           must(
@@ -70,29 +67,6 @@ export const guards: Soak = {
     return tally;
   },
 };
-
-/** Buffers that kernels may bind, as devices of the engine have it: one more has room for the log. */
-const BUFFERS = 8;
-
-/** A device that binds more buffers than it tells until it is given room. */
-async function roomyDevice(traits: Partial<Traits>): Promise<{ device: Device; giveRoom(): void } & AsyncDisposable> {
-  const adapter = (await (await environment().gpu()).gpu.requestAdapter())!;
-  const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits;
-  const raw = await adapter.requestDevice({
-    requiredFeatures: (["shader-f16", "subgroups"] as const).filter((f) => adapter.features.has(f)),
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage },
-  });
-  const device = await Device.open(raw, { traits });
-  Object.defineProperty(device.gpu, "maxStorageBuffers", { value: BUFFERS, configurable: true });
-  return {
-    device,
-    giveRoom: () => void Reflect.deleteProperty(device.gpu, "maxStorageBuffers"),
-    [Symbol.asyncDispose]: async () => {
-      device.dispose();
-      raw.destroy();
-    },
-  };
-}
 
 const networks: readonly Network[] = [
   {
