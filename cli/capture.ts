@@ -51,7 +51,7 @@ async function capture(wanted: string, runOrModel: string, flags: CaptureFlags):
   const { dump, quiet } = flags;
   const subject = await subjectOf(runOrModel, subjectOptions(flags));
   const narrator = new Narrator({ quiet });
-  using device = await openDevice(narrator, flags.device, { anyKernels: true });
+  using device = await openDevice(narrator, flags.device);
   const { name, mode, inputs } = subject;
   using program = await device.compile(withLayers(subject.make()), inputs, { mode, name });
   const opened = program.opened();

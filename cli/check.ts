@@ -87,7 +87,7 @@ function requireAll({ data, regime }: TrainConfig, needsTeacher: boolean): void 
 async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckFlags): Promise<RunEstimate> {
   const { config, sources } = await planRun(asked, undefined, narrator);
   using sets = await loadRunSets(config, sources, narrator, await memoryOptions(flags, undefined));
-  using device = await openDevice(narrator, flags.device);
+  using device = await openDevice(narrator, flags.device, { ownKernels: true });
   return await dryRun(device, config, sets, narrator); // The device is open until then.
 }
 

@@ -65,7 +65,7 @@ async function debug(runOrModel: string, flags: DebugFlags): Promise<void> {
   const files = await kernelFiles(await cloneAround(process.cwd()));
   const subject = await subjectOf(runOrModel, subjectOptions(flags));
   const narrator = new Narrator({ quiet: quiet || json });
-  using device = await openDevice(narrator, flags.device, { anyKernels: true });
+  using device = await openDevice(narrator, flags.device);
   const { name, mode, inputs } = subject;
   using program = await device.compile(withLayers(subject.make()), inputs, { mode, name });
   const place = (kernel: string, origin: Origin): string => {

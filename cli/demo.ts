@@ -102,7 +102,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   const onFound = ({ software }: GpuChoice): void => {
     isSoftware = software;
   };
-  using device = await deviceOpener(narrator, flags.device, { onFound })();
+  using device = await deviceOpener(narrator, flags.device, { ownKernels: true, onFound })();
   const around: Surroundings = { device, sets, narrator, json: flags.json };
   const train = (row: RowFolder): Promise<Tested> =>
     trainAndTest((row === "cmedl" ? taught : alone).config, join(out, row), around);

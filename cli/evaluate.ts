@@ -116,7 +116,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   if (real) requireTranslator(config, run.path);
   const paired = flags.paired === undefined ? undefined : await imageSource(flags.paired);
   narrator.say(`${ids.length} cases of ${source.name} (${which})`);
-  using device = await openDevice(narrator, flags.device);
+  using device = await openDevice(narrator, flags.device, { ownKernels: true });
   const kept = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
   const { checkpoint } = kept;
   const { epoch, steps } = checkpoint.progress;

@@ -123,7 +123,7 @@ async function pays(flags: PaysFlags): Promise<void> {
   narrator.say(`${jobs.length} runs of ${lengthText(length)}; the primary measure is Dice at the last epoch`);
 
   const about = { data: data.says, size, length };
-  const open = deviceOpener(narrator, flags.device);
+  const open = deviceOpener(narrator, flags.device, { ownKernels: true });
   const around = { data, folder, narrator, open, command: "cmedl experiment pays" };
   await doTasks(
     {

@@ -120,7 +120,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const inFold = choices.folds === null ? "" : ` in the first of ${choices.folds} folds`;
   narrator.say(`data: ${data.says}; ${first.test.length} cases are tested on${inFold}`);
 
-  const open = deviceOpener(narrator, flags.device);
+  const open = deviceOpener(narrator, flags.device, { ownKernels: true });
   const around: Surroundings = { data, folder, narrator, open, command: `cmedl experiment ${name}` };
   if (folder.decided) {
     const unused = budget === null ? "" : "; --budget changes nothing now";

@@ -14,10 +14,9 @@ export const addDeviceFlag = (command: Command): Command =>
   );
 
 export interface OpenOptions {
-  /** As openNodeGpu takes them. */
+  /** Both as openNodeGpu takes them. */
   readonly dawnFeatures?: readonly string[];
-  /** Whether kernels in the making may run: indices are then checked on every adapter (`NodeGpuOptions.ownKernels`). */
-  readonly anyKernels?: boolean;
+  readonly ownKernels?: boolean;
   /** Hears what the GPU is. */
   readonly onFound?: (choice: GpuChoice) => void;
 }
@@ -33,13 +32,13 @@ export const openDevice = (narrator: Narrator, device?: string, options?: OpenOp
 export function deviceOpener(
   narrator: Narrator,
   device?: string,
-  { dawnFeatures, anyKernels = false, onFound = () => {} }: OpenOptions = {},
+  { dawnFeatures, ownKernels, onFound = () => {} }: OpenOptions = {},
 ): () => Promise<Device> {
   let found: NodeGpu | undefined;
   return async () => {
     const { tuned, problem } = await readTuning();
     if (!found) {
-      found = await openNodeGpu({ device, dawnFeatures, ownKernels: !anyKernels, quiet: true });
+      found = await openNodeGpu({ device, dawnFeatures, ownKernels, quiet: true });
       narrator.say(describeChoice(found.choice));
       if (problem) narrator.say(problem);
       onFound(found.choice);

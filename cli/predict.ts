@@ -126,7 +126,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   // A single image that can't be used is refused before a GPU is looked for.
   const first = isMany ? undefined : await read(tasks[0]!);
 
-  const open = deviceOpener(narrator, flags.device);
+  const open = deviceOpener(narrator, flags.device, { ownKernels: true });
   using segmenter = await ReopenedSegmenter.open(
     async () => VolumeSegmenter.open(await open(), config, weights, { statistics: flags.statistics }),
     say,

@@ -60,7 +60,7 @@ async function translate(runPath: string, imagePath: string, flags: TranslateFla
     narrator,
   });
 
-  using device = await openDevice(narrator, flags.device);
+  using device = await openDevice(narrator, flags.device, { ownKernels: true });
   using translator = await VolumeTranslator.open(device, config, weights);
   const pseudo = fromLps(await translator.translate(image, range), stored);
   await writeAtomic(output, format.write(pseudo, stored, output));

@@ -12,7 +12,7 @@ export interface AskedPipeline {
   wanted(): boolean;
 }
 
-/** The same pipeline, once the driver has compiled it; what `made` rejects with. */
+/** The same pipeline, compiled by the driver where it is worth to wait for that; rejects as `made` does, at once. */
 export type DriverCompile = (asked: AskedPipeline) => Promise<GPUComputePipeline>;
 
 export const driverCompile = new Part<DriverCompile>();

@@ -45,6 +45,14 @@ export function endBars(): void {
   for (const narrator of withBars) narrator.end();
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** Gives the terminal back before a signal ends the process, where nothing else waits for it. */
+function giveBack(signal: NodeJS.Signals): void {
+  endBars();
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
+
 /** Writes lines and progress bars to stderr; nothing where it is quiet. */
 export class Narrator {
   readonly #bars: boolean;
@@ -121,6 +129,7 @@ export class Narrator {
     );
     const multi = this.#multi;
     this.#shown++;
+    if (withBars.size === 0) for (const signal of SIGNALS) process.once(signal, giveBack);
     withBars.add(this);
     const bar = multi.create(total, start, { what: what.padEnd(12), note: "", left: "--:--" });
     return {
@@ -145,5 +154,6 @@ export class Narrator {
     this.#multi = undefined;
     this.#shown = 0;
     withBars.delete(this);
+    if (withBars.size === 0) for (const signal of SIGNALS) process.removeListener(signal, giveBack);
   }
 }

@@ -26,6 +26,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "engine/gpu/",
       "engine/errors.ts",
       "engine/dtype.ts",
+      "engine/driver-compile.ts",
       "engine/texels.ts",
       "kernels/kernel.ts",
       "kernels/texels.ts",

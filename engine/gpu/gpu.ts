@@ -233,7 +233,7 @@ export class Gpu {
       return known.made;
     }
     const made = this.#compile(code, entries, label);
-    const wanted = (): boolean => this.#pipelines.get(code) === kept;
+    const wanted = (): boolean => !this.#failure && this.#pipelines.get(code) === kept;
     const compiled = driverCompile.brought?.({ device: this.device, code, entries, made, wanted });
     const kept: KeptPipeline = { made: compiled ?? made, asked: 1 };
     this.#pipelines.set(code, kept);

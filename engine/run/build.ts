@@ -72,9 +72,10 @@ export async function build(parts: ProgramParts, pace: Pace): Promise<Built> {
   const { gpu, plan, name, variables } = parts;
   const dispatches = plan.stages.flatMap((s) => s.dispatches);
   const builder = new Builder(parts);
-  const pipelines = new PipelineSet(gpu, pace, dispatches.length + 1);
+  const byCode = new Map(dispatches.map((d) => [d.code, d]));
+  const pipelines = new PipelineSet(gpu, pace, byCode.size + 1);
   try {
-    for (const d of dispatches) await pipelines.add(d.code, layoutOf(d), d.kernel.name);
+    for (const d of byCode.values()) await pipelines.add(d.code, layoutOf(d), d.kernel.name);
     await pipelines.add(finish.source, finishLayout, "finish");
     const compiled = await pace.waitFor(pipelines.compiled());
     await variables.bring(
@@ -82,7 +83,7 @@ export async function build(parts: ProgramParts, pace: Pace): Promise<Built> {
       pace,
     );
     pace.tell("bind", 0, 1);
-    const built = await gpu.scoped(name, () => builder.build(dispatches, compiled, compiled.at(-1)!));
+    const built = await gpu.scoped(name, () => builder.build(dispatches, compiled));
     pace.signal?.throwIfAborted();
     pace.tell("bind", 1, 1);
     return built;
@@ -95,7 +96,7 @@ export async function build(parts: ProgramParts, pace: Pace): Promise<Built> {
 
 /** The pipelines of a program in the making. */
 class PipelineSet {
-  readonly #asked: { readonly code: string; readonly made: Promise<GPUComputePipeline> }[] = [];
+  readonly #asked = new Map<string, Promise<GPUComputePipeline>>();
   #done = 0;
   #givenUp = false;
 
@@ -106,28 +107,30 @@ class PipelineSet {
   ) {}
 
   async add(code: string, entries: readonly GPUBindGroupLayoutEntry[], kernel: string): Promise<void> {
+    if (this.#givenUp) return;
     const { gpu, pace, total } = this;
     const made = gpu.pipeline(code, entries, kernel).then((pipeline) => {
       if (!this.#givenUp) pace.tell("pipelines", ++this.#done, total);
       return pipeline;
     });
-    made.catch(() => {}); // who waits for all hears of it
-    this.#asked.push({ code, made });
+    made.catch(() => this.giveUp()); // who waits for all hears of it
+    this.#asked.set(code, made);
     if (pace.isDue) await pace.turn();
   }
 
   /**
    * All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn.
    */
-  async compiled(): Promise<GPUComputePipeline[]> {
-    const all = this.#asked.map(({ made }) => made);
-    await Promise.allSettled(all);
-    return Promise.all(all);
+  async compiled(): Promise<ReadonlyMap<string, GPUComputePipeline>> {
+    const all = [...this.#asked];
+    await Promise.allSettled(this.#asked.values());
+    return new Map(await Promise.all(all.map(async ([code, made]) => [code, await made] as const)));
   }
 
   giveUp(): void {
+    if (this.#givenUp) return;
     this.#givenUp = true;
-    for (const { code } of this.#asked) this.gpu.giveUpPipeline(code);
+    for (const code of this.#asked.keys()) this.gpu.giveUpPipeline(code);
   }
 }
 
@@ -175,11 +178,7 @@ class Builder {
     this.#written = changedBy(parts.plan);
   }
 
-  build(
-    dispatches: readonly PlannedDispatch[],
-    pipelines: readonly GPUComputePipeline[],
-    finishPipeline: GPUComputePipeline,
-  ): Built {
+  build(dispatches: readonly PlannedDispatch[], pipelines: ReadonlyMap<string, GPUComputePipeline>): Built {
     const { gpu, plan, name } = this.parts;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.#slots = plan.slotBytes.map((bytes, i) => this.#own(bytes, usage, `slot ${i}`));
@@ -192,8 +191,8 @@ class Builder {
     const status = this.#own(STATUS_BYTES, usage, "status");
     for (const { memory } of dispatches.flatMap((d) => d.memory)) this.#placeOf(plan.place(memory).storage);
     const uniforms = this.#uniforms(dispatches);
-    const finish = this.#finish(finishPipeline, host, status);
-    const bind = (): Replay[] => [...this.#replays(dispatches, pipelines, uniforms), finish];
+    const finishing = this.#finish(pipelines.get(finish.source)!, host, status);
+    const bind = (): Replay[] => [...this.#replays(dispatches, pipelines, uniforms), finishing];
     const replays = bind();
     const { small, end } = this.#smallOutputs();
     this.#ring = new StagingRing(gpu, end, `${name}: staging`);
@@ -261,7 +260,7 @@ class Builder {
 
   #replays(
     dispatches: readonly PlannedDispatch[],
-    pipelines: readonly GPUComputePipeline[],
+    pipelines: ReadonlyMap<string, GPUComputePipeline>,
     { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
   ): Replay[] {
     const { gpu, plan } = this.parts;
@@ -273,7 +272,7 @@ class Builder {
     const views = this.#textures.map((texture) => texture.createView());
     const sites = plan.stages.flatMap(({ stage, dispatches: own }) => own.map(() => siteOf(stage)));
     return dispatches.map((dispatch, i) => {
-      const pipeline = pipelines[i]!;
+      const pipeline = pipelines.get(dispatch.code)!;
       const entries = [
         ...dispatch.memory.map((m) =>
           m.texture === undefined

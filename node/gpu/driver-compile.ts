@@ -1,7 +1,6 @@
 // llvmpipe compiles a pipeline when it first runs, on one core: half a minute before the first step of a regime. Devices
 // of its own, a core each, compile them before: they dispatch them over no workgroups at all, and Mesa's cache on the
 // disk hands the code to the device that will run them.
-import { createHash } from "node:crypto";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { AskedPipeline } from "../../engine/driver-compile.ts";
 import { readsTexelsFaster } from "../../engine/gpu/source.ts";
@@ -12,96 +11,125 @@ import { mappedNow } from "./patience.ts";
 const FEWEST = 16;
 /** Most compile at a time. */
 const MOST = 4;
-/** A pipeline that takes less comes out of the cache: half of what the quickest of half the kernels takes. */
-const CACHED_MS = 30;
+/** So many of the longer half of all tell whether the cache has them. */
+const PROBES = 3;
+/** Out of the cache they take a few milliseconds, else a hundred and more. */
+const CACHED_MS = 50;
 /** For Mesa to have written what it compiled. */
 const WRITTEN_MS = 50;
 /** Between two questions whether a pipeline is compiled. */
 const ASK_MS = [1, 2, 4, 8, 16] as const;
 
+/** A pipeline that is waited for until `done` is called. */
 interface Job {
   readonly asked: AskedPipeline;
-  /** Called when the driver has compiled it, or will when it first runs. */
   done(): void;
 }
 
 export class DriverCompiler {
-  /** What was asked for in this turn of the event loop. */
-  #asked: Job[] = [];
-  /** Codes that are in the cache. */
-  readonly #known = new Set<string>();
-  /** One burst after the other. */
-  #last: Promise<void> = Promise.resolve();
-  /** Kept to see whether the cache has what is asked for. */
-  #probe: Compiler | undefined;
+  /** What was asked for since the last burst, by device. */
+  readonly #asked = new Map<GPUDevice, Job[]>();
+  /** Whether what one device compiles is of use to another. */
+  #hasCache = true;
 
-  /** `adapterOf` gives another adapter for devices like this one. */
-  constructor(readonly adapterOf: () => Promise<GPUAdapter | null>) {}
+  /** `adapterOf` gives another adapter of a device's own kind. */
+  constructor(readonly adapterOf: (device: GPUDevice) => Promise<GPUAdapter | null>) {}
 
+  /** The pipeline, once the driver has compiled it, or where that is left to its first run. */
   readonly compile = async (asked: AskedPipeline): Promise<GPUComputePipeline> => {
-    const { device, made, code } = asked;
-    made.catch(() => {}); // who waits for the pipeline hears of it, later
-    if (readsTexelsFaster(device.adapterInfo) && coresHere() > 1 && !this.#known.has(hashOf(code)))
+    const { device, made } = asked;
+    if (this.#hasCache && readsTexelsFaster(device.adapterInfo) && coresHere() > 1)
       await new Promise<void>((done) => {
-        if (this.#asked.push({ asked, done }) === 1) void this.#begin();
+        made.catch(done); // who asked hears of it at once
+        const jobs = this.#asked.get(device);
+        if (jobs) jobs.push({ asked, done });
+        else {
+          this.#asked.set(device, [{ asked, done }]);
+          void this.#begin(device);
+        }
       });
     return made;
   };
 
-  async #begin(): Promise<void> {
-    await turn();
-    const jobs = this.#asked;
-    this.#asked = [];
-    // Where no device can be had, pipelines are compiled as they run.
-    if (jobs.length >= FEWEST) {
-      this.#last = this.#last.then(() => this.#compile(jobs)).catch(() => {});
-      await this.#last;
+  async #begin(device: GPUDevice): Promise<void> {
+    const jobs = this.#asked.get(device)!;
+    // A compile that gives turns asks for more after each.
+    for (let asked = 0; asked < jobs.length; ) {
+      asked = jobs.length;
+      for (let i = 0; i < TURNS; i++) await turn();
     }
-    for (const { done } of jobs) done();
+    this.#asked.delete(device);
+    try {
+      if (jobs.length >= FEWEST) await this.#compile(device, jobs);
+    } catch {
+      // A device that can't be had, or is lost, compiles nothing: that is left to first runs.
+    } finally {
+      for (const { done } of jobs) done();
+    }
   }
 
-  async #compile(jobs: readonly Job[]): Promise<void> {
-    const { device } = jobs[0]!.asked;
+  async #compile(device: GPUDevice, jobs: readonly Job[]): Promise<void> {
+    await Promise.allSettled(jobs.map(({ asked }) => asked.made));
     const byLength = [...jobs].sort((a, b) => b.asked.code.length - a.asked.code.length);
-    const probe = this.#probe ?? (await this.#open(device));
-    this.#probe = probe;
-    const probed = byLength[byLength.length >> 1]!;
-    const tookMs = (await probe?.compile(probed)) ?? 0;
-    if (!probe || tookMs < CACHED_MS) return this.#learn(jobs);
-    const others = await Promise.all(Array.from({ length: Math.min(coresHere(), MOST) - 1 }, () => this.#open(device)));
+    const compilers: Compiler[] = [];
+    const open = async (): Promise<Compiler> => {
+      const compiler = await Compiler.open(await this.adapterOf(device), device.features);
+      compilers.push(compiler);
+      return compiler;
+    };
     try {
-      await sleep(WRITTEN_MS);
-      // Without a cache, what one device compiles is of no use to another.
-      const again = await others[0]?.compile(probed);
-      if (again === undefined || again > tookMs / 2) return;
-      const left = byLength.values();
+      const first = await open();
+      const missing = await firstMissing(first, byLength);
+      if (!missing) return;
+      const others = await Promise.all(Array.from({ length: Math.min(coresHere(), MOST) - 1 }, open));
+      const isCached = async (): Promise<boolean> => {
+        await sleep(WRITTEN_MS);
+        const ms = await others[0]!.compile(missing.job);
+        return ms === undefined || ms < missing.ms / 2;
+      };
+      this.#hasCache = await isCached();
+      if (!this.#hasCache) return;
+      const left = shuffled(byLength).values();
       const work = async (compiler: Compiler): Promise<void> => {
         for (const job of left) {
           await compiler.compile(job);
           job.done();
         }
       };
-      await Promise.all([probe, ...others.flatMap((c) => c ?? [])].map(work));
-      await sleep(WRITTEN_MS);
-      this.#learn(jobs);
+      await Promise.all(compilers.map(work));
+      // A cache that is too small has lost it by now.
+      this.#hasCache = await isCached();
     } finally {
-      for (const compiler of others) compiler?.device.destroy();
+      for (const compiler of compilers) compiler.device.destroy();
     }
-  }
-
-  #learn(jobs: readonly Job[]): void {
-    for (const { asked } of jobs) this.#known.add(hashOf(asked.code));
-  }
-
-  async #open({ features }: GPUDevice): Promise<Compiler | undefined> {
-    const adapter = await this.adapterOf();
-    const requiredFeatures = [...features].filter((f) => adapter?.features.has(f)) as GPUFeatureName[];
-    const device = await adapter?.requestDevice({ requiredFeatures });
-    return device && new Compiler(device);
   }
 }
 
-const hashOf = (code: string): string => createHash("sha1").update(code).digest("base64");
+/** Turns of the event loop in which a compile that gave one goes on. */
+const TURNS = 4;
+
+/** The first of a few pipelines that has to be compiled, and how long that took; undefined where all are cached. */
+async function firstMissing(
+  compiler: Compiler,
+  byLength: readonly Job[],
+): Promise<{ readonly job: Job; readonly ms: number } | undefined> {
+  for (let i = 0; i < PROBES; i++) {
+    const job = byLength[Math.floor((i * byLength.length) / (2 * PROBES))]!;
+    const ms = await compiler.compile(job);
+    if (ms !== undefined && ms > CACHED_MS) return { job, ms };
+  }
+  return undefined;
+}
+
+/**
+ * Longer ones first, more or less: processes that begin at once take the same pipelines each in an order of its own, and
+ * find what others compiled.
+ */
+const shuffled = (jobs: readonly Job[]): Job[] =>
+  jobs
+    .map((job) => ({ job, weight: job.asked.code.length * (0.8 + 0.4 * Math.random()) }))
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ job }) => job);
 
 /** A device whose driver compiles one pipeline after the other. */
 class Compiler {
@@ -111,12 +139,18 @@ class Compiler {
   readonly #buffers = new Map<number, GPUBuffer>();
   readonly #texture: GPUTexture;
 
-  constructor(readonly device: GPUDevice) {
+  private constructor(readonly device: GPUDevice) {
     const { INDIRECT, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
     this.#zeros = device.createBuffer({ size: 16, usage: INDIRECT | COPY_SRC });
     this.#staging = device.createBuffer({ size: 16, usage: MAP_READ | COPY_DST });
     const usage = GPUTextureUsage.STORAGE_BINDING;
     this.#texture = device.createTexture({ size: [1, 1], format: "rgba32float", usage });
+  }
+
+  static async open(adapter: GPUAdapter | null, features: GPUSupportedFeatures): Promise<Compiler> {
+    if (!adapter) throw new Error("no adapter");
+    const requiredFeatures = [...features].filter((f) => adapter.features.has(f)) as GPUFeatureName[];
+    return new Compiler(await adapter.requestDevice({ requiredFeatures }));
   }
 
   /** Milliseconds that the driver took; undefined where nobody waits for the pipeline any more, or it is refused. */

@@ -40,6 +40,8 @@ export interface GpuChoice {
   name: string;
   driver: string;
   software: boolean;
+  /** Whether indices of kernels go unchecked (`NodeGpuOptions.ownKernels`). */
+  unchecked: boolean;
   /** Why this one, as one sentence. */
   reason: string;
   /** Every adapter that was visible when the choice was made. */
@@ -91,7 +93,8 @@ export const keptForever: GPU[] = [];
 export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
   const wish = (options.device ?? process.env.CMEDL_DEVICE ?? "").trim().toLowerCase();
   const features = options.dawnFeatures ?? [];
-  const flagsFor = (name: string): string[] => dawnFlags([...features, ...uncheckedFeatures(options, name)]);
+  const flagsFor = (name: string): string[] =>
+    dawnFlags(isUnchecked(options, name) ? [...features, CHECKS_OFF] : features);
   const tried: GpuChoice["tried"] = [];
   const webgpu = await loadDawn(tried);
   const chosenByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
@@ -107,8 +110,10 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
     }
     tried.push({ how, result: found.adapter.info.description || found.adapter.info.device });
     for (const line of found.errors) process.stderr.write(`${line}\n`);
-    bringParts(found.gpu!);
-    return { gpu: found.gpu!, adapter: found.adapter, choice: choiceOf(found as Found, how, reason, tried) };
+    bringParts(found.gpu!, found.adapter);
+    const choice = choiceOf(found as Found, how, reason, tried);
+    const unchecked = isUnchecked(options, choice.name);
+    return { gpu: found.gpu!, adapter: found.adapter, choice: { ...choice, unchecked } };
   };
 
   // A SwiftShader from files is asked for by name: the system's own drivers are no answer, unless the user named them.
@@ -151,9 +156,10 @@ export async function openNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu
 
 const isSwiftShader = (name: string): boolean => /swiftshader/i.test(name);
 
-/** What this adapter goes without, where only kernels run that need no checks of their indices. */
-const uncheckedFeatures = ({ ownKernels }: NodeGpuOptions, name: string): string[] =>
-  ownKernels && isSwiftShader(name) ? ["disable_robustness"] : [];
+const CHECKS_OFF = "disable_robustness";
+/** Whether indices go unchecked on this adapter. */
+const isUnchecked = ({ ownKernels = false, dawnFeatures = [] }: NodeGpuOptions, name: string): boolean =>
+  ownKernels && isSwiftShader(name) && !dawnFeatures.includes(`-${CHECKS_OFF}`);
 
 async function openSwiftShader(files: SwiftShaderFiles, attempt: () => Promise<NodeGpu | undefined>) {
   if (files.loader) preloadLoader(files.loader);
@@ -242,8 +248,9 @@ async function findAdapter(
   // Dawn sorts processors last, but asks one backend after the other: a real GPU may stand further down.
   const adapters = await list();
   const match = bestMatch(adapters, wish);
-  const isOpen = first.adapter && match?.software && `${flagsFor(match.name)}` === `${flagsFor("")}`;
-  if (!match || isOpen) return answer(first, adapters);
+  // What an instance goes without is settled when it is made.
+  const isOther = match !== undefined && flagsFor(match.name).join() !== flagsFor("").join();
+  if (!match || (first.adapter && match.software && !isOther)) return answer(first, adapters);
   const pinned = await open([`adapter=${match.name}`], match.name);
   return answer(pinned.adapter ? pinned : first, adapters);
 }
@@ -276,7 +283,12 @@ function listed(adapter: GPUAdapter): ListedAdapter {
   };
 }
 
-function choiceOf(found: Found, how: GpuChoice["how"], reason: string, tried: GpuChoice["tried"]): GpuChoice {
+function choiceOf(
+  found: Found,
+  how: GpuChoice["how"],
+  reason: string,
+  tried: GpuChoice["tried"],
+): Omit<GpuChoice, "unchecked"> {
   const { info } = found.adapter;
   const plain = (text: string) =>
     text
@@ -302,7 +314,7 @@ export function describeChoice(choice: GpuChoice): string {
   const faster = /swiftshader/i.test(choice.name + choice.driver)
     ? "slow; mesa-vulkan-drivers >= 24.2 is several times faster, a GPU a hundred (see `cmedl doctor`)"
     : "slow; a GPU is about a hundred times faster";
-  return `software GPU: ${choice.driver} — ${faster}`;
+  return `software GPU: ${choice.driver}${choice.unchecked ? ", indices unchecked" : ""} — ${faster}`;
 }
 
 function unavailable(

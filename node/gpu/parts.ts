@@ -5,13 +5,16 @@ import { bringTexelReads } from "../../engine/run/texel-reads.ts";
 import { DriverCompiler } from "./driver-compile.ts";
 import { DriverPatience } from "./patience.ts";
 
-/** Where the last device of this process came from. */
-let opened: GPU | undefined;
-const compiler = new DriverCompiler(async () => (await opened?.requestAdapter()) ?? null);
+/** Where devices of this process come from, by what their adapters say of themselves. */
+const sources = new Map<string, GPU>();
+const keyOf = ({ vendor, device, description }: GPUAdapterInfo): string => [vendor, device, description].join();
+const compiler = new DriverCompiler(
+  async ({ adapterInfo }) => (await sources.get(keyOf(adapterInfo))?.requestAdapter()) ?? null,
+);
 
-/** Brings them, for devices of this GPU. */
-export function bringParts(gpu: GPU): void {
-  opened = gpu;
+/** Brings them, for devices of this GPU too. */
+export function bringParts(gpu: GPU, { info }: GPUAdapter): void {
+  sources.set(keyOf(info), gpu);
   bringTexelReads();
   patience.bring(() => new DriverPatience());
   driverCompile.bring(compiler.compile);

@@ -10,40 +10,87 @@ import type { AskedPipeline } from "../../engine/driver-compile.ts";
 import { readsTexelsFaster } from "../../engine/gpu/source.ts";
 import { coresHere } from "../../node/gpu/cores.ts";
 import { DriverCompiler } from "../../node/gpu/driver-compile.ts";
+import { Pace } from "../../engine/pace.ts";
 import { environment } from "../helpers/environment.ts";
 
 const test = suite("node-driver-compile");
 
-/** So many pipelines of an adapter, and how often another device was asked for. */
-async function compiled(count: number, description: string, made = Promise.resolve({} as GPUComputePipeline)) {
-  let opened = 0;
-  const compiler = new DriverCompiler(async () => {
-    opened++;
+/** Pipelines of a device whose adapter says this, and how often another device was asked for. */
+class Asking {
+  opened = 0;
+  readonly compiler = new DriverCompiler(async (device) => {
+    this.opened++;
+    assert.is(device, this.device);
     return null;
   });
-  const device = { adapterInfo: { description }, features: new Set() } as unknown as GPUDevice;
-  const asked = (i: number): AskedPipeline => ({ device, code: `// ${i}`, entries: [], made, wanted: () => true });
-  const pipelines = await Promise.allSettled(Array.from({ length: count }, (_, i) => compiler.compile(asked(i))));
-  return { opened, pipelines };
+  readonly device: GPUDevice;
+
+  constructor(description: string) {
+    this.device = { adapterInfo: { description }, features: new Set() } as unknown as GPUDevice;
+  }
+
+  /** So many of them at once. */
+  ask(count: number, made = Promise.resolve({} as GPUComputePipeline)): Promise<GPUComputePipeline>[] {
+    const asked = (i: number): AskedPipeline => ({
+      device: this.device,
+      code: `// ${i}`,
+      entries: [],
+      made,
+      wanted: () => true,
+    });
+    return Array.from({ length: count }, (_, i) => this.compiler.compile(asked(i)));
+  }
 }
+const isParallel = coresHere() > 1;
 
 test("where no other device can be had, pipelines are those that were made", async () => {
-  const { opened, pipelines } = await compiled(20, "llvmpipe");
-  assert.is(opened, coresHere() > 1 ? 1 : 0);
-  assert.ok(pipelines.every((p) => p.status === "fulfilled"));
+  const asking = new Asking("llvmpipe");
+  const pipeline = {} as GPUComputePipeline;
+  for (const made of await Promise.all(asking.ask(16, Promise.resolve(pipeline)))) assert.is(made, pipeline);
+  assert.is(asking.opened, isParallel ? 1 : 0);
 });
 
 test("few pipelines, and those of other drivers, are not waited for", async () => {
-  assert.is((await compiled(15, "llvmpipe")).opened, 0);
-  assert.is((await compiled(100, "NVIDIA H100")).opened, 0);
-  assert.is((await compiled(100, "SwiftShader driver 5.0.0")).opened, 0);
+  for (const [count, description] of [
+    [15, "llvmpipe"],
+    [100, "NVIDIA H100"],
+    [100, "SwiftShader driver 5.0.0"],
+  ] as const) {
+    const asking = new Asking(description);
+    await Promise.all(asking.ask(count));
+    assert.is(asking.opened, 0, description);
+  }
 });
 
-test("a pipeline that is refused stays so", async () => {
-  const made = Promise.reject(new Error("no such binding"));
-  const { pipelines } = await compiled(16, "llvmpipe", made);
-  assert.ok(pipelines.every((p) => p.status === "rejected" && (p.reason as Error).message === "no such binding"));
+test("what a compile asks for between its turns is one burst", async () => {
+  const asking = new Asking("llvmpipe");
+  const all = asking.ask(6);
+  const pace = new Pace({ yieldEveryMs: 0 });
+  for (let i = 0; i < 2; i++) {
+    await pace.turn();
+    all.push(...asking.ask(6));
+  }
+  await Promise.all(all);
+  assert.is(asking.opened, isParallel ? 1 : 0);
 });
+
+test("a pipeline that is refused is so at once, whatever the others take", async () => {
+  const asking = new Asking("llvmpipe");
+  const others = asking.ask(20, new Promise(() => {}));
+  const [refused] = asking.ask(1, Promise.reject(new Error("no such binding")));
+  await rejects(refused!, "no such binding");
+  const unsettled = Symbol();
+  assert.is(await Promise.race([...others, new Promise((resolve) => setTimeout(resolve, 20, unsettled))]), unsettled);
+});
+
+async function rejects(promise: Promise<unknown>, message: string): Promise<void> {
+  try {
+    await promise;
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as Error).message, message);
+  }
+}
 
 const { adapter } = await environment().gpu();
 // Reported as skipped on other adapters.
@@ -61,27 +108,38 @@ const { adapter } = await environment().gpu();
         import { openNodeGpu } from ${from("node/gpu/open.ts")};
         const device = await Device.open((await openNodeGpu({ quiet: true })).gpu);
         const net = new UNet({ width: 4, depth: 2 });
+        const compile = (options) =>
+          device.compile(
+            ({ x }) => {
+              const loss = mean(square(net.forward(x).logits));
+              return { loss, dx: grad(loss, [x])[0] };
+            },
+            { x: [1, 16, 16, 1] },
+            options,
+          );
         const began = performance.now();
-        const program = await device.compile(
-          ({ x }) => {
-            const loss = mean(square(net.forward(x).logits));
-            return { loss, dx: grad(loss, [x])[0] };
-          },
-          { x: [1, 16, 16, 1] },
-        );
+        if (process.argv[2]) {
+          const aborted = compile({ signal: AbortSignal.timeout(Number(process.argv[2])) });
+          const outcome = await aborted.then(() => "made", (error) => error.name);
+          if (outcome !== "TimeoutError") throw new Error("the compile that was to be aborted: " + outcome);
+        }
+        const program = await compile({});
         const compiled = performance.now();
         program.run({ x: new Float32Array(256).fill(1) });
         await program.read("loss");
         console.log(JSON.stringify([program.stats().pipelines, compiled - began, performance.now() - compiled]));`,
       );
-      const timesOf = async (env: Record<string, string>): Promise<[number, number, number]> => {
+      const timesOf = async (env: Record<string, string>, abortMs = ""): Promise<[number, number, number]> => {
         const options = { env: { ...process.env, ...env } };
-        const { stdout } = await promisify(execFile)(process.execPath, ["tools/run.mjs", script], options);
+        const { stdout } = await promisify(execFile)(process.execPath, ["tools/run.mjs", script, abortMs], options);
         return JSON.parse(stdout) as [number, number, number];
       };
-      const [pipelines, compileMs, runMs] = await timesOf({ MESA_SHADER_CACHE_DIR: folder });
+      const [pipelines, compileMs, runMs] = await timesOf({ MESA_SHADER_CACHE_DIR: join(folder, "a") });
       assert.ok(pipelines >= 17, `${pipelines} pipelines`);
       assert.ok(runMs < compileMs / 4, `compiled in ${compileMs} ms, run in ${runMs}`);
+      // What an aborted compile left is compiled by the next.
+      const [, againMs, afterMs] = await timesOf({ MESA_SHADER_CACHE_DIR: join(folder, "b") }, "1000");
+      assert.ok(afterMs < againMs / 4, `compiled in ${againMs} ms, run in ${afterMs}`);
       const [, quickMs, lateMs] = await timesOf({ MESA_SHADER_CACHE_DISABLE: "true" });
       assert.ok(lateMs > quickMs / 4, `compiled in ${quickMs} ms, run in ${lateMs}`);
     } finally {

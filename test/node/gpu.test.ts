@@ -58,18 +58,20 @@ test("a wish names a part of the adapter's name, or any software", () => {
 });
 
 test("the choice is told in one line", () => {
-  const choice = (name: string, software: boolean) =>
+  const choice = (name: string, software: boolean, unchecked = false) =>
     describeChoice({
       how: "system",
       name,
       driver: `${name} 1.0`,
       software,
+      unchecked,
       reason: "",
       adapters: [] as ListedAdapter[],
       tried: [],
     });
   assert.is(choice("NVIDIA H100", false), "GPU: NVIDIA H100 (NVIDIA H100 1.0)");
   assert.match(choice("SwiftShader", true), /^software GPU: SwiftShader 1\.0 — slow; .*mesa-vulkan-drivers/);
+  assert.match(choice("SwiftShader", true, true), /^software GPU: SwiftShader 1\.0, indices unchecked — slow; /);
   assert.match(choice("llvmpipe", true), /^software GPU: llvmpipe 1\.0 — slow; a GPU/);
 });
 

@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -64,6 +68,31 @@ test("bars that an error leaves are taken off, with the lines that wait", () => 
   assert.ok(terminal.text.lastIndexOf(SHOWN) > terminal.text.lastIndexOf(HIDDEN));
   narrator.say("the error");
   assert.match(terminal.text, /the error\n$/);
+});
+
+test("a signal that ends the process gives the terminal back first; what waits for it goes on", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cmedl-test-"));
+  try {
+    const script = join(folder, "bar.ts");
+    writeFileSync(
+      script,
+      `import { Narrator } from ${JSON.stringify(join(process.cwd(), "node/narrator.ts"))};
+      Object.assign(process.stderr, { isTTY: true });
+      const bar = new Narrator().bar("reading", 2);
+      bar.advance();
+      if (process.argv[2]) process.on("SIGINT", () => process.exit(3));
+      setTimeout(() => process.kill(process.pid, "SIGINT"), 50);
+      setTimeout(() => process.exit(4), 5000);`,
+    );
+    const ended = (...args: string[]) =>
+      spawnSync(process.execPath, ["tools/run.mjs", script, ...args], { encoding: "utf8" });
+    const { signal, stderr } = ended();
+    assert.is(signal, "SIGINT");
+    assert.ok(stderr.lastIndexOf(SHOWN) > stderr.lastIndexOf(HIDDEN));
+    assert.is(ended("listens").status, 3);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("elsewhere there are lines alone, and none where it is quiet", () => {
