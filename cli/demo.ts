@@ -22,7 +22,7 @@ import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysJob, type PaysWord, pay
 import { type ValidationDice, diceByCase } from "../train/validation.ts";
 import { exitOf } from "./exit.ts";
 import { writeJsonLine } from "./json-line.ts";
-import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const { size: SIZE, generator: GENERATOR, patients: LABELLED } = PAYS_DEFAULTS;
@@ -102,7 +102,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   const onFound = ({ software }: GpuChoice): void => {
     isSoftware = software;
   };
-  using device = await deviceOpener(narrator, flags.device, { ownKernels: true, onFound })();
+  using device = await networkOpener(narrator, flags.device, onFound)();
   const around: Surroundings = { device, sets, narrator, json: flags.json };
   const train = (row: RowFolder): Promise<Tested> =>
     trainAndTest((row === "cmedl" ? taught : alone).config, join(out, row), around);

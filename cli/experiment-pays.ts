@@ -13,7 +13,7 @@ import { PAYS_DEFAULTS, PAYS_EPOCHS, PAYS_ROWS, type PaysRow, paysJobs, paysLeng
 import { type FlagValues, addConfigFlags, addForceFlag, flagLayers, oddness } from "./config-flags.ts";
 import { type TaskFlags, addTaskFlags, decidedIn, doTasks } from "./experiment-tasks.ts";
 import { addCacheFlag, cacheOf } from "./memory-flags.ts";
-import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 interface PaysFlags extends FlagValues, TaskFlags {
@@ -123,7 +123,7 @@ async function pays(flags: PaysFlags): Promise<void> {
   narrator.say(`${jobs.length} runs of ${lengthText(length)}; the primary measure is Dice at the last epoch`);
 
   const about = { data: data.says, size, length };
-  const open = deviceOpener(narrator, flags.device, { ownKernels: true });
+  const open = networkOpener(narrator, flags.device);
   const around = { data, folder, narrator, open, command: "cmedl experiment pays" };
   await doTasks(
     {

@@ -18,7 +18,7 @@ import { completing } from "./completion-words.ts";
 import { registerPays } from "./experiment-pays.ts";
 import { type TaskFlags, addTaskFlags, decidedIn, doTasks } from "./experiment-tasks.ts";
 import { addCacheFlag, cacheOf } from "./memory-flags.ts";
-import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -120,7 +120,7 @@ async function experiment(name: string, flags: ExperimentFlags): Promise<void> {
   const inFold = choices.folds === null ? "" : ` in the first of ${choices.folds} folds`;
   narrator.say(`data: ${data.says}; ${first.test.length} cases are tested on${inFold}`);
 
-  const open = deviceOpener(narrator, flags.device, { ownKernels: true });
+  const open = networkOpener(narrator, flags.device);
   const around: Surroundings = { data, folder, narrator, open, command: `cmedl experiment ${name}` };
   if (folder.decided) {
     const unused = budget === null ? "" : "; --budget changes nothing now";

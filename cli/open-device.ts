@@ -25,6 +25,10 @@ export interface OpenOptions {
 export const openDevice = (narrator: Narrator, device?: string, options?: OpenOptions): Promise<Device> =>
   deviceOpener(narrator, device, options)();
 
+/** As deviceOpener, of a command that runs networks and no kernels of others. */
+export const networkOpener = (narrator: Narrator, device?: string, onFound?: OpenOptions["onFound"]) =>
+  deviceOpener(narrator, device, { ownKernels: true, onFound });
+
 /**
  * What opens devices of one GPU, one after another: a device keeps its variables until it is disposed. The GPU is
  * looked for at the first call.

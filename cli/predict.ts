@@ -11,7 +11,7 @@ import { CommandError } from "../node/errors.ts";
 import { DeviceLosses } from "../node/gpu/losses.ts";
 import { writeAtomic } from "../node/files.ts";
 import { type MaskWriter, maskWriter } from "./mask-writer.ts";
-import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { Narrator } from "../node/narrator.ts";
 import {
   type Prediction,
@@ -126,7 +126,7 @@ async function predict(runPath: string, imagePath: string, flags: PredictFlags):
   // A single image that can't be used is refused before a GPU is looked for.
   const first = isMany ? undefined : await read(tasks[0]!);
 
-  const open = deviceOpener(narrator, flags.device, { ownKernels: true });
+  const open = networkOpener(narrator, flags.device);
   using segmenter = await ReopenedSegmenter.open(
     async () => VolumeSegmenter.open(await open(), config, weights, { statistics: flags.statistics }),
     say,

@@ -6,7 +6,7 @@ import type { ClusterOptions } from "../node/run/feature-clusters.ts";
 import { RunFolder } from "../node/run/folder.ts";
 import { refreshFeatures } from "../node/run/refresh-features.ts";
 import { writeReport } from "../node/run/report.ts";
-import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 
 interface ReportFlags {
   output?: string;
@@ -45,7 +45,7 @@ Examples:
       const narrator = new Narrator({ quiet: flags.quiet });
       const run = await RunFolder.open(path);
       await refreshFeatures(run, {
-        open: deviceOpener(narrator, flags.device, { ownKernels: true }),
+        open: networkOpener(narrator, flags.device),
         narrator,
         clusters,
       });

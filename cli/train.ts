@@ -28,7 +28,7 @@ import {
 } from "./config-flags.ts";
 import { writeJsonLine } from "./json-line.ts";
 import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
-import { addDeviceFlag, deviceOpener } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { type Rank, type RankFlags, addRankFlags, asRank } from "./ranks.ts";
 import { ScratchFolder } from "./scratch-folder.ts";
 import { superviseTrain } from "./supervised-train.ts";
@@ -129,7 +129,7 @@ async function start(file: string | undefined, flags: TrainFlags, rank: Rank): P
   await using scratch = flags.dryRun ? new ScratchFolder() : undefined;
   const memory = await memoryOptions(flags, scratch?.path ?? (out && RunFolder.cachePath(out)));
   using sets = await rank.firstAlone(() => loadRunSets(config, sources, narrator, { odd: oddness(flags), ...memory }));
-  const open = deviceOpener(narrator, await rank.device(flags.device, narrator), { ownKernels: true });
+  const open = networkOpener(narrator, await rank.device(flags.device, narrator));
   const device = await open();
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
@@ -223,7 +223,7 @@ async function resume(path: string, flags: TrainFlags, rank: Rank): Promise<void
   const odd = before === undefined ? "ignore" : oddness(flags);
   const sources = await openSources(config);
   using sets = await rank.firstAlone(() => loadRunSets(config, sources, narrator, { odd, before, ...memory }));
-  const open = deviceOpener(narrator, await rank.device(flags.device, narrator), { ownKernels: true });
+  const open = networkOpener(narrator, await rank.device(flags.device, narrator));
   const device = await open();
   if (!rank.isFirst) return followRun(device, config, sets, narrator, { ...rank.training(path), from });
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
