@@ -6,17 +6,20 @@ import type { PlannedDispatch } from "../plan/plan.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
 import { TEXEL_FORMAT } from "../../kernels/texels.ts";
 
+/** GPUShaderStage.COMPUTE. */
+const visibility = 4;
+
 /** The layout a dispatch's bind group has. */
 export const layoutOf = (d: Dispatch): GPUBindGroupLayoutEntry[] =>
   [
     ...d.memory.map((m) => ({
       binding: m.binding,
-      visibility: GPUShaderStage.COMPUTE,
+      visibility,
       ...resourceOf(m),
     })),
     ...d.uniforms.map(({ binding }) => ({
       binding,
-      visibility: GPUShaderStage.COMPUTE,
+      visibility,
       buffer: { type: "uniform" as const },
     })),
   ].sort((a, b) => a.binding - b.binding);
@@ -35,8 +38,8 @@ export const withoutTexels = (d: PlannedDispatch): PlannedDispatch => {
 
 /** Layout of the closing dispatch: the run's number, the status word. */
 export const finishLayout: GPUBindGroupLayoutEntry[] = [
-  { binding: 0, visibility: 4, buffer: { type: "read-only-storage" } },
-  { binding: 1, visibility: 4, buffer: { type: "storage" } },
+  { binding: 0, visibility, buffer: { type: "read-only-storage" } },
+  { binding: 1, visibility, buffer: { type: "storage" } },
 ];
 export const finishDispatch: PlannedDispatch = {
   label: "finish",

@@ -122,9 +122,10 @@ class PipelineSet {
    * All of them. Throws the first refusal once none is being compiled: a process that ends meanwhile crashes in Dawn.
    */
   async compiled(): Promise<ReadonlyMap<string, GPUComputePipeline>> {
-    const all = [...this.#asked];
     await Promise.allSettled(this.#asked.values());
-    return new Map(await Promise.all(all.map(async ([code, made]) => [code, await made] as const)));
+    const compiled = new Map<string, GPUComputePipeline>();
+    for (const [code, made] of this.#asked) compiled.set(code, await made);
+    return compiled;
   }
 
   giveUp(): void {
