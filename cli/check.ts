@@ -13,7 +13,7 @@ import type { TrainConfig } from "../train/config/config.ts";
 import { makeRegime } from "../train/regimes/make.ts";
 import { type ConfigFlags, addConfigFlags, addPresetFlag, configFrom } from "./config-flags.ts";
 import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 
 interface CheckFlags extends ConfigFlags, MemoryFlags {
   student?: string;
@@ -87,7 +87,7 @@ function requireAll({ data, regime }: TrainConfig, needsTeacher: boolean): void 
 async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckFlags): Promise<RunEstimate> {
   const { config, sources } = await planRun(asked, undefined, narrator);
   using sets = await loadRunSets(config, sources, narrator, await memoryOptions(flags, undefined));
-  using device = await openDevice(narrator, flags.device, { ownKernels: true });
+  using device = await networkOpener(narrator, flags.device)();
   return await dryRun(device, config, sets, narrator); // The device is open until then.
 }
 

@@ -18,7 +18,7 @@ import type { Checkpoint } from "../train/checkpoint.ts";
 import { type TrainConfig, structureNames } from "../train/config/config.ts";
 import { type MaskFlags, evaluateMasks, printCases } from "./evaluate-masks.ts";
 import { evaluateTranslation, realImages } from "./evaluate-translation.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { TOLERANCE_FLAG, TOLERANCE_SAYS, toleranceOf } from "./tolerance.ts";
 
 interface EvaluateFlags extends MaskFlags {
@@ -116,7 +116,7 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   if (real) requireTranslator(config, run.path);
   const paired = flags.paired === undefined ? undefined : await imageSource(flags.paired);
   narrator.say(`${ids.length} cases of ${source.name} (${which})`);
-  using device = await openDevice(narrator, flags.device, { ownKernels: true });
+  using device = await networkOpener(narrator, flags.device)();
   const kept = await run.bestOrLatest((message) => narrator.say(`passed over: ${message}`));
   const { checkpoint } = kept;
   const { epoch, steps } = checkpoint.progress;

@@ -13,7 +13,7 @@ export const addDeviceFlag = (command: Command): Command =>
     'part of an adapter\'s name, "software" or "swiftshader" (default: CMEDL_DEVICE, else the fastest)',
   );
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Both as openNodeGpu takes them. */
   readonly dawnFeatures?: readonly string[];
   readonly ownKernels?: boolean;
@@ -21,7 +21,10 @@ export interface OpenOptions {
   readonly onFound?: (choice: GpuChoice) => void;
 }
 
-/** Opens the GPU that `device` names, or the fastest. Throws GpuUnavailableError. */
+/**
+ * Opens the GPU that `device` names, or the fastest, for a command whose kernels may be in the making. Throws
+ * GpuUnavailableError.
+ */
 export const openDevice = (narrator: Narrator, device?: string, options?: OpenOptions): Promise<Device> =>
   deviceOpener(narrator, device, options)();
 
@@ -33,7 +36,7 @@ export const networkOpener = (narrator: Narrator, device?: string, onFound?: Ope
  * What opens devices of one GPU, one after another: a device keeps its variables until it is disposed. The GPU is
  * looked for at the first call.
  */
-export function deviceOpener(
+function deviceOpener(
   narrator: Narrator,
   device?: string,
   { dawnFeatures, ownKernels, onFound = () => {} }: OpenOptions = {},

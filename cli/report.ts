@@ -44,11 +44,7 @@ Examples:
       const clusters = clustersOf(flags);
       const narrator = new Narrator({ quiet: flags.quiet });
       const run = await RunFolder.open(path);
-      await refreshFeatures(run, {
-        open: networkOpener(narrator, flags.device),
-        narrator,
-        clusters,
-      });
+      await refreshFeatures(run, { open: networkOpener(narrator, flags.device), narrator, clusters });
       narrator.end();
       process.stdout.write(`${await writeReport(run, flags.output)}\n`);
     });

@@ -9,7 +9,7 @@ import { refuseImages } from "../node/run/prediction-files.ts";
 import { readImage } from "../node/run/read-image.ts";
 import { openTrainedModel } from "../node/run/trained-model.ts";
 import { VolumeTranslator, requireTranslator, unitOf } from "../train/volumes/volume-translator.ts";
-import { addDeviceFlag, openDevice } from "./open-device.ts";
+import { addDeviceFlag, networkOpener } from "./open-device.ts";
 
 interface TranslateFlags {
   output: string;
@@ -60,7 +60,7 @@ async function translate(runPath: string, imagePath: string, flags: TranslateFla
     narrator,
   });
 
-  using device = await openDevice(narrator, flags.device, { ownKernels: true });
+  using device = await networkOpener(narrator, flags.device)();
   using translator = await VolumeTranslator.open(device, config, weights);
   const pseudo = fromLps(await translator.translate(image, range), stored);
   await writeAtomic(output, format.write(pseudo, stored, output));

@@ -16,6 +16,7 @@ unset MESA_SHADER_CACHE_DISABLE
 export MESA_SHADER_CACHE_DIR=$PWD/cache
 cat >first.mjs <<'JS'
 import { create, globals } from "webgpu";
+import { timed } from "./timed.mjs";
 Object.assign(globalThis, globals);
 globalThis.gpu = create([]); // kept until the process ends
 const loads = (seed) => Array.from({ length: 40 }, (_, i) => `v += x[(i * ${seed + i}u) & 255u];`).join("\n");
@@ -28,43 +29,22 @@ const codeOf = (seed) => `
     ${loads(seed)}
     y[i] = v;
   }`;
-class Device {
-  static async open() {
-    const device = await (await gpu.requestAdapter()).requestDevice();
-    const { STORAGE, INDIRECT, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-    const buffer = (size, usage) => device.createBuffer({ size, usage });
-    return Object.assign(new Device(), {
-      device,
-      y: buffer(4096, STORAGE | COPY_SRC),
-      x: buffer(4096, STORAGE),
-      zeros: buffer(16, INDIRECT),
-      back: buffer(16, MAP_READ | COPY_DST),
-    });
-  }
-  async make(seed) {
-    const module = this.device.createShaderModule({ code: codeOf(seed) });
-    return this.device.createComputePipelineAsync({ layout: "auto", compute: { module } });
-  }
-  async run(pipeline, dispatch) {
-    const { device, y, x, back } = this;
-    const began = performance.now();
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    const entries = [y, x].map((buffer, binding) => ({ binding, resource: { buffer } }));
-    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    dispatch(pass, this);
-    pass.end();
-    encoder.copyBufferToBuffer(y, 0, back, 0, 16);
-    device.queue.submit([encoder.finish()]);
-    await back.mapAsync(GPUMapMode.READ);
-    back.unmap();
-    return performance.now() - began;
-  }
+async function open() {
+  const device = await (await gpu.requestAdapter()).requestDevice();
+  const { STORAGE, INDIRECT, COPY_SRC } = GPUBufferUsage;
+  const [y, x] = [STORAGE | COPY_SRC, STORAGE].map((usage) => device.createBuffer({ size: 4096, usage }));
+  const zeros = device.createBuffer({ size: 16, usage: INDIRECT });
+  return {
+    make: (seed) => {
+      const module = device.createShaderModule({ code: codeOf(seed) });
+      return device.createComputePipelineAsync({ layout: "auto", compute: { module } });
+    },
+    run: (pipeline, dispatch) => timed(device, pipeline, [y, x], (pass) => dispatch(pass, zeros)),
+  };
 }
-const indirect = (pass, { zeros }) => pass.dispatchWorkgroupsIndirect(zeros, 0);
+const indirect = (pass, zeros) => pass.dispatchWorkgroupsIndirect(zeros, 0);
 const once = (pass) => pass.dispatchWorkgroups(1);
-const device = await Device.open();
+const device = await open();
 const warm = await device.make(1);
 await device.run(warm, indirect); // what Dawn makes at its first indirect dispatch
 const seed = Number(process.argv[2]);
@@ -76,7 +56,7 @@ const second = await device.make(seed + 1000);
 const indirectMs = await device.run(second, indirect);
 const afterMs = await device.run(second, once);
 await new Promise((resolve) => setTimeout(resolve, 300)); // the cache is written behind
-const other = await Device.open();
+const other = await open();
 const otherMs = await other.run(await other.make(seed + 1000), once);
 const told = { madeMs, runMs, indirectMs, afterMs, otherMs };
 console.error(Object.entries(told).map(([name, ms]) => `  ${name} ${ms.toFixed(0)}`).join(""));
@@ -84,11 +64,6 @@ const long = (ms) => (ms > runMs / 3 ? "long" : "short");
 console.log([madeMs, runMs, indirectMs, afterMs, otherMs].map(long).join(" "));
 process.exit(0);
 JS
-failed=0
-expect() {
-  echo "$1: $2"
-  [ "$2" = "$3" ] || { echo "  expected $3" && failed=1; }
-}
 echo "made; its first run; of another pipeline over no workgroups, the run after that, on another device"
 expect "an empty cache" "$(node first.mjs 7 2>first.log || cat first.log)" "short long long short short"
 tail -n 1 first.log

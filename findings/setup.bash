@@ -42,3 +42,10 @@ driver() {
   [[ -f $VK_DRIVER_FILES ]] || skip "needs the Vulkan driver $1 (Debian: mesa-vulkan-drivers 25 or chromium)"
   export VK_DRIVER_FILES
 }
+
+# expect WHAT SEEN EXPECTED: prints what was seen; `exit $failed` at the end tells whether all were as expected.
+failed=0
+expect() {
+  echo "$1: $2"
+  [ "$2" = "$3" ] || { echo "  expected $3" && failed=1; }
+}

@@ -41,7 +41,7 @@ test("outputs, gradients and generated values of a right engine pass, an unknown
 });
 
 test("with bounds the same cases pass: no kernel's index leaves its tensors", async () => {
-  const report = await runSuite(await load(), async () => (await roomyDevice(undefined)).device, { bounds: true });
+  const report = await runSuite(await load(), async () => (await roomyDevice()).device, { bounds: true });
   assert.is(closing(report), "9 passed, 0 failed, 1 skipped");
 });
 

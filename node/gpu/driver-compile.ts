@@ -17,8 +17,12 @@ const PROBES = 3;
 const CACHED_MS = 50;
 /** For Mesa to have written what it compiled. */
 const WRITTEN_MS = 50;
+/** Turns of the event loop in which a compile that gave one goes on. */
+const TURNS = 4;
 /** Between two questions whether a pipeline is compiled. */
 const ASK_MS = [1, 2, 4, 8, 16] as const;
+/** As long as the longest uniform of a pipeline, and more. */
+const BOUND_BYTES = 2 ** 14;
 
 /** A pipeline that is waited for until `done` is called. */
 interface Job {
@@ -69,8 +73,9 @@ export class DriverCompiler {
   }
 
   async #compile(device: GPUDevice, jobs: readonly Job[]): Promise<void> {
-    await Promise.allSettled(jobs.map(({ asked }) => asked.made));
-    const byLength = [...jobs].sort((a, b) => b.asked.code.length - a.asked.code.length);
+    const settled = await Promise.allSettled(jobs.map(({ asked }) => asked.made));
+    const made = jobs.filter((_, i) => settled[i]!.status === "fulfilled");
+    if (made.length < FEWEST) return;
     const compilers: Compiler[] = [];
     const open = async (): Promise<Compiler> => {
       const compiler = await Compiler.open(await this.adapterOf(device), device.features);
@@ -79,7 +84,7 @@ export class DriverCompiler {
     };
     try {
       const first = await open();
-      const missing = await firstMissing(first, byLength);
+      const missing = await firstMissing(first, made);
       if (!missing) return;
       const others = await Promise.all(Array.from({ length: Math.min(coresHere(), MOST) - 1 }, open));
       const isCached = async (): Promise<boolean> => {
@@ -89,7 +94,7 @@ export class DriverCompiler {
       };
       this.#hasCache = await isCached();
       if (!this.#hasCache) return;
-      const left = shuffled(byLength).values();
+      const left = shuffled(made).values();
       const work = async (compiler: Compiler): Promise<void> => {
         for (const job of left) {
           await compiler.compile(job);
@@ -105,14 +110,12 @@ export class DriverCompiler {
   }
 }
 
-/** Turns of the event loop in which a compile that gave one goes on. */
-const TURNS = 4;
-
 /** The first of a few pipelines that has to be compiled, and how long that took; undefined where all are cached. */
 async function firstMissing(
   compiler: Compiler,
-  byLength: readonly Job[],
+  jobs: readonly Job[],
 ): Promise<{ readonly job: Job; readonly ms: number } | undefined> {
+  const byLength = [...jobs].sort((a, b) => b.asked.code.length - a.asked.code.length);
   for (let i = 0; i < PROBES; i++) {
     const job = byLength[Math.floor((i * byLength.length) / (2 * PROBES))]!;
     const ms = await compiler.compile(job);
@@ -155,11 +158,7 @@ class Compiler {
 
   /** Milliseconds that the driver took; undefined where nobody waits for the pipeline any more, or it is refused. */
   async compile({ asked }: Job): Promise<number | undefined> {
-    const isMade = await asked.made.then(
-      () => true,
-      () => false,
-    );
-    if (!isMade || !asked.wanted()) return undefined;
+    if (!asked.wanted()) return undefined;
     const { device } = this;
     device.pushErrorScope("validation");
     const commands = this.#commands(asked);
@@ -203,6 +202,3 @@ class Compiler {
     return made;
   }
 }
-
-/** As long as the longest uniform of a pipeline, and more. */
-const BOUND_BYTES = 2 ** 14;

@@ -28,7 +28,7 @@ export interface NodeGpuOptions {
   quiet?: boolean;
   /**
    * Whether it will run no kernels but this library's, which keep to their tensors (docs/decisions/0021): SwiftShader is
-   * then opened without its checks of indices, and takes two thirds of the time. An index out of range reads and writes
+   * then opened without its checks of indices, and takes two thirds of the wall time. An index out of range reads and writes
    * the process's own memory there. Default: false.
    */
   ownKernels?: boolean;

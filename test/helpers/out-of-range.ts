@@ -8,9 +8,7 @@ import { environment } from "./environment.ts";
 const BUFFERS = 8;
 
 /** A device that binds more buffers than it tells. */
-export async function roomyDevice(
-  traits: Partial<Traits> | undefined,
-): Promise<{ readonly device: Device } & AsyncDisposable> {
+export async function roomyDevice(traits?: Partial<Traits>): Promise<{ readonly device: Device } & AsyncDisposable> {
   const adapter = (await (await environment().gpu()).gpu.requestAdapter())!;
   const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits;
   const raw = await adapter.requestDevice({

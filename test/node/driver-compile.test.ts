@@ -7,11 +7,12 @@ import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AskedPipeline } from "../../engine/driver-compile.ts";
+import { Pace } from "../../engine/pace.ts";
 import { readsTexelsFaster } from "../../engine/gpu/source.ts";
 import { coresHere } from "../../node/gpu/cores.ts";
 import { DriverCompiler } from "../../node/gpu/driver-compile.ts";
-import { Pace } from "../../engine/pace.ts";
 import { environment } from "../helpers/environment.ts";
+import { refused } from "../helpers/refused.ts";
 
 const test = suite("node-driver-compile");
 
@@ -77,20 +78,11 @@ test("what a compile asks for between its turns is one burst", async () => {
 test("a pipeline that is refused is so at once, whatever the others take", async () => {
   const asking = new Asking("llvmpipe");
   const others = asking.ask(20, new Promise(() => {}));
-  const [refused] = asking.ask(1, Promise.reject(new Error("no such binding")));
-  await rejects(refused!, "no such binding");
+  const [wrong] = asking.ask(1, Promise.reject(new Error("no such binding")));
+  await refused(wrong!, /no such binding/, Error);
   const unsettled = Symbol();
   assert.is(await Promise.race([...others, new Promise((resolve) => setTimeout(resolve, 20, unsettled))]), unsettled);
 });
-
-async function rejects(promise: Promise<unknown>, message: string): Promise<void> {
-  try {
-    await promise;
-    assert.unreachable();
-  } catch (error) {
-    assert.is((error as Error).message, message);
-  }
-}
 
 const { adapter } = await environment().gpu();
 // Reported as skipped on other adapters.

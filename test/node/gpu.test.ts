@@ -10,6 +10,7 @@ import { type ListedAdapter, bestMatch, describeChoice, openNodeGpu, parseAdapte
 import { linesOf, overhear } from "../../node/gpu/quiet-stderr.ts";
 import { fromSparticuz, swiftShaderIn, tarFiles } from "../../node/gpu/swiftshader.ts";
 import { UsageError } from "../../engine/errors.ts";
+import { Gpu } from "../../engine/gpu/gpu.ts";
 import { cmedl } from "../cli/command.ts";
 
 const test = suite("node-gpu");
@@ -186,41 +187,35 @@ test("a tar's plain files are read, folders are not", () => {
 
 const carried = process.platform === "linux" && process.arch === "x64";
 
-/** What a kernel reads one element behind its binding of one, where the buffer goes on. */
+/** What a kernel reads one element behind its binding of 64, where the buffer goes on. */
 async function readBehind(ownKernels: boolean): Promise<number> {
-  const { adapter } = await openNodeGpu({ device: "swiftshader", ownKernels, quiet: true });
-  const device = await adapter.requestDevice();
-  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-  const x = device.createBuffer({ size: 512, usage: STORAGE | COPY_DST });
-  const y = device.createBuffer({ size: 4, usage: STORAGE | COPY_SRC });
-  const result = device.createBuffer({ size: 4, usage: COPY_DST | MAP_READ });
-  device.queue.writeBuffer(
-    x,
-    0,
-    Float32Array.from({ length: 128 }, (_, i) => i),
-  );
+  const gpu = await Gpu.open((await openNodeGpu({ device: "swiftshader", ownKernels, quiet: true })).gpu);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const [x, y] = [gpu.createBuffer(512, usage, "x"), gpu.createBuffer(16, usage, "y")];
+  const numbers = Float32Array.from({ length: 128 }, (_, i) => i);
+  gpu.device.queue.writeBuffer(x, 0, numbers);
   const code = `@group(0) @binding(0) var<storage, read> x : array<f32>;
     @group(0) @binding(1) var<storage, read_write> y : array<f32>;
     @compute @workgroup_size(1) fn main(@builtin(num_workgroups) n : vec3u) { y[0] = x[63u + n.x]; }`;
-  const pipeline = device.createComputePipeline({
-    layout: "auto",
-    compute: { module: device.createShaderModule({ code }) },
-  });
+  const visibility = GPUShaderStage.COMPUTE;
+  const layout = [
+    { binding: 0, visibility, buffer: { type: "read-only-storage" as const } },
+    { binding: 1, visibility, buffer: { type: "storage" as const } },
+  ];
+  const pipeline = await gpu.pipeline(code, layout, "read behind");
   const entries = [
     { binding: 0, resource: { buffer: x, size: 256 } },
     { binding: 1, resource: { buffer: y } },
   ];
-  const encoder = device.createCommandEncoder();
+  const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.setBindGroup(0, gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
   pass.dispatchWorkgroups(1);
   pass.end();
-  encoder.copyBufferToBuffer(y, 0, result, 0, 4);
-  device.queue.submit([encoder.finish()]);
-  await result.mapAsync(GPUMapMode.READ);
-  const [value] = new Float32Array(result.getMappedRange().slice(0));
-  device.destroy();
+  gpu.submit(encoder.finish());
+  const [value] = new Float32Array(await gpu.readBuffer(y, 0, 4));
+  gpu.dispose();
   return value!;
 }
 
