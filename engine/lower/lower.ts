@@ -16,6 +16,7 @@ import type { ReduceStage } from "./loops.ts";
 import { lowerMap } from "./map.ts";
 import { lowerReduce } from "./reduce.ts";
 import { bindRuns, boxOf, loopFrom } from "./runs.ts";
+import { trainingPart } from "../training.ts";
 import { statisticsOf } from "./statistics-op.ts";
 
 export type { Dispatch } from "../wgsl/dispatch.ts";
@@ -30,6 +31,7 @@ export interface LoweredStage {
 
 export type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
 export type MapStage = Extract<Stage, { kind: "map" }>;
+export type PartStage = Extract<Stage, { kind: "part" }>;
 
 export class Lowerer {
   readonly traits: Traits;
@@ -46,11 +48,12 @@ export class Lowerer {
 
   *lower(): Steps<LoweredStage[]> {
     const { stages } = this.fusion;
-    const lowered: LoweredStage[] = [];
+    const each: LoweredStage[] = [];
     for (const stage of stages) {
-      yield { phase: "lower", done: lowered.length, total: stages.length };
-      lowered.push({ stage, dispatches: this.#dispatchesOf(stage) });
+      yield { phase: "lower", done: each.length, total: stages.length };
+      each.push({ stage, dispatches: this.#dispatchesOf(stage) });
     }
+    const lowered = trainingPart.brought?.joinParts(each, this) ?? each;
     yield { phase: "lower", done: stages.length, total: stages.length };
     const [statistics] = stages.flatMap((s) => (s.kind === "reduce" ? (statisticsOf(s.node) ?? []) : []));
     if (statistics) return yield* statistics.lowering.join(lowered, this);
@@ -62,10 +65,8 @@ export class Lowerer {
     switch (stage.kind) {
       case "map":
         return this.#map(stage);
-      case "part": {
-        const { value, into, view } = stage;
-        return lowerMap({ value, into, view, ...this.#reading() });
-      }
+      case "part":
+        return lowerMap(this.partStage(stage));
       case "reduce":
         return lowerReduce(this.reduceStage(stage));
       case "kernel":
@@ -83,6 +84,10 @@ export class Lowerer {
       duplicate,
       ...this.#reading(result),
     });
+  }
+
+  partStage({ value, into, view }: PartStage): Parameters<typeof lowerMap>[0] {
+    return { value, into, view, ...this.#reading() };
   }
 
   /** Dispatches that copy a stored tensor into another of the same shape. */
