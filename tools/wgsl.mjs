@@ -7,15 +7,15 @@ const SIGNS = /\s*([{}()[\],;:=?])\s*/g;
 /** Operators between two operands: `a - -b` keeps what tells the two signs apart. */
 const BETWEEN = /(?<=[\w)\]])\s+([-+*/%<>&|^!]+=?)\s+(?=[\w(])/g;
 
-/** Lines that the host reads and rewrites: seams and bindings. They lose comments alone. */
-const READ = /^(\/\/ hook$|@group|alias|const|struct)/;
+/** Lines that lose comments alone: the host finds a binding by its whole line. */
+const KEPT = /^(\/\/ hook$|@group)/;
 
 export const minifyWgsl = (text) =>
   text
     .split("\n")
     .map((line) => (/^\/\/ hook\b/.test(line) ? "// hook" : line.replace(/\/\/.*$/, "").trim()))
     .filter((line) => line !== "")
-    .map((line) => (READ.test(line) ? line : line.replace(BETWEEN, "$1").replace(SIGNS, "$1")))
+    .map((line) => (KEPT.test(line) ? line : line.replace(BETWEEN, "$1").replace(SIGNS, "$1")))
     .join("\n")
     .replace(/(?<!\/\/ hook)\n(?=\})/g, "")
     .concat("\n");

@@ -36,7 +36,7 @@ const WIDE: Readonly<Record<string, string>> = { I: "vec4<i32>", U: "vec4<u32>",
 
 /** The text in the types that its aliases' comments allow: as it is, vec4, and f16 storage. */
 function widthsOf(source: string): Variant[] {
-  const aliases = new Map([...source.matchAll(/^alias (\w+) = .*$/gm)].map(([line, name = ""]) => [name, line]));
+  const aliases = new Map([...source.matchAll(/^alias (\w+)\s*=.*$/gm)].map(([line, name = ""]) => [name, line]));
   const isStorage = (name: string): boolean => aliases.get(name)!.includes("storage type");
   const variants: Variant[] = [{ name: "", seams: {} }];
   if (aliases.get("F")?.includes("seam: float, or vec4")) {
