@@ -1,7 +1,9 @@
 enable subgroups;
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
-// One invocation makes 4 pixels of a row × KV·4 channels as 4×4 matrices. The four of a quad work on the same channels
-// and share each row of weights. No barriers, few loads per product: for CPU adapters, where a load costs most.
+// One invocation makes 4 pixels × KV·4 channels as 4×4 matrices: pixels that follow each other, through rows and images.
+// The four of a quad work on the same channels and share each row of weights. A workgroup's quads have the same channels,
+// too, and one the same pixels where it has all of them. No barriers, few loads per product: for CPU adapters, where a load
+// costs most.
 // Layouts: x NHWC · w RSCK · y NPQK, in vec4s. Needs: C and K multiples of 4 within each group; subgroups.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
 alias F = vec4<f32>;
@@ -36,37 +38,50 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let cs = cRow / params.groups;
   let ks = kRow / params.groups;
   let kTiles = (ks + KV - 1u) / KV;
-  let g = group.z / kTiles;
-  let k = g * ks + (group.z % kTiles) * KV;
+  let tiles = kTiles * params.groups;
+  let pixels = params.n * params.p * params.q;
+  let few = pixels <= 16u;
+  let own = select(group.z, group.z * 4u + local / 4u, few);
+  let tile = min(own, tiles - 1u);         // quads past the last tile repeat it and write nothing
+  let g = tile / kTiles;
+  let k = g * ks + (tile % kTiles) * KV;
   let last = (g + 1u) * ks - 1u - k;       // channels past the group's end repeat its last and are not written
   let k1 = min(1u, last);
   let k2 = min(2u, last);
   let k3 = min(3u, last);
-  let tiles = (params.q + 3u) / 4u;
-  let t = (group.x + group.y * groups.x) * 16u + local;
-  let q = (t % tiles) * 4u;
-  let n = t / tiles / params.p;
-  let p = t / tiles % params.p;
-  let live = n < params.n;
-  let image = min(n, params.n - 1u);       // what is no image mirrors one, and is not written
+  let first = select((group.x + group.y * groups.x) * 16u + local, local & 3u, few) * 4u;
+  let pixel = select(pixels, first, own < tiles);
+  var q = pixel % params.q + U(0u, 1u, 2u, 3u);
+  var p = U(pixel / params.q % params.p);
+  var n = U(pixel / params.q / params.p);
+  for (var i = 0u; i < 3u; i += 1u) {      // on to the next row and image
+    let over = select(U(), U(1u), q >= U(params.q));
+    q -= over * params.q;
+    p += over;
+    let below = select(U(), U(1u), p >= U(params.p));
+    p -= below * params.p;
+    n += below;
+  }
+  n = min(n, U(params.n - 1u));            // what is no image mirrors one, and is not written
   // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
   let flat = !REFLECT && params.dilX == 1u && params.groups == 1u;
   let runs = select(params.s, 1u, flat);
   let length = select(cs, params.s * cs, flat);
-  let step = I(0, 1, 2, 3) * i32(params.strideX);
+  let limit = params.w * cRow;
   var a0 = M();
   var a1 = M();
   var a2 = M();
   var a3 = M();
   var wi = (lane & 3u) * kRow + k;
   for (var r = 0u; r < params.r; r += 1u) {
-    let h = mirror(I(i32(p * params.strideY + r * params.dilY) - params.padTop), params.h).x;
-    let row = (image * params.h + u32(h)) * params.w * cRow;
-    let limit = U(select(0u, params.w * cRow, live && u32(h) < params.h));
+    let h = mirror(I(p * params.strideY + r * params.dilY) - params.padTop, params.h);
+    let row = (n * params.h + U(h)) * params.w * cRow;
+    let inside = B(REFLECT) | (U(h) < U(params.h));
     for (var run = 0u; run < runs; run += 1u) {
-      var at = mirror(I(i32(q * params.strideX + run * params.dilX) - params.padLeft) + step, params.w) * i32(cRow) + i32(g * cs);
+      let w0 = mirror(I(q * params.strideX + run * params.dilX) - params.padLeft, params.w);
+      var at = select(I(-0x40000000), w0 * i32(cRow) + i32(g * cs), inside);
       for (var i = 0u; i < length; i += 1u) {
-        let ok = B(REFLECT) | (U(at) < limit);
+        let ok = B(REFLECT) | (U(at) < U(limit));
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w));
         a0 += rows(F(w[wi])) * v;
@@ -78,12 +93,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       }
     }
   }
-  if (!live) { return; }
+  if (pixel >= pixels) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
   for (var kv = k; kv <= min(k + KV - 1u, k + last); kv += 1u) {
-    for (var px = q; px < min(q + 4u, params.q); px += 1u) {
-      let i = ((n * params.p + p) * params.q + px) * kRow + kv;
-      y[i] = Elem4(epilogue(out[kv - k][px - q], i));
+    for (var px = pixel; px < min(pixel + 4u, pixels); px += 1u) {
+      let i = px * kRow + kv;
+      y[i] = Elem4(epilogue(out[kv - k][px - pixel], i));
     }
   }
 }

@@ -2,7 +2,9 @@ enable subgroups;
 // dx[n,h,w,c] = Σ_{r,s,k} dy[n,p,q,k] · w[r,s,c,k]
 // over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
 // Pixels of one residue (row, column) modulo the stride meet the same taps, every period-th: a tile holds one residue.
-// One invocation makes 4 pixels of a row × CV·4 channels as 4×4 matrices; the quad shares each row of weights.
+// One invocation makes 4 pixels × CV·4 channels as 4×4 matrices: pixels that follow each other in their residue, through
+// rows and images. The quad shares each row of weights. A workgroup's quads have the same channels, too, and one the same
+// pixels where it has all of them.
 // No barriers, few loads per product: for CPU adapters, where a load costs most.
 // Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil).
 // Needs: C and K multiples of 4 within each group; subgroups.
@@ -39,12 +41,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let cs = cRow / params.groups;
   let ks = kRow / params.groups;
   let cTiles = (cs + CV - 1u) / CV;
-  let tilesC = cTiles * params.groups;
-  let rowsH = (params.h + params.strideY - 1u) / params.strideY;
-  let tilesW = ((params.w + params.strideX - 1u) / params.strideX + 3u) / 4u;
-  let tile = group.z % tilesC;
-  let phase = group.z / tilesC;
-  let t = (group.x + group.y * groups.x) * 16u + local;
+  let tiles = cTiles * params.groups;
+  let few = params.n * ((params.h + params.strideY - 1u) / params.strideY) * ((params.w + params.strideX - 1u) / params.strideX) <= 16u;
+  let tilesZ = select(tiles, (tiles + 3u) / 4u, few);
+  let phase = group.z / tilesZ;
+  let own = select(group.z % tilesZ, group.z % tilesZ * 4u + local / 4u, few);
+  let tile = min(own, tiles - 1u);         // quads past the last tile repeat it and write nothing
   let g = tile / cTiles;
   let c = (tile % cTiles) * CV;            // within the group
   let last = cs - 1u - c;                  // channels past the group's end repeat its last and are not written
@@ -53,30 +55,43 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let c3 = min(3u, last) * 4u * kRow;
   let phaseY = phase / params.strideX;
   let phaseX = phase % params.strideX;
-  let j0 = (t % tilesW) * 4u;
-  let n = t / tilesW / rowsH;
-  let i0 = t / tilesW % rowsH;
-  let h = phaseY + i0 * params.strideY;
-  let live = n < params.n && h < params.h;
+  let rowsH = (params.h + params.strideY - 1u - phaseY) / params.strideY;
+  let columnsW = (params.w + params.strideX - 1u - phaseX) / params.strideX;
+  let pixels = params.n * rowsH * columnsW;
+  let place = select((group.x + group.y * groups.x) * 16u + local, local & 3u, few) * 4u;
+  let pixel = select(pixels, place, own < tiles);
+  var x = pixel % columnsW + U(0u, 1u, 2u, 3u);
+  var y = U(pixel / columnsW % rowsH);
+  var n = U(pixel / columnsW / rowsH);
+  for (var i = 0u; i < 3u; i += 1u) {      // on to the next row and image
+    let over = select(U(), U(1u), x >= U(columnsW));
+    x -= over * columnsW;
+    y += over;
+    let below = select(U(), U(1u), y >= U(rowsH));
+    y -= below * rowsH;
+    n += below;
+  }
+  n = min(n, U(params.n - 1u));            // what is no image mirrors one, and is not written
   let r0 = first(i32(phaseY) + params.padTop, params.dilY, params.strideY, params.periodY, params.r);
   let s0 = first(i32(phaseX) + params.padLeft, params.dilX, params.strideX, params.periodX, params.s);
-  var p = i32(i0) + (i32(phaseY) + params.padTop - i32(r0 * params.dilY)) / i32(params.strideY);
-  let q0 = i32(j0) + (i32(phaseX) + params.padLeft - i32(s0 * params.dilX)) / i32(params.strideX);
+  var p = I(y) + (i32(phaseY) + params.padTop - i32(r0 * params.dilY)) / i32(params.strideY);
+  let q0 = I(x) + (i32(phaseX) + params.padLeft - i32(s0 * params.dilX)) / i32(params.strideX);
   let stepP = i32(params.periodY * params.dilY / params.strideY);
   let stepQ = i32(params.periodX * params.dilX / params.strideX);
+  let limit = params.q * kRow;
   var a0 = M();
   var a1 = M();
   var a2 = M();
   var a3 = M();
   for (var r = r0; r < params.r; r += params.periodY) {
-    let row = (n * params.p + u32(p)) * params.q * kRow;
-    let limit = U(select(0u, params.q * kRow, live && u32(p) < params.p));
+    let row = (n * params.p + U(p)) * limit;
+    let inside = U(p) < U(params.p);
     var q = q0;
     for (var s = s0; s < params.s; s += params.periodX) {
-      var at = I(q * i32(kRow) + i32(g * ks)) + I(0, 1, 2, 3) * i32(kRow);
+      var at = select(I(-0x40000000), q * i32(kRow) + i32(g * ks), inside);
       var wi = (((r * params.s + s) * cs + c) * 4u + (lane & 3u)) * kRow + g * ks;
       for (var i = 0u; i < ks; i += 1u) {
-        let ok = U(at) < limit;
+        let ok = U(at) < U(limit);
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(dy[j.x]), ok.x), select(F(), F(dy[j.y]), ok.y), select(F(), F(dy[j.z]), ok.z), select(F(), F(dy[j.w]), ok.w));
         a0 += transpose(rows(F(w[wi]))) * v;
@@ -90,13 +105,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     }
     p -= stepP;
   }
-  if (!live) { return; }
+  if (pixel >= pixels) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  let columns = (params.w + params.strideX - 1u - phaseX) / params.strideX;
+  let to = ((n * params.h + phaseY + y * params.strideY) * params.w + phaseX + x * params.strideX) * cRow + g * cs;
   for (var cv = c; cv < min(c + CV, cs); cv += 1u) {
-    for (var j = j0; j < min(j0 + 4u, columns); j += 1u) {
-      let i = ((n * params.h + h) * params.w + phaseX + j * params.strideX) * cRow + g * cs + cv;
-      dx[i] = Elem4(epilogue(out[cv - c][j - j0], i));
+    for (var px = 0u; px < min(4u, pixels - pixel); px += 1u) {
+      let i = to[px] + cv;
+      dx[i] = Elem4(epilogue(out[cv - c][px], i));
     }
   }
 }

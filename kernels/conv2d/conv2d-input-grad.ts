@@ -4,6 +4,7 @@ import {
   ceilDiv,
   columnBlocks,
   fold,
+  quadGroups,
   quads,
   readsTexels,
   scalarTile,
@@ -50,8 +51,7 @@ export const conv2dInputGradDirectQuad = defineKernel<ConvProblem>("conv2d-input
   tunables: { CV: [2, 1, 3, 4] },
   consts: (p, t) => ({ CV: vectorsPerQuadThread(p.c / p.groups, readsTexels(p, t)) }),
   fits: (p, t) => quads(t) && channelsBy4(p),
-  workgroups: (p, c) =>
-    fold(ceilDiv(rowsOfPhase(p) * ceilDiv(columnsOfPhase(p), 4), 16), phases(p) * tilesOf(p, p.c, 4 * Number(c.CV))),
+  workgroups: (p, c) => quadGroups(rowsOfPhase(p) * columnsOfPhase(p), tilesOf(p, p.c, 4 * Number(c.CV)), phases(p)),
   cost: convCost,
 });
 const tiledSpec = {

@@ -4,6 +4,7 @@ import {
   ceilDiv,
   columnBlocks,
   fold,
+  quadGroups,
   quads,
   readsTexels,
   scalarTile,
@@ -58,7 +59,7 @@ export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", 
   tunables: { KV: [2, 1, 3, 4] },
   consts: (p, t) => ({ KV: vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t)), REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && channelsBy4(p),
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), 16), tilesOf(p, p.k, 4 * Number(c.KV))),
+  workgroups: (p, c) => quadGroups(p.n * p.p * p.q, tilesOf(p, p.k, 4 * Number(c.KV))),
   cost: convCost,
 });
 const tiledSpec = {
