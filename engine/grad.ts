@@ -5,7 +5,6 @@ import { UsageError } from "./errors.ts";
 import { gradients } from "./gradients/index.ts";
 import { carry } from "./ops/cast.ts";
 import { add } from "./ops/elementwise.ts";
-import { joinParts } from "./lower/join-parts.ts";
 import { batchNorm } from "./ops/norm.ts";
 import { recompute } from "./plan/recompute.ts";
 import { followAverage } from "./running-average.ts";
@@ -14,7 +13,7 @@ import { type Tensor, rememberSites } from "./tensor.ts";
 import { trainingPart } from "./training.ts";
 
 // Where nothing of this module is used a bundler leaves this out, too.
-trainingPart.bring({ batchNorm, followAverage, joinParts, recompute });
+trainingPart.bring({ batchNorm, followAverage, recompute });
 
 /** Before the site of a node, where its gradient was made. */
 export const GRADIENT_OF = "gradient of ";

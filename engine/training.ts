@@ -1,7 +1,6 @@
 // What programs that train need, and others do not: grad.ts brings it, so that a page without gradients is without it.
 import { UsageError } from "./errors.ts";
 import { Part } from "./part.ts";
-import type { joinParts } from "./lower/join-parts.ts";
 import type { batchNorm } from "./ops/norm.ts";
 import type { recompute } from "./plan/recompute.ts";
 import type { followAverage } from "./running-average.ts";
@@ -9,7 +8,6 @@ import type { followAverage } from "./running-average.ts";
 interface Training {
   readonly batchNorm: typeof batchNorm;
   readonly followAverage: typeof followAverage;
-  readonly joinParts: typeof joinParts;
   readonly recompute: typeof recompute;
 }
 

@@ -35,16 +35,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   { from: "engine/ops/", may: ["engine/ops/", "engine/*", "engine/wgsl/functions.ts", ...LOWERINGS, "kernels/"] },
   { from: "engine/gradients/", may: ["engine/gradients/", "engine/ops/", "engine/*", ...LOWERINGS, "kernels/"] },
   // Alone: what does not differentiate needs no gradient, and nothing else of training.
-  {
-    from: "engine/grad.ts",
-    may: [
-      "engine/*",
-      "engine/ops/",
-      "engine/gradients/index.ts",
-      "engine/plan/recompute.ts",
-      "engine/lower/join-parts.ts",
-    ],
-  },
+  { from: "engine/grad.ts", may: ["engine/*", "engine/ops/", "engine/gradients/index.ts", "engine/plan/recompute.ts"] },
   {
     from: "engine/texels.ts",
     may: [
@@ -55,10 +46,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "engine/wgsl/texels.ts",
     ],
   },
-  {
-    from: "engine/training.ts",
-    may: ["engine/*", "engine/ops/", "engine/plan/recompute.ts", "engine/lower/join-parts.ts"],
-  },
+  { from: "engine/training.ts", may: ["engine/*", "engine/ops/", "engine/plan/recompute.ts"] },
   // From a graph to a program: each step knows what stands before it.
   { from: "engine/fuse/", may: ["engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },
   { from: "engine/wgsl/", may: ["engine/wgsl/", "engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },

@@ -16,7 +16,6 @@ import type { ReduceStage } from "./loops.ts";
 import { lowerMap } from "./map.ts";
 import { lowerReduce } from "./reduce.ts";
 import { bindRuns, boxOf, loopFrom } from "./runs.ts";
-import { trainingPart } from "../training.ts";
 import { statisticsOf } from "./statistics-op.ts";
 
 export type { Dispatch } from "../wgsl/dispatch.ts";
@@ -31,7 +30,6 @@ export interface LoweredStage {
 
 export type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
 export type MapStage = Extract<Stage, { kind: "map" }>;
-export type PartStage = Extract<Stage, { kind: "part" }>;
 
 export class Lowerer {
   readonly traits: Traits;
@@ -48,12 +46,11 @@ export class Lowerer {
 
   *lower(): Steps<LoweredStage[]> {
     const { stages } = this.fusion;
-    const each: LoweredStage[] = [];
+    const lowered: LoweredStage[] = [];
     for (const stage of stages) {
-      yield { phase: "lower", done: each.length, total: stages.length };
-      each.push({ stage, dispatches: this.#dispatchesOf(stage) });
+      yield { phase: "lower", done: lowered.length, total: stages.length };
+      lowered.push({ stage, dispatches: this.#dispatchesOf(stage) });
     }
-    const lowered = trainingPart.brought?.joinParts(each, this) ?? each;
     yield { phase: "lower", done: stages.length, total: stages.length };
     const [statistics] = stages.flatMap((s) => (s.kind === "reduce" ? (statisticsOf(s.node) ?? []) : []));
     if (statistics) return yield* statistics.lowering.join(lowered, this);
@@ -65,8 +62,10 @@ export class Lowerer {
     switch (stage.kind) {
       case "map":
         return this.#map(stage);
-      case "part":
-        return lowerMap(this.partStage(stage));
+      case "part": {
+        const { value, into, view } = stage;
+        return lowerMap({ value, into, view, ...this.#reading() });
+      }
       case "reduce":
         return lowerReduce(this.reduceStage(stage));
       case "kernel":
@@ -84,10 +83,6 @@ export class Lowerer {
       duplicate,
       ...this.#reading(result),
     });
-  }
-
-  partStage({ value, into, view }: PartStage): Parameters<typeof lowerMap>[0] {
-    return { value, into, view, ...this.#reading() };
   }
 
   /** Dispatches that copy a stored tensor into another of the same shape. */

@@ -8,7 +8,7 @@ import { show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Residence, type StoredTensors, accessFrom } from "../fuse/access.ts";
 import { HookContext } from "../wgsl/context.ts";
-import { type Cost, type Dispatch, makeDispatch, storageType, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
+import { type Dispatch, makeDispatch, storageType, typeAliases, wholeLoop } from "../wgsl/dispatch.ts";
 import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
 import { Expression } from "../wgsl/expression.ts";
 import { vectorizes } from "../wgsl/indexer.ts";
@@ -29,12 +29,11 @@ export interface MapStage {
 }
 
 export function lowerMap(stage: MapStage): Dispatch[] {
-  const { value, maxBindingBytes } = stage;
-  const stages = value.bytes <= maxBindingBytes ? [stage] : writtenOnce(stage);
-  return stages.flatMap((s) => lowerWindow(s, wholeBox(value)));
+  const { shape, bytes } = stage.value;
+  const whole: Box = { start: shape.map(() => 0), sizes: shape };
+  if (bytes <= stage.maxBindingBytes) return lowerWindow(stage, whole);
+  return writtenOnce(stage).flatMap((once) => lowerWindow(once, whole));
 }
-
-export const wholeBox = ({ shape }: Tensor): Box => ({ start: shape.map(() => 0), sizes: shape });
 
 /** A stage that writes twice as two that write once. */
 function writtenOnce({ duplicate, ...stage }: MapStage): MapStage[] {
@@ -42,25 +41,7 @@ function writtenOnce({ duplicate, ...stage }: MapStage): MapStage[] {
 }
 
 function lowerWindow(stage: MapStage, window: Box): Dispatch[] {
-  const piece = pieceOf(stage, window);
-  if (piece) return [mapPiece(piece)];
-  if (stage.duplicate) return writtenOnce(stage).flatMap(lowerMap);
-  return halves(window, stage.value, stage.maxBindingBytes).flatMap((w) => lowerWindow(stage, w));
-}
-
-/** What of a stage one dispatch computes, what it binds, and where in `y` it writes. */
-export interface Piece {
-  readonly stage: MapStage;
-  readonly window: Box;
-  readonly e: Expression;
-  readonly y: Memory;
-  readonly placed: View;
-  readonly runs: ReadonlyMap<Tensor, Memory>;
-}
-
-/** What of a stage is in a window; undefined where it reaches more than a binding may be. */
-export function pieceOf(stage: MapStage, window: Box): Piece | undefined {
-  const { value, into, maxBindingBytes } = stage;
+  const { value, into, duplicate, maxBindingBytes } = stage;
   const { start, sizes } = window;
   const e = new Expression(value, sizes, accessFrom(start), stage.stored);
   const target = stage.view ?? { offset: 0, strides: stridesOf(value.shape) };
@@ -70,22 +51,31 @@ export function pieceOf(stage: MapStage, window: Box): Piece | undefined {
   };
   const y = runWithin(into, [place], sizes, maxBindingBytes);
   const runs = new Map<Tensor, Memory>();
+  let fits = y !== undefined;
   for (const leaf of e.leaves) {
     const run = runWithin(leaf, e.viewsOf(leaf), sizes, maxBindingBytes);
-    if (!run) return undefined;
-    runs.set(leaf, run);
+    if (run) runs.set(leaf, run);
+    else fits = false;
   }
-  if (!y) return undefined;
+  if (!y || !fits) {
+    if (duplicate) return writtenOnce(stage).flatMap(lowerMap);
+    return halves(window, value, maxBindingBytes).flatMap((w) => lowerWindow(stage, w));
+  }
   for (const [leaf, run] of runs) e.rebase(leaf, run.offset / bytesPerElement(leaf.dtype));
   const placed: View = { offset: place.offset - y.offset / bytesPerElement(into.dtype), strides: place.strides };
-  return { stage, window, e, y, placed, runs };
+  return [mapWindow(stage, window, e, { y, placed, runs })];
 }
 
-function mapPiece({ stage, window, e, y, placed, runs }: Piece): Dispatch {
+/** What the dispatch of one window binds, and where in `y` it writes. */
+interface Bound {
+  readonly y: Memory;
+  readonly placed: View;
+  readonly runs: ReadonlyMap<Tensor, Memory>;
+}
+
+function mapWindow(stage: MapStage, { start, sizes }: Box, e: Expression, { y, placed, runs }: Bound): Dispatch {
   const { value, duplicate } = stage;
-  const { start, sizes } = window;
-  const n = sizeOf(sizes);
-  const whole = n === value.size;
+  const whole = sizeOf(sizes) === value.size;
   const inOrder = !stage.view && whole;
   const loop = wholeLoop(sizes);
   const views = [...e.views, ...(inOrder ? [] : [placed]), ...(duplicate ? [duplicate.view] : [])];
@@ -98,6 +88,8 @@ function mapPiece({ stage, window, e, y, placed, runs }: Piece): Dispatch {
   };
   if (!inOrder) hooks.place = placeHook(placed);
   if (duplicate) hooks.place = placeHook(duplicate.view);
+  const n = sizeOf(sizes);
+  const bytes = n * bytesPerElement(value.dtype);
   return makeDispatch({
     label: `${value.node.op.name} ${show(value.shape)}${whole ? "" : ` from ${show(start)}`}`,
     kernel: duplicate ? mapTwice : map,
@@ -106,17 +98,11 @@ function mapPiece({ stage, window, e, y, placed, runs }: Piece): Dispatch {
     aliases: { ...typeAliases(width), Y: storageType(value.dtype, width) },
     context,
     hooks,
-    cost: costOf(e, n, duplicate ? 2 : 1),
+    cost: {
+      flops: e.steps.length * n,
+      bytes: bytes * (duplicate ? 2 : 1) + e.leaves.reduce((sum, t) => sum + Math.min(t.bytes, bytes), 0),
+    },
   });
-}
-
-/** Of `n` elements of an expression, written so often. */
-export function costOf(e: Expression, n: number, times = 1): Cost {
-  const bytes = n * bytesPerElement(e.dtype);
-  return {
-    flops: e.steps.length * n,
-    bytes: bytes * times + e.leaves.reduce((sum, t) => sum + Math.min(t.bytes, bytes), 0),
-  };
 }
 
 /** Where that is possible, windows are cut after so many elements: vectors and bindings stay aligned. */

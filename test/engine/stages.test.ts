@@ -8,13 +8,10 @@ import { concat, flip, reshape, slice, transpose } from "../../engine/ops/moveme
 import { sum } from "../../engine/ops/reduce.ts";
 import { conv2d } from "../../engine/ops/conv.ts";
 import { iota } from "../../engine/constant.ts";
-import { grad } from "../../engine/grad.ts";
 import { device, noise, tensor } from "../helpers/device.ts";
 import { close } from "../helpers/close.ts";
 
 const test = suite("stages");
-
-test.before(() => assert.type(grad, "function")); // what trains brings what joins small parts
 
 test("an elementwise chain is one dispatch", async () => {
   const d = await device();
@@ -191,56 +188,6 @@ test("dense joins are written once, in place: layer after layer reads a view of 
   close(got, want, 1e-5);
   const copies = p.explain().dispatches.filter((e) => e.kernel === "map" && e.fused.length === 0).length;
   assert.ok(copies <= 5, `${copies} copies for 4 joins of 5 parts`);
-});
-
-/** A join of sums of two, of these sizes, and what stands in it. */
-function joinOfSums(sizes: readonly number[]) {
-  const sums = sizes.map((n, i) => [noise(n, 2 * i + 1), noise(n, 2 * i + 2)] as const);
-  const y = concat(
-    sums.map(([a, b]) => add(tensor(a), tensor(b))),
-    0,
-  );
-  return { y, want: sums.flatMap(([a, b]) => [...a.map((v, i) => v + b[i]!)]) };
-}
-
-// Two that are read and the join are three bindings, and each two more another part: three parts are seven of the
-// eight that every device has.
-const joins: readonly { readonly of: string; readonly sizes: readonly number[] }[] = [
-  { of: "fours", sizes: [8, 16, 4, 8, 64, 8] },
-  { of: "any sizes", sizes: [8, 3, 1, 16, 7, 5] },
-];
-for (const { of, sizes } of joins) {
-  test(`small parts of a join go together, as many as a dispatch binds: ${of}`, async () => {
-    const d = await device();
-    const { y, want } = joinOfSums(sizes);
-    const bindings = d.gpu.maxStorageBuffers;
-    using p = await d.compile(() => ({ y }));
-    p.run();
-    close((await p.read()).y, want, 0);
-    const dispatches = p.explain().dispatches.filter(({ kernel }) => kernel === "map");
-    assert.is(dispatches.length, Math.ceil(sizes.length / Math.floor((bindings - 1) / 2)));
-    assert.match(dispatches[0]!.label, /parts/);
-  });
-}
-
-test("of a join a large part, and one that another stage writes, stay apart; small ones keep their places", async () => {
-  const d = await device();
-  const small = [0, 1, 2, 3].map((i) => noise(6, i + 1));
-  const large = noise(3 * 2000, 9);
-  const image = (v: Float32Array, columns: number) => tensor(v, [3, columns]);
-  const [a, b, c, e] = small as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const y = concat([image(a, 2), flip(image(b, 2), 1), image(large, 2000), exp(image(c, 2)), image(e, 2)], 1);
-  using p = await d.compile(() => ({ y }));
-  p.run();
-  const want = [0, 1, 2].flatMap((r) => [
-    ...a.slice(2 * r, 2 * r + 2),
-    ...b.slice(2 * r, 2 * r + 2).reverse(),
-    ...large.slice(2000 * r, 2000 * r + 2000),
-    ...c.slice(2 * r, 2 * r + 2).map(Math.exp),
-    ...e.slice(2 * r, 2 * r + 2),
-  ]);
-  close((await p.read()).y, want, 1e-6);
-  assert.is(p.explain().dispatches.filter(({ kernel }) => kernel === "map").length, 3);
 });
 
 test.run();
