@@ -1,9 +1,9 @@
 enable subgroups;
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
 // One invocation makes 4 pixels × KV·4 channels as 4×4 matrices: pixels that follow each other, through rows and images.
-// The four of a quad work on the same channels and share each row of weights. A workgroup's quads have the same channels,
-// too, and one the same pixels where it has all of them. No barriers, few loads per product: for CPU adapters, where a load
-// costs most.
+// The four of a quad work on the same channels and share each row of weights. A workgroup's quads take the same channels at
+// pixels side by side; where 16 pixels are all, the same pixels at tiles of channels side by side. No barriers, few loads
+// per product: for CPU adapters, where a load costs most.
 // Layouts: x NHWC · w RSCK · y NPQK, in vec4s. Needs: C and K multiples of 4 within each group; subgroups.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
 alias F = vec4<f32>;
@@ -23,11 +23,11 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four rows of weights from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
-// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+// The row or column of `size` that stands at i.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return max(last - abs(last - abs(i)), I());
+  return last - abs(last - abs(i));
 }
 
 @compute @workgroup_size(16)
@@ -51,18 +51,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let k3 = min(3u, last);
   let first = select((group.x + group.y * groups.x) * 16u + local, local & 3u, few) * 4u;
   let pixel = select(pixels, first, own < tiles);
-  var q = pixel % params.q + U(0u, 1u, 2u, 3u);
-  var p = U(pixel / params.q % params.p);
-  var n = U(pixel / params.q / params.p);
-  for (var i = 0u; i < 3u; i += 1u) {      // on to the next row and image
-    let over = select(U(), U(1u), q >= U(params.q));
-    q -= over * params.q;
-    p += over;
-    let below = select(U(), U(1u), p >= U(params.p));
-    p -= below * params.p;
-    n += below;
-  }
-  n = min(n, U(params.n - 1u));            // what is no image mirrors one, and is not written
+  let four = pixel + U(0u, 1u, 2u, 3u);
+  let q = four % params.q;
+  let p = four / params.q % params.p;
+  let n = min(four / params.q / params.p, U(params.n - 1u));   // what is no image mirrors one, and is not written
   // A filter row whose taps are neighbours in memory is one run of s·c; else a run of c for each tap.
   let flat = !REFLECT && params.dilX == 1u && params.groups == 1u;
   let runs = select(params.s, 1u, flat);
@@ -79,6 +71,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     let inside = B(REFLECT) | (U(h) < U(params.h));
     for (var run = 0u; run < runs; run += 1u) {
       let w0 = mirror(I(q * params.strideX + run * params.dilX) - params.padLeft, params.w);
+      // From there no run gets into the row.
       var at = select(I(-0x40000000), w0 * i32(cRow) + i32(g * cs), inside);
       for (var i = 0u; i < length; i += 1u) {
         let ok = B(REFLECT) | (U(at) < U(limit));

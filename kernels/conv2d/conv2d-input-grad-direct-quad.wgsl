@@ -3,8 +3,8 @@ enable subgroups;
 // over p·strideY = h + padTop − r·dilY, q·strideX = w + padLeft − s·dilX
 // Pixels of one residue (row, column) modulo the stride meet the same taps, every period-th: a tile holds one residue.
 // One invocation makes 4 pixels × CV·4 channels as 4×4 matrices: pixels that follow each other in their residue, through
-// rows and images. The quad shares each row of weights. A workgroup's quads have the same channels, too, and one the same
-// pixels where it has all of them.
+// rows and images. The quad shares each row of weights. A workgroup's quads take the same channels at pixels side by side;
+// where 16 pixels are all, the same pixels at tiles of channels side by side.
 // No barriers, few loads per product: for CPU adapters, where a load costs most.
 // Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil).
 // Needs: C and K multiples of 4 within each group; subgroups.
@@ -60,18 +60,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let pixels = params.n * rowsH * columnsW;
   let place = select((group.x + group.y * groups.x) * 16u + local, local & 3u, few) * 4u;
   let pixel = select(pixels, place, own < tiles);
-  var x = pixel % columnsW + U(0u, 1u, 2u, 3u);
-  var y = U(pixel / columnsW % rowsH);
-  var n = U(pixel / columnsW / rowsH);
-  for (var i = 0u; i < 3u; i += 1u) {      // on to the next row and image
-    let over = select(U(), U(1u), x >= U(columnsW));
-    x -= over * columnsW;
-    y += over;
-    let below = select(U(), U(1u), y >= U(rowsH));
-    y -= below * rowsH;
-    n += below;
-  }
-  n = min(n, U(params.n - 1u));            // what is no image mirrors one, and is not written
+  let four = pixel + U(0u, 1u, 2u, 3u);
+  let x = four % columnsW;
+  let y = four / columnsW % rowsH;
+  let n = min(four / columnsW / rowsH, U(params.n - 1u));      // what is no image mirrors one, and is not written
   let r0 = first(i32(phaseY) + params.padTop, params.dilY, params.strideY, params.periodY, params.r);
   let s0 = first(i32(phaseX) + params.padLeft, params.dilX, params.strideX, params.periodX, params.s);
   var p = I(y) + (i32(phaseY) + params.padTop - i32(r0 * params.dilY)) / i32(params.strideY);
@@ -88,6 +80,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     let inside = U(p) < U(params.p);
     var q = q0;
     for (var s = s0; s < params.s; s += params.periodX) {
+      // From there no run gets into the row.
       var at = select(I(-0x40000000), q * i32(kRow) + i32(g * ks), inside);
       var wi = (((r * params.s + s) * cs + c) * 4u + (lane & 3u)) * kRow + g * ks;
       for (var i = 0u; i < ks; i += 1u) {
