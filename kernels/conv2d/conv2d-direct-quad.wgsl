@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var wi = (lane & 3u) * kRow + k;
   for (var r = 0u; r < params.r; r += 1u) {
     let h = mirror(I(p * params.strideY + r * params.dilY) - params.padTop, params.h);
-    let row = (n * params.h + U(h)) * params.w * cRow;
+    let row = (n * params.h + U(h)) * limit;
     let inside = B(REFLECT) | (U(h) < U(params.h));
     for (var run = 0u; run < runs; run += 1u) {
       let w0 = mirror(I(q * params.strideX + run * params.dilX) - params.padLeft, params.w);

@@ -57,8 +57,11 @@ test("the functions that expressions call compile, for numbers and for vec4", as
   device.destroy();
 });
 
-test("signs that would run into one another stay apart, and hooks keep their lines", () => {
+test("signs that would run into one another stay apart, hooks keep their lines, bindings their spaces", () => {
   assert.is(minifyWgsl("  let a = b - -c; // why\n"), "let a=b - -c;\n");
+  assert.is(minifyWgsl("const KV = 2u;  // seam: why\nalias F = vec4<f32>;\n"), "const KV=2u;\nalias F=vec4<f32>;\n");
+  const binding = "@group(0) @binding(1) var<storage, read> x : array<F>;\n";
+  assert.is(minifyWgsl(binding), binding);
   assert.is(minifyWgsl("// hook: what\nfn f(x : F) -> F { return x; }\n"), "// hook\nfn f(x:F)->F{return x;}\n");
 });
 
