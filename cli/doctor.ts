@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import { version } from "../package.json";
 import { webgpuVersion } from "../node/run/environment.ts";
-import { MATRIX_FEATURE, adapterMatrix } from "../engine/gpu/matrix.ts";
+import { adapterMatrix } from "../engine/gpu/matrix.ts";
+import { MATRIX_FEATURE } from "../engine/tensor-cores.ts";
 import type { Traits } from "../kernels/kernel.ts";
 import { PackageMissingError } from "../errors/package-missing.ts";
 import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";

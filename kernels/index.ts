@@ -31,6 +31,7 @@ import * as resizeNearestGrad from "./resize/resize-nearest-grad.ts";
 import * as resizeNearest from "./resize/resize-nearest.ts";
 import * as argExtreme from "./scan/arg-extreme.ts";
 import * as scan from "./scan/scan.ts";
+import * as tensorCores from "./tensor-cores.ts";
 import * as texture from "./texture/texture.ts";
 import * as tsne from "./tsne/tsne.ts";
 import * as winogradWeightGrad from "./winograd/winograd-weight-grad.ts";
@@ -73,6 +74,7 @@ export const allKernels: readonly Kernel[] = [
       resizeNearest,
       argExtreme,
       scan,
+      tensorCores,
       texture,
       tsne,
       winogradWeightGrad,

@@ -7,6 +7,8 @@ export interface Traits {
   readonly cpu: boolean;
   readonly f16: boolean;
   readonly subgroups: boolean;
+  /** Invocations that every subgroup has at least. */
+  readonly lanes?: number;
   /** A storage texture is read in a fraction of the time that a buffer takes: by llvmpipe (docs/decisions/0018). */
   readonly texels?: boolean;
   /** 3 × 3 convolutions by Winograd wherever it can do them (true) or nowhere (false); if absent, where it pays. */

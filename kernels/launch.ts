@@ -18,6 +18,13 @@ export const quadGroups = (pixels: number, tiles: number, z = 1): [x: number, y:
 
 /** Whether invocations can share loads by fours, and gain by it: an adapter on a CPU with subgroups. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
+/** Whether eight invocations can share a load. */
+export const octets = (t: Traits): boolean => quads(t) && (t.lanes ?? 4) >= 8;
+/**
+ * Invocations that share loads of one factor in a sum of so many steps, a vec4 of the other factor each: where eight can,
+ * they do two steps a turn.
+ */
+export const sharers = (steps: number, t: Traits): 4 | 8 => (octets(t) && steps % 2 === 0 ? 8 : 4);
 /** Whether the factors of a product are read as texels, if they are not too large. */
 export const readsTexels = (p: { readonly half: boolean }, t: Traits): boolean => t.texels === true && !p.half;
 

@@ -27,6 +27,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "engine/errors.ts",
       "engine/dtype.ts",
       "engine/driver-compile.ts",
+      "engine/tensor-cores.ts",
       "engine/texels.ts",
       "kernels/kernel.ts",
       "kernels/texels.ts",

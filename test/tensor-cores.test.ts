@@ -2,12 +2,25 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
-import { Device, Variable, autocast, conv2d, grad, matmul, mean, mul, relu, reshape } from "../engine/index.ts";
-import { MATRIX_FEATURE } from "../engine/gpu/matrix.ts";
+import {
+  Device,
+  Variable,
+  autocast,
+  bringTensorCores,
+  conv2d,
+  grad,
+  matmul,
+  mean,
+  mul,
+  relu,
+  reshape,
+} from "../engine/index.ts";
+import { MATRIX_FEATURE } from "../engine/tensor-cores.ts";
 import type { Traits } from "../kernels/kernel.ts";
 
 const test = suite("tensor cores");
 Object.assign(globalThis, globals);
+bringTensorCores();
 const nullGpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
 
 const matrix: Traits["matrix"] = { f16: { m: 16, n: 16, k: 16 }, lanes: [32, 32] };

@@ -4,7 +4,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { MATRIX_FEATURE } from "../engine/gpu/matrix.ts";
+import { MATRIX_FEATURE } from "../engine/tensor-cores.ts";
 import { combinations } from "../lab/choice.ts";
 import { allKernels } from "../kernels/index.ts";
 import { type Kernel, type Params, type Traits, reflect, specialize } from "../kernels/kernel.ts";

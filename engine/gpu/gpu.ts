@@ -12,8 +12,8 @@ import type { Consts, Kernel, Params, Traits } from "../../kernels/kernel.ts";
 import { TEXEL_BYTES } from "../../kernels/texels.ts";
 import { driverCompile } from "../driver-compile.ts";
 import { wholeWords } from "../dtype.ts";
+import { tensorCores } from "../tensor-cores.ts";
 import { texelReads } from "../texels.ts";
-import { deviceMatrix } from "./matrix.ts";
 import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
 import type { Tunings } from "./tuned.ts";
 
@@ -79,6 +79,7 @@ export class Gpu {
       cpu,
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
+      lanes: info?.subgroupMinSize,
       texels: cpu && !!info && texelReads.brought?.pay(info),
       ...options.traits,
     };
@@ -103,7 +104,7 @@ export class Gpu {
   /** A device of `source`, as `requestDevice` gives it. */
   static async open(source: GpuSource, options: GpuOptions = {}): Promise<Gpu> {
     const { device, info, borrowed } = await requestDevice(source);
-    const matrix = await deviceMatrix(device, info);
+    const matrix = await tensorCores.brought?.(device, info);
     return new Gpu(device, info, borrowed, { ...options, traits: { matrix, ...options.traits } });
   }
 

@@ -1,8 +1,6 @@
 // Which small products an adapter's tensor cores do (WebGPU's subgroup matrices, experimental in Dawn and Chrome).
 import type { MatrixSize, Traits } from "../../kernels/kernel.ts";
-
-/** The WebGPU feature that the kernels' `enable chromium_experimental_subgroup_matrix` asks for. */
-export const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
+import { MATRIX_FEATURE } from "../tensor-cores.ts";
 
 /** One entry of GPUAdapterInfo.subgroupMatrixConfigs: M × K times K × N. */
 export interface MatrixConfig {

@@ -1,6 +1,6 @@
 // Where a GPUDevice comes from, and what its adapter says of itself.
 import { UsageError } from "../errors.ts";
-import { MATRIX_FEATURE } from "./matrix.ts";
+import { MATRIX_FEATURE, tensorCores } from "../tensor-cores.ts";
 
 /** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
 export type GpuSource = GPU | GPUAdapter | GPUDevice;
@@ -25,7 +25,8 @@ export async function requestDevice(source: GpuSource): Promise<{
   const adapter =
     "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new UsageError("no WebGPU adapter is available; see `cmedl doctor`, or switch WebGPU on");
-  const wanted = ["timestamp-query", "shader-f16", "subgroups", MATRIX_FEATURE] as GPUFeatureName[];
+  const plain = ["timestamp-query", "shader-f16", "subgroups"] as GPUFeatureName[];
+  const wanted = tensorCores.brought ? [...plain, MATRIX_FEATURE as GPUFeatureName] : plain;
   const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> =>
     adapter.requestDevice({
       requiredFeatures: features.filter((f) => adapter.features.has(f)),
@@ -35,7 +36,7 @@ export async function requestDevice(source: GpuSource): Promise<{
       },
     });
   // What is experimental must not keep a device from being opened.
-  const device = await request(wanted).catch(() => request(wanted.filter((f) => f !== (MATRIX_FEATURE as string))));
+  const device = await request(wanted).catch(() => request(plain));
   return { device, info: adapter.info, borrowed: false };
 }
 

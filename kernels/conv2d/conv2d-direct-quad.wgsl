@@ -2,8 +2,9 @@ enable subgroups;
 // y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · w[r,s,c,k]
 // One invocation makes 4 pixels × KV·4 channels as 4×4 matrices: pixels that follow each other, through rows and images.
 // The four of a quad work on the same channels and share each row of weights. A workgroup's quads take the same channels at
-// pixels side by side; where 16 pixels are all, the same pixels at tiles of channels side by side. No barriers, few loads
-// per product: for CPU adapters, where a load costs most.
+// pixels side by side; where 16 pixels are all, the same pixels at tiles of channels side by side. What a turn needs is
+// loaded before its products: llvmpipe loads by calls, which keep no register. No barriers, few loads per product: for CPU
+// adapters, where a load costs most.
 // Layouts: x NHWC · w RSCK · y NPQK, in vec4s. Needs: C and K multiples of 4 within each group; subgroups.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, w, y
 alias F = vec4<f32>;
@@ -23,6 +24,11 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four rows of weights from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
+// A vec4 of weights, of those beyond the first.
+fn more(at : u32, number : u32) -> F {
+  if (KV <= number) { return F(); }
+  return F(w[at]);
+}
 // The row or column of `size` that stands at i.
 fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
@@ -77,10 +83,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         let ok = B(REFLECT) | (U(at) < U(limit));
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w));
-        a0 += rows(F(w[wi])) * v;
-        if (KV > 1u) { a1 += rows(F(w[wi + k1])) * v; }
-        if (KV > 2u) { a2 += rows(F(w[wi + k2])) * v; }
-        if (KV > 3u) { a3 += rows(F(w[wi + k3])) * v; }
+        let w0 = F(w[wi]);
+        let w1 = more(wi + k1, 1u);
+        let w2 = more(wi + k2, 2u);
+        let w3 = more(wi + k3, 3u);
+        a0 += rows(w0) * v;
+        if (KV > 1u) { a1 += rows(w1) * v; }
+        if (KV > 2u) { a2 += rows(w2) * v; }
+        if (KV > 3u) { a3 += rows(w3) * v; }
         at += I(1);
         wi += 4u * kRow;
       }

@@ -4,7 +4,8 @@ enable subgroups;
 // Pixels of one residue (row, column) modulo the stride meet the same taps, every period-th: a tile holds one residue.
 // One invocation makes 4 pixels × CV·4 channels as 4×4 matrices: pixels that follow each other in their residue, through
 // rows and images. The quad shares each row of weights. A workgroup's quads take the same channels at pixels side by side;
-// where 16 pixels are all, the same pixels at tiles of channels side by side.
+// where 16 pixels are all, the same pixels at tiles of channels side by side. What a turn needs is loaded before its
+// products: llvmpipe loads by calls, which keep no register.
 // No barriers, few loads per product: for CPU adapters, where a load costs most.
 // Layouts: dy NPQK · w RSCK · dx NHWC, in vec4s. period = stride / gcd(stride, dil).
 // Needs: C and K multiples of 4 within each group; subgroups.
@@ -30,8 +31,13 @@ fn first(at : i32, dil : u32, stride : u32, period : u32, count : u32) -> u32 {
   }
   return count;
 }
-// The quad's four vec4s from the one that each invocation loads.
-fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
+// The quad's four rows of weights from the one that each invocation loads.
+fn rows(v : F) -> M { return transpose(M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u))); }
+// A vec4 of weights, of those beyond the first.
+fn more(at : u32, number : u32) -> F {
+  if (CV <= number) { return F(); }
+  return F(w[at]);
+}
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>,
@@ -87,10 +93,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         let ok = U(at) < U(limit);
         let j = select(U(), row + U(at), ok);
         let v = M(select(F(), F(dy[j.x]), ok.x), select(F(), F(dy[j.y]), ok.y), select(F(), F(dy[j.z]), ok.z), select(F(), F(dy[j.w]), ok.w));
-        a0 += transpose(rows(F(w[wi]))) * v;
-        if (CV > 1u) { a1 += transpose(rows(F(w[wi + c1]))) * v; }
-        if (CV > 2u) { a2 += transpose(rows(F(w[wi + c2]))) * v; }
-        if (CV > 3u) { a3 += transpose(rows(F(w[wi + c3]))) * v; }
+        let w0 = F(w[wi]);
+        let w1 = more(wi + c1, 1u);
+        let w2 = more(wi + c2, 2u);
+        let w3 = more(wi + c3, 3u);
+        a0 += rows(w0) * v;
+        if (CV > 1u) { a1 += rows(w1) * v; }
+        if (CV > 2u) { a2 += rows(w2) * v; }
+        if (CV > 3u) { a3 += rows(w3) * v; }
         at += I(1);
         wi += 1u;
       }

@@ -12,8 +12,7 @@ import {
   vectorsPerThread,
 } from "../launch.ts";
 import { type MatmulProblem, matmulProblem } from "../matmul/matmul.ts";
-import { onTensorCores } from "../subgroup-matrix.ts";
-import { thinInSpec, thinOutSpec } from "./conv2d.ts";
+import { slidingSpec, thinInSpec, thinOutSpec } from "./conv2d.ts";
 import {
   type ConvChunks,
   type ConvProblem,
@@ -28,7 +27,6 @@ import direct from "./conv2d-input-grad-direct.wgsl";
 import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-input-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
-import subgroupMatrix from "./conv2d-input-grad-subgroup-matrix.wgsl";
 
 /**
  * The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is;
@@ -49,12 +47,15 @@ const columnsOfPhase = (p: ConvProblem): number => ceilDiv(p.w, p.strideX);
 export const conv2dInputGradDirectQuad = defineKernel<ConvProblem>("conv2d-input-grad-direct-quad", {
   source: directQuad,
   tunables: { CV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ CV: vectorsPerQuadThread(p.c / p.groups, readsTexels(p, t)) }),
+  consts: (p, t) => ({
+    CV: vectorsPerQuadThread(p.c / p.groups, readsTexels(p, t)),
+  }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => quadGroups(rowsOfPhase(p) * columnsOfPhase(p), tilesOf(p, p.c, 4 * Number(c.CV)), phases(p)),
   cost: convCost,
 });
-const tiledSpec = {
+/** Tiles in workgroup memory. */
+export const conv2dInputGradTiledSpec = {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
   consts: (p) => ({ NB: columnBlocks(p.n * p.h * p.w, p.c) }),
@@ -65,14 +66,7 @@ const tiledSpec = {
 } satisfies KernelSpec<ConvProblem, ConvChunks>;
 export const conv2dInputGradImplicitGemm = defineKernel<ConvProblem, ConvChunks>(
   "conv2d-input-grad-implicit-gemm",
-  tiledSpec,
-);
-export const conv2dInputGradSubgroupMatrix = onTensorCores<ConvProblem, ConvChunks>(
-  "conv2d-input-grad-subgroup-matrix",
-  {
-    ...tiledSpec,
-    source: subgroupMatrix,
-  },
+  conv2dInputGradTiledSpec,
 );
 export const conv2dInputGradDirectVec4 = defineKernel<ConvProblem>("conv2d-input-grad-direct-vec4", {
   source: directVec4,
@@ -91,17 +85,21 @@ export const conv2dInputGradDirect = defineKernel<ConvProblem>("conv2d-input-gra
 });
 
 /** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
-const turning = (name: string, spec: typeof thinInSpec | typeof thinOutSpec): Kernel<ConvProblem> =>
+const turning = (
+  name: string,
+  spec: typeof thinInSpec | typeof thinOutSpec | typeof slidingSpec,
+): Kernel<ConvProblem> =>
   defineKernel<ConvProblem>(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits(turned(p), t) });
 export const conv2dInputGradThinInQuad = turning("conv2d-input-grad-thin-in-quad", thinInSpec);
 export const conv2dInputGradThinOutQuad = turning("conv2d-input-grad-thin-out-quad", thinOutSpec);
+export const conv2dInputGradSliding = turning("conv2d-input-grad-sliding", slidingSpec);
 /** Whether the kernel takes the `turned` problem, with dy as its x and dx as its y. */
 export const turnsInputGrad = (k: Kernel): boolean =>
-  k === conv2dInputGradThinInQuad || k === conv2dInputGradThinOutQuad;
+  k === conv2dInputGradThinInQuad || k === conv2dInputGradThinOutQuad || k === conv2dInputGradSliding;
 
 /** In order of preference; the last takes any problem. */
-export const conv2dInputGradKernels = [
-  ...conv2dInputGradSubgroupMatrix,
+export const conv2dInputGradKernels: Kernel<ConvProblem>[] = [
+  conv2dInputGradSliding,
   conv2dInputGradDirectQuad,
   conv2dInputGradThinInQuad,
   conv2dInputGradThinOutQuad,

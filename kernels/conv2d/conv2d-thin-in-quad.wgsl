@@ -53,6 +53,11 @@ fn window(row : u32, at : i32, step : i32, limit : u32, inRun : B) -> M {
   }
   return M(select(F(), v[0], inRun), select(F(), v[1], inRun), select(F(), v[2], inRun), select(F(), v[3], inRun));
 }
+// Weights of one vec4 of channels, where there are so many.
+fn weights(at : u32, inRun : bool, number : u32) -> F {
+  if (KV <= number) { return F(); }
+  return select(F(), F(w[at]), inRun);
+}
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>,
@@ -86,10 +91,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       let inRun = mine < length;
       let tap = select(0u, r * length + mine, inRun);
       let wi = select(tap, params.r * length - 1u - tap, params.flip == 1u) * kRow + k;
-      a0 += rows(select(F(), F(w[wi]), inRun)) * v;
-      if (KV > 1u) { a1 += rows(select(F(), F(w[wi + k1]), inRun)) * v; }
-      if (KV > 2u) { a2 += rows(select(F(), F(w[wi + k2]), inRun)) * v; }
-      if (KV > 3u) { a3 += rows(select(F(), F(w[wi + k3]), inRun)) * v; }
+      let w0 = weights(wi, inRun, 0u);
+      let w1 = weights(wi + k1, inRun, 1u);
+      let w2 = weights(wi + k2, inRun, 2u);
+      let w3 = weights(wi + k3, inRun, 3u);
+      a0 += rows(w0) * v;
+      if (KV > 1u) { a1 += rows(w1) * v; }
+      if (KV > 2u) { a2 += rows(w2) * v; }
+      if (KV > 3u) { a3 += rows(w3) * v; }
     }
   }
   if (!live) { return; }

@@ -2,7 +2,8 @@ enable subgroups;
 // dw[r,s,c,k] = Σ_{n,p,q} x[n, p·strideY + r·dilY − padTop, q·strideX + s·dilX − padLeft, c] · dy[n,p,q,k]
 // The sum over pixels is cut into chunks; each writes its own dw, one after the other, and sum-partials joins them.
 // One invocation makes one tap × 4 channels × KV·4 filters as 4×4 matrices, 4 pixels at a time; the quad shares
-// each load of dy. For CPU adapters, where a load costs most.
+// each load of dy. What a turn needs is loaded before its products: llvmpipe loads by calls, which keep no register.
+// For CPU adapters, where a load costs most.
 // Layouts: x NHWC · dy NPQK · dw RSCK, in vec4s. chunk = tiles of 4 pixels of a row, per chunk.
 // Needs: C and K multiples of 4 within each group; subgroups.
 alias Elem4 = vec4<f32>;     // seam: storage type of x, dy
@@ -28,6 +29,11 @@ fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
   return max(last - abs(last - abs(i)), I());
+}
+// A vec4 of dy, of those beyond the first.
+fn more(d : u32, inside : bool, number : u32) -> F {
+  if (KV <= number) { return F(); }
+  return select(F(), F(dy[d]), inside);
 }
 
 @compute @workgroup_size(8)
@@ -66,22 +72,26 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     let row = (n * params.h + u32(h)) * params.w * cRow;
     let limit = U(select(0u, params.w * cRow, live && u32(h) < params.h));
     let count = min(end - at, tiles - column);
+    let stop = min(params.q, (column + count) * 4u);
     var q = column * 4u;
     var columns = I(i32(q * params.strideX) + tapX) + step;
     var xi = columns * i32(cRow) + i32(g * cs + c);
     var di = ((n * params.p + p) * params.q + q + (lane & 3u)) * kRow + k;
-    for (var i = 0u; i < count; i += 1u) {
-      let inside = q + (lane & 3u) < params.q;
+    for (; q < stop; q += 4u) {
+      let inside = q + (lane & 3u) < stop;
       let d = select(0u, di, inside);
       let place = select(xi, mirror(columns, params.w) * i32(cRow) + i32(g * cs + c), REFLECT);
-      let ok = (B(REFLECT) | (U(place) < limit)) & (U(q, q + 1u, q + 2u, q + 3u) < U(params.q));
+      let ok = (B(REFLECT) | (U(place) < limit)) & (U(q, q + 1u, q + 2u, q + 3u) < U(stop));
       let j = select(U(), row + U(place), ok);
       let v = transpose(M(select(F(), F(x[j.x]), ok.x), select(F(), F(x[j.y]), ok.y), select(F(), F(x[j.z]), ok.z), select(F(), F(x[j.w]), ok.w)));
-      a0 += rows(select(F(), F(dy[d]), inside)) * v;
-      if (KV > 1u) { a1 += rows(select(F(), F(dy[d + k1]), inside)) * v; }
-      if (KV > 2u) { a2 += rows(select(F(), F(dy[d + k2]), inside)) * v; }
-      if (KV > 3u) { a3 += rows(select(F(), F(dy[d + k3]), inside)) * v; }
-      q += 4u;
+      let d0 = select(F(), F(dy[d]), inside);
+      let d1 = more(d + k1, inside, 1u);
+      let d2 = more(d + k2, inside, 2u);
+      let d3 = more(d + k3, inside, 3u);
+      a0 += rows(d0) * v;
+      if (KV > 1u) { a1 += rows(d1) * v; }
+      if (KV > 2u) { a2 += rows(d2) * v; }
+      if (KV > 3u) { a3 += rows(d3) * v; }
       columns += I(4 * i32(params.strideX));
       xi += I(4 * i32(params.strideX * cRow));
       di += 4u * kRow;

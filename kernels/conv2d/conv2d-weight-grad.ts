@@ -9,7 +9,6 @@ import {
   vectorsPerQuadThread,
   vectorsPerThread,
 } from "../launch.ts";
-import { onTensorCores } from "../subgroup-matrix.ts";
 import {
   type ConvChunks,
   type ConvProblem,
@@ -25,7 +24,6 @@ import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-weight-grad-implicit-gemm.wgsl";
-import subgroupMatrix from "./conv2d-weight-grad-subgroup-matrix.wgsl";
 import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 
 /** Rows (r,s,c) of the filter as a matrix with K columns. */
@@ -43,7 +41,8 @@ export const conv2dWeightGradDirectQuad = defineKernel<ConvProblem, ConvChunks>(
   workgroups: (p, c) => [ceilDiv(rowsOf(p) / 4, 8), p.chunks, tilesOf(p, p.k, 4 * Number(c.KV))],
   cost: convCost,
 });
-const tiledSpec = {
+/** Tiles in workgroup memory. */
+export const conv2dWeightGradTiledSpec = {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
   consts: (p) => ({ NB: tiledColumns(p), REFLECT: p.reflect }),
@@ -53,14 +52,7 @@ const tiledSpec = {
 } satisfies KernelSpec<ConvProblem, ConvChunks>;
 export const conv2dWeightGradImplicitGemm = defineKernel<ConvProblem, ConvChunks>(
   "conv2d-weight-grad-implicit-gemm",
-  tiledSpec,
-);
-export const conv2dWeightGradSubgroupMatrix = onTensorCores<ConvProblem, ConvChunks>(
-  "conv2d-weight-grad-subgroup-matrix",
-  {
-    ...tiledSpec,
-    source: subgroupMatrix,
-  },
+  conv2dWeightGradTiledSpec,
 );
 export const conv2dWeightGradDirectVec4 = defineKernel<ConvProblem, ConvChunks>("conv2d-weight-grad-direct-vec4", {
   source: directVec4,
@@ -129,10 +121,7 @@ const scalarWalk: Walk = {
   multiple: 1,
 };
 
-const [subgroupMatrixF16, subgroupMatrixF32] = conv2dWeightGradSubgroupMatrix;
 const walks: ReadonlyMap<Kernel, Walk> = new Map<Kernel, Walk>([
-  [subgroupMatrixF16, tiledWalk],
-  [subgroupMatrixF32, tiledWalk],
   [conv2dWeightGradDirectQuad, vectorWalk],
   [conv2dWeightGradThinQuad, thinWalk],
   [conv2dWeightGradThinOutQuad, thinWalk],
@@ -141,7 +130,7 @@ const walks: ReadonlyMap<Kernel, Walk> = new Map<Kernel, Walk>([
   [conv2dWeightGradDirect, scalarWalk],
 ]);
 /** In order of preference; the last takes any problem. */
-export const conv2dWeightGradKernels: readonly Kernel[] = [...walks.keys()];
+export const conv2dWeightGradKernels: Kernel[] = [...walks.keys()];
 
 /** Invocations that keep a device busy. */
 const BUSY_THREADS = { cpu: 128, gpu: 16384 };
@@ -151,9 +140,7 @@ const BUSY_THREADS = { cpu: 128, gpu: 16384 };
  * that joining costs more than summing. `p` is the problem that it is given, turned where it turns.
  */
 export function splitWeightGrad(kernel: Kernel, p: ConvProblem, traits: Traits): Chunks {
-  const walk = walks.get(kernel);
-  if (!walk) throw new Error(`internal: ${kernel.name} is no kernel of the weight gradient`);
-  const { pixels, threads, fewest, multiple } = walk;
+  const { pixels, threads, fewest, multiple } = walks.get(kernel) ?? tiledWalk; // as the kernels on tensor cores do
   const steps = p.n * p.p * ceilDiv(p.q, pixels);
   const wanted = ceilDiv(traits.cpu ? BUSY_THREADS.cpu : BUSY_THREADS.gpu, Math.max(1, threads(p)));
   const least = Math.max(ceilDiv(steps, wanted), Math.min(steps, fewest));

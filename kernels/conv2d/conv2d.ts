@@ -1,9 +1,10 @@
 // y = conv2d(x, w): NHWC · RSCK → NPQK.
-import { type KernelSpec, defineKernel } from "../kernel.ts";
+import { type Kernel, type KernelSpec, defineKernel } from "../kernel.ts";
 import {
   ceilDiv,
   columnBlocks,
   fold,
+  octets,
   quadGroups,
   quads,
   readsTexels,
@@ -11,7 +12,6 @@ import {
   vectorsPerQuadThread,
   vectorsPerThread,
 } from "../launch.ts";
-import { onTensorCores } from "../subgroup-matrix.ts";
 import {
   type ConvChunks,
   type ConvProblem,
@@ -25,7 +25,7 @@ import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-implicit-gemm.wgsl";
-import subgroupMatrix from "./conv2d-subgroup-matrix.wgsl";
+import sliding from "./conv2d-sliding.wgsl";
 import thinIn from "./conv2d-thin-in-quad.wgsl";
 import thinOut from "./conv2d-thin-out-quad.wgsl";
 
@@ -35,7 +35,7 @@ export const thinInSpec = {
   tunables: { KV: [2, 1, 3, 4] },
   consts: (p, t) => ({
     WG: t.cpu ? 16 : 64,
-    KV: vectorsPerThread(p.k),
+    KV: vectorsPerQuadThread(p.k, readsTexels(p, t)),
     SLIDES: p.c === 1 && p.strideX === 1,
     REFLECT: p.reflect,
   }),
@@ -43,10 +43,12 @@ export const thinInSpec = {
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), Number(c.WG)), ceilDiv(p.k, 4 * Number(c.KV))),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;
+/** The most taps, up to seven, into which a filter row of `s` can be cut. */
+const tapsOfTurn = (s: number): number => [7, 6, 5, 4, 3, 2].find((taps) => s % taps === 0) ?? 1;
 /** C in fours to one channel: a head, and the input gradient of a first layer. */
 export const thinOutSpec = {
   source: thinOut,
-  consts: (p, t) => ({ WG: t.cpu ? 8 : 64, REFLECT: p.reflect }),
+  consts: (p, t) => ({ WG: t.cpu ? 8 : 64, TAPS: tapsOfTurn(p.s), REFLECT: p.reflect }),
   fits: (p, t) => t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), Number(c.WG))),
   cost: convCost,
@@ -57,12 +59,33 @@ export const conv2dThinOutQuad = defineKernel<ConvProblem>("conv2d-thin-out-quad
 export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", {
   source: directQuad,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ KV: vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t)), REFLECT: p.reflect }),
+  consts: (p, t) => ({
+    KV: vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t)),
+    REFLECT: p.reflect,
+  }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => quadGroups(p.n * p.p * p.q, tilesOf(p, p.k, 4 * Number(c.KV))),
   cost: convCost,
 });
-const tiledSpec = {
+/** A filter row's three taps over six pixels: faster where a subgroup has eight lanes (llvmpipe's), slower with four. */
+export const slidingSpec = {
+  source: sliding,
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p, t) => ({
+    KV: vectorsPerQuadThread(p.k, readsTexels(p, t)),
+    REFLECT: p.reflect,
+    TURNED: p.flip,
+  }),
+  fits: (p, t) => {
+    const byRows = p.s === 3 && p.strideX === 1 && p.dilX === 1 && p.q % 4 === 0;
+    return octets(t) && byRows && p.groups === 1 && channelsBy4(p) && p.n * p.p * p.q > 16;
+  },
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 4 * Number(c.KV))),
+  cost: convCost,
+} satisfies KernelSpec<ConvProblem>;
+export const conv2dSliding = defineKernel<ConvProblem>("conv2d-sliding", slidingSpec);
+/** Tiles in workgroup memory. */
+export const conv2dTiledSpec = {
   source: implicitGemm,
   tunables: { NB: [2, 1] },
   consts: (p) => ({ NB: columnBlocks(p.n * p.p * p.q, p.k), REFLECT: p.reflect }),
@@ -71,12 +94,8 @@ const tiledSpec = {
   cost: convCost,
 } satisfies KernelSpec<ConvProblem, ConvChunks>;
 export const conv2dImplicitGemm = defineKernel<ConvProblem, ConvChunks>("conv2d-implicit-gemm", {
-  ...tiledSpec,
+  ...conv2dTiledSpec,
   tally: 64,
-});
-export const conv2dSubgroupMatrix = onTensorCores<ConvProblem, ConvChunks>("conv2d-subgroup-matrix", {
-  ...tiledSpec,
-  source: subgroupMatrix,
 });
 export const conv2dDirectVec4 = defineKernel<ConvProblem>("conv2d-direct-vec4", {
   source: directVec4,
@@ -95,8 +114,8 @@ export const conv2dDirect = defineKernel<ConvProblem>("conv2d-direct", {
 });
 
 /** In order of preference; the last takes any problem. */
-export const conv2dKernels = [
-  ...conv2dSubgroupMatrix,
+export const conv2dKernels: Kernel<ConvProblem>[] = [
+  conv2dSliding,
   conv2dDirectQuad,
   conv2dThinInQuad,
   conv2dThinOutQuad,

@@ -1,11 +1,18 @@
 // y = a·b for a batch of matrices, either one stored with rows and columns exchanged.
 import { type BindingRoom, type Kernel, type KernelSpec, type Run, defineKernel } from "../kernel.ts";
-import { ceilDiv, columnBlocks, fold, quads, readsTexels, scalarTile, vectorsPerQuadThread } from "../launch.ts";
-import { onTensorCores } from "../subgroup-matrix.ts";
+import {
+  ceilDiv,
+  columnBlocks,
+  fold,
+  quads,
+  readsTexels,
+  scalarTile,
+  sharers,
+  vectorsPerQuadThread,
+} from "../launch.ts";
 import { rangesWithin, runOf } from "../windows.ts";
 import direct from "./matmul-direct.wgsl";
 import quad from "./matmul-quad.wgsl";
-import subgroupMatrix from "./matmul-subgroup-matrix.wgsl";
 import tiled from "./matmul-tiled.wgsl";
 
 /** y [batch, M, N] = a [batch, M, K] · b [batch, K, N]. */
@@ -82,12 +89,17 @@ const transposes = (p: MatmulProblem) => ({ TRANSPOSE_A: p.transposeA, TRANSPOSE
 export const matmulQuad = defineKernel<MatmulProblem>("matmul-quad", {
   source: quad,
   tunables: { NV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ NV: vectorsPerQuadThread(p.n, readsTexels(p, t)), ...transposes(p) }),
+  consts: (p, t) => ({
+    NV: vectorsPerQuadThread(p.n, readsTexels(p, t)),
+    LANES: sharers(p.k / 4, t),
+    ...transposes(p),
+  }),
   fits: (p, t) => quads(t) && by4(p) && p.batch * ceilDiv(p.n, 4) <= 65535,
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 4 * Number(c.NV))),
   cost,
 });
-const tiledSpec = {
+/** Tiles in workgroup memory. */
+export const matmulTiledSpec = {
   source: tiled,
   tunables: { NB: [2, 1] },
   consts: (p) => ({ NB: columnBlocks(p.batch * p.m, p.n), ...transposes(p) }),
@@ -95,11 +107,7 @@ const tiledSpec = {
   workgroups: (p, c) => fold(ceilDiv(p.m, 64), p.batch * ceilDiv(p.n, 32 * Number(c.NB))),
   cost,
 } satisfies KernelSpec<MatmulProblem>;
-export const matmulTiled = defineKernel<MatmulProblem>("matmul-tiled", tiledSpec);
-export const matmulSubgroupMatrix = onTensorCores<MatmulProblem>("matmul-subgroup-matrix", {
-  ...tiledSpec,
-  source: subgroupMatrix,
-});
+export const matmulTiled = defineKernel<MatmulProblem>("matmul-tiled", matmulTiledSpec);
 export const matmulDirect = defineKernel<MatmulProblem>("matmul-direct", {
   source: direct,
   tunables: { NT: [4, 1] },
@@ -109,7 +117,7 @@ export const matmulDirect = defineKernel<MatmulProblem>("matmul-direct", {
 });
 
 /** In order of preference; the last takes any problem. */
-export const matmulKernels = [...matmulSubgroupMatrix, matmulQuad, matmulTiled, matmulDirect];
+export const matmulKernels: Kernel<MatmulProblem>[] = [matmulQuad, matmulTiled, matmulDirect];
 /** The problem with aBatch and bBatch as the kernel counts them: matmul-direct in elements, the others in vec4s. */
 export function inUnitsOf(kernel: Kernel, p: MatmulProblem): MatmulProblem {
   const unit = kernel.name === matmulDirect.name ? 1 : 4;

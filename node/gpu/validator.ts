@@ -1,5 +1,5 @@
 // A device for what is checked and never run.
-import { MATRIX_FEATURE } from "../../engine/gpu/matrix.ts";
+import { MATRIX_FEATURE } from "../../engine/tensor-cores.ts";
 import { type GpuChoice, GpuUnavailableError, keptForever, loadDawn } from "./open.ts";
 
 /**

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type DType, fromHalf, toHalf } from "../../engine/dtype.ts";
 import { matrixOf } from "../../engine/gpu/matrix.ts";
-import { Device, add, relu } from "../../engine/index.ts";
+import { Device, add, bringTensorCores, relu } from "../../engine/index.ts";
 import type { Attrs, KernelOp } from "../../engine/op.ts";
 import { conv2dWeightGradOp } from "../../engine/gradients/conv-weight-grad.ts";
 import { conv2dOp } from "../../engine/ops/conv-forward.ts";
@@ -22,6 +22,7 @@ import { emulating } from "../helpers/subgroup-matrix.ts";
 import * as reference from "../reference/conv.ts";
 import { matmul as matmulReference } from "../reference/matmul.ts";
 
+bringTensorCores();
 const test = suite("subgroup matrices");
 
 const size = (m: number, n: number, k: number): MatrixSize => ({ m, n, k });

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
-import { MATRIX_FEATURE } from "../../engine/gpu/matrix.ts";
+import { MATRIX_FEATURE } from "../../engine/tensor-cores.ts";
 import { reflect, specialize } from "../../kernels/kernel.ts";
 import { minifyWgsl } from "../../tools/wgsl.mjs";
 
