@@ -62,6 +62,7 @@ export const convCost = (p: ConvProblem): { flops: number; bytes: number } => ({
  * element take longer than the copy.
  */
 export function mirrors(k: Kernel, p: ConvProblem): boolean {
+  if (k.name.startsWith("winograd-")) return true; // its image's transform does
   const has = (seam: string): boolean => k.constNames.includes(seam);
   if (!has("REFLECT")) return false;
   if (has("SLIDES")) return p.c === 1;

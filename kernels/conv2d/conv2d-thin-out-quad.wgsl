@@ -1,8 +1,10 @@
 enable subgroups;
-// y[n,p,q] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q + s − padLeft, c] · w[r,s,c] for one output channel
+// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q + s − padLeft, c] · w[r,s,c,k] for one output channel
 // One invocation makes 8 pixels of a row. A turn is TAPS taps of four channels: it loads their window of x once, and the
-// quad shares the weights. flip: the taps are met in reverse, which makes this the input gradient of a first layer (C = 1).
-// Layouts: x NHWC · w RSC · y NPQ, x and w in vec4s. Needs: C a multiple of 4, strideX = dilX = 1, one group; subgroups.
+// quad shares the weights. flip: the taps are met in reverse and w is [r,s,k,c], for any K, which makes this the input
+// gradient of a first layer.
+// Layouts: x NHWC · w RSCK · y NPQK, x and w in vec4s. Needs: C a multiple of 4, strideX = dilX = 1, K = 1 or flip, one
+// group; subgroups.
 alias Elem = f32;            // seam: storage type of y
 alias Elem4 = vec4<f32>;     // seam: storage type of x, w
 alias F = f32;
@@ -35,11 +37,11 @@ fn load(row : u32, first : i32, ahead : u32, limit : u32) -> vec4<f32> {
   return select(vec4<f32>(), vec4<f32>(x[select(0u, row + column * (params.c / 4u), ok)]), ok);
 }
 // Weights of the tap that this invocation loads for its quad; perhaps of none, where a turn has fewer taps.
-fn weights(tap : u32, c : u32, first : u32) -> vec4<f32> {
+fn weights(tap : u32, k : u32, c : u32, first : u32) -> vec4<f32> {
   if (TAPS <= first) { return vec4<f32>(); }
   let last = params.r * params.s - 1u;
   let at = min(tap, last);
-  return vec4<f32>(w[select(at, last - at, params.flip == 1u) * (params.c / 4u) + c]);
+  return vec4<f32>(w[(select(at, last - at, params.flip == 1u) * params.k + k) * (params.c / 4u) + c]);
 }
 // Four pixels times a tap's weights.
 fn times(v0 : vec4<f32>, v1 : vec4<f32>, v2 : vec4<f32>, v3 : vec4<f32>, b : vec4<f32>) -> M { return M(v0 * b, v1 * b, v2 * b, v3 * b); }
@@ -79,8 +81,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         let v12 = load(row, at, 12u, limit);
         let v13 = load(row, at, 13u, limit);
         let tap = r * params.s + s + (lane & 3u);
-        let b = weights(tap, c, 0u);
-        let d = weights(tap + 4u, c, 4u);
+        let b = weights(tap, group.z, c, 0u);
+        let d = weights(tap + 4u, group.z, c, 4u);
         if (TAPS > 0u) { a0 += times(v0, v1, v2, v3, quadBroadcast(b, 0u)); a1 += times(v4, v5, v6, v7, quadBroadcast(b, 0u)); }
         if (TAPS > 1u) { a0 += times(v1, v2, v3, v4, quadBroadcast(b, 1u)); a1 += times(v5, v6, v7, v8, quadBroadcast(b, 1u)); }
         if (TAPS > 2u) { a0 += times(v2, v3, v4, v5, quadBroadcast(b, 2u)); a1 += times(v6, v7, v8, v9, quadBroadcast(b, 2u)); }
@@ -95,7 +97,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let one = vec4<f32>(1.0);
   var out = array<vec4<f32>, 2>(one * a0, one * a1);
   for (var px = q; px < min(q + 8u, params.q); px += 1u) {
-    let i = (n * params.p + p) * params.q + px;
+    let i = ((n * params.p + p) * params.q + px) * params.k + group.z;
     y[i] = Elem(epilogue(out[(px - q) / 4u][(px - q) % 4u], i));
   }
 }

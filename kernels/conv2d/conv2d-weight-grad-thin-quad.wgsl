@@ -53,6 +53,11 @@ fn window(row : u32, at : i32, step : i32, limit : u32, inRun : B) -> M {
   }
   return M(select(F(), v[0], inRun), select(F(), v[1], inRun), select(F(), v[2], inRun), select(F(), v[3], inRun));
 }
+// A vec4 of dy, where there are so many.
+fn more(d : u32, inside : bool, number : u32) -> F {
+  if (KV <= number) { return F(); }
+  return select(F(), F(dy[d]), inside);
+}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32, @builtin(subgroup_invocation_id) lane : u32) {
@@ -96,10 +101,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
         v = M(v[0], select(F(), v[1], B(q + 1u < params.q)), select(F(), v[2], B(q + 2u < params.q)), select(F(), v[3], B(q + 3u < params.q)));
       }
       v = transpose(v);
-      a0 += rows(select(F(), F(dy[d]), inside)) * v;
-      if (KV > 1u) { a1 += rows(select(F(), F(dy[d + k1]), inside)) * v; }
-      if (KV > 2u) { a2 += rows(select(F(), F(dy[d + k2]), inside)) * v; }
-      if (KV > 3u) { a3 += rows(select(F(), F(dy[d + k3]), inside)) * v; }
+      let d0 = more(d, inside, 0u);
+      let d1 = more(d + k1, inside, 1u);
+      let d2 = more(d + k2, inside, 2u);
+      let d3 = more(d + k3, inside, 3u);
+      a0 += rows(d0) * v;
+      if (KV > 1u) { a1 += rows(d1) * v; }
+      if (KV > 2u) { a2 += rows(d2) * v; }
+      if (KV > 3u) { a3 += rows(d3) * v; }
       q += 4u;
       xi += 4 * step;
       di += 4u * kRow;

@@ -45,12 +45,13 @@ export const thinInSpec = {
 } satisfies KernelSpec<ConvProblem>;
 /** The most taps, up to seven, into which a filter row of `s` can be cut. */
 const tapsOfTurn = (s: number): number => [7, 6, 5, 4, 3, 2].find((taps) => s % taps === 0) ?? 1;
-/** C in fours to one channel: a head, and the input gradient of a first layer. */
+/** C in fours to one channel, a head; and the input gradient of a first layer of up to three. */
 export const thinOutSpec = {
   source: thinOut,
   consts: (p, t) => ({ WG: t.cpu ? 8 : 64, TAPS: tapsOfTurn(p.s), REFLECT: p.reflect }),
-  fits: (p, t) => t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), Number(c.WG))),
+  fits: (p, t) =>
+    t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && (p.k === 1 || (p.flip && p.k < 4)),
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), Number(c.WG)), p.k),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;
 export const conv2dThinInQuad = defineKernel<ConvProblem>("conv2d-thin-in-quad", thinInSpec);

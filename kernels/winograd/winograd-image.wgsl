@@ -1,6 +1,6 @@
 // v = Bᵀ·d·B of each 6 × 6 window d of x that a 4 × 4 tile of y = conv2d(x, w) of 3 × 3 meets: Winograd's F(4×4, 3×3)
 // over the points 0, ±5/8, ±3/2, ∞; also of F(3×3, 4×4). Windows step by 4 from (−padTop, −padLeft);
-// outside x they are zero.
+// outside x they are zero, or its mirror image.
 // One invocation transforms one window of one F of channels; of the tiles in order those from `first` on, `tiles` many.
 // Layouts: x NHWC · v [36][tiles][C]; tiles [N, ⌈P/4⌉, ⌈Q/4⌉]. Needs: stride and dilation 1, one group, c % LANES == 0.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
@@ -9,6 +9,7 @@ alias U = u32;               // seam
 alias B = bool;              // seam
 alias Elem = f32;            // seam: storage of an F
 const LANES = 1u;            // seam: channels in an F
+const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 const A1 = 0.625;            // the points and their squares
 const B1 = 1.5;
 const A2 = 0.390625;
@@ -27,15 +28,23 @@ fn transformed(d0 : F, d1 : F, d2 : F, d3 : F, d4 : F, d5 : F) -> array<F, 6> {
   return array<F, 6>(d4 - (A2 + B2) * d2 + A2 * B2 * d0, a0 + a1, a0 - a1, b0 + b1, b0 - b1, d5 - (A2 + B2) * d3 + A2 * B2 * d1);
 }
 
+// The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
+fn mirror(i : i32, size : u32) -> i32 {
+  if (!REFLECT) { return i; }
+  let last = i32(size) - 1;
+  return max(last - abs(last - abs(i)), 0);
+}
 // Six pixels of image n from (h, w) on, transformed.
 fn line(n : u32, h : i32, w : i32, c : u32) -> array<F, 6> {
   let depth = params.c / LANES;
-  let row = (n * params.h + u32(h)) * params.w;
-  let width = select(0u, params.w, n < params.n && u32(h) < params.h);
+  let y = u32(mirror(h, params.h));
+  let row = (n * params.h + y) * params.w;
+  let width = select(0u, params.w, n < params.n && y < params.h);
   var d = array<F, 6>();
   for (var j = 0; j < 6; j += 1) {
-    let ok = u32(w + j) < width;
-    d[j] = select(F(), F(x[select(0u, (row + u32(w + j)) * depth + c, ok)]), ok);
+    let column = u32(mirror(w + j, params.w));
+    let ok = column < width;
+    d[j] = select(F(), F(x[select(0u, (row + column) * depth + c, ok)]), ok);
   }
   return transformed(d[0], d[1], d[2], d[3], d[4], d[5]);
 }

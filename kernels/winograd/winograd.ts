@@ -95,6 +95,7 @@ export const winogradFilter = defineKernel<OfFilters>("winograd-filter", {
 });
 const [imageByFours, imageByOnes] = lanes<OfStrip>("winograd-image", {
   source: image,
+  consts: (p) => ({ REFLECT: p.reflect }),
   threads: (p) => p.tiles * p.c,
   cost: (p) => ({ flops: 144 * p.tiles * p.c, bytes: 4 * p.c * (16 + 36) * p.tiles }),
 });
