@@ -7,7 +7,7 @@ export interface Traits {
   readonly cpu: boolean;
   readonly f16: boolean;
   readonly subgroups: boolean;
-  /** Invocations that every subgroup has at least. */
+  /** Invocations that every subgroup has at least; kernels that share loads believe it. */
   readonly lanes?: number;
   /** A storage texture is read in a fraction of the time that a buffer takes: by llvmpipe (docs/decisions/0018). */
   readonly texels?: boolean;

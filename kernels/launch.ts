@@ -21,8 +21,8 @@ export const quads = (t: Traits): boolean => t.cpu && t.subgroups;
 /** Whether eight invocations can share a load. */
 export const octets = (t: Traits): boolean => quads(t) && (t.lanes ?? 4) >= 8;
 /**
- * Invocations that share loads of one factor in a sum of so many steps, a vec4 of the other factor each: where eight can,
- * they do two steps a turn.
+ * Invocations that share loads of one factor in a sum of so many steps of four terms: where eight can, they do two steps
+ * a turn.
  */
 export const sharers = (steps: number, t: Traits): 4 | 8 => (octets(t) && steps % 2 === 0 ? 8 : 4);
 /** Whether the factors of a product are read as texels, if they are not too large. */

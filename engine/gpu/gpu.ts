@@ -82,6 +82,7 @@ export class Gpu {
       lanes: info?.subgroupMinSize,
       texels: cpu && !!info && texelReads.brought?.pay(info),
       ...options.traits,
+      ...(!tensorCores.brought && { matrix: undefined }),
     };
     this.adapterName = info
       ? [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ")

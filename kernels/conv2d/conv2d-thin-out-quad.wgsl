@@ -1,27 +1,27 @@
 enable subgroups;
-// y[n,p,q,k] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q + s − padLeft, c] · w[r,s,c,k] for one output channel
-// One invocation makes 8 pixels of a row. A turn is TAPS taps of four channels: it loads their window of x once, and the
-// quad shares the weights. flip: the taps are met in reverse and w is [r,s,k,c], for any K, which makes this the input
-// gradient of a first layer.
-// Layouts: x NHWC · w RSCK · y NPQK, x and w in vec4s. Needs: C a multiple of 4, strideX = dilX = 1, K = 1 or flip, one
-// group; subgroups.
-alias Elem = f32;            // seam: storage type of y
-alias Elem4 = vec4<f32>;     // seam: storage type of x, w
+// y[n,p,q] = Σ_{r,s,c} x[n, p·strideY + r·dilY − padTop, q + s − padLeft, c] · w[r,s,c] for one output channel
+// One invocation makes 8 pixels of a row; their window slides over the taps, so that a pixel of x is loaded once for
+// all of them. The quad shares each weight. flip: the taps are met in reverse,
+// which makes this the input gradient of a first layer (C = 1).
+// Layouts: x NHWC in vec4s · w RSC · y NPQ. Needs: C a multiple of 4, strideX = dilX = 1, one group; subgroups.
+alias Elem = f32;            // seam: storage type of w, y
+alias Elem4 = vec4<f32>;     // seam: storage type of x
 alias F = f32;
 alias I = i32;
 alias U = u32;
 alias B = bool;
-alias M = mat4x4<f32>;
 const WG = 8u;               // seam: invocations of a workgroup, 8 or 64
-const TAPS = 1u;             // seam: taps of a turn, 1 … 7; divides S
 const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, flip : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
-@group(0) @binding(2) var<storage, read> w : array<Elem4>;
+@group(0) @binding(2) var<storage, read> w : array<Elem>;
 @group(0) @binding(3) var<storage, read_write> y : array<Elem>;
 // hook: what is fused into the write; i = output index in units of F
 fn epilogue(v : F, i : u32) -> F { return v; }
+
+// The quad's four weights from the one that each invocation loads.
+fn quad(v : f32) -> vec4<f32> { return vec4<f32>(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
 
 // The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
 fn mirror(i : I, size : u32) -> I {
@@ -29,22 +29,12 @@ fn mirror(i : I, size : u32) -> I {
   let last = I(i32(size) - 1);
   return max(last - abs(last - abs(i)), I());
 }
-// x at a column of a row, that of the turn's first tap for the first pixel and `ahead` more; zero where there is none.
-fn load(row : u32, first : i32, ahead : u32, limit : u32) -> vec4<f32> {
-  if (ahead > 6u + TAPS) { return vec4<f32>(); }
-  let column = u32(mirror(first + i32(ahead), params.w));
+// x at a column of a row; zero where there is none.
+fn load(row : u32, at : i32, limit : u32) -> vec4<f32> {
+  let column = u32(mirror(at, params.w));
   let ok = REFLECT || column < limit;
   return select(vec4<f32>(), vec4<f32>(x[select(0u, row + column * (params.c / 4u), ok)]), ok);
 }
-// Weights of the tap that this invocation loads for its quad; perhaps of none, where a turn has fewer taps.
-fn weights(tap : u32, k : u32, c : u32, first : u32) -> vec4<f32> {
-  if (TAPS <= first) { return vec4<f32>(); }
-  let last = params.r * params.s - 1u;
-  let at = min(tap, last);
-  return vec4<f32>(w[(select(at, last - at, params.flip == 1u) * params.k + k) * (params.c / 4u) + c]);
-}
-// Four pixels times a tap's weights.
-fn times(v0 : vec4<f32>, v1 : vec4<f32>, v2 : vec4<f32>, v3 : vec4<f32>, b : vec4<f32>) -> M { return M(v0 * b, v1 * b, v2 * b, v3 * b); }
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>,
@@ -57,39 +47,37 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let p = t / tiles % params.p;
   let live = n < params.n;
   let image = min(n, params.n - 1u);       // what is no image mirrors one, and is not written
-  var a0 = M();                            // a pixel a column, summed over its rows at the end
-  var a1 = M();
+  let taps = params.r * params.s;
+  var a0 = mat4x4<f32>();                  // a pixel a column, summed over its rows at the end
+  var a1 = mat4x4<f32>();
   for (var r = 0u; r < params.r; r += 1u) {
     let h = mirror(i32(p * params.strideY + r * params.dilY) - params.padTop, params.h);
     let limit = select(0u, params.w, live && u32(h) < params.h);
     for (var c = 0u; c < cRow; c += 1u) {
       let row = (image * params.h + u32(h)) * params.w * cRow + c;
-      for (var s = 0u; s < params.s; s += TAPS) {
-        let at = i32(q + s) - params.padLeft;
-        let v0 = load(row, at, 0u, limit);
-        let v1 = load(row, at, 1u, limit);
-        let v2 = load(row, at, 2u, limit);
-        let v3 = load(row, at, 3u, limit);
-        let v4 = load(row, at, 4u, limit);
-        let v5 = load(row, at, 5u, limit);
-        let v6 = load(row, at, 6u, limit);
-        let v7 = load(row, at, 7u, limit);
-        let v8 = load(row, at, 8u, limit);
-        let v9 = load(row, at, 9u, limit);
-        let v10 = load(row, at, 10u, limit);
-        let v11 = load(row, at, 11u, limit);
-        let v12 = load(row, at, 12u, limit);
-        let v13 = load(row, at, 13u, limit);
-        let tap = r * params.s + s + (lane & 3u);
-        let b = weights(tap, group.z, c, 0u);
-        let d = weights(tap + 4u, group.z, c, 4u);
-        if (TAPS > 0u) { a0 += times(v0, v1, v2, v3, quadBroadcast(b, 0u)); a1 += times(v4, v5, v6, v7, quadBroadcast(b, 0u)); }
-        if (TAPS > 1u) { a0 += times(v1, v2, v3, v4, quadBroadcast(b, 1u)); a1 += times(v5, v6, v7, v8, quadBroadcast(b, 1u)); }
-        if (TAPS > 2u) { a0 += times(v2, v3, v4, v5, quadBroadcast(b, 2u)); a1 += times(v6, v7, v8, v9, quadBroadcast(b, 2u)); }
-        if (TAPS > 3u) { a0 += times(v3, v4, v5, v6, quadBroadcast(b, 3u)); a1 += times(v7, v8, v9, v10, quadBroadcast(b, 3u)); }
-        if (TAPS > 4u) { a0 += times(v4, v5, v6, v7, quadBroadcast(d, 0u)); a1 += times(v8, v9, v10, v11, quadBroadcast(d, 0u)); }
-        if (TAPS > 5u) { a0 += times(v5, v6, v7, v8, quadBroadcast(d, 1u)); a1 += times(v9, v10, v11, v12, quadBroadcast(d, 1u)); }
-        if (TAPS > 6u) { a0 += times(v6, v7, v8, v9, quadBroadcast(d, 2u)); a1 += times(v10, v11, v12, v13, quadBroadcast(d, 2u)); }
+      var at = i32(q) - params.padLeft;
+      var v0 = load(row, at, limit);
+      var v1 = load(row, at + 1, limit);
+      var v2 = load(row, at + 2, limit);
+      var v3 = load(row, at + 3, limit);
+      var v4 = load(row, at + 4, limit);
+      var v5 = load(row, at + 5, limit);
+      var v6 = load(row, at + 6, limit);
+      at += 7;
+      for (var s = 0u; s < params.s; s += 1u) {
+        let v7 = load(row, at, limit);
+        let tap = r * params.s + s;
+        let b = quad(f32(w[select(tap, taps - 1u - tap, params.flip == 1u) * params.c + c * 4u + (lane & 3u)]));
+        a0 += mat4x4<f32>(v0 * b, v1 * b, v2 * b, v3 * b);
+        a1 += mat4x4<f32>(v4 * b, v5 * b, v6 * b, v7 * b);
+        v0 = v1;
+        v1 = v2;
+        v2 = v3;
+        v3 = v4;
+        v4 = v5;
+        v5 = v6;
+        v6 = v7;
+        at += 1;
       }
     }
   }
@@ -97,7 +85,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let one = vec4<f32>(1.0);
   var out = array<vec4<f32>, 2>(one * a0, one * a1);
   for (var px = q; px < min(q + 8u, params.q); px += 1u) {
-    let i = ((n * params.p + p) * params.q + px) * params.k + group.z;
+    let i = (n * params.p + p) * params.q + px;
     y[i] = Elem(epilogue(out[(px - q) / 4u][(px - q) % 4u], i));
   }
 }

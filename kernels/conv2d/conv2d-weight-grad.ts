@@ -140,7 +140,9 @@ const BUSY_THREADS = { cpu: 128, gpu: 16384 };
  * that joining costs more than summing. `p` is the problem that it is given, turned where it turns.
  */
 export function splitWeightGrad(kernel: Kernel, p: ConvProblem, traits: Traits): Chunks {
-  const { pixels, threads, fewest, multiple } = walks.get(kernel) ?? tiledWalk; // as the kernels on tensor cores do
+  const walk = walks.get(kernel) ?? (kernel.constNames.includes("MATRIX_M") ? tiledWalk : undefined); // tensor cores
+  if (!walk) throw new Error(`internal: ${kernel.name} is no kernel of the weight gradient`);
+  const { pixels, threads, fewest, multiple } = walk;
   const steps = p.n * p.p * ceilDiv(p.q, pixels);
   const wanted = ceilDiv(traits.cpu ? BUSY_THREADS.cpu : BUSY_THREADS.gpu, Math.max(1, threads(p)));
   const least = Math.max(ceilDiv(steps, wanted), Math.min(steps, fewest));

@@ -28,6 +28,7 @@ import implicitGemm from "./conv2d-implicit-gemm.wgsl";
 import sliding from "./conv2d-sliding.wgsl";
 import thinIn from "./conv2d-thin-in-quad.wgsl";
 import thinOut from "./conv2d-thin-out-quad.wgsl";
+import thinOutSliding from "./conv2d-thin-out-sliding.wgsl";
 
 /** Any C to K in fours: a first layer of 1 or 3 channels, and the input gradient of a head. */
 export const thinInSpec = {
@@ -43,19 +44,28 @@ export const thinInSpec = {
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 4), Number(c.WG)), ceilDiv(p.k, 4 * Number(c.KV))),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;
-/** The most taps, up to seven, into which a filter row of `s` can be cut. */
-const tapsOfTurn = (s: number): number => [7, 6, 5, 4, 3, 2].find((taps) => s % taps === 0) ?? 1;
-/** C in fours to one channel, a head; and the input gradient of a first layer of up to three. */
+/** C in fours to one channel: a head, and the input gradient of a first layer. */
 export const thinOutSpec = {
   source: thinOut,
-  consts: (p, t) => ({ WG: t.cpu ? 8 : 64, TAPS: tapsOfTurn(p.s), REFLECT: p.reflect }),
-  fits: (p, t) =>
-    t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && (p.k === 1 || (p.flip && p.k < 4)),
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), Number(c.WG)), p.k),
+  consts: (p, t) => ({ WG: t.cpu ? 8 : 64, REFLECT: p.reflect }),
+  fits: (p, t) => t.subgroups && hasRuns(p, t) && p.strideX === 1 && p.c % 4 === 0 && p.k === 1,
+  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), Number(c.WG))),
+  cost: convCost,
+} satisfies KernelSpec<ConvProblem>;
+/** The same, of up to seven taps a row, where a subgroup has eight lanes; the input gradient to up to three channels. */
+export const thinOutSlidingSpec = {
+  source: thinOutSliding,
+  consts: (p) => ({ TAPS: p.s, REFLECT: p.reflect }),
+  fits: (p, t) => {
+    const isThin = p.k === 1 || (p.flip && p.k < 4);
+    return octets(t) && hasRuns(p, t) && p.strideX === 1 && p.s <= 7 && p.c % 4 === 0 && isThin;
+  },
+  workgroups: (p) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), 8), p.k),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;
 export const conv2dThinInQuad = defineKernel<ConvProblem>("conv2d-thin-in-quad", thinInSpec);
 export const conv2dThinOutQuad = defineKernel<ConvProblem>("conv2d-thin-out-quad", thinOutSpec);
+export const conv2dThinOutSliding = defineKernel<ConvProblem>("conv2d-thin-out-sliding", thinOutSlidingSpec);
 
 export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", {
   source: directQuad,
@@ -119,6 +129,7 @@ export const conv2dKernels: Kernel<ConvProblem>[] = [
   conv2dSliding,
   conv2dDirectQuad,
   conv2dThinInQuad,
+  conv2dThinOutSliding,
   conv2dThinOutQuad,
   conv2dImplicitGemm,
   conv2dDirectVec4,

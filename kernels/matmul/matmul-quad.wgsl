@@ -11,7 +11,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const NV = 4u;               // seam: vec4s of columns per invocation, 1 … 4
-const LANES = 4u;            // seam: invocations that share b, 4 (a quad) or 8, which take two vec4s of a's rows a turn
+const LANES = 4u;            // seam: invocations that share b: a quad, or 8 in turns of two steps of k
 const TRANSPOSE_A = false;   // seam: a is stored [K, M]
 const TRANSPOSE_B = false;   // seam: b is stored [N, K]
 struct Params { batch : u32, m : u32, n : u32, k : u32, aBatch : u32, bBatch : u32 }

@@ -71,7 +71,7 @@ export async function lintFiles(device: GPUDevice, files: readonly LintedFile[])
 
 /** Devices that plans are made for: each kind chooses other kernels. */
 export const PLANNED_FOR: Readonly<Record<string, Traits>> = {
-  "CPU adapter": { cpu: true, f16: false, subgroups: true },
+  "CPU adapter": { cpu: true, f16: false, subgroups: true, lanes: 8 },
   "GPU with subgroups": { cpu: false, f16: true, subgroups: true },
   "any device": { cpu: false, f16: false, subgroups: false },
 };

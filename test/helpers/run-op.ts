@@ -89,6 +89,10 @@ export function encodeKernel(
   pass.dispatchWorkgroups(...workgroupsOf(kernel, params, consts));
 }
 
+/** Whether a device has the subgroups that these traits speak of. */
+export const runsOn = (device: GPUDevice, { subgroups, lanes = 0 }: Partial<Traits>): boolean =>
+  !subgroups || (device.features.has("subgroups") && (device.adapterInfo.subgroupMinSize ?? 0) >= lanes);
+
 /** A run of bytes of a buffer. */
 interface Slot extends MemoryHandle {
   readonly buffer: GPUBuffer;

@@ -5,7 +5,7 @@ import type { KernelOp } from "../../engine/op.ts";
 import type { ConvAttrs } from "../../engine/ops/conv-shapes.ts";
 import type { Traits } from "../../kernels/kernel.ts";
 import { noise, worst } from "../helpers/device.ts";
-import { rawDevice, runOp } from "../helpers/run-op.ts";
+import { rawDevice, runOp, runsOn } from "../helpers/run-op.ts";
 import type * as reference from "../reference/conv.ts";
 
 export type Image = readonly [n: number, h: number, w: number, c: number];
@@ -43,6 +43,11 @@ interface Variant {
 }
 const variants: readonly Variant[] = [
   { name: "CPU with subgroups", traits: { cpu: true, subgroups: true }, direct: false },
+  {
+    name: "CPU with subgroups of eight",
+    traits: { cpu: true, subgroups: true, lanes: 8 },
+    direct: false,
+  },
   { name: "CPU", traits: { cpu: true, subgroups: false }, direct: false },
   { name: "CPU by Winograd", traits: { cpu: true, subgroups: true, winograd: true }, direct: false },
   { name: "GPU", traits: { cpu: false }, direct: false },
@@ -60,7 +65,7 @@ export async function agrees<A extends object>(
 ): Promise<void> {
   const { device } = await rawDevice();
   for (const v of variants) {
-    if (v.traits.subgroups && !device.features.has("subgroups")) continue;
+    if (!runsOn(device, v.traits)) continue;
     const [got] = await runOp(v.direct ? directOnly(op) : op, attrs, inputs, v.traits);
     const error = worst(got, want);
     assert.ok(error < 1e-5, `${op.name} of ${what}, ${v.name}: off by ${error} of the largest value`);

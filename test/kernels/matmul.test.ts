@@ -9,7 +9,7 @@ import { linear, matmul, matmulOp } from "../../engine/ops/matmul.ts";
 import type { Traits } from "../../kernels/kernel.ts";
 import { noise, worst } from "../helpers/device.ts";
 import { runGraph } from "../helpers/run-graph.ts";
-import { rawDevice, runOp } from "../helpers/run-op.ts";
+import { rawDevice, runOp, runsOn } from "../helpers/run-op.ts";
 import * as reference from "../reference/matmul.ts";
 
 const test = suite("matmul");
@@ -48,6 +48,7 @@ const cases: readonly Case[] = [
 ];
 const variants: readonly (readonly [string, Partial<Traits>, boolean])[] = [
   ["CPU with subgroups", { cpu: true, subgroups: true }, false],
+  ["CPU with subgroups of eight", { cpu: true, subgroups: true, lanes: 8 }, false],
   ["GPU", { cpu: false }, false],
   ["direct", {}, true],
 ];
@@ -66,7 +67,7 @@ for (const transposeA of [false, true])
         const b = { shape: transposeB ? [batchB, n, k] : [batchB, k, n], data: noise(batchB * k * n, 2) };
         const want = reference.matmul(a.data, b.data, { batch, batchA, batchB, m, k, n, transposeA, transposeB });
         for (const [name, traits, direct] of variants) {
-          if (traits.subgroups && !device.features.has("subgroups")) continue;
+          if (!runsOn(device, traits)) continue;
           // Software adapters compile the tiled kernel for seconds: its two switches, which are independent, are both
           // off or both on.
           if (name === "GPU" && transposeA !== transposeB) continue;
@@ -98,7 +99,7 @@ test("every value of a tunable agrees", async () => {
     transposeA: false,
     transposeB: false,
   });
-  for (const [name, traits] of variants.filter(([, t]) => !t.subgroups || device.features.has("subgroups"))) {
+  for (const [name, traits] of variants.filter(([, t]) => runsOn(device, t))) {
     for (const turn of [1, 2, 3]) {
       const retuned: typeof matmulOp = {
         ...matmulOp,
