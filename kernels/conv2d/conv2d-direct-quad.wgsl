@@ -76,9 +76,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     let row = (n * params.h + U(h)) * limit;
     let inside = B(REFLECT) | (U(h) < U(params.h));
     for (var run = 0u; run < runs; run += 1u) {
-      let w0 = mirror(I(q * params.strideX + run * params.dilX) - params.padLeft, params.w);
+      let column = mirror(I(q * params.strideX + run * params.dilX) - params.padLeft, params.w);
       // From there no run gets into the row.
-      var at = select(I(-0x40000000), w0 * i32(cRow) + i32(g * cs), inside);
+      var at = select(I(-0x40000000), column * i32(cRow) + i32(g * cs), inside);
       for (var i = 0u; i < length; i += 1u) {
         let ok = B(REFLECT) | (U(at) < U(limit));
         let j = select(U(), row + U(at), ok);

@@ -1,7 +1,8 @@
 enable subgroups;
 // y[i,m,n] = Σ_k a[i,m,k] · b[i,k,n], a and b each stored as written or with its last two dimensions exchanged
 // One invocation makes 4 rows × NV·4 columns as 4×4 matrices; LANES invocations work on the same columns and share each
-// load of b. What a turn needs is loaded before its products: llvmpipe loads by calls, which keep no register. No barriers, few loads per product: for CPU adapters, where a load costs most.
+// load of b. What a turn needs is loaded before its products: llvmpipe loads by calls, which keep no register.
+// No barriers, few loads per product: for CPU adapters, where a load costs most.
 // aBatch, bBatch: vec4s from one matrix to the next (0: the same for all).
 // Needs: K and N multiples of 4, M too if a is exchanged; subgroups, with 8 lanes K a multiple of 8.
 alias Elem4 = vec4<f32>;     // seam: storage type of a, b, y
