@@ -53,7 +53,7 @@ async function capture(wanted: string, runOrModel: string, flags: CaptureFlags):
   const narrator = new Narrator({ quiet });
   using device = await openDevice(narrator, flags.device);
   const { name, mode, inputs } = subject;
-  using program = await device.compile(withLayers(subject.make()), inputs, { mode, name });
+  using program = await device.compile(withLayers(subject.make()), inputs, { mode, name, horizontal: false });
   const opened = program.opened();
   const isAll = wanted === "all";
   const stages = stagesNamed(opened, isAll ? "" : wanted);

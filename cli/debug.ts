@@ -67,7 +67,7 @@ async function debug(runOrModel: string, flags: DebugFlags): Promise<void> {
   const narrator = new Narrator({ quiet: quiet || json });
   using device = await openDevice(narrator, flags.device);
   const { name, mode, inputs } = subject;
-  using program = await device.compile(withLayers(subject.make()), inputs, { mode, name });
+  using program = await device.compile(withLayers(subject.make()), inputs, { mode, name, horizontal: false });
   const place = (kernel: string, origin: Origin): string => {
     const file = files.find(({ kernels }) => kernels.some((k) => k.name === kernel))?.file ?? `${kernel}.wgsl`;
     if (origin.kind === "file") return `${file}:${origin.line}`;

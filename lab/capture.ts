@@ -83,7 +83,7 @@ export async function captureStage(program: Program, feeds: Feeds, stage: number
     if (!replay || stage === replays.length - 1)
       throw new UsageError(`${name} has no stage ${stage}: its stages are 0 … ${replays.length - 2}`);
     const { site } = replay;
-    const dispatch = withoutTexels(replay.dispatch);
+    const dispatch = withoutTexels(replay.dispatch, plan);
     const submit = (from: number, to: number): void => {
       const encoder = gpu.device.createCommandEncoder({ label: `${name}: stages ${from} … ${to - 1}` });
       if (from === 0) {

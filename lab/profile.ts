@@ -37,7 +37,7 @@ export async function profileOf(
 ): Promise<Timeline> {
   const { name, mode, inputs } = subject;
   onProgress?.("compiling", 0);
-  using program = await device.compile(withLayers(subject.make()), inputs, { mode, name });
+  using program = await device.compile(withLayers(subject.make()), inputs, { mode, name, horizontal: false });
   signal?.throwIfAborted();
   const feeds = subject.feeds();
   return await aside(program, async (opened) => {

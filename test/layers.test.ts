@@ -47,6 +47,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "engine/wgsl/texels.ts",
     ],
   },
+  { from: "engine/horizontal.ts", may: ["engine/part.ts", "engine/plan/horizontal.ts", "engine/wgsl/parts.ts"] },
   { from: "engine/training.ts", may: ["engine/*", "engine/ops/", "engine/plan/recompute.ts"] },
   // From a graph to a program: each step knows what stands before it.
   { from: "engine/fuse/", may: ["engine/fuse/", "engine/ops/", "engine/*", "kernels/"] },

@@ -14,7 +14,7 @@ export interface Entrant {
 /** The op by this choice, ready to be timed. Throws as compiling does. */
 export async function enter(device: Device, operands: Operands, choice: Choice): Promise<Entrant> {
   const build = (): Record<string, Tensor> => operands.buildInPlace(byChoice(operands.build(), choice));
-  const program = await device.compile(build, {}, { mode: "train", name: operands.pass.name });
+  const program = await device.compile(build, {}, { mode: "train", name: operands.pass.name, horizontal: false });
   return { name: nameOf(program, choice), choice, program };
 }
 

@@ -8,7 +8,7 @@ import { passesOf } from "./passes.ts";
 
 async function prepare(device: Device, name: string, pass: Pass): Promise<Prepared> {
   const { build, data } = new Operands(pass);
-  const program = await device.compile(build, {}, { mode: "train", name });
+  const program = await device.compile(build, {}, { mode: "train", name, horizontal: false });
   return {
     program,
     async check() {

@@ -39,7 +39,9 @@ export async function textErrors(
   variant: Kernel,
 ): Promise<TextError[]> {
   const { gpu } = device;
-  const { plan } = finish(compile(build, {}, { mode: "train", name: variant.name }, gpu.traits, gpu));
+  const { plan } = finish(
+    compile(build, {}, { mode: "train", name: variant.name, horizontal: false }, gpu.traits, gpu),
+  );
   const codes = plan.stages.flatMap((s) => s.dispatches).filter((d) => d.kernel === variant);
   const errors: TextError[] = [];
   for (const code of new Set(codes.map((d) => d.code))) {

@@ -20,6 +20,8 @@ export interface BoundMemory {
   readonly binding: number;
   readonly access: "read" | "read_write";
   readonly memory: Memory;
+  /** Of a dispatch with parts: what each part binds, all within `memory`. */
+  readonly parts?: readonly Memory[];
   /** The texture, by its number in `Plan.textureRows`, in which a copy of it is read. */
   readonly texture?: number;
 }
@@ -32,6 +34,16 @@ export const contentKey = (content: Memory["content"]): unknown => (isScratch(co
 /** Whether they are the same bytes of the same content. */
 export const isSameMemory = (a: Memory, b: Memory): boolean =>
   a.offset === b.offset && a.bytes === b.bytes && contentKey(a.content) === contentKey(b.content);
+
+/** What a binding's parts bind, each memory once. */
+export const piecesOf = ({ memory, parts = [memory] }: BoundMemory): readonly Memory[] =>
+  parts.filter((m, i) => parts.findIndex((other) => isSameMemory(other, m)) === i);
+
+/** Whether a copy of what one binding reads is one for the other. */
+export function readSame(a: BoundMemory, b: BoundMemory): boolean {
+  const [own, others] = [piecesOf(a), piecesOf(b)];
+  return own.length === others.length && own.every((m, i) => isSameMemory(m, others[i]!));
+}
 
 export const wholeOf = (t: Tensor): Memory => ({ content: t, offset: 0, bytes: t.bytes });
 

@@ -7,18 +7,46 @@ export interface TexelCopy {
   readonly commands: readonly Parameters<GPUCommandEncoder["copyBufferToTexture"]>[];
 }
 
-/** The copy of so many texels of a buffer, from `offset` bytes on. */
-export function texelCopy(buffer: GPUBuffer, offset: number, texels: number, texture: GPUTexture): TexelCopy {
-  const rows = Math.floor(texels / TEXELS_IN_ROW);
-  const rest = texels % TEXELS_IN_ROW;
-  const bytesPerRow = TEXELS_IN_ROW * TEXEL_BYTES;
+/** So many texels of a buffer, from `offset` bytes on. */
+export interface TexelRun {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly texels: number;
+}
+
+const ROW_BYTES = TEXELS_IN_ROW * TEXEL_BYTES;
+
+/** The copy of these, each from the next row of the texture on. */
+export function texelCopy(runs: readonly TexelRun[], texture: GPUTexture): TexelCopy {
   const commands: TexelCopy["commands"][number][] = [];
-  if (rows > 0) commands.push([{ buffer, offset, bytesPerRow }, { texture }, [TEXELS_IN_ROW, rows]]);
-  if (rest > 0) {
-    const source = { buffer, offset: offset + rows * bytesPerRow, bytesPerRow };
-    commands.push([source, { texture, origin: [0, rows] }, [rest, 1]]);
+  let row = 0;
+  for (const { buffer, offset, texels } of inOne(runs)) {
+    const rows = Math.floor(texels / TEXELS_IN_ROW);
+    const rest = texels % TEXELS_IN_ROW;
+    const copy = (done: number, size: [number, number]): void => {
+      const source = { buffer, offset: offset + done * ROW_BYTES, bytesPerRow: ROW_BYTES };
+      commands.push([source, { texture, origin: [0, row + done] }, size]);
+    };
+    if (rows > 0) copy(0, [TEXELS_IN_ROW, rows]);
+    if (rest > 0) copy(rows, [rest, 1]);
+    row += rows + Math.ceil(rest / TEXELS_IN_ROW);
   }
   return { texture, commands };
+}
+
+/** Runs of whole rows that follow each other in a buffer, as one. */
+function inOne(runs: readonly TexelRun[]): TexelRun[] {
+  const joined: TexelRun[] = [];
+  for (const run of runs) {
+    const last = joined.at(-1);
+    const follows =
+      last?.buffer === run.buffer &&
+      last.texels % TEXELS_IN_ROW === 0 &&
+      last.offset + last.texels * TEXEL_BYTES === run.offset;
+    if (follows) joined[joined.length - 1] = { ...last, texels: last.texels + run.texels };
+    else joined.push(run);
+  }
+  return joined;
 }
 
 /** The copies that a dispatch reads, and those that are out of date behind it, for it writes what they are of. */

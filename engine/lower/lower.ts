@@ -25,6 +25,8 @@ export interface LoweredStage {
   readonly stage: Stage;
   /** A stage that became part of this one's dispatches. */
   readonly absorbed?: Stage;
+  /** Stages whose work the same dispatches do. */
+  readonly beside?: readonly LoweredStage[];
   readonly dispatches: readonly Dispatch[];
 }
 

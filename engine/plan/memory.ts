@@ -18,6 +18,8 @@ export interface Storage {
   /** Stages between which the contents matter. */
   first: number;
   last: number;
+  /** Where it lies beside others that dispatches bind as one. */
+  lies?: Place;
   /** Index into `Plan.slotBytes`, and where in that slot it starts. */
   slot?: number;
   start?: number;

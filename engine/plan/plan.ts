@@ -1,15 +1,16 @@
 // Where every stored tensor lives: its own variable or input, a part of a joined tensor, or a slot, a buffer that
 // tensors share one after the other, or side by side (slots.ts).
-import { inputOf } from "../constant.ts";
+import type { Traits } from "../../kernels/kernel.ts";
 import { bytesPerElement, wholeWords } from "../dtype.ts";
-import type { Steps } from "../pace.ts";
+import type { CompileProgress, Steps } from "../pace.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Variable, variableOf } from "../variable.ts";
 import type { Fusion } from "../fuse/stage.ts";
-import { type BoundMemory, type Memory, isScratch, memoryOf } from "../fuse/memory.ts";
+import { type Horizontal, horizontal } from "../horizontal.ts";
+import type { BoundMemory, Memory } from "../fuse/memory.ts";
 import type { Ends, InPlace } from "../lower/in-place.ts";
 import type { Dispatch, LoweredStage } from "../lower/lower.ts";
-import { HOST_ALIGNMENT, type HostInput, type Place, type Storage } from "./memory.ts";
+import type { HostInput, Place, Storage } from "./memory.ts";
+import { Storages, touch } from "./storages.ts";
 import { texelReads } from "../texels.ts";
 import type { Plain } from "./texels.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
@@ -45,82 +46,99 @@ export interface Plan {
   placeOf(t: Tensor): Place;
 }
 
-/**
- * Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most `longest` bytes. With
- * `texels`, dispatches read copies in textures where that pays.
- */
-export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, longest: number, texels: boolean): Steps<Plan> {
-  return new Planner(inPlace, fusion, ends, longest, texels).run();
+/** How a plan may be made. */
+export interface PlanOptions {
+  readonly maxBindingBytes: number;
+  readonly traits: Traits;
+  /** Whether equal, independent stages become one where that pays. */
+  readonly horizontal: boolean;
+}
+
+/** Gives every memory that the stages bind its place; `ends` live to the end. A slot is at most one binding long. */
+export function place(inPlace: InPlace, fusion: Fusion, ends: Ends, options: PlanOptions): Steps<Plan> {
+  return new Planner(inPlace, fusion, ends, options).run();
 }
 
 class Planner {
-  readonly #places = new Map<Tensor, Place>();
-  readonly #scratches = new Map<number, Storage>();
-  readonly #variables = new Map<Variable, Storage>();
-  readonly #storages: Storage[] = [];
-  readonly #hostInputs: HostInput[] = [];
-  readonly #host: Storage;
+  readonly #storages: Storages;
+  /** With buffers that are only read where they are only read. */
+  readonly #codes = new Map<Dispatch, string>();
+  #stages: readonly LoweredStage[];
+  readonly #join: Horizontal["join"] | undefined;
+  /** Of how many steps all dispatches are. */
+  readonly #total: number;
   #textureRows: readonly number[] = [];
 
   constructor(
-    readonly inPlace: InPlace,
-    readonly fusion: Fusion,
+    inPlace: InPlace,
+    fusion: Fusion,
     readonly ends: Ends,
-    readonly longest: number,
-    readonly texels: boolean,
+    readonly options: PlanOptions,
   ) {
-    this.#host = this.#add({ kind: "host", label: "host inputs", bytes: HOST_ALIGNMENT });
+    this.#stages = inPlace.stages;
+    this.#storages = new Storages(inPlace, fusion);
+    const joins = options.horizontal && horizontal.brought?.pays(options.traits) === true;
+    this.#join = joins ? horizontal.brought!.join : undefined;
+    this.#total = (joins ? 3 : 2) * inPlace.stages.reduce((n, s) => n + s.dispatches.length, 0);
   }
 
   *run(): Steps<Plan> {
-    const { stages } = this.inPlace;
-    this.#placeOverwritten();
+    const storages = this.#storages;
+    const { maxBindingBytes } = this.options;
+    yield* this.#write();
+    yield* this.#joined();
+    const stages = this.#stages;
     stages.forEach(({ dispatches }, s) => {
-      for (const d of dispatches) for (const { memory } of d.memory) this.#touch(this.#place(memory).storage, s);
+      for (const d of dispatches) for (const { memory } of d.memory) touch(storages.place(memory).storage, s);
     });
     const end = stages.length;
-    for (const t of this.ends.outputs) this.#touch(this.#place(this.#memoryOf(t)).storage, end);
+    for (const t of this.ends.outputs) touch(storages.placeOf(t).storage, end);
     const copies = this.#copies(end);
-    const slots = this.#storages.filter((s) => s.kind === "slot" && s.last >= 0);
+    const slots = storages.all.filter((s) => s.kind === "slot" && s.last >= 0);
     const lowerBoundBytes = largestLiveBytes(slots, end);
-    const slotBytes = assignSlots(slots, this.#rivals(), lowerBoundBytes, this.longest);
-    const placed = (memory: Memory): Place => inSlot(this.#place(memory));
+    const slotBytes = assignSlots(slots, this.#rivals(), lowerBoundBytes, maxBindingBytes);
     const finished = yield* this.#finished(stages.flatMap((s) => s.dispatches));
     return {
       stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => finished.get(d)!) })),
-      hostInputs: this.#hostInputs,
+      hostInputs: storages.hostInputs,
       copies: copies.map((c) => ({ ...c, from: inSlot(c.from) })),
-      storages: this.#storages.filter((s) => s.kind !== "slot"),
+      storages: storages.all.filter((s) => s.kind !== "slot" && !s.lies),
       slotBytes,
       textureRows: this.#textureRows,
       lowerBoundBytes,
-      place: placed,
-      placeOf: (t) => placed(this.#memoryOf(t)),
+      place: (memory) => inSlot(storages.place(memory)),
+      placeOf: (t) => inSlot(storages.placeOf(t)),
     };
   }
 
-  /** What overwrites an input has that one's place. */
-  #placeOverwritten(): void {
-    const { stages, overwrites } = this.inPlace;
-    stages.forEach(({ stage }, s) => {
-      if (stage.kind !== "kernel") return;
-      for (const y of stage.node.outputs) {
-        const base = overwrites.get(y);
-        if (!base) continue;
-        const taken = this.#placeOf(base);
-        this.#places.set(y, taken);
-        this.#touch(taken.storage, s);
-      }
-    });
+  /** Writes the text of every dispatch. */
+  *#write(): Steps<void> {
+    for (const d of this.#stages.flatMap((s) => s.dispatches)) {
+      yield this.#progress(this.#codes.size);
+      this.#codes.set(d, d.wgsl({ writable: new Set(), texels: new Set() }));
+    }
+  }
+
+  *#joined(): Steps<void> {
+    const { size } = this.#codes;
+    const { maxBindingBytes } = this.options;
+    const codeOf = (d: Dispatch): string => this.#codes.get(d)!;
+    const progress = (dispatches: number): CompileProgress => this.#progress(size + dispatches);
+    if (this.#join)
+      this.#stages = yield* this.#join(this.#stages, this.#storages, { codeOf, maxBindingBytes, progress });
+  }
+
+  #progress(done: number): CompileProgress {
+    return { phase: "plan", done, total: this.#total };
   }
 
   /** New values that do not stand in their variables already. */
   #copies(end: number): Copy[] {
     return this.ends.assignments.flatMap(({ variable, value }) => {
-      const from = this.#place(this.#memoryOf(value));
-      const to: Place = { storage: this.#variable(variable), offset: 0 };
+      const from = this.#storages.placeOf(value);
+      const to = this.#storages.placeOfVariable(variable);
       if (from.storage === to.storage && from.offset === 0) return [];
-      this.#touch(from.storage, end);
+      touch(from.storage, end);
       return [{ from, to, bytes: wholeWords(variable.size * bytesPerElement(variable.dtype)) }];
     });
   }
@@ -133,8 +151,8 @@ class Planner {
   #rivals(): { apart: Rivals; never: Rivals } {
     const apart = new Map<Storage, Set<Storage>>();
     const never = new Map<Storage, Set<Storage>>();
-    for (const { memory } of this.inPlace.stages.flatMap((s) => s.dispatches)) {
-      const bound = memory.map(({ memory: m, access }) => ({ storage: this.#place(m).storage, access }));
+    for (const { memory } of this.#stages.flatMap((s) => s.dispatches)) {
+      const bound = memory.map(({ memory: m, access }) => ({ storage: this.#storages.place(m).storage, access }));
       const twice = new Set(bound.map((b) => b.storage)).size < bound.length;
       for (const { storage: written, access } of bound) {
         if (access === "read") continue;
@@ -148,121 +166,48 @@ class Planner {
     return { apart, never };
   }
 
-  /** Dispatches with their WGSL. */
+  /** Dispatches with their WGSL, and what those with parts are told. */
   *#finished(dispatches: readonly Dispatch[]): Steps<Map<Dispatch, PlannedDispatch>> {
-    const total = 2 * dispatches.length;
-    const plain: Plain[] = [];
-    for (const dispatch of dispatches) {
-      yield { phase: "plan", done: plain.length, total };
+    const first = this.#total - dispatches.length;
+    const plain = dispatches.map((dispatch): Plain => {
       const writable = this.#writable(dispatch);
-      plain.push({ dispatch, writable, code: dispatch.wgsl({ writable, texels: new Set() }) });
-    }
-    const texels = this.texels ? texelReads.brought?.plan(plain) : undefined;
+      const known = writable.size > 0 ? undefined : this.#codes.get(dispatch);
+      return { dispatch, writable, code: known ?? dispatch.wgsl({ writable, texels: new Set() }) };
+    });
+    const texels = this.options.traits.texels ? texelReads.brought?.plan(plain) : undefined;
     const finished = new Map<Dispatch, PlannedDispatch>();
     for (const [i, { dispatch, writable, code }] of plain.entries()) {
-      yield { phase: "plan", done: dispatches.length + i, total };
+      yield this.#progress(first + i);
       const textures = texels?.numbers[i] ?? NONE;
       const declared = { writable, texels: new Set(textures.keys()) };
+      const memory = dispatch.memory.map((m): BoundMemory => {
+        if (writable.has(m.binding)) return { ...m, access: "read_write" };
+        const texture = textures.get(m.binding);
+        return texture === undefined ? m : { ...m, texture };
+      });
       finished.set(dispatch, {
         ...dispatch,
-        memory: dispatch.memory.map((m): BoundMemory => {
-          if (writable.has(m.binding)) return { ...m, access: "read_write" };
-          const texture = textures.get(m.binding);
-          return texture === undefined ? m : { ...m, texture };
-        }),
+        memory,
         code: textures.size > 0 ? dispatch.wgsl(declared) : code,
+        ...dispatch.told?.(memory, (m) => this.#storages.place(m).offset),
       });
     }
     this.#textureRows = texels?.rows ?? [];
-    yield { phase: "plan", done: total, total };
+    yield this.#progress(this.#total);
     return finished;
   }
 
   /**
    * Bindings that are read and yet must be writable: WebGPU forbids a dispatch to bind a buffer once to be read and
-   * once to be written, so that such bindings of a slot are all writable.
+   * once to be written, so that such bindings of a buffer are all writable.
    */
   #writable(d: Dispatch): Set<number> {
-    const slotOf = ({ memory }: BoundMemory): number | undefined => this.#place(memory).storage.slot;
-    const written = new Set(d.memory.filter((m) => m.access === "read_write").map(slotOf));
-    written.delete(undefined);
-    return new Set(d.memory.filter((m) => m.access === "read" && written.has(slotOf(m))).map((m) => m.binding));
-  }
-
-  #memoryOf(t: Tensor): Memory {
-    return memoryOf(t, this.fusion.stored);
-  }
-
-  #place({ content, offset: first, bytes }: Memory): Place {
-    if (isScratch(content)) {
-      const storage = this.#scratch(content.scratch);
-      storage.bytes = Math.max(storage.bytes, first + bytes);
-      return { storage, offset: first };
-    }
-    const { storage, offset } = this.#placeOf(content);
-    return { storage, offset: offset + first };
-  }
-
-  #placeOf(t: Tensor): Place {
-    const known = this.#places.get(t);
-    if (known) return known;
-    const made = this.#newPlace(t);
-    this.#places.set(t, made);
-    return made;
-  }
-
-  #newPlace(t: Tensor): Place {
-    const residence = this.fusion.residences.get(t);
-    if (residence) {
-      const { storage, offset } = this.#placeOf(residence.into);
-      return { storage, offset: offset + residence.view.offset * bytesPerElement(t.dtype) };
-    }
-    const variable = variableOf(t);
-    if (variable) return { storage: this.#variable(variable), offset: 0 };
-    const input = inputOf(t);
-    if (input) return this.#placeOfInput(t, input.name, input.feed);
-    const { op } = t.node;
-    // Gaps that nothing writes are zero from the start: such a tensor can share with none.
-    const kind = op.kind === "concat" && op.zeroFill === true ? "own" : "slot";
-    return { storage: this.#add({ kind, label: `${t}`, bytes: t.bytes }), offset: 0 };
-  }
-
-  /** What the host feeds stands in one buffer, other inputs each in its own. */
-  #placeOfInput(t: Tensor, name: string, feed: HostInput["feed"] | undefined): Place {
-    if (!feed)
-      return { storage: this.#add({ kind: "input", label: `input ${name}`, input: name, bytes: t.bytes }), offset: 0 };
-    const offset = this.#host.bytes;
-    this.#host.bytes = offset + Math.ceil(t.bytes / HOST_ALIGNMENT) * HOST_ALIGNMENT;
-    this.#hostInputs.push({ tensor: t, name, offset, feed });
-    return { storage: this.#host, offset };
-  }
-
-  #scratch(number: number): Storage {
-    const known = this.#scratches.get(number);
-    if (known) return known;
-    const storage = this.#add({ kind: "slot", label: `scratch ${number}`, bytes: 0 });
-    this.#scratches.set(number, storage);
-    return storage;
-  }
-
-  #variable(variable: Variable): Storage {
-    const known = this.#variables.get(variable);
-    if (known) return known;
-    const bytes = variable.size * bytesPerElement(variable.dtype);
-    const storage = this.#add({ kind: "variable", label: `variable ${variable.name}`, variable, bytes });
-    this.#variables.set(variable, storage);
-    return storage;
-  }
-
-  #add(storage: Omit<Storage, "first" | "last">): Storage {
-    const s: Storage = { ...storage, first: Infinity, last: -1 };
-    this.#storages.push(s);
-    return s;
-  }
-
-  #touch(storage: Storage, stage: number): void {
-    storage.first = Math.min(storage.first, stage);
-    storage.last = Math.max(storage.last, stage);
+    const bufferOf = ({ memory }: BoundMemory): Storage | number => {
+      const { storage } = this.#storages.place(memory);
+      return storage.slot ?? storage;
+    };
+    const written = new Set(d.memory.filter((m) => m.access === "read_write").map(bufferOf));
+    return new Set(d.memory.filter((m) => m.access === "read" && written.has(bufferOf(m))).map((m) => m.binding));
   }
 }
 

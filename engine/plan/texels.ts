@@ -1,7 +1,7 @@
 // Which bindings are read as texels, and which texture holds a copy of what. Where an adapter reads storage textures
 // faster than buffers (Traits.texels), a copy before the dispatch costs next to nothing beside the reads that it saves.
 // A copy stays for later dispatches until its texture is taken for another.
-import { type BoundMemory, type Memory, isSameMemory } from "../fuse/memory.ts";
+import { type BoundMemory, piecesOf, readSame } from "../fuse/memory.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
 import { canReadTexels } from "../wgsl/texels.ts";
 import type { Binding, Kernel } from "../../kernels/kernel.ts";
@@ -46,10 +46,11 @@ function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> 
 }
 
 /** What reading texels saves: of a product's factors, or of what hooks and other kernels read about once. */
-function savedNs({ binding, memory }: BoundMemory, { kernel, cost }: Dispatch): number {
-  const isFactor = kernel.bindings.some((b) => b.index === binding) && cost.flops > OFTEN * cost.bytes;
+function savedNs(bound: BoundMemory, { kernel, cost }: Dispatch): number {
+  const isFactor = kernel.bindings.some((b) => b.index === bound.binding) && cost.flops > OFTEN * cost.bytes;
   if (isFactor) return OPERATION_NS * cost.flops;
-  return memory.bytes > CACHED_BYTES ? 0 : BYTE_NS * memory.bytes;
+  const bytes = piecesOf(bound).reduce((n, m) => n + m.bytes, 0);
+  return bytes > CACHED_BYTES ? 0 : BYTE_NS * bytes;
 }
 
 /** The textures of a plan, by their rows, and for each dispatch those that it reads, by the bindings. */
@@ -69,16 +70,12 @@ export function planTexels(all: readonly Plain[]): PlannedTexels {
   return { rows: textures.rows, numbers: reads.map((own) => textures.take(own)) };
 }
 
-const canBeTexels = (
-  { binding, memory }: BoundMemory,
-  { byFours, kernel }: Dispatch,
-  writable: ReadonlySet<number>,
-): boolean =>
-  byFours.has(binding) &&
-  !writable.has(binding) &&
-  memory.bytes > 0 &&
-  texelRows(memory.bytes) <= MOST_TEXEL_ROWS &&
-  canRead(kernel, binding);
+const canBeTexels = (bound: BoundMemory, { byFours, kernel }: Dispatch, writable: ReadonlySet<number>): boolean =>
+  byFours.has(bound.binding) &&
+  !writable.has(bound.binding) &&
+  bound.memory.bytes > 0 &&
+  rowsOf(bound) <= MOST_TEXEL_ROWS &&
+  canRead(kernel, bound.binding);
 
 const readable = new WeakMap<Binding, boolean>();
 /** Whether a kernel's text can have texels there; hooks do nothing but read elements. */
@@ -97,7 +94,7 @@ function canRead({ source, bindings }: Kernel, binding: number): boolean {
 export class Textures {
   /** Rows of each. */
   readonly rows: readonly number[];
-  readonly #held: { memory: Memory | undefined; used: number }[];
+  readonly #held: { copy: BoundMemory | undefined; used: number }[];
   #clock = 0;
 
   /** `all`: what each dispatch reads. */
@@ -108,7 +105,7 @@ export class Textures {
         rows[i] = Math.max(rows[i] ?? 0, rowsOf(m));
       });
     this.rows = rows;
-    this.#held = rows.map(() => ({ memory: undefined, used: 0 }));
+    this.#held = rows.map(() => ({ copy: undefined, used: 0 }));
   }
 
   /**
@@ -119,8 +116,8 @@ export class Textures {
     this.#clock++;
     const isFree = (number: number): boolean => this.#held[number]!.used < this.#clock;
     const holds = (number: number, m: BoundMemory): boolean => {
-      const { memory } = this.#held[number]!;
-      return memory !== undefined && isSameMemory(memory, m.memory);
+      const { copy } = this.#held[number]!;
+      return copy !== undefined && readSame(copy, m);
     };
     // Less is better.
     const orderOf = (number: number, m: BoundMemory): number =>
@@ -132,10 +129,10 @@ export class Textures {
         this.#fits(copies.slice(i), [number, ...free.filter((n) => n !== number)]),
       );
       const number = fitting.sort((a, b) => orderOf(a, m) - orderOf(b, m))[0]!;
-      this.#held[number] = { memory: m.memory, used: this.#clock };
+      this.#held[number] = { copy: m, used: this.#clock };
       return number;
     });
-    const copyOf = ({ memory }: BoundMemory): number => copies.findIndex((c) => isSameMemory(c.memory, memory));
+    const copyOf = (m: BoundMemory): number => copies.findIndex((c) => readSame(c, m));
     return new Map(reads.map((m) => [m.binding, numbers[copyOf(m)]!]));
   }
 
@@ -146,9 +143,12 @@ export class Textures {
   }
 }
 
-const rowsOf = ({ memory }: BoundMemory): number => texelRows(memory.bytes);
+/** Where each piece of a copy begins, in rows, and where the last ends. */
+export function pieceRows(bound: BoundMemory): readonly number[] {
+  let end = 0;
+  return [0, ...piecesOf(bound).map(({ bytes }) => (end += texelRows(bytes)))];
+}
+const rowsOf = (bound: BoundMemory): number => pieceRows(bound).at(-1)!;
 /** What is read, each memory once. */
 const largestFirst = (reads: readonly BoundMemory[]): BoundMemory[] =>
-  reads
-    .filter((m, i) => reads.findIndex((other) => isSameMemory(other.memory, m.memory)) === i)
-    .sort((a, b) => b.memory.bytes - a.memory.bytes);
+  reads.filter((m, i) => reads.findIndex((other) => readSame(other, m)) === i).sort((a, b) => rowsOf(b) - rowsOf(a));

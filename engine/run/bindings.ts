@@ -2,7 +2,7 @@
 // cache), one uniform buffer for all, and the closing dispatch that proves a run was executed.
 import { finish } from "../../kernels/map/finish.ts";
 import type { BoundMemory } from "../fuse/memory.ts";
-import type { PlannedDispatch } from "../plan/plan.ts";
+import type { Plan, PlannedDispatch } from "../plan/plan.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
 import { TEXEL_FORMAT } from "../../kernels/texels.ts";
 
@@ -29,11 +29,12 @@ const resourceOf = ({ access, texture }: BoundMemory): Pick<GPUBindGroupLayoutEn
     ? { buffer: { type: access === "read" ? "read-only-storage" : "storage" } }
     : { storageTexture: { access: "read-only", format: TEXEL_FORMAT } };
 
-/** The dispatch with buffers alone: the copies in textures that it reads are left out. */
-export const withoutTexels = (d: PlannedDispatch): PlannedDispatch => {
+/** The dispatch of a plan with buffers alone: the copies in textures that it reads are left out. */
+export const withoutTexels = (d: PlannedDispatch, plan: Plan): PlannedDispatch => {
   const memory = d.memory.map(({ texture: _, ...m }) => m);
   const writable = new Set(memory.filter((m) => m.access === "read_write").map((m) => m.binding));
-  return { ...d, memory, code: d.wgsl({ writable, texels: new Set() }) };
+  const told = d.told?.(memory, (m) => plan.place(m).offset);
+  return { ...d, ...told, memory, code: d.wgsl({ writable, texels: new Set() }) };
 };
 
 /** Layout of the closing dispatch: the run's number, the status word. */

@@ -7,8 +7,9 @@ import { type Variable, variableOf } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
+import type { LoweredStage } from "../lower/lower.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
-import { type BoundMemory, isScratch } from "../fuse/memory.ts";
+import { type BoundMemory, isScratch, piecesOf } from "../fuse/memory.ts";
 import { type Fusion, siteOf } from "../fuse/stage.ts";
 import type { Replay } from "./replays.ts";
 import { StagingRing } from "./staging.ts";
@@ -166,6 +167,12 @@ function labelOf({ kernel, label, memory }: PlannedDispatch, site: string | unde
   return `${kernel.name} ${label}${layer ? ` · ${layer}` : ""}`;
 }
 
+/** Where a stage was made, and those whose work it does, too. */
+function sitesOf({ stage, beside = [] }: LoweredStage): string | undefined {
+  const sites = [stage, ...beside.map((b) => b.stage)].map(siteOf).filter((site) => site !== undefined);
+  return sites.length > 0 ? [...new Set(sites)].join(" + ") : undefined;
+}
+
 /** Makes buffers and bind groups; within the error scopes of its caller. */
 class Builder {
   readonly #owned: (GPUBuffer | GPUTexture)[] = [];
@@ -267,11 +274,14 @@ class Builder {
     const { gpu, plan } = this.parts;
     const reads = this.#textures.length > 0 ? texelReads.brought : undefined;
     const useOf = reads?.uses(dispatches, (m) => {
-      const { buffer, offset, size } = entryOf(plan, this.#places, m).resource;
-      return reads.copy(buffer, offset, size / TEXEL_BYTES, this.#textures[m.texture!]!);
+      const runs = piecesOf(m).map((memory) => {
+        const { buffer, offset, size } = entryOf(plan, this.#places, { ...m, memory }).resource;
+        return { buffer, offset, texels: size / TEXEL_BYTES };
+      });
+      return reads.copy(runs, this.#textures[m.texture!]!);
     });
     const views = this.#textures.map((texture) => texture.createView());
-    const sites = plan.stages.flatMap(({ stage, dispatches: own }) => own.map(() => siteOf(stage)));
+    const sites = plan.stages.flatMap((s) => s.dispatches.map(() => sitesOf(s)));
     return dispatches.map((dispatch, i) => {
       const pipeline = pipelines.get(dispatch.code)!;
       const entries = [

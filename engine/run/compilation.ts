@@ -32,6 +32,8 @@ export interface CompileOptions extends Pacing {
   mode?: Mode;
   /** For messages and labels. */
   name?: string;
+  /** Whether equal, independent ops may share dispatches, where that was brought. Default true; results are the same. */
+  horizontal?: boolean;
   /**
    * Most bytes that activations may take; variables come on top. What does not fit is not kept but computed again:
    * first what only moves memory (norms, activations, joins, resizing), convolutions last. Throws MemoryBudgetError
@@ -97,8 +99,10 @@ export function* compile(
   yield { phase: "trace", done: 1, total: 1 };
   const graph = simplify(traced.roots);
   needsStorable(name, graph, traits);
-  const whole = yield* planned(graph, traced, traits, limits);
-  const fitting = yield* budget(name, whole, memoryBudget, (g) => planned(g, traced, traits, limits));
+  const horizontal = options.horizontal !== false && (memoryBudget ?? Infinity) === Infinity;
+  const plan = (g: Graph): Steps<Planned> => planned(g, traced, traits, limits, horizontal);
+  const whole = yield* plan(graph);
+  const fitting = yield* budget(name, whole, memoryBudget, plan);
   checkLimits(name, fitting.plan, limits);
   return {
     plan: fitting.plan,
@@ -117,7 +121,13 @@ interface Planned {
   readonly plan: Plan;
 }
 
-function* planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLimits): Steps<Planned> {
+function* planned(
+  graph: Graph,
+  traced: Traced,
+  traits: Traits,
+  limits: DeviceLimits,
+  horizontal: boolean,
+): Steps<Planned> {
   const ends = endsOf(graph, traced);
   yield { phase: "fuse", done: 0, total: 2 };
   const kernels = kernelsOf(graph, traits, limits);
@@ -127,7 +137,8 @@ function* planned(graph: Graph, traced: Traced, traits: Traits, limits: DeviceLi
   const lowerer = new Lowerer(fusion, kernels);
   const lowered = yield* lowerer.lower();
   const inPlace = overwriteInPlace(lowered, ends, lowerer);
-  const plan = yield* place(inPlace, fusion, ends, limits.maxBindingBytes, traits.texels === true);
+  const { maxBindingBytes } = limits;
+  const plan = yield* place(inPlace, fusion, ends, { maxBindingBytes, traits, horizontal });
   return { graph, fusion, plan };
 }
 

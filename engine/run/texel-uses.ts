@@ -1,5 +1,5 @@
 // Which copies in textures each dispatch of a plan reads, and which it leaves out of date.
-import { type BoundMemory, contentKey, isSameMemory } from "../fuse/memory.ts";
+import { type BoundMemory, contentKey, piecesOf, readSame } from "../fuse/memory.ts";
 import type { TexelCopy, TexelUse } from "../gpu/texels.ts";
 import type { PlannedDispatch } from "../plan/plan.ts";
 
@@ -9,12 +9,13 @@ export function texelUses(
   copyOf: (of: BoundMemory) => TexelCopy,
 ): (d: PlannedDispatch) => TexelUse {
   const byContent = new Map<unknown, { readonly of: BoundMemory; readonly copy: TexelCopy }[]>();
-  const copiesOf = ({ memory }: BoundMemory) => byContent.get(contentKey(memory.content)) ?? [];
+  const copiesOf = (of: BoundMemory) => piecesOf(of).flatMap(({ content }) => byContent.get(contentKey(content)) ?? []);
   const known = (of: BoundMemory): TexelCopy | undefined =>
-    copiesOf(of).find((c) => c.of.texture === of.texture && isSameMemory(c.of.memory, of.memory))?.copy;
+    copiesOf(of).find((c) => c.of.texture === of.texture && readSame(c.of, of))?.copy;
   const made = (of: BoundMemory): TexelCopy => {
     const copy = copyOf(of);
-    byContent.set(contentKey(of.memory.content), [...copiesOf(of), { of, copy }]);
+    for (const key of new Set(piecesOf(of).map(({ content }) => contentKey(content))))
+      byContent.set(key, [...(byContent.get(key) ?? []), { of, copy }]);
     return copy;
   };
   const reads = new Map<PlannedDispatch, TexelCopy[]>();

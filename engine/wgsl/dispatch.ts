@@ -5,7 +5,9 @@ import type { Shape } from "../shape.ts";
 import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
 import type { BoundMemory, Memory } from "../fuse/memory.ts";
+import type { Through } from "./parts.ts";
 import { TEXEL_FORMAT } from "../../kernels/texels.ts";
+import { horizontal } from "../horizontal.ts";
 import { texelReads } from "../texels.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
@@ -25,6 +27,11 @@ export interface Dispatch {
   readonly fused: readonly string[];
   /** Bindings that are read by vectors of four f32. */
   readonly byFours: ReadonlySet<number>;
+  /**
+   * Of a dispatch with parts: its uniform, once it is known what it binds (textures by `memory`) and which byte of its
+   * storage a memory begins at.
+   */
+  told?(memory: readonly BoundMemory[], byteOf: (m: Memory) => number): Pick<Dispatch, "uniforms">;
   /** The module with these of the bindings that it reads declared as writable, and these as textures. */
   wgsl(declared: Declared): string;
 }
@@ -33,6 +40,8 @@ export interface Dispatch {
 export interface Declared {
   readonly writable: ReadonlySet<number>;
   readonly texels: ReadonlySet<number>;
+  /** For a module that has parts, which bindings go through which (parts.ts). */
+  readonly parts?: Through;
   /** Whether calls of `dbg` stay. */
   readonly dbg?: boolean;
 }
@@ -176,7 +185,7 @@ function writeModule(
   }
   added.memory.forEach(({ binding, access }, i) => {
     const { name, type } = context.bindings[i]!;
-    append.push(declaration(binding, access, { name, type: `array<${type}>` }, declared));
+    append.push(declaration(binding, access, { name, type: `array<${type}>` }, declared.writable));
   });
   append.push(...Object.values(context.functions));
   const module = specialize(sourceWith(kernel, declared), {
@@ -190,8 +199,8 @@ function writeModule(
     ...kernel.bindings.map(({ index, name }) => ({ binding: index, name })),
     ...added.memory.map(({ binding }, i) => ({ binding, name: context.bindings[i]!.name })),
   ].filter(({ binding }) => declared.texels.has(binding));
-  const names = textures.map(({ name }) => name);
-  const text = names.length > 0 ? texelReads.brought!.rewrite(module, names) : module;
+  const parted = declared.parts ? horizontal.brought!.rewrite(module, declared.parts) : module;
+  const text = textures.length > 0 ? withTextures(parted, textures) : parted;
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
@@ -201,11 +210,28 @@ function declaration(
   binding: number,
   access: "read" | "read_write",
   { name, type }: Pick<Binding, "name" | "type">,
-  { writable, texels }: Declared = { writable: new Set(), texels: new Set() },
+  writable: ReadonlySet<number> = new Set(),
 ): string {
-  const at = `@group(0) @binding(${binding})`;
-  if (texels.has(binding)) return `${at} var ${name} : texture_storage_2d<${TEXEL_FORMAT}, read>;`;
-  return `${at} var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
+  return `@group(0) @binding(${binding}) var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
+}
+
+/** A module in which these bindings are textures. */
+function withTextures(
+  module: string,
+  textures: readonly { readonly binding: number; readonly name: string }[],
+): string {
+  const declared = textures.reduce(
+    (text, { binding, name }) =>
+      text.replace(
+        new RegExp(`^@group\\(0\\) @binding\\(${binding}\\) var<storage, read> ${name} : [^;]+;`, "m"),
+        `@group(0) @binding(${binding}) var ${name} : texture_storage_2d<${TEXEL_FORMAT}, read>;`,
+      ),
+    module,
+  );
+  return texelReads.brought!.rewrite(
+    declared,
+    textures.map(({ name }) => name),
+  );
 }
 
 const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";
@@ -213,14 +239,14 @@ const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f
 /** Whether the WGSL of a kernel for tensor cores is that of f16 factors. */
 const hasHalfFactors = ({ source }: Kernel): boolean => /^alias T\s*=\s*f16;/m.test(source);
 
-/** A kernel's WGSL in which what it reads is declared so. */
-function sourceWith({ name, source, bindings }: Kernel, declared: Declared): string {
+/** A kernel's WGSL in which what is read and must be writable is declared so. */
+function sourceWith({ name, source, bindings }: Kernel, { writable }: Declared): string {
   let text = source;
   for (const b of bindings) {
-    if (b.access !== "read" || !(declared.writable.has(b.index) || declared.texels.has(b.index))) continue;
+    if (b.access !== "read" || !writable.has(b.index)) continue;
     const line = declaration(b.index, "read", b);
     if (!text.includes(line)) throw new Error(`internal: kernel ${name} does not declare ${line}`);
-    text = text.replace(line, declaration(b.index, "read", b, declared));
+    text = text.replace(line, declaration(b.index, "read", b, writable));
   }
   return text;
 }

@@ -198,16 +198,17 @@ async function instrumented(
         );
         return undefined;
       }
+      const plain = withoutTexels(dispatch, plan);
       const pipeline = await gpu.pipeline(
         text.code,
         [
-          ...layoutOf(withoutTexels(dispatch)),
+          ...layoutOf(plain),
           { binding: text.binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: "storage" } },
         ],
         `${dispatch.kernel.name}, logging`,
       );
       gpu.giveUpPipeline(text.code);
-      const uniforms = dispatch.uniforms.map(({ binding, data }) => {
+      const uniforms = plain.uniforms.map(({ binding, data }) => {
         const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
         const buffer = gpu.createBuffer(data.byteLength, usage, `${dispatch.kernel.name}: numbers`);
         own.push(buffer);

@@ -223,11 +223,13 @@ function looksOf({ parts, made }: OpenedProgram): Looked[] {
     if (stage.kind === "map" && stage.duplicate)
       view(stage.result, stage.duplicate.into, stage.duplicate.view.offset, stage.duplicate.view.strides, after);
   };
-  for (const { stage, absorbed, dispatches } of plan.stages) {
+  for (const { dispatches, beside = [], ...own } of plan.stages) {
     after += dispatches.length;
     if (dispatches.length === 0) continue;
-    if (absorbed) ofStage(absorbed);
-    ofStage(stage);
+    for (const { absorbed, stage } of [own, ...beside]) {
+      if (absorbed) ofStage(absorbed);
+      ofStage(stage);
+    }
   }
   return looks;
 }

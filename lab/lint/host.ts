@@ -24,7 +24,13 @@ export function planOf(
   kernels: readonly Kernel[],
 ): PlannedProgram {
   try {
-    const steps: Steps<Compilation> = compile(make().compute, inputs, { mode, name }, traits, DEFAULT_LIMITS);
+    const steps: Steps<Compilation> = compile(
+      make().compute,
+      inputs,
+      { mode, name, horizontal: false },
+      traits,
+      DEFAULT_LIMITS,
+    );
     const { plan } = finish(steps);
     const nodes = plan.stages.flatMap(({ stage }) => (stage.kind === "kernel" ? [stage.node] : []));
     const ops = kernelsOf({ nodes, roots: [] }, traits, DEFAULT_LIMITS);

@@ -1,6 +1,7 @@
 // What the engine is brought in Node, whose Dawn and drivers need it (engine/part.ts).
 import { driverCompile } from "../../engine/driver-compile.ts";
 import { patience } from "../../engine/patience.ts";
+import { bringHorizontalFusion } from "../../engine/run/bring-horizontal.ts";
 import { bringTensorCores } from "../../engine/run/bring-tensor-cores.ts";
 import { bringTexelReads } from "../../engine/run/texel-reads.ts";
 import { DriverCompiler } from "./driver-compile.ts";
@@ -18,6 +19,7 @@ export function bringParts(gpu: GPU, { info }: GPUAdapter): void {
   sources.set(keyOf(info), gpu);
   bringTexelReads();
   bringTensorCores();
+  bringHorizontalFusion();
   patience.bring(() => new DriverPatience());
   driverCompile.bring(compiler.compile);
 }

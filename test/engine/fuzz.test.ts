@@ -23,6 +23,7 @@ import {
   transpose,
 } from "../../engine/index.ts";
 import { device, noise, tensor, worst } from "../helpers/device.ts";
+import { dice } from "../helpers/dice.ts";
 
 const test = suite("fuzz");
 
@@ -48,15 +49,6 @@ function* coordinates(shape: readonly number[]): Generator<number[]> {
 }
 const gather = (x: Value, shape: number[], from: (c: number[]) => number[]): number[] =>
   [...coordinates(shape)].map((c) => x.v[indexOf(x.shape, from(c))]!);
-
-/** Seeded whole numbers in [0, n). */
-function dice(seed: number): (n: number) => number {
-  let s = (seed * 2654435761) >>> 0;
-  return (n) => {
-    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
-    return Math.floor((s / 2 ** 32) * n);
-  };
-}
 
 type Grow = (pick: () => Value, roll: (n: number) => number) => Value | undefined;
 
