@@ -2,7 +2,6 @@
 // without it.
 import { Part } from "./part.ts";
 import type { readsTexelsFaster } from "./gpu/source.ts";
-import type { texelCopy } from "./gpu/texels.ts";
 import type { planTexels } from "./plan/texels.ts";
 import type { texelUses } from "./run/texel-uses.ts";
 import type { readTexels } from "./wgsl/texels.ts";
@@ -13,7 +12,6 @@ export interface TexelReads {
   readonly plan: typeof planTexels;
   readonly rewrite: typeof readTexels;
   readonly uses: typeof texelUses;
-  readonly copy: typeof texelCopy;
 }
 
 export const texelReads = new Part<TexelReads>();

@@ -12,6 +12,7 @@ import { complaintsOf, withDirectives } from "../lab/lint/compile.ts";
 import { findingText } from "../lab/lint/finding.ts";
 import { lintFiles } from "../lab/lint/lint.ts";
 import { storagesOf, valuesOfSeam } from "../lab/lint/seams.ts";
+import { canHaveParts, withParts } from "../engine/wgsl/parts.ts";
 import { openValidator } from "../node/gpu/validator.ts";
 import { kernelFiles } from "../node/kernels/files.ts";
 
@@ -51,6 +52,32 @@ test("the list of all kernels has what every file of a family exports", async ()
     );
   }
   assert.equal([...new Set(exported)].sort(), allKernels.map((k) => k.name).sort());
+});
+
+test("every kernel compiles with parts but those that use memory by more than its elements", async () => {
+  const without: string[] = [];
+  for (const k of allKernels) {
+    for (const consts of combinations(k)) {
+      const code = specialize(k.source, { consts });
+      if (!canHaveParts(code)) {
+        without.push(k.name);
+        break;
+      }
+      const first = k.bindings.find((b) => b.access === "read_write")!;
+      const same = k.bindings.filter((b) => b.access === "read" && b.type === first.type);
+      for (const through of [new Map<number, number>(), new Map(same.map((b) => [b.index, first.index]))])
+        assert.is(await complaints(withParts(code, through)), "", `kernel ${k.name}, ${JSON.stringify(consts)}`);
+    }
+  }
+  assert.equal(without.sort(), [
+    "finish",
+    "read-texture",
+    "scatter-bounds",
+    "scatter-list",
+    "scatter-rooms",
+    "tsne-spread",
+    "write-texture",
+  ]);
 });
 
 test("every exported kernel compiles where a plan binds what it reads as writable", async () => {

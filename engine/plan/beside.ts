@@ -6,6 +6,12 @@ import type { Storages } from "./storages.ts";
 
 const aligned = (bytes: number): number => Math.ceil(bytes / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT;
 
+/**
+ * What may lie in a buffer with what: inputs in slots, and both beside tensors that share with none, in their buffer.
+ */
+const KINDS: readonly Storage["kind"][] = ["input", "slot", "own"];
+const byKind = (a: Storage, b: Storage): number => KINDS.indexOf(b.kind) - KINDS.indexOf(a.kind);
+
 /** Lays storages beside each other, but for rivals: WebGPU forbids to read and write one buffer by two bindings. */
 export class Beside {
   readonly #rivals = new Map<Storage, Set<Storage>>();
@@ -32,10 +38,11 @@ export class Beside {
     const pairs = first
       .map((m, i): [Storage, Storage] => [this.#storageOf(m), this.#storageOf(second[i]!)])
       .filter(([a, b]) => a !== b);
-    if (!pairs.every(([a, b]) => a.kind === b.kind && (a.kind === "slot" || a.kind === "own"))) return false;
+    if (!pairs.flat().every(({ kind }) => KINDS.includes(kind))) return false;
     const together = classesOf(pairs);
     if (!together.every((all) => this.#fit(all))) return false;
-    for (const [first, ...others] of together) for (const other of others) this.#layBehind(first!, other);
+    for (const [root, ...others] of together.map((all) => [...all].sort(byKind)))
+      for (const other of others) this.#layBehind(root!, other);
     return true;
   }
 

@@ -40,6 +40,8 @@ export interface Plan {
   readonly textureRows: readonly number[];
   /** Largest sum of bytes alive at one stage: no plan can be below it. */
   readonly lowerBoundBytes: number;
+  /** Inputs that a run is given, by name. */
+  readonly inputs: readonly (readonly [name: string, place: Place])[];
   readonly hostInputs: readonly HostInput[];
   readonly copies: readonly Copy[];
   place(memory: Memory): Place;
@@ -92,6 +94,8 @@ class Planner {
       for (const d of dispatches) for (const { memory } of d.memory) touch(storages.place(memory).storage, s);
     });
     const end = stages.length;
+    // What shares a slot with an input: it is written whenever the host likes to.
+    for (const { storage } of storages.inputs) for (const s of [0, end]) touch(storage, s);
     for (const t of this.ends.outputs) touch(storages.placeOf(t).storage, end);
     const copies = this.#copies(end);
     const slots = storages.all.filter((s) => s.kind === "slot" && s.last >= 0);
@@ -100,6 +104,7 @@ class Planner {
     const finished = yield* this.#finished(stages.flatMap((s) => s.dispatches));
     return {
       stages: stages.map((s) => ({ ...s, dispatches: s.dispatches.map((d) => finished.get(d)!) })),
+      inputs: storages.inputs.map(({ name, storage, offset }) => [name, inSlot({ storage, offset })]),
       hostInputs: storages.hostInputs,
       copies: copies.map((c) => ({ ...c, from: inSlot(c.from) })),
       storages: storages.all.filter((s) => s.kind !== "slot" && !s.lies),

@@ -30,6 +30,13 @@ export class Storages {
     for (const { memory } of stages.flatMap((s) => s.dispatches).flatMap((d) => d.memory)) this.place(memory);
   }
 
+  /** Inputs that a run is given. */
+  get inputs(): readonly (Place & { readonly name: string })[] {
+    return this.all
+      .filter((s) => s.kind === "input")
+      .map((s) => ({ name: s.input!, ...within({ storage: s, offset: 0 }) }));
+  }
+
   place({ content, offset: first, bytes }: Memory): Place {
     if (isScratch(content)) {
       const storage = this.#scratch(content.scratch);

@@ -9,11 +9,11 @@ import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
 import type { LoweredStage } from "../lower/lower.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
-import { type BoundMemory, isScratch, piecesOf } from "../fuse/memory.ts";
+import { type BoundMemory, isScratch } from "../fuse/memory.ts";
 import { type Fusion, siteOf } from "../fuse/stage.ts";
 import type { Replay } from "./replays.ts";
 import { StagingRing } from "./staging.ts";
-import { TEXELS_IN_ROW, TEXEL_BYTES, TEXEL_FORMAT } from "../../kernels/texels.ts";
+import { TEXELS_IN_ROW, TEXEL_FORMAT } from "../../kernels/texels.ts";
 import { NO_TEXELS } from "../gpu/texels.ts";
 import { texelReads } from "../texels.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
@@ -273,13 +273,7 @@ class Builder {
   ): Replay[] {
     const { gpu, plan } = this.parts;
     const reads = this.#textures.length > 0 ? texelReads.brought : undefined;
-    const useOf = reads?.uses(dispatches, (m) => {
-      const runs = piecesOf(m).map((memory) => {
-        const { buffer, offset, size } = entryOf(plan, this.#places, { ...m, memory }).resource;
-        return { buffer, offset, texels: size / TEXEL_BYTES };
-      });
-      return reads.copy(runs, this.#textures[m.texture!]!);
-    });
+    const useOf = reads?.uses(dispatches, (m) => entryOf(plan, this.#places, m), this.#textures);
     const views = this.#textures.map((texture) => texture.createView());
     const sites = plan.stages.flatMap((s) => s.dispatches.map(() => sitesOf(s)));
     return dispatches.map((dispatch, i) => {

@@ -24,23 +24,25 @@ export function writeInputs(parts: ProgramParts, places: Places, feeds: Feeds, e
   }
   // All are looked at before the first is written: a caller's encoder gets the whole run or nothing.
   const writes: (() => void)[] = [];
-  for (const storage of plan.storages) {
-    if (storage.kind !== "input") continue;
-    const key = storage.input!;
+  for (const [key, place] of plan.inputs) {
     const tensor = inputs.get(key)!;
     const { dtype, shape, size } = tensor;
     const data = feeds[key];
     if (!data) throw new UsageError(`program ${name}: input "${key}" ${show(shape)} is missing`);
-    const { buffer } = places.get(storage)!;
+    const start = places.get(place.storage)!;
+    const { buffer } = start;
+    const offset = start.offset + place.offset;
     if (isCallerBuffer(data)) {
       const from = placeIn(data, `program ${name}: input "${key}"`, tensor, "COPY_SRC");
       if (size > 0)
-        writes.push(() => encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, 0, wholeWords(tensor.bytes)));
+        writes.push(() =>
+          encoder.copyBufferToBuffer(from.buffer, from.offset, buffer, offset, wholeWords(tensor.bytes)),
+        );
       continue;
     }
     if (data.length !== size)
       throw new ShapeError(name, `input "${key}" is ${show(shape)} = ${size} numbers, got ${data.length}`);
-    if (size > 0) writes.push(() => gpu.device.queue.writeBuffer(buffer, 0, encode(dtype, data)));
+    if (size > 0) writes.push(() => gpu.device.queue.writeBuffer(buffer, offset, encode(dtype, data)));
   }
   for (const write of writes) write();
 }

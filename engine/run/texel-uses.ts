@@ -1,13 +1,22 @@
 // Which copies in textures each dispatch of a plan reads, and which it leaves out of date.
 import { type BoundMemory, contentKey, piecesOf, readSame } from "../fuse/memory.ts";
-import type { TexelCopy, TexelUse } from "../gpu/texels.ts";
+import { type TexelCopy, type TexelUse, texelCopy } from "../gpu/texels.ts";
 import type { PlannedDispatch } from "../plan/plan.ts";
+import { TEXEL_BYTES } from "../../kernels/texels.ts";
 
-/** `copyOf` makes the copy that a binding reads; the same memory in the same texture has one. */
+/** `entryOf` tells where what is bound stands; the same memory in the same texture is copied once. */
 export function texelUses(
   dispatches: readonly PlannedDispatch[],
-  copyOf: (of: BoundMemory) => TexelCopy,
+  entryOf: (of: BoundMemory) => { readonly resource: Required<GPUBufferBinding> },
+  textures: readonly GPUTexture[],
 ): (d: PlannedDispatch) => TexelUse {
+  const copyOf = (of: BoundMemory): TexelCopy => {
+    const runs = piecesOf(of).map((memory) => {
+      const { buffer, offset, size } = entryOf({ ...of, memory }).resource;
+      return { buffer, offset, texels: size / TEXEL_BYTES };
+    });
+    return texelCopy(runs, textures[of.texture!]!);
+  };
   const byContent = new Map<unknown, { readonly of: BoundMemory; readonly copy: TexelCopy }[]>();
   const copiesOf = (of: BoundMemory) => piecesOf(of).flatMap(({ content }) => byContent.get(contentKey(content)) ?? []);
   const known = (of: BoundMemory): TexelCopy | undefined =>

@@ -6,7 +6,6 @@ import type { HookContext } from "./context.ts";
 import type { LoopVariable } from "./indexer.ts";
 import type { BoundMemory, Memory } from "../fuse/memory.ts";
 import type { Through } from "./parts.ts";
-import { TEXEL_FORMAT } from "../../kernels/texels.ts";
 import { horizontal } from "../horizontal.ts";
 import { texelReads } from "../texels.ts";
 
@@ -200,7 +199,7 @@ function writeModule(
     ...added.memory.map(({ binding }, i) => ({ binding, name: context.bindings[i]!.name })),
   ].filter(({ binding }) => declared.texels.has(binding));
   const parted = declared.parts ? horizontal.brought!.rewrite(module, declared.parts) : module;
-  const text = textures.length > 0 ? withTextures(parted, textures) : parted;
+  const text = textures.length > 0 ? texelReads.brought!.rewrite(parted, textures) : parted;
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
@@ -213,25 +212,6 @@ function declaration(
   writable: ReadonlySet<number> = new Set(),
 ): string {
   return `@group(0) @binding(${binding}) var<storage, ${writable.has(binding) ? "read_write" : access}> ${name} : ${type};`;
-}
-
-/** A module in which these bindings are textures. */
-function withTextures(
-  module: string,
-  textures: readonly { readonly binding: number; readonly name: string }[],
-): string {
-  const declared = textures.reduce(
-    (text, { binding, name }) =>
-      text.replace(
-        new RegExp(`^@group\\(0\\) @binding\\(${binding}\\) var<storage, read> ${name} : [^;]+;`, "m"),
-        `@group(0) @binding(${binding}) var ${name} : texture_storage_2d<${TEXEL_FORMAT}, read>;`,
-      ),
-    module,
-  );
-  return texelReads.brought!.rewrite(
-    declared,
-    textures.map(({ name }) => name),
-  );
 }
 
 const isHalfType = (type: string): boolean => type === "f16" || type === "vec4<f16>";

@@ -98,9 +98,9 @@ function meant(wgsl: string, type: string): string {
 const SCALAR_BYTES: Readonly<Record<string, number>> = { f32: 4, u32: 4, i32: 4, f16: 2 };
 
 function bytesOf(type: string): number | undefined {
-  const [, lanes = "1", scalar = type] = /^vec([24])<(\w+)>$/.exec(type) ?? [];
+  const [, columns = "1", rows = "1", scalar = type] = /^(?:vec|mat(4)x)([24])<(\w+)>$/.exec(type) ?? [];
   const bytes = SCALAR_BYTES[scalar];
-  return bytes && Number(lanes) * bytes;
+  return bytes && Number(columns) * Number(rows) * bytes;
 }
 
 /** Whether `withParts` knows what a module does: its storage is read and written by elements alone, one in a line. */
@@ -156,23 +156,26 @@ function mainOf(builtins: string, { storage, params, numbers, vectors }: Layout)
   );
   const added = group ? "" : ", @builtin(workgroup_id) part_group : vec3<u32>";
   const at = group ? `part_of_${group}` : "part_group";
+  const vector = (v: number): string => `part_numbers[part_at + ${v}u]`;
   const word = (i: number, type = "u32"): string => {
-    const text = `part_numbers[part_at + ${i >> 2}u].${"xyzw".charAt(i & 3)}`;
+    const text = `part_${i >> 2}.${"xyzw".charAt(i & 3)}`;
     return type === "u32" ? text : `bitcast<${type}>(${text})`;
   };
   const ends = Array.from(
     { length: MOST_PARTS - 1 },
-    (_, i) => `u32(${at}.z >= part_numbers[${i >> 2}].${"xyzw".charAt(i & 3)})`,
+    (_, i) => `u32(${at}.z >= part_ends${i >> 2}.${"xyzw".charAt(i & 3)})`,
   );
-  const behind = (name: string): string => `vec3<u32>(part_of_${name}.xy, part_of_${name}.z - part_grid.x)`;
+  const behind = (name: string): string => `vec3<u32>(part_of_${name}.xy, part_of_${name}.z - part_0.x)`;
+  const firstNumbers = (numbers?.at ?? 4 * vectors) / 4;
   return [
     `fn main(${renamed}${added}) {`,
+    ...Array.from({ length: ENDS }, (_, v) => `let part_ends${v} = part_numbers[${v}];`),
     `let part_at = ${ENDS}u + ${vectors}u * (${ends.join(" + ")});`,
-    "let part_grid = part_numbers[part_at];",
-    `if (any(${at}.xy >= part_grid.yz)) { return; }`,
+    ...Array.from({ length: firstNumbers }, (_, v) => `let part_${v} = ${vector(v)};`),
+    `if (any(${at}.xy >= part_0.yz)) { return; }`,
     ...(group ? [`let ${group} = ${behind(group)};`] : []),
     ...(thread ? [`let ${thread} = ${behind(thread)};`] : []),
-    ...(groups ? [`let ${groups} = part_grid.yzw;`] : []),
+    ...(groups ? [`let ${groups} = part_0.yzw;`] : []),
     ...storage.map(({ name }, i) => `part_${name} = ${word(4 + i)};`),
     // Local values are uniform, as WGSL's barriers ask for; those of the module are for its functions.
     ...(params
@@ -182,10 +185,7 @@ function mainOf(builtins: string, { storage, params, numbers, vectors }: Layout)
           "let params = part_params;",
         ]
       : []),
-    ...Array.from(
-      { length: numbers?.vectors ?? 0 },
-      (_, i) => `k[${i}] = part_numbers[part_at + ${numbers!.at / 4 + i}u];`,
-    ),
+    ...Array.from({ length: numbers?.vectors ?? 0 }, (_, i) => `k[${i}] = ${vector(firstNumbers + i)};`),
   ].join(" ");
 }
 

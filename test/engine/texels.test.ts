@@ -148,15 +148,26 @@ test("there are as many textures as a dispatch reads at most; a copy stays until
 });
 
 test("elements become texels wherever a module reads them, comments and lines as they were", () => {
-  const wgsl = `@group(0) @binding(0) var x : texture_storage_2d<rgba32float, read>; // x[i]
+  const wgsl = `@group(0) @binding(0) var<storage, read> x : array<vec4<f32>>; // x[i]
 fn f(i : u32) -> vec4<f32> { return x[i + u32(xs[2])] * x[min(k[0].x, 3u)][(i) & 3u]; } // as x[0, n)
 `;
-  assert.equal(readTexels(wgsl, ["x"]).split("\n").slice(0, 2), [
-    "@group(0) @binding(0) var x : texture_storage_2d<rgba32float, read>; // x[i]",
-    "fn f(i : u32) -> vec4<f32> { return textureLoad(x, texelAt(u32(i + u32(xs[2])))) * " +
-      "textureLoad(x, texelAt(u32(min(k[0].x, 3u))))[(i) & 3u]; } // as x[0, n)",
-  ]);
-  assert.match(readTexels("y = a[u32(b[i].x)];", ["a", "b"]), "textureLoad(a, texelAt(u32(u32(textureLoad(b, ");
+  assert.equal(
+    readTexels(wgsl, [{ binding: 0, name: "x" }])
+      .split("\n")
+      .slice(0, 2),
+    [
+      "@group(0) @binding(0) var x : texture_storage_2d<rgba32float, read>; // x[i]",
+      "fn f(i : u32) -> vec4<f32> { return textureLoad(x, texelAt(u32(i + u32(xs[2])))) * " +
+        "textureLoad(x, texelAt(u32(min(k[0].x, 3u))))[(i) & 3u]; } // as x[0, n)",
+    ],
+  );
+  assert.match(
+    readTexels("y = a[u32(b[i].x)];", [
+      { binding: 0, name: "a" },
+      { binding: 1, name: "b" },
+    ]),
+    "textureLoad(a, texelAt(u32(u32(textureLoad(b, ",
+  );
   assert.is(readTexels(wgsl, []), wgsl);
   assert.ok(canReadTexels("var<storage, read> x : array<vec4<f32>>;\nlet y = x[i.x]; // &x", "x"));
   assert.not.ok(canReadTexels("let y = x[\n  i];", "x"));
