@@ -2,7 +2,6 @@
 // With it what surrounds an update: the gradient's norm, clipping, accumulation, loss scaling, a moving average of the
 // weights. An update whose gradient is not finite does not happen: parameters and moments stay as they were.
 import {
-  ARENA_BLOCK,
   type AdamAttrs,
   Variable,
   adamStep,
@@ -14,7 +13,6 @@ import {
   grad,
   hostInput,
   iota,
-  less,
   maximum,
   minimum,
   mul,
@@ -63,8 +61,6 @@ export interface AdamArena {
   readonly sum?: Variable;
   /** The moving average of p. */
   readonly average?: Variable;
-  /** How much of each block belongs to a parameter, [blocks, 1]: what lies between them is never written. */
-  readonly lengths: Variable;
 }
 
 /** What a checkpoint keeps under one name: flat, in parts that follow each other. */
@@ -189,13 +185,9 @@ export class Adam {
     trace.afterRun.push(() => void this.steps++);
   }
 
-  /** The length of the whole gradient, a scalar; what stands between parameters does not count. */
+  /** The length of the whole gradient, a scalar; what stands between parameters is 0. */
   #lengthOf(packed: readonly Tensor[]): Tensor {
-    const squares = this.arenas.map(({ lengths }, a) => {
-      const within = less(iota([1, ARENA_BLOCK]), lengths.value);
-      return sum(where(within, square(reshape(packed[a]!, [lengths.size, ARENA_BLOCK])), 0));
-    });
-    return sqrt(squares.reduce(add));
+    return sqrt(packed.map((gradient) => sum(square(gradient))).reduce(add));
   }
 
   /**
@@ -281,19 +273,10 @@ function arenaWith(p: Variable, name: string, { amsgrad, accumulate = 1, ema }: 
   const flat = (letter: string, initial: (() => ArrayLike<number>) | Variable): Variable =>
     new Variable(p.shape, initial, { name: p.name.replace(`${name}.p`, `${name}.${letter}`), trainable: false });
   const zeros = (letter: string): Variable => flat(letter, () => new Float32Array(p.size));
-  const blocks = p.size / ARENA_BLOCK;
-  const lengths = (): Uint32Array => {
-    const found = new Uint32Array(blocks);
-    for (const { variable, offset } of p.members!)
-      for (let i = 0; i < variable.size; i += ARENA_BLOCK)
-        found[(offset + i) / ARENA_BLOCK] = Math.min(ARENA_BLOCK, variable.size - i);
-    return found;
-  };
   return {
     state: [p, zeros("m"), zeros("v"), ...(amsgrad ? [zeros("w")] : [])],
     ...(accumulate > 1 && { sum: zeros("sum") }),
     ...(ema !== undefined && { average: flat("average", p) }),
-    lengths: new Variable([blocks, 1], lengths, { name: `${name}.lengths`, trainable: false, dtype: "u32" }),
   };
 }
 

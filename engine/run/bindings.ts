@@ -64,7 +64,7 @@ const UNIFORM_ALIGNMENT = 256;
 /** The uniforms of all dispatches in one buffer, equal contents once. */
 export class UniformArena {
   readonly bytes: ArrayBuffer;
-  readonly #offsets = new Map<string, number>();
+  readonly #offsets = new Map<unknown, number>();
 
   constructor(dispatches: readonly Dispatch[]) {
     const parts: { offset: number; data: ArrayBuffer }[] = [];
@@ -85,4 +85,6 @@ export class UniformArena {
   }
 }
 
-const keyOf = (data: ArrayBuffer): string => new Uint32Array(data).join();
+/** Uniforms of up to so many bytes are compared: those of several parts are large, and of one dispatch each. */
+const COMPARED = 1024;
+const keyOf = (data: ArrayBuffer): unknown => (data.byteLength > COMPARED ? data : new Uint32Array(data).join());
