@@ -34,7 +34,7 @@ function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> 
     const sums = saved.get(code) ?? new Map<number, number>();
     for (const m of dispatch.memory)
       if (canBeTexels(m, dispatch, writable))
-        sums.set(m.binding, (sums.get(m.binding) ?? 0) + savedNs(m, dispatch) - COPY_NS);
+        sums.set(m.binding, (sums.get(m.binding) ?? 0) + savedNs(m, dispatch) - COPY_NS * piecesOf(m).length);
     saved.set(code, sums);
   }
   return ({ dispatch, code, writable }) => {
