@@ -3,6 +3,7 @@ import { type Kernel, type KernelSpec, type Traits, defineKernel } from "../kern
 import {
   type Chunks,
   ceilDiv,
+  octets,
   quads,
   readsTexels,
   scalarTile,
@@ -16,6 +17,7 @@ import {
   channelsBy4,
   convCost,
   hasRuns,
+  slides,
   suitsTiles,
   tilesOf,
   turned,
@@ -24,6 +26,7 @@ import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-weight-grad-implicit-gemm.wgsl";
+import sliding from "./conv2d-weight-grad-sliding.wgsl";
 import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 
 /** Rows (r,s,c) of the filter as a matrix with K columns. */
@@ -39,6 +42,17 @@ export const conv2dWeightGradDirectQuad = defineKernel<ConvProblem, ConvChunks>(
   consts: (p, t) => ({ KV: quadKvOf(p, t), REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => [ceilDiv(rowsOf(p) / 4, 8), p.chunks, tilesOf(p, p.k, 4 * Number(c.KV))],
+  cost: convCost,
+});
+/** Rows (r, c in fours) of a filter three wide. */
+const slidingRows = (p: ConvProblem): number => p.r * (p.c / 4);
+/** Filters three wide whose columns step by one, at least eight channels: fewer leave lanes idle. */
+export const conv2dWeightGradSliding = defineKernel<ConvProblem, ConvChunks>("conv2d-weight-grad-sliding", {
+  source: sliding,
+  tunables: { KV: [2, 1, 3, 4] },
+  consts: (p, t) => ({ KV: quadKvOf(p, t), REFLECT: p.reflect }),
+  fits: (p, t) => octets(t) && slides(p) && p.c >= 8,
+  workgroups: (p, c) => [ceilDiv(slidingRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
   cost: convCost,
 });
 /** Tiles in workgroup memory. */
@@ -122,6 +136,7 @@ const scalarWalk: Walk = {
 };
 
 const walks: ReadonlyMap<Kernel, Walk> = new Map<Kernel, Walk>([
+  [conv2dWeightGradSliding, vectorWalk],
   [conv2dWeightGradDirectQuad, vectorWalk],
   [conv2dWeightGradThinQuad, thinWalk],
   [conv2dWeightGradThinOutQuad, thinWalk],

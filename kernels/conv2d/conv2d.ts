@@ -18,6 +18,7 @@ import {
   channelsBy4,
   convCost,
   hasRuns,
+  slides,
   suitsTiles,
   tilesOf,
 } from "./conv2d-problem.ts";
@@ -87,10 +88,7 @@ export const slidingSpec = {
     REFLECT: p.reflect,
     TURNED: p.flip,
   }),
-  fits: (p, t) => {
-    const byRows = p.s === 3 && p.strideX === 1 && p.dilX === 1 && p.q % 4 === 0;
-    return octets(t) && byRows && p.groups === 1 && channelsBy4(p) && p.n * p.p * p.q > 16;
-  },
+  fits: (p, t) => octets(t) && slides(p) && p.n * p.p * p.q > 16,
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 4 * Number(c.KV))),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;

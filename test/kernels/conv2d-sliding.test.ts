@@ -6,6 +6,7 @@ import type { KernelOp } from "../../engine/op.ts";
 import type { ConvAttrs } from "../../engine/ops/conv-shapes.ts";
 import { conv2dOp } from "../../engine/ops/conv-forward.ts";
 import { conv2dInputGradOp } from "../../engine/ops/conv-input-grad.ts";
+import { conv2dWeightGradOp } from "../../engine/gradients/conv-weight-grad.ts";
 import type { Traits } from "../../kernels/kernel.ts";
 import { worst } from "../helpers/device.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
@@ -52,7 +53,7 @@ const making = <A extends object>(op: KernelOp<A>, vectors: number, ran: Set<str
 });
 
 for (const [name, o] of Object.entries(cases))
-  test(`${name}: forward and input gradient agree with f64 loops`, async () => {
+  test(`${name}: forward and gradients agree with f64 loops`, async () => {
     if (!(await rawDevice()).device.features.has("subgroups")) return;
     const [x, w, dy] = [image(o), filter(o), output(o)];
     const attrs: ConvAttrs = o;
@@ -61,6 +62,10 @@ for (const [name, o] of Object.entries(cases))
       const [y] = await runOp(making(conv2dOp, vectors, ran), attrs, [x, w], traits);
       assert.ok(worst(y!, reference.conv2d(x.data, w.data, o)) < 1e-5, `y, ${vectors} vec4s`);
       assert.equal([...ran], ["conv2d-sliding"]);
+      const weights = making(conv2dWeightGradOp, vectors, ran);
+      const [dw] = await runOp(weights, { ...attrs, filter: [o.r, o.s] as const }, [x, dy], traits);
+      assert.ok(worst(dw!, reference.conv2dWeightGrad(x.data, dy.data, o)) < 1e-5, `dw, ${vectors} vec4s`);
+      assert.is(ran.has("conv2d-weight-grad-sliding"), o.c >= 8);
       if (o.padMode) continue; // its gradient is of several ops
       const back = making(conv2dInputGradOp, vectors, ran);
       const [dx] = await runOp(back, { ...attrs, size: [o.h, o.w] as const }, [dy, w], traits);
