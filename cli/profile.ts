@@ -69,8 +69,9 @@ export function register(command: Command): void {
       "after",
       `
 Times every stage of one step by GPU timestamps, whole steps by the wall clock, and tells both by layer and by kernel,
-with what lives in memory and who holds most of it. Times are medians of up to 30 steps; timestamps are exact here,
-not rounded. Nothing is trained and nothing written: weights are as before.
+with what lives in memory and who holds most of it. Each op has dispatches of its own here; a run may do several equal
+ones in one. Times are medians of up to 30 steps; timestamps are exact here, not rounded. Nothing is trained and nothing
+written: weights are as before.
 
 Examples:
   cmedl profile unet --size 128 --batch 2

@@ -15,8 +15,8 @@ interface Text {
 }
 
 /**
- * Each group as a stage. One that is alone has parts, too, if others have them by the same text: they then share a
- * pipeline.
+ * Each group as a stage. One that is alone has parts, too, if others have them by the same text, for they then share a
+ * pipeline, or if it could not bind what it does without.
  */
 export function inParts(
   groups: readonly (readonly LoweredStage[])[],
@@ -28,7 +28,7 @@ export function inParts(
   return groups.map(([first, ...others], g): LoweredStage => {
     const dispatches = first!.dispatches.map((d, i) => {
       const text = texts[g]![i]!;
-      if (!shared.has(text.key)) return d;
+      if (!shared.has(text.key) && !bindsTwice(d, storages)) return d;
       return joined(text, [d, ...others.map((s) => s.dispatches[i]!)], storages);
     });
     return { ...first!, ...(others.length > 0 ? { beside: others } : {}), dispatches };
@@ -47,6 +47,26 @@ function textOf(d: Dispatch, code: string, storages: Storages): Text {
     if (writer && writer.binding !== m.binding) through.set(m.binding, writer.binding);
   }
   return { code, through, key: `${code}\n${[...through].join()}` };
+}
+
+/**
+ * Whether a dispatch binds some bytes twice that lie, by now, beside what it writes: WebGPU wants all bindings of a
+ * buffer that is written to be writable, and none of these to overlap.
+ */
+function bindsTwice(d: Dispatch, storages: Storages): boolean {
+  const bound = d.memory.map(({ access, memory }) => ({ access, ...storages.place(memory), bytes: memory.bytes }));
+  const written = new Set(bound.filter((m) => m.access === "read_write").map((m) => m.storage));
+  return bound.some((a, i) =>
+    bound
+      .slice(0, i)
+      .some(
+        (b) =>
+          a.storage === b.storage &&
+          written.has(a.storage) &&
+          a.offset < b.offset + b.bytes &&
+          b.offset < a.offset + a.bytes,
+      ),
+  );
 }
 
 function joined({ code, through }: Text, parts: readonly Dispatch[], storages: Storages): Dispatch {

@@ -36,10 +36,10 @@ export type ConvChunks = ConvProblem & Chunks;
 
 /** C and K of each group are multiples of 4. */
 export const channelsBy4 = (p: ConvProblem): boolean => (p.c / p.groups) % 4 === 0 && (p.k / p.groups) % 4 === 0;
-/** Enough rows, columns and depth for tiles in workgroup memory. */
 /** Whether a filter row's three taps slide over the pixels of a row, four at a time. */
 export const slides = (p: ConvProblem): boolean =>
   p.s === 3 && p.strideX === 1 && p.dilX === 1 && p.q % 4 === 0 && p.groups === 1 && channelsBy4(p);
+/** Enough rows, columns and depth for tiles in workgroup memory. */
 export const suitsTiles = (p: ConvProblem, rows: number, columns: number, depth: number): boolean =>
   p.groups === 1 && channelsBy4(p) && rows >= 32 && columns >= 16 && depth >= 16;
 /** Tiles of so many channels, of which there are `size` in all groups, that no two groups share. */

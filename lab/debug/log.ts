@@ -81,8 +81,9 @@ export async function printed(program: Program, feeds: Feeds = {}, options: LogO
 
 /**
  * Indices out of range of what an array holds, in the kernels of one run of a program: of tensors as long as they are,
- * not as their buffers, and of arrays in workgroup and private memory. Each invocation tells its first. The run is
- * none. Throws what the GPU reports.
+ * not as their buffers, and of arrays in workgroup and private memory. Where a dispatch has several parts, it is what all
+ * of them bind that is held against: compile with `horizontal: false` to look at each. Each invocation tells its first.
+ * The run is none. Throws what the GPU reports.
  */
 export async function outOfRange(
   program: Program,

@@ -6,7 +6,9 @@ import { writeInputs } from "../../engine/run/inputs.ts";
 import type { Feeds, OpenedProgram, Program } from "../../engine/run/program.ts";
 import type { BufferPlace } from "../../engine/run/variables.ts";
 import { type Shape, stridesOf } from "../../engine/shape.ts";
+import type { Place } from "../../engine/plan/memory.ts";
 import type { Tensor } from "../../engine/tensor.ts";
+import type { Variable } from "../../engine/variable.ts";
 import { fold } from "../../kernels/launch.ts";
 import { aside } from "../aside.ts";
 import { encodeStages } from "../capture.ts";
@@ -189,10 +191,13 @@ function looksOf({ parts, made }: OpenedProgram): Looked[] {
   const whole = (what: string, place: BufferPlace, shape: Shape, half: boolean): void => {
     looks.push({ what, place, shape, half, strides: stridesOf(shape), offset: 0, after: -1 });
   };
-  for (const s of plan.storages) {
-    const t = s.variable ?? (s.input === undefined ? undefined : inputs.get(s.input));
-    if (t && isFloat(t.dtype) && t.size > 0) whole(s.label, made.places.get(s)!, t.shape, t.dtype === "f16");
-  }
+  const known = (what: string, t: Tensor | Variable, { storage, offset }: Place): void => {
+    const start = made.places.get(storage)!;
+    const place = { buffer: start.buffer, offset: start.offset + offset };
+    if (isFloat(t.dtype) && t.size > 0) whole(what, place, t.shape, t.dtype === "f16");
+  };
+  for (const s of plan.storages) if (s.variable) known(s.label, s.variable, { storage: s, offset: 0 });
+  for (const [name, place] of plan.inputs) known(`input ${name}`, inputs.get(name)!, place);
   const view = (t: Tensor, into: Tensor, offset: number, strides: readonly number[], after: number): void => {
     if (!isFloat(t.dtype) || t.size === 0 || t.shape.length > RANK) return;
     const placed = plan.placeOf(into);

@@ -13,6 +13,8 @@ import {
   bringHorizontalFusion,
   concat,
   conv2d,
+  cumSum,
+  div,
   grad,
   instanceNorm,
   matmul,
@@ -30,6 +32,7 @@ import {
   Variable,
 } from "../../engine/index.ts";
 import type { Traits } from "../../kernels/kernel.ts";
+import { firstNotFiniteStage } from "../../lab/debug/not-finite.ts";
 import { dice } from "../helpers/dice.ts";
 import { noise } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
@@ -207,6 +210,45 @@ for (let seed = 1; seed <= 12; seed++)
     const { joined, plain } = await both(build, shapes, TRAITS[seed % TRAITS.length]);
     assert.ok(joined <= plain, `${joined} of ${plain}`);
   });
+
+test("what binds a tensor twice may find it beside what it writes", async () => {
+  const scan: Build =
+    () =>
+    ({ x }) => {
+      const a = tanh(sub(x!, 0.1));
+      const y = mul(cumSum(a, 0), a);
+      return { p: mean(square(a), 1), q: mean(square(y), 1), u: cumSum(a, 1), w: cumSum(y, 1) };
+    };
+  const pool: Build =
+    () =>
+    ({ x }) => {
+      const a = tanh(x!);
+      const y = add(maxPool2d(a, { kernel: 3, stride: 1, pad: 1 }), a);
+      return { p: mean(square(a), [1, 2]), q: mean(square(y), [1, 2]), u: add(avgPool2d(a, { kernel: 1 }), 1), y };
+    };
+  for (const traits of TRAITS) {
+    await both(scan, { x: [64, 4] }, traits);
+    await both(pool, { x: [2, 8, 8, 4] }, traits);
+  }
+});
+
+test("the first number that is not finite is found in any input and in any part", async () => {
+  using d = await open({ cpu: false });
+  const f = ({ a, b }: Record<"a" | "b", Tensor>) => ({
+    p: mean(square(a), 1),
+    q: mean(square(b), 1),
+    r: sum(div(1, sub(b, 2)), 1),
+    s: sum(div(1, sub(a, 2)), 1),
+  });
+  using p = await d.compile(f, { a: [8, 64], b: [8, 64] }, { mode: "train" });
+  const feeds = { a: noise(512, 1), b: noise(512, 2) };
+  assert.is(await firstNotFiniteStage(p, feeds), undefined);
+  feeds.b[77] = Infinity;
+  const { what, element } = (await firstNotFiniteStage(p, feeds))!;
+  assert.equal([what, element], ["input b", 77]);
+  feeds.b[77] = 2;
+  assert.is((await firstNotFiniteStage(p, feeds))!.stage! >= 0, true);
+});
 
 test("a variable is read before it is overwritten, whoever else reads it", async () => {
   const build: Build = () => {
