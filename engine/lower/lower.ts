@@ -2,10 +2,11 @@
 import type { Run, Traits } from "../../kernels/kernel.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { Steps } from "../pace.ts";
+import type { View } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
 import { type StoredTensors, isContiguous, reshapeAccess } from "../fuse/access.ts";
-import { type Chain, type Fusion, type Stage, endOf, rawOf } from "../fuse/stage.ts";
+import { type Chain, type Fusion, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, makeDispatch } from "../wgsl/dispatch.ts";
 import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
@@ -29,6 +30,10 @@ export interface LoweredStage {
   readonly beside?: readonly LoweredStage[];
   readonly dispatches: readonly Dispatch[];
 }
+
+/** Whether a view is a run that a binding can start with. */
+const isRun = (view: View, { shape, dtype }: Tensor): boolean =>
+  isContiguous(view, shape) && (view.offset * bytesPerElement(dtype)) % OFFSET_ALIGNMENT === 0;
 
 export type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
 export type MapStage = Extract<Stage, { kind: "map" }>;
@@ -130,7 +135,7 @@ export class Lowerer {
     const writers = this.kernels.writersOf(node);
     const end = endOf(chain);
     const residence = this.fusion.residences.get(end);
-    const strided = residence && !isContiguous(residence.view, end.shape) ? residence : undefined;
+    const strided = residence && !isRun(residence.view, end) ? residence : undefined;
     const memory = this.#memoryOfOp(node, strided ? wholeOf(strided.into) : this.memoryOf(end), strided !== undefined);
     const operands = node.inputs.slice(0, 2).map((t) => show(t.shape));
     const label = `${node.op.name} ${operands.join(" ")} → ${show(rawOf(chain).shape)}`;

@@ -169,8 +169,9 @@ function labelOf({ kernel, label, memory }: PlannedDispatch, site: string | unde
 
 /** Where a stage was made, and those whose work it does, too. */
 function sitesOf({ stage, beside = [] }: LoweredStage): string | undefined {
-  const sites = [stage, ...beside.map((b) => b.stage)].map(siteOf).filter((site) => site !== undefined);
-  return sites.length > 0 ? [...new Set(sites)].join(" + ") : undefined;
+  const sites = new Set([stage, ...beside.map((b) => b.stage)].map(siteOf));
+  sites.delete(undefined);
+  return [...sites].join(" + ") || undefined;
 }
 
 /** Makes buffers and bind groups; within the error scopes of its caller. */

@@ -9,9 +9,11 @@ import {
   grad,
   input,
   mul,
+  place,
   pixelShuffle,
   pixelUnshuffle,
   reshape,
+  resize,
   slice,
   split,
   stack,
@@ -131,6 +133,35 @@ test("errors say what is wrong and what would be right", () => {
     /pixelUnshuffle: W = 5 of x \[1, 4, 5, 6\] does not split into blocks of 2; use a multiple of 2/,
   );
   says(() => pixelUnshuffle(input("x", [1, 4, 4, 6]), 0), /pixelUnshuffle: r is 0; it must be a whole number ≥ 1/);
+});
+
+test("what a kernel writes may stand among zeros where no binding can begin", async () => {
+  const d = await device();
+  for (const [row, column] of [
+    [1, 0], // 64 bytes before, then a run
+    [0, 0],
+    [4, 0],
+    [1, 3],
+  ] as const) {
+    using p = await d.compile(
+      ({ x, m }) => ({
+        y: place(
+          mul(resize(x, [5, 16], { mode: "nearest" }), m),
+          [1, 9, 16 + column, 1],
+          [0, row, column, 0],
+          [1, 1, 1, 1],
+        ),
+      }),
+      { x: [1, 1, 1, 1], m: [1, 5, 16, 1] },
+    );
+    const m = Float32Array.from({ length: 80 }, (_, i) => i + 1);
+    p.run({ x: [2], m });
+    const { y } = await p.read();
+    const width = 16 + column;
+    const want = new Float32Array(9 * width);
+    for (let i = 0; i < 80; i++) want[(row + (i >> 4)) * width + column + (i & 15)] = 2 * m[i]!;
+    assert.equal(y, want, `${row}, ${column}`);
+  }
 });
 
 test.run();
