@@ -284,13 +284,13 @@ test("in a step of CMEDL every slice is sampled once, whoever reads it", async (
   using step = await d.compile(
     augmentedStep((batch) => cmedl.step(batch)),
     batches.shapes,
-    { mode: "train" },
+    { mode: "train", horizontal: false },
   );
   const { xC, yC, xM, yM } = batches.shapes;
   using plain = await d.compile(
     (batch) => cmedl.step(batch as unknown as Batch),
     { xC: xC!, yC: yC!, xM: xM!, yM: yM! },
-    { mode: "train" },
+    { mode: "train", horizontal: false },
   );
   const kernels = (text: string): number =>
     text.split("\n").filter((line) => /^\s*\d+\s+gather-taps/.test(line)).length;
