@@ -19,7 +19,7 @@ export async function testFiles() {
 export const fileList = (files) => `[${files.map((f) => `["${f}", () => import("./${f}")]`).join(",\n")}]`;
 
 /** Files that one process runs at most. */
-const FEW = 12;
+const FEW = 6;
 
 /** Files of one folder each, a few at a time. */
 function groupsOf(files) {
