@@ -1,6 +1,7 @@
 // Groups of stages of equal text as one stage each, whose dispatches have parts (wgsl/parts.ts).
 import { TEXELS_IN_ROW } from "../../kernels/texels.ts";
 import { type BoundMemory, type Memory, isSameMemory, piecesOf } from "../fuse/memory.ts";
+import { siteOf } from "../fuse/stage.ts";
 import type { LoweredStage } from "../lower/lower.ts";
 import type { Dispatch } from "../wgsl/dispatch.ts";
 import { type Through, elementBytes, gridOf, packParts, partsBinding } from "../wgsl/parts.ts";
@@ -29,7 +30,8 @@ export function inParts(
     const dispatches = first!.dispatches.map((d, i) => {
       const text = texts[g]![i]!;
       if (!shared.has(text.key) && !bindsTwice(d, storages)) return d;
-      return joined(text, [d, ...others.map((s) => s.dispatches[i]!)], storages);
+      const dispatch = joined(text, [d, ...others.map((s) => s.dispatches[i]!)], storages);
+      return { ...dispatch, label: d.label + besideOf(others) };
     });
     return { ...first!, ...(others.length > 0 ? { beside: others } : {}), dispatches };
   });
@@ -47,6 +49,12 @@ function textOf(d: Dispatch, code: string, storages: Storages): Text {
     if (writer && writer.binding !== m.binding) through.set(m.binding, writer.binding);
   }
   return { code, through, key: `${code}\n${[...through].join()}` };
+}
+
+/** " and 2 beside, of unet.down.1.conv1": how many parts more, and the layers that made them. */
+function besideOf(others: readonly LoweredStage[]): string {
+  const sites = [...new Set(others.map((s) => siteOf(s.stage)).filter((site) => site !== undefined))].join(" + ");
+  return others.length > 0 ? ` and ${others.length} beside${sites && `, of ${sites}`}` : "";
 }
 
 /**
@@ -83,7 +91,6 @@ function joined({ code, through }: Text, parts: readonly Dispatch[], storages: S
   const binding = partsBinding(code);
   return {
     ...first,
-    label: first.label + (parts.length > 1 ? ` and ${parts.length - 1} beside` : ""),
     memory,
     uniforms: [{ binding, data: new ArrayBuffer(0) }],
     workgroups: gridOf(parts),

@@ -66,7 +66,7 @@ class Planner {
   /** With buffers that are only read where they are only read. */
   readonly #codes = new Map<Dispatch, string>();
   #stages: readonly LoweredStage[];
-  readonly #join: Horizontal["join"] | undefined;
+  readonly #join?: Horizontal["join"];
   /** Of how many steps all dispatches are. */
   readonly #total: number;
   #textureRows: readonly number[] = [];
@@ -79,9 +79,8 @@ class Planner {
   ) {
     this.#stages = inPlace.stages;
     this.#storages = new Storages(inPlace, fusion);
-    const joins = options.horizontal && horizontal.brought?.pays(options.traits) === true;
-    this.#join = joins ? horizontal.brought!.join : undefined;
-    this.#total = (joins ? 3 : 2) * inPlace.stages.reduce((n, s) => n + s.dispatches.length, 0);
+    if (options.horizontal && horizontal.brought?.pays(options.traits)) this.#join = horizontal.brought.join;
+    this.#total = (this.#join ? 3 : 2) * inPlace.stages.reduce((n, s) => n + s.dispatches.length, 0);
   }
 
   *run(): Steps<Plan> {

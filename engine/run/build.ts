@@ -7,7 +7,6 @@ import { type Variable, variableOf } from "../variable.ts";
 import { UniformArena, finishDispatch, finishLayout, layoutOf } from "./bindings.ts";
 import type { Estimate } from "./compilation.ts";
 import type { Place, Storage } from "../plan/memory.ts";
-import type { LoweredStage } from "../lower/lower.ts";
 import type { Plan, PlannedDispatch } from "../plan/plan.ts";
 import { type BoundMemory, isScratch } from "../fuse/memory.ts";
 import { type Fusion, siteOf } from "../fuse/stage.ts";
@@ -167,13 +166,6 @@ function labelOf({ kernel, label, memory }: PlannedDispatch, site: string | unde
   return `${kernel.name} ${label}${layer ? ` · ${layer}` : ""}`;
 }
 
-/** Where a stage was made, and those whose work it does, too. */
-function sitesOf({ stage, beside = [] }: LoweredStage): string | undefined {
-  const sites = new Set([stage, ...beside.map((b) => b.stage)].map(siteOf));
-  sites.delete(undefined);
-  return [...sites].join(" + ") || undefined;
-}
-
 /** Makes buffers and bind groups; within the error scopes of its caller. */
 class Builder {
   readonly #owned: (GPUBuffer | GPUTexture)[] = [];
@@ -276,7 +268,7 @@ class Builder {
     const reads = this.#textures.length > 0 ? texelReads.brought : undefined;
     const useOf = reads?.uses(dispatches, (m) => entryOf(plan, this.#places, m), this.#textures);
     const views = this.#textures.map((texture) => texture.createView());
-    const sites = plan.stages.flatMap((s) => s.dispatches.map(() => sitesOf(s)));
+    const sites = plan.stages.flatMap((s) => s.dispatches.map(() => siteOf(s.stage)));
     return dispatches.map((dispatch, i) => {
       const pipeline = pipelines.get(dispatch.code)!;
       const entries = [

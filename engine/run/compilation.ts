@@ -99,7 +99,7 @@ export function* compile(
   yield { phase: "trace", done: 1, total: 1 };
   const graph = simplify(traced.roots);
   needsStorable(name, graph, traits);
-  const horizontal = options.horizontal !== false && (memoryBudget ?? Infinity) === Infinity;
+  const horizontal = options.horizontal !== false && !(memoryBudget! < Infinity);
   const plan = (g: Graph): Steps<Planned> => planned(g, traced, traits, limits, horizontal);
   const whole = yield* plan(graph);
   const fitting = yield* budget(name, whole, memoryBudget, plan);
