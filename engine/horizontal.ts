@@ -2,13 +2,12 @@
 // nothing by it are without it.
 import { Part } from "./part.ts";
 import type { joinEqual, joiningPays } from "./plan/horizontal.ts";
-import type { packParts, withParts } from "./wgsl/parts.ts";
+import type { withParts } from "./wgsl/parts.ts";
 
 export interface Horizontal {
   readonly pays: typeof joiningPays;
   readonly join: typeof joinEqual;
   readonly rewrite: typeof withParts;
-  readonly pack: typeof packParts;
 }
 
 export const horizontal = new Part<Horizontal>();

@@ -1,6 +1,6 @@
 // node tools/test.mjs [--device NAME] [--records FILE] [part of a path …]: bundles the test files that match (all if
 // none is named) and runs them. --records writes what the tests recorded, as JSON. More than a few files run in several
-// processes, one after the other: drivers keep memory maps for all that they compiled, of which a process has 65,530.
+// processes, one after the other: lavapipe maps each allocation of GPU memory, and a process has 65,530 maps.
 import { spawn } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { createInterface } from "node:readline";

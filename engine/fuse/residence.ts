@@ -37,6 +37,10 @@ export function reside(cut: CutGraph): Resided {
   return new Resident(cut).run();
 }
 
+/** Whether a view of a tensor's shape is a run that a binding can begin with. */
+export const isRun = (view: View, { shape, dtype }: Tensor): boolean =>
+  isContiguous(view, shape) && (view.offset * bytesPerElement(dtype)) % OFFSET_ALIGNMENT === 0;
+
 type Part = Extract<Stage, { kind: "part" }>;
 
 class Resident {
@@ -89,8 +93,7 @@ class Resident {
     const access = reshapeAccess(base.shape, value.shape);
     if (!access) return;
     const placed = viewThrough(access, view, base.rank);
-    const aligned =
-      isContiguous(placed, base.shape) && (placed.offset * bytesPerElement(base.dtype)) % OFFSET_ALIGNMENT === 0;
+    const aligned = isRun(placed, base);
     const onlyHere = this.cut.readers.get(base)?.length === 1;
     if (into.bytes > this.cut.limits.maxBindingBytes && !(aligned && onlyHere && maker.kind !== "map")) return;
     if (!aligned && !this.#followsStrides(base)) return;

@@ -2,11 +2,11 @@
 import type { Run, Traits } from "../../kernels/kernel.ts";
 import { bytesPerElement } from "../dtype.ts";
 import type { Steps } from "../pace.ts";
-import type { View } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Node, Tensor } from "../tensor.ts";
-import { type StoredTensors, isContiguous, reshapeAccess } from "../fuse/access.ts";
-import { type Chain, type Fusion, OFFSET_ALIGNMENT, type Stage, endOf, rawOf } from "../fuse/stage.ts";
+import { type StoredTensors, reshapeAccess } from "../fuse/access.ts";
+import { isRun } from "../fuse/residence.ts";
+import { type Chain, type Fusion, type Stage, endOf, rawOf } from "../fuse/stage.ts";
 import { HookContext } from "../wgsl/context.ts";
 import { type Dispatch, makeDispatch } from "../wgsl/dispatch.ts";
 import { emitFunction, emitIndexFunction } from "../wgsl/emit.ts";
@@ -30,10 +30,6 @@ export interface LoweredStage {
   readonly beside?: readonly LoweredStage[];
   readonly dispatches: readonly Dispatch[];
 }
-
-/** Whether a view is a run that a binding can start with. */
-const isRun = (view: View, { shape, dtype }: Tensor): boolean =>
-  isContiguous(view, shape) && (view.offset * bytesPerElement(dtype)) % OFFSET_ALIGNMENT === 0;
 
 export type NodeStage = Extract<Stage, { kind: "kernel" | "reduce" }>;
 export type MapStage = Extract<Stage, { kind: "map" }>;

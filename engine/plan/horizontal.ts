@@ -12,11 +12,10 @@ import { Beside } from "./beside.ts";
 import { inParts } from "./in-parts.ts";
 import { predecessors } from "./order.ts";
 import type { Storages } from "./storages.ts";
+import { isProduct } from "./texels.ts";
 
 /** Work of a dispatch, in operations and in bytes, beside which what it costs to begin one is little. */
 const LARGE = { flops: 3e7, bytes: 2 ** 21 };
-/** Operations for a byte from which a dispatch is a product. */
-const OFTEN = 4;
 /** Workgroups of a dispatch that may find no work, beside as many as do. */
 const IDLE_GROUPS = 64;
 /** Most workgroups along a dimension, on every device. */
@@ -68,7 +67,7 @@ export function* joinEqual(
  * are slower by.
  */
 function keepApart(d: Dispatch, code: string, beside: Beside): void {
-  const isApart = !isSmall(d) || d.cost.flops > OFTEN * d.cost.bytes || !canHaveParts(code);
+  const isApart = !isSmall(d) || isProduct(d) || !canHaveParts(code);
   d.memory.forEach((a, i) => {
     for (const b of d.memory.slice(0, i))
       if (isApart || elementType(code, a.binding) !== elementType(code, b.binding)) beside.keepApart(a, b);

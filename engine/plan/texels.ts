@@ -23,6 +23,7 @@ const BYTE_NS = 0.2;
 const CACHED_BYTES = 2 ** 20;
 /** Operations for a byte from which a dispatch is a product. */
 const OFTEN = 4;
+export const isProduct = ({ cost: { flops, bytes } }: Dispatch): boolean => flops > OFTEN * bytes;
 
 /**
  * The bindings of a dispatch that are read as texels: those by which dispatches of one WGSL, which share a pipeline,
@@ -46,9 +47,9 @@ function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> 
 }
 
 /** What reading texels saves: of a product's factors, or of what hooks and other kernels read about once. */
-function savedNs(bound: BoundMemory, { kernel, cost }: Dispatch): number {
-  const isFactor = kernel.bindings.some((b) => b.index === bound.binding) && cost.flops > OFTEN * cost.bytes;
-  if (isFactor) return OPERATION_NS * cost.flops;
+function savedNs(bound: BoundMemory, dispatch: Dispatch): number {
+  const isFactor = isProduct(dispatch) && dispatch.kernel.bindings.some((b) => b.index === bound.binding);
+  if (isFactor) return OPERATION_NS * dispatch.cost.flops;
   const bytes = piecesOf(bound).reduce((n, m) => n + m.bytes, 0);
   return bytes > CACHED_BYTES ? 0 : BYTE_NS * bytes;
 }

@@ -1,7 +1,7 @@
 // Brings all that several dispatches in one need.
 import { horizontal } from "../horizontal.ts";
 import { joinEqual, joiningPays } from "../plan/horizontal.ts";
-import { packParts, withParts } from "../wgsl/parts.ts";
+import { withParts } from "../wgsl/parts.ts";
 
 /**
  * Programs that are compiled from then on do equal, small, independent work of several ops in one dispatch: results are
@@ -9,4 +9,4 @@ import { packParts, withParts } from "../wgsl/parts.ts";
  * may.
  */
 export const bringHorizontalFusion = (): void =>
-  horizontal.bring({ pays: joiningPays, join: joinEqual, rewrite: withParts, pack: packParts });
+  horizontal.bring({ pays: joiningPays, join: joinEqual, rewrite: withParts });

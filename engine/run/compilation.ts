@@ -58,7 +58,10 @@ export interface Compilation {
 
 /** What a run takes, known before anything is made. */
 export interface Estimate {
-  /** Of activations and scratch, and of inputs that lie beside them; of the variables that are used; of both and all inputs. */
+  /**
+   * Of activations and scratch, and of inputs that lie beside them; of the variables that are used; of both and all
+   * inputs.
+   */
   readonly activationBytes: number;
   readonly variableBytes: number;
   readonly bytes: number;
