@@ -1,5 +1,6 @@
 // `cmedl models`: every network with what it holds and what a forward pass costs, counted without a GPU.
 import { type Command, InvalidArgumentError } from "commander";
+import { bringTraining } from "../engine/grad.ts";
 import { type Module, type Tensor, input } from "../engine/index.ts";
 import { Trace, withTrace } from "../engine/trace.ts";
 import { costOf } from "../models/cost.ts";
@@ -21,6 +22,7 @@ export interface ModelRow {
 
 /** Every network at full width, on square images of `size` pixels, a multiple of 32. */
 export function modelRows(size: number): ModelRow[] {
+  bringTraining();
   return Object.entries(ZOO).map(([name, row]) => {
     const network = row.atFullWidth();
     const frozen = frozenValues(network);

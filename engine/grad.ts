@@ -12,8 +12,11 @@ import { show } from "./shape.ts";
 import { type Tensor, rememberSites } from "./tensor.ts";
 import { trainingPart } from "./training.ts";
 
+/** Makes what only training needs known, for who traces a step without its gradients. Importing grad does so too. */
+export const bringTraining = (): void => trainingPart.bring({ batchNorm, followAverage, recompute });
+
 // Where nothing of this module is used a bundler leaves this out, too.
-trainingPart.bring({ batchNorm, followAverage, recompute });
+bringTraining();
 
 /** Before the site of a node, where its gradient was made. */
 export const GRADIENT_OF = "gradient of ";
