@@ -16,6 +16,8 @@ export class HookContext {
   readonly functions: Record<string, string> = {};
   /** Names of the ops whose expressions are in the hooks. */
   readonly fused: string[] = [];
+  /** Index expressions that hooks have, by what they walk. */
+  readonly indices: Record<string, string> = {};
   readonly #numbers: number[] = [];
   #kept = 0;
 

@@ -177,7 +177,7 @@ function loadText(name: string, tensor: Tensor, indexer: Indexer, view: number, 
   const stride = indexer.innerStride(view);
   if (stride === 0) return [`let ${name} = ${spread(context.element(tensor, indexer.index(view)), dtype)};`];
   if (indexer.aligned(view))
-    return [`let ${name} = ${converted(context.quad(tensor, indexer.index(view, true)), dtype, "vec4<u32>()")};`];
+    return [`let ${name} = ${converted(context.quad(tensor, indexer.index(view, 4)), dtype, "vec4<u32>()")};`];
   const at = `${name}i`;
   const step = context.number(stride);
   const lanes = [at, ...[1, 2, 3].map((l) => `${at} + ${l}u * ${step}`)].map((i) => context.element(tensor, i));
@@ -236,5 +236,5 @@ export function emitIndexFunction(
   inner: number,
 ): string {
   const indexer = new Indexer(context, domain, loop, inner, [view]);
-  return functionText(signature, [...indexer.lines.flat(), `return ${indexer.index(0, context.width === 4)};`]);
+  return functionText(signature, [...indexer.lines.flat(), `return ${indexer.index(0, context.width)};`]);
 }

@@ -120,25 +120,38 @@ export class Indexer {
     return this.innerStride(v) === 1 && startsAtFours(this.#groups, this.inner, v, this.views[v]!);
   }
 
-  /** Index of view `v`: of the first element, or in units of four where `quads`. */
-  index(v: number, quads = false): string {
-    const { context } = this;
-    const scale = quads ? 4 : 1;
-    const terms: string[] = [];
+  /**
+   * Index of view `v`: of the first element, in units of `scale`. Views that are walked alike in hooks of one dispatch
+   * have the same text, so that a driver's compiler sees what is loaded twice.
+   */
+  index(v: number, scale: 1 | 4 = 1): string {
     const { offset } = this.views[v]!;
+    const walks = this.#groups.map(({ sizes, strides }) => [sizes, strides[v]!] as const);
+    const { indices } = this.context;
+    const key = JSON.stringify([this.inner, scale, offset, walks]);
+    indices[key] ??= this.#index(offset, walks, scale);
+    return indices[key];
+  }
+
+  #index(
+    offset: number,
+    walks: readonly (readonly [sizes: readonly number[], strides: readonly number[]])[],
+    scale: 1 | 4,
+  ): string {
+    const { context } = this;
+    const terms: string[] = [];
     // What is read for several places, parameters and statistics, may be part of an arena: also where it is the first
     // part, so that layers share a pipeline.
-    const repeats = this.#groups.some(({ sizes, strides }) => strides[v]!.some((s, d) => s === 0 && sizes[d]! > 1));
-    if (offset !== 0 || repeats) terms.push(context.number(offset / scale));
-    this.#groups.forEach(({ strides }, g) =>
-      strides[v]!.forEach((stride, d, all) => {
+    if (offset !== 0 || walks.some(([, strides]) => strides.includes(0))) terms.push(context.number(offset / scale));
+    walks.forEach(([, strides], g) =>
+      strides.forEach((stride, d) => {
         if (stride === 0) return;
-        const isInner = g === this.inner && d === all.length - 1;
+        const isInner = g === this.inner && d === strides.length - 1;
         const factor = (isInner ? stride * context.width : stride) / scale;
         const c = this.#coordinates[g]![d]!;
         terms.push(factor === 1 ? c : `${c} * ${context.number(factor)}`);
       }),
     );
-    return terms.length ? terms.join(" + ") : "0u";
+    return terms.join(" + ") || "0u";
   }
 }

@@ -112,7 +112,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     best[o] = F(select(select(3.4e38, 0.0, KIND == 1u), -3.4e38, KIND == 2u));
     at[o] = U(split * params.span);      // where all are NaN, the first takes the gradient
     second[o] = F();
-    if (KIND == 1u) { mine[o] = rows[select(ids[o & 3u], ids4[o & 3u], o > 3u)]; }
+  }
+  // A loop whose length no compiler knows: unrolled, its loads take long to compile.
+  for (var point = p; point < select(p, min(p + 8u, params.own), KIND == 1u); point += 1u) {
+    let o = point - p;
+    mine[o] = rows[select(ids[o & 3u], ids4[o & 3u], o > 3u)];
   }
   let base = batch * params.other;
   let last = base + params.other - 1u;

@@ -83,10 +83,11 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
     }
   }
   var out = array<mat4x4<f32>, 2>(a0, a1);
-  for (var j = 0u; j < min(8u, params.q - q); j += 1u) {
-    for (var v = 0u; v <= min(last, KT - 1u); v += 1u) {
-      let i = ((n * params.p + p) * params.q + q + j) * params.k + k + v;
-      y[i] = Elem(epilogue(out[j / 4u][v][j % 4u], i));
+  // Loops whose lengths no compiler knows: unrolled, stores take most of the time to compile.
+  for (var j = q; j < min(q + 8u, params.q); j += 1u) {
+    for (var v = k; v <= k + min(last, KT - 1u); v += 1u) {
+      let i = ((n * params.p + p) * params.q + j) * params.k + v;
+      y[i] = Elem(epilogue(out[j / 4u % 2u][v - k][j % 4u], i));
     }
   }
 }

@@ -112,9 +112,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var out = array<M, 4>(a0, a1, a2, a3);
   let to = ((n * params.h + phaseY + y * params.strideY) * params.w + phaseX + x * params.strideX) * cRow + g * cs;
   for (var cv = c; cv < min(c + CV, cs); cv += 1u) {
-    for (var px = 0u; px < min(4u, pixels - pixel); px += 1u) {
-      let i = to[px] + cv;
-      dx[i] = Elem4(epilogue(out[cv - c][px], i));
+    for (var px = pixel; px < min(pixel + 4u, pixels); px += 1u) {
+      let i = to[px - pixel] + cv;
+      dx[i] = Elem4(epilogue(out[cv - c][px - pixel], i));
     }
   }
 }

@@ -91,12 +91,13 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
     p -= stepP;
   }
   var out = array<mat4x4<f32>, 2>(a0, a1);
-  for (var j = 0u; j < 8u; j += 1u) {
-    let x = phaseX + (j0 + j) * params.strideX;
+  // Loops whose lengths no compiler knows: unrolled, stores take most of the time to compile.
+  for (var j = j0; j < j0 + 8u; j += 1u) {
+    let x = phaseX + j * params.strideX;
     if (x >= params.w) { break; }
-    for (var v = 0u; v <= min(last, CT - 1u); v += 1u) {
-      let i = ((n * params.h + h) * params.w + x) * params.c + g * cs + c + v;
-      dx[i] = Elem(epilogue(out[j / 4u][v][j % 4u], i));
+    for (var v = c; v <= c + min(last, CT - 1u); v += 1u) {
+      let i = ((n * params.h + h) * params.w + x) * params.c + g * cs + v;
+      dx[i] = Elem(epilogue(out[j / 4u % 2u][v - c][j % 4u], i));
     }
   }
 }

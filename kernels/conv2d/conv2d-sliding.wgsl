@@ -107,7 +107,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let pixel = tile * 4u;
   if (pixel >= pixels) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  for (var kv = k; kv <= min(k + KV - 1u, k + last); kv += 1u) {
+  for (var kv = k; kv <= k + min(last, KV - 1u); kv += 1u) {
     for (var px = pixel; px < min(pixel + 4u, pixels); px += 1u) {
       let i = px * kRow + kv;
       y[i] = Elem4(epilogue(out[kv - k][px - pixel], i));

@@ -104,7 +104,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   if (!live) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
   let row = (part * params.r * params.s * cs + m) * 4u;
-  for (var kv = k; kv <= min(k + KV - 1u, k + last); kv += 1u) {
+  for (var kv = k; kv <= k + min(last, KV - 1u); kv += 1u) {
     for (var j = row; j < row + 4u; j += 1u) {
       let i = j * kRow + kv;
       dw[i] = epilogue(out[kv - k][j - row], i);

@@ -94,10 +94,11 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
     if (p == params.p) { p = 0u; n += 1u; }
   }
   var out = array<mat4x4<f32>, 2>(a0, a1);
-  for (var j = 0u; j < min(8u, size - m); j += 1u) {
-    for (var v = 0u; v <= min(last, KT - 1u); v += 1u) {
-      let i = (part * size + m + j) * params.k + k + v;
-      dw[i] = epilogue(out[j / 4u][v][j % 4u], i);
+  // Loops whose lengths no compiler knows: unrolled, stores take most of the time to compile.
+  for (var j = m; j < min(m + 8u, size); j += 1u) {
+    for (var v = k; v <= k + min(last, KT - 1u); v += 1u) {
+      let i = (part * size + j) * params.k + v;
+      dw[i] = epilogue(out[j / 4u % 2u][v - k][j % 4u], i);
     }
   }
 }

@@ -96,10 +96,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   if (!live) { return; }
   var out = array<M, 4>(a0, a1, a2, a3);
-  for (var v = 0u; v <= min(last, NV - 1u); v += 1u) {
-    for (var j = 0u; j < min(4u, params.m - m); j += 1u) {
-      let i = (batch * params.m + m + j) * nRow + n + v;
-      y[i] = Elem4(epilogue(out[v][j], i));
+  for (var v = n; v <= n + min(last, NV - 1u); v += 1u) {
+    for (var j = m; j < min(m + 4u, params.m); j += 1u) {
+      let i = (batch * params.m + j) * nRow + v;
+      y[i] = Elem4(epilogue(out[v - n][j % 4u], i));
     }
   }
 }

@@ -86,6 +86,17 @@ export class DriverCompiler {
       const first = await open();
       const missing = await firstMissing(first, made);
       if (!missing) return;
+      const left = shuffled(made).values();
+      const work = async (compiler: Compiler): Promise<void> => {
+        for (const job of left) {
+          if (!this.#hasCache) return;
+          await compiler.compile(job);
+          job.done();
+        }
+      };
+      // It goes on while another looks whether what it compiles is of use to others.
+      const alone = work(first);
+      alone.catch(() => {}); // heard of below
       const others = await Promise.all(Array.from({ length: Math.min(coresHere(), MOST) - 1 }, open));
       const isCached = async (): Promise<boolean> => {
         await sleep(WRITTEN_MS);
@@ -93,17 +104,9 @@ export class DriverCompiler {
         return ms === undefined || ms < missing.ms / 2;
       };
       this.#hasCache = await isCached();
-      if (!this.#hasCache) return;
-      const left = shuffled(made).values();
-      const work = async (compiler: Compiler): Promise<void> => {
-        for (const job of left) {
-          await compiler.compile(job);
-          job.done();
-        }
-      };
-      await Promise.all(compilers.map(work));
+      await Promise.all([alone, ...others.map(work)]);
       // A cache that is too small has lost it by now.
-      this.#hasCache = await isCached();
+      this.#hasCache &&= await isCached();
     } finally {
       for (const compiler of compilers) compiler.device.destroy();
     }

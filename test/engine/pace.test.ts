@@ -61,15 +61,16 @@ test("the event loop has its turn between steps where that is asked for, and not
   const phasesAt = async (yieldEveryMs: number | undefined): Promise<ReadonlySet<string>> => {
     const seen = new Set<string>();
     let phase = "";
-    let done = false;
     const { f, inputs } = layers(6);
-    const look = (): void => {
+    // Messages have a turn each, which timers have not: a phase can be over in less than their millisecond.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
       seen.add(phase);
-      if (!done) setTimeout(look);
+      port2.postMessage(undefined);
     };
-    setTimeout(look);
+    port2.postMessage(undefined);
     using _ = await device.compile(f, inputs, { yieldEveryMs, onProgress: (p) => (phase = p.phase) });
-    done = true;
+    port1.close();
     return seen;
   };
   const turns = await phasesAt(0);
