@@ -28,7 +28,7 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
       "engine/dtype.ts",
       "engine/driver-compile.ts",
       "engine/tensor-cores.ts",
-      "engine/texels.ts",
+      "engine/llvmpipe.ts",
       "kernels/kernel.ts",
       "kernels/texels.ts",
     ],
@@ -38,10 +38,11 @@ const table: { from: string; may: string[]; packages?: string[] }[] = [
   // Alone: what does not differentiate needs no gradient, and nothing else of training.
   { from: "engine/grad.ts", may: ["engine/*", "engine/ops/", "engine/gradients/index.ts", "engine/plan/recompute.ts"] },
   {
-    from: "engine/texels.ts",
+    from: "engine/llvmpipe.ts",
     may: [
       "engine/part.ts",
       "engine/gpu/",
+      "engine/lower/lanes.ts",
       "engine/plan/texels.ts",
       "engine/run/texel-uses.ts",
       "engine/wgsl/texels.ts",

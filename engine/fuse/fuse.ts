@@ -216,7 +216,7 @@ class Fuser {
         .sort(
           (a, b) => this.#cost(b).leaves.size - this.#cost(a).leaves.size || this.#cost(b).ops - this.#cost(a).ops,
         )[0];
-      if (!heaviest) throw new Error(`internal: an op with ${inputs.length} inputs needs more than ${limit} buffers`);
+      if (!heaviest) throw new Error(`internal: ${inputs.length} inputs need more than ${limit} buffers`);
       this.#store(heaviest);
     }
   }

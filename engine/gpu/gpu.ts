@@ -13,7 +13,7 @@ import { TEXEL_BYTES } from "../../kernels/texels.ts";
 import { driverCompile } from "../driver-compile.ts";
 import { wholeWords } from "../dtype.ts";
 import { tensorCores } from "../tensor-cores.ts";
-import { texelReads } from "../texels.ts";
+import { llvmpipe } from "../llvmpipe.ts";
 import { type GpuSource, isSoftwareAdapter, requestDevice } from "./source.ts";
 import type { Tunings } from "./tuned.ts";
 
@@ -80,7 +80,7 @@ export class Gpu {
       f16: device.features.has("shader-f16"),
       subgroups: device.features.has("subgroups"),
       lanes: info?.subgroupMinSize,
-      texels: cpu && !!info && texelReads.brought?.pay(info),
+      texels: cpu && !!info && llvmpipe.brought?.pay(info),
       ...options.traits,
       ...(!tensorCores.brought && { matrix: undefined }),
     };

@@ -49,7 +49,7 @@ export function statisticsKernels(node: Node): StatisticsKernels {
 /** Both results of a reduction to statistics. */
 export function statisticsIn(node: Node, memoryOf: (t: Tensor) => Memory): [first: Memory, second: Memory] {
   const [first, second] = node.outputs;
-  if (!second) throw new Error(`internal: ${node.op.name} has one result, not two statistics`);
+  if (!second) throw new Error(`internal: ${node.op.name} gives no two statistics`);
   return [memoryOf(first), memoryOf(second)];
 }
 

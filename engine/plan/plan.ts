@@ -11,7 +11,7 @@ import type { Ends, InPlace } from "../lower/in-place.ts";
 import type { Dispatch, LoweredStage } from "../lower/lower.ts";
 import type { HostInput, Place, Storage } from "./memory.ts";
 import { Storages, touch } from "./storages.ts";
-import { texelReads } from "../texels.ts";
+import { llvmpipe } from "../llvmpipe.ts";
 import type { Plain } from "./texels.ts";
 import { type Rivals, assignSlots, largestLiveBytes } from "./slots.ts";
 
@@ -178,7 +178,7 @@ class Planner {
       const known = writable.size > 0 ? undefined : this.#codes.get(dispatch);
       return { dispatch, writable, code: known ?? dispatch.wgsl({ writable, texels: new Set() }) };
     });
-    const texels = this.options.traits.texels ? texelReads.brought?.plan(plain) : undefined;
+    const texels = this.options.traits.texels ? llvmpipe.brought?.plan(plain) : undefined;
     const finished = new Map<Dispatch, PlannedDispatch>();
     for (const [i, { dispatch, writable, code }] of plain.entries()) {
       yield this.#progress(first + i);

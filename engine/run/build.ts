@@ -14,7 +14,7 @@ import type { Replay } from "./replays.ts";
 import { StagingRing } from "./staging.ts";
 import { TEXELS_IN_ROW, TEXEL_FORMAT } from "../../kernels/texels.ts";
 import { NO_TEXELS } from "../gpu/texels.ts";
-import { texelReads } from "../texels.ts";
+import { llvmpipe } from "../llvmpipe.ts";
 import type { BufferPlace, VariableMemory } from "./variables.ts";
 
 export interface ProgramParts {
@@ -265,7 +265,7 @@ class Builder {
     { arena, buffer }: { arena: UniformArena; buffer: GPUBuffer },
   ): Replay[] {
     const { gpu, plan } = this.parts;
-    const reads = this.#textures.length > 0 ? texelReads.brought : undefined;
+    const reads = this.#textures.length > 0 ? llvmpipe.brought : undefined;
     const useOf = reads?.uses(dispatches, (m) => entryOf(plan, this.#places, m), this.#textures);
     const views = this.#textures.map((texture) => texture.createView());
     const sites = plan.stages.flatMap((s) => s.dispatches.map(() => siteOf(s.stage)));

@@ -5,6 +5,7 @@ import { oneOf } from "../choice.ts";
 import { input, inputOf } from "../constant.ts";
 import type { DType } from "../dtype.ts";
 import { LimitExceededError, MemoryBudgetError, UsageError } from "../errors.ts";
+import { llvmpipe } from "../llvmpipe.ts";
 import { ancestors } from "../ancestors.ts";
 import { copy } from "../ops/elementwise.ts";
 import { type Shape, show } from "../shape.ts";
@@ -139,7 +140,8 @@ function* planned(
   yield { phase: "fuse", done: 2, total: 2 };
   const lowerer = new Lowerer(fusion, kernels);
   const lowered = yield* lowerer.lower();
-  const inPlace = overwriteInPlace(lowered, ends, lowerer);
+  const handed = llvmpipe.brought?.handOn(lowered, traits) ?? lowered;
+  const inPlace = overwriteInPlace(handed, ends, lowerer);
   const { maxBindingBytes } = limits;
   const plan = yield* place(inPlace, fusion, ends, { maxBindingBytes, traits, horizontal });
   return { graph, fusion, plan };

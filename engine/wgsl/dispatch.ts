@@ -7,7 +7,7 @@ import type { LoopVariable } from "./indexer.ts";
 import type { BoundMemory, Memory } from "../fuse/memory.ts";
 import type { Through } from "./parts.ts";
 import { horizontal } from "../horizontal.ts";
-import { texelReads } from "../texels.ts";
+import { llvmpipe } from "../llvmpipe.ts";
 
 /** One dispatch, ready but for the buffers and for which of its bindings are writable. */
 export interface Dispatch {
@@ -199,7 +199,7 @@ function writeModule(
     ...added.memory.map(({ binding }, i) => ({ binding, name: context.bindings[i]!.name })),
   ].filter(({ binding }) => declared.texels.has(binding));
   const parted = declared.parts ? horizontal.brought!.rewrite(module, declared.parts) : module;
-  const text = textures.length > 0 ? texelReads.brought!.rewrite(parted, textures) : parted;
+  const text = textures.length > 0 ? llvmpipe.brought!.rewrite(parted, textures) : parted;
   // The directive stands only where half precision is stored: other devices refuse it.
   const types = [...Object.values(aliases), ...context.bindings.map((b) => b.type)];
   return types.some(isHalfType) || hasHalfFactors(kernel) ? `enable f16;\n${text}` : text;
@@ -225,7 +225,7 @@ function sourceWith({ name, source, bindings }: Kernel, { writable }: Declared):
   for (const b of bindings) {
     if (b.access !== "read" || !writable.has(b.index)) continue;
     const line = declaration(b.index, "read", b);
-    if (!text.includes(line)) throw new Error(`internal: kernel ${name} does not declare ${line}`);
+    if (!text.includes(line)) throw new Error(`internal: kernel ${name} has no ${line}`);
     text = text.replace(line, declaration(b.index, "read", b, writable));
   }
   return text;

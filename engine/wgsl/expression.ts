@@ -140,7 +140,7 @@ export class Expression {
       if (!inner) throw new Error(`internal: ${t} can't be followed as a view of ${x}`);
       return this.#step(x, inner);
     }
-    throw new Error(`internal: ${t} is neither stored nor an expression`);
+    throw new Error(`internal: ${t} is no expression`);
   }
 
   /** A read of `t`, which begins `offset` elements into stored `base`; undefined where no one view does that. */

@@ -26,8 +26,8 @@ fn at(o : u32, r : u32) -> u32 { return r * params.outs + o; }
 // hook: where else
 fn also(o : u32, r : u32, v : Y) {}
 
-var<workgroup> partMean : array<F, THREADS>;
-var<workgroup> partSpread : array<F, THREADS>;
+var<workgroup> handedMean : array<F, THREADS>;
+var<workgroup> handedSpread : array<F, THREADS>;
 
 // A sum of squares that rounding made negative is zero; max would drop NaN, which must stay.
 fn kept(v : F) -> F { return select(max(v, F()), v, (bitcast<U>(v) & U(0x7fffffffu)) > U(0x7f800000u)); }
@@ -50,20 +50,20 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       q += d * d;
     }
     let m = s / f32((params.count - lane + step - 1u) / step);
-    partMean[t] = x0 + m;
-    partSpread[t] = kept(q - s * m);
+    handedMean[t] = x0 + m;
+    handedSpread[t] = kept(q - s * m);
   }
   workgroupBarrier();
   if (!live) { return; }
   var n = f32((params.count + step - 1u) / step);
-  var mean = partMean[t % wide];
-  var spread = partSpread[t % wide];
+  var mean = handedMean[t % wide];
+  var spread = handedSpread[t % wide];
   for (var l = 1u; l < min(step, params.count); l += 1u) {
     let k = f32((params.count - l + step - 1u) / step);
-    let d = partMean[l * wide + t % wide] - mean;
+    let d = handedMean[l * wide + t % wide] - mean;
     let w = k / (n + k);
     mean += d * w;
-    spread += partSpread[l * wide + t % wide] + d * d * n * w;
+    spread += handedSpread[l * wide + t % wide] + d * d * n * w;
     n += k;
   }
   let variance = spread / n;

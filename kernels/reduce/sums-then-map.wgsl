@@ -27,8 +27,8 @@ fn at(o : u32, r : u32) -> u32 { return r * params.outs + o; }
 // hook: where else
 fn also(o : u32, r : u32, v : Y) {}
 
-var<workgroup> partA : array<F, THREADS>;
-var<workgroup> partB : array<F, THREADS>;
+var<workgroup> handedA : array<F, THREADS>;
+var<workgroup> handedB : array<F, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
@@ -46,15 +46,15 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       b += other(o, r);
     }
   }
-  partA[t] = a;
-  partB[t] = b;
+  handedA[t] = a;
+  handedB[t] = b;
   workgroupBarrier();
   if (!live) { return; }
   a = F();
   b = F();
   for (var l = 0u; l < step; l += 1u) {
-    a += partA[l * wide + t % wide];
-    b += partB[l * wide + t % wide];
+    a += handedA[l * wide + t % wide];
+    b += handedB[l * wide + t % wide];
   }
   if (lane == 0u) {
     first[o] = a;

@@ -2,8 +2,8 @@
 import { driverCompile } from "../../engine/driver-compile.ts";
 import { patience } from "../../engine/patience.ts";
 import { bringHorizontalFusion } from "../../engine/run/bring-horizontal.ts";
+import { bringLlvmpipe } from "../../engine/run/bring-llvmpipe.ts";
 import { bringTensorCores } from "../../engine/run/bring-tensor-cores.ts";
-import { bringTexelReads } from "../../engine/run/texel-reads.ts";
 import { DriverCompiler } from "./driver-compile.ts";
 import { DriverPatience } from "./patience.ts";
 
@@ -17,7 +17,7 @@ const compiler = new DriverCompiler(
 /** Brings them, for devices of this GPU too. */
 export function bringParts(gpu: GPU, { info }: GPUAdapter): void {
   sources.set(keyOf(info), gpu);
-  bringTexelReads();
+  bringLlvmpipe();
   bringTensorCores();
   bringHorizontalFusion();
   patience.bring(() => new DriverPatience());

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Device, type TypedArray, add, conv2d, grad, instanceNorm, mul, relu, sum } from "../../engine/index.ts";
 import type { Memory } from "../../engine/fuse/memory.ts";
-import { bringTexelReads } from "../../engine/run/texel-reads.ts";
+import { bringLlvmpipe } from "../../engine/run/bring-llvmpipe.ts";
 import { Textures } from "../../engine/plan/texels.ts";
 import { Variable } from "../../engine/variable.ts";
 import { readTexels, canReadTexels } from "../../engine/wgsl/texels.ts";
@@ -12,7 +12,7 @@ import { noise } from "../helpers/device.ts";
 import { environment } from "../helpers/environment.ts";
 
 const test = suite("texels");
-bringTexelReads(); // as openNodeGpu does: a page is without them
+bringLlvmpipe(); // as openNodeGpu does: a page is without them
 
 const open = async (traits: Partial<Traits> = { cpu: true, texels: true, winograd: false }): Promise<Device> =>
   Device.open((await environment().gpu()).gpu, { traits });
