@@ -1,6 +1,5 @@
 // y[o] = ⊕_r value(o, r), one workgroup for `wide` neighbouring outputs: a reduction too long for a thread and too
-// short for two dispatches. Lane l of an output takes r = l, l + lanes, …; the first lane joins the lanes in order.
-// One barrier.
+// short for two dispatches. Lane l of an output takes r = l, l + lanes, …; every thread joins the lanes in order. One barrier.
 alias F = f32;               // seam: float, or vec4 of it; with it I, U, B
 alias I = i32;               // seam
 alias U = u32;               // seam
@@ -26,7 +25,7 @@ fn combine(a : F, b : F) -> F {
   return select(select(min(a, b), b, nan(b)), a, nan(a));
 }
 
-var<workgroup> part : array<F, THREADS>;
+var<workgroup> handed : array<F, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
@@ -39,10 +38,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     acc = value(o, lane);
     for (var r = lane + step; r < params.count; r += step) { acc = combine(acc, value(o, r)); }
   }
-  part[t] = acc;
+  handed[t] = acc;
   workgroupBarrier();
-  if (lane > 0u || o >= params.outs) { return; }
-  let used = min(step, params.count);
-  for (var l = 1u; l < used; l += 1u) { acc = combine(acc, part[l * wide + t]); }
-  y[o] = epilogue(lanes(acc), o);
+  if (o >= params.outs) { return; }
+  acc = handed[t % wide];
+  for (var l = 1u; l < min(step, params.count); l += 1u) { acc = combine(acc, handed[l * wide + t % wide]); }
+  if (lane == 0u) { y[o] = epilogue(lanes(acc), o); }
 }

@@ -20,7 +20,7 @@ const WRITTEN_MS = 50;
 /** Turns of the event loop in which a compile that gave one goes on. */
 const TURNS = 4;
 /** Between two questions whether a pipeline is compiled. */
-const ASK_MS = [1, 2, 4, 8, 16] as const;
+const ASK_MS = [1, 2, 4] as const;
 /** As long as the longest uniform of a pipeline, and more. */
 const BOUND_BYTES = 2 ** 14;
 

@@ -16,9 +16,9 @@ bringLlvmpipe(); // as openNodeGpu does: a page is without it
 const open = async (traits: Partial<Traits>): Promise<Device> =>
   Device.open((await environment().gpu()).gpu, { traits });
 
-test("the kernels of norms hand on, and no others", () => {
+test("kernels of norms and reductions that have workgroups of columns hand on, and no others", () => {
   const names = allKernels.filter((k) => handsOn(k.source)).map((k) => k.name);
-  assert.equal(names.sort(), ["moments-then-map", "sums-then-map"]);
+  assert.equal(names.sort(), ["moments-then-map", "reduce-group", "sums-then-map"]);
 });
 
 test("a module of workgroups as large as a subgroup has no workgroup memory; lines stay; another is as it was", () => {
