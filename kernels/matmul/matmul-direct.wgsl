@@ -54,9 +54,9 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   var out = array<mat4x4<f32>, 2>(a0, a1);
   // Loops whose lengths no compiler knows: unrolled, stores take most of the time to compile.
   for (var j = m; j < min(m + 8u, params.m); j += 1u) {
-    for (var v = n; v < min(n + NT, params.n); v += 1u) {
-      let i = (batch * params.m + j) * params.n + v;
-      y[i] = Elem(epilogue(out[j / 4u % 2u][v % NT][j % 4u], i));
+    for (var v = 0u; v < min(NT, params.n - n); v += 1u) {
+      let i = (batch * params.m + j) * params.n + n + v;
+      y[i] = Elem(epilogue(out[j / 4u % 2u][v][j % 4u], i));
     }
   }
 }
