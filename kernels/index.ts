@@ -3,6 +3,7 @@ import type { Kernel } from "./kernel.ts";
 import * as adam from "./adam/adam.ts";
 import * as contextualGrad from "./contextual/contextual-grad.ts";
 import * as contextual from "./contextual/contextual.ts";
+import * as octets from "./octets.ts";
 import * as conv2dInputGrad from "./conv2d/conv2d-input-grad.ts";
 import * as conv2dWeightGrad from "./conv2d/conv2d-weight-grad.ts";
 import * as conv2d from "./conv2d/conv2d.ts";
@@ -74,6 +75,7 @@ export const allKernels: readonly Kernel[] = [
       resizeNearest,
       argExtreme,
       scan,
+      octets,
       tensorCores,
       texture,
       tsne,

@@ -109,6 +109,11 @@ export interface Kernel<P = Params, D = P> extends KernelSpec<P, D>, Reflection 
   readonly width: 1 | 4;
 }
 
+/** Puts kernels before the others of a family, which are taken in that order, once. */
+export function prefer(family: Kernel[], ...first: readonly Kernel[]): void {
+  if (!family.includes(first[0]!)) family.unshift(...first);
+}
+
 /** Declares a kernel from its WGSL and host facts; throws if a tunable names no seam. */
 export function defineKernel<P = Params, D = P>(name: string, spec: KernelSpec<P, D>): Kernel<P, D> {
   const reflection = reflect(spec.source);

@@ -10,7 +10,7 @@ import conv2dWeightGrad from "./conv2d/conv2d-weight-grad-subgroup-matrix.wgsl";
 import { type MatmulProblem, matmulKernels, matmulTiledSpec } from "./matmul/matmul.ts";
 import matmul from "./matmul/matmul-subgroup-matrix.wgsl";
 import type { ConvChunks, ConvProblem } from "./conv2d/conv2d-problem.ts";
-import type { Kernel } from "./kernel.ts";
+import { prefer } from "./kernel.ts";
 import { onTensorCores } from "./subgroup-matrix.ts";
 
 export const conv2dSubgroupMatrix = onTensorCores<ConvProblem, ConvChunks>("conv2d-subgroup-matrix", {
@@ -32,12 +32,8 @@ export const matmulSubgroupMatrix = onTensorCores<MatmulProblem>("matmul-subgrou
 
 /** Puts them before the others of their families, once. */
 export function preferTensorCores(): void {
-  prefer(conv2dKernels, conv2dSubgroupMatrix);
-  prefer(conv2dInputGradKernels, conv2dInputGradSubgroupMatrix);
-  prefer(conv2dWeightGradKernels, conv2dWeightGradSubgroupMatrix);
-  prefer(matmulKernels, matmulSubgroupMatrix);
-}
-
-function prefer(family: Kernel[], first: readonly Kernel[]): void {
-  if (!family.includes(first[0]!)) family.unshift(...first);
+  prefer(conv2dKernels, ...conv2dSubgroupMatrix);
+  prefer(conv2dInputGradKernels, ...conv2dInputGradSubgroupMatrix);
+  prefer(conv2dWeightGradKernels, ...conv2dWeightGradSubgroupMatrix);
+  prefer(matmulKernels, ...matmulSubgroupMatrix);
 }

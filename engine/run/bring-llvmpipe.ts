@@ -1,4 +1,6 @@
-// Brings what only llvmpipe gains by: reading copies in storage textures, and handing values from lane to lane.
+// Brings what only llvmpipe gains by: kernels for eight lanes, reading copies in storage textures, and handing values from
+// lane to lane.
+import { preferOctets } from "../../kernels/octets.ts";
 import { readsTexelsFaster } from "../gpu/source.ts";
 import { llvmpipe } from "../llvmpipe.ts";
 import { handOnInLanes } from "../lower/lanes.ts";
@@ -6,7 +8,8 @@ import { planTexels } from "../plan/texels.ts";
 import { readTexels } from "../wgsl/texels.ts";
 import { texelUses } from "./texel-uses.ts";
 
-export const bringLlvmpipe = (): void =>
+export function bringLlvmpipe(): void {
+  preferOctets();
   llvmpipe.bring({
     pay: readsTexelsFaster,
     plan: planTexels,
@@ -14,3 +17,4 @@ export const bringLlvmpipe = (): void =>
     uses: texelUses,
     handOn: handOnInLanes,
   });
+}

@@ -12,7 +12,7 @@ import {
   vectorsPerThread,
 } from "../launch.ts";
 import { type MatmulProblem, matmulProblem } from "../matmul/matmul.ts";
-import { slidingSpec, thinInSpec, thinOutSlidingSpec, thinOutSpec } from "./conv2d.ts";
+import { thinInSpec, thinOutSpec } from "./conv2d.ts";
 import {
   type ConvChunks,
   type ConvProblem,
@@ -84,31 +84,28 @@ export const conv2dInputGradDirect = defineKernel<ConvProblem>("conv2d-input-gra
   cost: convCost,
 });
 
-/** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
-const turning = (
-  name: string,
-  spec: typeof thinInSpec | typeof thinOutSpec | typeof thinOutSlidingSpec | typeof slidingSpec,
-): Kernel<ConvProblem> =>
-  defineKernel<ConvProblem>(name, { ...spec, fits: (p, t) => canTurn(p) && spec.fits(turned(p), t) });
-export const conv2dInputGradSliding = turning("conv2d-input-grad-sliding", slidingSpec);
-export const conv2dInputGradThinInQuad = turning("conv2d-input-grad-thin-in-quad", thinInSpec);
-export const conv2dInputGradThinOutSliding = turning("conv2d-input-grad-thin-out-sliding", thinOutSlidingSpec);
-export const conv2dInputGradThinOutQuad = turning("conv2d-input-grad-thin-out-quad", thinOutSpec);
-const turningKernels: readonly Kernel[] = [
-  conv2dInputGradSliding,
-  conv2dInputGradThinInQuad,
-  conv2dInputGradThinOutSliding,
-  conv2dInputGradThinOutQuad,
-];
+const turningKernels = new Set<Kernel>();
 /** Whether the kernel takes the `turned` problem, with dy as its x and dx as its y. */
-export const turnsInputGrad = (k: Kernel): boolean => turningKernels.includes(k);
+export const turnsInputGrad = (k: Kernel): boolean => turningKernels.has(k);
+/** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
+export function turning(
+  name: string,
+  spec: KernelSpec<ConvProblem> & Pick<Kernel<ConvProblem>, "fits">,
+): Kernel<ConvProblem> {
+  const kernel = defineKernel<ConvProblem>(name, {
+    ...spec,
+    fits: (p, t) => canTurn(p) && spec.fits!(turned(p), t),
+  });
+  turningKernels.add(kernel);
+  return kernel;
+}
+export const conv2dInputGradThinInQuad = turning("conv2d-input-grad-thin-in-quad", thinInSpec);
+export const conv2dInputGradThinOutQuad = turning("conv2d-input-grad-thin-out-quad", thinOutSpec);
 
 /** In order of preference; the last takes any problem. */
 export const conv2dInputGradKernels: Kernel<ConvProblem>[] = [
-  conv2dInputGradSliding,
   conv2dInputGradDirectQuad,
   conv2dInputGradThinInQuad,
-  conv2dInputGradThinOutSliding,
   conv2dInputGradThinOutQuad,
   conv2dInputGradImplicitGemm,
   conv2dInputGradDirectVec4,

@@ -3,7 +3,6 @@ import { type Kernel, type KernelSpec, type Traits, defineKernel } from "../kern
 import {
   type Chunks,
   ceilDiv,
-  octets,
   quads,
   readsTexels,
   scalarTile,
@@ -17,7 +16,6 @@ import {
   channelsBy4,
   convCost,
   hasRuns,
-  slides,
   suitsTiles,
   tilesOf,
   turned,
@@ -26,13 +24,12 @@ import direct from "./conv2d-weight-grad-direct.wgsl";
 import directQuad from "./conv2d-weight-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-weight-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-weight-grad-implicit-gemm.wgsl";
-import sliding from "./conv2d-weight-grad-sliding.wgsl";
 import thin from "./conv2d-weight-grad-thin-quad.wgsl";
 
 /** Rows (r,s,c) of the filter as a matrix with K columns. */
 const rowsOf = (p: ConvProblem): number => p.r * p.s * (p.c / p.groups);
 const kvOf = (p: ConvProblem): number => vectorsPerThread(p.k / p.groups);
-const quadKvOf = (p: ConvProblem, t: Traits): number => vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t));
+export const quadKvOf = (p: ConvProblem, t: Traits): number => vectorsPerQuadThread(p.k / p.groups, readsTexels(p, t));
 /** The sum is cut until there are workgroups enough, so tiles are as wide as the filters allow. */
 const tiledColumns = (p: ConvProblem): number => (p.k <= 32 ? 1 : 2);
 
@@ -42,17 +39,6 @@ export const conv2dWeightGradDirectQuad = defineKernel<ConvProblem, ConvChunks>(
   consts: (p, t) => ({ KV: quadKvOf(p, t), REFLECT: p.reflect }),
   fits: (p, t) => quads(t) && channelsBy4(p),
   workgroups: (p, c) => [ceilDiv(rowsOf(p) / 4, 8), p.chunks, tilesOf(p, p.k, 4 * Number(c.KV))],
-  cost: convCost,
-});
-/** Rows (r, c in fours) of a filter three wide. */
-const slidingRows = (p: ConvProblem): number => p.r * (p.c / 4);
-/** Filters three wide whose columns step by one, at least eight channels: fewer leave lanes idle. */
-export const conv2dWeightGradSliding = defineKernel<ConvProblem, ConvChunks>("conv2d-weight-grad-sliding", {
-  source: sliding,
-  tunables: { KV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ KV: quadKvOf(p, t), REFLECT: p.reflect }),
-  fits: (p, t) => octets(t) && slides(p) && p.c >= 8,
-  workgroups: (p, c) => [ceilDiv(slidingRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
   cost: convCost,
 });
 /** Tiles in workgroup memory. */
@@ -121,7 +107,8 @@ const tiledWalk: Walk = {
   fewest: 256,
   multiple: 16,
 };
-const vectorWalk: Walk = {
+/** Rows of a filter in fours. */
+export const vectorWalk: Walk = {
   pixels: 4,
   threads: (p) => (rowsOf(p) / 4) * tilesOf(p, p.k, 4 * kvOf(p)),
   fewest: 32,
@@ -135,8 +122,8 @@ const scalarWalk: Walk = {
   multiple: 1,
 };
 
-const walks: ReadonlyMap<Kernel, Walk> = new Map<Kernel, Walk>([
-  [conv2dWeightGradSliding, vectorWalk],
+/** What each kernel of the weight gradient walks. */
+export const walks = new Map<Kernel, Walk>([
   [conv2dWeightGradDirectQuad, vectorWalk],
   [conv2dWeightGradThinQuad, thinWalk],
   [conv2dWeightGradThinOutQuad, thinWalk],

@@ -4,7 +4,6 @@ import {
   ceilDiv,
   columnBlocks,
   fold,
-  octets,
   quadGroups,
   quads,
   readsTexels,
@@ -18,7 +17,6 @@ import {
   channelsBy4,
   convCost,
   hasRuns,
-  slides,
   suitsTiles,
   tilesOf,
 } from "./conv2d-problem.ts";
@@ -26,10 +24,8 @@ import direct from "./conv2d-direct.wgsl";
 import directQuad from "./conv2d-direct-quad.wgsl";
 import directVec4 from "./conv2d-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-implicit-gemm.wgsl";
-import sliding from "./conv2d-sliding.wgsl";
 import thinIn from "./conv2d-thin-in-quad.wgsl";
 import thinOut from "./conv2d-thin-out-quad.wgsl";
-import thinOutSliding from "./conv2d-thin-out-sliding.wgsl";
 
 /** Any C to K in fours: a first layer of 1 or 3 channels, and the input gradient of a head. */
 export const thinInSpec = {
@@ -53,20 +49,8 @@ export const thinOutSpec = {
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), Number(c.WG))),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;
-/** The same, of up to seven taps a row, where a subgroup has eight lanes; the input gradient to up to three channels. */
-export const thinOutSlidingSpec = {
-  source: thinOutSliding,
-  consts: (p) => ({ TAPS: p.s, REFLECT: p.reflect }),
-  fits: (p, t) => {
-    const isThin = p.k === 1 || (p.flip && p.k < 4);
-    return octets(t) && hasRuns(p, t) && p.strideX === 1 && p.s <= 7 && p.c % 4 === 0 && isThin;
-  },
-  workgroups: (p) => fold(ceilDiv(p.n * p.p * ceilDiv(p.q, 8), 8), p.k),
-  cost: convCost,
-} satisfies KernelSpec<ConvProblem>;
 export const conv2dThinInQuad = defineKernel<ConvProblem>("conv2d-thin-in-quad", thinInSpec);
 export const conv2dThinOutQuad = defineKernel<ConvProblem>("conv2d-thin-out-quad", thinOutSpec);
-export const conv2dThinOutSliding = defineKernel<ConvProblem>("conv2d-thin-out-sliding", thinOutSlidingSpec);
 
 export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", {
   source: directQuad,
@@ -79,20 +63,6 @@ export const conv2dDirectQuad = defineKernel<ConvProblem>("conv2d-direct-quad", 
   workgroups: (p, c) => quadGroups(p.n * p.p * p.q, tilesOf(p, p.k, 4 * Number(c.KV))),
   cost: convCost,
 });
-/** A filter row's three taps over six pixels: faster where a subgroup has eight lanes (llvmpipe's), slower with four. */
-export const slidingSpec = {
-  source: sliding,
-  tunables: { KV: [2, 1, 3, 4] },
-  consts: (p, t) => ({
-    KV: vectorsPerQuadThread(p.k, readsTexels(p, t)),
-    REFLECT: p.reflect,
-    TURNED: p.flip,
-  }),
-  fits: (p, t) => octets(t) && slides(p) && p.n * p.p * p.q > 16,
-  workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 4 * Number(c.KV))),
-  cost: convCost,
-} satisfies KernelSpec<ConvProblem>;
-export const conv2dSliding = defineKernel<ConvProblem>("conv2d-sliding", slidingSpec);
 /** Tiles in workgroup memory. */
 export const conv2dTiledSpec = {
   source: implicitGemm,
@@ -124,10 +94,8 @@ export const conv2dDirect = defineKernel<ConvProblem>("conv2d-direct", {
 
 /** In order of preference; the last takes any problem. */
 export const conv2dKernels: Kernel<ConvProblem>[] = [
-  conv2dSliding,
   conv2dDirectQuad,
   conv2dThinInQuad,
-  conv2dThinOutSliding,
   conv2dThinOutQuad,
   conv2dImplicitGemm,
   conv2dDirectVec4,

@@ -7,6 +7,7 @@ alias U = u32;               // seam
 alias B = bool;              // seam
 alias Elem = f32;            // seam: storage of an F
 const LANES = 1u;            // seam: channels in an F
+const INSIDE = 0u;           // seam: height and width of windows that are all inside the image, 0 for others
 struct Params {
   n : u32, h : u32, w : u32, c : u32, p : u32, q : u32,
   kernelY : u32, kernelX : u32, strideY : u32, strideX : u32, padY : u32, padX : u32, dilationY : u32, dilationX : u32,
@@ -33,13 +34,13 @@ fn main(@builtin(global_invocation_id) gid : vec3<u32>, @builtin(num_workgroups)
   let firstX = (column - row * params.q) * params.strideX - params.padX;
   var lowest = 0xff800000u;  // −∞; a variable, since WGSL forbids constants that are not finite
   var best = F(bitcast<f32>(lowest));
-  for (var r = 0u; r < params.kernelY; r += 1u) {
+  for (var r = 0u; r < select(INSIDE, params.kernelY, INSIDE == 0u); r += 1u) {
     let h = firstY + r * params.dilationY;
-    if (h >= params.h) { continue; }
+    if (INSIDE == 0u && h >= params.h) { continue; }
     let line = (image * params.h + h) * params.w;
-    for (var s = 0u; s < params.kernelX; s += 1u) {
+    for (var s = 0u; s < select(INSIDE, params.kernelX, INSIDE == 0u); s += 1u) {
       let w = firstX + s * params.dilationX;
-      if (w >= params.w) { continue; }
+      if (INSIDE == 0u && w >= params.w) { continue; }
       let v = F(x[(line + w) * depth + c]);
       best = select(best, v, (v > best) | nan(v));
     }
