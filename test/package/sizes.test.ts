@@ -37,7 +37,7 @@ const budgets: readonly { readonly what: string; readonly code: string; readonly
   {
     what: "everything for pages",
     code: pageEntries.map((entry, i) => `export * as m${i} from ${entry};`).join(""),
-    budget: 306_000,
+    budget: 307_000,
   },
 ];
 
