@@ -171,20 +171,20 @@ function readByFours({ kernel, aliases = {}, context }: DispatchParts, added: re
 
 const FOUR = "vec4<f32>";
 
-/** Modules of each kernel that were written last: a plan asks for equal ones again and again. */
-const written = new WeakMap<Kernel, Map<string, string>>();
+/** Modules that were written last, by their kernels' texts: a plan asks for equal ones again and again. */
+const written = new Map<string, Map<string, string>>();
 const MOST_WRITTEN = 256;
 
 function moduleOf(parts: DispatchParts, declared: Declared): string {
   const { kernel, consts, aliases, hooks, context } = parts;
-  const modules = written.get(kernel) ?? new Map<string, string>();
+  const modules = written.get(kernel.source) ?? new Map<string, string>();
   const { writable, texels, parts: through, dbg } = declared;
   const bound = context.bindings.map(({ name, type, access }) => [name, type, access]);
   const own = [consts, aliases, hooks, bound, context.numbers.length, context.functions];
   const key = JSON.stringify([own, [...writable], [...texels], through && [...through], dbg]);
   const module = modules.get(key) ?? writeModule(parts, declared);
   if (modules.size >= MOST_WRITTEN) modules.clear();
-  written.set(kernel, modules.set(key, module));
+  written.set(kernel.source, modules.set(key, module));
   return module;
 }
 
