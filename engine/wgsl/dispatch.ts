@@ -173,7 +173,7 @@ const FOUR = "vec4<f32>";
 
 /** Modules that were written last, by their kernels' texts: a plan asks for equal ones again and again. */
 const written = new Map<string, Map<string, string>>();
-const MOST_WRITTEN = 256;
+const MOST_WRITTEN = 64;
 
 function moduleOf(parts: DispatchParts, declared: Declared): string {
   const { kernel, consts, aliases, hooks, context } = parts;
