@@ -180,7 +180,8 @@ function moduleOf(parts: DispatchParts, declared: Declared): string {
   const modules = written.get(kernel.source) ?? new Map<string, string>();
   const { writable, texels, parts: through, dbg } = declared;
   const bound = context.bindings.map(({ name, type, access }) => [name, type, access]);
-  const own = [consts, aliases, hooks, bound, context.numbers.length, context.functions];
+  const numbers = context.usesNumbers && context.numbers.length;
+  const own = [consts, aliases, hooks, bound, numbers, context.functions];
   const key = JSON.stringify([own, [...writable], [...texels], through && [...through], dbg]);
   const module = modules.get(key) ?? writeModule(parts, declared);
   if (modules.size >= MOST_WRITTEN) modules.clear();

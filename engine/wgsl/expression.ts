@@ -95,12 +95,21 @@ export class Expression {
     return at;
   }
 
-  /** The step that reads the same elements of the same tensor, maybe as another shape. */
+  /**
+   * The step that reads the same elements of the same tensor, maybe as another shape: what is one value is one step, or
+   * `ApartReads` could not tell (emit.ts). Along a dimension of size 1 a stride says nothing.
+   */
   #sameRead(step: Step): number | undefined {
-    if (step.kind !== "leaf") return undefined;
-    const view = JSON.stringify(step.view);
+    if (step.kind !== "leaf" && step.kind !== "iota") return undefined;
+    const walkOf = ({ offset, strides }: View): string =>
+      JSON.stringify([offset, strides.filter((_, d) => this.domain[d] !== 1)]);
+    const walk = walkOf(step.view);
     const at = this.steps.findIndex(
-      (s) => s.kind === "leaf" && s.tensor === step.tensor && JSON.stringify(s.view) === view,
+      (s) =>
+        (s.kind === "leaf" || s.kind === "iota") &&
+        (s.kind === "leaf" ? s.tensor : undefined) === (step.kind === "leaf" ? step.tensor : undefined) &&
+        s.dtype === step.dtype &&
+        walkOf(s.view) === walk,
     );
     return at < 0 ? undefined : at;
   }

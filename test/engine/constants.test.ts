@@ -5,6 +5,7 @@ import {
   type Tensor,
   abs,
   add,
+  concat,
   div,
   equal,
   full,
@@ -16,6 +17,7 @@ import {
   neg,
   notEqual,
   reshape,
+  slice,
   sqrt,
   square,
   sub,
@@ -55,6 +57,17 @@ const rows: Record<string, Row> = {
   "(x + ones) − ones": { f: (x) => sub(add(x, full(x.shape, 1)), full(x.shape, 1)), want: (v) => f32(f32(v + 1) - 1) },
   "x − x": { f: (x) => sub(x, x), want: (v) => v - v },
   "x − x, reshaped": { f: (x) => sub(x, reshape(reshape(x, [4, -1]), x.shape)), want: (v) => v - v },
+  "x + −x, as columns": {
+    f: (x) => reshape(add(reshape(x, [x.size, 1]), reshape(neg(x), [x.size, 1])), x.shape),
+    want: (v) => v - v,
+  },
+  "x + −x, columns of a part": {
+    f: (x) => {
+      const part = slice(reshape(concat([x, x], 0), [2 * x.size]), [[x.size, 2 * x.size]]);
+      return reshape(add(reshape(part, [x.size, 1]), reshape(neg(part), [x.size, 1])), x.shape);
+    },
+    want: (v) => v - v,
+  },
   "x + −x": { f: (x) => add(x, neg(x)), want: (v) => v - v },
   "2x − x − x": { f: (x) => sub(sub(mul(x, 2), x), x), want: (v) => f32(f32(f32(2 * v) - v) - v) },
   "x / x": { f: (x) => div(x, x), want: (v) => v / v },
