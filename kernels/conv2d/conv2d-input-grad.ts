@@ -90,11 +90,11 @@ export const turnsInputGrad = (k: Kernel): boolean => turningKernels.has(k);
 /** A forward kernel that does the gradient's turned problem; it judges whether it fits by the problem as it stands. */
 export function turning(
   name: string,
-  spec: KernelSpec<ConvProblem> & Pick<Kernel<ConvProblem>, "fits">,
+  spec: KernelSpec<ConvProblem> & Required<Pick<KernelSpec<ConvProblem>, "fits">>,
 ): Kernel<ConvProblem> {
   const kernel = defineKernel<ConvProblem>(name, {
     ...spec,
-    fits: (p, t) => canTurn(p) && spec.fits!(turned(p), t),
+    fits: (p, t) => canTurn(p) && spec.fits(turned(p), t),
   });
   turningKernels.add(kernel);
   return kernel;
