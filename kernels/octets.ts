@@ -27,7 +27,6 @@ const slidingSpec = {
   tunables: { KV: [2, 1, 3, 4] },
   consts: (p, t) => ({
     KV: vectorsPerQuadThread(p.k, readsTexels(p, t)),
-    REFLECT: p.reflect,
     TURNED: p.flip,
   }),
   fits: (p, t) => octets(t) && slides(p) && p.n * p.p * p.q > 16,
@@ -45,7 +44,7 @@ const slidingRows = (p: ConvProblem): number => p.r * (p.c / 4);
 export const conv2dWeightGradSliding = defineKernel<ConvProblem, ConvChunks>("conv2d-weight-grad-sliding", {
   source: weightGrad,
   tunables: { KV: [2, 1, 3, 4] },
-  consts: (p, t) => ({ KV: quadKvOf(p, t), REFLECT: p.reflect }),
+  consts: (p, t) => ({ KV: quadKvOf(p, t) }),
   fits: (p, t) => octets(t) && slides(p) && p.c >= 8,
   workgroups: (p, c) => [ceilDiv(slidingRows(p), 8), p.chunks, ceilDiv(p.k, 4 * Number(c.KV))],
   cost: convCost,

@@ -21,6 +21,11 @@ const OPERATION_NS = 0.03;
 const BYTE_NS = 0.2;
 /** Most bytes of a copy that is read once: larger ones leave the processor's caches before they are read. */
 const CACHED_BYTES = 2 ** 20;
+/**
+ * What a pipeline's compile saves of each run, shared by some 1500, where a product's factor is read as texels: a load of
+ * a buffer is thirteen times the code, and a turn has several.
+ */
+const COMPILE_NS = 75_000;
 /** Operations for a byte from which a dispatch is a product. */
 const OFTEN = 4;
 export const isProduct = ({ cost: { flops, bytes } }: Dispatch): boolean => flops > OFTEN * bytes;
@@ -34,8 +39,10 @@ function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> 
   for (const { dispatch, code, writable } of all) {
     const sums = saved.get(code) ?? new Map<number, number>();
     for (const m of dispatch.memory)
-      if (canBeTexels(m, dispatch, writable))
-        sums.set(m.binding, (sums.get(m.binding) ?? 0) + savedNs(m, dispatch) - COPY_NS * piecesOf(m).length);
+      if (canBeTexels(m, dispatch, writable)) {
+        const soFar = sums.get(m.binding) ?? (isFactor(m, dispatch) ? COMPILE_NS : 0);
+        sums.set(m.binding, soFar + savedNs(m, dispatch) - COPY_NS * piecesOf(m).length);
+      }
     saved.set(code, sums);
   }
   return ({ dispatch, code, writable }) => {
@@ -46,10 +53,13 @@ function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> 
   };
 }
 
+/** Whether a product's kernel itself reads it. */
+const isFactor = (bound: BoundMemory, dispatch: Dispatch): boolean =>
+  isProduct(dispatch) && dispatch.kernel.bindings.some((b) => b.index === bound.binding);
+
 /** What reading texels saves: of a product's factors, or of what hooks and other kernels read about once. */
 function savedNs(bound: BoundMemory, dispatch: Dispatch): number {
-  const isFactor = isProduct(dispatch) && dispatch.kernel.bindings.some((b) => b.index === bound.binding);
-  if (isFactor) return OPERATION_NS * dispatch.cost.flops;
+  if (isFactor(bound, dispatch)) return OPERATION_NS * dispatch.cost.flops;
   const bytes = piecesOf(bound).reduce((n, m) => n + m.bytes, 0);
   return bytes > CACHED_BYTES ? 0 : BYTE_NS * bytes;
 }

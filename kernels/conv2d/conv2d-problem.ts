@@ -67,6 +67,7 @@ export const convCost = (p: ConvProblem): { flops: number; bytes: number } => ({
 export function mirrors(k: Kernel, p: ConvProblem): boolean {
   if (k.name.startsWith("winograd-")) return true; // its image's transform does
   const has = (seam: string): boolean => k.constNames.includes(seam);
+  if (k.params.some(({ name }) => name === "reflect")) return true;
   if (!has("REFLECT")) return false;
   if (has("SLIDES")) return p.c === 1;
   return has("KT") ? p.c > 1 : true;

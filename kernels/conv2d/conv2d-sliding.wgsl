@@ -13,9 +13,8 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const KV = 2u;               // seam: vec4s of output channels per invocation, 1 … 4
-const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
 const TURNED = false;        // seam: the input gradient's order of w
-struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32 }
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, reflect : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
 @group(0) @binding(2) var<storage, read> w : array<Elem4>;
@@ -36,11 +35,10 @@ fn taps(at : u32, tap : u32, number : u32) -> mat3x4<f32> {
   if (TURNED) { return mat3x4<f32>(v[2], v[1], v[0]); }
   return v;
 }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i: beyond the edges that of the mirror image if reflect is 1, else none.
 fn mirror(i : I, size : u32) -> I {
-  if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return select(i, last - abs(last - abs(i)), params.reflect == 1u);
 }
 
 @compute @workgroup_size(16)
@@ -65,8 +63,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let left = I(i32(q) - params.padLeft);
   let a = mirror(left + I(0, 1, 2, 3), params.w);
   let b = mirror(left + I(4, 5, 5, 5), params.w);
-  let aInside = B(REFLECT) | (U(a) < U(params.w));
-  let bInside = B(REFLECT) | (U(b) < U(params.w));
+  let aInside = U(a) < U(params.w);
+  let bInside = U(b) < U(params.w);
   let own = (lane & 3u) * select(kRow, cRow, TURNED) + k * stepK;
   var a0 = M();
   var a1 = M();

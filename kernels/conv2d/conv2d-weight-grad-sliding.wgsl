@@ -13,8 +13,7 @@ alias U = vec4<u32>;
 alias B = vec4<bool>;
 alias M = mat4x4<f32>;
 const KV = 2u;               // seam: vec4s of filters per invocation, 1 … 4
-const REFLECT = false;       // seam: beyond its edges the image is mirrored, not zero
-struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, chunk : u32, chunks : u32 }
+struct Params { n : u32, h : u32, w : u32, c : u32, p : u32, q : u32, k : u32, r : u32, s : u32, strideY : u32, strideX : u32, padTop : i32, padLeft : i32, dilY : u32, dilX : u32, groups : u32, reflect : u32, chunk : u32, chunks : u32 }
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<storage, read> x : array<Elem4>;
 @group(0) @binding(2) var<storage, read> dy : array<Elem4>;
@@ -24,11 +23,10 @@ fn epilogue(v : F, i : u32) -> F { return v; }
 
 // The quad's four vec4s from the one that each invocation loads.
 fn rows(v : F) -> M { return M(quadBroadcast(v, 0u), quadBroadcast(v, 1u), quadBroadcast(v, 2u), quadBroadcast(v, 3u)); }
-// The row or column of `size` that stands at i.
+// The row or column of `size` that stands at i: beyond the edges that of the mirror image if reflect is 1, else none.
 fn mirror(i : I, size : u32) -> I {
-  if (!REFLECT) { return i; }
   let last = I(i32(size) - 1);
-  return last - abs(last - abs(i));
+  return select(i, last - abs(last - abs(i)), params.reflect == 1u);
 }
 // A vec4 of dy, if there are so many.
 fn more(d : u32, number : u32) -> F {
@@ -80,8 +78,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       let left = I(i32(q) - params.padLeft);
       let i = mirror(left + I(0, 1, 2, 3), params.w);
       let j = mirror(left + I(4, 5, 5, 5), params.w);
-      let iOk = inside & (B(REFLECT) | (U(i) < U(params.w)));
-      let jOk = inside & (B(REFLECT) | (U(j) < U(params.w)));
+      let iOk = inside & (U(i) < U(params.w));
+      let jOk = inside & (U(j) < U(params.w));
       let iAt = select(U(), (row + U(i)) * cRow + c, iOk);
       let jAt = select(U(), (row + U(j)) * cRow + c, jOk);
       let v0 = select(F(), F(x[iAt.x]), iOk.x);

@@ -38,6 +38,18 @@ test("what is read by fours is, where the adapter has the trait, it is not small
   }
 });
 
+test("a small product's factors are, for a load of a buffer takes long to compile; what a map reads is not", async () => {
+  using d = await open();
+  using p = await d.compile(({ x, w }) => ({ y: conv2d(x, w, { pad: 1 }) }), { x: [1, 12, 12, 8], w: [3, 3, 8, 8] });
+  const reads = p.explain().dispatches[0]!.memory.filter((m) => m.access !== "read_write");
+  assert.equal(
+    reads.map((m) => m.texels),
+    [true, true],
+  );
+  using q = await d.compile(({ x }) => ({ y: mul(x, x) }), { x: [1, 12, 12, 8] });
+  assert.not(q.explain().dispatches[0]!.memory.some((m) => m.texels));
+});
+
 /** Losses of three steps of a small network and its gradients, in which copies are used again, and are out of date. */
 async function steps(traits: Partial<Traits>): Promise<{ values: TypedArray[]; texels: number }> {
   using d = await open(traits);

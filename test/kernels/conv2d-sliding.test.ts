@@ -2,18 +2,23 @@
 // any adapter with subgroups, at each number of channels that an invocation makes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Device, conv2d } from "../../engine/index.ts";
 import type { KernelOp } from "../../engine/op.ts";
 import type { ConvAttrs } from "../../engine/ops/conv-shapes.ts";
 import { conv2dOp } from "../../engine/ops/conv-forward.ts";
 import { conv2dInputGradOp } from "../../engine/ops/conv-input-grad.ts";
 import { conv2dWeightGradOp } from "../../engine/gradients/conv-weight-grad.ts";
+import { bringLlvmpipe } from "../../engine/run/bring-llvmpipe.ts";
+import { Variable } from "../../engine/variable.ts";
 import type { Traits } from "../../kernels/kernel.ts";
-import { worst } from "../helpers/device.ts";
+import { noise, worst } from "../helpers/device.ts";
+import { environment } from "../helpers/environment.ts";
 import { rawDevice, runOp } from "../helpers/run-op.ts";
 import * as reference from "../reference/conv.ts";
 import { filter, image, output, problem } from "./conv2d-agreement.ts";
 
 const test = suite("conv2d: sliding taps");
+bringLlvmpipe(); // as openNodeGpu does: a page is without them
 const traits: Partial<Traits> = { cpu: true, subgroups: true, lanes: 8, winograd: false };
 
 const reflect = { padMode: "reflect" } as const;
@@ -73,6 +78,24 @@ for (const [name, o] of Object.entries(cases))
       assert.is(ran.has("conv2d-input-grad-sliding"), o.stride[0] === 1 && o.w % 4 === 0 && o.n * o.h * o.w > 16);
     }
   });
+
+test("zeros and mirrored borders share a pipeline", async () => {
+  if (!(await rawDevice()).device.features.has("subgroups")) return;
+  using d = await Device.open((await environment().gpu()).gpu, { traits });
+  const w = new Variable([3, 3, 8, 8], noise(9 * 64, 1), { name: "w" });
+  using p = await d.compile(
+    ({ x }) => {
+      const mirrored = conv2d(x, w.value, { pad: 1, padMode: "reflect" });
+      return { y: conv2d(mirrored, w.value, { pad: 1 }) };
+    },
+    { x: [2, 8, 8, 8] },
+  );
+  assert.equal(
+    p.explain().dispatches.map((e) => e.kernel),
+    ["conv2d-sliding", "conv2d-sliding", "finish"],
+  );
+  assert.is(p.stats().pipelines, 2);
+});
 
 test("subgroups of four, steps within a row, other widths and few pixels go by quads alone", async () => {
   if (!(await rawDevice()).device.features.has("subgroups")) return;
