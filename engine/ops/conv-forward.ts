@@ -1,5 +1,7 @@
 // y = x ∗ w.
 import { conv2dKernels } from "../../kernels/conv2d/conv2d.ts";
+import { channelsBy4 } from "../../kernels/conv2d/conv2d-problem.ts";
+import { productOf } from "../../kernels/conv2d/conv2d-product.ts";
 import { convWindows } from "../../kernels/conv2d/conv2d-windows.ts";
 import { winogradOutput } from "../../kernels/winograd/winograd.ts";
 import { alike } from "../autocast.ts";
@@ -8,6 +10,7 @@ import { ofRank, sizeOf } from "../shape.ts";
 import { type Tensor, apply } from "../tensor.ts";
 import { type Part, type Two, inChunks, problemOf, selectMirroring, specsOf } from "./conv-problem.ts";
 import { type ConvAttrs, outputSize } from "./conv-shapes.ts";
+import { matrixProduct } from "./matmul.ts";
 import { winograd } from "./winograd.ts";
 
 /** x [N, H, W, C], w [R, S, C/groups, K] → y [N, P, Q, K]. */
@@ -23,6 +26,9 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
     const [image, filter, y] = specsOf(l);
     if (sizeOf(y.shape) === 0) return;
     const whole = problemOf({ x: image, w: filter, y }, image.dtype, a);
+    // As in the input gradient. To or from a number of channels that is no multiple of four its own kernels are faster.
+    const product = l.traits.cpu && channelsBy4(whole) ? productOf(whole) : undefined;
+    if (product) return matrixProduct(l, product, { a: l.input(0), b: l.input(1) }, image.dtype);
     const { kernel, p, x } = selectMirroring(l, [winogradOutput, ...conv2dKernels], whole, a.pad);
     const w = l.input(1);
     if (kernel === winogradOutput) return winograd(l, kernel, p, x, w);

@@ -1,6 +1,7 @@
 // dx of y = x ∗ w, which is the transposed convolution.
-import { conv2dInputGradKernels, productOf, turnsInputGrad } from "../../kernels/conv2d/conv2d-input-grad.ts";
+import { conv2dInputGradKernels, turnsInputGrad } from "../../kernels/conv2d/conv2d-input-grad.ts";
 import { turned } from "../../kernels/conv2d/conv2d-problem.ts";
+import { inputGradProductOf } from "../../kernels/conv2d/conv2d-product.ts";
 import { convWindows, inputGradWindows } from "../../kernels/conv2d/conv2d-windows.ts";
 import { ceilDiv } from "../../kernels/launch.ts";
 import { winogradInputGradOutput } from "../../kernels/winograd/winograd.ts";
@@ -29,7 +30,7 @@ export const conv2dInputGradOp: KernelOp<ConvInputGradAttrs> = {
     const p = problemOf({ x, w: filter, y }, y.dtype, a);
     const [dy, w] = [l.input(0), l.input(1)];
     // A CPU is faster by the matrix product's kernels; on a GPU the implicit product is one.
-    const product = l.traits.cpu ? productOf(p) : undefined;
+    const product = l.traits.cpu ? inputGradProductOf(p) : undefined;
     if (product) return matrixProduct(l, product, { a: dy, b: w }, y.dtype);
     const kernel = l.select([winogradInputGradOutput, ...conv2dInputGradKernels], p);
     if (kernel === winogradInputGradOutput) return winograd(l, kernel, turned(p), dy, w);

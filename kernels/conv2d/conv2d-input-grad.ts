@@ -11,7 +11,6 @@ import {
   vectorsPerQuadThread,
   vectorsPerThread,
 } from "../launch.ts";
-import { type MatmulProblem, matmulProblem } from "../matmul/matmul.ts";
 import { thinInSpec, thinOutSpec } from "./conv2d.ts";
 import {
   type ConvChunks,
@@ -27,17 +26,6 @@ import direct from "./conv2d-input-grad-direct.wgsl";
 import directQuad from "./conv2d-input-grad-direct-quad.wgsl";
 import directVec4 from "./conv2d-input-grad-direct-vec4.wgsl";
 import implicitGemm from "./conv2d-input-grad-implicit-gemm.wgsl";
-
-/**
- * The product dx = dy·wᵀ, pixels × filters times filters × channels, that the gradient of a 1 × 1 convolution is;
- * undefined for any other.
- */
-export function productOf(p: ConvProblem): MatmulProblem | undefined {
-  const pixelwise = p.r * p.s === 1 && canTurn(p) && p.groups === 1;
-  const samePixels = p.padTop === 0 && p.padLeft === 0 && p.h === p.p && p.w === p.q;
-  if (!pixelwise || !samePixels) return undefined;
-  return matmulProblem({ batch: 1, m: p.n * p.h * p.w, n: p.c, k: p.k, transposeB: true, oneA: true, oneB: true });
-}
 
 /** Residues of a pixel modulo the stride: each meets taps of its own. */
 const phases = (p: ConvProblem): number => p.strideY * p.strideX;

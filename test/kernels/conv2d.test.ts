@@ -1,10 +1,13 @@
 // Convolutions and their gradients: every kernel against f64 loops, at its other tunables and in chunks too.
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import type { KernelOp } from "../../engine/op.ts";
 import { conv2dWeightGradOp } from "../../engine/gradients/conv-weight-grad.ts";
 import { conv2dOp } from "../../engine/ops/conv-forward.ts";
+import type { ConvAttrs } from "../../engine/ops/conv-shapes.ts";
 import { conv2dInputGradOp } from "../../engine/ops/conv-input-grad.ts";
 import type { Consts, Kernel } from "../../kernels/kernel.ts";
+import { runOp } from "../helpers/run-op.ts";
 import * as reference from "../reference/conv.ts";
 import { agrees, filter, image, output, problem } from "./conv2d-agreement.ts";
 
@@ -80,6 +83,7 @@ function edges(): Record<string, reference.Conv> {
     "edges, first layer of 3 channels": problem([2, 13, 11, 3], [3, 3, 20], { pad }),
     "edges, head": problem([2, 13, 11, 20], [7, 7, 1], { pad: [3, 3, 3, 3] }),
     "edges, 9 to 11 channels": problem([2, 13, 11, 9], [3, 3, 11], { pad }),
+    "edges, 1×1": problem([2, 13, 11, 20], [1, 1, 68]),
     "edges, tiles of Winograd": problem([1, 34, 35, 8], [3, 3, 12], { pad }),
   };
 }
@@ -106,6 +110,39 @@ for (const [name, o] of Object.entries(cases)) {
     );
   });
 }
+
+test("on a CPU a 1×1 convolution by fours, and its input gradient, are matrix products", async () => {
+  for (const [o, traits, product] of [
+    [problem([1, 6, 7, 8], [1, 1, 12]), { cpu: true }, true],
+    [problem([1, 6, 7, 8], [1, 1, 12]), { cpu: false }, false],
+    [problem([1, 6, 7, 8], [1, 1, 1]), { cpu: true }, false],
+    [problem([1, 6, 7, 8], [1, 1, 12], { stride: [2, 2] }), { cpu: true }, false],
+    [problem([1, 6, 7, 8], [1, 1, 12], { pad: [1, 1, 1, 1] }), { cpu: true }, false],
+    [problem([1, 6, 7, 8], [1, 1, 12], { groups: 2 }), { cpu: true }, false],
+  ] as const) {
+    const ran: string[] = [];
+    const seen: KernelOp<ConvAttrs> = {
+      ...conv2dOp,
+      lower: (l, a) =>
+        conv2dOp.lower(
+          {
+            ...l,
+            dispatch(k, ...rest) {
+              ran.push(k.name);
+              l.dispatch(k, ...rest);
+            },
+          },
+          a,
+        ),
+    };
+    await runOp(seen, o, [image(o), filter(o)], traits);
+    assert.is(
+      ran.every((name) => name.startsWith("matmul-")),
+      product,
+      ran.join(),
+    );
+  }
+});
 
 /** The same op with other values of its kernels' tunables: of each kernel the `turn`-th. */
 function retuned<A extends object>(op: KernelOp<A>, turn: number): KernelOp<A> {
