@@ -88,7 +88,7 @@ async function estimateRun(asked: TrainConfig, narrator: Narrator, flags: CheckF
   const { config, sources } = await planRun(asked, undefined, narrator);
   using sets = await loadRunSets(config, sources, narrator, await memoryOptions(flags, undefined));
   using device = await networkOpener(narrator, flags.device)();
-  return await dryRun(device, config, sets, narrator); // The device is open until then.
+  return await dryRun(device, { config, sets, narrator }); // The device is open until then.
 }
 
 /** The table, and below it what was found. */

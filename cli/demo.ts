@@ -210,7 +210,7 @@ async function trainAndTest(
   await using _lock = await run.lock();
   await run.writeConfig(config);
   const onEvent = (event: object): void => writeJsonLine({ run: run.path, ...event });
-  await trainRun(device, config, sets, run, narrator, json ? { onEvent } : {});
+  await trainRun(device, { config, sets, run, narrator }, json ? { onEvent } : {});
   await writeAtomic(join(path, MODEL), (await zipOfRun(path)).zip);
   const { checkpoint } = await run.latestCheckpoint();
   using segmenter = await VolumeSegmenter.open(device, config, checkpoint);

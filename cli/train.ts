@@ -1,21 +1,19 @@
 // cmedl train: any row of the paper on folders of images and label masks of different patients.
 import type { Command } from "commander";
 import { printable } from "../data/errors.ts";
-import { passedOverText } from "../data/layouts/passed-over.ts";
 import type { Device } from "../engine/index.ts";
 import { CommandError } from "../node/errors.ts";
 import { exists } from "../node/files.ts";
-import type { Narrator } from "../node/narrator.ts";
 import { RunFolder } from "../node/run/folder.ts";
-import { type RunPlan, openSources, planRun } from "../node/run/plan.ts";
-import { type RunSets, loadRunSets } from "../node/run/sets.ts";
-import { type TrainRunOptions, dryRun, followRun, trainRun } from "../node/run/train.ts";
+import { openSources, planRun } from "../node/run/plan.ts";
+import { loadRunSets } from "../node/run/sets.ts";
+import { type RunSetup, type TrainRunOptions, dryRun, followRun, trainRun } from "../node/run/train.ts";
 import { estimateText } from "../report/estimate.ts";
 import { startOfRun } from "../train/checkpoint.ts";
 import type { TrainConfig } from "../train/config/config.ts";
 import { layeredConfig } from "../train/config/presets.ts";
 import type { Regime } from "../train/regime.ts";
-import { featuresOf, makeRegime } from "../train/regimes/make.ts";
+import { makeRegime } from "../train/regimes/make.ts";
 import {
   type ConfigFlags,
   addConfigFlags,
@@ -30,6 +28,7 @@ import { writeJsonLine } from "./json-line.ts";
 import { type MemoryFlags, addMemoryFlags, memoryOptions } from "./memory-flags.ts";
 import { addDeviceFlag, networkOpener } from "./open-device.ts";
 import { type Rank, type RankFlags, addRankFlags, asRank } from "./ranks.ts";
+import { planText } from "./plan-text.ts";
 import { ScratchFolder } from "./scratch-folder.ts";
 import { superviseTrain } from "./supervised-train.ts";
 
@@ -134,7 +133,7 @@ async function start(file: string | undefined, flags: TrainFlags, rank: Rank): P
   // Nothing was written so far: bad input leaves no trace.
   if (flags.dryRun || out === undefined) {
     for (const line of planText(plan, sets, regime)) narrator.say(line);
-    const estimate = await dryRun(device, config, sets, narrator, rank.sharing);
+    const estimate = await dryRun(device, { config, sets, narrator }, rank.sharing);
     narrator.say(estimateText(estimate));
     if (flags.json && rank.isFirst) writeJsonLine({ event: "estimate", ...estimate });
     const { cache } = flags;
@@ -143,7 +142,7 @@ async function start(file: string | undefined, flags: TrainFlags, rank: Rank): P
     );
     return;
   }
-  if (!rank.isFirst) return followRun(device, config, sets, narrator, rank.training(out));
+  if (!rank.isFirst) return followRun(device, { config, sets, narrator }, rank.training(out));
   const run = await RunFolder.create(out);
   await using _lock = await run.lock();
   await run.writeConfig(config);
@@ -176,33 +175,6 @@ function requireFolders({ data, regime }: TrainConfig, { inputs }: Regime, flags
   return flags.out;
 }
 
-/** What a new run trains on, for the user: one line each for the student, the teacher, and the contextual loss. */
-function planText({ config, sources, splitBy }: RunPlan, sets: RunSets, regime: Regime): string[] {
-  const { cases, seed } = config;
-  const count = (ids: readonly string[], set: RunSets["student"]): string =>
-    `${ids.length} cases (${set.count} slices)`;
-  const lines = [
-    `student: ${sources.student.layout}, ${count(cases.studentTrain, sets.student)} train, ` +
-      `${count(cases.studentVal, sets.validation)} validate; ${splitBy}`,
-  ];
-  if (sources.teacher && sets.teacher) {
-    const masks = regime.inputs.includes("yM") ? "" : "; no masks are read";
-    lines.push(`teacher: ${sources.teacher.layout}, ${count(cases.teacherTrain, sets.teacher)}${masks}`);
-  }
-  for (const source of [sources.student, sources.teacher])
-    if (source && source.passedOver.length > 0)
-      lines.push(`warning: ${source.name}: ${passedOverText(source.passedOver)}`);
-  const { file, layers, taps } = config.networks.features;
-  if (featuresOf(regime)) {
-    const weights =
-      file === null
-        ? `with random weights from seed ${seed} (no --vgg FILE was given)`
-        : `weights of ${file}, layers ${taps.join(", ")}`;
-    lines.push(`contextual loss: VGG${layers} ${weights}`);
-  }
-  return lines;
-}
-
 async function resume(path: string, flags: TrainFlags, rank: Rank): Promise<void> {
   refuseOnResume(flags);
   if (flags.dryRun) throw new CommandError("usage", "--dry-run does not go with --resume: it tries a new run");
@@ -225,28 +197,24 @@ async function resume(path: string, flags: TrainFlags, rank: Rank): Promise<void
   using sets = await rank.firstAlone(() => loadRunSets(config, sources, narrator, { odd, before, ...memory }));
   const open = networkOpener(narrator, await rank.device(flags.device, narrator));
   const device = await open();
-  if (!rank.isFirst) return followRun(device, config, sets, narrator, { ...rank.training(path), from });
+  if (!rank.isFirst) return followRun(device, { config, sets, narrator }, { ...rank.training(path), from });
   if (flagLayers(flags).length > 0) await run.writeConfig(config);
   narrator.say(`run folder: ${run.path}; going on at epoch ${progress.epoch + 1}, step ${progress.step + 1}`);
   await train({ open, device, config, sets, run, narrator, from }, flags, rank);
 }
 
 /** All that a training needs, ready to begin. */
-interface ReadyRun {
+interface ReadyRun extends RunSetup {
   /** Opens another device, where this one is lost. */
   open(): Promise<Device>;
   readonly device: Device;
-  readonly config: TrainConfig;
-  readonly sets: RunSets;
-  readonly run: RunFolder;
-  readonly narrator: Narrator;
   readonly from?: TrainRunOptions["from"];
 }
 
 /** Trains a run to its end, and says what came of it. Throws as `trainRun`. */
 async function train(ready: ReadyRun, { debugNans, json }: TrainFlags, rank: Rank): Promise<void> {
-  const { open, device, config, sets, run, narrator, from } = ready;
-  const { best } = await trainRun(device, config, sets, run, narrator, {
+  const { open, device, run, narrator, from } = ready;
+  const { best } = await trainRun(device, ready, {
     ...(from && { from }),
     debugNans,
     // Ranks go on together: one that has lost its device ends the job.

@@ -1,7 +1,7 @@
 // A training step of one's own: two networks, two optimizers, one submit. G gives CT phantoms the look of MR; D judges.
 import { Device, type Module, RandomStreams } from "cmedl";
 import { SliceCollector, mrPercentile, phantomSet, rangeOf, softTissueWindow } from "cmedl/data";
-import { adversarial, discrimination, l1 } from "cmedl/losses";
+import { adversarial, discrimination, l1Loss } from "cmedl/losses";
 import { PatchDiscriminator, ResnetGenerator } from "cmedl/models";
 import { openNodeGpu } from "cmedl/node";
 import { Adam } from "cmedl/train";
@@ -37,7 +37,7 @@ using step = await device.compile(
     adamG.minimize(lossG); // moves G alone, though the gradient passes through D
     const lossD = discrimination(D, mr, pseudoMr); // sees what G made before its update: no second pass
     adamD.minimize(lossD);
-    return { lossG, lossD, change: l1(pseudoMr, ct) };
+    return { lossG, lossD, change: l1Loss(pseudoMr, ct) };
   },
   { ct: [BATCH, SIZE, SIZE, 1], mr: [BATCH, SIZE, SIZE, 1] },
   { mode: "train" },

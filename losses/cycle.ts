@@ -2,11 +2,8 @@
 import type { Tensor } from "../engine/index.ts";
 import { l1Loss } from "./elementwise.ts";
 
-/** mean |a − b|. Same shapes → scalar. Throws ShapeError. */
-export const l1 = (a: Tensor, b: Tensor): Tensor => l1Loss(a, b);
-
 /** Eq. (6), one direction: mean ‖reconstructed − x‖₁, x there and back through both generators. Scalar. */
-export const cycle = (reconstructed: Tensor, x: Tensor): Tensor => l1(reconstructed, x);
+export const cycle = (reconstructed: Tensor, x: Tensor): Tensor => l1Loss(reconstructed, x);
 
 /** mean |G(y) − y| for an image y that is of G's target modality already (CycleGAN; not in the paper). Scalar. */
-export const identity = (translated: Tensor, y: Tensor): Tensor => l1(translated, y);
+export const identity = (translated: Tensor, y: Tensor): Tensor => l1Loss(translated, y);

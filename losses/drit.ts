@@ -1,7 +1,7 @@
 // The losses of DRIT as VAE-CMEDL trains it. Discriminators give logits: binary cross-entropy is straight from them.
 // Where the paper's equation and the published DRIT differ, docs/equations.md says how.
 import { type Tensor, mul, stopGradient, total, weightedSum } from "../engine/index.ts";
-import { l1 } from "./cycle.ts";
+import { l1Loss } from "./elementwise.ts";
 import { binaryCrossEntropy, klToNormal } from "./latent.ts";
 
 /** A discriminator of content codes. */
@@ -32,7 +32,7 @@ export const contentDiscrimination = (Dc: ContentCritic, codeCT: Tensor, codeMR:
  * Eq. (9), one domain: mean ‖E(x) − E(x̂)‖₁ of the content codes of an image and of its translation. Not in the
  * published code. Scalar.
  */
-export const contentReconstruction = (code: Tensor, translated: Tensor): Tensor => l1(code, translated);
+export const contentReconstruction = (code: Tensor, translated: Tensor): Tensor => l1Loss(code, translated);
 
 /** Weights within the variational loss: of the divergence (summed) and of the reconstruction (a mean). */
 export interface VariationalWeights {
@@ -55,7 +55,7 @@ export const variational = (
 ): Tensor =>
   weightedSum([
     [kl, klToNormal(style.mu, style.logVariance)],
-    [λ, l1(reconstructed, x)],
+    [λ, l1Loss(reconstructed, x)],
   ]);
 
 /**
@@ -76,4 +76,4 @@ export const multiScaleDiscrimination = (D: MultiScaleCritic, real: Tensor, fake
  * Eq. (12), one domain: mean ‖z − E_s(G(E_c(x), z))‖₁, where the style encoder's μ is what it says of the fake. [N,
  * Z] → scalar.
  */
-export const latentRegression = (mu: Tensor, z: Tensor): Tensor => l1(mu, z);
+export const latentRegression = (mu: Tensor, z: Tensor): Tensor => l1Loss(mu, z);

@@ -2,7 +2,7 @@
 export { type Critic, type GanLoss, adversarial, discrimination, leastSquares } from "./adversarial.ts";
 export { type ContextualOptions, contextual, contextualSimilarity } from "./contextual.ts";
 export { type ClassOptions, type CrossEntropyOptions, crossEntropyLoss, nllLoss } from "./classes.ts";
-export { cycle, identity, l1 } from "./cycle.ts";
+export { cycle, identity } from "./cycle.ts";
 export { type DistillationOptions, mutualDistillation, softCrossEntropy } from "./distillation.ts";
 export {
   type ContentCritic,

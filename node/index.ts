@@ -6,7 +6,7 @@
 //   using sets = await loadRunSets(config, sources, narrator);
 //   const run = await RunFolder.create("runs/first");
 //   await run.writeConfig(config);
-//   await trainRun(device, config, sets, run, narrator);
+//   await trainRun(device, { config, sets, run, narrator });
 
 // A GPU
 export { knownDawnFeatures, profilingFeatures, tensorCoreFeatures } from "./gpu/dawn-features.ts";
@@ -45,7 +45,7 @@ export { readWholeConfig, writeConfig } from "./config-file.ts";
 export { RunFolder, type Status } from "./run/folder.ts";
 export { type RunPlan, openSources, planRun } from "./run/plan.ts";
 export { type RunSets, type RunSources, loadRunSets } from "./run/sets.ts";
-export { type RunResult, type TrainRunOptions, trainRun } from "./run/train.ts";
+export { type RunResult, type RunSetup, type TrainRunOptions, trainRun } from "./run/train.ts";
 export { type Bar, Narrator } from "./narrator.ts";
 
 // Trained networks

@@ -77,7 +77,7 @@ async function measure(job: PlannedJob, { data, folder, narrator, open, command 
   try {
     using device = await open();
     const { startSeconds } = await keepsGoing(command, () =>
-      trainRun(device, config, sets, run, new Narrator({ quiet: true })),
+      trainRun(device, { config, sets, run, narrator: new Narrator({ quiet: true }) }),
     );
     const total = (performance.now() - started) / 1000;
     const steps = await stepSeconds(run);

@@ -139,7 +139,7 @@ async function runJob(job: PlannedPaysJob, around: PaysSurroundings): Promise<{ 
   const trained = await trainToEnd(job.id, job.config, around, async (run, from) => {
     const sets = await data.sets(job.config, job.test);
     using device = await open();
-    await trainRun(device, job.config, sets, run, narrator, { ...from, reopen: open });
+    await trainRun(device, { config: job.config, sets, run, narrator }, { ...from, reopen: open });
   });
   const known = await knownResult(job, folder);
   if (known) return { result: known, isNew: trained.isNew };

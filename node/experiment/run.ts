@@ -196,7 +196,7 @@ function trainJob(job: PlannedJob, length: Length, around: Surroundings): Promis
   return trainToEnd(job.id, config, around, async (run, from) => {
     const sets = await data.sets(config, isSwapped(job));
     using device = await open();
-    await trainRun(device, config, sets, run, narrator, { ...from, reopen: open });
+    await trainRun(device, { config, sets, run, narrator }, { ...from, reopen: open });
   });
 }
 

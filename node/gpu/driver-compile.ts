@@ -76,10 +76,10 @@ export class DriverCompiler {
     const settled = await Promise.allSettled(jobs.map(({ asked }) => asked.made));
     const made = jobs.filter((_, i) => settled[i]!.status === "fulfilled");
     if (made.length < FEWEST) return;
-    const compilers: Compiler[] = [];
-    const open = async (): Promise<Compiler> => {
-      const compiler = await Compiler.open(await this.adapterOf(device), device.features);
-      compilers.push(compiler);
+    const opened: Promise<Compiler>[] = [];
+    const open = (): Promise<Compiler> => {
+      const compiler = this.adapterOf(device).then((adapter) => Compiler.open(adapter, device.features));
+      opened.push(compiler);
       return compiler;
     };
     try {
@@ -108,7 +108,9 @@ export class DriverCompiler {
       // A cache that is too small has lost it by now.
       this.#hasCache &&= await isCached();
     } finally {
-      for (const compiler of compilers) compiler.device.destroy();
+      // One that opens after another could not must go as well.
+      for (const compiler of await Promise.allSettled(opened))
+        if (compiler.status === "fulfilled") compiler.value.device.destroy();
     }
   }
 }

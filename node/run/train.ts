@@ -31,6 +31,14 @@ export interface RunResult {
   readonly startSeconds: number;
 }
 
+/** What a run is set up with: by what and on what it trains, where it is kept, and who tells of it. */
+export interface RunSetup {
+  readonly config: TrainConfig;
+  readonly sets: RunSets;
+  readonly run: RunFolder;
+  readonly narrator: Narrator;
+}
+
 export interface TrainRunOptions {
   /** Where a run goes on. */
   readonly from?: { readonly checkpoint: Checkpoint; readonly file: string };
@@ -54,14 +62,8 @@ export interface TrainRunOptions {
  * FileError for the files of VGG weights and of initial ones, DeviceLostError where `reopen` is absent, or devices are
  * lost again and again without a new checkpoint.
  */
-export async function trainRun(
-  device: Device,
-  config: TrainConfig,
-  sets: RunSets,
-  run: RunFolder,
-  narrator: Narrator,
-  options: TrainRunOptions = {},
-): Promise<RunResult> {
+export async function trainRun(device: Device, setup: RunSetup, options: TrainRunOptions = {}): Promise<RunResult> {
+  const { run, narrator } = setup;
   const { reopen } = options;
   const losses = new DeviceLosses((line) => narrator.say(line));
   let from = options.from;
@@ -69,7 +71,7 @@ export async function trainRun(
   try {
     for (;;) {
       try {
-        return await trainOn(now, config, sets, run, narrator, { ...options, from });
+        return await trainOn(now, setup, { ...options, from });
       } catch (error) {
         if (!reopen || !(error instanceof DeviceLostError)) throw error;
         const at = await run.standing();
@@ -87,15 +89,12 @@ export async function trainRun(
 
 async function trainOn(
   device: Device,
-  config: TrainConfig,
-  sets: RunSets,
-  run: RunFolder,
-  narrator: Narrator,
+  setup: RunSetup,
   { debugNans = false, ...options }: TrainRunOptions,
 ): Promise<RunResult> {
-  const { training: compiled, ...made } = await compile(device, config, sets, narrator, { ...options, debugNans });
+  const { training: compiled, ...made } = await compile(device, setup, { ...options, debugNans });
   using training = compiled;
-  return await keepTraining(training, config, sets, run, narrator, { ...options, ...made });
+  return await keepTraining(training, setup, { ...options, ...made });
 }
 
 /**
@@ -104,12 +103,10 @@ async function trainOn(
  */
 export async function keepTraining(
   training: Training,
-  config: TrainConfig,
-  sets: RunSets,
-  run: RunFolder,
-  narrator: Narrator,
+  setup: RunSetup,
   { from, signal, onEvent, reopen, init, startSeconds, sharing }: KeepOptions,
 ): Promise<RunResult> {
+  const { config, sets, run, narrator } = setup;
   watchFor(training.device.gpu);
   await run.sweep();
   const reporter = new Reporter(run, narrator, {
@@ -134,7 +131,7 @@ export async function keepTraining(
     // Last the status: what is killed before it goes on, and writes its end again.
     unreported = await reporter.writeReport(outcome);
     await run.setStatus(outcome, reporter.signs);
-    sayOutcome(outcome, training, config, run, narrator);
+    sayOutcome(outcome, training, setup);
   } catch (error) {
     if (!(error instanceof CommandError)) {
       await run.setStatus("failed", reporter.signs).catch(() => {});
@@ -151,20 +148,21 @@ export async function keepTraining(
   return { best: training.progress.best, epochs: reporter.reports, startSeconds };
 }
 
+/** Of a run that is kept nowhere, or by another process. */
+type SetupWithoutFolder = Omit<RunSetup, "run">;
+
 /**
  * Trains beside rank 0, which does the same by `trainRun`: reads its checkpoints, and writes nothing. Throws as
  * `trainRun`.
  */
 export async function followRun(
   device: Device,
-  config: TrainConfig,
-  sets: RunSets,
-  narrator: Narrator,
+  setup: SetupWithoutFolder,
   { from, sharing, onMet }: Pick<TrainRunOptions, "from" | "sharing" | "onMet">,
 ): Promise<void> {
-  const { training: compiled } = await compile(device, config, sets, narrator, { from, sharing, onMet });
+  const { training: compiled } = await compile(device, setup, { from, sharing, onMet });
   using training = compiled;
-  const interrupt = listenForInterrupt((line) => narrator.say(line), true);
+  const interrupt = listenForInterrupt((line) => setup.narrator.say(line), true);
   try {
     const outcome = await training.run({}, interrupt.signal);
     if (outcome === "interrupted") throw new CommandError("interrupted", "stopped with the other ranks");
@@ -177,16 +175,10 @@ export async function followRun(
  * Compiles a run's step as `trainRun` does, does it a few times, and tells what it takes; nothing is kept. Throws as
  * `trainRun`.
  */
-export async function dryRun(
-  device: Device,
-  config: TrainConfig,
-  sets: RunSets,
-  narrator: Narrator,
-  sharing?: Sharing,
-): Promise<RunEstimate> {
-  const { training: compiled } = await compile(device, config, sets, narrator, { sharing });
+export async function dryRun(device: Device, setup: SetupWithoutFolder, sharing?: Sharing): Promise<RunEstimate> {
+  const { training: compiled } = await compile(device, setup, { sharing });
   using training = compiled;
-  return { ...(await timeSteps(training)), hostBytes: sets.bytesInMemory };
+  return { ...(await timeSteps(training)), hostBytes: setup.sets.bytesInMemory };
 }
 
 interface Made {
@@ -200,9 +192,7 @@ interface KeepOptions extends Made, Omit<TrainRunOptions, "debugNans"> {}
 
 async function compile(
   device: Device,
-  config: TrainConfig,
-  sets: RunSets,
-  narrator: Narrator,
+  { config, sets, narrator }: SetupWithoutFolder,
   { from, debugNans = false, sharing, onMet }: Pick<TrainRunOptions, "from" | "debugNans" | "sharing" | "onMet">,
 ): Promise<Compiled> {
   const { file } = config.networks.features;
@@ -253,13 +243,7 @@ function statsText({ stats: { dispatches, pipelines, bytes } }: Training): strin
 }
 
 /** Tells why a run ended before its last epoch. Throws CommandError where it was interrupted. */
-function sayOutcome(
-  outcome: Outcome,
-  training: Training,
-  config: TrainConfig,
-  run: RunFolder,
-  narrator: Narrator,
-): void {
+function sayOutcome(outcome: Outcome, training: Training, { config, run, narrator }: RunSetup): void {
   if (outcome === "stopped") {
     const { patience } = config.optimization;
     narrator.say(`validation has got no better for ${patience} epochs: stopped early (optimization.patience)`);

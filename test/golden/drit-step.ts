@@ -1,7 +1,7 @@
 // One iteration of DRIT at the stored weights: the gradients of its discriminators, of encoders and generator, and of
 // the random-style losses, none stepped in between. The file's noise stands for what the content encoder would draw.
 import { type Device, type Tensor, concat, grad, mul, slice, total } from "../../engine/index.ts";
-import { l1 } from "../../losses/cycle.ts";
+import { l1Loss } from "../../losses/elementwise.ts";
 import { multiScaleAdversarial, multiScaleDiscrimination } from "../../losses/drit.ts";
 import { codeSize, klToNormal, modeSeeking } from "../../losses/latent.ts";
 import { type NamedForPyTorch, foreignNames, loadStateDict } from "../../models/pytorch.ts";
@@ -103,7 +103,7 @@ function iteration(drit: DritTranslator, t: Record<string, Tensor>) {
     l2_zc: mul(0.01, encoded.l2!),
     self: mul(10, encoded.self!),
     kl_za: mul(0.01, total(klToNormal(made.sC.mu, made.sC.logVariance), klToNormal(made.sM.mu, made.sM.logVariance))),
-    cc: mul(10, total(l1(made.rC, images.xC), l1(made.rM, images.xM))),
+    cc: mul(10, total(l1Loss(made.rC, images.xC), l1Loss(made.rM, images.xM))),
     adv_A2: total(random.advCz!, multiScaleAdversarial(DCz, second.C)),
     adv_B2: total(random.advMz!, multiScaleAdversarial(DMz, second.M)),
     lr: mul(10, random.lr!),

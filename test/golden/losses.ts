@@ -2,7 +2,7 @@
 import { type Device, type Tensor, grad, softmax } from "../../engine/index.ts";
 import { leastSquares } from "../../losses/adversarial.ts";
 import { type ContextualOptions, contextual } from "../../losses/contextual.ts";
-import { l1 } from "../../losses/cycle.ts";
+import { l1Loss } from "../../losses/elementwise.ts";
 import { hint } from "../../losses/hint.ts";
 import { binaryCrossEntropy, codeSize, klToNormal, modeSeeking } from "../../losses/latent.ts";
 import { crossEntropy, dice, oneHot, segmentation, softDice, squaredDice } from "../../losses/segmentation.ts";
@@ -22,7 +22,7 @@ const LOSSES: Readonly<Record<string, Loss>> = {
   dice_5class: ({ z, t }) => segmentation(z!, t!),
   hint_mse: ({ a, b }) => hint([a!], [b!]),
   hint_fro2_sum: ({ a, b }) => hint([a!], [b!], "frobenius"),
-  l1_mean: ({ a, b }) => l1(a!, b!),
+  l1_mean: ({ a, b }) => l1Loss(a!, b!),
   lsgan_real: ({ d }) => leastSquares(d!, 1),
   lsgan_fake: ({ d }) => leastSquares(d!, 0),
   bce_real: ({ d }) => binaryCrossEntropy(d!, 1),

@@ -1,7 +1,7 @@
 // The networks that have golden files: how each is built from its file, what it runs and which loss is differentiated.
 import { type Device, add, concat, full, mean, mul, sigmoid, square, sub, sum, total } from "../../engine/index.ts";
 import { leastSquares } from "../../losses/adversarial.ts";
-import { l1 } from "../../losses/cycle.ts";
+import { l1Loss } from "../../losses/elementwise.ts";
 import { binaryCrossEntropy } from "../../losses/latent.ts";
 import { dice } from "../../losses/segmentation.ts";
 import { DenseFcn } from "../../models/dense-fcn.ts";
@@ -125,7 +125,7 @@ export function checkGenerator(file: GoldenFile, device: Device, c: Comparison):
     width: options.width,
     run({ x, head }) {
       const y = network.forward(x!);
-      return { outputs: { y }, losses: { total: l1(y, head!) } };
+      return { outputs: { y }, losses: { total: l1Loss(y, head!) } };
     },
   });
 }

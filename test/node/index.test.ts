@@ -58,7 +58,8 @@ test("two folders of scans train a run, which segments a volume and is evaluated
   assert.is(config.cases.teacherTrain.length, 2);
   const run = await RunFolder.create(at("run"));
   await run.writeConfig(config);
-  const { epochs } = await trainRun(device, config, await loadRunSets(config, sources, narrator), run, narrator);
+  using sets = await loadRunSets(config, sources, narrator);
+  const { epochs } = await trainRun(device, { config, sets, run, narrator });
   assert.equal(
     epochs.map((e) => e.steps),
     [1, 2],

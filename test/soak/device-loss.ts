@@ -204,7 +204,7 @@ async function inRuns(budget: Budget, random: Random, tally: Tally): Promise<num
         device.gpu.device.destroy();
       };
       const reopen = async (): Promise<Device> => (device = await open());
-      await trainRun(device, config, sets, run, narrator, { reopen, onEvent });
+      await trainRun(device, { config, sets, run, narrator }, { reopen, onEvent });
       return JSON.stringify((await run.events()).map(({ steps, losses, norms }) => ({ steps, losses, norms })));
     };
     const want = await course("whole");

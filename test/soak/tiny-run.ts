@@ -96,7 +96,11 @@ async function main(): Promise<void> {
     hang(device.gpu.device);
   };
   say({ event: "ready", from: training.progress.steps });
-  await keepTraining(training, config, sets, run, narrator, { from, startSeconds: 0, init: undefined, onEvent: harm });
+  await keepTraining(
+    training,
+    { config, sets, run, narrator },
+    { from, startSeconds: 0, init: undefined, onEvent: harm },
+  );
   say({ event: "done" });
 }
 

@@ -7,7 +7,7 @@
 //   Ec Es      encoders of content and style (both modalities)    G       generator
 //   DM DC      discriminators of pM, pC          DMz DCz   of images in random styles       Dc   of content codes
 import { Module, RandomStream, type Tensor, add, exp, full, mul, randomNormal, total } from "../../engine/index.ts";
-import { l1 } from "../../losses/cycle.ts";
+import { l1Loss } from "../../losses/elementwise.ts";
 import {
   DRIT_VARIATIONAL,
   type VariationalWeights,
@@ -212,7 +212,7 @@ export class DritTranslator extends Module implements Translator {
       vaeM: [λ.vae, () => variational(t.sM, t.rM, xM, weights)],
       // Content of the image and of its translation.
       cc: [λ.cc, () => total(contentReconstruction(t.cC, t.cpM), contentReconstruction(t.cM, t.cpC))],
-      self: [λ.self, () => total(l1(t.selfC, xC), l1(t.selfM, xM))],
+      self: [λ.self, () => total(l1Loss(t.selfC, xC), l1Loss(t.selfM, xM))],
       ...tied,
     };
   }
