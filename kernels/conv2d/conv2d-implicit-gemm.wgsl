@@ -27,10 +27,10 @@ var<workgroup> xs : array<F, 320>;         // [64 pixels][4 + 1 that avoids bank
 var<workgroup> ws : array<F, 128u * NB>;   // [16][8·NB]
 
 // The row or column of `size` that stands at i; past the last window, where nothing is written, some other.
-fn mirror(i : i32, size : u32) -> i32 {
+fn mirror(i : I, size : u32) -> I {
   if (!REFLECT) { return i; }
-  let last = i32(size) - 1;
-  return max(last - abs(last - abs(i)), 0);
+  let last = I(i32(size) - 1);
+  return max(last - abs(last - abs(i)), I());
 }
 
 @compute @workgroup_size(64)
@@ -43,35 +43,39 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let part = group.z / kTiles;
   let tm = local / 8u;
   let tn = local % 8u;
-  // Each invocation loads one pixel of the left tile.
+  // Each invocation loads one vec4 of (r,s,c) of four pixels of the left tile: four invocations read neighbours.
+  let sub = local % 4u;
   let pixels = params.n * params.p * params.q;
-  let pixel = pixel0 + local;
+  let pixel = pixel0 + local / 4u + U(0u, 16u, 32u, 48u);
   let n = pixel / params.q / params.p;
-  let h0 = i32(pixel / params.q % params.p * params.strideY) - params.padTop;
-  let w0 = i32(pixel % params.q * params.strideX) - params.padLeft;
+  let h0 = I(pixel / params.q % params.p * params.strideY) - params.padTop;
+  let w0 = I(pixel % params.q * params.strideX) - params.padLeft;
+  let live = pixel < U(pixels);
   let length = params.r * params.s * cRow;
   let begin = part * params.chunk * 4u;
   let end = min(begin + params.chunk * 4u, length);
-  var r = begin / cRow / params.s;
-  var s = begin / cRow % params.s;
-  var c = begin % cRow;
+  var r = (begin + sub) / cRow / params.s;
+  var s = (begin + sub) / cRow % params.s;
+  var c = (begin + sub) % cRow;
   var a00 = M();                           // columns: pixels tm + 8·j; rows: channels of vec4 tn
   var a01 = M();                           // pixels tm + 32 + 8·j
   var a10 = M();                           // channels of vec4 tn + 8
   var a11 = M();
   for (var step = begin; step < end; step += 4u) {
-    for (var i = 0u; i < 4u; i += 1u) {
-      let h = mirror(h0 + i32(r * params.dilY), params.h);
-      let v = mirror(w0 + i32(s * params.dilX), params.w);
-      let ok = pixel < pixels && u32(h) < params.h && u32(v) < params.w && r < params.r;
-      let at = select(0u, ((n * params.h + u32(h)) * params.w + u32(v)) * cRow + c, ok);
-      xs[local * 5u + i] = select(F(), F(x[at]), ok);
-      c += 1u;
-      if (c == cRow) {
-        c = 0u;
-        s += 1u;
-        if (s == params.s) { s = 0u; r += 1u; }
-      }
+    let h = mirror(h0 + i32(r * params.dilY), params.h);
+    let v = mirror(w0 + i32(s * params.dilX), params.w);
+    let ok = live & (U(h) < U(params.h)) & (U(v) < U(params.w)) & B(r < params.r);
+    let at = select(U(), ((n * params.h + U(h)) * params.w + U(v)) * cRow + c, ok);
+    let to = local / 4u * 5u + sub;
+    xs[to] = select(F(), F(x[at.x]), ok.x);
+    xs[to + 80u] = select(F(), F(x[at.y]), ok.y);
+    xs[to + 160u] = select(F(), F(x[at.z]), ok.z);
+    xs[to + 240u] = select(F(), F(x[at.w]), ok.w);
+    c += 4u;
+    while (c >= cRow) {
+      c -= cRow;
+      s += 1u;
+      if (s == params.s) { s = 0u; r += 1u; }
     }
     for (var i = local; i < 128u * NB; i += 64u) {
       let row = step * 4u + i / (8u * NB);

@@ -58,40 +58,39 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let tn = local % 8u;
   let r0 = first(i32(phaseY) + params.padTop, params.dilY, params.strideY, params.periodY, params.r);
   let s0 = first(i32(phaseX) + params.padLeft, params.dilX, params.strideX, params.periodX, params.s);
-  // Each invocation loads one pixel of the left tile: (rowsH · columnsW) pixels of this residue in an image.
+  // Each invocation loads one vec4 of (r,s,k) of four pixels of the left tile, of the (rowsH · columnsW) pixels of this
+  // residue in an image: four invocations read neighbours.
   let rowsH = (params.h + params.strideY - 1u) / params.strideY;
   let columnsW = (params.w + params.strideX - 1u) / params.strideX;
-  let pixel = pixel0 + local;
+  let pixel = pixel0 + local / 4u + U(0u, 16u, 32u, 48u);
   let n = pixel / columnsW / rowsH;
-  let i0 = i32(pixel / columnsW % rowsH);
-  let j0 = i32(pixel % columnsW);
+  let i0 = I(pixel / columnsW % rowsH);
+  let j0 = I(pixel % columnsW);
+  let live = n < U(params.n);
   let none = s0 >= params.s || kRow == 0u;
-  var a = Tap(select(r0, params.r, none), s0, 0u);
-  var b = a;
   let begin = part * params.chunk * 4u;
-  if (!none) {
-    a = next(a, begin, s0);
-    b = next(a, local % 4u, s0);
-  }
+  var tap = Tap(select(r0, params.r, none), s0, 0u);
+  if (!none) { tap = next(tap, begin + local % 4u, s0); }
   var a00 = M();                           // columns: pixels tm + 8·j; rows: channels of vec4 tn
   var a01 = M();                           // pixels tm + 32 + 8·j
   var a10 = M();                           // channels of vec4 tn + 8
   var a11 = M();
   let taps = select(((params.r + params.periodY - 1u - r0) / params.periodY) * ((params.s + params.periodX - 1u - s0) / params.periodX), 0u, none || r0 >= params.r);
   for (var step = begin; step < min(begin + params.chunk * 4u, taps * kRow); step += 4u) {
-    for (var i = 0u; i < 4u; i += 1u) {
-      let p = i0 + (i32(phaseY) + params.padTop - i32(a.r * params.dilY)) / i32(params.strideY);
-      let q = j0 + (i32(phaseX) + params.padLeft - i32(a.s * params.dilX)) / i32(params.strideX);
-      let ok = n < params.n && u32(p) < params.p && u32(q) < params.q && a.r < params.r;
-      let at = select(0u, ((n * params.p + u32(p)) * params.q + u32(q)) * kRow + a.k, ok);
-      xs[local * 5u + i] = select(F(), F(dy[at]), ok);
-      a = next(a, 1u, s0);
-    }
+    let p = i0 + (i32(phaseY) + params.padTop - i32(tap.r * params.dilY)) / i32(params.strideY);
+    let q = j0 + (i32(phaseX) + params.padLeft - i32(tap.s * params.dilX)) / i32(params.strideX);
+    let inside = live & (U(p) < U(params.p)) & (U(q) < U(params.q)) & B(tap.r < params.r);
+    let di = select(U(), ((n * params.p + U(p)) * params.q + U(q)) * kRow + tap.k, inside);
+    let left = local / 4u * 5u + local % 4u;
+    xs[left] = select(F(), F(dy[di.x]), inside.x);
+    xs[left + 80u] = select(F(), F(dy[di.y]), inside.y);
+    xs[left + 160u] = select(F(), F(dy[di.z]), inside.z);
+    xs[left + 240u] = select(F(), F(dy[di.w]), inside.w);
     // A 4 × 4 block of the right tile, turned round.
     if (local < 32u * NB) {
       let c = c0 + local / 4u;
-      let ok = b.r < params.r && c < cRow;
-      let at = select(0u, (((b.r * params.s + b.s) * cRow + c) * 4u) * kRow + b.k, ok);
+      let ok = tap.r < params.r && c < cRow;
+      let at = select(0u, (((tap.r * params.s + tap.s) * cRow + c) * 4u) * kRow + tap.k, ok);
       let row = select(0u, kRow, ok);
       let block = transpose(M(F(w[at]), F(w[at + row]), F(w[at + 2u * row]), F(w[at + 3u * row])));
       let to = (local % 4u) * 32u * NB + local / 4u;
@@ -100,7 +99,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       ws[to + 16u * NB] = select(F(), block[2], ok);
       ws[to + 24u * NB] = select(F(), block[3], ok);
     }
-    b = next(b, 4u, s0);
+    tap = next(tap, 4u, s0);
     workgroupBarrier();
     for (var i = 0u; i < 4u; i += 1u) {
       let v0 = M(xs[tm * 5u + i], xs[(tm + 8u) * 5u + i], xs[(tm + 16u) * 5u + i], xs[(tm + 24u) * 5u + i]);
