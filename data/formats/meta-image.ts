@@ -1,10 +1,11 @@
 // MetaImage in: .mha, and .mhd with its data in another file; raw or zlib (itk.org/Wiki/ITK/MetaIO/Documentation).
 import { DataError, printable } from "../errors.ts";
-import { inflateBounded } from "../inflate.ts";
+import { inflateBounded, inflateUpTo } from "../inflate.ts";
 import type { Affine, Shape3, Volume } from "../volume.ts";
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf, mmIn, volumeOf } from "./raw-voxels.ts";
+import { type Scaling, rescaled } from "./scaling.ts";
 import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */
@@ -20,7 +21,8 @@ export const metaImage: ImageFormat = {
 const MEND = "export the image again as MetaImage";
 const textOf = (bytes: Uint8Array): string => new TextDecoder("latin1").decode(bytes);
 
-interface MetaHeader extends ImageHeader {
+interface MetaHeader extends ImageHeader, Scaling {
+  readonly elementType: string;
   readonly type: ElementName;
   readonly littleEndian: boolean;
   readonly text: boolean;
@@ -38,6 +40,9 @@ const types: Readonly<Record<string, ElementName>> = {
   MET_USHORT: "uint16",
   MET_INT: "int32",
   MET_UINT: "uint32",
+  // Four bytes, as in MetaIO's own table.
+  MET_LONG: "int32",
+  MET_ULONG: "uint32",
   MET_LONG_LONG: "int64",
   MET_ULONG_LONG: "uint64",
   MET_FLOAT: "float32",
@@ -97,9 +102,17 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
     fail("ElementByteOrderMSB", "is not what BinaryDataByteOrderMSB is");
   const skip = Number(get("HeaderSize") ?? 0);
   if (!(Number.isInteger(skip) && skip >= -1 && skip <= 2 ** 31)) fail("HeaderSize", `${skip} is no count of bytes`);
+  const [slope = 1] = numbers("ElementToIntensityFunctionSlope", 1) ?? [];
+  const [intercept = 0] = numbers("ElementToIntensityFunctionOffset", 1) ?? [];
+  if (slope === 0) fail("ElementToIntensityFunctionSlope", "is 0: all values would be the same");
+  const grid = gridOf({ shape, ...placeOf(rank, numbers, mmOf(get("DistanceUnits") ?? "", fail), fail) }, name);
   return {
-    ...gridOf({ shape, ...placeOf(rank, numbers, mmOf(get("DistanceUnits") ?? "", fail), fail) }, name),
+    ...grid,
+    warnings: [...grid.warnings, ...scalingWarnings(name, { slope, intercept })],
+    elementType,
     type,
+    slope,
+    intercept,
     littleEndian: !isBigEndian,
     text: get("BinaryData") !== undefined && !isTrue("BinaryData"),
     compressed: isTrue("CompressedData"),
@@ -108,6 +121,14 @@ function parseHeader(bytes: Uint8Array, name: string): MetaHeader {
     skip,
   };
 }
+
+const scalingWarnings = (name: string, { slope, intercept }: Scaling): string[] =>
+  slope === 1 && intercept === 0
+    ? []
+    : [
+        `${printable(name)}: values are stored · ${slope} + ${intercept}, as ElementToIntensityFunctionSlope and ` +
+          "-Offset say; ITK, and what is built on it, takes them as stored.",
+      ];
 
 type Fail = (field: string, problem: string, mend?: string) => never;
 
@@ -140,7 +161,7 @@ function placeOf(
 async function readMetaImage(file: ImageFile): Promise<Volume> {
   const own = await file.bytes();
   const header = parseHeader(own, file.name);
-  const { dataFile, dataStart, skip, shape, type } = header;
+  const { dataFile, dataStart, skip, shape, type, elementType } = header;
   const isLocal = /^local$/i.test(dataFile);
   const other = isLocal ? undefined : await file.beside(dataFile);
   if (!isLocal && !other)
@@ -154,6 +175,18 @@ async function readMetaImage(file: ImageFile): Promise<Volume> {
   const wanted = shape[0] * shape[1] * shape[2] * elementTypes[type].bytes;
   const start = skip === -1 ? Math.max(0, bytes.length - wanted) : skip;
   const stored = bytes.subarray(start);
+  if (/^MET_U?LONG$/.test(elementType) && !header.text) {
+    // A program that writes a C long as it is has eight bytes on most machines.
+    const held = header.compressed ? inflateUpTo(stored, 2 * wanted, file.name, "zlib") : skip === -1 ? bytes : stored;
+    if (held.length >= 2 * wanted)
+      throw new DataError(
+        file.name,
+        "ElementType",
+        `${elementType} has 4 bytes a voxel, the data have 8`,
+        `write ${elementType}_LONG, or export the image again`,
+      );
+  }
   const data = header.compressed ? inflateBounded(stored, wanted, file.name, "zlib") : stored;
-  return volumeOf({ ...header, data: header.text ? textOf(data).trim() : data }, file.name);
+  const volume = volumeOf({ ...header, data: header.text ? textOf(data).trim() : data }, file.name);
+  return { ...volume, data: rescaled(volume.data, header) };
 }

@@ -5,9 +5,10 @@ import { DataError } from "../errors.ts";
 import { gunzipBounded, gunzipHead, isGzip, maxDeflateRatio } from "../gunzip.ts";
 import { nonFiniteCount } from "../percentiles.ts";
 import { type NiftiHeader, headBytes, headerSize, readNiftiHeader } from "./nifti-header.ts";
-import { type Volume, type VoxelArray, voxelCount } from "../volume.ts";
+import { type Volume, voxelCount } from "../volume.ts";
 import { elementsOf } from "./elements.ts";
 import type { ImageFormat, Placement, WritableVoxels } from "./format.ts";
+import { rescaled } from "./scaling.ts";
 
 /** The row of the table of formats. */
 export const nifti: ImageFormat = {
@@ -68,7 +69,9 @@ export function parseNifti(bytes: Uint8Array, name: string): Volume {
   const raw = new Uint8Array(content.subarray(dataOffset, dataOffset + dataBytes));
   const warnings = [...header.warnings];
   if (surplus > 0) warnings.push(`${name}: ${surplus} bytes that follow the gzip stream are not read.`);
-  const data = scaled(elementsOf(raw, header.type.name, header.littleEndian), header);
+  const { slope, inter } = header;
+  const stored = elementsOf(raw, header.type.name, header.littleEndian);
+  const data = rescaled(stored, { slope, intercept: inter });
   const count = nonFiniteCount(data);
   if (count === data.length) throw new DataError(name, "data", "no voxel is finite", "export the image again");
   if (count > 0) warnings.push(`${name}: ${count} voxels are NaN or infinite: they are taken for background.`);
@@ -106,13 +109,6 @@ function open(bytes: Uint8Array, name: string): Opened {
     return total;
   });
   return { content, header: header ?? readNiftiHeader(content, name), surplus };
-}
-
-function scaled(data: VoxelArray, { slope, inter }: NiftiHeader): VoxelArray {
-  if (slope === 1 && inter === 0) return data;
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < out.length; i++) out[i] = data[i]! * slope + inter;
-  return out;
 }
 
 /** The bytes of a NIfTI-1 file (gzipped unless `gzip` is false) that holds `data` where `like` holds its own voxels. */

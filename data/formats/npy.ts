@@ -6,7 +6,8 @@ import { type Shape3, type Volume, type VoxelArray, voxelCount } from "../volume
 import { type ElementName, elementTypes, refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf, volumeOf } from "./raw-voxels.ts";
-import { rescaled, sidecarOf } from "./sidecar.ts";
+import { rescaled } from "./scaling.ts";
+import { sidecarOf } from "./sidecar.ts";
 import { ownOf } from "../own.ts";
 
 /** The row of the table of formats. */

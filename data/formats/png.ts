@@ -7,7 +7,8 @@ import type { Volume } from "../volume.ts";
 import { refuseTooLarge } from "./elements.ts";
 import type { ImageFile, ImageFormat, ImageHeader } from "./format.ts";
 import { gridOf } from "./raw-voxels.ts";
-import { rescaled, sidecarOf } from "./sidecar.ts";
+import { rescaled } from "./scaling.ts";
+import { sidecarOf } from "./sidecar.ts";
 
 /** The row of the table of formats. */
 export const png: ImageFormat = {

@@ -1,12 +1,10 @@
 // image.json: the file beside an image whose format has no voxel size.
 import { DataError, printable } from "../errors.ts";
 import type { ImageFile } from "./format.ts";
+import type { Scaling } from "./scaling.ts";
 
-export interface Sidecar {
+export interface Sidecar extends Scaling {
   readonly spacingMm: readonly [number, number, number];
-  /** value = stored · slope + intercept. */
-  readonly slope: number;
-  readonly intercept: number;
 }
 
 const NAME = "image.json";
@@ -45,13 +43,4 @@ export async function sidecarOf(file: ImageFile): Promise<Sidecar> {
     slope: number("slope", 1),
     intercept: number("intercept", 0),
   };
-}
-
-/** Values with a sidecar's slope and intercept; themselves where it has none. */
-export function rescaled<T extends ArrayLike<number>>(
-  values: T,
-  { slope, intercept }: Sidecar,
-): T | Float32Array<ArrayBuffer> {
-  if (slope === 1 && intercept === 0) return values;
-  return Float32Array.from(values, (v) => v * slope + intercept);
 }

@@ -126,6 +126,42 @@ test("MetaImage: raw, zlib and text, either byte order, in one file or two; a di
   }
 });
 
+test("MetaImage: a slope and an offset are applied, and said, for other readers do not", async () => {
+  const scaling = "ElementToIntensityFunctionSlope = 2\nElementToIntensityFunctionOffset = -1000\n";
+  const image = file(joined(text(metaHead(scaling)), little), "x.mha");
+  const { data, warnings } = await readImage(image);
+  assert.equal(
+    data,
+    Float32Array.from(counted, (v) => 2 * v - 1000),
+  );
+  assert.match(warnings.join(), /^x\.mha: values are stored · 2 \+ -1000, as ElementToIntensityFunctionSlope/);
+  assert.equal((await readImageHeader(image)).warnings, warnings);
+  const none = "ElementToIntensityFunctionSlope = 1\nElementToIntensityFunctionOffset = 0\n";
+  const plain = await readImage(file(joined(text(metaHead(none)), little), "x.mha"));
+  assert.equal([plain.data, plain.warnings], [counted, []]);
+});
+
+test("MetaImage: MET_LONG has four bytes; data of eight are refused, for nothing says which was meant", async () => {
+  const long = Int32Array.from(counted, (v) => 1000 * v);
+  const bytes = new Uint8Array(long.buffer);
+  for (const [type, more, data] of [
+    ["MET_LONG", "", bytes],
+    ["MET_LONG", "CompressedData = True\n", zlibSync(bytes)],
+    ["MET_LONG", "HeaderSize = -1\n", bytes],
+  ] as const) {
+    const head = metaHead(more).replace("MET_SHORT", type);
+    assert.equal((await readImage(file(joined(text(head), data), "x.mha"))).data, long, more);
+    const eight = joined(bytes, bytes);
+    const twice = joined(text(head), more.startsWith("Comp") ? zlibSync(eight) : eight);
+    await refused(
+      readImage(file(twice, "x.mha")),
+      /ElementType: MET_LONG has 4 bytes a voxel, the data have 8.*MET_LONG_LONG/,
+    );
+  }
+  const unsigned = joined(text(metaHead().replace("MET_SHORT", "MET_ULONG")), bytes);
+  assert.equal((await readImage(file(unsigned, "x.mha"))).data, new Uint32Array(long.buffer));
+});
+
 test("MetaImage: headers that lie are refused with their field", async () => {
   const bad = (head: string, message: RegExp, data = little): Promise<void> =>
     refused(readImage(file(joined(text(head), data), "x.mha")), message);
@@ -137,6 +173,8 @@ test("MetaImage: headers that lie are refused with their field", async () => {
   );
   await bad(metaHead("ElementNumberOfChannels = 3\n"), /ElementNumberOfChannels: 3: one value a voxel/);
   await bad(metaHead().replace("MET_SHORT", "MET_OTHER"), /ElementType: MET_OTHER is not one plain number/);
+  await bad(metaHead("ElementToIntensityFunctionSlope = 0\n"), /ElementToIntensityFunctionSlope: is 0/);
+  await bad(metaHead("ElementToIntensityFunctionSlope = x\n"), /ElementToIntensityFunctionSlope: x is not 1 numbers/);
   await bad(metaHead("", "slice%03d.raw"), /ElementDataFile: slice%03d\.raw names several files/);
   await bad(metaHead("", "gone.raw"), /ElementDataFile: gone\.raw is not there/);
   await bad(metaHead("", "LOCAL", "0 1 1"), /spacing: 0 is no voxel size of axis 1/);
