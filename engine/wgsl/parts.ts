@@ -56,7 +56,8 @@ function layoutOf(wgsl: string): Layout {
   return layout;
 }
 
-const MAIN = /^fn main\(([^{]*)\) \{/m;
+// Packed kernels have no spaces beside signs.
+const MAIN = /^fn main\(([^{]*)\)\s*\{/m;
 const VECTORS = /^array<vec4<u32>, (\d+)>$/;
 const ARRAY = /^array<(.+)>$/;
 

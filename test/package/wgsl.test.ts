@@ -4,6 +4,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { create, globals } from "webgpu";
 import { MATRIX_FEATURE } from "../../engine/tensor-cores.ts";
+import { handsOn, throughLanes } from "../../engine/wgsl/lanes.ts";
+import { canHaveParts, withParts } from "../../engine/wgsl/parts.ts";
+import { canReadTexels, readTexels } from "../../engine/wgsl/texels.ts";
 import { reflect, specialize } from "../../kernels/kernel.ts";
 import { minifyWgsl } from "../../tools/wgsl.mjs";
 
@@ -18,6 +21,39 @@ const kernels = readdirSync("kernels", { encoding: "utf8", recursive: true })
 test("every kernel says of itself what its file says", () => {
   const plain = (value: unknown): string => JSON.stringify(value).replaceAll(/\s/g, "");
   for (const { file, text } of kernels) assert.is(plain(reflect(minifyWgsl(text))), plain(reflect(text)), file);
+});
+
+test("every kernel is rewritten as its file is", () => {
+  const same = (file: string, text: string, rewrite: (wgsl: string) => unknown): void => {
+    const [packed, whole] = [minifyWgsl(text), text].map(rewrite);
+    const plain = (value: unknown): unknown =>
+      typeof value === "string" ? minifyWgsl(value).replaceAll(/\s/g, "") : value;
+    assert.equal(plain(packed), plain(whole), file);
+  };
+  let joined = 0;
+  let handed = 0;
+  for (const { file, text } of kernels) {
+    const arrays = reflect(text).bindings.filter((b) => b.access === "read");
+    for (const { name } of arrays) same(file, text, (wgsl) => canReadTexels(wgsl, name));
+    const read = arrays.filter(({ name }) => canReadTexels(text, name));
+    same(file, text, (wgsl) =>
+      readTexels(
+        wgsl,
+        read.map(({ index, name }) => ({ binding: index, name })),
+      ),
+    );
+    same(file, text, canHaveParts);
+    if (canHaveParts(text)) same(file, text, (wgsl) => withParts(wgsl, new Map()));
+    joined += Number(canHaveParts(text));
+    same(file, text, handsOn);
+    const ofEight = (wgsl: string): string => specialize(wgsl, { consts: { THREADS: 8 } });
+    if (handsOn(text)) {
+      same(file, text, (wgsl) => throughLanes(ofEight(wgsl), 8));
+      same(file, text, (wgsl) => canHaveParts(throughLanes(ofEight(wgsl), 8)));
+    }
+    handed += Number(handsOn(text));
+  }
+  assert.ok(joined > 40 && handed > 2, `${joined} can be joined, ${handed} hand on`);
 });
 
 test("every kernel compiles, with every hook replaced by itself", async () => {
