@@ -23,6 +23,7 @@ test("kernels of norms and reductions that have workgroups of columns hand on, a
 
 test("a module of workgroups as large as a subgroup has no workgroup memory; lines stay; another is as it was", () => {
   const module = [
+    "// Its header.",
     "const THREADS = 8u;",
     "var<workgroup> handedA : array<F, THREADS>;",
     "@compute @workgroup_size(THREADS)",
@@ -33,7 +34,8 @@ test("a module of workgroups as large as a subgroup has no workgroup memory; lin
     "}",
   ].join("\n");
   assert.equal(throughLanes(module, 8).split("\n"), [
-    "enable subgroups; diagnostic(off, subgroup_uniformity); const THREADS = 8u;",
+    "enable subgroups; diagnostic(off, subgroup_uniformity); // Its header.",
+    "const THREADS = 8u;",
     "var<private> handedA : F;",
     "@compute @workgroup_size(THREADS)",
     "fn main(@builtin(local_invocation_index) t : u32) {",
@@ -43,6 +45,9 @@ test("a module of workgroups as large as a subgroup has no workgroup memory; lin
     "}",
   ]);
   for (const lanes of [4, 16, 32]) assert.is(throughLanes(module, lanes), module);
+  // One without a header, as it is packed, keeps its declarations at the beginnings of lines.
+  const packed = module.split("\n").slice(1).join("\n");
+  assert.is(throughLanes(packed, 8).split("\n")[1], "const THREADS = 8u;");
 });
 
 /** A norm, its gradient and their modules, of images of so many pixels a side. */
