@@ -226,7 +226,8 @@ export class OpBench implements Disposable {
     for (const name of Object.keys(this.request.tunables ?? {}))
       if (!known.has(name))
         throw new UsageError(
-          `--set ${name}: no kernel here has such a tunable; there ${known.size === 0 ? "is none" : `are ${[...known].join(", ")}`}`,
+          `--set ${name}: what would run here, ${[...new Set(kernels.map((k) => k.name))].join(", ")}, has no such tunable` +
+            `${known.size === 0 ? "" : `: it has ${[...known].join(", ")}`}; name another by --kernel (without --set all are listed)`,
         );
   }
 

@@ -92,7 +92,11 @@ export async function configFrom(file: string | undefined, flags: ConfigFlags): 
   const [flag, word] = flags.preset === undefined ? ["--regime", flags.regime] : ["--preset", flags.preset];
   if (word !== undefined) {
     preset = word;
-    blame = ({ mend }) => new CommandError("usage", `${flag} ${word}: ${mend}`);
+    blame = ({ path, problem, mend }) => {
+      // Of a word that is no preset the mend says all.
+      const what = path.length > 1 ? `${path.join(".")} ${problem} there; ${mend}, or set it too` : mend;
+      return new CommandError("usage", `${flag} ${word}: ${what}`);
+    };
   }
   try {
     return layeredConfig(presetOf(preset), [...(given ? [given.layer] : []), ...flagLayers(flags)]);

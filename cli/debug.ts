@@ -89,7 +89,8 @@ async function prints(program: Program, feeds: Feeds, place: Place, most: number
   const lines = log.records.map(
     (r) => `dbg ${r.id}: ${r.value.length > 1 ? `(${r.value.join(", ")})` : r.value[0]}  ${told(place, r)}`,
   );
-  if (lines.length === 0) lines.push("no kernel of this program calls dbg");
+  if (lines.length === 0)
+    lines.push("no kernel of this program calls dbg(ID, VALUE): a number and a value, on a line of its own");
   return { lines: [...lines, ...rest(log)], data: log, isFault: false };
 }
 
@@ -97,7 +98,12 @@ async function ranges(program: Program, feeds: Feeds, place: Place, most: number
   const log = await outOfRange(program, feeds, most === undefined ? {} : { most });
   const lines = log.records.map((r) => `${r.array}[${r.index}] of ${r.length}  ${told(place, r)}`);
   const isFault = lines.length > 0;
-  if (!isFault) lines.push("every index is within its array");
+  if (!isFault)
+    lines.push(
+      log.skipped.length === 0
+        ? "every index is within its array"
+        : `every index is within its array, in the dispatches that were looked into: ${log.skipped.length} were not`,
+    );
   return { lines: [...lines, ...rest(log)], data: log, isFault };
 }
 

@@ -94,9 +94,18 @@ async function examine(
       return { report: { versions, gpu: null, tried, hint: null }, error };
     }
     if (!(error instanceof GpuUnavailableError)) throw error;
-    return { report: { versions, gpu: null, tried: error.tried, hint: installHint(readSystem()) }, error };
+    // Of a name that no adapter has the error says it: nothing is to be installed where others are.
+    const hint = device !== undefined && (await hasAdapter()) ? null : installHint(readSystem());
+    return { report: { versions, gpu: null, tried: error.tried, hint }, error };
   }
 }
+
+/** Whether some adapter is there, whatever its name. */
+const hasAdapter = async (): Promise<boolean> =>
+  openNodeGpu({ device: "", quiet: true }).then(
+    () => true,
+    () => false,
+  );
 
 /** "tensor cores (f16 16 × 16 × 16)". */
 export function describeTensorCores(cores: TensorCores): string {

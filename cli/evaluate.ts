@@ -121,6 +121,8 @@ async function evaluate(runPath: string, toleranceMm: number, flags: EvaluateFla
   const { checkpoint } = kept;
   const { epoch, steps } = checkpoint.progress;
   narrator.say(`weights of ${kept.file}, after ${steps} steps`);
+  if (real && !paired)
+    narrator.say("no SSIM, no PSNR: they need --paired FOLDER, real images of the cases' own patients");
   const cases = testCases(source, ids, config, (warning) => narrator.say(warning));
   const count = ids.length;
   const scored = real

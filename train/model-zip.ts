@@ -100,7 +100,13 @@ export function isModelZip(bytes: Uint8Array, file: string): boolean {
  * be, and where names lead out of the zip.
  */
 export function readModelZip(bytes: Uint8Array, file = "model.zip"): ModelZip {
-  if (!isZip(bytes)) throw new DataError(file, "zip", "does not begin as a zip does", "give what cmedl export wrote");
+  if (!isZip(bytes))
+    throw new DataError(
+      file,
+      "zip",
+      "does not begin as a zip does",
+      "give a run's folder, or the zip that `cmedl export RUN model.zip` makes: weights alone do not say how images are read",
+    );
   const zip = new Zip(bytes, file);
   const astray = zip.names.find(leadsOut);
   if (astray !== undefined)

@@ -36,8 +36,8 @@ function looksGzipped(bytes: Uint8Array, name: string): boolean {
   if (bytes.length === 0) throw new DataError(name, "file", "is empty", "copy or export it again");
   if (isGzip(bytes)) return true;
   if (/\.gz$/i.test(name) && headerSize(bytes) === undefined) {
-    const problem = "the file is named .gz but is not gzip";
-    throw new DataError(name, "gzip magic", problem, "rename it to .nii or compress it");
+    const problem = "the file is neither gzip, as its name says, nor NIfTI";
+    throw new DataError(name, "gzip magic", problem, "copy it again, or export the image as NIfTI");
   }
   return false;
 }

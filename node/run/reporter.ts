@@ -14,6 +14,7 @@ import { epochSvg } from "../../report/epoch-picture.ts";
 import { writeReport } from "./report.ts";
 
 const REPORT_EVERY_MS = 60_000;
+const LONG_STEP_MS = 20_000;
 
 export interface ReporterOptions {
   readonly config: TrainConfig;
@@ -37,6 +38,8 @@ export class Reporter {
   #stepBar: Bar;
   #reported = performance.now();
   #teacherPictured: readonly number[] | undefined;
+  #saidPace = false;
+  #timed = 0;
 
   constructor(
     readonly run: RunFolder,
@@ -112,7 +115,23 @@ export class Reporter {
     const event = stepEvent(report);
     await this.#log(event);
     await this.run.appendEvent(tensorBoardRecord(stepScalars(event)));
+    this.#sayPace(report);
     this.#stepBar.advance(`${shortLosses(report.losses)}  ${(report.ms / 1000).toFixed(2)} s/step`);
+  }
+
+  /** Says once, of the first step that tells, that the run would take days. */
+  #sayPace({ ms, steps, stepsPerEpoch }: StepReport): void {
+    const isFirst = this.#timed++ === 0;
+    // A first step takes longer than others, but for those that take long by themselves.
+    if (this.#saidPace || (isFirst && ms < LONG_STEP_MS)) return;
+    this.#saidPace = true;
+    const left = this.options.config.optimization.epochs * stepsPerEpoch - steps;
+    const days = (left * ms) / 86_400_000;
+    if (days >= 1)
+      this.narrator.say(
+        `warning: ${left} steps are left, and one takes ${(ms / 1000).toFixed(1)} s here: some ${days.toFixed(0)} days; ` +
+          "smaller are --preset quick, --size, --width and --epochs",
+      );
   }
 
   async #onEpochEnd(report: EpochReport): Promise<void> {

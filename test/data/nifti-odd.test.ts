@@ -57,7 +57,7 @@ test("a plain file that is named .gz is read as what its bytes say", async () =>
   assert.equal((await readImage(file)).data, voxels);
   assert.equal((await readImage(file)).warnings, warning);
   assert.equal((await readImageHeader(file)).warnings, warning);
-  assert.throws(() => parseNifti(new Uint8Array(500).fill(7), "x.nii.gz"), /named \.gz but is not gzip/);
+  assert.throws(() => parseNifti(new Uint8Array(500).fill(7), "x.nii.gz"), /neither gzip, as its name says, nor NIfTI/);
 });
 
 test("a size of 0 or less beyond the third dimension is taken for 1", () => {
