@@ -7,7 +7,8 @@ import { adapterMatrix } from "../engine/gpu/matrix.ts";
 import { MATRIX_FEATURE } from "../engine/tensor-cores.ts";
 import type { Traits } from "../kernels/kernel.ts";
 import { PackageMissingError } from "../errors/package-missing.ts";
-import { GpuUnavailableError, type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
+import { GpuUnavailableError } from "../engine/index.ts";
+import { type GpuChoice, describeChoice, openNodeGpu } from "../node/gpu/open.ts";
 import { addDeviceFlag } from "./open-device.ts";
 import { type InstallHint, installHint, readSystem } from "../node/gpu/install-hint.ts";
 
@@ -96,7 +97,7 @@ async function examine(
     if (!(error instanceof GpuUnavailableError)) throw error;
     // Of a name that no adapter has the error says it: nothing is to be installed where others are.
     const hint = device !== undefined && (await hasAdapter()) ? null : installHint(readSystem());
-    return { report: { versions, gpu: null, tried: error.tried, hint }, error };
+    return { report: { versions, gpu: null, tried: [...error.tried], hint }, error };
   }
 }
 

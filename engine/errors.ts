@@ -19,6 +19,19 @@ export class UsageError extends CmedlError {
   }
 }
 
+/** No GPU is to be had here. */
+export class GpuUnavailableError extends CmedlError {
+  override readonly name = "GpuUnavailableError";
+  constructor(
+    message: string,
+    /** Where it was looked for, and what came of it. */
+    readonly tried: readonly { readonly how: string; readonly result: string }[] = [],
+    options?: ErrorOptions,
+  ) {
+    super("gpu-unavailable", message, options);
+  }
+}
+
 /** The device cannot do what was asked: a limit, checked before anything is submitted. */
 export class LimitExceededError extends CmedlError {
   override readonly name = "LimitExceededError";

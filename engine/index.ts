@@ -144,6 +144,7 @@ export {
   CorruptFileError,
   DeviceLostError,
   type ErrorData,
+  GpuUnavailableError,
   GpuValidationError,
   LimitExceededError,
   MemoryBudgetError,

@@ -9,10 +9,10 @@
 //   await trainRun(device, { config, sets, run, narrator });
 
 // A GPU
+export { GpuUnavailableError } from "../engine/errors.ts";
 export { knownDawnFeatures, profilingFeatures, tensorCoreFeatures } from "./gpu/dawn-features.ts";
 export {
   type GpuChoice,
-  GpuUnavailableError,
   type ListedAdapter,
   type NodeGpu,
   type NodeGpuOptions,

@@ -1,5 +1,5 @@
 // Where a GPUDevice comes from, and what its adapter says of itself.
-import { UsageError } from "../errors.ts";
+import { GpuUnavailableError, UsageError } from "../errors.ts";
 import { MATRIX_FEATURE, tensorCores } from "../tensor-cores.ts";
 
 /** Where a device comes from: navigator.gpu, an adapter, or the caller's own device (which is never destroyed here). */
@@ -8,23 +8,31 @@ export type GpuSource = GPU | GPUAdapter | GPUDevice;
 /** Methods that tell a device, an adapter and navigator.gpu. */
 const SOURCES = ["createBuffer", "requestDevice", "requestAdapter"];
 
-/** A device of `source`, with what of the engine's features the adapter has. Throws UsageError where there is none. */
+/** A device of `source`, with what of the engine's features the adapter has. Throws GpuUnavailableError where there is none. */
 export async function requestDevice(source: GpuSource): Promise<{
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo | undefined;
   /** Whether it is the caller's own. */
   readonly borrowed: boolean;
 }> {
+  // navigator.gpu, where a page has none.
+  if (source === undefined)
+    throw new GpuUnavailableError(
+      "no WebGPU: a page has none where the browser is too old, or the page is not secure (https, localhost); " +
+        "in Node take (await openNodeGpu()).gpu of cmedl/node",
+    );
   if (typeof source !== "object" || source === null || !SOURCES.some((method) => method in source))
     throw new UsageError(
       `Device.open takes navigator.gpu, a GPUAdapter or a GPUDevice, got ${source === null ? "null" : typeof source}; ` +
-        "a page has none where WebGPU is off or it is not secure (https, localhost); " +
         "in Node: (await openNodeGpu()).gpu of cmedl/node",
     );
   if ("createBuffer" in source) return { device: source, info: source.adapterInfo, borrowed: true };
   const adapter =
     "requestDevice" in source ? source : await source.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new UsageError("no WebGPU adapter is available; see `cmedl doctor`, or switch WebGPU on");
+  if (!adapter)
+    throw new GpuUnavailableError(
+      "no WebGPU adapter: switch hardware acceleration on in the browser's settings, or update the driver",
+    );
   const plain = ["timestamp-query", "shader-f16", "subgroups"] as GPUFeatureName[];
   const wanted = tensorCores.brought ? [...plain, MATRIX_FEATURE as GPUFeatureName] : plain;
   const request = (features: readonly GPUFeatureName[]): Promise<GPUDevice> =>

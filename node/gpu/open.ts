@@ -8,7 +8,7 @@
 // A VK_DRIVER_FILES or VK_ICD_FILENAMES that the user set is never overridden.
 
 import { isMainThread } from "node:worker_threads";
-import { CmedlError } from "../../engine/errors.ts";
+import { GpuUnavailableError } from "../../engine/errors.ts";
 import { isSoftwareAdapter, isSoftwareName } from "../../engine/gpu/source.ts";
 import { PackageMissingError, importFailure } from "../../errors/package-missing.ts";
 import { dawnFlags } from "./dawn-features.ts";
@@ -59,18 +59,6 @@ export interface NodeGpu {
   gpu: GPU;
   adapter: GPUAdapter;
   choice: GpuChoice;
-}
-
-/** No adapter at all; the message holds the command that mends it. */
-export class GpuUnavailableError extends CmedlError {
-  override readonly name = "GpuUnavailableError";
-  constructor(
-    message: string,
-    readonly tried: GpuChoice["tried"],
-    options?: ErrorOptions,
-  ) {
-    super("gpu-unavailable", message, options);
-  }
 }
 
 /** What of Dawn's module is used: its own types name @webgpu/types, which a compiler that knows WebGPU must not see. */

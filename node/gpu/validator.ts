@@ -1,6 +1,7 @@
 // A device for what is checked and never run.
 import { MATRIX_FEATURE } from "../../engine/tensor-cores.ts";
-import { type GpuChoice, GpuUnavailableError, keptForever, loadDawn } from "./open.ts";
+import { GpuUnavailableError } from "../../engine/errors.ts";
+import { type GpuChoice, keptForever, loadDawn } from "./open.ts";
 
 /**
  * A device that validates and runs nothing, by Dawn's null back end: it needs no driver, and has the limits that every

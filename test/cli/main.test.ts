@@ -6,7 +6,7 @@ import { Command, CommanderError } from "commander";
 import { CommandError } from "../../node/errors.ts";
 import { exitOf } from "../../cli/exit.ts";
 import { PackageMissingError } from "../../errors/package-missing.ts";
-import { GpuUnavailableError } from "../../node/gpu/open.ts";
+import { GpuUnavailableError } from "../../engine/errors.ts";
 import { NumericalError, OutOfMemoryError, ShapeError } from "../../engine/errors.ts";
 import { cmedl } from "./command.ts";
 

@@ -1,7 +1,7 @@
 // A caller's GPUDevice, whose errors, handlers and life stay its own.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Device, GpuValidationError, mul } from "../../engine/index.ts";
+import { Device, GpuUnavailableError, GpuValidationError, UsageError, mul } from "../../engine/index.ts";
 import { environment } from "../helpers/environment.ts";
 import { COPY_DST, COPY_SRC, bufferOf } from "../helpers/gpu-buffers.ts";
 import { refused } from "../helpers/refused.ts";
@@ -46,6 +46,16 @@ test("a device that was lent keeps its errors, its handlers and its life", async
   lent.createBuffer({ size: 16, usage: COPY_DST }).destroy();
   assert.is(await lent.popErrorScope(), null);
   lent.destroy();
+});
+
+test("without WebGPU, or an adapter, the error says so by its code", async () => {
+  const none = { requestAdapter: async () => null } as unknown as GPU;
+  for (const [source, message] of [
+    [undefined, /no WebGPU: a page has none where/],
+    [none, /no WebGPU adapter/],
+  ] as const)
+    await refused(Device.open(source as unknown as GPU), message, GpuUnavailableError);
+  await refused(Device.open({} as GPU), /takes navigator\.gpu, a GPUAdapter or a GPUDevice/, UsageError);
 });
 
 test.run();

@@ -4,7 +4,7 @@ import { Device } from "../../engine/index.ts";
 export class StudioGpu {
   #device: Promise<Device> | undefined;
 
-  /** Throws UsageError where the browser has no WebGPU or no adapter, and what the GPU reports. */
+  /** Throws GpuUnavailableError where the browser has no WebGPU or no adapter, and what the GPU reports. */
   async device(): Promise<Device> {
     this.#device ??= this.#open();
     return this.#device;
