@@ -9,12 +9,14 @@ export function fold(count: number, z = 1): [x: number, y: number, z: number] {
   return [Math.max(1, ceilDiv(count, y)), y, z];
 }
 
+/** So many pixels are one quad's. */
+export const FEW_PIXELS = 16;
 /**
  * Workgroups of four quads, each of which does 16 pixels × a tile of channels: pixels side by side, or tiles where one
  * quad has all pixels; times `z`.
  */
 export const quadGroups = (pixels: number, tiles: number, z = 1): [x: number, y: number, z: number] =>
-  pixels <= 16 ? [1, 1, z * ceilDiv(tiles, 4)] : fold(ceilDiv(pixels, 64), z * tiles);
+  pixels <= FEW_PIXELS ? [1, 1, z * ceilDiv(tiles, 4)] : fold(ceilDiv(pixels, 64), z * tiles);
 
 /** Whether invocations can share loads by fours, and gain by it: an adapter on a CPU with subgroups. */
 export const quads = (t: Traits): boolean => t.cpu && t.subgroups;

@@ -1,7 +1,6 @@
 // y = x ∗ w.
 import { conv2dKernels } from "../../kernels/conv2d/conv2d.ts";
-import { channelsBy4 } from "../../kernels/conv2d/conv2d-problem.ts";
-import { productOf } from "../../kernels/conv2d/conv2d-product.ts";
+import { isFasterByProduct, productOf } from "../../kernels/conv2d/conv2d-product.ts";
 import { convWindows } from "../../kernels/conv2d/conv2d-windows.ts";
 import { winogradOutput } from "../../kernels/winograd/winograd.ts";
 import { alike } from "../autocast.ts";
@@ -26,8 +25,7 @@ export const conv2dOp: KernelOp<ConvAttrs> = {
     const [image, filter, y] = specsOf(l);
     if (sizeOf(y.shape) === 0) return;
     const whole = problemOf({ x: image, w: filter, y }, image.dtype, a);
-    // As in the input gradient. To or from a number of channels that is no multiple of four its own kernels are faster.
-    const product = l.traits.cpu && channelsBy4(whole) ? productOf(whole) : undefined;
+    const product = isFasterByProduct(whole, l.traits) ? productOf(whole) : undefined;
     if (product) return matrixProduct(l, product, { a: l.input(0), b: l.input(1) }, image.dtype);
     const { kernel, p, x } = selectMirroring(l, [winogradOutput, ...conv2dKernels], whole, a.pad);
     const w = l.input(1);

@@ -36,14 +36,19 @@ export const isProduct = ({ cost: { flops, bytes } }: Dispatch): boolean => flop
  */
 function texelsOf(all: readonly Plain[]): (plain: Plain) => ReadonlySet<number> {
   const saved = new Map<string, Map<number, number>>();
+  const factors = new Map<string, Set<number>>();
   for (const { dispatch, code, writable } of all) {
     const sums = saved.get(code) ?? new Map<number, number>();
-    for (const m of dispatch.memory)
-      if (canBeTexels(m, dispatch, writable)) {
-        const soFar = sums.get(m.binding) ?? (isFactor(m, dispatch) ? COMPILE_NS : 0);
-        sums.set(m.binding, soFar + savedNs(m, dispatch) - COPY_NS * piecesOf(m).length);
-      }
+    const known = factors.get(code) ?? new Set();
+    for (const m of dispatch.memory) {
+      if (!canBeTexels(m, dispatch, writable)) continue;
+      const isNew = isFactor(m, dispatch) && !known.has(m.binding);
+      if (isNew) known.add(m.binding);
+      const own = savedNs(m, dispatch) - COPY_NS * piecesOf(m).length + (isNew ? COMPILE_NS : 0);
+      sums.set(m.binding, (sums.get(m.binding) ?? 0) + own);
+    }
     saved.set(code, sums);
+    factors.set(code, known);
   }
   return ({ dispatch, code, writable }) => {
     const sums = saved.get(code)!;

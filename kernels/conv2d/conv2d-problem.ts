@@ -60,14 +60,14 @@ export const convCost = (p: ConvProblem): { flops: number; bytes: number } => ({
 });
 
 /**
- * Whether the kernel mirrors x at its edges itself; else it is given a mirrored copy. Thin kernels mirror pixels of
- * one channel, for their runs of several would need a division; scalar ones mirror pixels of several, for runs of one
- * element take longer than the copy.
+ * Whether the kernel mirrors x at its edges itself, by its seam REFLECT or its number `reflect`; else it is given a
+ * mirrored copy. Thin kernels mirror pixels of one channel, for their runs of several would need a division; scalar
+ * ones mirror pixels of several, for runs of one element take longer than the copy.
  */
 export function mirrors(k: Kernel, p: ConvProblem): boolean {
   if (k.name.startsWith("winograd-")) return true; // its image's transform does
-  const has = (seam: string): boolean => k.constNames.includes(seam);
   if (k.params.some(({ name }) => name === "reflect")) return true;
+  const has = (seam: string): boolean => k.constNames.includes(seam);
   if (!has("REFLECT")) return false;
   if (has("SLIDES")) return p.c === 1;
   return has("KT") ? p.c > 1 : true;

@@ -46,6 +46,20 @@ test("a small product's factors are, for a load of a buffer takes long to compil
     reads.map((m) => m.texels),
     [true, true],
   );
+  // One dispatch of a text that is a product is enough, whichever comes first.
+  const sizes = { small: [1, 5, 6, 8], large: [1, 12, 14, 8], w: [1, 3, 8, 8] };
+  for (const order of [
+    ["small", "large"],
+    ["large", "small"],
+  ] as const) {
+    using both = await d.compile(
+      (t) => Object.fromEntries(order.map((name) => [name, conv2d(t[name]!, t.w!)])),
+      sizes,
+      { horizontal: false },
+    );
+    const texels = both.explain().dispatches.map((e) => e.memory.filter((m) => m.texels).length);
+    assert.is(texels.filter((n) => n === 2).length, 2, `${order}: ${texels}`);
+  }
   using q = await d.compile(({ x }) => ({ y: mul(x, x) }), { x: [1, 12, 12, 8] });
   assert.not(q.explain().dispatches[0]!.memory.some((m) => m.texels));
 });

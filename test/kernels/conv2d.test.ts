@@ -7,7 +7,7 @@ import { conv2dOp } from "../../engine/ops/conv-forward.ts";
 import type { ConvAttrs } from "../../engine/ops/conv-shapes.ts";
 import { conv2dInputGradOp } from "../../engine/ops/conv-input-grad.ts";
 import type { Consts, Kernel } from "../../kernels/kernel.ts";
-import { runOp } from "../helpers/run-op.ts";
+import { rawDevice, runOp } from "../helpers/run-op.ts";
 import * as reference from "../reference/conv.ts";
 import { agrees, filter, image, output, problem } from "./conv2d-agreement.ts";
 
@@ -84,6 +84,8 @@ function edges(): Record<string, reference.Conv> {
     "edges, head": problem([2, 13, 11, 20], [7, 7, 1], { pad: [3, 3, 3, 3] }),
     "edges, 9 to 11 channels": problem([2, 13, 11, 9], [3, 3, 11], { pad }),
     "edges, 1×1": problem([2, 13, 11, 20], [1, 1, 68]),
+    "edges, 1×1 of few pixels": problem([1, 4, 4, 20], [1, 1, 68]),
+    "edges, 1×1 that crops": problem([2, 13, 11, 20], [1, 1, 68], { pad: [-1, 0, 0, 0] }),
     "edges, tiles of Winograd": problem([1, 34, 35, 8], [3, 3, 12], { pad }),
   };
 }
@@ -111,14 +113,18 @@ for (const [name, o] of Object.entries(cases)) {
   });
 }
 
-test("on a CPU a 1×1 convolution by fours, and its input gradient, are matrix products", async () => {
+test("on a CPU with subgroups a 1×1 convolution by fours of many pixels is a matrix product", async () => {
+  if (!(await rawDevice()).device.features.has("subgroups")) return;
+  const quads = { cpu: true, subgroups: true };
   for (const [o, traits, product] of [
-    [problem([1, 6, 7, 8], [1, 1, 12]), { cpu: true }, true],
-    [problem([1, 6, 7, 8], [1, 1, 12]), { cpu: false }, false],
-    [problem([1, 6, 7, 8], [1, 1, 1]), { cpu: true }, false],
-    [problem([1, 6, 7, 8], [1, 1, 12], { stride: [2, 2] }), { cpu: true }, false],
-    [problem([1, 6, 7, 8], [1, 1, 12], { pad: [1, 1, 1, 1] }), { cpu: true }, false],
-    [problem([1, 6, 7, 8], [1, 1, 12], { groups: 2 }), { cpu: true }, false],
+    [problem([1, 6, 7, 8], [1, 1, 12]), quads, true],
+    [problem([1, 6, 7, 8], [1, 1, 12]), { cpu: true, subgroups: false }, false],
+    [problem([1, 6, 7, 8], [1, 1, 12]), { cpu: false, subgroups: true }, false],
+    [problem([1, 4, 4, 8], [1, 1, 12]), quads, false],
+    [problem([1, 6, 7, 8], [1, 1, 1]), quads, false],
+    [problem([1, 6, 7, 8], [1, 1, 12], { stride: [2, 2] }), quads, false],
+    [problem([1, 6, 7, 8], [1, 1, 12], { pad: [1, 1, 1, 1] }), quads, false],
+    [problem([1, 6, 7, 8], [1, 1, 12], { groups: 2 }), quads, false],
   ] as const) {
     const ran: string[] = [];
     const seen: KernelOp<ConvAttrs> = {
