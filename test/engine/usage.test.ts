@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   Device,
+  GpuUnavailableError,
   ShapeError,
   type Tensor,
   UsageError,
@@ -44,7 +45,8 @@ const refused = (
 ): Promise<void> => refusedAs(call, message, Class);
 
 test("a device is opened on WebGPU alone", async () => {
-  for (const source of [undefined, null, "gpu", 7, {}])
+  await refusedAs(() => Device.open(untyped(undefined)), /^no WebGPU: a page has none where /, GpuUnavailableError);
+  for (const source of [null, "gpu", 7, {}])
     await refused(
       () => Device.open(untyped(source)),
       /^Device\.open takes navigator\.gpu, a GPUAdapter or a GPUDevice, got /,

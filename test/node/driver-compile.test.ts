@@ -129,8 +129,8 @@ const { adapter } = await environment().gpu();
       const [pipelines, compileMs, runMs] = await timesOf({ MESA_SHADER_CACHE_DIR: join(folder, "a") });
       assert.ok(pipelines >= 17, `${pipelines} pipelines`);
       assert.ok(runMs < compileMs / 4, `compiled in ${compileMs} ms, run in ${runMs}`);
-      // What an aborted compile left is compiled by the next.
-      const [, againMs, afterMs] = await timesOf({ MESA_SHADER_CACHE_DIR: join(folder, "b") }, "1000");
+      // What an aborted compile left is compiled by the next, where that is most of it.
+      const [, againMs, afterMs] = await timesOf({ MESA_SHADER_CACHE_DIR: join(folder, "b") }, "300");
       assert.ok(afterMs < againMs / 4, `compiled in ${againMs} ms, run in ${afterMs}`);
       const [, quickMs, lateMs] = await timesOf({ MESA_SHADER_CACHE_DISABLE: "true" });
       assert.ok(lateMs > quickMs / 4, `compiled in ${quickMs} ms, run in ${lateMs}`);
