@@ -8,7 +8,7 @@ import { type ConvChunks, type ConvProblem, convCost, hasRuns, slides } from "./
 import { conv2dWeightGradKernels, quadKvOf, vectorWalk, walks } from "./conv2d/conv2d-weight-grad.ts";
 import weightGrad from "./conv2d/conv2d-weight-grad-sliding.wgsl";
 import { type KernelSpec, defineKernel, prefer } from "./kernel.ts";
-import { ceilDiv, fold, octets, readsTexels, vectorsPerQuadThread } from "./launch.ts";
+import { FEW_PIXELS, ceilDiv, fold, octets, readsTexels, vectorsPerQuadThread } from "./launch.ts";
 
 /** C in fours to one channel, of up to seven taps a row: a head; the input gradient to up to three channels. */
 const thinOutSpec = {
@@ -29,7 +29,7 @@ const slidingSpec = {
     KV: vectorsPerQuadThread(p.k, readsTexels(p, t)),
     TURNED: p.flip,
   }),
-  fits: (p, t) => octets(t) && slides(p) && p.n * p.p * p.q > 16,
+  fits: (p, t) => octets(t) && slides(p) && p.n * p.p * p.q > FEW_PIXELS,
   workgroups: (p, c) => fold(ceilDiv(p.n * p.p * p.q, 64), ceilDiv(p.k, 4 * Number(c.KV))),
   cost: convCost,
 } satisfies KernelSpec<ConvProblem>;
